@@ -1,0 +1,186 @@
+"""The manifest: everything that is said about a bundle, as frozen values with one JSON form."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+Precision = Literal["fp32", "int8"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
+Positive = Annotated[int, Field(gt=0)]
+TokenId = Annotated[int, Field(ge=0)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class LanguagePair(_Value):
+    """A direction that the model translates."""
+
+    source: LanguageCode
+    target: LanguageCode
+    source_prefix: str | None = None
+    """Piece put before the source that chooses the target language, such as `>>de<<`."""
+
+    def __str__(self) -> str:
+        return f"{self.source}->{self.target}"
+
+
+class SpecialIds(_Value):
+    """Ids with a meaning of their own, in the vocabulary of the graphs."""
+
+    pad: TokenId
+    unk: TokenId
+    bos: TokenId
+    """First decoder input."""
+    eos: TokenId
+    """Ends every source and every target."""
+
+
+class Architecture(_Value):
+    """The shape of the network, as far as the engine and a curious reader need it."""
+
+    vocab_size: Positive
+    d_model: Positive
+    d_ff: Positive
+    num_heads: Positive
+    num_encoder_layers: Positive
+    num_decoder_layers: Positive
+    activation: str
+    norm_position: str
+    positions: str
+    num_parameters: Positive
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.num_heads
+
+    @model_validator(mode="after")
+    def _heads_divide_the_model(self) -> "Architecture":
+        if self.d_model % self.num_heads:
+            raise ValueError(
+                f"d_model {self.d_model} is not a multiple of num_heads {self.num_heads}"
+            )
+        return self
+
+
+class DecodingDefaults(_Value):
+    """Used where a request does not say otherwise."""
+
+    beam_size: Positive = 1
+    length_penalty: Annotated[float, Field(ge=0)] = 0.6
+    """Alpha of Wu et al. (2016); 0 ranks by the plain sum of log-probabilities."""
+
+
+class FileEntry(_Value):
+    """One file of the bundle, as it must be found."""
+
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class DataSource(_Value):
+    """A corpus that the model was trained on."""
+
+    name: str
+    licence: str
+    pairs: Annotated[int, Field(ge=0)]
+
+
+class Provenance(_Value):
+    """Where the weights come from."""
+
+    created: str
+    """UTC, ISO 8601."""
+    commit: str
+    training_config: str
+    """The run's TOML, whole."""
+    training_steps: Annotated[int, Field(ge=0)]
+    training_target_tokens: Annotated[int, Field(ge=0)]
+    training_minutes: Annotated[float, Field(ge=0)]
+    data: tuple[DataSource, ...] = ()
+
+
+class ParityReport(_Value):
+    """How far the exported graphs are from the network that was trained (both fp32)."""
+
+    encoder_max_error: Annotated[float, Field(ge=0)]
+    """Largest absolute difference of the cross-attention keys and values."""
+    first_step_max_error: Annotated[float, Field(ge=0)]
+    later_steps_max_error: Annotated[float, Field(ge=0)]
+    ragged_batch_max_error: Annotated[float, Field(ge=0)]
+    attention_max_error: Annotated[float, Field(ge=0)]
+    sentences: Annotated[int, Field(ge=0)]
+    """Sentences decoded greedily by both."""
+    identical_sentences: Annotated[int, Field(ge=0)]
+    token_agreement: Annotated[float, Field(ge=0, le=1)]
+
+
+class QualityReport(_Value):
+    """Translation quality of one precision, measured with the service's own engine."""
+
+    dataset: str
+    pair: LanguagePair
+    precision: Precision
+    sentences: Positive
+    beam_size: Positive
+    bleu: float
+    chrf: float
+    bleu_signature: str
+    chrf_signature: str
+    changed_against_fp32: Annotated[float, Field(ge=0, le=1)]
+    """Share of sentences whose text differs from the fp32 translation."""
+    max_logit_error: Annotated[float, Field(ge=0)]
+    """Largest difference to the fp32 logits, teacher-forced."""
+
+
+class Canary(_Value):
+    """A sentence whose translation is known: what the readiness probe runs."""
+
+    pair: LanguagePair
+    source_text: str
+    target_ids: tuple[TokenId, ...]
+    """Greedy translation without the end token."""
+
+
+class Quantization(_Value):
+    """How the linear layers were quantised."""
+
+    static_tensors: tuple[str, ...] = ()
+    """Activations with a calibrated constant scale."""
+    per_row_tensors: tuple[str, ...] = ()
+    """Activations scaled row by row, because a constant scale cost too much."""
+
+
+class Manifest(_Value):
+    """`manifest.json` of a bundle."""
+
+    format_version: Literal[1]
+    name: Annotated[str, Field(min_length=1)]
+    pairs: Annotated[tuple[LanguagePair, ...], Field(min_length=1)]
+    special_ids: SpecialIds
+    max_source_tokens: Positive
+    """Longest source in tokens, prefix and end token included."""
+    max_target_tokens: Positive
+    """Longest target in tokens, end token included: the capacity of the cache."""
+    architecture: Architecture
+    precision: Precision
+    batch_invariant: bool
+    """A sentence's arithmetic never depends on its batch mates."""
+    quantization: Quantization = Quantization()
+    decoding: DecodingDefaults = DecodingDefaults()
+    files: dict[str, FileEntry]
+    """Every file of the bundle but the manifest itself."""
+    provenance: Provenance
+    parity: ParityReport
+    quality: tuple[QualityReport, ...] = ()
+    canary: Canary
+
+    def pair(self, source: str, target: str) -> LanguagePair | None:
+        """The direction from `source` to `target`, or None if this bundle lacks it."""
+        return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)

@@ -1,0 +1,143 @@
+"""Opens a bundle folder, after checking every byte and every promise of its manifest."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bundle.errors import InvalidBundleError
+from bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, FileEntry, Manifest
+from bundle.tensors import REQUIRED_FILES, SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
+from bundle.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A verified bundle; its graphs are opened by whoever runs them."""
+
+    path: Path
+    manifest: Manifest
+    tokenizer: Tokenizer
+    sha256: str
+    """Digest of the manifest, and so, through it, of every file."""
+
+    def file(self, name: str) -> Path:
+        """Path of the bundle's file `name`."""
+        return self.path / name
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Verify the bundle in folder `path` and load its tokenizer.
+
+    Raises:
+        InvalidBundleError: With every fault found: no folder, no manifest, a field that is
+            wrong, a file that is missing, unexpected or changed, a tokenizer that does not fit.
+    """
+    manifest = _read_manifest(path)
+    faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
+    tokenizer = None if faults else _load_tokenizer(path, manifest, faults)
+    if tokenizer is None or faults:
+        raise InvalidBundleError(path, faults)
+    digest = sha256_of(path / MANIFEST_NAME)
+    return Bundle(path=path, manifest=manifest, tokenizer=tokenizer, sha256=digest)
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> Manifest:
+    if not path.is_dir():
+        raise InvalidBundleError(path, ["there is no such folder"])
+    try:
+        text = (path / MANIFEST_NAME).read_bytes()
+    except OSError as error:
+        raise InvalidBundleError(path, [f"{MANIFEST_NAME}: {error.strerror}"]) from error
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidBundleError(path, _manifest_faults(error)) from error
+
+
+def _manifest_faults(error: ValidationError) -> list[str]:
+    faults = []
+    for detail in error.errors(include_url=False):
+        where = ".".join(str(part) for part in detail["loc"])
+        message = detail["msg"]
+        if where == "format_version":
+            message = (
+                f"{detail['input']!r} is not {FORMAT_VERSION}, the format that this version reads: "
+                "export the bundle again"
+            )
+        faults.append(f"{MANIFEST_NAME}: {where}: {message}" if where else f"manifest: {message}")
+    return faults
+
+
+def _file_faults(path: Path, manifest: Manifest) -> list[str]:
+    listed = set(manifest.files)
+    faults = [
+        f"{name}: not listed in the manifest" for name in REQUIRED_FILES if name not in listed
+    ]
+    present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
+    faults += [f"{name}: in the folder, not in the manifest" for name in sorted(present - listed)]
+    for name in sorted(listed):
+        fault = _file_fault(path, name, manifest.files[name])
+        faults += [fault] if fault else []
+    return faults
+
+
+def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
+    if Path(name).name != name:
+        return f"{name}: a file's name may not contain a folder"
+    file = path / name
+    try:
+        size = file.stat().st_size
+        if size != entry.size_bytes:
+            return f"{name}: {size} bytes, the manifest says {entry.size_bytes}"
+        if sha256_of(file) != entry.sha256:
+            return f"{name}: sha256 differs from the manifest"
+    except OSError as error:
+        return f"{name}: {error.strerror}"
+    return None
+
+
+def _limit_faults(manifest: Manifest) -> list[str]:
+    vocab_size = manifest.architecture.vocab_size
+    ids = (*manifest.special_ids.model_dump().items(),)
+    faults = [
+        f"special_ids.{name}: {value} is outside the vocabulary of {vocab_size}"
+        for name, value in ids
+        if value >= vocab_size
+    ]
+    if manifest.decoding.beam_size > vocab_size:
+        faults.append(f"decoding.beam_size: over the vocabulary of {vocab_size}")
+    if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
+        faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
+    return faults
+
+
+def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokenizer | None:
+    source = path / SOURCE_TOKENIZER_NAME
+    target = path / TARGET_TOKENIZER_NAME if TARGET_TOKENIZER_NAME in manifest.files else None
+    try:
+        tokenizer = Tokenizer(source, target, manifest.special_ids)
+    except (OSError, RuntimeError) as error:
+        faults.append(f"tokenizer: {error}")
+        return None
+    faults += _tokenizer_faults(tokenizer, manifest)
+    return tokenizer
+
+
+def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
+    faults = []
+    vocab_size = manifest.architecture.vocab_size
+    if tokenizer.vocab_size != vocab_size:
+        faults.append(f"tokenizer: {tokenizer.vocab_size} pieces, the graphs have {vocab_size}")
+    unknown = manifest.special_ids.unk
+    for pair in manifest.pairs:
+        if pair.source_prefix and tokenizer.source_id(pair.source_prefix) == unknown:
+            faults.append(f"tokenizer: no piece {pair.source_prefix!r}, the prefix of {pair}")
+    return faults

@@ -1,0 +1,1 @@
+"""The network and its training: the only torch in the project beside the export."""

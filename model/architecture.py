@@ -1,0 +1,74 @@
+"""The shape of a Transformer, as one frozen value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from model.errors import ConfigError
+
+Activation = Literal["relu", "gelu", "swish"]
+NormPosition = Literal["post", "pre"]
+Positions = Literal["sinusoidal", "learned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """Everything that decides which parameters there are and what they compute.
+
+    Raises:
+        ConfigError: With every value that cannot be.
+    """
+
+    vocab_size: int
+    """Pieces of the vocabulary that source and target share."""
+    d_model: int = 512
+    d_ff: int = 2048
+    num_heads: int = 8
+    num_encoder_layers: int = 6
+    num_decoder_layers: int = 6
+    dropout: float = 0.1
+    activation: Activation = "relu"
+    norm_position: NormPosition = "post"
+    """After the residual, as in Vaswani et al. (2017), or before the sub-layer."""
+    positions: Positions = "sinusoidal"
+    max_positions: int = 512
+    """Longest sequence; learned positions have a row for each."""
+    scale_embedding: bool = True
+    """Multiply embeddings by sqrt(d_model)."""
+    tie_embeddings: bool = True
+    """Source, target and output projection share one matrix."""
+    pad_id: int = 0
+    unk_id: int = 1
+    bos_id: int = 2
+    eos_id: int = 3
+
+    def __post_init__(self) -> None:
+        faults = self._faults()
+        if faults:
+            raise ConfigError("architecture", faults)
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head."""
+        return self.d_model // self.num_heads
+
+    def _faults(self) -> list[str]:
+        counts = ("vocab_size", "d_model", "d_ff", "num_heads", "max_positions")
+        counts += ("num_encoder_layers", "num_decoder_layers")
+        faults = [
+            f"{n} is {getattr(self, n)}, must be >= 1" for n in counts if getattr(self, n) < 1
+        ]
+        if self.num_heads >= 1 and self.d_model % self.num_heads:
+            faults.append(f"d_model {self.d_model} is not a multiple of num_heads {self.num_heads}")
+        if self.d_model % 2:
+            faults.append(f"d_model {self.d_model} is odd: sinusoids come in pairs")
+        if not 0 <= self.dropout < 1:
+            faults.append(f"dropout is {self.dropout}, must be in [0, 1)")
+        choices = {
+            "activation": ("relu", "gelu", "swish"),
+            "norm_position": ("post", "pre"),
+            "positions": ("sinusoidal", "learned"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                faults.append(f"{name} is {getattr(self, name)!r}, must be one of {allowed}")
+        return faults

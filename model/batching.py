@@ -1,0 +1,184 @@
+"""Token ids in batches of similar length, in an order that the seed decides."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentencepiece import SentencePieceProcessor
+from torch import Tensor
+from tqdm import tqdm
+
+from model.corpus import SentencePair
+
+CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedCorpus:
+    """All pairs as ids, compact: one long array per side."""
+
+    source_ids: NDArray[np.uint16]
+    """Sentences one after another, each with its end token."""
+    source_starts: NDArray[np.int64]
+    """[pairs + 1]: pair i is `source_ids[starts[i]:starts[i + 1]]`."""
+    target_ids: NDArray[np.uint16]
+    target_starts: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    """[pairs]: how often an epoch sees each."""
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def source_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each source, [pairs]."""
+        return np.diff(self.source_starts)
+
+    @property
+    def target_lengths(self) -> NDArray[np.int64]:
+        """Tokens of each target, [pairs]."""
+        return np.diff(self.target_starts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a training step sees."""
+
+    source_ids: Tensor
+    """int64 [batch, source]."""
+    source_mask: Tensor | None
+    """Bool [batch, source]; None where all sources have the same length."""
+    input_ids: Tensor
+    """Start token and target, int64 [batch, target]."""
+    label_ids: Tensor
+    """Target and end token, int64 [batch, target]; padding where there is none."""
+    num_target_tokens: int
+
+
+def encode_corpus(
+    pairs: Sequence[SentencePair],
+    weights: Sequence[float],
+    tokenizer: SentencePieceProcessor,
+    *,
+    max_tokens: int,
+) -> EncodedCorpus:
+    """Encode pairs and leave out those over `max_tokens` on either side."""
+    sides: tuple[list[list[int]], list[list[int]]] = ([], [])
+    kept = []
+    for start in tqdm(range(0, len(pairs), CHUNK), desc="tokenising", unit="chunk"):
+        chunk = pairs[start : start + CHUNK]
+        sources = tokenizer.encode([p.source for p in chunk], add_eos=True, num_threads=2)
+        targets = tokenizer.encode([p.target for p in chunk], add_eos=True, num_threads=2)
+        for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
+            if len(source) <= max_tokens and len(target) <= max_tokens:
+                sides[0].append(source)
+                sides[1].append(target)
+                kept.append(weights[start + i])
+    source_ids, source_starts = _flat(sides[0])
+    target_ids, target_starts = _flat(sides[1])
+    return EncodedCorpus(
+        source_ids=source_ids,
+        source_starts=source_starts,
+        target_ids=target_ids,
+        target_starts=target_starts,
+        weights=np.array(kept, dtype=np.float32),
+    )
+
+
+def epoch_batches(
+    corpus: EncodedCorpus, *, batch_tokens: int, seed: int, epoch: int
+) -> list[NDArray[np.int64]]:
+    """Partition one epoch into batches of similar lengths, in random order.
+
+    A batch has sources of one length, so that no source is padded, unless that would leave it
+    less than half full.
+
+    Args:
+        corpus: What is trained on.
+        batch_tokens: Target tokens of a batch, padding included.
+        seed: Of the run.
+        epoch: Each has its own sample and order.
+
+    Returns:
+        Indices of the pairs of each batch.
+    """
+    random = np.random.default_rng((seed, epoch))
+    chosen = _sample(corpus.weights, random)
+    source, target = corpus.source_lengths[chosen], corpus.target_lengths[chosen]
+    order = np.lexsort((random.random(len(chosen)), target, source))
+    batches = _cut(source[order], target[order], batch_tokens)
+    shuffled = random.permutation(len(batches))
+    return [chosen[order[slice(*batches[i])]] for i in shuffled]
+
+
+def make_batch(
+    corpus: EncodedCorpus, indices: NDArray[np.int64], *, pad_id: int, bos_id: int
+) -> Batch:
+    """Pad the pairs at `indices` to tensors."""
+    sources = _rows(corpus.source_ids, corpus.source_starts, indices)
+    targets = _rows(corpus.target_ids, corpus.target_starts, indices)
+    source_ids = _padded(sources, pad_id)
+    label_ids = _padded(targets, pad_id)
+    starts = torch.full((len(targets), 1), bos_id)
+    return Batch(
+        source_ids=source_ids,
+        source_mask=None if len({len(s) for s in sources}) == 1 else source_ids != pad_id,
+        input_ids=torch.cat((starts, label_ids[:, :-1]), dim=1),
+        label_ids=label_ids,
+        num_target_tokens=sum(map(len, targets)),
+    )
+
+
+def batch_stream(
+    corpus: EncodedCorpus, *, batch_tokens: int, seed: int, epoch: int, position: int
+) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """Endless (epoch, position, indices), beginning at batch `position` of `epoch`."""
+    while True:
+        batches = epoch_batches(corpus, batch_tokens=batch_tokens, seed=seed, epoch=epoch)
+        for i in range(position, len(batches)):
+            yield epoch, i, batches[i]
+        epoch, position = epoch + 1, 0
+
+
+def _flat(sentences: list[list[int]]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    starts = np.zeros(len(sentences) + 1, dtype=np.int64)
+    np.cumsum([len(s) for s in sentences], out=starts[1:])
+    ids = np.fromiter((i for s in sentences for i in s), dtype=np.uint16, count=int(starts[-1]))
+    return ids, starts
+
+
+def _sample(weights: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.int64]:
+    whole = np.floor(weights)
+    copies = whole + (random.random(len(weights)) < weights - whole)
+    return np.repeat(np.arange(len(weights)), copies.astype(np.int64))
+
+
+def _cut(
+    source: NDArray[np.int64], target: NDArray[np.int64], batch_tokens: int
+) -> list[tuple[int, int]]:
+    """(begin, end) of consecutive batches over pairs sorted by source, then target length."""
+    cuts, begin, longest = [], 0, 0
+    for i, (source_length, length) in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
+        size = i - begin
+        is_full = size and (size + 1) * max(longest, length) > batch_tokens
+        is_other = size and source_length != source[begin] and size * longest > batch_tokens / 2
+        if is_full or is_other:
+            cuts.append((begin, i))
+            begin, longest = i, 0
+        longest = max(longest, length)
+    return [*cuts, (begin, len(source))] if len(source) else []
+
+
+def _rows(
+    ids: NDArray[np.uint16], starts: NDArray[np.int64], indices: NDArray[np.int64]
+) -> list[NDArray[np.uint16]]:
+    return [ids[starts[i] : starts[i + 1]] for i in indices]
+
+
+def _padded(rows: list[NDArray[np.uint16]], pad_id: int) -> Tensor:
+    padded = np.full((len(rows), max(map(len, rows))), pad_id, dtype=np.int64)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return torch.from_numpy(padded)

@@ -1,0 +1,137 @@
+"""What a run leaves on disk, and how it is read again."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model.architecture import Architecture
+from model.config import RunConfig, parse_config
+from model.errors import CheckpointError
+from model.transformer import Transformer
+
+LAST_NAME = "last.pt"
+BEST_NAME = "best.pt"
+AVERAGED_NAME = "averaged.pt"
+TOKENIZER_NAME = "source.spm"
+CONFIG_NAME = "config.toml"
+LOG_NAME = "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0
+    """Batch of the epoch that comes next."""
+    target_tokens: int = 0
+    seconds: float = 0.0
+    """Wall-clock time over all resumes."""
+    best_chrf: float = -1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A model as a run left it."""
+
+    model: Transformer
+    """fp32, in evaluation mode."""
+    config: RunConfig
+    config_text: str
+    progress: Progress
+    num_pairs: dict[str, int]
+    """Training pairs by source."""
+    tokenizer_path: Path
+
+
+def save_model(
+    path: Path,
+    architecture: Architecture,
+    weights: dict[str, torch.Tensor],
+    progress: Progress,
+    *,
+    config_text: str,
+    num_pairs: dict[str, int],
+) -> None:
+    """Write a model that needs nothing but its tokenizer; tied weights are stored once."""
+    content = {
+        "architecture": asdict(architecture),
+        "weights": {name: weight.detach().clone() for name, weight in weights.items()},
+        "progress": asdict(progress),
+        "config": config_text,
+        "num_pairs": num_pairs,
+    }
+    write_atomically(path, content)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read `best.pt` or `averaged.pt`.
+
+    Raises:
+        CheckpointError: It is missing, broken, or holds other parameters than it says.
+    """
+    content = read(path)
+    try:
+        model = Transformer(Architecture(**content["architecture"]))
+        load_weights(model, content["weights"])
+        return Checkpoint(
+            model=model.eval(),
+            config=parse_config(content["config"], where=str(path)),
+            config_text=content["config"],
+            progress=Progress(**content["progress"]),
+            num_pairs=content["num_pairs"],
+            tokenizer_path=path.parent / TOKENIZER_NAME,
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is no model checkpoint: {error!r}") from error
+
+
+def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
+    """Copy named weights into `model`.
+
+    Raises:
+        CheckpointError: A parameter is missing or has another shape; names all of them.
+    """
+    parameters = dict(model.named_parameters())
+    faults = [f"{n}: missing" for n in sorted(parameters.keys() - weights.keys())]
+    faults += [f"{n}: unknown" for n in sorted(weights.keys() - parameters.keys())]
+    faults += [
+        f"{n}: {list(weights[n].shape)}, not {list(p.shape)}"
+        for n, p in parameters.items()
+        if n in weights and weights[n].shape != p.shape
+    ]
+    if faults:
+        raise CheckpointError(f"weights do not fit the architecture: {'; '.join(faults)}")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Content of a checkpoint file; never runs code from it.
+
+    Raises:
+        CheckpointError: It is missing or broken.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - unpickling raises whatever the bytes provoke
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is no checkpoint of this project")
+    return content
+
+
+def write_atomically(path: Path, content: dict[str, Any]) -> None:
+    """Write so that a crash leaves the old file or the new one, never half of one."""
+    staged = path.with_suffix(".tmp")
+    with staged.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    staged.replace(path)

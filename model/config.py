@@ -1,0 +1,145 @@
+"""One training run as one TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from model.architecture import Activation, Architecture, NormPosition, Positions
+from model.errors import ConfigError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SourceConfig(_Section):
+    """One corpus within the training data, as its third column names it."""
+
+    name: str
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    """How often an epoch sees each pair; 0.1 is a random tenth, 2 is twice."""
+    licence: str = ""
+
+
+class DataConfig(_Section):
+    """What is trained on; paths are relative to `--data`."""
+
+    source_language: str
+    target_language: str
+    train: Annotated[tuple[str | tuple[str, str], ...], Field(min_length=1)]
+    """Tab-separated files, or pairs of line-aligned files; .xz and .gz are read as they are."""
+    dev: str | tuple[str, str]
+    max_tokens: Positive = 128
+    """Longer pairs are left out."""
+    sources: tuple[SourceConfig, ...] = ()
+    """Where given, pairs of unnamed sources are left out."""
+
+
+class TokenizerConfig(_Section):
+    """The shared SentencePiece vocabulary."""
+
+    kind: Literal["unigram", "bpe"] = "unigram"
+    vocab_size: Positive = 8000
+    language_tags: tuple[str, ...] = (">>en<<", ">>de<<")
+    num_placeholders: Annotated[int, Field(ge=0)] = 10
+    sample_sentences: Positive = 400_000
+
+
+class ArchitectureConfig(_Section):
+    """See `model.architecture.Architecture`; the vocabulary's size comes from the tokenizer."""
+
+    d_model: Positive = 512
+    d_ff: Positive = 2048
+    num_heads: Positive = 8
+    num_encoder_layers: Positive = 6
+    num_decoder_layers: Positive = 6
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    activation: Activation = "relu"
+    norm_position: NormPosition = "post"
+    positions: Positions = "sinusoidal"
+    max_positions: Positive = 512
+    scale_embedding: bool = True
+    tie_embeddings: bool = True
+
+    def with_vocabulary(self, vocab_size: int) -> Architecture:
+        """The architecture for a vocabulary."""
+        return Architecture(vocab_size=vocab_size, **self.model_dump())
+
+
+class TrainingConfig(_Section):
+    """How it is trained."""
+
+    seed: int = 1
+    batch_tokens: Positive = 3000
+    """Target tokens of a batch, padding included."""
+    max_steps: Positive | None = None
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Budget of wall-clock time over all resumes. Only a run bounded by steps repeats exactly."""
+    optimizer: Literal["adam", "muon"] = "adam"
+    """`muon` updates matrices with Muon and all else with Adam."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    """Peak, for Adam."""
+    matrix_learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    """Peak, for Muon."""
+    schedule: Literal["inverse_sqrt", "trapezoid"] = "inverse_sqrt"
+    """The paper's, or constant and then linear to zero at the end of the budget."""
+    warmup_steps: Positive = 400
+    decay_start: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Share of the budget after which the trapezoid falls."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Of the exponential moving average of the weights."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Of forward and backward pass; the weights that are updated stay fp32."""
+    validate_every: Positive = 1000
+    checkpoint_every: Positive = 500
+    validation_sentences: Positive = 200
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "TrainingConfig":
+        if self.max_steps is None and self.max_minutes is None:
+            raise ValueError("max_steps or max_minutes is needed: a run must end")
+        return self
+
+
+class RunConfig(_Section):
+    """The whole file."""
+
+    name: str
+    data: DataConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    architecture: ArchitectureConfig = ArchitectureConfig()
+    training: TrainingConfig
+
+
+def read_config(path: Path) -> RunConfig:
+    """Read a run's TOML.
+
+    Raises:
+        ConfigError: It cannot be read, or with every value that is wrong or unknown.
+    """
+    try:
+        return parse_config(path.read_text(encoding="utf-8"), where=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [str(error)]) from error
+
+
+def parse_config(text: str, *, where: str) -> RunConfig:
+    """Parse a run's TOML; `where` names it in errors.
+
+    Raises:
+        ConfigError: Likewise.
+    """
+    try:
+        return RunConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(where, [f"not TOML: {error}"]) from error
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        faults = [f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details]
+        raise ConfigError(where, faults) from error

@@ -1,0 +1,119 @@
+"""Parallel text from files, and what was wrong with the lines that were left out."""
+
+import gzip
+import lzma
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from model.errors import CorpusError
+
+MAX_LINE_CHARACTERS = 4000
+MAX_NAMED_LINES = 5
+
+_OPENERS = {".xz": lzma.open, ".gz": gzip.open}
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePair:
+    """A sentence and its translation."""
+
+    source: str
+    target: str
+    origin: str = ""
+    """Which corpus it comes from, where the file says so."""
+
+
+@dataclass(slots=True)
+class LineReport:
+    """Counts bad lines by fault and remembers where the first of them stand."""
+
+    num_lines: int = 0
+    faults: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, fault: str, line: int) -> None:
+        """Note that 1-based `line` was left out because of `fault`."""
+        self.faults[fault].append(line)
+
+    @property
+    def num_bad(self) -> int:
+        """Lines that were left out."""
+        return sum(map(len, self.faults.values()))
+
+    def describe(self, where: str) -> str:
+        """One line for people: counts, and the first line numbers of each fault."""
+        parts = []
+        for fault, lines in sorted(self.faults.items()):
+            named = ", ".join(map(str, lines[:MAX_NAMED_LINES]))
+            more = ", ..." if len(lines) > MAX_NAMED_LINES else ""
+            parts.append(f"{len(lines)} {fault} (line {named}{more})")
+        bad = "; ".join(parts) or "no bad lines"
+        return f"{where}: {self.num_lines - self.num_bad} of {self.num_lines} lines kept; {bad}"
+
+
+def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentencePair], LineReport]:
+    """Read one tab-separated file (source, target, optionally origin) or two aligned ones.
+
+    Lines with an empty side, too few columns, bytes that are not UTF-8 or more than
+    `MAX_LINE_CHARACTERS` characters are left out and reported.
+
+    Args:
+        where: File, or source file and target file, relative to `data`.
+        data: Folder.
+
+    Raises:
+        CorpusError: A file cannot be read, two files differ in length, or nothing is left.
+    """
+    report = LineReport()
+    rows = _tsv_rows(data / where, report) if isinstance(where, str) else _aligned(where, data)
+    pairs = []
+    for line, row in enumerate(rows, start=1):
+        report.num_lines = line
+        fault = _fault(row)
+        if fault:
+            report.add(fault, line)
+        else:
+            pairs.append(SentencePair(*(column.strip() for column in row[:3])))
+    if not pairs:
+        raise CorpusError(report.describe(f"{where}: nothing to train on"))
+    return pairs, report
+
+
+def _tsv_rows(path: Path, report: LineReport) -> Iterator[list[str]]:
+    return (line.rstrip("\r\n").split("\t") for line in _lines(path))
+
+
+def _aligned(where: tuple[str, str], data: Path) -> Iterator[list[str]]:
+    source, target = (list(_lines(data / name)) for name in where)
+    if len(source) != len(target):
+        raise CorpusError(
+            f"{where[0]} has {len(source)} lines and {where[1]} has {len(target)}: "
+            "line i of one must translate line i of the other"
+        )
+    return ([s.rstrip("\r\n"), t.rstrip("\r\n")] for s, t in zip(source, target, strict=True))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Lines as text; bytes that are no UTF-8 become surrogates, which `_fault` finds."""
+    opener = _OPENERS.get(path.suffix, open)
+    try:
+        file: IO[bytes]
+        with opener(path, "rb") as file:
+            for line in file:
+                yield line.decode("utf-8", errors="surrogateescape")
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise CorpusError(f"{path} cannot be read: {error}") from error
+
+
+def _fault(row: list[str]) -> str | None:
+    if len(row) < 2:
+        return "without a tab"
+    if not row[0].strip() or not row[1].strip():
+        return "with an empty side"
+    if max(len(row[0]), len(row[1])) > MAX_LINE_CHARACTERS:
+        return f"over {MAX_LINE_CHARACTERS} characters"
+    if any("\ud800" <= c <= "\udfff" for column in row[:2] for c in column):
+        return "not UTF-8"
+    return None

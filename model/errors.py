@@ -1,0 +1,29 @@
+"""What can be wrong with a training run.
+
+ModelError            one line on stderr, exit code 2
+|-- ConfigError       the run's TOML, or values in it
+|-- CorpusError       the training data
+`-- CheckpointError   a checkpoint that is missing, broken or of another run
+"""
+
+from collections.abc import Sequence
+
+
+class ModelError(Exception):
+    """A run that cannot go on; the message says what to do."""
+
+
+class ConfigError(ModelError):
+    """Settings that cannot be used; lists every fault."""
+
+    def __init__(self, where: str, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(f"{where}: {'; '.join(self.faults)}")
+
+
+class CorpusError(ModelError):
+    """Training data that cannot be used at all; single bad lines are reported instead."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint that cannot be used."""

@@ -1,0 +1,25 @@
+"""How the learning rate moves over a run, as a factor of its peak."""
+
+from model.config import TrainingConfig
+
+
+def learning_rate_factor(config: TrainingConfig, step: int, progress: float) -> float:
+    """Factor of the peak learning rate.
+
+    Args:
+        config: Kind of schedule, warm-up and start of the decay.
+        step: Updates made, from 0.
+        progress: Share of the run's budget that is used, 0 to 1.
+    """
+    warmup = min(1.0, (step + 1) / config.warmup_steps)
+    if config.schedule == "inverse_sqrt":
+        return warmup * (max(step + 1, config.warmup_steps) / config.warmup_steps) ** -0.5
+    falling = (1.0 - progress) / (1.0 - config.decay_start)
+    return warmup * max(0.0, min(1.0, falling))
+
+
+def used_budget(config: TrainingConfig, step: int, minutes: float) -> float:
+    """Share of the budget that is used, by whichever bound is nearer, at most 1."""
+    by_steps = step / config.max_steps if config.max_steps else 0.0
+    by_time = minutes / config.max_minutes if config.max_minutes else 0.0
+    return min(1.0, max(by_steps, by_time))

@@ -1,0 +1,53 @@
+"""Trains the shared SentencePiece vocabulary of a run."""
+
+import io
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import sentencepiece
+
+from model.config import TokenizerConfig
+from model.corpus import SentencePair
+
+PLACEHOLDERS = tuple(f"⟦{digit}⟧" for digit in range(10))
+"""Symbols that stand for what must not be translated; each is one piece."""
+
+
+def train_tokenizer(
+    pairs: Sequence[SentencePair], config: TokenizerConfig, path: Path, *, seed: int
+) -> sentencepiece.SentencePieceProcessor:
+    """Learn pieces from both sides of `pairs` and write the model to `path`.
+
+    Text is not normalised beyond folding white space: what a user wrote must come back, and byte
+    fallback leaves no character without pieces. Ids: 0 padding, 1 unknown, 2 start, 3 end, then
+    language tags and placeholders.
+    """
+    sample = random.Random(seed).sample(pairs, min(len(pairs), config.sample_sentences // 2))
+    sentences = [text for pair in sample for text in (pair.source, pair.target)]
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        model_type=config.kind,
+        vocab_size=config.vocab_size,
+        # A small corpus may not fill the vocabulary; the size of the graphs follows the result.
+        hard_vocab_limit=False,
+        character_coverage=0.9999,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        user_defined_symbols=[*config.language_tags, *PLACEHOLDERS[: config.num_placeholders]],
+        pad_id=0,
+        unk_id=1,
+        bos_id=2,
+        eos_id=3,
+        num_threads=2,
+        minloglevel=2,
+    )
+    path.write_bytes(model.getvalue())
+    return load_tokenizer(path)
+
+
+def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
+    """The tokenizer of a run."""
+    return sentencepiece.SentencePieceProcessor(model_file=str(path))
