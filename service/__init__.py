@@ -1,0 +1,1 @@
+"""The runtime: FastAPI and onnxruntime. Knows bundles; never torch, onnx, model or export."""

@@ -1,0 +1,48 @@
+"""Translates any number of sentences without a scheduler: for tools, tests and benchmarks."""
+
+from collections.abc import Iterator, Sequence
+
+from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.hypothesis import Hypothesis
+from service.engine.options import DecodeOptions
+from service.engine.sessions import Sessions
+
+
+def decode_stream(
+    sessions: Sessions,
+    sources: Sequence[Sequence[int]],
+    options: DecodeOptions,
+    *,
+    num_slots: int = 32,
+) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+    """Decode sentences, longest first, and yield each with its index when it has ended.
+
+    Args:
+        sessions: What runs the bundle.
+        sources: Source ids, end token included.
+        options: The same for all.
+        num_slots: Rows of the batch, at least the beam size.
+    """
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=num_slots)
+    # Longest first: no long sentence is left to finish alone at the end.
+    waiting = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    while waiting or decoder.num_rows:
+        count = min(len(waiting), decoder.free_slots // options.beam_size)
+        admitted = [waiting.pop() for _ in range(count)]
+        decoder.admit(
+            [DecodeRequest(key=i, source_ids=sources[i], options=options) for i in admitted]
+        )
+        for finished in decoder.step():
+            yield finished.key, finished.hypotheses
+
+
+def decode_batch(
+    sessions: Sessions,
+    sources: Sequence[Sequence[int]],
+    options: DecodeOptions,
+    *,
+    num_slots: int = 32,
+) -> list[tuple[Hypothesis, ...]]:
+    """Hypotheses of every sentence, in the order of `sources`; see `decode_stream`."""
+    results = dict(decode_stream(sessions, sources, options, num_slots=num_slots))
+    return [results[i] for i in range(len(sources))]

@@ -1,0 +1,93 @@
+"""Everything that the service refuses or fails to do, with its HTTP status and stable code.
+
+ServiceError
+|-- InvalidRequestError             400  invalid_request
+|   |-- UnsupportedLanguageError    400  unsupported_language
+|   `-- TextTooLongError            400  text_too_long
+|-- PayloadTooLargeError            413  payload_too_large
+|-- OverloadedError                 429  overloaded       (with `retry_after_s`)
+|-- TranslationFailedError          500  translation_failed
+|-- ShuttingDownError               503  shutting_down
+|-- NotReadyError                   503  not_ready
+`-- DeadlineExceededError           504  deadline_exceeded
+
+StartupError                        one line on stderr, exit code 2
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A request that ends without a translation; the message is shown to the client."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+
+class InvalidRequestError(ServiceError):
+    """The request cannot be understood, or asks for what does not exist."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class UnsupportedLanguageError(InvalidRequestError):
+    """No served bundle translates this pair."""
+
+    code = "unsupported_language"
+
+
+class TextTooLongError(InvalidRequestError):
+    """The text is over a limit and cannot be split."""
+
+    code = "text_too_long"
+
+
+class PayloadTooLargeError(ServiceError):
+    """The request, or the answer it asks for, is over a configured size."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class OverloadedError(ServiceError):
+    """The queue is full; the client may try again after `retry_after_s` seconds."""
+
+    status = 429
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TranslationFailedError(ServiceError):
+    """The model failed on this text, also when tried alone."""
+
+    status = 500
+    code = "translation_failed"
+
+
+class ShuttingDownError(ServiceError):
+    """The process drains: it finishes what it accepted and takes nothing new."""
+
+    status = 503
+    code = "shutting_down"
+
+
+class NotReadyError(ServiceError):
+    """A model is not ready to serve."""
+
+    status = 503
+    code = "not_ready"
+
+
+class DeadlineExceededError(ServiceError):
+    """The translation was not finished within the request's deadline."""
+
+    status = 504
+    code = "deadline_exceeded"
+
+
+class StartupError(Exception):
+    """The process cannot start; the message is one line that says what to do."""

@@ -1,0 +1,91 @@
+"""Who waits for whom: one bounded queue, several workers that decode from it continuously."""
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from service.admission import AdmissionLimits, AdmissionQueue, Clock
+from service.engine.options import MAX_BEAM_SIZE
+from service.engine.sessions import Sessions
+from service.errors import ShuttingDownError
+from service.job import Job, JobResult
+from service.telemetry import Metrics
+from service.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerOptions:
+    """How much work runs and waits at once."""
+
+    num_workers: int = 1
+    """Threads that decode, one batch each."""
+    slots_per_worker: int = 32
+    """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
+    limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+
+
+class Scheduler:
+    """Runs the jobs of one model."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        options: SchedulerOptions,
+        metrics: Metrics,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Allocate the workers' caches; nothing runs before `start`.
+
+        Raises:
+            ValueError: Fewer slots per worker than the widest beam needs.
+        """
+        if options.slots_per_worker < MAX_BEAM_SIZE:
+            raise ValueError(
+                f"slots_per_worker is {options.slots_per_worker}; the widest beam needs "
+                f"{MAX_BEAM_SIZE}"
+            )
+        self._clock = clock
+        self._queue = AdmissionQueue(options.limits, metrics, clock)
+        self._workers = [
+            Worker(sessions, self._queue, metrics, num_slots=options.slots_per_worker, clock=clock)
+            for _ in range(options.num_workers)
+        ]
+
+    def start(self) -> None:
+        """Start the workers."""
+        for worker in self._workers:
+            worker.start()
+
+    def submit(self, job: Job) -> Future[JobResult]:
+        """Queue a job; cancelling its future gives the job up at the next step.
+
+        The future ends with `DeadlineExceededError` or `TranslationFailedError` where the job
+        does not succeed.
+
+        Raises:
+            OverloadedError, ShuttingDownError: It was not accepted.
+        """
+        return self._queue.submit(job)
+
+    def is_alive(self, max_silence_s: float) -> bool:
+        """Whether every worker came round within the last `max_silence_s` seconds."""
+        now_s = self._clock()
+        return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Accept nothing more and wait until all that was accepted has ended.
+
+        Returns:
+            Whether that took less than `timeout_s` seconds.
+        """
+        self._queue.close()
+        return self._queue.wait_until_done(timeout_s)
+
+    def close(self) -> None:
+        """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
+        self._queue.close()
+        for worker in self._workers:
+            worker.stop()
+        for entry in self._queue.clear():
+            if not entry.future.cancelled():
+                entry.future.set_exception(ShuttingDownError("the service was stopped"))

@@ -1,0 +1,152 @@
+"""The values that go into the translator and come out of it; no HTTP, no JSON."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.hypothesis import FinishReason
+
+AttentionKind = Literal["encoder", "decoder", "cross"]
+ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSelection:
+    """Which attention maps are wanted."""
+
+    kinds: tuple[AttentionKind, ...] = ("cross",)
+    layers: tuple[int, ...] | None = None
+    """None: all."""
+    heads: tuple[int, ...] | None = None
+    """None: all."""
+    reduce: Literal["none", "heads", "all"] = "none"
+    """Mean over nothing, over heads, or over heads and layers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionMaps:
+    """Attention of one sentence pair, without padding."""
+
+    source_tokens: tuple[str, ...]
+    """Source pieces as the model saw them: the key axis of cross maps, `</s>` included."""
+    target_tokens: tuple[str, ...]
+    """Pieces that each query row predicts, `</s>` included."""
+    maps: dict[AttentionKind, NDArray[np.float32]]
+    """Per kind [layers, heads, query, key]; a mean keeps its axis with length 1."""
+    token_log_probs: tuple[float, ...]
+    """Of every target token, nats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateRequest:
+    """Texts of one direction; None stands for the bundle's default."""
+
+    texts: tuple[str, ...]
+    source: str
+    target: str
+    beam_size: int | None = None
+    length_penalty: float | None = None
+    max_target_tokens: int | None = None
+    num_alternatives: int = 0
+    with_scores: bool = True
+    """False where nobody reads log-probabilities: greedy search is faster without them."""
+    attention: AttentionSelection | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceTranslation:
+    """One sentence of a text, and how its translation ended.
+
+    A sentence without letters comes back as it is: it has no tokens, because no model ran.
+    """
+
+    source: str
+    translation: str
+    source_span: tuple[int, int]
+    """Character offsets in the text, end exclusive."""
+    target_span: tuple[int, int]
+    """Character offsets in the translation, end exclusive."""
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    """Generated pieces; `</s>` last where the model ended by itself."""
+    score: float
+    """Summed log-probability, nats."""
+    token_log_probs: tuple[float, ...]
+    finish_reason: FinishReason
+    truncated: bool
+    """Part of the source was not translated."""
+    attention: AttentionMaps | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """One translated text."""
+
+    text: str
+    alternatives: tuple[str, ...] = ()
+    sentences: tuple[SentenceTranslation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRequest:
+    """Texts whose attention is wanted, with our translation or with given ones."""
+
+    texts: tuple[str, ...]
+    source: str
+    target: str
+    translations: tuple[str, ...] | None = None
+    """One for every text; None: translate first."""
+    selection: AttentionSelection = field(default_factory=AttentionSelection)
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedSentence:
+    """One sentence pair that went through the model as one."""
+
+    source: str
+    translation: str
+    source_span: tuple[int, int]
+    """Character offsets in the text, end exclusive."""
+    target_span: tuple[int, int]
+    """Character offsets in the translation, end exclusive."""
+    attention: AttentionMaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedPair:
+    """A text and its translation, seen from inside.
+
+    With our own translation there is one entry per sentence, exactly as in `/translate`. A given
+    translation cannot be cut where its source is cut, so that pair is one entry. A text without
+    letters never reaches the model and has none.
+    """
+
+    source: str
+    translation: str
+    sentences: tuple[InspectedSentence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """Wall-clock seconds of a request by stage.
+
+    Queue, encode and decode are the longest of its sentences, because sentences run side by side.
+    """
+
+    tokenize: float = 0.0
+    queue: float = 0.0
+    encode: float = 0.0
+    decode: float = 0.0
+    detokenize: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateResult:
+    """Everything that a request gave, in the order of its texts."""
+
+    translations: tuple[Translation, ...]
+    times: StageTimes = field(default_factory=StageTimes)
