@@ -1,0 +1,1 @@
+"""From a checkpoint to a bundle: graphs, quantisation, verification with the service's engine."""

@@ -1,0 +1,13 @@
+"""Why an export is refused.
+
+ExportError           one line on stderr, exit code 2; nothing is left under the bundle's name
+`-- VerificationError the graphs do not compute what the network computes, or lose too much
+"""
+
+
+class ExportError(Exception):
+    """An export that cannot be made; the message says what to do."""
+
+
+class VerificationError(ExportError):
+    """A bundle that did not pass; the message holds the figures."""

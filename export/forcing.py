@@ -1,0 +1,44 @@
+"""Logits of given targets, step by step through the engine's own cached decoder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.decoder import DecoderStep
+from service.engine.encoder import encode
+from service.engine.sessions import Sessions
+from service.engine.slot_cache import SlotCache
+
+
+def forced_logits(
+    sessions: Sessions, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
+) -> list[NDArray[np.float32]]:
+    """Feed each pair's target as the decoder's output, all pairs in one ragged batch.
+
+    Args:
+        sessions: What runs the bundle.
+        sources: Source ids, end token included.
+        targets: Target ids, end token included.
+
+    Returns:
+        Per pair, the logits before each target token, float32 [target, vocab].
+    """
+    manifest = sessions.bundle.manifest
+    cache = SlotCache(manifest, len(sources))
+    step = DecoderStep(sessions, cache)
+    order: list[int] = []
+    for group in encode(sessions, sources):
+        for position, index in enumerate(group.indices):
+            cache.add_row([values[position] for values in group.cross], len(sources[index]))
+            order.append(index)
+    inputs = [[manifest.special_ids.bos, *targets[i][:-1]] for i in order]
+    collected: list[list[NDArray[np.float32]]] = [[] for _ in sources]
+    for t in range(max(map(len, inputs))):
+        for row, tokens in enumerate(inputs):
+            step.input_ids[row] = tokens[min(t, len(tokens) - 1)]
+        logits = step.run()
+        for row, index in enumerate(order):
+            if t < len(inputs[row]):
+                collected[index].append(logits[row].copy())
+    return [np.stack(rows) for rows in collected]

@@ -1,0 +1,219 @@
+"""Puts ONNX graphs together from the operations of a Transformer, in fp32 or int8.
+
+Activations that linear layers read are named; in int8 each is quantised once, however many
+layers read it, and all three graphs quantise it in the same way.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from bundle.tensors import GraphSpec, TensorSpec
+from export.network import Network
+from export.quantize import ACTIVATION_ZERO_POINT, LARGEST_INT8, ActivationPlan, quantize_matrix
+
+OPSET = 21
+IR_VERSION = 10
+MICROSOFT = "com.microsoft"
+MASKED_SCORE = -1e9
+"""Large and finite: a fully masked row must not become NaN."""
+
+_ONNX_TYPES = {
+    "float32": TensorProto.FLOAT,
+    "int64": TensorProto.INT64,
+    "int32": TensorProto.INT32,
+}
+
+
+class GraphBuilder:
+    """Collects nodes and weights; every method appends and returns the name of its result."""
+
+    def __init__(self, network: Network, plan: ActivationPlan | None) -> None:
+        """Build in int8 by `plan`, or in fp32 where it is None."""
+        self.network = network
+        self.weights: dict[str, NDArray[np.generic]] = {}
+        """Initialisers by name; the same name holds the same values in every graph."""
+        self.activations: dict[str, str] = {}
+        """What linear layers read: tensor name -> value name in this graph."""
+        self._plan = plan
+        self._nodes: list[onnx.NodeProto] = []
+        self._quantized: dict[str, tuple[str, str | None]] = {}
+
+    def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
+        """Append an operator with one output."""
+        return self.add_many(operator, *inputs, outputs=1, domain=domain, **attributes)[0]
+
+    def add_many(
+        self, operator: str, *inputs: str, outputs: int, domain: str = "", **attributes: object
+    ) -> list[str]:
+        """Append an operator with several outputs."""
+        index = len(self._nodes)
+        names = [f"{operator}_{index}_{i}" for i in range(outputs)]
+        node = helper.make_node(
+            operator, inputs, names, name=f"{operator}_{index}", domain=domain, **attributes
+        )
+        self._nodes.append(node)
+        return names
+
+    def rename(self, value: str, name: str) -> None:
+        """Give a value the name of a graph output."""
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
+
+    def produce(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
+    ) -> None:
+        """Append an operator of onnxruntime's own with given output names."""
+        name = f"{operator}_{len(self._nodes)}"
+        node = helper.make_node(
+            operator, inputs, outputs, name=name, domain=MICROSOFT, **attributes
+        )
+        self._nodes.append(node)
+
+    def weight(self, name: str, values: NDArray[np.generic]) -> str:
+        """An initialiser."""
+        self.weights.setdefault(name, values)
+        return name
+
+    def constant(self, values: object, dtype: type[np.generic]) -> str:
+        """A small initialiser, named by its value."""
+        array = np.array(values, dtype=dtype)
+        text = "_".join(map(str, array.ravel().tolist()))
+        return self.weight(f"constant_{array.dtype}_{array.ndim}_{text}", array)
+
+    def embedding(self, ids: str, side: str, positions: str) -> str:
+        """Scaled embeddings of `ids` plus `positions`: [.., d_model]."""
+        name = "shared_embedding" if self.network.is_tied else f"{side}_embedding"
+        table = self.network.weights[f"{side}_embedding.weight"]
+        scale = np.float32(self.network.embedding_scale)
+        if self._plan is None:
+            rows = self.add("Gather", self.weight(name, table), ids)
+            rows = self.add("Mul", rows, self.constant(scale, np.float32))
+        else:
+            quantized = quantize_matrix(table)
+            values = self.weight(name, np.ascontiguousarray(quantized.values.T))
+            scales = self.weight(f"{name}_row_scales", quantized.scales[:, None] * scale)
+            rows = self.add("Cast", self.add("Gather", values, ids), to=TensorProto.FLOAT)
+            rows = self.add("Mul", rows, self.add("Gather", scales, ids))
+        return self.add("Add", rows, positions)
+
+    def vocabulary_projection(self, hidden: str) -> str:
+        """Logits; the matrix is the embedding where they are tied, stored once."""
+        weights = self.network.weights
+        if not self.network.is_tied:
+            return self.linear(hidden, "output_projection", ["output_projection"])
+        bias = self.weight("output_projection.bias", weights["output_projection.bias"])
+        table = weights["target_embedding.weight"]
+        if self._plan is None:
+            transposed = self.add("Transpose", self.weight("shared_embedding", table), perm=[1, 0])
+            self.activations["output_projection"] = hidden
+            return self.add("Add", self.add("MatMul", hidden, transposed), bias)
+        quantized = quantize_matrix(table)
+        rows = np.ascontiguousarray(quantized.values.T)
+        # Folded when the session opens; the file holds the matrix once.
+        transposed = self.add("Transpose", self.weight("shared_embedding", rows), perm=[1, 0])
+        scales = self.weight("output_projection.scales", quantized.scales)
+        return self._integer_product(hidden, "output_projection", transposed, scales, bias)
+
+    def linear(self, value: str, tensor: str, layers: Sequence[str]) -> str:
+        """Linear layers that read the same activation, as one product.
+
+        Args:
+            value: The activation, [.., in].
+            tensor: Its name in the activation plan.
+            layers: Names of the layers in the state dict; their outputs are concatenated.
+        """
+        name = "+".join(layers)
+        state = self.network.weights
+        matrix = np.concatenate([state[f"{layer}.weight"] for layer in layers])
+        bias = self.weight(f"{name}.bias", np.concatenate([state[f"{n}.bias"] for n in layers]))
+        if self._plan is None:
+            self.activations[tensor] = value
+            weight = self.weight(f"{name}.weight", np.ascontiguousarray(matrix.T))
+            return self.add("Add", self.add("MatMul", value, weight), bias)
+        quantized = quantize_matrix(matrix)
+        weight = self.weight(f"{name}.weight", quantized.values)
+        scales = self.weight(f"{name}.scales", quantized.scales)
+        return self._integer_product(value, tensor, weight, scales, bias)
+
+    def layer_norm(self, value: str, name: str) -> str:
+        """Normalise each token to mean 0 and variance 1, then scale and shift."""
+        state = self.network.weights
+        return self.add(
+            "LayerNormalization",
+            value,
+            self.weight(f"{name}.weight", state[f"{name}.weight"]),
+            self.weight(f"{name}.bias", state[f"{name}.bias"]),
+            axis=-1,
+            epsilon=self.network.layer_norm_eps,
+        )
+
+    def activation(self, value: str) -> str:
+        """The non-linearity of the feed-forward."""
+        name = self.network.architecture.activation
+        if name == "swish":
+            return self.add("Mul", value, self.add("Sigmoid", value))
+        return self.add({"relu": "Relu", "gelu": "Gelu"}[name], value)
+
+    def model(
+        self, name: str, spec: GraphSpec, extra_outputs: Sequence[str] = ()
+    ) -> onnx.ModelProto:
+        """The graph; weights stay outside until `save_graph` places them."""
+        outputs = [_value_info(t) for t in spec.outputs]
+        outputs += [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in extra_outputs
+        ]
+        graph = helper.make_graph(self._nodes, name, [_value_info(t) for t in spec.inputs], outputs)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+        model.producer_name = "pellucid"
+        return model
+
+    def _integer_product(self, value: str, tensor: str, weight: str, scales: str, bias: str) -> str:
+        quantized, row_scales = self._quantize(value, tensor)
+        assert self._plan is not None
+        static = self._plan.static_scales.get(tensor, 1 / LARGEST_INT8)
+        inputs = [
+            quantized,
+            weight,
+            self.constant(static, np.float32),
+            scales,
+            self.constant(ACTIVATION_ZERO_POINT, np.uint8),
+            "",
+        ]
+        if row_scales is None:
+            return self.add("MatMulIntegerToFloat", *inputs, bias, domain=MICROSOFT)
+        product = self.add("MatMulIntegerToFloat", *inputs[:-1], domain=MICROSOFT)
+        return self.add("Add", self.add("Mul", product, row_scales), bias)
+
+    def _quantize(self, value: str, tensor: str) -> tuple[str, str | None]:
+        """uint8 form of an activation, and the scale of each row where it has its own."""
+        if value in self._quantized:
+            return self._quantized[value]
+        assert self._plan is not None
+        zero_point = self.constant(ACTIVATION_ZERO_POINT, np.uint8)
+        row_scales = None
+        if tensor in self._plan.per_row:
+            axes = self.constant([-1], np.int64)
+            row_scales = self.add("ReduceMax", self.add("Abs", value), axes, keepdims=1)
+            row_scales = self.add("Max", row_scales, self.constant(1e-12, np.float32))
+            scale = self.constant(1 / LARGEST_INT8, np.float32)
+            result = self.add(
+                "QuantizeLinear", self.add("Div", value, row_scales), scale, zero_point
+            )
+        else:
+            scale = self.constant(self._plan.static_scales[tensor], np.float32)
+            result = self.add("QuantizeLinear", value, scale, zero_point)
+        self._quantized[value] = (result, row_scales)
+        return self._quantized[value]
+
+
+def initializer(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:
+    """A weight that is stored in the graph itself."""
+    return numpy_helper.from_array(values, name)
+
+
+def _value_info(spec: TensorSpec) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(spec.name, _ONNX_TYPES[spec.dtype], spec.shape)

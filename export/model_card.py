@@ -1,0 +1,71 @@
+"""The model card: what a manifest holds, as a page for people."""
+
+from bundle.manifest import Manifest
+
+
+def model_card(manifest: Manifest) -> str:
+    """Markdown for `MODEL_CARD.md`."""
+    sections = [
+        f"# {manifest.name}\n\n{_summary(manifest)}",
+        f"## Training\n\n{_training(manifest)}",
+        f"## Data\n\n{_data(manifest)}",
+        f"## Quality\n\n{_quality(manifest)}",
+        f"## Fidelity of the export\n\n{_parity(manifest)}",
+        f"## Configuration\n\n```toml\n{manifest.provenance.training_config.strip()}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(manifest: Manifest) -> str:
+    shape = manifest.architecture
+    pairs = ", ".join(map(str, manifest.pairs))
+    invariant = "does not depend" if manifest.batch_invariant else "depends"
+    return (
+        f"A Transformer for {pairs}: {shape.num_encoder_layers} encoder and "
+        f"{shape.num_decoder_layers} decoder layers, width {shape.d_model}, "
+        f"{shape.num_heads} heads, vocabulary {shape.vocab_size}, "
+        f"{shape.num_parameters / 1e6:.2f} million parameters, {manifest.precision}. A sentence's "
+        f"translation {invariant} on its batch. Up to {manifest.max_source_tokens} source and "
+        f"{manifest.max_target_tokens} target tokens a sentence."
+    )
+
+
+def _training(manifest: Manifest) -> str:
+    origin = manifest.provenance
+    return (
+        f"{origin.training_steps:,} steps over {origin.training_target_tokens:,} target tokens in "
+        f"{origin.training_minutes:.0f} minutes; exported {origin.created} at commit "
+        f"`{origin.commit}`."
+    )
+
+
+def _data(manifest: Manifest) -> str:
+    rows = [f"| {d.name} | {d.pairs:,} | {d.licence} |" for d in manifest.provenance.data]
+    return "\n".join(["| source | pairs | licence |", "|---|---|---|", *rows])
+
+
+def _quality(manifest: Manifest) -> str:
+    rows = [
+        f"| {q.dataset} | {q.pair} | {q.precision} | {q.beam_size} | {q.sentences} | {q.bleu:.2f} "
+        f"| {q.chrf:.2f} | {q.changed_against_fp32:.1%} | {q.max_logit_error:.3f} |"
+        for q in manifest.quality
+    ]
+    head = (
+        "| set | pair | precision | beam | sentences | BLEU | chrF | changed against fp32 "
+        "| largest logit error |"
+    )
+    signatures = {q.bleu_signature for q in manifest.quality}
+    signatures |= {q.chrf_signature for q in manifest.quality}
+    notes = "\n".join(f"- `{signature}`" for signature in sorted(signatures))
+    return "\n".join([head, "|---" * 9 + "|", *rows, "", notes])
+
+
+def _parity(manifest: Manifest) -> str:
+    parity = manifest.parity
+    return (
+        f"Of {parity.sentences} greedy translations, {parity.identical_sentences} are identical in "
+        f"torch and in the fp32 graphs. Largest differences: encoder "
+        f"{parity.encoder_max_error:.1e}, first step {parity.first_step_max_error:.1e}, later "
+        f"steps {parity.later_steps_max_error:.1e}, ragged batch "
+        f"{parity.ragged_batch_max_error:.1e}, attention {parity.attention_max_error:.1e}."
+    )
