@@ -1,0 +1,100 @@
+"""A real server process on a free port of loopback, watched from outside."""
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HOST = "127.0.0.1"
+_POLL_S = 0.01
+
+
+class ServerProcess:
+    """Runs while its `with` block does."""
+
+    def __init__(self, bundles: str, *, timeout_s: float = 60.0) -> None:
+        """Choose a port.
+
+        Args:
+            bundles: As `pellucid serve --bundles` takes it.
+            timeout_s: Most seconds until it must be ready, and until it must have ended.
+        """
+        self.port = _free_port()
+        self.ready_s = 0.0
+        """Seconds from start to ready."""
+        self._bundles = bundles
+        self._timeout_s = timeout_s
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+
+    def __enter__(self) -> Self:
+        flags = ["--host", HOST, "--port", str(self.port), "--bundles", self._bundles]
+        started_s = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "service", *flags], stdout=self._log, stderr=subprocess.STDOUT
+        )
+        try:
+            while not self._is_ready():
+                self._check(time.monotonic() - started_s)
+                time.sleep(_POLL_S)
+        except BaseException:
+            self._process.kill()
+            raise
+        self.ready_s = time.monotonic() - started_s
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(self._timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._log.close()
+
+    def memory_mb(self) -> float:
+        """Resident memory now, in MB of 10^6 bytes."""
+        return self._status("VmRSS")
+
+    def peak_memory_mb(self) -> float:
+        """Most resident memory so far, in MB of 10^6 bytes."""
+        return self._status("VmHWM")
+
+    def _status(self, field: str) -> float:
+        text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        found = re.search(rf"{field}:\s+(\d+) kB", text)
+        assert found, f"the kernel reports {field} of every process"
+        return int(found[1]) * 1024 / 1e6
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def _check(self, waited_s: float) -> None:
+        if self._process.poll() is None and waited_s < self._timeout_s:
+            return
+        self._log.seek(0)
+        last_words = self._log.read().decode(errors="replace").strip()[-500:]
+        raise SystemExit(f"the server did not become ready: {last_words}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,139 @@
+"""Runs attention passes beside the translations, so few at a time that those do not starve."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from service.attention_selection import check_cells, check_selection, select
+from service.engine.attention_pass import PairAttention, attend
+from service.errors import DeadlineExceededError, OverloadedError
+from service.registry import LoadedModel
+from service.translation import AttentionMaps, AttentionSelection
+
+_MAX_BATCH_CELLS = 4_000_000
+"""Numbers that one pass may compute, padding included: 16 MB."""
+_MAX_WAITING_PER_RUN = 32
+_RETRY_AFTER_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """A sentence and a translation of it, as the model sees them."""
+
+    source_ids: tuple[int, ...]
+    """End token included."""
+    target_ids: tuple[int, ...]
+    """End token included where the translation has one, start token not."""
+
+
+class Inspector:
+    """What the models looked at."""
+
+    def __init__(self, *, max_cells: int, max_runs: int) -> None:
+        """Set the limits.
+
+        Args:
+            max_cells: Most numbers in the maps of one reply.
+            max_runs: Passes at the same time; others wait.
+        """
+        self._max_cells = max_cells
+        self._max_waiting = max_runs * _MAX_WAITING_PER_RUN
+        self._num_waiting = 0
+        # Not the event loop's own executor: a pass whose client has gone still counts here.
+        self._executor = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-attention")
+
+    async def inspect(
+        self,
+        model: LoadedModel,
+        pairs: Sequence[TokenPair],
+        selection: AttentionSelection,
+        *,
+        timeout_s: float | None = None,
+    ) -> list[AttentionMaps]:
+        """Attention of every pair, in order.
+
+        Raises:
+            InvalidRequestError: A kind, layer or head that the model does not have.
+            PayloadTooLargeError: More numbers than one reply may have.
+            OverloadedError: Too many others are waiting.
+            DeadlineExceededError: It took longer than `timeout_s`.
+        """
+        architecture = model.bundle.manifest.architecture
+        check_selection(selection, architecture)
+        lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
+        check_cells(lengths, selection, architecture, self._max_cells)
+        self._check_admission()
+        self._num_waiting += 1
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._run_all(model, pairs, selection)
+        except TimeoutError as error:
+            raise DeadlineExceededError("the deadline passed before the attention maps") from error
+        finally:
+            self._num_waiting -= 1
+
+    def close(self) -> None:
+        """Give up what waits; what runs ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _check_admission(self) -> None:
+        if self._num_waiting >= self._max_waiting:
+            raise OverloadedError(
+                f"Slowdown: {self._num_waiting} requests for attention maps are waiting",
+                retry_after_s=_RETRY_AFTER_S,
+            )
+
+    async def _run_all(
+        self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection
+    ) -> list[AttentionMaps]:
+        loop = asyncio.get_running_loop()
+        maps: list[AttentionMaps] = []
+        for batch in _batches(model, pairs):
+            maps += await loop.run_in_executor(self._executor, _run, model, batch, selection)
+        return maps
+
+
+def _run(
+    model: LoadedModel, batch: Sequence[TokenPair], selection: AttentionSelection
+) -> list[AttentionMaps]:
+    results = attend(
+        model.sessions, [pair.source_ids for pair in batch], [pair.target_ids for pair in batch]
+    )
+    return [
+        _maps(model, pair, result, selection) for pair, result in zip(batch, results, strict=True)
+    ]
+
+
+def _maps(
+    model: LoadedModel, pair: TokenPair, attention: PairAttention, selection: AttentionSelection
+) -> AttentionMaps:
+    tokenizer = model.bundle.tokenizer
+    return AttentionMaps(
+        source_tokens=tuple(tokenizer.source_pieces(pair.source_ids)),
+        target_tokens=tuple(tokenizer.target_pieces(pair.target_ids)),
+        maps=select(attention, selection),
+        token_log_probs=tuple(attention.log_probs.tolist()),
+    )
+
+
+def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
+    """Neighbours together, as many as the bound on computed cells allows, one at least."""
+    batch: list[TokenPair] = []
+    for pair in pairs:
+        if batch and _padded_cells(model, [*batch, pair]) > _MAX_BATCH_CELLS:
+            yield batch
+            batch = []
+        batch.append(pair)
+    if batch:
+        yield batch
+
+
+def _padded_cells(model: LoadedModel, batch: Sequence[TokenPair]) -> int:
+    """Numbers that the attention graph computes for `batch`, whatever was asked for."""
+    architecture = model.bundle.manifest.architecture
+    source = max(len(pair.source_ids) for pair in batch)
+    target = max(len(pair.target_ids) for pair in batch)
+    encoder = architecture.num_encoder_layers * source * source
+    decoder = architecture.num_decoder_layers * target * (target + source)
+    return len(batch) * architecture.num_heads * (encoder + decoder)

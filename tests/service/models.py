@@ -1,0 +1,83 @@
+"""The tiny bundle, run for real: what tests of the translator and the registry stand on."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundle.manifest import MANIFEST_NAME, LanguagePair
+from bundle.reader import Bundle, read_bundle
+from service.admission import AdmissionLimits
+from service.registry import LoadedModel, Registry, RegistryOptions
+from service.scheduler import SchedulerOptions
+from service.telemetry import Metrics
+from service.translator import Translator
+
+TINY_BUNDLE = Path(__file__).parents[1] / "data" / "tiny-bundle"
+
+
+def tiny_bundle() -> Bundle:
+    return read_bundle(TINY_BUNDLE)
+
+
+def altered_copy(folder: Path, **changes: object) -> Path:
+    """A copy of the tiny bundle in `folder` whose manifest says something else."""
+    shutil.copytree(TINY_BUNDLE, folder)
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest | changes), encoding="utf-8")
+    return folder
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeClock:
+    """Time that passes when a test says so."""
+
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A registry and a translator on the tiny bundle."""
+
+    registry: Registry
+    translator: Translator
+    metrics: Metrics = field(repr=False)
+
+    @property
+    def model(self) -> LoadedModel:
+        return self.registry.models[0]
+
+    @property
+    def pair(self) -> LanguagePair:
+        return self.model.bundle.manifest.pairs[0]
+
+    def counted(self, metric: str, /, **labels: str) -> float:
+        """Value of a metric; 0 if nothing was counted yet."""
+        return self.metrics.registry.get_sample_value(f"pellucid_{metric}", labels) or 0.0
+
+
+@contextmanager
+def running(
+    *,
+    folder: Path = TINY_BUNDLE,
+    is_started: bool = True,
+    limits: AdmissionLimits | None = None,
+    max_attention_cells: int = 1_000_000,
+) -> Iterator[Running]:
+    """Open everything; without `is_started` jobs are accepted and wait."""
+    metrics = Metrics()
+    scheduler = SchedulerOptions(slots_per_worker=8, limits=limits or AdmissionLimits())
+    registry = Registry.open([folder], RegistryOptions(scheduler=scheduler), metrics)
+    translator = Translator(registry, metrics, max_attention_cells=max_attention_cells)
+    try:
+        if is_started:
+            registry.start()
+        yield Running(registry=registry, translator=translator, metrics=metrics)
+    finally:
+        translator.close()
+        registry.close()
