@@ -21,8 +21,13 @@ def decode_stream(
         sessions: What runs the bundle.
         sources: Source ids, end token included.
         options: The same for all.
-        num_slots: Rows of the batch, at least the beam size.
+        num_slots: Rows of the batch.
+
+    Raises:
+        ValueError: The beam is wider than the batch, or the bundle cannot hold a sentence.
     """
+    if options.beam_size > num_slots:
+        raise ValueError(f"beam_size is {options.beam_size}; the batch has {num_slots} slots")
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=num_slots)
     # Longest first: no long sentence is left to finish alone at the end.
     waiting = sorted(range(len(sources)), key=lambda i: len(sources[i]))

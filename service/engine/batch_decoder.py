@@ -55,7 +55,7 @@ class BatchDecoder(Generic[Key]):
         """Allocate the cache; a sentence occupies as many slots as its beam is wide."""
         manifest = sessions.bundle.manifest
         self._sessions = sessions
-        self._special_ids = manifest.special_ids
+        self._manifest = manifest
         self._cache = SlotCache(manifest, num_slots)
         self._step = DecoderStep(sessions, self._cache)
         self._sentences: dict[Hashable, _Sentence] = {}
@@ -79,14 +79,18 @@ class BatchDecoder(Generic[Key]):
         return list(self._sentences)  # type: ignore[arg-type]
 
     def admit(self, requests: Sequence[DecodeRequest[Key]]) -> list[EncodedGroup]:
-        """Encode sentences and let them join; nothing joins if encoding fails.
+        """Encode sentences and let them join; nothing joins if one of them cannot.
 
         Args:
             requests: At most `free_slots` beams in sum.
 
         Returns:
             The groups in which they were encoded.
+
+        Raises:
+            ValueError: The cache has no room for so many beams, or for so long a sentence.
         """
+        self._check_room(requests)
         groups = list(encode(self._sessions, [r.source_ids for r in requests]))
         for group in groups:
             for position, index in enumerate(group.indices):
@@ -124,19 +128,33 @@ class BatchDecoder(Generic[Key]):
         self._free_slots += sentence.num_slots
 
     def clear(self) -> None:
-        """Let everything leave."""
-        for key in self.keys:
-            self.remove(key)
+        """Let everything leave, in whatever state a failed step has left it."""
+        self._sentences.clear()
+        self._owners.clear()
+        self._cache.clear()
+        self._free_slots = self._cache.num_slots
+
+    def _check_room(self, requests: Sequence[DecodeRequest[Key]]) -> None:
+        max_source, max_target = self._manifest.max_source_tokens, self._manifest.max_target_tokens
+        num_slots = sum(r.options.beam_size for r in requests)
+        if num_slots > self._free_slots:
+            raise ValueError(f"{num_slots} slots are asked for, {self._free_slots} are free")
+        for request in requests:
+            length, longest = len(request.source_ids), request.options.max_target_tokens
+            if not 1 <= length <= max_source:
+                raise ValueError(f"a source has {length} tokens, not 1 to {max_source}")
+            if longest > max_target:
+                raise ValueError(f"max_target_tokens is {longest}; the limit is {max_target}")
 
     def _join(self, request: DecodeRequest[Key], group: EncodedGroup, position: int) -> None:
-        options, eos_id = request.options, self._special_ids.eos
-        search = (GreedySearch if options.beam_size == 1 else BeamSearch)(options, eos_id)
+        options, ids = request.options, self._manifest.special_ids
+        search = (GreedySearch if options.beam_size == 1 else BeamSearch)(options, ids.eos)
         sentence = _Sentence(key=request.key, search=search, num_slots=options.beam_size)
         cross = [values[position] for values in group.cross]
         row = self._cache.add_row(cross, len(request.source_ids))
         sentence.rows.append(row)
         self._owners.append(sentence)
-        self._step.input_ids[row] = self._special_ids.bos
+        self._step.input_ids[row] = ids.bos
         self._sentences[request.key] = sentence
         self._free_slots -= sentence.num_slots
 

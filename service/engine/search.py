@@ -117,11 +117,11 @@ class BeamSearch:
     def _best_continuations(self, log_probs: NDArray[np.float32]) -> list[tuple[int, int]]:
         """(parent, token) of the 2 x beam best continuations, best first."""
         totals = log_probs + np.array([[p.log_prob] for p in self._live], dtype=np.float32)
-        count = min(2 * self._options.beam_size, totals.size)
-        candidates = np.argpartition(totals, totals.size - count, axis=None)[-count:]
-        values = totals.ravel()[candidates]
-        # Ties are broken by position, so that a result never depends on the partition's order.
-        order = np.lexsort((candidates, -values))
+        totals = totals.ravel()
+        first = max(0, totals.size - 2 * self._options.beam_size)
+        # All that tie with the last place, then the first of them: as greedy search breaks ties.
+        candidates = np.flatnonzero(totals >= np.partition(totals, first)[first])
+        order = np.argsort(-totals[candidates], kind="stable")[: totals.size - first]
         vocab_size = log_probs.shape[1]
         return [divmod(int(i), vocab_size) for i in candidates[order]]
 

@@ -53,14 +53,8 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
             of `bundle.tensors`; lists all that is wrong in both.
     """
     architecture = bundle.manifest.architecture
-    encoder = _open(bundle, ENCODER_NAME, num_threads)
-    decoder = _open(bundle, DECODER_NAME, num_threads)
-    faults = [
-        *_graph_faults(ENCODER_NAME, encoder, encoder_spec(architecture)),
-        *_graph_faults(DECODER_NAME, decoder, decoder_spec(architecture)),
-    ]
-    if faults:
-        raise InvalidBundleError(bundle.path, faults)
+    specs = {ENCODER_NAME: encoder_spec(architecture), DECODER_NAME: decoder_spec(architecture)}
+    encoder, decoder = _open_checked(bundle, specs, num_threads)
     return Sessions(bundle=bundle, encoder=encoder, decoder=decoder, num_threads=num_threads)
 
 
@@ -75,6 +69,23 @@ def check_attention(sessions: Sessions) -> None:
     faults = _graph_faults(ATTENTION_NAME, sessions.attention, spec)
     if faults:
         raise InvalidBundleError(bundle.path, faults)
+
+
+def _open_checked(
+    bundle: Bundle, specs: dict[str, GraphSpec], num_threads: int
+) -> list[ort.InferenceSession]:
+    sessions, faults = [], []
+    for name, spec in specs.items():
+        try:
+            session = _open(bundle, name, num_threads)
+        except InvalidBundleError as error:
+            faults += error.faults
+        else:
+            faults += _graph_faults(name, session, spec)
+            sessions.append(session)
+    if faults:
+        raise InvalidBundleError(bundle.path, faults)
+    return sessions
 
 
 def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
@@ -130,7 +141,7 @@ def _tensor_fault(found: ort.NodeArg, wanted: TensorSpec) -> str | None:
     if dtype != wanted.dtype:
         return f"{dtype}, not {wanted.dtype}"
     fits = len(found.shape) == len(wanted.shape) and all(
-        isinstance(want, str) or have == want
+        have == want if isinstance(want, int) else not isinstance(have, int)
         for have, want in zip(found.shape, wanted.shape, strict=True)
     )
     return None if fits else f"shape {list(found.shape)}, not {list(wanted.shape)}"

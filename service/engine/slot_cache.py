@@ -84,6 +84,10 @@ class SlotCache:
             self._copy(last, row)
         return last
 
+    def clear(self) -> None:
+        """End all rows."""
+        self.num_live = 0
+
     def _new_row(self) -> int:
         assert self.num_live < self.num_slots, "admission must have reserved the slot"
         self.num_live += 1

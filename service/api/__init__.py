@@ -1,0 +1,1 @@
+"""What can be called over HTTP: one router per dialect. Knows the translator, not how it works."""

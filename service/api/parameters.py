@@ -1,0 +1,110 @@
+"""Reads a request's parameters: JSON, or query string and form together."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.datastructures import UploadFile
+
+from service.errors import InvalidRequestError
+
+_URLENCODED = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_parameters(request: Request) -> dict[str, Any]:
+    """Parameters of a request; where query and form both have one, the query's first counts.
+
+    Raises:
+        InvalidRequestError: The body is no UTF-8, no valid JSON, or neither JSON nor a form.
+    """
+    body = _decode(await request.body(), "body")
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return _json_object(body)
+    query = _pairs(_decode(request.scope["query_string"], "query"))
+    return {**await _form_fields(request, media_type, body), **query}
+
+
+def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
+    """Check `parameters`.
+
+    As with LibreTranslate, unknown names are ignored, and null and empty values count as absent.
+
+    Raises:
+        InvalidRequestError: With the text that LibreTranslate's clients know, or all faults.
+    """
+    given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        missing = next((e for e in faults if e["type"] == "missing"), None)
+        if missing:
+            raise missing_parameter(str(missing["loc"][0])) from None
+        described = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults]
+        raise InvalidRequestError("Invalid request: " + "; ".join(described)) from None
+
+
+def missing_parameter(name: str) -> InvalidRequestError:
+    """The error whose text clients match on."""
+    return InvalidRequestError(f"Invalid request: missing {name} parameter")
+
+
+def _decode(received: bytes, name: str) -> str:
+    try:
+        return received.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(
+            f"Invalid request: byte {error.start} of the {name} is not UTF-8"
+        ) from None
+
+
+def _json_object(body: str) -> dict[str, Any]:
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidRequestError(f"Invalid request: the body is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidRequestError("Invalid request: the JSON body must be an object")
+    return value
+
+
+async def _form_fields(request: Request, media_type: str, body: str) -> dict[str, Any]:
+    if not body:
+        return {}
+    if body.lstrip().startswith("{"):
+        raise InvalidRequestError(
+            "Invalid request: the body looks like JSON; send the header "
+            "'Content-Type: application/json'"
+        )
+    if media_type == _URLENCODED:
+        return _pairs(body)
+    if media_type == _MULTIPART:
+        return await _multipart_fields(request)
+    raise InvalidRequestError(
+        "Invalid request: the body's Content-Type must be application/json, "
+        f"{_URLENCODED} or {_MULTIPART}"
+    )
+
+
+def _pairs(encoded: str) -> dict[str, Any]:
+    """Decode a query string or form; of a name given twice, the first value counts."""
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise InvalidRequestError("Invalid request: a parameter is not UTF-8") from None
+    return dict(reversed(pairs))
+
+
+async def _multipart_fields(request: Request) -> dict[str, Any]:
+    async with request.form() as form:
+        pairs = form.multi_items()
+        if any(isinstance(value, UploadFile) for _, value in pairs):
+            raise InvalidRequestError("Invalid request: a file was sent where text is expected")
+        return dict(reversed(pairs))

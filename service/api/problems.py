@@ -1,0 +1,74 @@
+"""Turns everything that goes wrong into `{"error": text, "code": code}`."""
+
+import logging
+import math
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from service.errors import OverloadedError, ServiceError
+
+CLIENT_CLOSED_REQUEST = 499
+"""Never sent, only counted: the client had gone before its answer."""
+INTERNAL_ERROR = "the server failed on this request; its log has the reason under the request id"
+SHUTTING_DOWN = "the service is shutting down: send the request elsewhere"
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """Body of every reply that is not a success."""
+
+    error: str
+    code: str
+
+
+def problem(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
+    """A reply that says what went wrong."""
+    return JSONResponse({"error": text, "code": code}, status, headers)
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Register the translation of every exception that a route may raise on purpose."""
+    app.add_exception_handler(ServiceError, _service_problem)
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    app.add_exception_handler(ClientDisconnect, _nobody_listens)
+
+
+async def _service_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError), "registered for nothing else"
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("request failed", extra={"code": error.code})
+    headers = {}
+    if isinstance(error, OverloadedError):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return problem(error.status, error.code, str(error), headers)
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for nothing else"
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return problem(404, "not_found", "there is nothing here; /docs lists what there is")
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            text = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'none')}"
+            return problem(405, "method_not_allowed", text, headers)
+        case status:
+            return problem(status, "invalid_request", f"Invalid request: {error.detail}", headers)
+
+
+async def _validation_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError), "registered for nothing else"
+    faults = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
+    return problem(400, "invalid_request", "Invalid request: " + "; ".join(faults))
+
+
+async def _nobody_listens(_: Request, __: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -1,0 +1,127 @@
+"""What a request may carry, field by field: the source of /openapi.json."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+from service.engine.options import MAX_BEAM_SIZE
+from service.translation import AttentionKind
+
+MAX_LENGTH_PENALTY = 10.0
+"""Far beyond any use; a larger power overflows."""
+
+
+def _text_or_texts(value: object) -> object:
+    texts = value if isinstance(value, list) else [value]
+    for text in texts:
+        if not isinstance(text, str):
+            raise PydanticCustomError("texts", "Input should be a text or a list of texts")
+        if "\0" in text:
+            raise PydanticCustomError("nul", "a text may not contain a NUL character")
+    return value
+
+
+def _known_format(value: str) -> str:
+    if value == "html":
+        raise PydanticCustomError("format", "html is not supported yet: send plain text")
+    if value != "text":
+        raise PydanticCustomError("format", "Input should be 'text'")
+    return value
+
+
+def _options_of_flag(value: object) -> object:
+    """`true` asks for the defaults, `false` for nothing."""
+    if isinstance(value, str):
+        value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
+    if isinstance(value, bool):
+        return {} if value else None
+    return value
+
+
+# Empty values count as absent and never come here; the schema says so to who writes a client.
+Texts = Annotated[
+    Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
+    BeforeValidator(_text_or_texts),
+]
+LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
+BeamSize = Annotated[int, Field(ge=1, le=MAX_BEAM_SIZE)]
+LengthPenalty = Annotated[float, Field(ge=0, le=MAX_LENGTH_PENALTY, allow_inf_nan=False)]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class AttentionOptions(_Parameters):
+    """Which attention maps are wanted."""
+
+    kinds: list[AttentionKind] = ["cross"]
+    """Any of `encoder`, `decoder`, `cross`."""
+    layers: list[int] | None = None
+    """Indices from 0; all if absent."""
+    heads: list[int] | None = None
+    """Indices from 0; all if absent."""
+    reduce: Literal["none", "heads", "all"] = "none"
+    """Mean over nothing, over heads, or over heads and layers."""
+
+
+class _TextParameters(_Parameters):
+    q: Texts
+    """A text, or (in JSON) a list of texts."""
+    source: LanguageCode
+    """Language of the text; case does not matter."""
+    target: LanguageCode
+    """Language to translate to; case does not matter."""
+    deadline_ms: PositiveInt | None = None
+    """Give up after this time with 504; the server's own limit is the most it grants."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """`q` as a list of texts."""
+        return (self.q,) if isinstance(self.q, str) else tuple(self.q)
+
+
+class TranslateParameters(_TextParameters):
+    """What `POST /translate` takes. Unknown parameters are ignored."""
+
+    format: Annotated[str, AfterValidator(_known_format)] = "text"
+    """`text`; `html` is refused for now."""
+    alternatives: Annotated[int, AfterValidator(lambda count: max(count, 0))] = 0
+    """How many further translations to return; a negative number counts as 0."""
+    api_key: Any = ""
+    """Accepted and not looked at: this version knows no keys."""
+    beam_size: BeamSize | None = None
+    """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
+    length_penalty: LengthPenalty | None = None
+    """Alpha of Wu et al. (2016). The bundle's default if absent."""
+    max_target_tokens: PositiveInt | None = None
+    """Longest output of a sentence in tokens. The bundle's limit if absent."""
+    details: bool = False
+    """Adds `details`: each sentence with offsets, tokens, scores and how it ended."""
+    attention: Annotated[
+        AttentionOptions | None,
+        BeforeValidator(_options_of_flag, json_schema_input_type=bool | AttentionOptions),
+    ] = None
+    """Adds `details` with attention maps."""
+
+
+class AttentionParameters(_TextParameters, AttentionOptions):
+    """What `POST /attention` takes. Unknown parameters are ignored."""
+
+    translation: Texts | None = None
+    """Inspect this translation instead of ours; a list beside a list `q`."""
+
+    @property
+    def translations(self) -> tuple[str, ...] | None:
+        """`translation` as a list."""
+        given = self.translation
+        return (given,) if isinstance(given, str) else None if given is None else tuple(given)

@@ -1,0 +1,47 @@
+"""The translator without a server, for commands that end when their work is done."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from service.settings import flag_of, load_settings
+
+if TYPE_CHECKING:
+    from service.translator import Translator
+
+_SETTINGS = {
+    "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
+    "workers": "worker threads per bundle; by default one per CPU",
+}
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags that say which model translates what."""
+    parser.add_argument("--source", required=True, help="language of the text, such as en")
+    parser.add_argument("--target", required=True, help="language to translate to, such as de")
+    for name, text in _SETTINGS.items():
+        parser.add_argument(flag_of(name), default=None, help=text)
+
+
+@contextmanager
+def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
+    """A translator that runs; closed at the end.
+
+    Raises:
+        StartupError: A setting or a bundle is no good.
+    """
+    from service.app import create_translator, open_registry
+    from service.telemetry import Metrics
+
+    given = {name: getattr(arguments, name) for name in _SETTINGS}
+    settings = load_settings({name: value for name, value in given.items() if value is not None})
+    metrics = Metrics()
+    registry = open_registry(settings, metrics)
+    translator = create_translator(settings, registry, metrics)
+    try:
+        registry.start()
+        yield translator
+    finally:
+        translator.close()
+        registry.close()

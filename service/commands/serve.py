@@ -1,0 +1,109 @@
+"""`pellucid serve`: the HTTP server."""
+
+import argparse
+import logging
+import shlex
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pydantic.fields import FieldInfo
+
+from service.logs import configure_logging
+from service.settings import ENV_PREFIX, Settings, flag_of, load_settings
+
+if TYPE_CHECKING:
+    from service.registry import Registry
+
+_EXAMPLES = """\
+examples:
+  pellucid serve
+  pellucid serve --port 8080 --bundles bundles/en-de
+  PELLUCID_LOG_LEVEL=warning pellucid serve --host 0.0.0.0
+
+Every flag can be given as a PELLUCID_* variable instead; the flag wins.
+Logs are JSON lines on standard output.
+"""
+
+_log = logging.getLogger(__name__)
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `serve`, with a flag for every setting."""
+    parser = commands.add_parser(
+        "serve",
+        help="translate over HTTP",
+        description="Serve translation over HTTP until SIGTERM or Ctrl-C.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, field in Settings.model_fields.items():
+        parser.add_argument(
+            flag_of(name),
+            default=argparse.SUPPRESS,
+            metavar="VALUE",
+            help=_help(name, field),
+        )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop; returns the exit code.
+
+    Raises:
+        StartupError: A setting, a bundle or the address is no good.
+    """
+    started_s = time.monotonic()
+    flags = {
+        name: value for name, value in vars(arguments).items() if name in Settings.model_fields
+    }
+    settings = load_settings(flags)
+    configure_logging(settings.log_level)
+
+    from service.app import create_app, open_registry
+    from service.server import Server, bind
+    from service.telemetry import Metrics
+
+    metrics = Metrics()
+    listener = bind(settings.host, settings.port)
+    registry = open_registry(settings, metrics)
+    app = create_app(settings, registry, metrics)
+
+    def on_start() -> None:
+        _log.info("started", extra={"seconds": round(time.monotonic() - started_s, 2)})
+        sys.stderr.write(_welcome(_base_url(listener), registry))
+        sys.stderr.flush()
+
+    Server(app, app.state.parts.gate, settings.drain_s, on_start).run(sockets=[listener])
+    _log.info("stopped")
+    return 0
+
+
+def _help(name: str, field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, tuple):
+        default = ":".join(map(str, default))
+    shown = "" if default is None else f" [{default}]"
+    text = f"{field.description}{shown} ({ENV_PREFIX}{name.upper()})"
+    return text.replace("%", "%%")
+
+
+def _base_url(listener: socket.socket) -> str:
+    """Where this machine reaches the server."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _welcome(url: str, registry: "Registry") -> str:
+    canary = registry.models[0].bundle.manifest.canary
+    example = shlex.quote(f"q={canary.source_text}")
+    pairs = ", ".join(str(p) for m in registry.models for p in m.bundle.manifest.pairs)
+    return (
+        f"\nPellucid translates {pairs}. Ctrl-C stops it.\n\n"
+        f"  {url}/      try it\n"
+        f"  {url}/docs  what can be called\n\n"
+        f"  curl -s {url}/translate --data-urlencode {example} "
+        f"-d source={canary.pair.source} -d target={canary.pair.target}\n\n"
+    )

@@ -1,0 +1,51 @@
+"""How many CPUs this process may use: its affinity and its container's quota, not the host's."""
+
+import os
+from pathlib import Path
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
+
+
+def available_cpus(cgroups: Path = _CGROUPS, own_cgroup: Path = _OWN_CGROUP) -> int:
+    """Whole CPUs that the process may use, at least 1.
+
+    Args:
+        cgroups: Where control groups are mounted.
+        own_cgroup: The kernel's list of the groups that the process is in.
+    """
+    quotas = [_quota(folder) for folder in _own_folders(cgroups, own_cgroup)]
+    allowed = len(os.sched_getaffinity(0))
+    return max(1, min([allowed, *(int(quota) for quota in quotas if quota is not None)]))
+
+
+def _own_folders(cgroups: Path, own_cgroup: Path) -> list[Path]:
+    """Folders that may carry a quota: those of the process, up to the roots."""
+    roots = {"": cgroups, "cpu": cgroups / "cpu", "cpu,cpuacct": cgroups / "cpu,cpuacct"}
+    folders = set(roots.values())
+    for line in _read(own_cgroup).splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers in roots:
+            folder = roots[controllers] / path.lstrip("/")
+            folders |= {p for p in (folder, *folder.parents) if p.is_relative_to(cgroups)}
+    return sorted(folders)
+
+
+def _quota(folder: Path) -> float | None:
+    """CPUs that a control group may use, version 2 or 1; None if it sets no bound."""
+    quota, _, period = _read(folder / "cpu.max").partition(" ")
+    if not quota:
+        quota = _read(folder / "cpu.cfs_quota_us")
+        period = _read(folder / "cpu.cfs_period_us")
+    try:
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (ValueError, ZeroDivisionError):  # "max", or no such file
+        return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

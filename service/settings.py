@@ -1,0 +1,139 @@
+"""Every setting, its default and its meaning; the only place that reads the environment."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.errors import StartupError
+
+ENV_PREFIX = "PELLUCID_"
+_BESIDE_THE_CODE = Path(__file__).resolve().parent.parent / "bundles"
+
+_BY_KUBERNETES = (
+    "is set by Kubernetes because a Service is called 'pellucid': "
+    "set enableServiceLinks: false in the pod, or rename the Service"
+)
+
+
+def _default_bundles() -> tuple[Path, ...]:
+    """The `bundles` folder of the checkout; once installed, the one in the working directory."""
+    return (_BESIDE_THE_CODE if _BESIDE_THE_CODE.is_dir() else Path("bundles"),)
+
+
+class Settings(BaseSettings):
+    """Built once where the process starts, then passed down."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        allow_inf_nan=False,
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 for all."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """TCP port; 0 takes a free one."""
+    bundles: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = Field(
+        default_factory=_default_bundles
+    )
+    """Bundle folders, or folders of bundle folders, separated by ':'."""
+    workers: PositiveInt | None = None
+    """Worker threads per bundle; by default the CPUs that the process may use."""
+    slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
+    """Sentences that a worker decodes side by side; a beam of n takes n slots."""
+    max_queued_jobs: PositiveInt = 1024
+    """Sentences that may wait; beyond that: 429."""
+    max_queued_tokens: PositiveInt = 65_536
+    """Source tokens that may wait; beyond that: 429."""
+    max_body_bytes: PositiveInt = 1_048_576
+    """Largest request body; beyond that: 413."""
+    max_text_chars: PositiveInt = 30_000
+    """Characters of all texts of a request together; beyond that: 400."""
+    max_texts: PositiveInt = 512
+    """Texts in one request; beyond that: 400."""
+    max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
+    """Alternatives that a request may ask for; beyond that: 400."""
+    max_attention_cells: PositiveInt = 1_000_000
+    """Numbers in the attention maps of one reply; beyond that: 413."""
+    max_attention_runs: PositiveInt = 2
+    """Attention passes at the same time; others wait."""
+    deadline_ms: PositiveInt = 30_000
+    """Time for a translation; a request may ask for less, not for more. Missed: 504."""
+    drain_s: Annotated[float, Field(ge=0)] = 25.0
+    """Time to finish accepted requests after SIGTERM."""
+    canary_interval_s: PositiveFloat = 60.0
+    """How often each bundle translates its canary sentence, for the readiness probe."""
+    max_silence_s: PositiveFloat = 10.0
+    """A worker without a heart-beat for this long makes the service unready."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe event that is logged."""
+
+    @field_validator("bundles", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from flags, which win, and the environment.
+
+    Args:
+        flags: Values of command-line flags by field name.
+
+    Raises:
+        StartupError: A value does not fit or a `PELLUCID_*` variable is unknown; names all faults.
+    """
+    faults = [_unknown_fault(name) for name in _unknown_variables()]
+    try:
+        settings = Settings(**(flags or {}))
+    except ValidationError as error:
+        faults += [_value_fault(detail) for detail in error.errors()]
+        raise StartupError("; ".join(faults)) from error
+    if faults:
+        raise StartupError("; ".join(faults))
+    return settings
+
+
+def flag_of(field: str) -> str:
+    """The command-line flag of a setting."""
+    return "--" + field.replace("_", "-")
+
+
+def _unknown_variables() -> list[str]:
+    known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
+    return sorted(name for name in ours if name.upper() not in known)
+
+
+def _unknown_fault(name: str) -> str:
+    if name.startswith((ENV_PREFIX + "PORT_", ENV_PREFIX + "SERVICE_")):
+        return f"{name} {_BY_KUBERNETES}"
+    field = name[len(ENV_PREFIX) :].lower()
+    close = [
+        ENV_PREFIX + f.upper() for f in difflib.get_close_matches(field, Settings.model_fields)
+    ]
+    remedy = f"did you mean {close[0]}?" if close else "see pellucid serve --help"
+    return f"unknown setting {name}: {remedy}"
+
+
+def _value_fault(detail: ErrorDetails) -> str:
+    field = str(detail["loc"][0])
+    message = detail["msg"]
+    if str(detail["input"]).startswith("tcp://"):
+        message = _BY_KUBERNETES
+    return f"{flag_of(field)} or {ENV_PREFIX}{field.upper()}: {message}"

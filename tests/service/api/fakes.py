@@ -1,0 +1,132 @@
+"""An app whose translator is instant, so that tests see the HTTP side alone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import httpx
+import numpy as np
+from fastapi import FastAPI
+
+from service.api.dependencies import Parts
+from service.app import create_app
+from service.registry import Registry
+from service.settings import load_settings
+from service.telemetry import Metrics
+from service.translation import (
+    AttentionMaps,
+    AttentionRequest,
+    InspectedPair,
+    InspectedSentence,
+    SentenceTranslation,
+    StageTimes,
+    TranslateRequest,
+    TranslateResult,
+    Translation,
+)
+from service.translator import Translator
+
+TIMES = StageTimes(tokenize=0.001, queue=0.002, encode=0.003, decode=0.004, detokenize=0.0005)
+
+
+def maps_of(text: str) -> AttentionMaps:
+    """Two layers, one head; every target token looks at all source tokens alike."""
+    tokens = (*text.split(), "</s>")
+    size = len(tokens)
+    return AttentionMaps(
+        source_tokens=tokens,
+        target_tokens=tokens,
+        maps={"cross": np.full((2, 1, size, size), 1 / size, dtype=np.float32)},
+        token_log_probs=(-0.5,) * size,
+    )
+
+
+class UpperCaser:
+    """Stands for the translator: writes everything in capitals, remembers what was asked."""
+
+    def __init__(self, before: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.requests: list[TranslateRequest | AttentionRequest] = []
+        self.cancelled = 0
+        self._before = before
+
+    async def translate(self, request: TranslateRequest) -> TranslateResult:
+        await self._begin(request)
+        return TranslateResult(
+            translations=tuple(self._translation(text, request) for text in request.texts),
+            times=TIMES,
+        )
+
+    async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
+        await self._begin(request)
+        given = request.translations or tuple(text.upper() for text in request.texts)
+        return [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+
+    async def _begin(self, request: TranslateRequest | AttentionRequest) -> None:
+        self.requests.append(request)
+        try:
+            if self._before is not None:
+                await self._before()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+    def _translation(self, text: str, request: TranslateRequest) -> Translation:
+        sentence = SentenceTranslation(
+            source=text,
+            translation=text.upper(),
+            source_span=(0, len(text)),
+            target_span=(0, len(text)),
+            source_tokens=(*text.split(), "</s>"),
+            target_tokens=(*text.upper().split(), "</s>"),
+            score=-1.5,
+            token_log_probs=(-0.5,) * (len(text.split()) + 1),
+            finish_reason="stop",
+            truncated=False,
+            attention=maps_of(text) if request.attention else None,
+        )
+        others = tuple(f"{text.upper()} {n}" for n in range(request.num_alternatives))
+        return Translation(text=text.upper(), alternatives=others, sentences=(sentence,))
+
+    def _pair(self, source: str, translation: str) -> InspectedPair:
+        sentences = tuple(
+            InspectedSentence(
+                source=part,
+                translation=translation,
+                source_span=(0, len(part)),
+                target_span=(0, len(translation)),
+                attention=maps_of(part),
+            )
+            for part in source.split(". ")
+        )
+        return InspectedPair(source=source, translation=translation, sentences=sentences)
+
+
+def app_with(translator: UpperCaser, **settings: object) -> FastAPI:
+    """The real app around `translator`, without models."""
+    app = create_app(load_settings(settings), Registry(()), Metrics())
+    app.state.parts = replace(parts_of(app), translator=cast(Translator, translator))
+    return app
+
+
+def parts_of(app: FastAPI) -> Parts:
+    """What the app is made of."""
+    parts = app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+def ask(
+    app: FastAPI,
+    method: str,
+    path: str,
+    **options: Any,  # noqa: ANN401 - httpx's own
+) -> httpx.Response:
+    """One request to the app, without a socket."""
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(send())

@@ -1,0 +1,135 @@
+"""The gate refuses, counts, and lets go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.types import Message, Receive
+
+from tests.service.api.fakes import UpperCaser, app_with, parts_of
+
+BASE = b"q=hello&source=en&target=de"
+
+
+class Pause:
+    """Lets a test stop a translation in its middle."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.started.set()
+        await self.go_on.wait()
+
+
+async def _post(app: FastAPI) -> httpx.Response:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.post("/translate", data={"q": "hello", "source": "en", "target": "de"})
+
+
+def test_closed_gate_finishes_what_is_inside_and_refuses_the_rest() -> None:
+    async def scenario() -> None:
+        pause = Pause()
+        translator = UpperCaser(before=pause)
+        app = app_with(translator)
+        gate = parts_of(app).gate
+        inside = asyncio.create_task(_post(app))
+        await pause.started.wait()
+        gate.close()
+        refused = await _post(app)
+        assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
+        assert not gate.is_empty
+        pause.go_on.set()
+        assert (await inside).status_code == 200
+        assert gate.is_empty
+        assert len(translator.requests) == 1
+        page = parts_of(app).metrics.exposition().decode()
+        assert 'pellucid_rejected_total{reason="shutting_down"} 1.0' in page
+
+    asyncio.run(scenario())
+
+
+def test_expelled_work_is_cancelled_and_its_client_is_told() -> None:
+    async def scenario() -> None:
+        pause = Pause()
+        translator = UpperCaser(before=pause)
+        app = app_with(translator)
+        gate = parts_of(app).gate
+        inside = asyncio.create_task(_post(app))
+        await pause.started.wait()
+        gate.expel()
+        reply = await inside
+        assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
+        assert translator.cancelled == 1
+        assert gate.is_empty
+
+    asyncio.run(scenario())
+
+
+async def _call(app: FastAPI, receive: Receive) -> list[Message]:
+    """Speak ASGI by hand: only so can a client leave at a chosen moment."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/translate",
+        "raw_path": b"/translate",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
+        "scheme": "http",
+        "server": ("test", 80),
+        "client": ("test", 1),
+        "root_path": "",
+    }
+    await app(scope, receive, send)
+    return sent
+
+
+def _client(*messages: Message, before_leaving: Callable[[], Awaitable[object]]) -> Receive:
+    """Sends `messages`, and leaves once `before_leaving` is over."""
+    waiting = list(messages)
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop(0)
+        await before_leaving()
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def test_client_that_leaves_cancels_its_work() -> None:
+    async def scenario() -> None:
+        pause = Pause()
+        translator = UpperCaser(before=pause)
+        app = app_with(translator)
+        body: Message = {"type": "http.request", "body": BASE, "more_body": False}
+        sent = await _call(app, _client(body, before_leaving=pause.started.wait))
+        await asyncio.sleep(0)  # the cancelled task has its turn
+        assert translator.cancelled == 1
+        assert parts_of(app).gate.is_empty
+        assert sent[0]["status"] == 499
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("first", [b"", b"q=hel"])
+def test_client_that_leaves_while_sending_never_reaches_the_model(first: bytes) -> None:
+    async def scenario() -> None:
+        translator = UpperCaser()
+        body: Message = {"type": "http.request", "body": first, "more_body": True}
+        client = _client(body, before_leaving=lambda: asyncio.sleep(0))
+        sent = await _call(app_with(translator), client)
+        assert translator.requests == []
+        assert sent[0]["status"] == 499
+
+    asyncio.run(scenario())

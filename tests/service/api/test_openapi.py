@@ -1,0 +1,67 @@
+"""/openapi.json is a promise to clients."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.service.api.fakes import UpperCaser, app_with, ask
+from tests.service.api.openapi_snapshot import PATH, current
+
+
+def test_contract_is_the_one_agreed_on() -> None:
+    agreed = json.loads(PATH.read_text(encoding="utf-8"))
+    assert current() == agreed, "if it is meant: python -m tests.service.api.openapi_snapshot"
+
+
+def _references(part: object) -> set[str]:
+    if isinstance(part, list):
+        return {ref for item in part for ref in _references(item)}
+    if not isinstance(part, dict):
+        return set()
+    own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+    return own | _references(list(part.values()))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    api = current()
+    known = {f"#/components/schemas/{name}" for name in api["components"]["schemas"]}
+    assert _references(api) <= known
+
+
+def _operations() -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method, path, described)
+        for path, methods in current()["paths"].items()
+        for method, described in methods.items()
+    ]
+
+
+def test_fastapis_own_error_is_nowhere() -> None:
+    for _, _, described in _operations():
+        assert "422" not in described["responses"]
+
+
+@pytest.mark.parametrize("path", ["/translate", "/attention"])
+def test_every_way_to_fail_is_documented(path: str) -> None:
+    responses = current()["paths"][path]["post"]["responses"]
+    assert set(responses) == {"200", "400", "413", "429", "500", "503", "504"}
+
+
+def test_every_operation_is_described() -> None:
+    for method, path, described in _operations():
+        assert described["summary"], (method, path)
+        assert described["description"], (method, path)
+
+
+def test_every_parameter_is_described() -> None:
+    for path in ("/translate", "/attention"):
+        body = current()["paths"][path]["post"]["requestBody"]
+        for content in body["content"].values():
+            fields = content["schema"]["properties"]
+            assert [name for name, field in fields.items() if "description" not in field] == []
+
+
+def test_it_is_served() -> None:
+    reply = ask(app_with(UpperCaser()), "GET", "/openapi.json")
+    assert set(reply.json()["paths"]) == set(current()["paths"])

@@ -1,0 +1,113 @@
+"""`python -m service` as it is really started: a process of its own, spoken to over HTTP."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.service.models import TINY_BUNDLE
+
+REPOSITORY = Path(__file__).parents[2]
+_LONGEST_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerProcess:
+    """A server that answers."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it has logged; fails if a line is no JSON."""
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
+
+    def metric(self, line_start: str) -> float:
+        """Present value of a metric, 0 if it has no such line."""
+        page = httpx.get(f"{self.url}/metrics").text.splitlines()
+        return next((float(x.rpartition(" ")[2]) for x in page if x.startswith(line_start)), 0.0)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def exit_code(self) -> int:
+        """Its exit code, once it has ended."""
+        return self.process.wait(_LONGEST_S)
+
+
+def command(*arguments: str) -> list[str]:
+    """`pellucid` with `arguments`, wherever it is installed."""
+    code = "import sys; from service.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *arguments]
+
+
+def run_command(
+    *arguments: str, text: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `pellucid` to its end; `text` is its standard input."""
+    return subprocess.run(
+        command(*arguments),
+        input=text,
+        cwd=REPOSITORY,
+        env=environment(**variables),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=_LONGEST_S,
+        check=False,
+    )
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Ours without its settings of the service, and with `variables`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PELLUCID_")}
+    return kept | variables
+
+
+@contextmanager
+def serving(folder: Path, *flags: str, **variables: str) -> Iterator[ServerProcess]:
+    """A server of the tiny bundle on a free port; killed at the end if it still runs.
+
+    Args:
+        folder: For its log.
+        flags: Further flags.
+        variables: Further variables of its environment.
+    """
+    log = folder / "log.jsonl"
+    given = ["--port", "0", "--bundles", str(TINY_BUNDLE), *flags]
+    with (
+        log.open("w", encoding="utf-8") as written,
+        subprocess.Popen(
+            [sys.executable, "-m", "service", *given],
+            cwd=REPOSITORY,
+            env=environment(**variables),
+            stdout=written,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process,
+    ):
+        try:
+            yield ServerProcess(process=process, url=_address(process), log=log)
+        finally:
+            process.kill()
+
+
+def _address(process: "subprocess.Popen[str]") -> str:
+    """Wait until the server says where it is."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"(http://\S+)/ ", line):
+            return found[1]
+    raise AssertionError(f"the server ended before it served: {said}")

@@ -1,0 +1,93 @@
+"""Settings come from flags and environment, and say what is wrong with them."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import service
+from service.errors import StartupError
+from service.settings import Settings, flag_of, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n.upper().startswith("PELLUCID_")]:
+        monkeypatch.delenv(name)
+
+
+def test_defaults_listen_on_this_machine_only() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+
+
+def test_variables_are_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_PORT", "9001")
+    monkeypatch.setenv("PELLUCID_MAX_TEXTS", "3")
+    settings = load_settings({"port": "9002"})
+    assert (settings.port, settings.max_texts) == (9002, 3)
+
+
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_WORKERS", "")
+    assert load_settings().workers is None
+
+
+def test_bundles_are_separated_like_a_path() -> None:
+    assert load_settings({"bundles": "a:/b/c"}).bundles == (Path("a"), Path("/b/c"))
+
+
+def test_log_level_may_be_written_in_capitals() -> None:
+    assert load_settings({"log_level": "WARNING"}).log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("PELLUCID_PORT", "eighty", "--port or PELLUCID_PORT: Input should be a valid integer"),
+        ("PELLUCID_PORT", "70000", "less than or equal to 65535"),
+        ("PELLUCID_WORKERS", "0", "--workers or PELLUCID_WORKERS: Input should be greater than 0"),
+        ("PELLUCID_DRAIN_S", "inf", "--drain-s or PELLUCID_DRAIN_S: Input should be a finite"),
+        ("PELLUCID_BUNDLES", ":", "--bundles or PELLUCID_BUNDLES"),
+        ("PELLUCID_LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
+        ("PELLUCID_HOTS", "::", "unknown setting PELLUCID_HOTS: did you mean PELLUCID_HOST?"),
+        ("PELLUCID_XYZZY", "1", "unknown setting PELLUCID_XYZZY: see pellucid serve --help"),
+        ("PELLUCID_PORT", "tcp://10.0.0.1:80", "PELLUCID_PORT: is set by Kubernetes"),
+        ("PELLUCID_PORT_80_TCP", "tcp://10.0.0.1:80", "enableServiceLinks: false"),
+    ],
+)
+def test_wrong_variable_is_named_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(StartupError) as caught:
+        load_settings()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_PROT", "1")
+    with pytest.raises(StartupError) as caught:
+        load_settings({"port": "x", "max_texts": "-1"})
+    assert all(part in str(caught.value) for part in ("PELLUCID_PROT", "--port", "--max-texts"))
+
+
+def test_settings_do_not_change_once_made() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        load_settings().port = 1  # type: ignore[misc]
+
+
+def test_every_setting_is_described() -> None:
+    assert [n for n, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_every_setting_is_used_somewhere() -> None:
+    folder = Path(service.__file__).parent
+    code = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    assert [name for name in Settings.model_fields if f"settings.{name}" not in code] == []
+
+
+def test_flag_is_the_name_with_hyphens() -> None:
+    assert flag_of("max_body_bytes") == "--max-body-bytes"
