@@ -1,0 +1,133 @@
+"""The documents say what is so: their examples run, and their tables leave nothing out."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from bundle import manifest
+from bundle.manifest import Architecture
+from bundle.tensors import attention_spec, decoder_spec, encoder_spec
+from service.errors import ServiceError
+from tests.service.server_process import serving
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLE = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENTED_ADDRESS = "localhost:8000"
+# An example that answers with an error is a wrong example.
+STRICT_CURL = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; }\n'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A shell example of a document."""
+
+    where: str
+    script: str
+
+
+def _examples(*names: str) -> list[Example]:
+    found = []
+    for name in names:
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        for match in EXAMPLE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(Example(where=f"{name}:{line}", script=match[1]))
+    return [example for example in found if example.script.startswith("curl ")]
+
+
+MANIFEST_PARTS = [
+    value
+    for name, value in vars(manifest).items()
+    if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields
+]
+EXAMPLES = _examples("README.md", "docs/api.md")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a server with the embedded bundles."""
+    folder = tmp_path_factory.mktemp("docs")
+    with serving(folder, "--bundles", str(REPOSITORY / "bundles")) as server:
+        yield server.url.removeprefix("http://")
+
+
+def test_documents_have_examples() -> None:
+    assert {example.where.split(":")[0] for example in EXAMPLES} == {"README.md", "docs/api.md"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.where)
+def test_example_runs(example: Example, address: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    script = STRICT_CURL + example.script.replace(DOCUMENTED_ADDRESS, address)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip()
+
+
+def test_every_path_and_parameter_is_documented(address: str) -> None:
+    with urllib.request.urlopen(f"http://{address}/openapi.json", timeout=10) as response:
+        contract = json.load(response)
+    text = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    assert [path for path in contract["paths"] if f"{path}`" not in text] == []
+    names = {name for path in contract["paths"].values() for name in _body_parameters(path)}
+    assert names
+    assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+def _body_parameters(path: dict[str, Any]) -> set[str]:
+    bodies = [
+        operation["requestBody"]["content"]
+        for operation in path.values()
+        if "requestBody" in operation
+    ]
+    return {
+        name for body in bodies for kind in body.values() for name in kind["schema"]["properties"]
+    }
+
+
+def test_every_error_code_is_documented() -> None:
+    text = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
+    codes = {error.code for error in _descendants(ServiceError)}
+    assert codes
+    assert sorted(code for code in codes if f"`{code}`" not in text) == []
+
+
+def _descendants(error: type[ServiceError]) -> list[type[ServiceError]]:
+    children = error.__subclasses__()
+    return children + [deeper for child in children for deeper in _descendants(child)]
+
+
+@pytest.mark.parametrize("model", MANIFEST_PARTS, ids=lambda model: model.__name__)
+def test_every_field_of_the_manifest_is_documented(model: type[BaseModel]) -> None:
+    text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
+    assert [name for name in model.model_fields if f"`{name}`" not in text] == []
+
+
+def test_every_tensor_is_documented() -> None:
+    architecture = Architecture(
+        vocab_size=8,
+        d_model=4,
+        d_ff=4,
+        num_heads=2,
+        num_encoder_layers=1,
+        num_decoder_layers=1,
+        activation="relu",
+        norm_position="post",
+        positions="sinusoidal",
+        num_parameters=1,
+    )
+    text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
+    for spec in (encoder_spec, decoder_spec, attention_spec):
+        graph = spec(architecture)
+        names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}
+        assert sorted(name for name in names if f"`{name}`" not in text) == []
