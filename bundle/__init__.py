@@ -1,1 +1,1 @@
-"""The contract between training and serving: manifest, tensor names, tokenizer, verified loading."""
+"""The contract between training and serving: manifest, tensor names, tokenizer, checked loading."""

@@ -36,7 +36,10 @@ def read_bundle(path: Path) -> Bundle:
     """
     manifest = _read_manifest(path)
     faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
-    tokenizer = None if faults else _load_tokenizer(path, manifest, faults)
+    blamed = {fault.partition(":")[0] for fault in faults}
+    tokenizer = None
+    if not blamed & {SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME}:
+        tokenizer = _load_tokenizer(path, manifest, faults)
     if tokenizer is None or faults:
         raise InvalidBundleError(path, faults)
     digest = sha256_of(path / MANIFEST_NAME)
@@ -67,7 +70,7 @@ def _manifest_faults(error: ValidationError) -> list[str]:
     for detail in error.errors(include_url=False):
         where = ".".join(str(part) for part in detail["loc"])
         message = detail["msg"]
-        if where == "format_version":
+        if where == "format_version" and detail["type"] != "missing":
             message = (
                 f"{detail['input']!r} is not {FORMAT_VERSION}, the format that this version reads: "
                 "export the bundle again"
@@ -90,7 +93,7 @@ def _file_faults(path: Path, manifest: Manifest) -> list[str]:
 
 
 def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
-    if Path(name).name != name:
+    if Path(name).name != name or name in ("", ".."):
         return f"{name}: a file's name may not contain a folder"
     file = path / name
     try:
@@ -106,10 +109,14 @@ def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
 
 def _limit_faults(manifest: Manifest) -> list[str]:
     vocab_size = manifest.architecture.vocab_size
-    ids = (*manifest.special_ids.model_dump().items(),)
     faults = [
         f"special_ids.{name}: {value} is outside the vocabulary of {vocab_size}"
-        for name, value in ids
+        for name, value in manifest.special_ids.model_dump().items()
+        if value >= vocab_size
+    ]
+    faults += [
+        f"canary.target_ids: {value} is outside the vocabulary of {vocab_size}"
+        for value in manifest.canary.target_ids
         if value >= vocab_size
     ]
     if manifest.decoding.beam_size > vocab_size:

@@ -1,8 +1,8 @@
-"""Finds the scale of every activation from what it holds on real sentences."""
+"""Finds the grid of every activation from what it holds on real sentences."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime as ort
@@ -12,62 +12,74 @@ from tqdm import tqdm
 from export.attention_graph import build_attention
 from export.graph_builder import GraphBuilder, initializer
 from export.network import Network
-from export.quantize import LARGEST_INT8, ActivationPlan
+from export.quantize import ROW_GRID, ActivationPlan, Grid, grid_between
 from service.engine.encoder import pad
 
 ENCODER_PERCENTILE = 90.0
 DECODER_PERCENTILE = 99.0
-"""Of the sentences' largest values. A few clipped outliers cost less than a coarse grid."""
+"""Of the sentences' extreme values. A few clipped outliers cost less than a coarse grid."""
 MAX_NOISE_RATIO = 16.0
-"""A tensor whose constant scale makes more than this many times the noise of per-row scales, as
+"""A tensor whose constant grid makes more than this many times the noise of per-row scales, as
 power, is scaled per row."""
+ROWS_PER_SENTENCE = 16
+"""A sample is enough to compare noise, and bounds the memory."""
 
 
 @dataclass(slots=True)
 class _Observation:
     """What one activation held."""
 
-    largest: list[float]
+    lowest: list[float] = field(default_factory=list)
     """Per sentence."""
-    rows: list[NDArray[np.float32]]
-    """A sample of its rows, float32 [tokens, width]."""
+    highest: list[float] = field(default_factory=list)
+    rows: list[NDArray[np.float32]] = field(default_factory=list)
+    """A sample of its rows, float32 [tokens, width] per sentence."""
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Note what it held on a sentence, [tokens, width]."""
+        self.lowest.append(float(rows.min()))
+        self.highest.append(float(rows.max()))
+        self.rows.append(rows[:: -(-len(rows) // ROWS_PER_SENTENCE)])
 
 
 def calibrate(
     network: Network, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> ActivationPlan:
-    """Choose static scales, and per-row scales where static ones are much worse.
+    """Choose constant grids, and per-row scales where constant grids are much worse.
 
     Args:
         network: What is exported.
         pairs: Source and target ids of real sentences, end tokens included.
     """
-    static: dict[str, float] = {}
+    static: dict[str, Grid] = {}
     per_row: set[str] = set()
     for name, seen in _observe(network, pairs).items():
         percentile = ENCODER_PERCENTILE if name.startswith("encoder") else DECODER_PERCENTILE
-        scale = float(np.percentile(seen.largest, percentile)) / LARGEST_INT8
-        if noise_ratio(np.concatenate(seen.rows), scale) > MAX_NOISE_RATIO:
+        grid = grid_between(
+            float(np.percentile(seen.lowest, 100 - percentile)),
+            float(np.percentile(seen.highest, percentile)),
+        )
+        if noise_ratio(np.concatenate(seen.rows), grid) > MAX_NOISE_RATIO:
             per_row.add(name)
         else:
-            static[name] = scale
-    return ActivationPlan(static_scales=static, per_row=frozenset(per_row))
+            static[name] = grid
+    return ActivationPlan(static=static, per_row=frozenset(per_row))
 
 
-def noise_ratio(rows: NDArray[np.float32], scale: float) -> float:
-    """Quantisation noise of a constant scale over that of per-row scales, as power.
+def noise_ratio(rows: NDArray[np.float32], grid: Grid) -> float:
+    """Quantisation noise of a constant grid over that of per-row scales, as power.
 
     Args:
         rows: float32 [tokens, width].
-        scale: Of one step of the constant grid.
+        grid: The constant one.
     """
-    own = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12) / LARGEST_INT8
-    return _noise(rows, np.float32(scale)) / max(_noise(rows, own), 1e-20)
+    largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12)
+    own = _power(ROW_GRID.rounded(rows / largest) * largest - rows)
+    return _power(grid.rounded(rows) - rows) / max(own, 1e-20)
 
 
-def _noise(rows: NDArray[np.float32], scale: NDArray[np.float32] | np.float32) -> float:
-    grid = np.clip(np.rint(rows / scale), -LARGEST_INT8 - 1, LARGEST_INT8)
-    return float(np.mean((grid * scale - rows) ** 2))
+def _power(noise: NDArray[np.float32]) -> float:
+    return float(np.mean(np.square(noise)))
 
 
 def _observe(
@@ -81,13 +93,11 @@ def _observe(
         providers=["CPUExecutionProvider"],
         disabled_optimizers=["SkipLayerNormFusion"],
     )
-    seen: defaultdict[str, _Observation] = defaultdict(lambda: _Observation([], []))
+    seen: defaultdict[str, _Observation] = defaultdict(_Observation)
     for source, target in tqdm(pairs, desc="calibrating", unit="sentence"):
         arrays = session.run(values, _feeds(source, target, network))
         for name, array in zip(builder.activations, arrays, strict=True):
-            rows = array.reshape(-1, array.shape[-1])
-            seen[name].largest.append(float(np.abs(rows).max()))
-            seen[name].rows.append(rows)
+            seen[name].add(array.reshape(-1, array.shape[-1]))
     return dict(seen)
 
 

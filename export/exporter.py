@@ -1,42 +1,43 @@
 """The order of an export: build, prove, write, verify, and only then give it its name."""
 
-import datetime
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.manifest import (
     MANIFEST_NAME,
     Canary,
-    DataSource,
     LanguagePair,
     Manifest,
     ParityReport,
     Precision,
-    Provenance,
     Quantization,
 )
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
 from export.calibration import calibrate
-from export.errors import ExportError
+from export.canary import choose_canary
+from export.development_set import DevelopmentPair, DevelopmentSet, encode_pairs
+from export.errors import ExportError, VerificationError
 from export.graphs import write_graphs
+from export.invariance import check_invariance
 from export.model_card import model_card
 from export.network import Network, network_of
 from export.options import ExportOptions
-from export.packing import file_entries
+from export.packing import check_replaceable, file_entries, publish
 from export.parity import check_parity, measure_parity
-from export.quality import DevelopmentSet, check_quality, measure_quality
+from export.provenance import provenance_of
+from export.quality import check_quality, measure_quality
 from export.quantize import ActivationPlan
 from model.checkpoint import Checkpoint, load_checkpoint
-from model.corpus import SentencePair, read_pairs
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
+from model.corpus import read_pairs
+from service.engine.errors import EngineError
 from service.engine.sessions import Sessions, check_attention, open_sessions
+
+HEAD_DIM_STEP = 8
+"""onnxruntime's fused attention takes no other head widths than multiples of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class _Job:
     tokenizer: Tokenizer
     pair: LanguagePair
     dev: DevelopmentSet
+    """To verify with."""
+    calibration: tuple[DevelopmentPair, ...]
 
 
 def export_bundle(options: ExportOptions) -> Manifest:
@@ -56,85 +59,102 @@ def export_bundle(options: ExportOptions) -> Manifest:
 
     Raises:
         ExportError: The checkpoint or the options cannot be used, or the bundle did not pass.
+        ModelError: The checkpoint or the development set cannot be read.
         InvalidBundleError: The service's own loader refuses it.
     """
-    if options.out.exists() and not options.force:
-        raise ExportError(f"{options.out} exists: use --force to replace it, or name another")
+    check_replaceable(options.out, force=options.force)
     job = _prepare(options)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=options.out.parent) as folder:
-        staged, manifest = _build(job, Path(folder))
-        _verify(staged)
-        if options.out.exists():
-            shutil.rmtree(options.out)
-        staged.rename(options.out)
+    out = options.out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as folder:
+        try:
+            staged, manifest = _build(job, Path(folder))
+        except EngineError as error:
+            raise VerificationError(f"the engine cannot run the graphs: {error}") from error
+        # Once more from the files, as the service will.
+        check_attention(open_sessions(read_bundle(staged)))
+        publish(staged, out)
     return manifest
 
 
 def _prepare(options: ExportOptions) -> _Job:
     checkpoint = load_checkpoint(options.checkpoint)
     data = checkpoint.config.data
-    network = network_of(
-        checkpoint.model,
-        max_source=options.max_source_tokens,
-        max_target=options.max_target_tokens,
-    )
-    longest = checkpoint.model.architecture.max_positions
-    if max(options.max_source_tokens, options.max_target_tokens) > longest:
-        raise ExportError(f"the model has {longest} positions: ask for no more tokens than that")
-    tokenizer = Tokenizer(checkpoint.tokenizer_path, None, network.special_ids)
+    max_source, max_target = options.max_source_tokens, options.max_target_tokens
+    network = network_of(checkpoint.model, max_source=max_source, max_target=max_target)
+    tokenizer = _load_tokenizer(checkpoint, network)
+    _check_limits(checkpoint, tokenizer, options)
     pair = LanguagePair(source=data.source_language, target=data.target_language)
-    pairs, _ = read_pairs(data.dev, options.data)
-    dev = _development_set(str(data.dev), pairs[: options.verification_sentences], tokenizer, pair)
+    pairs = encode_pairs(
+        read_pairs(data.dev, options.data)[0],
+        tokenizer,
+        pair,
+        max_source=max_source,
+        max_target=max_target,
+    )
+    if not pairs:
+        raise ExportError(f"{data.dev}: every sentence is longer than the bundle would take")
+    count = options.calibration_sentences
+    dev, rest = pairs[: options.verification_sentences], pairs[options.verification_sentences :]
     return _Job(
         options=options,
         checkpoint=checkpoint,
         network=network,
         tokenizer=tokenizer,
         pair=pair,
-        dev=_within_limits(dev, options),
+        dev=DevelopmentSet(name=str(data.dev), pair=pair, pairs=tuple(dev)),
+        calibration=tuple(rest[:count] if len(rest) >= count else pairs[-count:]),
     )
 
 
-def _development_set(
-    name: str, pairs: Sequence[SentencePair], tokenizer: Tokenizer, pair: LanguagePair
-) -> DevelopmentSet:
-    return DevelopmentSet(
-        name=name,
-        pair=pair,
-        sources=tuple(p.source for p in pairs),
-        references=tuple(p.target for p in pairs),
-        source_ids=tuple(tuple(tokenizer.encode_source(p.source, pair)) for p in pairs),
-        target_ids=tuple(tuple(tokenizer.encode_target(p.target)) for p in pairs),
-    )
+def _load_tokenizer(checkpoint: Checkpoint, network: Network) -> Tokenizer:
+    try:
+        return Tokenizer(checkpoint.tokenizer_path, None, network.special_ids)
+    except (OSError, RuntimeError) as error:
+        raise ExportError(f"the tokenizer must lie beside the checkpoint: {error}") from error
 
 
-def _within_limits(dev: DevelopmentSet, options: ExportOptions) -> DevelopmentSet:
-    """Without sentences that the bundle would not take; no development set has many."""
-    kept = [
-        i
-        for i, (source, target) in enumerate(zip(dev.source_ids, dev.target_ids, strict=True))
-        if len(source) <= options.max_source_tokens and len(target) <= options.max_target_tokens
-    ]
-    names = ("sources", "references", "source_ids", "target_ids")
-    return replace(dev, **{n: tuple(getattr(dev, n)[i] for i in kept) for n in names})
+def _check_limits(checkpoint: Checkpoint, tokenizer: Tokenizer, options: ExportOptions) -> None:
+    shape = checkpoint.model.architecture
+    faults = []
+    if shape.head_dim % HEAD_DIM_STEP:
+        faults.append(
+            f"heads are {shape.head_dim} wide, onnxruntime takes multiples of {HEAD_DIM_STEP}: "
+            "train with another num_heads"
+        )
+    if max(options.max_source_tokens, options.max_target_tokens) > shape.max_positions:
+        faults.append(
+            f"the model has {shape.max_positions} positions: ask for no more tokens than that"
+        )
+    if tokenizer.vocab_size != shape.vocab_size:
+        faults.append(
+            f"the tokenizer has {tokenizer.vocab_size} pieces, the model {shape.vocab_size}: "
+            "they are not of the same run"
+        )
+    if faults:
+        raise ExportError("; ".join(faults))
 
 
 def _build(job: _Job, folder: Path) -> tuple[Path, Manifest]:
+    """Build and verify in `folder`; returns where the bundle lies in it."""
     plain = _open(job, None, folder / "fp32", "fp32")
     parity = measure_parity(job.checkpoint.model, plain, job.dev.source_ids, job.dev.target_ids)
     check_parity(parity)
     quality = [measure_quality(plain, plain, job.dev)]
-    served, plan = plain, None
+    served = plain
     if job.options.precision == "int8":
-        count = job.options.calibration_sentences
-        ids = list(zip(job.dev.source_ids, job.dev.target_ids, strict=True))[-count:]
-        plan = calibrate(job.network, ids)
-        served = _open(job, plan, folder / "int8", "int8")
+        ids = [(p.source_ids, p.target_ids) for p in job.calibration]
+        served = _open(job, calibrate(job.network, ids), folder / "int8", "int8")
         quality.append(measure_quality(served, plain, job.dev))
         check_quality(quality, job.options.max_bleu_loss)
+    check_invariance(served, job.dev.source_ids)
     manifest = served.bundle.manifest.model_copy(
-        update={"parity": parity, "quality": tuple(quality), "canary": _canary(served, job.dev)}
+        update={
+            "parity": parity,
+            "quality": tuple(quality),
+            "canary": choose_canary(served, job.dev),
+            "batch_invariant": True,
+        }
     )
     return served.bundle.path, _finish(served.bundle.path, manifest)
 
@@ -155,20 +175,20 @@ def _manifest(job: _Job, plan: ActivationPlan | None, precision: Precision) -> M
     options = job.options
     return Manifest(
         format_version=1,
-        name=options.name or options.out.name,
+        name=options.name or options.out.absolute().name,
         pairs=(job.pair,),
         special_ids=job.network.special_ids,
         max_source_tokens=options.max_source_tokens,
         max_target_tokens=options.max_target_tokens,
         architecture=job.network.architecture,
         precision=precision,
-        batch_invariant=True,
+        batch_invariant=False,
         quantization=Quantization(
-            static_tensors=tuple(sorted(plan.static_scales)) if plan else (),
+            static_tensors=tuple(sorted(plan.static)) if plan else (),
             per_row_tensors=tuple(sorted(plan.per_row)) if plan else (),
         ),
         files={},
-        provenance=_provenance(job.checkpoint),
+        provenance=provenance_of(job.checkpoint),
         parity=_NOT_MEASURED,
         canary=Canary(pair=job.pair, source_text="", target_ids=()),
     )
@@ -186,50 +206,9 @@ _NOT_MEASURED = ParityReport(
 )
 
 
-def _provenance(checkpoint: Checkpoint) -> Provenance:
-    licences = {s.name: s.licence for s in checkpoint.config.data.sources}
-    progress = checkpoint.progress
-    now = datetime.datetime.now(datetime.UTC)
-    return Provenance(
-        created=now.isoformat(timespec="seconds"),
-        commit=_commit(),
-        training_config=checkpoint.config_text,
-        training_steps=progress.step,
-        training_target_tokens=progress.target_tokens,
-        training_minutes=round(progress.seconds / 60, 1),
-        data=tuple(
-            DataSource(name=name, licence=licences.get(name, ""), pairs=pairs)
-            for name, pairs in sorted(checkpoint.num_pairs.items())
-        ),
-    )
-
-
-def _commit() -> str:
-    """Commit of the code that exports, where it is a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return result.stdout.strip()
-
-
-def _canary(sessions: Sessions, dev: DevelopmentSet) -> Canary:
-    """The first development sentence and its greedy translation."""
-    longest = sessions.bundle.manifest.max_target_tokens
-    options = DecodeOptions(max_target_tokens=longest, with_scores=False)
-    hypotheses = decode_batch(sessions, dev.source_ids[:1], options)[0]
-    return Canary(pair=dev.pair, source_text=dev.sources[0], target_ids=hypotheses[0].target_ids)
-
-
 def _finish(folder: Path, manifest: Manifest) -> Manifest:
     (folder / MODEL_CARD_NAME).write_text(model_card(manifest), encoding="utf-8")
     manifest = manifest.model_copy(update={"files": file_entries(folder.iterdir())})
     text = manifest.model_dump_json(indent=2)
     (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
     return manifest
-
-
-def _verify(folder: Path) -> None:
-    """Load the staged bundle as the service will."""
-    check_attention(open_sessions(read_bundle(folder)))

@@ -42,3 +42,9 @@ def forced_logits(
             if t < len(inputs[row]):
                 collected[index].append(logits[row].copy())
     return [np.stack(rows) for rows in collected]
+
+
+def largest_difference(have: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """Over all elements; infinite where one is not a number, which `max` would step over."""
+    differences = np.nan_to_num(np.abs(have - want), nan=np.inf)
+    return float(differences.max(initial=0.0))

@@ -4,7 +4,8 @@ Activations that linear layers read are named; in int8 each is quantised once, h
 layers read it, and all three graphs quantise it in the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bundle.tensors import GraphSpec, TensorSpec
 from export.network import Network
-from export.quantize import ACTIVATION_ZERO_POINT, LARGEST_INT8, ActivationPlan, quantize_matrix
+from export.quantize import ROW_GRID, ActivationPlan, quantize_matrix
 
 OPSET = 21
 IR_VERSION = 10
@@ -28,6 +29,17 @@ _ONNX_TYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _QuantizedActivation:
+    """Value names of an activation's uint8 form."""
+
+    values: str
+    scale: str
+    zero_point: str
+    row_scales: str | None
+    """[.., 1], where rows are scaled by themselves."""
+
+
 class GraphBuilder:
     """Collects nodes and weights; every method appends and returns the name of its result."""
 
@@ -40,7 +52,7 @@ class GraphBuilder:
         """What linear layers read: tensor name -> value name in this graph."""
         self._plan = plan
         self._nodes: list[onnx.NodeProto] = []
-        self._quantized: dict[str, tuple[str, str | None]] = {}
+        self._quantized: dict[str, _QuantizedActivation] = {}
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
         """Append an operator with one output."""
@@ -52,25 +64,18 @@ class GraphBuilder:
         """Append an operator with several outputs."""
         index = len(self._nodes)
         names = [f"{operator}_{index}_{i}" for i in range(outputs)]
-        node = helper.make_node(
-            operator, inputs, names, name=f"{operator}_{index}", domain=domain, **attributes
-        )
-        self._nodes.append(node)
+        self._append(operator, inputs, names, domain, attributes)
         return names
-
-    def rename(self, value: str, name: str) -> None:
-        """Give a value the name of a graph output."""
-        self._nodes.append(helper.make_node("Identity", [value], [name], name=f"output_{name}"))
 
     def produce(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
     ) -> None:
         """Append an operator of onnxruntime's own with given output names."""
-        name = f"{operator}_{len(self._nodes)}"
-        node = helper.make_node(
-            operator, inputs, outputs, name=name, domain=MICROSOFT, **attributes
-        )
-        self._nodes.append(node)
+        self._append(operator, inputs, outputs, MICROSOFT, attributes)
+
+    def rename(self, value: str, name: str) -> None:
+        """Give a value the name of a graph output."""
+        self._append("Identity", [value], [name], "", {})
 
     def weight(self, name: str, values: NDArray[np.generic]) -> str:
         """An initialiser."""
@@ -171,43 +176,46 @@ class GraphBuilder:
         model.producer_name = "pellucid"
         return model
 
+    def _append(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        domain: str,
+        attributes: Mapping[str, object],
+    ) -> None:
+        name = f"{operator}_{len(self._nodes)}"
+        node = helper.make_node(operator, inputs, outputs, name=name, domain=domain)
+        node.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items())
+        self._nodes.append(node)
+
     def _integer_product(self, value: str, tensor: str, weight: str, scales: str, bias: str) -> str:
-        quantized, row_scales = self._quantize(value, tensor)
-        assert self._plan is not None
-        static = self._plan.static_scales.get(tensor, 1 / LARGEST_INT8)
-        inputs = [
-            quantized,
-            weight,
-            self.constant(static, np.float32),
-            scales,
-            self.constant(ACTIVATION_ZERO_POINT, np.uint8),
-            "",
-        ]
-        if row_scales is None:
+        if value not in self._quantized:
+            self._quantized[value] = self._quantize(value, tensor)
+        activation = self._quantized[value]
+        inputs = [activation.values, weight, activation.scale, scales, activation.zero_point, ""]
+        if activation.row_scales is None:
             return self.add("MatMulIntegerToFloat", *inputs, bias, domain=MICROSOFT)
         product = self.add("MatMulIntegerToFloat", *inputs[:-1], domain=MICROSOFT)
-        return self.add("Add", self.add("Mul", product, row_scales), bias)
+        return self.add("Add", self.add("Mul", product, activation.row_scales), bias)
 
-    def _quantize(self, value: str, tensor: str) -> tuple[str, str | None]:
-        """uint8 form of an activation, and the scale of each row where it has its own."""
-        if value in self._quantized:
-            return self._quantized[value]
+    def _quantize(self, value: str, tensor: str) -> _QuantizedActivation:
         assert self._plan is not None
-        zero_point = self.constant(ACTIVATION_ZERO_POINT, np.uint8)
         row_scales = None
         if tensor in self._plan.per_row:
             axes = self.constant([-1], np.int64)
             row_scales = self.add("ReduceMax", self.add("Abs", value), axes, keepdims=1)
             row_scales = self.add("Max", row_scales, self.constant(1e-12, np.float32))
-            scale = self.constant(1 / LARGEST_INT8, np.float32)
-            result = self.add(
-                "QuantizeLinear", self.add("Div", value, row_scales), scale, zero_point
-            )
-        else:
-            scale = self.constant(self._plan.static_scales[tensor], np.float32)
-            result = self.add("QuantizeLinear", value, scale, zero_point)
-        self._quantized[value] = (result, row_scales)
-        return self._quantized[value]
+            value = self.add("Div", value, row_scales)
+        grid = ROW_GRID if row_scales else self._plan.static[tensor]
+        scale = self.constant(grid.scale, np.float32)
+        zero_point = self.constant(grid.zero_point, np.uint8)
+        return _QuantizedActivation(
+            values=self.add("QuantizeLinear", value, scale, zero_point),
+            scale=scale,
+            zero_point=zero_point,
+            row_scales=row_scales,
+        )
 
 
 def initializer(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:

@@ -61,11 +61,16 @@ def _quality(manifest: Manifest) -> str:
 
 
 def _parity(manifest: Manifest) -> str:
-    parity = manifest.parity
+    parity, activations = manifest.parity, manifest.quantization
+    quantized = (
+        f" In int8, {len(activations.static_tensors)} activations have a calibrated constant "
+        f"scale and {len(activations.per_row_tensors)} a scale per row."
+    )
     return (
         f"Of {parity.sentences} greedy translations, {parity.identical_sentences} are identical in "
         f"torch and in the fp32 graphs. Largest differences: encoder "
         f"{parity.encoder_max_error:.1e}, first step {parity.first_step_max_error:.1e}, later "
         f"steps {parity.later_steps_max_error:.1e}, ragged batch "
         f"{parity.ragged_batch_max_error:.1e}, attention {parity.attention_max_error:.1e}."
+        f"{quantized if manifest.precision == 'int8' else ''}"
     )

@@ -1,5 +1,6 @@
-"""Graphs and weights into files: each weight once, in one file that all graphs share."""
+"""Graphs and weights into files, and a finished folder under its name."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -8,42 +9,47 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from bundle.manifest import FileEntry
+from bundle.manifest import MANIFEST_NAME, FileEntry
 from bundle.reader import sha256_of
 from bundle.tensors import WEIGHTS_NAME
+from export.errors import ExportError
 from export.graph_builder import initializer
 
-ALIGNMENT = 4096
-"""onnxruntime maps a page; offsets that are no multiple of it are copied instead."""
+PAGE_BYTES = 4096
+"""onnxruntime maps pages; offsets that are no multiple of it are copied instead."""
+ALIGNMENT = 64
+"""Of what is smaller than a page."""
 INLINE_BYTES = 256
 """Smaller tensors stay in the graph: shape arithmetic must be known when it is optimised."""
 
 
 class WeightFile:
-    """Appends arrays to `weights.bin`, each name once."""
+    """Appends arrays to `weights.bin`; equal bytes are stored once, whatever their names."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / WEIGHTS_NAME
         self._path.write_bytes(b"")
-        self._placed: dict[str, onnx.TensorProto] = {}
+        self._offsets: dict[bytes, int] = {}
         self._end = 0
 
     def place(self, name: str, values: NDArray[np.generic]) -> onnx.TensorProto:
-        """Store an array, unless its name is stored already, and return the reference to it."""
-        if name not in self._placed:
-            self._placed[name] = self._append(name, values)
-        return self._placed[name]
-
-    def _append(self, name: str, values: NDArray[np.generic]) -> onnx.TensorProto:
+        """Store an array, unless it is stored already, and return the reference to it."""
         if values.nbytes < INLINE_BYTES:
             return initializer(name, values)
-        offset = -(-self._end // ALIGNMENT) * ALIGNMENT if values.nbytes >= ALIGNMENT else self._end
         data = np.ascontiguousarray(values).tobytes()
+        digest = hashlib.sha256(data).digest()
+        if digest not in self._offsets:
+            self._offsets[digest] = self._append(data)
+        return _reference(name, values, self._offsets[digest])
+
+    def _append(self, data: bytes) -> int:
+        alignment = PAGE_BYTES if len(data) >= PAGE_BYTES else ALIGNMENT
+        offset = -(-self._end // alignment) * alignment
         with self._path.open("r+b") as file:
             file.seek(offset)
             file.write(data)
         self._end = offset + len(data)
-        return _reference(name, values, offset)
+        return offset
 
 
 def save_graphs(
@@ -65,6 +71,28 @@ def file_entries(paths: Iterable[Path]) -> dict[str, FileEntry]:
         path.name: FileEntry(sha256=sha256_of(path), size_bytes=path.stat().st_size)
         for path in sorted(paths)
     }
+
+
+def check_replaceable(out: Path, *, force: bool) -> None:
+    """Refuse to write where something else would be lost.
+
+    Raises:
+        ExportError: `out` exists, and either `force` is not given or it is no bundle.
+    """
+    if not out.exists():
+        return
+    if not force:
+        raise ExportError(f"{out} exists: use --force to replace it, or name another")
+    if not (out / MANIFEST_NAME).is_file():
+        raise ExportError(f"{out} is no bundle, so it is not replaced: name another folder")
+
+
+def publish(staged: Path, out: Path) -> None:
+    """Give a finished bundle its name; what had it before moves to where `staged` was."""
+    old = staged.with_name("replaced")
+    if out.exists():
+        out.rename(old)
+    staged.rename(out)
 
 
 def _reference(name: str, values: NDArray[np.generic], offset: int) -> onnx.TensorProto:

@@ -6,12 +6,13 @@ from dataclasses import fields
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from bundle.manifest import ParityReport
 from export.errors import VerificationError
-from export.forcing import forced_logits
+from export.forcing import forced_logits, largest_difference
 from model.greedy import greedy_translate, pad_sources
-from model.transformer import Transformer
+from model.transformer import AttentionMaps, DecoderLayer, Transformer
 from service.engine.attention_pass import PairAttention, attend
 from service.engine.batch import decode_batch
 from service.engine.encoder import encode
@@ -21,6 +22,7 @@ from service.engine.sessions import Sessions
 MAX_ERROR = 1e-4
 RAGGED_BATCH = 8
 SINGLE_SENTENCES = 8
+GREEDY_BATCH = 50
 
 Ids = Sequence[Sequence[int]]
 
@@ -80,10 +82,12 @@ def _encoder_error(model: Transformer, sessions: Sessions, sources: Ids) -> floa
         ids, mask = pad_sources([sources[i] for i in group.indices], model.architecture.pad_id)
         memory = model.encode(ids, mask)
         for i, layer in enumerate(model.decoder.layers):
+            assert isinstance(layer, DecoderLayer)
             wanted = layer.cross_attention.keys_and_values(memory)
             for have, want in zip(group.cross[2 * i : 2 * i + 2], wanted, strict=True):
-                difference = np.abs(have - want.numpy()) * mask[:, None, :, None].numpy()
-                worst = max(worst, float(difference.max()))
+                is_token = mask[:, None, :, None].numpy()
+                error = largest_difference(have * is_token, want.numpy() * is_token)
+                worst = max(worst, error)
     return worst
 
 
@@ -93,16 +97,16 @@ def _step_errors(
     first = later = 0.0
     for source, target in zip(sources, targets, strict=True):
         have = forced_logits(sessions, [source], [target])[0]
-        difference = np.abs(have - _torch_logits(model, [source], [target])[0])
-        first = max(first, float(difference[0].max()))
-        later = max(later, float(difference[1:].max(initial=0.0)))
+        want = _torch_logits(model, [source], [target])[0]
+        first = max(first, largest_difference(have[:1], want[:1]))
+        later = max(later, largest_difference(have[1:], want[1:]))
     return first, later
 
 
 def _ragged_error(model: Transformer, sessions: Sessions, sources: Ids, targets: Ids) -> float:
     have = forced_logits(sessions, sources, targets)
     want = _torch_logits(model, sources, targets)
-    return max(float(np.abs(h - w).max()) for h, w in zip(have, want, strict=True))
+    return max(largest_difference(h, w) for h, w in zip(have, want, strict=True))
 
 
 @torch.inference_mode()
@@ -122,15 +126,26 @@ def _attention_error(model: Transformer, sessions: Sessions, sources: Ids, targe
     source_ids, source_mask = pad_sources(sources, model.architecture.pad_id)
     maps = model.attention_maps(source_ids, source_mask, _decoder_input(model, targets))
     worst = 0.0
-    for i, pair in enumerate(attend(sessions, sources, targets)):
+    for i, have in enumerate(attend(sessions, sources, targets)):
+        want = _expected(maps, i, len(sources[i]), targets[i])
         for field in fields(PairAttention):
-            if field.name == "log_probs":
-                continue
-            have = getattr(pair, field.name)
-            want = getattr(maps, field.name)[:, i].numpy()
-            want = want[:, :, : have.shape[2], : have.shape[3]]
-            worst = max(worst, float(np.abs(have - want).max()))
+            error = largest_difference(getattr(have, field.name), getattr(want, field.name))
+            worst = max(worst, error)
     return worst
+
+
+def _expected(
+    maps: AttentionMaps, index: int, source: int, target_ids: Sequence[int]
+) -> PairAttention:
+    """One pair of a padded batch, without its padding."""
+    target = len(target_ids)
+    log_probs = maps.logits[index].log_softmax(-1)[range(target), list(target_ids)]
+    return PairAttention(
+        encoder=maps.encoder[:, index, :, :source, :source].numpy(),
+        decoder=maps.decoder[:, index, :, :target, :target].numpy(),
+        cross=maps.cross[:, index, :, :target, :source].numpy(),
+        log_probs=log_probs.numpy(),
+    )
 
 
 def _greedy_agreement(model: Transformer, sessions: Sessions, sources: Ids) -> tuple[int, float]:
@@ -147,8 +162,8 @@ def _greedy_agreement(model: Transformer, sessions: Sessions, sources: Ids) -> t
 def _torch_greedy(model: Transformer, sources: Ids, max_tokens: int) -> list[list[int]]:
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     results: dict[int, list[int]] = {}
-    for start in range(0, len(order), 50):
-        group = order[start : start + 50]
+    for start in tqdm(range(0, len(order), GREEDY_BATCH), desc="torch", unit="batch"):
+        group = order[start : start + GREEDY_BATCH]
         ids = greedy_translate(model, [sources[i] for i in group], max_tokens=max_tokens)
         results.update(zip(group, ids, strict=True))
     return [results[i] for i in range(len(sources))]

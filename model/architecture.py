@@ -1,13 +1,28 @@
 """The shape of a Transformer, as one frozen value."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from model.errors import ConfigError
 
 Activation = Literal["relu", "gelu", "swish"]
 NormPosition = Literal["post", "pre"]
 Positions = Literal["sinusoidal", "learned"]
+
+_COUNTS = (
+    "vocab_size",
+    "d_model",
+    "d_ff",
+    "num_heads",
+    "max_positions",
+    "num_encoder_layers",
+    "num_decoder_layers",
+)
+_CHOICES = {
+    "activation": get_args(Activation),
+    "norm_position": get_args(NormPosition),
+    "positions": get_args(Positions),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +67,8 @@ class Architecture:
         return self.d_model // self.num_heads
 
     def _faults(self) -> list[str]:
-        counts = ("vocab_size", "d_model", "d_ff", "num_heads", "max_positions")
-        counts += ("num_encoder_layers", "num_decoder_layers")
         faults = [
-            f"{n} is {getattr(self, n)}, must be >= 1" for n in counts if getattr(self, n) < 1
+            f"{n} is {getattr(self, n)}, must be >= 1" for n in _COUNTS if getattr(self, n) < 1
         ]
         if self.num_heads >= 1 and self.d_model % self.num_heads:
             faults.append(f"d_model {self.d_model} is not a multiple of num_heads {self.num_heads}")
@@ -63,12 +76,7 @@ class Architecture:
             faults.append(f"d_model {self.d_model} is odd: sinusoids come in pairs")
         if not 0 <= self.dropout < 1:
             faults.append(f"dropout is {self.dropout}, must be in [0, 1)")
-        choices = {
-            "activation": ("relu", "gelu", "swish"),
-            "norm_position": ("post", "pre"),
-            "positions": ("sinusoidal", "learned"),
-        }
-        for name, allowed in choices.items():
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} is {getattr(self, name)!r}, must be one of {allowed}")
         return faults

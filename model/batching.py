@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.corpus import SentencePair
+from model.errors import CorpusError
 
 CHUNK = 20_000
 
@@ -67,7 +68,9 @@ def encode_corpus(
     """Encode pairs and leave out those over `max_tokens` on either side."""
     sides: tuple[list[list[int]], list[list[int]]] = ([], [])
     kept = []
-    for start in tqdm(range(0, len(pairs), CHUNK), desc="tokenising", unit="chunk"):
+    starts = range(0, len(pairs), CHUNK)
+    # A bar over a single chunk would tell nothing, and development sets are that small.
+    for start in tqdm(starts, desc="tokenising", unit="chunk", disable=len(starts) == 1):
         chunk = pairs[start : start + CHUNK]
         sources = tokenizer.encode([p.source for p in chunk], add_eos=True, num_threads=2)
         targets = tokenizer.encode([p.target for p in chunk], add_eos=True, num_threads=2)
@@ -134,7 +137,13 @@ def make_batch(
 def batch_stream(
     corpus: EncodedCorpus, *, batch_tokens: int, seed: int, epoch: int, position: int
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """Endless (epoch, position, indices), beginning at batch `position` of `epoch`."""
+    """Endless (epoch, position, indices), beginning at batch `position` of `epoch`.
+
+    Raises:
+        CorpusError: No epoch would ever have a batch.
+    """
+    if not corpus.weights.any():
+        raise CorpusError("there is no pair to train on: look at data.max_tokens and data.sources")
     while True:
         batches = epoch_batches(corpus, batch_tokens=batch_tokens, seed=seed, epoch=epoch)
         for i in range(position, len(batches)):

@@ -119,8 +119,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - unpickling raises whatever the bytes provoke
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # unpickling raises whatever the bytes provoke
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is no checkpoint of this project")

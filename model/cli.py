@@ -42,29 +42,42 @@ def run(arguments: argparse.Namespace) -> int:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_MALLOC})
     try:
         _train(arguments)
-    except ModelError as error:
+    except (ModelError, OSError) as error:
         print(f"pellucid train: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("pellucid train: stopped; go on with --resume", file=sys.stderr)
+        return 130
     return 0
 
 
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    from model.checkpoint import CONFIG_NAME, LAST_NAME
+    from model.checkpoint import CONFIG_NAME
     from model.preparation import prepare
     from model.trainer import Trainer
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    config, out = read_config(arguments.config), arguments.out
-    if (out / LAST_NAME).exists() and not arguments.resume:
-        raise ConfigError("--out", [f"{out} holds a run already: --resume it or name another"])
+    config, out, is_resumed = read_config(arguments.config), arguments.out, arguments.resume
+    _check_run(out, is_resumed=is_resumed)
     out.mkdir(parents=True, exist_ok=True)
     text = arguments.config.read_text(encoding="utf-8")
-    (out / CONFIG_NAME).write_text(text, encoding="utf-8")
-    trainer = Trainer(config, text, prepare(config, arguments.data, out), out)
-    if arguments.resume:
+    data = prepare(config, arguments.data, out, is_resumed=is_resumed)
+    trainer = Trainer(config, text, data, out)
+    if is_resumed:
         trainer.resume()
+    (out / CONFIG_NAME).write_text(text, encoding="utf-8")
     progress = trainer.run()
     print(f"{progress.step} steps, {progress.target_tokens} target tokens: {out}")
+
+
+def _check_run(out: Path, *, is_resumed: bool) -> None:
+    from model.checkpoint import LAST_NAME
+
+    has_run = (out / LAST_NAME).exists()
+    if has_run and not is_resumed:
+        raise ConfigError("--out", [f"{out} holds a run already: --resume it or name another"])
+    if is_resumed and not has_run:
+        raise ConfigError("--resume", [f"{out} has no {LAST_NAME}: start without --resume"])

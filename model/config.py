@@ -43,9 +43,10 @@ class TokenizerConfig(_Section):
     """The shared SentencePiece vocabulary."""
 
     kind: Literal["unigram", "bpe"] = "unigram"
-    vocab_size: Positive = 8000
+    vocab_size: Annotated[int, Field(gt=0, le=65_536)] = 8000
+    """At most what 16 bits can count: the encoded corpus is held in memory."""
     language_tags: tuple[str, ...] = (">>en<<", ">>de<<")
-    num_placeholders: Annotated[int, Field(ge=0)] = 10
+    num_placeholders: Annotated[int, Field(ge=0, le=10)] = 10
     sample_sentences: Positive = 400_000
 
 
@@ -116,6 +117,15 @@ class RunConfig(_Section):
     architecture: ArchitectureConfig = ArchitectureConfig()
     training: TrainingConfig
 
+    @model_validator(mode="after")
+    def _positions_suffice(self) -> "RunConfig":
+        longest, positions = self.data.max_tokens, self.architecture.max_positions
+        if longest > positions:
+            raise ValueError(
+                f"data.max_tokens {longest} is over architecture.max_positions {positions}"
+            )
+        return self
+
 
 def read_config(path: Path) -> RunConfig:
     """Read a run's TOML.
@@ -141,5 +151,5 @@ def parse_config(text: str, *, where: str) -> RunConfig:
         raise ConfigError(where, [f"not TOML: {error}"]) from error
     except ValidationError as error:
         details = error.errors(include_url=False)
-        faults = [f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details]
-        raise ConfigError(where, faults) from error
+        faults = [": ".join([".".join(map(str, d["loc"])), d["msg"]]) for d in details]
+        raise ConfigError(where, [fault.removeprefix(": ") for fault in faults]) from error

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,8 +13,6 @@ from model.errors import CorpusError
 
 MAX_LINE_CHARACTERS = 4000
 MAX_NAMED_LINES = 5
-
-_OPENERS = {".xz": lzma.open, ".gz": gzip.open}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
         CorpusError: A file cannot be read, two files differ in length, or nothing is left.
     """
     report = LineReport()
-    rows = _tsv_rows(data / where, report) if isinstance(where, str) else _aligned(where, data)
+    rows = _tab_separated(data / where) if isinstance(where, str) else _aligned(where, data)
     pairs = []
     for line, row in enumerate(rows, start=1):
         report.num_lines = line
@@ -81,7 +80,7 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
     return pairs, report
 
 
-def _tsv_rows(path: Path, report: LineReport) -> Iterator[list[str]]:
+def _tab_separated(path: Path) -> Iterator[list[str]]:
     return (line.rstrip("\r\n").split("\t") for line in _lines(path))
 
 
@@ -97,14 +96,18 @@ def _aligned(where: tuple[str, str], data: Path) -> Iterator[list[str]]:
 
 def _lines(path: Path) -> Iterator[str]:
     """Lines as text; bytes that are no UTF-8 become surrogates, which `_fault` finds."""
-    opener = _OPENERS.get(path.suffix, open)
     try:
-        file: IO[bytes]
-        with opener(path, "rb") as file:
+        with _open(path) as file:
             for line in file:
                 yield line.decode("utf-8", errors="surrogateescape")
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error
+
+
+def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+    if path.suffix == ".xz":
+        return lzma.open(path, "rb")
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
 def _fault(row: list[str]) -> str | None:

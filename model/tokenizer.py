@@ -9,6 +9,7 @@ import sentencepiece
 
 from model.config import TokenizerConfig
 from model.corpus import SentencePair
+from model.errors import CheckpointError, ConfigError
 
 PLACEHOLDERS = tuple(f"⟦{digit}⟧" for digit in range(10))
 """Symbols that stand for what must not be translated; each is one piece."""
@@ -22,10 +23,34 @@ def train_tokenizer(
     Text is not normalised beyond folding white space: what a user wrote must come back, and byte
     fallback leaves no character without pieces. Ids: 0 padding, 1 unknown, 2 start, 3 end, then
     language tags and placeholders.
+
+    Raises:
+        ConfigError: The vocabulary cannot have the size that is asked for.
     """
     sample = random.Random(seed).sample(pairs, min(len(pairs), config.sample_sentences // 2))
     sentences = [text for pair in sample for text in (pair.source, pair.target)]
     model = io.BytesIO()
+    try:
+        _train(sentences, model, config)
+    except RuntimeError as error:
+        raise ConfigError("tokenizer", [str(error)]) from error
+    path.write_bytes(model.getvalue())
+    return load_tokenizer(path)
+
+
+def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
+    """The tokenizer of a run.
+
+    Raises:
+        CheckpointError: It is missing or broken.
+    """
+    try:
+        return sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(f"tokenizer {path} cannot be read: {error}") from error
+
+
+def _train(sentences: Sequence[str], model: io.BytesIO, config: TokenizerConfig) -> None:
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
         model_writer=model,
@@ -44,10 +69,3 @@ def train_tokenizer(
         num_threads=2,
         minloglevel=2,
     )
-    path.write_bytes(model.getvalue())
-    return load_tokenizer(path)
-
-
-def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
-    """The tokenizer of a run."""
-    return sentencepiece.SentencePieceProcessor(model_file=str(path))

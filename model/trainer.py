@@ -1,9 +1,12 @@
 """The training loop: batches in, checkpoints and a curve out; resumes where it was."""
 
 import json
+import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +15,6 @@ from sentencepiece import SentencePieceProcessor
 from tqdm import tqdm
 
 from model import checkpoint
-from model.architecture import Architecture
 from model.batching import Batch, EncodedCorpus, batch_stream, make_batch
 from model.checkpoint import Progress
 from model.config import RunConfig
@@ -25,6 +27,9 @@ from model.transformer import Transformer
 from model.validation import ValidationScores, validate
 
 LOG_EVERY = 50
+PER_MILLE = 1000
+
+Bar: TypeAlias = "tqdm[NoReturn]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,38 +66,49 @@ class Trainer:
         """
         path = self._out / checkpoint.LAST_NAME
         content = checkpoint.read(path)
-        if content["config"] != self._config_text:
+        if content.get("config") != self._config_text:
             raise CheckpointError(
                 f"{path} was made with another configuration: give the one in "
                 f"{checkpoint.CONFIG_NAME} beside it, or start anew in another folder"
             )
-        self._optimizer.load_state(content["optimizer"])
-        torch.set_rng_state(content["random_state"])
-        self._progress = Progress(**content["progress"])
+        try:
+            self._optimizer.load_state(content["optimizer"])
+            torch.set_rng_state(content["random_state"])
+            self._progress = Progress(**content["progress"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path} is no checkpoint to go on from: {error!r}") from error
 
     def run(self) -> Progress:
         """Train until the budget is used; leaves `last.pt`, `best.pt` and `averaged.pt`."""
-        settings = self._config.training
-        stream = batch_stream(
+        self._forget_later_rows()
+        stream = self._batches()
+        begun = int(PER_MILLE * self._used())
+        with tqdm(total=PER_MILLE, initial=begun, desc=self._config.name, bar_format=_BAR) as bar:
+            while (used := self._used()) < 1:
+                bar.n = int(PER_MILLE * used)
+                self._advance(next(stream), bar)
+            bar.n = PER_MILLE
+            self._finish(bar)
+        return self._progress
+
+    def _batches(self) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+        return batch_stream(
             self._data.corpus,
-            batch_tokens=settings.batch_tokens,
-            seed=settings.seed,
+            batch_tokens=self._config.training.batch_tokens,
+            seed=self._config.training.seed,
             epoch=self._progress.epoch,
             position=self._progress.position,
         )
-        bar = tqdm(total=1000, desc=self._config.name, bar_format=_BAR)
-        while (used := self._used()) < 1:
-            bar.n = int(1000 * used)
-            epoch, position, indices = next(stream)
-            self._progress = replace(self._progress, epoch=epoch, position=position + 1)
-            self._train_on(self._batch(indices), bar)
-            if self._progress.step % settings.validate_every == 0:
-                self._validate(bar)
-            if self._progress.step % settings.checkpoint_every == 0:
-                self._save_last()
-        bar.close()
-        self._finish()
-        return self._progress
+
+    def _advance(self, place: tuple[int, int, NDArray[np.int64]], bar: Bar) -> None:
+        """Train on one batch; validate and save where it is time to."""
+        epoch, position, indices = place
+        self._progress = replace(self._progress, epoch=epoch, position=position + 1)
+        self._train_on(self._batch(indices), bar)
+        if self._progress.step % self._config.training.validate_every == 0:
+            self._validate(bar)
+        if self._progress.step % self._config.training.checkpoint_every == 0:
+            self._save_last()
 
     def _used(self) -> float:
         progress = self._progress
@@ -102,13 +118,13 @@ class Trainer:
         ids = self._architecture
         return make_batch(self._data.corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
 
-    def _train_on(self, batch: Batch, bar: "tqdm[None]") -> None:
+    def _train_on(self, batch: Batch, bar: Bar) -> None:
         settings, progress = self._config.training, self._progress
         started = time.perf_counter()
         self._model.train()
         factor = learning_rate_factor(settings, progress.step, self._used())
         loss = batch_loss(self._model, batch, label_smoothing=settings.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = self._optimizer.step(factor, progress.step)
         seconds = time.perf_counter() - started
         self._progress = replace(
@@ -122,7 +138,7 @@ class Trainer:
             self._log(loss=loss.item(), learning_rate=factor, gradient_norm=norm, rate=rate)
             bar.set_postfix_str(_postfix(self._progress, loss.item()))
 
-    def _validate(self, bar: "tqdm[None]") -> None:
+    def _validate(self, bar: Bar) -> None:
         started = time.perf_counter()
         scores = self._score_average()
         seconds = self._progress.seconds + time.perf_counter() - started
@@ -145,8 +161,8 @@ class Trainer:
             max_tokens=self._config.data.max_tokens,
         )
 
-    def _finish(self) -> None:
-        with tqdm(disable=True) as bar:
+    def _finish(self, bar: Bar) -> None:
+        if self._progress.step % self._config.training.validate_every:
             self._validate(bar)
         self._save_average(checkpoint.AVERAGED_NAME)
         self._save_last()
@@ -170,6 +186,14 @@ class Trainer:
         }
         checkpoint.write_atomically(self._out / checkpoint.LAST_NAME, content)
 
+    def _forget_later_rows(self) -> None:
+        """A run that was killed has logged steps that it now makes once more."""
+        path = self._out / checkpoint.LOG_NAME
+        if path.exists():
+            rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if _step_of(row) <= self._progress.step]
+            path.write_text("".join(kept), encoding="utf-8")
+
     def _log(self, **values: float) -> None:
         progress = self._progress
         row = {
@@ -185,15 +209,23 @@ class Trainer:
 _BAR = "{desc} {percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
 
 
+def _step_of(row: str) -> float:
+    """Step of a row of the log; a row that was cut off belongs to no step."""
+    try:
+        return float(json.loads(row)["step"])
+    except ValueError:
+        return math.inf
+
+
 def _postfix(progress: Progress, loss: float) -> str:
     rate = progress.target_tokens / max(progress.seconds, 1e-9)
     return f"step {progress.step} loss {loss:.3f} {rate:.0f} tok/s"
 
 
 def _report(progress: Progress, scores: ValidationScores) -> str:
-    lines = [
+    head = (
         f"step {progress.step}, {progress.seconds / 60:.1f} min: dev loss {scores.loss:.3f}, "
         f"BLEU {scores.bleu:.1f}, chrF {scores.chrf:.1f}"
-    ]
-    lines += [f"  {source}\n  -> {text}\n  =  {ref}" for source, text, ref in scores.samples]
-    return "\n".join(lines)
+    )
+    samples = [f"  {source}\n  -> {text}\n  =  {ref}" for source, text, ref in scores.samples]
+    return "\n".join([head, *samples])

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code expects
 from torch import Tensor, nn
 
 from model.architecture import Activation, Architecture
@@ -45,8 +44,15 @@ class PositionedEmbedding(nn.Module):
         self.dropout = nn.Dropout(architecture.dropout)
 
     def forward(self, embedded: Tensor, first_position: int = 0) -> Tensor:
-        """[batch, length, d_model] -> the same, tokens beginning at `first_position`."""
-        positions = self.weight[first_position : first_position + embedded.shape[1]]
+        """[batch, length, d_model] -> the same, tokens beginning at `first_position`.
+
+        Raises:
+            ValueError: There are fewer positions than tokens.
+        """
+        end = first_position + embedded.shape[1]
+        if end > len(self.weight):
+            raise ValueError(f"{end} tokens, but the model has {len(self.weight)} positions")
+        positions = self.weight[first_position:end]
         return self.dropout(embedded * self.scale + positions)
 
 
@@ -129,7 +135,7 @@ class FeedForward(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[batch, length, d_model] -> the same."""
-        return self.outer(self.dropout(self.activation(self.inner(inputs))))  # type: ignore[no-any-return]
+        return self.outer(self.dropout(self.activation(self.inner(inputs))))
 
 
 def _activation(name: Activation) -> nn.Module:
@@ -320,7 +326,7 @@ class Transformer(nn.Module):
         Returns:
             Logits [batch, target, vocab].
         """
-        return self.output_projection(self.hidden(source_ids, source_mask, target_ids))  # type: ignore[no-any-return]
+        return self.output_projection(self.hidden(source_ids, source_mask, target_ids))
 
     def hidden(self, source_ids: Tensor, source_mask: Tensor | None, target_ids: Tensor) -> Tensor:
         """Like `forward`, up to the output projection: [batch, target, d_model]."""
@@ -345,7 +351,7 @@ class Transformer(nn.Module):
         """
         cache = cache or self.new_cache()
         hidden = self._decode(target_ids, memory, source_mask, cache)[0]
-        return self.output_projection(hidden)  # type: ignore[no-any-return]
+        return self.output_projection(hidden)
 
     def new_cache(self) -> DecoderCache:
         """A cache without tokens."""
@@ -369,14 +375,14 @@ class Transformer(nn.Module):
         self, source_ids: Tensor, source_mask: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
         embedded = self.source_positions(self.source_embedding(source_ids))
-        return self.encoder(embedded, _over_keys(source_mask))  # type: ignore[no-any-return]
+        return self.encoder(embedded, _over_keys(source_mask))
 
     def _decode(
         self, target_ids: Tensor, memory: Tensor, source_mask: Tensor | None, cache: DecoderCache
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         embedded = self.target_embedding(target_ids)
         embedded = self.target_positions(embedded, first_position=cache.num_tokens)
-        return self.decoder(embedded, memory, _over_keys(source_mask), cache)  # type: ignore[no-any-return]
+        return self.decoder(embedded, memory, _over_keys(source_mask), cache)
 
     def _initialise(self) -> None:
         """Glorot for matrices; embeddings so that scaled they have unit variance."""

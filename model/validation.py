@@ -1,5 +1,6 @@
 """How good a model is: loss, BLEU and chrF on development pairs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ class ValidationScores:
     """Scores on development pairs, decoded greedily."""
 
     loss: float
-    """Per target token in nats, without label smoothing."""
+    """Per target token in nats, without label smoothing; nan if every pair is too long."""
     bleu: float
     chrf: float
     samples: tuple[tuple[str, str, str], ...]
@@ -84,4 +85,4 @@ def _loss(
         batch = make_batch(corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
         total += batch.num_target_tokens * float(batch_loss(model, batch, label_smoothing=0.0))
         count += batch.num_target_tokens
-    return total / count
+    return total / count if count else math.nan

@@ -1,0 +1,65 @@
+"""Real sentences that an export is calibrated and verified with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bundle.manifest import LanguagePair
+from bundle.tokenizer import Tokenizer
+from model.corpus import SentencePair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevelopmentPair:
+    """A sentence and its reference, as text and as ids with the end token."""
+
+    source: str
+    reference: str
+    source_ids: tuple[int, ...]
+    target_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevelopmentSet:
+    """Sentences of one direction."""
+
+    name: str
+    pair: LanguagePair
+    pairs: tuple[DevelopmentPair, ...]
+
+    @property
+    def references(self) -> list[str]:
+        """The text of every reference."""
+        return [p.reference for p in self.pairs]
+
+    @property
+    def source_ids(self) -> list[tuple[int, ...]]:
+        """Ids of every source, end token included."""
+        return [p.source_ids for p in self.pairs]
+
+    @property
+    def target_ids(self) -> list[tuple[int, ...]]:
+        """Ids of every reference, end token included."""
+        return [p.target_ids for p in self.pairs]
+
+
+def encode_pairs(
+    pairs: Sequence[SentencePair],
+    tokenizer: Tokenizer,
+    pair: LanguagePair,
+    *,
+    max_source: int,
+    max_target: int,
+) -> list[DevelopmentPair]:
+    """Tokenise pairs, without those that the bundle would not take; no set has many."""
+    encoded = (
+        DevelopmentPair(
+            source=p.source,
+            reference=p.target,
+            source_ids=tuple(tokenizer.encode_source(p.source, pair)),
+            target_ids=tuple(tokenizer.encode_target(p.target)),
+        )
+        for p in pairs
+    )
+    return [
+        p for p in encoded if len(p.source_ids) <= max_source and len(p.target_ids) <= max_target
+    ]

@@ -1,0 +1,57 @@
+"""`pellucid export`: one line and an exit code."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from bundle.reader import read_bundle
+from export.cli import register
+from tests.export.runs import write_run
+
+
+def _export(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+    parsed = parser.parse_args(["export", *map(str, arguments)])
+    return int(parsed.run(parsed))
+
+
+def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint, out = write_run(tmp_path / "run"), tmp_path / "out"
+    sizes = ["--max-source-tokens", 32, "--max-target-tokens", 24, "--sentences", 20]
+    more = ["--max-bleu-loss", 100, "--name", "small"]
+    assert _export(checkpoint, out, "--data", checkpoint.parent, *sizes, *more) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{out}: 0.")
+    assert "int8 BLEU" in line
+    manifest = read_bundle(out).manifest
+    assert (manifest.name, manifest.max_source_tokens, manifest.max_target_tokens) == (
+        "small",
+        32,
+        24,
+    )
+    assert manifest.quality[0].sentences == 20
+
+
+@pytest.mark.parametrize("missing", ["checkpoint", "data"])
+def test_what_cannot_be_exported_is_one_line_and_exit_code_2(
+    missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = write_run(tmp_path / "run")
+    given = {"checkpoint": checkpoint, "data": checkpoint.parent} | {missing: tmp_path / "none"}
+    out = tmp_path / "out"
+    sizes = ["--max-source-tokens", 32, "--max-target-tokens", 32]
+    assert _export(given["checkpoint"], out, "--data", given["data"], *sizes) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("pellucid export: ")
+    assert str(tmp_path / "none") in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("flag", ["--sentences", "--max-source-tokens", "--max-target-tokens"])
+def test_counts_below_one_are_wrong_use(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _export("x.pt", "out", "--data", "data", flag, "0")
+    assert ended.value.code == 2
+    assert "0 is not 1 or more" in capsys.readouterr().err
