@@ -9,7 +9,7 @@ from model.config import read_config
 from model.errors import ConfigError, ModelError
 
 # Training allocates and frees large tensors all the time. Without these glibc gives each back to
-# the kernel and takes it again, which costs a fifth of the speed (docs/training.md).
+# the kernel and takes it again in every step.
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 _EXAMPLES = """\

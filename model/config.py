@@ -70,6 +70,15 @@ class ArchitectureConfig(_Section):
         """The architecture for a vocabulary."""
         return Architecture(vocab_size=vocab_size, **self.model_dump())
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ArchitectureConfig":
+        """Told now, not after the tokenizer has been trained: any vocabulary shows the faults."""
+        try:
+            self.with_vocabulary(1)
+        except ConfigError as error:
+            raise ValueError("; ".join(error.faults)) from error
+        return self
+
 
 class TrainingConfig(_Section):
     """How it is trained."""

@@ -1,0 +1,130 @@
+"""Tiny training runs on a toy language: a second each."""
+
+import functools
+import os
+import signal
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from sentencepiece import SentencePieceProcessor
+
+from model.checkpoint import LAST_NAME, TOKENIZER_NAME, read
+from model.config import TokenizerConfig, parse_config
+from model.corpus import SentencePair
+from model.preparation import prepare
+from model.tokenizer import train_tokenizer
+from model.trainer import Trainer
+from tests.data.toy_language import sentence_pairs
+
+NUM_PIECES = 420
+VALIDATION_SENTENCES = 4
+
+
+def config_text(**training: object) -> str:
+    """The TOML of a run of 12 steps over two epochs, with other values under `[training]`."""
+    values: dict[str, object] = {
+        "seed": 1,
+        "batch_tokens": 400,
+        "max_steps": 12,
+        "learning_rate": 5e-3,
+        "warmup_steps": 4,
+        "average_decay": 0.9,
+        "validate_every": 3,
+        "checkpoint_every": 2,
+        "validation_sentences": VALIDATION_SENTENCES,
+    } | training
+    lines = [f"{name} = {value!r}" for name, value in values.items()]
+    return "\n".join(
+        [
+            'name = "tiny"',
+            "[data]",
+            'source_language = "en"',
+            'target_language = "de"',
+            'train = ["train.tsv"]',
+            'dev = "dev.tsv"',
+            "max_tokens = 64",
+            "[tokenizer]",
+            'kind = "bpe"',
+            f"vocab_size = {NUM_PIECES}",
+            "[architecture]",
+            "d_model = 16",
+            "d_ff = 32",
+            "num_heads = 2",
+            "num_encoder_layers = 1",
+            "num_decoder_layers = 1",
+            "dropout = 0.1",
+            "max_positions = 64",
+            "[training]",
+            *lines,
+        ]
+    )
+
+
+def write_data(folder: Path, *, num_pairs: int = 120) -> Path:
+    """`train.tsv` and `dev.tsv` in `folder`, which is returned."""
+    pairs = sentence_pairs(num_pairs + 20, seed=1)
+    _write(folder / "dev.tsv", pairs[:20])
+    _write(folder / "train.tsv", pairs[20:])
+    return folder
+
+
+def _write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
+    path.write_text("".join(f"{a}\t{b}\ttoy\n" for a, b in pairs), encoding="utf-8")
+
+
+def new_trainer(text: str, data: Path, out: Path, *, is_resumed: bool = False) -> Trainer:
+    """What `pellucid train` makes of a configuration."""
+    out.mkdir(exist_ok=True)
+    config = parse_config(text, where="test")
+    return Trainer(config, text, prepare(config, data, out, is_resumed=is_resumed), out)
+
+
+class InterruptionError(Exception):
+    """What ends a run before its time."""
+
+
+class _InterruptingTokenizer(SentencePieceProcessor):
+    """Ends the run, or its whole process, in the second validation: at step 6."""
+
+    is_killed = False
+    num_decoded = 0
+
+    def decode(self, input: list[int]) -> str:  # type: ignore[override]  # noqa: A002
+        self.num_decoded += 1
+        if self.num_decoded > VALIDATION_SENTENCES:
+            if self.is_killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise InterruptionError
+        return str(super().decode(input))
+
+
+def interrupted_trainer(text: str, data: Path, out: Path, *, is_killed: bool = False) -> Trainer:
+    """Like `new_trainer`; its run ends at step 6 by an error, or by SIGKILL."""
+    out.mkdir(exist_ok=True)
+    config = parse_config(text, where="test")
+    prepared = prepare(config, data, out)
+    tokenizer = _InterruptingTokenizer(model_file=str(out / TOKENIZER_NAME))
+    tokenizer.is_killed = is_killed
+    return Trainer(config, text, replace(prepared, tokenizer=tokenizer), out)
+
+
+def weights_of(out: Path) -> dict[str, torch.Tensor]:
+    """Master weights and their average at the end of a run, by name."""
+    optimizer = read(out / LAST_NAME)["optimizer"]
+    return {
+        f"{kind}.{name}": weight
+        for kind in ("masters", "averages")
+        for name, weight in optimizer[kind].items()
+    }
+
+
+@functools.cache
+def toy_tokenizer() -> SentencePieceProcessor:
+    """Trained on the toy language."""
+    pairs = [SentencePair(*pair) for pair in sentence_pairs(200, seed=1)]
+    config = TokenizerConfig(kind="bpe", vocab_size=NUM_PIECES)
+    with tempfile.TemporaryDirectory() as folder:
+        return train_tokenizer(pairs, config, Path(folder) / "source.spm", seed=1)

@@ -1,0 +1,140 @@
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.checkpoint import CONFIG_NAME, LAST_NAME
+from model.cli import register
+from tests.model.runs import config_text, weights_of, write_data
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With data and a configuration."""
+    (tmp_path / "run.toml").write_text(config_text(), encoding="utf-8")
+    return write_data(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training starts itself anew where these are not set."""
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.setenv(name, "4294967296")
+
+
+def train(folder: Path, *flags: str) -> int:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    places = ["--data", str(folder), "--out", str(folder / "run"), "--threads", "1"]
+    arguments = parser.parse_args(["train", str(folder / "run.toml"), *places, *flags])
+    return int(arguments.run(arguments))
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    """The error, which is the last line and has no traceback above it."""
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    line = said.splitlines()[-1]
+    assert line.startswith("pellucid train: ")
+    return line
+
+
+def test_a_run_ends_with_a_summary_and_keeps_its_configuration(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("12 steps, ")
+    assert (folder / "run" / CONFIG_NAME).read_text(encoding="utf-8") == config_text()
+
+
+def test_the_command_starts_itself_anew_with_a_patient_allocator(folder: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC")}
+    command = [sys.executable, "-m", "model", "train", str(folder / "run.toml"), "--threads", "1"]
+    command += ["--data", str(folder), "--out", str(folder / "other")]
+    done = subprocess.run(command, cwd=REPOSITORY, env=kept, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    train(folder)
+    ours, theirs = weights_of(folder / "run"), weights_of(folder / "other")
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_bad_lines_are_reported_with_their_numbers(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (folder / "train.tsv").open("ab") as file:
+        file.write(b"no tab\nempty\t\nlatin \xe9\tx\n")
+    assert train(folder) == 0
+    said = capsys.readouterr().out
+    assert "train.tsv: 120 of 123 lines kept" in said
+    for part in ("without a tab (line 121)", "empty side (line 122)", "not UTF-8 (line 123)"):
+        assert part in said
+
+
+def test_a_run_that_is_there_is_not_overwritten(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(folder)
+    before = (folder / "run" / LAST_NAME).read_bytes()
+    assert train(folder) == 2
+    assert "holds a run already: --resume it" in told(capsys)
+    assert (folder / "run" / LAST_NAME).read_bytes() == before
+
+
+def test_a_run_that_is_not_there_is_not_resumed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder, "--resume") == 2
+    assert "start without --resume" in told(capsys)
+    assert not (folder / "run").exists()
+
+
+def test_another_configuration_is_refused_and_the_runs_own_kept(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(folder)
+    (folder / "run.toml").write_text(config_text(seed=2), encoding="utf-8")
+    assert train(folder, "--resume") == 2
+    assert "another configuration" in told(capsys)
+    assert (folder / "run" / CONFIG_NAME).read_text(encoding="utf-8") == config_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("run.toml", b"", "training: Field required"),
+        ("run.toml", b"\xff", "run.toml"),
+        ("run.toml", None, "No such file"),
+        ("train.tsv", None, "train.tsv cannot be read"),
+        ("train.tsv", b"\n\n", "nothing to train on"),
+        ("dev.tsv", None, "dev.tsv cannot be read"),
+        ("dev.tsv", b"a\t" + b"x" * 3000, "no pair is within data.max_tokens"),
+        ("run", b"a file in the way", "File exists"),
+        ("run.toml", config_text().replace("= 420", "= 50").encode(), "Vocabulary size"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes | None,
+    reason: str,
+) -> None:
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    assert train(folder) == 2
+    assert reason in told(capsys)
+
+
+def test_help_teaches_by_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["train", "--help"])
+    assert "pellucid train model/configs/" in capsys.readouterr().out.partition("examples:")[2]

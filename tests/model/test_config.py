@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from model.architecture import Architecture
+from model.config import parse_config, read_config
+from model.errors import ConfigError
+from tests.model.runs import config_text
+
+CONFIGS = Path(__file__).parents[2] / "model" / "configs"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_committed_configuration_is_valid(path: Path) -> None:
+    config = read_config(path)
+    assert config.name == path.stem
+    assert all(source.licence for source in config.data.sources)
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    text = config_text(batch_tokens=0, optimizer="sgd", colour="red")
+    text = text.replace("d_model = 16", 'd_model = "wide"').replace('name = "tiny"\n', "")
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, where="run.toml")
+    told = str(refused.value)
+    assert told.startswith("run.toml: ")
+    for name in ("name", "batch_tokens", "optimizer", "colour", "architecture.d_model"):
+        assert name in told
+    assert len(refused.value.faults) == 5
+
+
+@pytest.mark.parametrize("section", ["", "[data]", "[tokenizer]", "[architecture]", "[training]"])
+def test_an_unknown_key_is_refused_in_every_section(section: str) -> None:
+    if section:
+        text = config_text().replace(section, f"{section}\nwhat_is_this = 1")
+    else:
+        text = f"what_is_this = 1\n{config_text()}"
+    with pytest.raises(ConfigError, match=r"what_is_this: Extra inputs are not permitted"):
+        parse_config(text, where="run.toml")
+
+
+def test_a_run_must_end() -> None:
+    text = config_text().replace("max_steps = 12\n", "")
+    with pytest.raises(ConfigError, match="max_steps or max_minutes is needed"):
+        parse_config(text, where="run.toml")
+
+
+def test_a_corpus_longer_than_the_positions_is_refused() -> None:
+    text = config_text().replace("max_tokens = 64", "max_tokens = 65")
+    with pytest.raises(ConfigError, match=r"data\.max_tokens 65 is over .*max_positions 64"):
+        parse_config(text, where="run.toml")
+
+
+def test_an_architecture_that_does_not_fit_together_is_refused_with_the_other_faults() -> None:
+    text = config_text(batch_tokens=0).replace("d_model = 16", "d_model = 15")
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, where="run.toml")
+    told = str(refused.value)
+    for fault in ("batch_tokens", "d_model 15 is not a multiple of num_heads", "d_model 15 is odd"):
+        assert fault in told
+
+
+def test_ids_that_do_not_fit_16_bits_are_refused() -> None:
+    text = config_text().replace("vocab_size = 420", "vocab_size = 65537")
+    with pytest.raises(ConfigError, match=r"tokenizer\.vocab_size"):
+        parse_config(text, where="run.toml")
+
+
+def test_what_is_no_toml_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"run\.toml: not TOML: .*line 1"):
+        parse_config("name = tiny\n[data]", where="run.toml")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_refused_by_name(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "run.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"run\.toml: "):
+        read_config(tmp_path / "run.toml")
+
+
+def test_the_vocabulary_decides_the_size_of_the_network() -> None:
+    config = parse_config(config_text(), where="run.toml")
+    architecture = config.architecture.with_vocabulary(321)
+    assert (architecture.vocab_size, architecture.d_model, architecture.head_dim) == (321, 16, 8)
+
+
+def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Architecture(
+            vocab_size=0,
+            d_model=15,
+            num_heads=4,
+            dropout=1.0,
+            activation="tanh",  # type: ignore[arg-type]
+        )
+    assert refused.value.faults == (
+        "vocab_size is 0, must be >= 1",
+        "d_model 15 is not a multiple of num_heads 4",
+        "d_model 15 is odd: sinusoids come in pairs",
+        "dropout is 1.0, must be in [0, 1)",
+        "activation is 'tanh', must be one of ('relu', 'gelu', 'swish')",
+    )
