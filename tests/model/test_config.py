@@ -103,3 +103,9 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
         "dropout is 1.0, must be in [0, 1)",
         "activation is 'tanh', must be one of ('relu', 'gelu', 'swish')",
     )
+
+
+def test_an_architecture_that_cannot_be_is_refused_before_anything_is_trained() -> None:
+    text = config_text().replace("num_heads = 2", "num_heads = 3")
+    with pytest.raises(ConfigError, match=r"architecture: .*16 is not a multiple of num_heads 3"):
+        parse_config(text, where="run.toml")
