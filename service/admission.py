@@ -1,8 +1,9 @@
 """The bounded queue before the workers: who may wait, who goes next, and for how long."""
 
+import math
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -32,9 +33,10 @@ class Entry:
         """Cache rows that the job occupies."""
         return self.job.options.beam_size
 
-    def is_expired(self, now_s: float) -> bool:
-        """Whether its deadline has passed."""
-        return self.job.deadline_s is not None and now_s >= self.job.deadline_s
+    @property
+    def deadline_s(self) -> float:
+        """When nobody wants the result any more; infinite where that was not said."""
+        return math.inf if self.job.deadline_s is None else self.job.deadline_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,10 @@ class AdmissionQueue:
         self._limits = limits
         self._metrics = metrics
         self._clock = clock
-        self._entries: deque[Entry] = deque()
+        self._entries: OrderedDict[Future[JobResult], Entry] = OrderedDict()
         self._num_tokens = 0
+        # No later than any deadline in the queue: before it there is nothing to look for.
+        self._earliest_s = math.inf
         self._num_unfinished = 0
         self._changed = threading.Condition()
         self._is_open = True
@@ -73,8 +77,7 @@ class AdmissionQueue:
         with self._changed:
             self._check_admission(len(job.source_ids))
             entry = Entry(job=job, submitted_s=self._clock())
-            self._entries.append(entry)
-            self._count(len(job.source_ids))
+            self._add(entry)
             self._num_unfinished += 1
             self._changed.notify_all()
         entry.future.add_done_callback(self._on_done)
@@ -85,8 +88,8 @@ class AdmissionQueue:
         with self._changed:
             for entry in reversed(entries):
                 entry.is_retry = True
-                self._entries.appendleft(entry)
-                self._count(len(entry.job.source_ids))
+                self._add(entry)
+                self._entries.move_to_end(entry.future, last=False)
             self._changed.notify_all()
 
     def take(self, free_slots: int, *, is_idle: bool) -> list[Entry]:
@@ -96,21 +99,39 @@ class AdmissionQueue:
         """
         taken: list[Entry] = []
         with self._changed:
-            while self._entries and self._entries[0].num_slots <= free_slots:
-                if self._entries[0].is_retry and (taken or not is_idle):
+            while self._entries:
+                entry = next(iter(self._entries.values()))
+                must_wait = entry.is_retry and (taken or not is_idle)
+                if must_wait or entry.num_slots > free_slots:
                     break
-                entry = self._entries.popleft()
-                self._count(-len(entry.job.source_ids))
+                self._remove(entry)
                 taken.append(entry)
                 free_slots -= entry.num_slots
                 if entry.is_retry:
                     break
         return taken
 
-    def wait(self, timeout_s: float) -> None:
-        """Return as soon as there is a job, or after `timeout_s` seconds."""
+    def take_expired(self) -> list[Entry]:
+        """Remove the jobs whose deadline has passed, wherever in the queue they are."""
+        now_s = self._clock()
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._entries), timeout_s)
+            if now_s < self._earliest_s:
+                return []
+            expired = [e for e in self._entries.values() if e.deadline_s <= now_s]
+            for entry in expired:
+                self._remove(entry)
+            self._earliest_s = min((e.deadline_s for e in self._entries.values()), default=math.inf)
+        return expired
+
+    def wait(self, timeout_s: float, stopping: threading.Event) -> None:
+        """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._entries or stopping.is_set(), timeout_s)
+
+    def wake(self) -> None:
+        """Let those who wait look whether they are to stop."""
+        with self._changed:
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Refuse new jobs from now on; those that wait are still taken."""
@@ -125,16 +146,27 @@ class AdmissionQueue:
     def clear(self) -> list[Entry]:
         """Remove and return all that wait."""
         with self._changed:
-            entries = list(self._entries)
-            self._entries.clear()
-            self._count(-self._num_tokens)
+            entries = list(self._entries.values())
+            for entry in entries:
+                self._remove(entry)
         return entries
 
-    def _on_done(self, _: Future[JobResult]) -> None:
+    def _on_done(self, future: Future[JobResult]) -> None:
         with self._changed:
             self._num_unfinished -= 1
-            self._rate.add()
+            if future.cancelled():
+                self._forget(future)
+            else:
+                self._rate.add()
             self._changed.notify_all()
+
+    def _forget(self, future: Future[JobResult]) -> None:
+        """A job that is given up while it waits makes room at once."""
+        entry = self._entries.get(future)
+        if entry is not None:
+            self._remove(entry)
+            future.set_running_or_notify_cancel()
+            self._metrics.cancelled.labels(reason="client").inc()
 
     def _check_admission(self, num_tokens: int) -> None:
         if not self._is_open:
@@ -153,9 +185,17 @@ class AdmissionQueue:
                 retry_after_s=self._rate.seconds_for(len(self._entries)),
             )
 
-    def _count(self, num_tokens: int) -> None:
-        self._num_tokens += num_tokens
-        self._metrics.queue_depth.set(len(self._entries))
+    def _add(self, entry: Entry) -> None:
+        self._entries[entry.future] = entry
+        self._num_tokens += len(entry.job.source_ids)
+        self._earliest_s = min(self._earliest_s, entry.deadline_s)
+        # Not `set`: several models have a queue each.
+        self._metrics.queue_depth.inc()
+
+    def _remove(self, entry: Entry) -> None:
+        del self._entries[entry.future]
+        self._num_tokens -= len(entry.job.source_ids)
+        self._metrics.queue_depth.dec()
 
 
 class DrainRate:

@@ -87,5 +87,5 @@ class Scheduler:
         for worker in self._workers:
             worker.stop()
         for entry in self._queue.clear():
-            if not entry.future.cancelled():
+            if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))

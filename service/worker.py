@@ -3,13 +3,17 @@
 import logging
 import threading
 import time
-from concurrent.futures import InvalidStateError
 
 from service.admission import AdmissionQueue, Clock, Entry
 from service.engine.batch_decoder import BatchDecoder, DecodeRequest, Finished
 from service.engine.encoder import EncodedGroup
 from service.engine.sessions import Sessions
-from service.errors import DeadlineExceededError, ServiceError, TranslationFailedError
+from service.errors import (
+    DeadlineExceededError,
+    ServiceError,
+    ShuttingDownError,
+    TranslationFailedError,
+)
 from service.job import JobResult
 from service.telemetry import Metrics
 
@@ -35,6 +39,8 @@ class Worker:
         self._queue = queue
         self._metrics = metrics
         self._clock = clock
+        self._num_slots = num_slots
+        self._slots_counted = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pellucid-worker", daemon=True)
         self.last_beat_s = clock()
@@ -52,17 +58,20 @@ class Worker:
     def stop(self) -> None:
         """End the thread after the step that it is in; what it still has fails."""
         self._stopping.set()
+        self._queue.wake()
         if self._thread.ident is not None:
             self._thread.join()
-        self._drop(ServiceError("the service was stopped"))
+        for entry in self._decoder.keys:
+            self._fail(entry, ShuttingDownError("the service was stopped"))
+        self._clear()
 
     def turn(self) -> None:
         """One round: drop who has gone, admit who waits, give everyone a token."""
         self.last_beat_s = self._clock()
         self._leave()
-        entries = self._queue.take(self._decoder.free_slots, is_idle=self.is_idle)
+        entries = self._take()
         try:
-            self._admit([e for e in entries if not self._has_gone(e)])
+            self._admit(entries)
             self._step()
         except Exception as error:  # noqa: BLE001 - whatever a graph throws must not end the thread
             self._recover({*entries, *self._decoder.keys}, error)
@@ -71,25 +80,35 @@ class Worker:
         while not self._stopping.is_set():
             self.turn()
             if self.is_idle:
-                self._queue.wait(IDLE_WAIT_S)
+                self._queue.wait(IDLE_WAIT_S, self._stopping)
 
     def _leave(self) -> None:
         for entry in self._decoder.keys:
             if self._has_gone(entry):
                 self._decoder.remove(entry)
-                self._metrics.slots_in_use.dec(entry.num_slots)
+        self._count_slots()
+
+    def _take(self) -> list[Entry]:
+        for entry in self._queue.take_expired():
+            self._give_up(entry)
+        # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.
+        is_retrying = any(entry.is_retry for entry in self._decoder.keys)
+        free_slots = 0 if is_retrying else self._decoder.free_slots
+        return self._queue.take(free_slots, is_idle=self.is_idle)
 
     def _has_gone(self, entry: Entry) -> bool:
         """Whether nobody wants the result any more; a missed deadline is answered here."""
-        if entry.future.cancelled():
-            self._metrics.cancelled.labels(reason="client").inc()
-            return True
-        if entry.is_expired(self._clock()):
+        if not entry.future.cancelled() and self._clock() < entry.deadline_s:
+            return False
+        self._give_up(entry)
+        return True
+
+    def _give_up(self, entry: Entry) -> None:
+        if self._claim(entry):
             self._metrics.cancelled.labels(reason="deadline").inc()
             self._metrics.finish.labels(reason="deadline").inc()
-            self._fail(entry, DeadlineExceededError("the deadline passed before the translation"))
-            return True
-        return False
+            error = DeadlineExceededError("the deadline passed before the translation")
+            entry.future.set_exception(error)
 
     def _admit(self, entries: list[Entry]) -> None:
         if not entries:
@@ -104,7 +123,7 @@ class Worker:
         encoded_s = self._clock()
         for entry in entries:
             entry.admitted_s, entry.encoded_s = admitted_s, encoded_s
-            self._metrics.slots_in_use.inc(entry.num_slots)
+        self._count_slots()
         for group in groups:
             self._count_group(group)
 
@@ -117,6 +136,7 @@ class Worker:
         if not rows:
             return
         finished = self._decoder.step()
+        self._count_slots()
         self._metrics.decode_steps.inc()
         self._metrics.batch_rows.observe(rows)
         for result in finished:
@@ -124,6 +144,8 @@ class Worker:
 
     def _deliver(self, finished: Finished[Entry]) -> None:
         entry, now_s = finished.key, self._clock()
+        if not self._claim(entry):
+            return
         best = finished.hypotheses[0]
         result = JobResult(
             hypotheses=finished.hypotheses,
@@ -131,36 +153,41 @@ class Worker:
             encode_s=entry.encoded_s - entry.admitted_s,
             decode_s=now_s - entry.encoded_s,
         )
-        self._metrics.slots_in_use.dec(entry.num_slots)
         self._metrics.target_tokens.inc(len(best.target_ids))
         self._metrics.finish.labels(reason=best.finish_reason).inc()
-        try:
-            entry.future.set_result(result)
-        except InvalidStateError:
-            self._metrics.cancelled.labels(reason="client").inc()
+        entry.future.set_result(result)
 
     def _recover(self, entries: set[Entry], error: Exception) -> None:
-        """Empty the batch; its jobs are tried again one by one, and who was alone has failed."""
+        """Empty the batch; its jobs are tried again one by one, and who is alone so has failed."""
         _log.error(
             "batch failed",
             extra={"jobs": len(entries), "error": f"{type(error).__name__}: {error}"},
         )
-        self._metrics.slots_in_use.dec(sum(e.num_slots for e in self._decoder.keys))
-        self._decoder.clear()
-        pending = sorted((e for e in entries if not e.future.done()), key=lambda e: e.submitted_s)
-        again = [e for e in pending if not e.is_retry]
+        self._clear()
+        pending = [entry for entry in entries if not self._has_gone(entry)]
         for entry in pending:
             if entry.is_retry:
                 self._fail(entry, TranslationFailedError("the model failed on this text"))
-        self._queue.retry(again)
+        again = [entry for entry in pending if not entry.is_retry]
+        self._queue.retry(sorted(again, key=lambda entry: entry.submitted_s))
 
-    def _drop(self, error: ServiceError) -> None:
-        for entry in self._decoder.keys:
-            self._fail(entry, error)
+    def _clear(self) -> None:
         self._decoder.clear()
+        self._count_slots()
 
     def _fail(self, entry: Entry, error: ServiceError) -> None:
-        try:
+        if self._claim(entry):
             entry.future.set_exception(error)
-        except InvalidStateError:
-            self._metrics.cancelled.labels(reason="client").inc()
+
+    def _claim(self, entry: Entry) -> bool:
+        """Whether somebody still waits; from now on the job cannot be cancelled."""
+        if entry.future.set_running_or_notify_cancel():
+            return True
+        self._metrics.cancelled.labels(reason="client").inc()
+        return False
+
+    def _count_slots(self) -> None:
+        """Report what changed: several workers share the gauge."""
+        in_use = self._num_slots - self._decoder.free_slots
+        self._metrics.slots_in_use.inc(in_use - self._slots_counted)
+        self._slots_counted = in_use

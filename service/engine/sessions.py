@@ -74,7 +74,8 @@ def check_attention(sessions: Sessions) -> None:
 def _open_checked(
     bundle: Bundle, specs: dict[str, GraphSpec], num_threads: int
 ) -> list[ort.InferenceSession]:
-    sessions, faults = [], []
+    sessions: list[ort.InferenceSession] = []
+    faults: list[str] = []
     for name, spec in specs.items():
         try:
             session = _open(bundle, name, num_threads)
@@ -112,6 +113,8 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.enable_mem_pattern = False
     # Idle threads of one session must not burn the cores that another one needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without VNNI the fast integer product saturates: another processor, another translation.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 
 

@@ -1,0 +1,250 @@
+import math
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from service.engine.batch_decoder import BatchDecoder, DecodeRequest, log_softmax
+from service.engine.errors import NonFiniteLogitsError
+from service.engine.options import DecodeOptions
+from tests.service.engine.spy import Tensors, spied
+from tests.service.engine.tiny import (
+    BEAM,
+    EVERY_KIND,
+    GREEDY,
+    LIMIT,
+    POISON,
+    alone,
+    tiny,
+    tiny_sessions,
+    tiny_sources,
+)
+
+Requests = list[DecodeRequest[int]]
+
+
+def request(key: int, options: DecodeOptions = GREEDY) -> DecodeRequest[int]:
+    return DecodeRequest(key=key, source_ids=tiny_sources()[key], options=options)
+
+
+def mixed_requests() -> Requests:
+    """Every sentence, with every kind of search beside every other."""
+    return [request(i, EVERY_KIND[i % len(EVERY_KIND)]) for i in range(len(tiny_sources()))]
+
+
+def expected(asked: DecodeRequest[int]) -> object:
+    return alone(tuple(asked.source_ids), asked.options)
+
+
+def run_all(decoder: BatchDecoder[int], waiting: Requests, *, burst: int) -> dict[int, object]:
+    """Admit in order, at most `burst` between two steps, until all have ended."""
+    results: dict[int, object] = {}
+    waiting = list(waiting)
+    for _ in range(LIMIT * (len(waiting) + 1)):
+        admitted: Requests = []
+        free_slots = decoder.free_slots
+        while waiting and len(admitted) < burst and waiting[0].options.beam_size <= free_slots:
+            free_slots -= waiting[0].options.beam_size
+            admitted.append(waiting.pop(0))
+        decoder.admit(admitted)
+        results |= {finished.key: finished.hypotheses for finished in decoder.step()}
+    return results
+
+
+@pytest.mark.parametrize("num_slots", [8, 13, 32])
+@pytest.mark.parametrize("burst", [1, 3, 32])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_company_changes_nothing(num_slots: int, burst: int, seed: int) -> None:
+    requests = mixed_requests()
+    random.Random(seed).shuffle(requests)
+    decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=num_slots)
+    results = run_all(decoder, requests, burst=burst)
+    assert results == {asked.key: expected(asked) for asked in requests}
+    assert (decoder.free_slots, decoder.num_rows, decoder.keys) == (num_slots, 0, [])
+
+
+class BatchDecoderMachine(RuleBasedStateMachine):
+    """Sentences join, leave, end and are thrown out in any order."""
+
+    NUM_SLOTS = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        sessions, self.spy = spied(tiny_sessions())
+        self.decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=self.NUM_SLOTS)
+        self.inside: dict[int, DecodeRequest[int]] = {}
+        self.next_key = 0
+
+    @rule(
+        asked=st.lists(
+            st.tuples(st.sampled_from(tiny_sources(12)), st.sampled_from(EVERY_KIND)), max_size=4
+        )
+    )
+    def admit(self, asked: list[tuple[tuple[int, ...], DecodeOptions]]) -> None:
+        requests: Requests = []
+        free_slots = self.decoder.free_slots
+        for source, options in asked:
+            if options.beam_size <= free_slots:
+                free_slots -= options.beam_size
+                requests.append(
+                    DecodeRequest(key=self.next_key, source_ids=source, options=options)
+                )
+                self.next_key += 1
+        self.decoder.admit(requests)
+        self.inside |= {r.key: r for r in requests}
+
+    @rule(count=st.integers(1, 8))
+    def step(self, count: int) -> None:
+        for _ in range(count):
+            self.one_step()
+
+    def one_step(self) -> None:
+        num_rows = self.decoder.num_rows
+        for finished in self.decoder.step():
+            assert finished.hypotheses == expected(self.inside.pop(finished.key))
+        if num_rows:
+            assert self.spy.fed[-1]["input_ids"] == (num_rows, 1)
+
+    @precondition(lambda self: self.inside)
+    @rule(choice=st.integers(0, 99))
+    def remove(self, choice: int) -> None:
+        key = list(self.inside)[choice % len(self.inside)]
+        self.decoder.remove(key)
+        del self.inside[key]
+
+    @precondition(lambda self: self.inside)
+    @rule(row=st.integers(0, 99))
+    def break_down(self, row: int) -> None:
+        self.spy.after = spoil_row(row % self.decoder.num_rows)
+        with pytest.raises(NonFiniteLogitsError):
+            self.decoder.step()
+        self.spy.after = None
+        self.decoder.clear()
+        self.inside.clear()
+
+    @invariant()
+    def no_slot_is_lost(self) -> None:
+        reserved = sum(r.options.beam_size for r in self.inside.values())
+        assert self.decoder.free_slots == self.NUM_SLOTS - reserved
+        assert len(self.inside) <= self.decoder.num_rows <= reserved
+        assert set(self.decoder.keys) == set(self.inside)
+
+    def teardown(self) -> None:
+        for _ in range(LIMIT):
+            self.one_step()
+        assert not self.inside
+        assert (self.decoder.free_slots, self.decoder.num_rows) == (self.NUM_SLOTS, 0)
+
+
+TestBatchDecoder = BatchDecoderMachine.TestCase
+TestBatchDecoder.settings = settings(max_examples=60, stateful_step_count=25)
+
+
+def spoil_row(row: int, value: float = math.nan) -> Callable[[Tensors], None]:
+    def spoil(tensors: Tensors) -> None:
+        tensors["logits"][row] = value
+
+    return spoil
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_logits_that_are_no_numbers_stop_the_batch_and_clearing_it_helps(value: float) -> None:
+    sessions, spy = spied(tiny_sessions())
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=16)
+    requests = [request(0), request(1, BEAM), request(2)]
+    decoder.admit(requests)
+    decoder.step()
+    spy.after = spoil_row(2, value)
+    with pytest.raises(NonFiniteLogitsError):
+        decoder.step()
+    spy.after = None
+    decoder.clear()
+    assert (decoder.free_slots, decoder.num_rows, decoder.keys) == (16, 0, [])
+    assert run_all(decoder, requests, burst=8) == {r.key: expected(r) for r in requests}
+
+
+def test_one_number_that_is_none_is_enough() -> None:
+    def spoil(tensors: Tensors) -> None:
+        tensors["logits"][0, 7] = math.nan
+
+    sessions, spy = spied(tiny_sessions())
+    spy.after = spoil
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=1)
+    decoder.admit([request(0)])
+    with pytest.raises(NonFiniteLogitsError):
+        decoder.step()
+
+
+def test_a_step_feeds_one_token_per_live_hypothesis() -> None:
+    sessions, spy = spied(tiny_sessions())
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=16)
+    asked = request(0, replace(BEAM, num_hypotheses=1)), request(1)
+    decoder.admit(asked)
+    while decoder.num_rows:
+        decoder.step()
+    fed = [shapes["input_ids"] for shapes in spy.fed]
+    (best, *_), (other,) = (alone(tuple(r.source_ids), r.options) for r in asked)
+    longer = max(len(best.token_log_probs), len(other.token_log_probs))
+    # The beam begins as one row, not as four copies of it.
+    assert fed[:2] == [(2, 1), (5, 1)]
+    assert set(fed[2:]) <= {(5, 1), (4, 1), (1, 1)}
+    assert longer <= len(fed) <= LIMIT
+
+
+def refusals() -> list[tuple[str, Requests]]:
+    longest = tiny().manifest.max_source_tokens
+    too_long = DecodeRequest(key=2, source_ids=[5] * (longest + 1), options=GREEDY)
+    empty = DecodeRequest(key=2, source_ids=(), options=GREEDY)
+    return [
+        ("5 slots are asked for, 4 are free", [request(2), request(3, BEAM)]),
+        (f"a source has {longest + 1} tokens, not 1 to {longest}", [request(3), too_long]),
+        (f"a source has 0 tokens, not 1 to {longest}", [request(3), empty]),
+        (
+            f"max_target_tokens is {LIMIT + 1}; the limit is {LIMIT}",
+            [request(3), request(2, DecodeOptions(max_target_tokens=LIMIT + 1))],
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("message", "asked"), refusals(), ids=lambda value: str(value)[:20])
+def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked: Requests) -> None:
+    decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=5)
+    decoder.admit([request(0)])
+    with pytest.raises(ValueError, match=message):
+        decoder.admit(asked)
+    assert (decoder.keys, decoder.free_slots, decoder.num_rows) == ([0], 4, 1)
+    assert run_all(decoder, [], burst=1) == {0: alone(tiny_sources()[0], GREEDY)}
+
+
+def test_nobody_joins_when_the_encoder_fails() -> None:
+    decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=8)
+    decoder.admit([request(0)])
+    poisoned = DecodeRequest(key=1, source_ids=(5, POISON, 3), options=GREEDY)
+    with pytest.raises(Exception, match="out of data bounds"):
+        decoder.admit([request(2), poisoned])
+    assert (decoder.keys, decoder.free_slots) == ([0], 7)
+    assert run_all(decoder, [request(2)], burst=1) == {
+        key: alone(tiny_sources()[key], GREEDY) for key in (0, 2)
+    }
+
+
+def test_an_empty_batch_takes_an_empty_step() -> None:
+    sessions, spy = spied(tiny_sessions())
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=8)
+    assert decoder.admit([]) == []
+    assert decoder.step() == []
+    assert spy.fed == []
+
+
+def test_log_softmax_is_normalised_and_stands_large_numbers() -> None:
+    log_probs = log_softmax(np.array([[0, 0, 0, 0], [1e4, 1e4 - 1, -1e4, 0]], dtype=np.float32))
+    assert log_probs.dtype == np.float32
+    np.testing.assert_allclose(log_probs[0], np.log(0.25), rtol=1e-6)
+    expected_tail = -math.log1p(math.exp(-1))
+    np.testing.assert_allclose(log_probs[1, :2], [expected_tail, expected_tail - 1], rtol=1e-5)
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, rtol=1e-6)

@@ -1,0 +1,82 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.engine.encoder import MAX_GROUP_TOKENS, EncodedGroup, encode, length_groups, pad
+from tests.service.engine.tiny import POISON, tiny_sessions, tiny_sources
+
+lengths_of_sentences = st.lists(st.integers(1, 60), max_size=40)
+
+
+@given(lengths=lengths_of_sentences, max_tokens=st.integers(1, 200))
+def test_groups_are_a_partition(lengths: list[int], max_tokens: int) -> None:
+    groups = length_groups(lengths, max_tokens)
+    assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
+    assert all(groups)
+
+
+@given(lengths=lengths_of_sentences, max_tokens=st.integers(1, 200))
+def test_groups_ascend_in_length(lengths: list[int], max_tokens: int) -> None:
+    ordered = [lengths[i] for group in length_groups(lengths, max_tokens) for i in group]
+    assert ordered == sorted(lengths)
+
+
+@given(lengths=lengths_of_sentences, max_tokens=st.integers(1, 200))
+def test_a_group_is_within_its_bound_and_no_smaller_than_it_must_be(
+    lengths: list[int], max_tokens: int
+) -> None:
+    groups = length_groups(lengths, max_tokens)
+    for group in groups:
+        padded = len(group) * max(lengths[i] for i in group)
+        assert padded <= max_tokens or len(group) == 1
+    for group, following in itertools.pairwise(groups):
+        assert (len(group) + 1) * lengths[following[0]] > max_tokens
+
+
+def test_sentences_of_one_length_stay_in_order() -> None:
+    assert length_groups([5, 3, 5, 3], max_tokens=10) == [[1, 3], [0, 2]]
+
+
+def test_rows_are_padded_at_the_end() -> None:
+    ids, lengths = pad([[7, 8, 9], [5], [6, 4]], pad_id=0)
+    assert ids.tolist() == [[7, 8, 9], [5, 0, 0], [6, 4, 0]]
+    assert lengths.tolist() == [3, 1, 2]
+    assert (ids.dtype.name, lengths.dtype.name) == ("int64", "int32")
+
+
+def groups_of(sources: list[tuple[int, ...]]) -> list[EncodedGroup]:
+    return list(encode(tiny_sessions(), sources))
+
+
+def test_what_is_counted_is_what_was_computed() -> None:
+    # 160 sentences need more than one group.
+    sources = [*tiny_sources(), *tiny_sources(), *tiny_sources(), *tiny_sources()]
+    groups = groups_of(sources)
+    assert len(groups) > 1
+    assert sorted(i for group in groups for i in group.indices) == list(range(len(sources)))
+    for group in groups:
+        lengths = [len(sources[i]) for i in group.indices]
+        assert group.num_tokens == sum(lengths)
+        assert group.num_padded_tokens == len(lengths) * max(lengths) <= MAX_GROUP_TOKENS
+
+
+def test_a_sentence_is_encoded_alike_alone_and_beside_longer_ones() -> None:
+    sources = list(tiny_sources())
+    (together,) = groups_of(sources)
+    for position, index in enumerate(together.indices):
+        (lonely,) = groups_of([sources[index]])
+        length = len(sources[index])
+        for theirs, ours in zip(together.cross, lonely.cross, strict=True):
+            np.testing.assert_array_equal(theirs[position, :, :length], ours[0])
+
+
+def test_nothing_is_encoded_to_nothing() -> None:
+    assert groups_of([]) == []
+
+
+def test_an_id_outside_of_the_vocabulary_is_refused_by_the_graph() -> None:
+    with pytest.raises(Exception, match="out of data bounds"):
+        groups_of([(5, POISON, 3)])

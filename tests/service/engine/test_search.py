@@ -1,0 +1,202 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.engine.hypothesis import Hypothesis
+from service.engine.options import DecodeOptions
+from service.engine.search import GreedySearch
+from tests.service.engine.toy_model import (
+    EOS,
+    Model,
+    RandomModel,
+    TableModel,
+    best_first,
+    exhaustive,
+    patient_beam,
+    run_beam,
+    run_greedy,
+)
+
+A, B = 1, 2
+GARDEN_PATH = TableModel(
+    table={
+        (): (0.0625, 0.5, 0.4375),
+        (A,): (0.25, 0.375, 0.375),
+        (A, A): (1.0, 1e-30, 1e-30),
+        (B,): (0.875, 0.0625, 0.0625),
+    }
+)
+"""Greedily A comes first, but nothing good follows: `B` alone is 0.383, `A A` only 0.1875."""
+
+
+class UnboundedOptions(DecodeOptions):
+    """A beam wider than the service would run."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
+models = st.builds(
+    RandomModel,
+    seed=st.integers(0, 10_000),
+    vocab_size=st.integers(2, 7),
+    is_coarse=st.booleans(),
+    eos_bias=st.sampled_from([0.0, -2.0, -5.0]),
+)
+alphas = st.sampled_from([0.0, 0.6, 1.0, 2.5])
+
+
+@st.composite
+def beam_options(draw: st.DrawFn) -> DecodeOptions:
+    beam_size = draw(st.integers(1, 8))
+    return DecodeOptions(
+        beam_size=beam_size,
+        num_hypotheses=draw(st.integers(1, beam_size)),
+        length_penalty=draw(alphas),
+        max_target_tokens=draw(st.integers(1, 9)),
+    )
+
+
+def text_of(hypothesis: Hypothesis) -> tuple[int, ...]:
+    return hypothesis.target_ids
+
+
+def test_greedy_search_takes_the_best_token_of_every_step() -> None:
+    found = run_greedy(GARDEN_PATH, DecodeOptions(length_penalty=1.0, max_target_tokens=5))
+    assert found.target_ids == (A, A)
+    assert found.finish_reason == "stop"
+    assert found.token_log_probs == pytest.approx((math.log(0.5), math.log(0.375), 0.0))
+    assert found.log_prob == pytest.approx(math.log(0.1875))
+    assert found.score == pytest.approx(math.log(0.1875) / (8 / 6))
+
+
+def test_a_beam_finds_what_greedy_search_walks_past() -> None:
+    options = DecodeOptions(beam_size=2, num_hypotheses=2, length_penalty=0, max_target_tokens=5)
+    (best, second), num_steps = run_beam(GARDEN_PATH, options)
+    assert (best.target_ids, best.finish_reason) == ((B,), "stop")
+    assert best.token_log_probs == pytest.approx((math.log(0.4375), math.log(0.875)))
+    assert best.score == pytest.approx(math.log(0.3828125))
+    # Step 2 ranks B-end .383, A-A .1875, A-B .1875, A-end .125: the last is outside of the beam.
+    assert (second.target_ids, second.finish_reason) == ((A, A), "stop")
+    assert num_steps == 3
+
+
+def test_a_search_ends_as_soon_as_nothing_can_overtake() -> None:
+    options = DecodeOptions(beam_size=2, length_penalty=0, max_target_tokens=60)
+    _, num_steps = run_beam(GARDEN_PATH, options)
+    assert num_steps == 2  # B-end .383 is found; A-A and A-B have .1875 left
+
+
+def test_a_search_goes_on_while_a_longer_sentence_may_still_win() -> None:
+    rare, never = 1e-20, 1e-30
+    on_and_on = (never, 1.0, rare)
+    model = TableModel(table={(): (0.6, 0.4, never), **{(A,) * n: on_and_on for n in range(1, 4)}})
+    options = DecodeOptions(beam_size=2, length_penalty=2.0, max_target_tokens=9)
+    (found,), num_steps = run_beam(model, options)
+    # log .6 = -.51 is found at once; log .4 = -.92 becomes -.33 over (10 / 6) ** 2.
+    assert (found.target_ids, num_steps) == ((A, A, A, A), 5)
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(0.0, ()), (8.0, (A,))])
+def test_the_length_penalty_decides_between_short_and_long(
+    alpha: float, expected: tuple[int, ...]
+) -> None:
+    model = TableModel(table={(): (0.5, 0.5), (A,): (0.5, 0.5)})
+    options = DecodeOptions(beam_size=2, length_penalty=alpha, max_target_tokens=9)
+    # log .5 = -.69 against log .25 = -1.39, which over (7 / 6) ** 8 = 3.43 is -.40
+    assert run_beam(model, options)[0][0].target_ids == expected
+
+
+def test_the_first_of_equals_wins_in_both_searches() -> None:
+    model = TableModel(table={(): (0.04, 0.32, 0.32, 0.32)})
+    options = DecodeOptions(max_target_tokens=3)
+    assert run_greedy(model, options).target_ids == (1,)
+    assert run_beam(model, options)[0][0].target_ids == (1,)
+
+
+@given(model=models, alpha=alphas, longest=st.integers(1, 9))
+def test_a_beam_of_one_is_greedy_search(model: Model, alpha: float, longest: int) -> None:
+    options = DecodeOptions(length_penalty=alpha, max_target_tokens=longest)
+    (found,), _ = run_beam(model, options)
+    assert found == run_greedy(model, options)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    vocab_size=st.integers(2, 4),
+    longest=st.integers(1, 4),
+    alpha=alphas,
+    wanted=st.integers(1, 5),
+)
+def test_a_beam_as_wide_as_all_sentences_finds_the_best_of_all(
+    seed: int, vocab_size: int, longest: int, alpha: float, wanted: int
+) -> None:
+    model = RandomModel(seed=seed, vocab_size=vocab_size)
+    options = UnboundedOptions(
+        beam_size=vocab_size**longest,
+        num_hypotheses=min(wanted, vocab_size**longest),
+        length_penalty=alpha,
+        max_target_tokens=longest,
+    )
+    expected = exhaustive(model, options)[:wanted]
+    found, _ = run_beam(model, options)
+    assert [h.score for h in found[: len(expected)]] == pytest.approx([h.score for h in expected])
+    assert list(map(text_of, found[: len(expected)])) == list(map(text_of, expected))
+    assert {h.finish_reason for h in found[len(expected) :]} <= {"length"}
+
+
+@settings(max_examples=300)
+@given(model=models, options=beam_options())
+def test_stopping_early_changes_no_result(model: Model, options: DecodeOptions) -> None:
+    assert run_beam(model, options)[0] == patient_beam(model, options)
+
+
+@given(model=models, options=beam_options())
+def test_hypotheses_are_distinct_and_best_first(model: Model, options: DecodeOptions) -> None:
+    found, _ = run_beam(model, options)
+    assert 1 <= len(found) <= options.num_hypotheses
+    assert len({(h.target_ids, h.finish_reason) for h in found}) == len(found)
+    ended = [h for h in found if h.finish_reason == "stop"]
+    cut_off = [h for h in found if h.finish_reason == "length"]
+    assert list(found) == [*best_first(ended), *best_first(cut_off)]
+
+
+@given(model=models, options=beam_options())
+def test_every_log_prob_is_that_of_its_token(model: Model, options: DecodeOptions) -> None:
+    for hypothesis in (*run_beam(model, options)[0], run_greedy(model, options)):
+        ids = hypothesis.target_ids
+        generated = (*ids, EOS) if hypothesis.finish_reason == "stop" else ids
+        expected = [float(model(ids[:i])[token]) for i, token in enumerate(generated)]
+        assert list(hypothesis.token_log_probs) == expected
+        assert hypothesis.log_prob == sum(expected)
+
+
+@given(model=models, options=beam_options())
+def test_the_limit_counts_the_end_token(model: Model, options: DecodeOptions) -> None:
+    for hypothesis in (*run_beam(model, options)[0], run_greedy(model, options)):
+        limit = options.max_target_tokens
+        length = len(hypothesis.target_ids)
+        if hypothesis.finish_reason == "stop":
+            assert length + 1 <= limit
+        else:
+            assert length == limit
+
+
+def test_what_is_cut_off_is_returned_only_where_too_few_have_ended() -> None:
+    model = TableModel(table={(): (0.3, 0.4, 0.3), (A,): (0.1, 0.5, 0.4), (B,): (0.1, 0.5, 0.4)})
+    options = DecodeOptions(beam_size=2, num_hypotheses=2, length_penalty=0, max_target_tokens=2)
+    (ended, cut_off), _ = run_beam(model, options)
+    assert (ended.target_ids, ended.finish_reason) == ((), "stop")
+    assert (cut_off.target_ids, cut_off.finish_reason) == ((A, A), "length")
+    (only,), _ = run_beam(model, DecodeOptions(beam_size=2, length_penalty=0, max_target_tokens=2))
+    assert only == ended
+
+
+def test_scores_that_nobody_reads_are_not_computed() -> None:
+    options = DecodeOptions(with_scores=False, max_target_tokens=5)
+    assert not GreedySearch(options, EOS).needs_scores
+    found = run_greedy(GARDEN_PATH, options)
+    assert (found.target_ids, found.finish_reason) == ((A, A), "stop")
+    assert found.token_log_probs == ()

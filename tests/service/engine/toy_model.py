@@ -1,0 +1,138 @@
+"""Next-token distributions that depend on the whole prefix, and plain searches over them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.hypothesis import FinishReason, Hypothesis
+from service.engine.options import DecodeOptions
+from service.engine.ranking import length_normalised
+from service.engine.search import BeamSearch, GreedySearch
+
+EOS = 0
+Prefix = tuple[int, ...]
+Model = Callable[[Prefix], NDArray[np.float32]]
+"""Log-probabilities of every token after a prefix, float32 [vocab]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomModel:
+    """A different distribution after every prefix; a coarse one has many ties."""
+
+    seed: int
+    vocab_size: int
+    is_coarse: bool = False
+    eos_bias: float = 0.0
+    """Added to the logit of the end: the lower, the longer the sentences."""
+
+    def __call__(self, prefix: Prefix) -> NDArray[np.float32]:
+        random = np.random.default_rng([self.seed, len(prefix), *prefix])
+        logits = 2 * random.standard_normal(self.vocab_size)
+        logits[EOS] += self.eos_bias
+        return normalised(np.round(logits) if self.is_coarse else logits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableModel:
+    """Probabilities written down for each prefix; after any other the sentence ends."""
+
+    table: dict[Prefix, tuple[float, ...]]
+
+    def __call__(self, prefix: Prefix) -> NDArray[np.float32]:
+        vocab_size = len(self.table[()])
+        certain = (1.0,) + (1e-30,) * (vocab_size - 1)
+        probabilities = np.array(self.table.get(prefix, certain), dtype=np.float64)
+        return np.asarray(np.log(probabilities), dtype=np.float32)
+
+
+def normalised(logits: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(logits - np.log(np.exp(logits).sum()), dtype=np.float32)
+
+
+def run_greedy(model: Model, options: DecodeOptions) -> Hypothesis:
+    search = GreedySearch(options, EOS)
+    prefix: Prefix = ()
+    while True:
+        log_probs = model(prefix)
+        token = int(log_probs.argmax())
+        result = search.advance(token, float(log_probs[token]) if search.needs_scores else None)
+        if result is not None:
+            (hypothesis,) = result
+            return hypothesis
+        prefix = (*prefix, token)
+
+
+def run_beam(model: Model, options: DecodeOptions) -> tuple[tuple[Hypothesis, ...], int]:
+    """The search's result and the number of steps that it took."""
+    search = BeamSearch(options, EOS)
+    prefixes: list[Prefix] = [()]
+    num_steps = 0
+    while True:
+        num_steps += 1
+        assert search.num_live == len(prefixes) <= options.beam_size
+        outcome = search.advance(np.stack([model(prefix) for prefix in prefixes]))
+        if isinstance(outcome, tuple):
+            return outcome, num_steps
+        prefixes = [(*prefixes[s.parent], s.token) for s in outcome]
+
+
+def patient_beam(model: Model, options: DecodeOptions) -> tuple[Hypothesis, ...]:
+    """Beam search by sorting everything, which never stops early for a bound."""
+    beam, wanted = options.beam_size, options.num_hypotheses
+    live: list[tuple[Prefix, tuple[float, ...]]] = [((), ())]
+    finished: list[Hypothesis] = []
+    for _ in range(options.max_target_tokens):
+        ranked = sorted(_continuations(model, live), key=lambda c: -c[0])[: 2 * beam]
+        finished += [
+            hypothesis_of(ids, steps, "stop", options)
+            for _, ids, steps, token in ranked[:beam]
+            if token == EOS
+        ]
+        live = [((*ids, t), steps) for _, ids, steps, t in ranked if t != EOS][:beam]
+        if len(finished) >= beam or not live:
+            break
+    cut_off = [hypothesis_of(ids, steps, "length", options) for ids, steps in live]
+    return tuple([*best_first(finished)[:wanted], *best_first(cut_off)][:wanted])
+
+
+def exhaustive(model: Model, options: DecodeOptions) -> list[Hypothesis]:
+    """Every sentence that ends within the limit, best first."""
+    found = []
+    waiting: list[tuple[Prefix, tuple[float, ...]]] = [((), ())]
+    while waiting:
+        prefix, steps = waiting.pop()
+        log_probs = model(prefix).tolist()
+        found.append(hypothesis_of(prefix, (*steps, log_probs[EOS]), "stop", options))
+        if len(prefix) + 1 < options.max_target_tokens:
+            waiting += [
+                ((*prefix, token), (*steps, log_prob))
+                for token, log_prob in enumerate(log_probs)
+                if token != EOS
+            ]
+    return best_first(found)
+
+
+def hypothesis_of(
+    ids: Prefix, steps: tuple[float, ...], reason: FinishReason, options: DecodeOptions
+) -> Hypothesis:
+    return Hypothesis(
+        target_ids=ids,
+        token_log_probs=steps,
+        finish_reason=reason,
+        score=length_normalised(sum(steps), len(steps), options.length_penalty),
+    )
+
+
+def best_first(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    return sorted(hypotheses, key=lambda h: h.score, reverse=True)
+
+
+def _continuations(
+    model: Model, live: list[tuple[Prefix, tuple[float, ...]]]
+) -> Iterator[tuple[np.float32, Prefix, tuple[float, ...], int]]:
+    """Sum, prefix, log-probabilities and last token of each, in the order that breaks ties."""
+    for ids, steps in live:
+        for token, log_prob in enumerate(model(ids)):
+            yield log_prob + np.float32(sum(steps)), ids, (*steps, float(log_prob)), token

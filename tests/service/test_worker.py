@@ -1,0 +1,372 @@
+import logging
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+
+from service.admission import AdmissionLimits, AdmissionQueue
+from service.engine.options import DecodeOptions
+from service.errors import DeadlineExceededError, ShuttingDownError, TranslationFailedError
+from service.job import JobResult
+from service.telemetry import Metrics
+from service.worker import Worker
+from tests.service.engine.spy import Tensors
+from tests.service.engine.tiny import (
+    BEAM,
+    EVERY_KIND,
+    GREEDY,
+    LIMIT,
+    POISON,
+    alone,
+    tiny_sessions,
+    tiny_sources,
+)
+from tests.service.single_worker import SingleWorker, hypotheses_of
+
+POISONED = (5, POISON, 3)
+LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
+
+
+@pytest.fixture
+def single() -> SingleWorker:
+    return SingleWorker.create()
+
+
+def break_down(_: Tensors) -> None:
+    raise RuntimeError("the graph broke down")
+
+
+def breaks_on(source_ids: tuple[int, ...], single: SingleWorker) -> None:
+    """Let every step fail that has a row of this source; its length is how it is known."""
+
+    def look(tensors: Tensors) -> None:
+        if len(source_ids) in tensors["source_lengths"]:
+            break_down(tensors)
+
+    single.decoder.before = look
+
+
+def assert_translated(future: Future[JobResult], source_ids: tuple[int, ...]) -> None:
+    assert hypotheses_of(future) == alone(source_ids, GREEDY)
+
+
+def sources_of_different_lengths(count: int) -> list[tuple[int, ...]]:
+    by_length = {len(source): source for source in tiny_sources()}
+    return list(by_length.values())[:count]
+
+
+def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
+    asked = [(source, EVERY_KIND[i % len(EVERY_KIND)]) for i, source in enumerate(tiny_sources())]
+    futures = [single.submit(source, options) for source, options in asked]
+    single.run()
+    assert [hypotheses_of(f) for f in futures] == [alone(*a) for a in asked]
+    assert single.worker.is_idle
+
+
+def test_jobs_join_between_the_steps_of_others(single: SingleWorker) -> None:
+    early = single.submit(tiny_sources()[0])
+    single.turn(3)
+    late = single.submit(tiny_sources()[1])
+    single.turn()
+    assert [shapes["input_ids"][0] for shapes in single.decoder.fed] == [1, 1, 1, 2]
+    single.run()
+    assert_translated(early, tiny_sources()[0])
+    assert_translated(late, tiny_sources()[1])
+
+
+def test_a_result_says_how_long_it_took(single: SingleWorker) -> None:
+    future = single.submit(tiny_sources()[0])
+    single.clock.now_s += 2
+    single.turn()
+    single.clock.now_s += 3
+    single.run()
+    result = future.result(timeout=0)
+    assert (result.queue_s, result.encode_s, result.decode_s) == (2, 0, 3)
+
+
+def test_every_turn_is_a_heart_beat(single: SingleWorker) -> None:
+    single.clock.now_s += 7
+    single.turn()
+    assert single.worker.last_beat_s == single.clock.now_s
+
+
+def test_what_happens_is_counted(single: SingleWorker) -> None:
+    sources = tiny_sources()[:3]
+    for source in sources:
+        single.submit(source)
+    single.submit(sources[0], DecodeOptions(max_target_tokens=1))
+    assert single.counted("queue_depth") == 4
+    single.turn()
+    assert single.counted("queue_depth") == 0
+    assert single.slots_in_use == 3
+    single.run()
+    generated = [alone(source, GREEDY)[0] for source in sources]
+    num_steps = max(len(best.token_log_probs) for best in generated)
+    num_tokens = sum(len(best.target_ids) for best in generated)
+    expected = {
+        "source_tokens_total": sum(map(len, sources)) + len(sources[0]),
+        "target_tokens_total": num_tokens + 1,
+        "decode_steps_total": num_steps,
+        "batch_rows_count": num_steps,
+        "batch_rows_sum": sum(len(best.token_log_probs) for best in generated) + 1,
+        "padding_ratio_count": 1,
+        "slots_in_use": 0,
+    }
+    assert {name: single.counted(name) for name in expected} == expected
+    assert single.counted("finish_total", reason="stop") == 3
+    assert single.counted("finish_total", reason="length") == 1
+    assert single.counted("cancelled_total", reason="client") == 0
+
+
+def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleWorker) -> None:
+    given_up, other = single.submit(tiny_sources()[0], LONG), single.submit(tiny_sources()[1])
+    single.turn(2)
+    assert single.slots_in_use == 3
+    assert given_up.cancel()
+    single.turn()
+    assert single.slots_in_use == 1
+    assert single.decoder.fed[-1]["input_ids"] == (1, 1)
+    single.run()
+    assert_translated(other, tiny_sources()[1])
+    assert single.counted("cancelled_total", reason="client") == 1
+    assert single.counted("finish_total", reason="stop") == 1
+
+
+def test_a_deadline_that_passes_while_decoding_frees_the_slots(single: SingleWorker) -> None:
+    late = single.submit(tiny_sources()[0], LONG, timeout_s=5)
+    single.turn(2)
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    assert (single.slots_in_use, single.worker.is_idle) == (0, True)
+    assert single.counted("cancelled_total", reason="deadline") == 1
+    assert single.counted("finish_total", reason="deadline") == 1
+
+
+def test_a_deadline_is_answered_while_there_is_no_room(single: SingleWorker) -> None:
+    running = [single.submit(source, replace(BEAM, beam_size=8)) for source in tiny_sources()[:2]]
+    late = single.submit(tiny_sources()[2], timeout_s=5)
+    single.turn()
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    assert [future.done() for future in running] == [False, False]
+    assert single.counted("source_tokens_total") == len(tiny_sources()[0])
+
+
+def test_a_deadline_that_has_passed_at_submission_is_answered_at_once(single: SingleWorker) -> None:
+    late = single.submit(tiny_sources()[0], timeout_s=0)
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    assert single.decoder.fed == []
+
+
+def test_a_wide_beam_waits_for_its_room_and_is_not_overtaken(single: SingleWorker) -> None:
+    first = [single.submit(source) for source in tiny_sources()[:4]]
+    wide = single.submit(tiny_sources()[4], replace(BEAM, beam_size=8))
+    after = [single.submit(source) for source in tiny_sources()[5:9]]
+    ended: list[Future[JobResult]] = []
+    for future in (*first, wide, *after):
+        future.add_done_callback(ended.append)
+    single.turn()
+    assert single.slots_in_use == 4
+    single.run()
+    assert set(ended[:4]) == set(first)
+    assert ended[4] is wide
+    assert set(ended[5:]) == set(after)
+
+
+@pytest.mark.parametrize("position", [0, 2, 5])
+def test_a_poisoned_job_fails_alone_when_encoding_fails(
+    single: SingleWorker, position: int
+) -> None:
+    sources = list(tiny_sources()[:5])
+    sources.insert(position, POISONED)
+    futures = [single.submit(source) for source in sources]
+    single.run()
+    for source, future in zip(sources, futures, strict=True):
+        if source is POISONED:
+            with pytest.raises(TranslationFailedError):
+                hypotheses_of(future)
+        else:
+            assert_translated(future, source)
+    assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
+
+
+def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> None:
+    sources = sources_of_different_lengths(6)
+    breaks_on(sources[3], single)
+    futures = [single.submit(source) for source in sources]
+    single.turn()
+    assert single.slots_in_use == 0  # thrown out, all of them wait again
+    assert single.counted("queue_depth") == 6
+    single.run()
+    with pytest.raises(TranslationFailedError):
+        hypotheses_of(futures.pop(3))
+    del sources[3]
+    for source, future in zip(sources, futures, strict=True):
+        assert_translated(future, source)
+
+
+def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker) -> None:
+    futures = [single.submit(source) for source in tiny_sources()[:5]]
+    single.turn(4)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.run()
+    for source, future in zip(tiny_sources(), futures, strict=False):
+        assert_translated(future, source)
+    assert single.slots_in_use == 0
+
+
+def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWorker) -> None:
+    futures: list[Future[JobResult]] = []
+    ended: list[Future[JobResult]] = []
+    for source in tiny_sources()[:5]:
+        futures.append(single.submit(source))
+        futures[-1].add_done_callback(ended.append)
+        single.clock.now_s += 1
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.run()
+    assert ended == futures
+
+
+def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
+    """Else a poisoned newcomer would be the second failure of an innocent."""
+    innocent = single.submit(tiny_sources()[0])
+    single.turn()
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.turn(2)
+    newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
+    single.run()
+    assert_translated(innocent, tiny_sources()[0])
+    with pytest.raises(TranslationFailedError):
+        hypotheses_of(newcomers[0])
+    assert_translated(newcomers[1], tiny_sources()[1])
+
+
+def test_who_waits_to_be_tried_again_may_give_up_or_be_too_late(single: SingleWorker) -> None:
+    kept = single.submit(tiny_sources()[0])
+    given_up, late = single.submit(tiny_sources()[1]), single.submit(tiny_sources()[2], timeout_s=5)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    assert given_up.cancel()
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    single.run()
+    assert_translated(kept, tiny_sources()[0])
+    assert single.counted("cancelled_total", reason="client") == 1
+    assert single.counted("cancelled_total", reason="deadline") == 1
+
+
+def test_a_deadline_ends_the_second_try_as_well(single: SingleWorker) -> None:
+    late = single.submit(tiny_sources()[0], timeout_s=5)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.turn(2)
+    assert single.slots_in_use == 1
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    assert single.slots_in_use == 0
+
+
+def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
+    given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
+
+    def give_up_and_break_down(tensors: Tensors) -> None:
+        given_up.cancel()
+        break_down(tensors)
+
+    single.decoder.before = give_up_and_break_down
+    single.turn()
+    single.decoder.before = None
+    assert single.counted("queue_depth") == 1
+    assert single.counted("cancelled_total", reason="client") == 1
+    single.run()
+    assert_translated(other, tiny_sources()[1])
+
+
+def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWorker) -> None:
+    future = single.submit(tiny_sources()[0], DecodeOptions(max_target_tokens=1))
+
+    def give_up(_: Tensors) -> None:
+        assert future.cancel()
+
+    single.decoder.after = give_up
+    single.turn()
+    assert future.cancelled()
+    assert single.counted("cancelled_total", reason="client") == 1
+    assert single.counted("finish_total", reason="length") == 0
+    assert single.slots_in_use == 0
+
+
+def test_a_failure_is_logged_without_the_text(
+    single: SingleWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        single.submit(tiny_sources()[0])
+        single.decoder.before = break_down
+        single.turn()
+    (record,) = caplog.records
+    assert record.getMessage() == "batch failed"
+    assert vars(record)["jobs"] == 1
+    assert vars(record)["error"] == "RuntimeError: the graph broke down"
+
+
+def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:
+    inside = [single.submit(source, LONG) for source in tiny_sources()[:2]]
+    single.turn()
+    single.worker.stop()
+    for future in inside:
+        with pytest.raises(ShuttingDownError):
+            hypotheses_of(future)
+    assert (single.slots_in_use, single.worker.is_idle) == (0, True)
+
+
+def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker) -> None:
+    single.worker.stop()
+    single.worker.start()
+    single.worker.stop()
+    single.worker.stop()
+    assert single.worker.is_idle
+
+
+def test_an_idle_worker_need_not_be_waited_for() -> None:
+    class PatientQueue(AdmissionQueue):
+        def wait(self, timeout_s: float, stopping: threading.Event) -> None:
+            super().wait(120 * timeout_s, stopping)
+
+    queue = PatientQueue(AdmissionLimits(), Metrics())
+    worker = Worker(tiny_sessions(), queue, Metrics(), num_slots=1)
+    worker.start()
+    stopping = threading.Thread(target=worker.stop, daemon=True)
+    stopping.start()
+    stopping.join(timeout=30)
+    assert not stopping.is_alive()
+
+
+def test_a_worker_that_runs_is_stopped_in_the_middle_of_its_work(single: SingleWorker) -> None:
+    futures = [single.submit(source) for source in tiny_sources()]
+    single.worker.start()
+    futures[0].result(timeout=30)
+    single.worker.stop()
+    single.queue.close()
+    left = single.queue.clear()
+    answered = [future for future in futures if future.done()]
+    assert len(answered) + len(left) == len(futures)
+    assert single.slots_in_use == 0
