@@ -10,7 +10,7 @@ from service.job import Job, JobResult
 from service.telemetry import Metrics
 from service.worker import Worker
 from tests.service.engine.spy import DecoderSpy, spied
-from tests.service.engine.tiny import GREEDY, tiny_sessions
+from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.models import FakeClock
 
 MANY_TURNS = 10_000
@@ -25,6 +25,11 @@ def job_of(
 def hypotheses_of(future: Future[JobResult]) -> tuple[Hypothesis, ...]:
     """What an ended job gave; waits for nothing."""
     return future.result(timeout=0).hypotheses
+
+
+def assert_translated(future: Future[JobResult], source_ids: tuple[int, ...]) -> None:
+    """A greedy job has ended with what the sentence gives alone."""
+    assert hypotheses_of(future) == alone(source_ids, GREEDY)
 
 
 def counted(metrics: Metrics, metric: str, /, **labels: str) -> float:

@@ -15,7 +15,14 @@ from service.errors import OverloadedError, ShuttingDownError, TranslationFailed
 from service.job import JobResult
 from service.scheduler import Scheduler, SchedulerOptions
 from service.telemetry import Metrics
-from tests.service.engine.tiny import EVERY_KIND, GREEDY, POISON, alone, tiny_sessions, tiny_sources
+from tests.service.engine.tiny import (
+    EVERY_KIND,
+    GREEDY,
+    POISONED,
+    alone,
+    tiny_sessions,
+    tiny_sources,
+)
 from tests.service.models import FakeClock
 from tests.service.single_worker import counted, hypotheses_of, job_of
 
@@ -105,7 +112,7 @@ def test_many_clients_get_what_each_gets_alone(num_workers: int) -> None:
 
 
 def test_a_poisoned_job_harms_nobody_at_any_worker() -> None:
-    sources = [*tiny_sources(), (5, POISON, 3)]
+    sources = [*tiny_sources(), POISONED]
     with running(num_workers=2) as service:
         *futures, poisoned = [service.submit(source) for source in sources]
         assert wait([*futures, poisoned], PATIENCE_S).not_done == set()

@@ -1,4 +1,3 @@
-import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -7,7 +6,7 @@ import pytest
 
 from service.admission import AdmissionLimits, AdmissionQueue
 from service.engine.options import DecodeOptions
-from service.errors import DeadlineExceededError, ShuttingDownError, TranslationFailedError
+from service.errors import DeadlineExceededError, ShuttingDownError
 from service.job import JobResult
 from service.telemetry import Metrics
 from service.worker import Worker
@@ -17,43 +16,18 @@ from tests.service.engine.tiny import (
     EVERY_KIND,
     GREEDY,
     LIMIT,
-    POISON,
     alone,
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.single_worker import SingleWorker, hypotheses_of
+from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of
 
-POISONED = (5, POISON, 3)
 LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
 
 
 @pytest.fixture
 def single() -> SingleWorker:
     return SingleWorker.create()
-
-
-def break_down(_: Tensors) -> None:
-    raise RuntimeError("the graph broke down")
-
-
-def breaks_on(source_ids: tuple[int, ...], single: SingleWorker) -> None:
-    """Let every step fail that has a row of this source; its length is how it is known."""
-
-    def look(tensors: Tensors) -> None:
-        if len(source_ids) in tensors["source_lengths"]:
-            break_down(tensors)
-
-    single.decoder.before = look
-
-
-def assert_translated(future: Future[JobResult], source_ids: tuple[int, ...]) -> None:
-    assert hypotheses_of(future) == alone(source_ids, GREEDY)
-
-
-def sources_of_different_lengths(count: int) -> list[tuple[int, ...]]:
-    by_length = {len(source): source for source in tiny_sources()}
-    return list(by_length.values())[:count]
 
 
 def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
@@ -180,127 +154,6 @@ def test_a_wide_beam_waits_for_its_room_and_is_not_overtaken(single: SingleWorke
     assert set(ended[5:]) == set(after)
 
 
-@pytest.mark.parametrize("position", [0, 2, 5])
-def test_a_poisoned_job_fails_alone_when_encoding_fails(
-    single: SingleWorker, position: int
-) -> None:
-    sources = list(tiny_sources()[:5])
-    sources.insert(position, POISONED)
-    futures = [single.submit(source) for source in sources]
-    single.run()
-    for source, future in zip(sources, futures, strict=True):
-        if source is POISONED:
-            with pytest.raises(TranslationFailedError):
-                hypotheses_of(future)
-        else:
-            assert_translated(future, source)
-    assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
-
-
-def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> None:
-    sources = sources_of_different_lengths(6)
-    breaks_on(sources[3], single)
-    futures = [single.submit(source) for source in sources]
-    single.turn()
-    assert single.slots_in_use == 0  # thrown out, all of them wait again
-    assert single.counted("queue_depth") == 6
-    single.run()
-    with pytest.raises(TranslationFailedError):
-        hypotheses_of(futures.pop(3))
-    del sources[3]
-    for source, future in zip(sources, futures, strict=True):
-        assert_translated(future, source)
-
-
-def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker) -> None:
-    futures = [single.submit(source) for source in tiny_sources()[:5]]
-    single.turn(4)
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    single.run()
-    for source, future in zip(tiny_sources(), futures, strict=False):
-        assert_translated(future, source)
-    assert single.slots_in_use == 0
-
-
-def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWorker) -> None:
-    futures: list[Future[JobResult]] = []
-    ended: list[Future[JobResult]] = []
-    for source in tiny_sources()[:5]:
-        futures.append(single.submit(source))
-        futures[-1].add_done_callback(ended.append)
-        single.clock.now_s += 1
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    single.run()
-    assert ended == futures
-
-
-def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
-    """Else a poisoned newcomer would be the second failure of an innocent."""
-    innocent = single.submit(tiny_sources()[0])
-    single.turn()
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    single.turn(2)
-    newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
-    single.run()
-    assert_translated(innocent, tiny_sources()[0])
-    with pytest.raises(TranslationFailedError):
-        hypotheses_of(newcomers[0])
-    assert_translated(newcomers[1], tiny_sources()[1])
-
-
-def test_who_waits_to_be_tried_again_may_give_up_or_be_too_late(single: SingleWorker) -> None:
-    kept = single.submit(tiny_sources()[0])
-    given_up, late = single.submit(tiny_sources()[1]), single.submit(tiny_sources()[2], timeout_s=5)
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    assert given_up.cancel()
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    single.run()
-    assert_translated(kept, tiny_sources()[0])
-    assert single.counted("cancelled_total", reason="client") == 1
-    assert single.counted("cancelled_total", reason="deadline") == 1
-
-
-def test_a_deadline_ends_the_second_try_as_well(single: SingleWorker) -> None:
-    late = single.submit(tiny_sources()[0], timeout_s=5)
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    single.turn(2)
-    assert single.slots_in_use == 1
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    assert single.slots_in_use == 0
-
-
-def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
-    given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
-
-    def give_up_and_break_down(tensors: Tensors) -> None:
-        given_up.cancel()
-        break_down(tensors)
-
-    single.decoder.before = give_up_and_break_down
-    single.turn()
-    single.decoder.before = None
-    assert single.counted("queue_depth") == 1
-    assert single.counted("cancelled_total", reason="client") == 1
-    single.run()
-    assert_translated(other, tiny_sources()[1])
-
-
 def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWorker) -> None:
     future = single.submit(tiny_sources()[0], DecodeOptions(max_target_tokens=1))
 
@@ -313,19 +166,6 @@ def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWork
     assert single.counted("cancelled_total", reason="client") == 1
     assert single.counted("finish_total", reason="length") == 0
     assert single.slots_in_use == 0
-
-
-def test_a_failure_is_logged_without_the_text(
-    single: SingleWorker, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        single.submit(tiny_sources()[0])
-        single.decoder.before = break_down
-        single.turn()
-    (record,) = caplog.records
-    assert record.getMessage() == "batch failed"
-    assert vars(record)["jobs"] == 1
-    assert vars(record)["error"] == "RuntimeError: the graph broke down"
 
 
 def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:

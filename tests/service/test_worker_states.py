@@ -12,11 +12,10 @@ from service.engine.options import DecodeOptions
 from service.errors import DeadlineExceededError, TranslationFailedError
 from service.job import JobResult
 from tests.service.engine.spy import Tensors
-from tests.service.engine.tiny import EVERY_KIND, POISON, alone, tiny_sources
+from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sources
 from tests.service.single_worker import SingleWorker, hypotheses_of
 
 NUM_SLOTS = 8
-POISONED = (5, POISON, 3)
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 timeouts_s = st.none() | st.integers(0, 20)
 

@@ -18,7 +18,7 @@ from tests.service.engine.tiny import (
     EVERY_KIND,
     GREEDY,
     LIMIT,
-    POISON,
+    POISONED,
     alone,
     tiny,
     tiny_sessions,
@@ -224,7 +224,7 @@ def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked
 def test_nobody_joins_when_the_encoder_fails() -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=8)
     decoder.admit([request(0)])
-    poisoned = DecodeRequest(key=1, source_ids=(5, POISON, 3), options=GREEDY)
+    poisoned = DecodeRequest(key=1, source_ids=POISONED, options=GREEDY)
     with pytest.raises(Exception, match="out of data bounds"):
         decoder.admit([request(2), poisoned])
     assert (decoder.keys, decoder.free_slots) == ([0], 7)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.encoder import MAX_GROUP_TOKENS, EncodedGroup, encode, length_groups, pad
-from tests.service.engine.tiny import POISON, tiny_sessions, tiny_sources
+from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
 
 lengths_of_sentences = st.lists(st.integers(1, 60), max_size=40)
 
@@ -79,4 +79,4 @@ def test_nothing_is_encoded_to_nothing() -> None:
 
 def test_an_id_outside_of_the_vocabulary_is_refused_by_the_graph() -> None:
     with pytest.raises(Exception, match="out of data bounds"):
-        groups_of([(5, POISON, 3)])
+        groups_of([POISONED])

@@ -17,8 +17,8 @@ def tiny() -> Bundle:
 
 
 LIMIT = tiny().manifest.max_target_tokens
-POISON = tiny().manifest.architecture.vocab_size
-"""An id that no embedding has: the encoder's graph fails on it."""
+POISONED = (5, tiny().manifest.architecture.vocab_size, 3)
+"""A source with an id that has no embedding: the encoder's graph fails on it."""
 GREEDY = DecodeOptions(max_target_tokens=LIMIT)
 BEAM = DecodeOptions(beam_size=4, num_hypotheses=4, max_target_tokens=LIMIT)
 EVERY_KIND = (
