@@ -255,7 +255,7 @@ def test_waiting_ends_with_a_job_with_a_stop_and_with_the_time() -> None:
             waiting = threads.submit(counter.queue.wait, 60, stopping)
             end()
             counter.queue.wake()
-            waiting.result(timeout=30)
+            assert waiting.result(timeout=30) is None
             counter.queue.clear()
 
 
