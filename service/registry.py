@@ -155,6 +155,8 @@ def _open_bundles(
             check_attention(sessions)
         except InvalidBundleError as error:
             faults.append(str(error))
+        except OSError as error:
+            faults.append(f"{folder} cannot be read: {error.strerror}")
         else:
             yield sessions
 
@@ -163,7 +165,11 @@ def _bundle_folders(paths: Sequence[Path], faults: list[str]) -> list[Path]:
     """Every bundle folder once, in the order given."""
     folders: dict[Path, None] = {}
     for path in paths:
-        found = _folders_at(path)
+        try:
+            found = _folders_at(path)
+        except OSError as error:
+            faults.append(f"{path} cannot be read: {error.strerror}")
+            continue
         if not found:
             problem = "no bundle in it" if path.is_dir() else "there is no such folder"
             faults.append(f"{path}: {problem}; give a folder with a {MANIFEST_NAME}, or one above")

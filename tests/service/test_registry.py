@@ -29,6 +29,12 @@ def other_direction(folder: Path) -> Path:
     return altered_copy(folder, name="other", pairs=[pair], canary=canary)
 
 
+def test_a_folder_that_the_system_refuses_is_a_fault_and_no_crash(tmp_path: Path) -> None:
+    refused = tmp_path / ("x" * 300)
+    with pytest.raises(StartupError, match="cannot be read: File name too long"):
+        open_registry(refused)
+
+
 def test_a_path_is_a_bundle_or_a_folder_of_bundles(tmp_path: Path) -> None:
     shutil.copytree(TINY_BUNDLE, tmp_path / "first")
     other_direction(tmp_path / "second")
