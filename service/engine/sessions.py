@@ -94,7 +94,7 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(
             str(bundle.file(name)),
-            _session_options(num_threads),
+            session_options(num_threads, is_exact=has_exact_integer_product()),
             providers=["CPUExecutionProvider"],
             # Measured 7 times slower on CPU than the Add and LayerNormalization that it replaces.
             disabled_optimizers=["SkipLayerNormFusion"],
@@ -105,7 +105,13 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
         raise InvalidBundleError(bundle.path, [fault]) from error
 
 
-def _session_options(num_threads: int) -> ort.SessionOptions:
+def session_options(num_threads: int, *, is_exact: bool) -> ort.SessionOptions:
+    """How a session is to run.
+
+    Args:
+        num_threads: Threads within one operator.
+        is_exact: Whether the processor's fast integer product does not saturate.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
@@ -116,7 +122,7 @@ def _session_options(num_threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without VNNI the fast integer product saturates: another processor, another translation. The
     # exact one costs a third of the speed where the fast one is exact as well.
-    if not has_exact_integer_product():
+    if not is_exact:
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options
 

@@ -1,8 +1,7 @@
-from pathlib import Path
-
 import pytest
 
-from service.engine.processor import has_exact_integer_product, names_vnni
+from service.engine.processor import names_vnni
+from service.engine.sessions import session_options
 
 HASWELL = "processor\t: {}\nflags\t\t: fpu sse4_1 avx2 fma\n"
 CASCADE_LAKE = "processor\t: {}\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"
@@ -20,5 +19,11 @@ def test_what_is_not_known_to_be_exact_is_not_trusted(text: str) -> None:
     assert not names_vnni(text)
 
 
-def test_the_answer_is_that_of_this_machine() -> None:
-    assert has_exact_integer_product() == names_vnni(Path("/proc/cpuinfo").read_text())
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_the_slower_product_is_asked_for_where_the_fast_one_saturates(is_exact: bool) -> None:
+    options = session_options(1, is_exact=is_exact)
+    if is_exact:
+        with pytest.raises(RuntimeError, match="x64quantprecision"):
+            options.get_session_config_entry("session.x64quantprecision")
+    else:
+        assert options.get_session_config_entry("session.x64quantprecision") == "1"
