@@ -5,6 +5,7 @@ VENV ?= .venv
 HOST ?=
 PORT ?=
 BUNDLES ?=
+BUNDLE ?= bundles/en-de
 CONFIG ?= model/configs/en-de-small.toml
 OUT ?=
 IMAGE_TAG ?= latest
@@ -17,6 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := bundle service model export benchmarks tests
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+BENCHMARKS := $(VENV)/.benchmarks
 RUNTIME_TESTS := $(VENV)-runtime/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
@@ -26,7 +28,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime check format train export bench docker lock clean
+.PHONY: help serve test test-runtime check format train export bench bench-engine invariance docker lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +65,14 @@ export: $(DEVELOPMENT) ## turn a checkpoint into a verified bundle (CHECKPOINT= 
 bench: $(DEVELOPMENT) ## print the figures of the service on this machine
 	$(BIN)/python -m benchmarks.load $(if $(BUNDLES),--bundles $(BUNDLES)) $(ARGS)
 
+bench-engine: $(BENCHMARKS) ## compare the engine with others on the same weights (DATA= BUNDLE= CHECKPOINT=)
+	@test -n "$(DATA)" || { echo "say with which sentences: make bench-engine DATA=FILE [BUNDLE=FOLDER] [CHECKPOINT=FILE] [ARGS=--help]" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.engine --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
+
+invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by many clients (DATA= BUNDLE=)
+	@test -n "$(DATA)" || { echo "say with which sentences: make invariance DATA=FILE [BUNDLE=FOLDER]" >&2; exit 2; }
+	$(BIN)/python -m tests.end_to_end.invariance $(DATA) --bundle $(BUNDLE) $(ARGS)
+
 docker: ## build the image (IMAGE_TAG=)
 	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) .
 
@@ -96,6 +106,12 @@ $(DEVELOPMENT): requirements-development.lock $(RUNTIME)
 	@echo "installing what training, tests and checks need into $(VENV)"
 	@$(PIP) install --require-hashes --requirement requirements-development.lock
 	@$(PIP) install --no-build-isolation --editable '.[train]'
+	@touch $@
+
+# Not by hash: these packages serve no purpose but to be compared with.
+$(BENCHMARKS): $(DEVELOPMENT)
+	@echo "installing the engines to compare with into $(VENV)"
+	@$(PIP) install --no-build-isolation --editable '.[train,benchmarks]'
 	@touch $@
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml

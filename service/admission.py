@@ -6,37 +6,14 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from service.admission_policy import Room, choose
 from service.errors import OverloadedError, ShuttingDownError
-from service.job import Job, JobResult
+from service.job import Entry, Job, JobResult
 from service.telemetry import Metrics
 
 Clock = Callable[[], float]
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Entry:
-    """A job between submission and result; compared and hashed by identity."""
-
-    job: Job
-    submitted_s: float
-    future: Future[JobResult] = field(default_factory=Future)
-    """Cancelling it is how a job is given up, at any time."""
-    is_retry: bool = False
-    """Its batch has failed: it is tried once more, alone."""
-    admitted_s: float = 0.0
-    encoded_s: float = 0.0
-
-    @property
-    def num_slots(self) -> int:
-        """Cache rows that the job occupies."""
-        return self.job.options.beam_size
-
-    @property
-    def deadline_s(self) -> float:
-        """When nobody wants the result any more; infinite where that was not said."""
-        return math.inf if self.job.deadline_s is None else self.job.deadline_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +27,7 @@ class AdmissionLimits:
 
 
 class AdmissionQueue:
-    """First in, first out, so that nobody is overtaken for ever; safe between threads."""
+    """Jobs in the order in which they came, shared by the workers; safe between threads."""
 
     def __init__(
         self, limits: AdmissionLimits, metrics: Metrics, clock: Clock = time.monotonic
@@ -59,6 +36,9 @@ class AdmissionQueue:
         self._metrics = metrics
         self._clock = clock
         self._entries: OrderedDict[Future[JobResult], Entry] = OrderedDict()
+        # Jobs of failed batches stand apart: only an idle worker may take them, and nobody behind
+        # them shall wait for that.
+        self._retries: OrderedDict[Future[JobResult], Entry] = OrderedDict()
         self._num_tokens = 0
         # No later than any deadline in the queue: before it there is nothing to look for.
         self._earliest_s = math.inf
@@ -84,31 +64,25 @@ class AdmissionQueue:
         return entry.future
 
     def retry(self, entries: list[Entry]) -> None:
-        """Put jobs of a failed batch back, before all others; never refused."""
+        """Put jobs of a failed batch back, for workers without other work; never refused."""
         with self._changed:
-            for entry in reversed(entries):
+            for entry in entries:
                 entry.is_retry = True
                 self._add(entry)
-                self._entries.move_to_end(entry.future, last=False)
             self._changed.notify_all()
 
-    def take(self, free_slots: int, *, is_idle: bool) -> list[Entry]:
-        """Remove the jobs at the head that fit into `free_slots`, in order.
+    def take(self, room: Room, *, is_idle: bool) -> list[Entry]:
+        """Remove the jobs that a worker is to admit now, as `admission_policy` chooses them.
 
-        A job that is tried again comes alone, and only to an idle worker.
+        A job that is tried again comes alone, and only to a worker that decodes nothing.
         """
-        taken: list[Entry] = []
         with self._changed:
-            while self._entries:
-                entry = next(iter(self._entries.values()))
-                must_wait = entry.is_retry and (taken or not is_idle)
-                if must_wait or entry.num_slots > free_slots:
-                    break
+            if is_idle and self._retries:
+                taken = [next(iter(self._retries.values()))]
+            else:
+                taken = choose(self._entries.values(), room)
+            for entry in taken:
                 self._remove(entry)
-                taken.append(entry)
-                free_slots -= entry.num_slots
-                if entry.is_retry:
-                    break
         return taken
 
     def take_expired(self) -> list[Entry]:
@@ -117,16 +91,18 @@ class AdmissionQueue:
         with self._changed:
             if now_s < self._earliest_s:
                 return []
-            expired = [e for e in self._entries.values() if e.deadline_s <= now_s]
+            expired = [entry for entry in self._waiting() if entry.deadline_s <= now_s]
             for entry in expired:
                 self._remove(entry)
-            self._earliest_s = min((e.deadline_s for e in self._entries.values()), default=math.inf)
+            self._earliest_s = min((e.deadline_s for e in self._waiting()), default=math.inf)
         return expired
 
     def wait(self, timeout_s: float, stopping: threading.Event) -> None:
         """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._entries or stopping.is_set(), timeout_s)
+            self._changed.wait_for(
+                lambda: self._entries or self._retries or stopping.is_set(), timeout_s
+            )
 
     def wake(self) -> None:
         """Let those who wait look whether they are to stop."""
@@ -146,7 +122,7 @@ class AdmissionQueue:
     def clear(self) -> list[Entry]:
         """Remove and return all that wait."""
         with self._changed:
-            entries = list(self._entries.values())
+            entries = self._waiting()
             for entry in entries:
                 self._remove(entry)
         return entries
@@ -162,7 +138,7 @@ class AdmissionQueue:
 
     def _forget(self, future: Future[JobResult]) -> None:
         """A job that is given up while it waits makes room at once."""
-        entry = self._entries.get(future)
+        entry = self._entries.get(future) or self._retries.get(future)
         if entry is not None:
             self._remove(entry)
             future.set_running_or_notify_cancel()
@@ -174,27 +150,31 @@ class AdmissionQueue:
             raise ShuttingDownError("the service is shutting down: send the request elsewhere")
         limits = self._limits
         # A job over the token bound is still taken by an empty queue, else it could never be.
-        full = len(self._entries) >= limits.max_queued_jobs or (
+        num_jobs = len(self._entries) + len(self._retries)
+        full = num_jobs >= limits.max_queued_jobs or (
             self._num_tokens > 0 and self._num_tokens + num_tokens > limits.max_queued_tokens
         )
         if full:
             self._metrics.rejected.labels(reason="queue_full").inc()
             raise OverloadedError(
-                f"Slowdown: {len(self._entries)} sentences are waiting, the limit is "
+                f"Slowdown: {num_jobs} sentences are waiting, the limit is "
                 f"{limits.max_queued_jobs} sentences or {limits.max_queued_tokens} tokens",
-                retry_after_s=self._rate.seconds_for(len(self._entries)),
+                retry_after_s=self._rate.seconds_for(num_jobs),
             )
 
+    def _waiting(self) -> list[Entry]:
+        return [*self._retries.values(), *self._entries.values()]
+
     def _add(self, entry: Entry) -> None:
-        self._entries[entry.future] = entry
-        self._num_tokens += len(entry.job.source_ids)
+        (self._retries if entry.is_retry else self._entries)[entry.future] = entry
+        self._num_tokens += entry.num_tokens
         self._earliest_s = min(self._earliest_s, entry.deadline_s)
         # Not `set`: several models have a queue each.
         self._metrics.queue_depth.inc()
 
     def _remove(self, entry: Entry) -> None:
-        del self._entries[entry.future]
-        self._num_tokens -= len(entry.job.source_ids)
+        del (self._retries if entry.is_retry else self._entries)[entry.future]
+        self._num_tokens -= entry.num_tokens
         self._metrics.queue_depth.dec()
 
 

@@ -35,12 +35,14 @@ def open_registry(settings: Settings, metrics: Metrics) -> Registry:
         max_queued_jobs=settings.max_queued_jobs, max_queued_tokens=settings.max_queued_tokens
     )
     scheduler = SchedulerOptions(
-        num_workers=settings.workers or available_cpus(),
+        num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
         slots_per_worker=settings.slots_per_worker,
+        encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
         limits=limits,
     )
     options = RegistryOptions(
         scheduler=scheduler,
+        threads_per_worker=settings.threads_per_worker,
         canary_interval_s=settings.canary_interval_s,
         max_silence_s=settings.max_silence_s,
     )

@@ -7,16 +7,29 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
 
 
-def available_cpus(cgroups: Path = _CGROUPS, own_cgroup: Path = _OWN_CGROUP) -> int:
+def available_cpus(
+    cgroups: Path = _CGROUPS, own_cgroup: Path = _OWN_CGROUP, allowed: int | None = None
+) -> int:
     """Whole CPUs that the process may use, at least 1.
+
+    A quota of 2.5 CPUs gives 2: a third busy thread would have the kernel stop all of them for a
+    part of every period.
 
     Args:
         cgroups: Where control groups are mounted.
         own_cgroup: The kernel's list of the groups that the process is in.
+        allowed: CPUs that it may be scheduled on; by default what its affinity says, which
+            follows the container's cpuset.
     """
     quotas = [_quota(folder) for folder in _own_folders(cgroups, own_cgroup)]
-    allowed = len(os.sched_getaffinity(0))
-    return max(1, min([allowed, *(int(quota) for quota in quotas if quota is not None)]))
+    bounds = [int(quota) for quota in quotas if quota is not None]
+    return max(1, min([_affinity() if allowed is None else allowed, *bounds]))
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # not Linux: there are no control groups either
 
 
 def _own_folders(cgroups: Path, own_cgroup: Path) -> list[Path]:
@@ -26,9 +39,11 @@ def _own_folders(cgroups: Path, own_cgroup: Path) -> list[Path]:
     for line in _read(own_cgroup).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers in roots:
-            folder = roots[controllers] / path.lstrip("/")
-            folders |= {p for p in (folder, *folder.parents) if p.is_relative_to(cgroups)}
+        # Version 2 names no controllers; version 1 mounts those that are bound together as one.
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        folder = roots.get(controllers, cgroups / controllers) / path.lstrip("/")
+        folders |= {p for p in (folder, *folder.parents) if p.is_relative_to(cgroups)}
     return sorted(folders)
 
 

@@ -1,6 +1,8 @@
-"""The unit of scheduling: one sentence to translate, and what became of it."""
+"""The unit of scheduling: one sentence to translate, on its way, and what became of it."""
 
-from dataclasses import dataclass
+import math
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from service.engine.hypothesis import Hypothesis
 from service.engine.options import DecodeOptions
@@ -15,6 +17,8 @@ class Job:
     options: DecodeOptions
     deadline_s: float | None = None
     """Moment on the scheduler's monotonic clock after which nobody wants the result."""
+    request_id: str | None = None
+    """Of the request that it belongs to, for the logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +30,34 @@ class JobResult:
     queue_s: float
     encode_s: float
     decode_s: float
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Entry:
+    """A job between submission and result; compared and hashed by identity."""
+
+    job: Job
+    submitted_s: float
+    future: Future[JobResult] = field(default_factory=Future)
+    """Cancelling it is how a job is given up, at any time."""
+    num_passes: int = 0
+    """Turns in which a job that came later was admitted, and this one was not."""
+    is_retry: bool = False
+    """Its batch has failed: it is tried once more, alone."""
+    admitted_s: float = 0.0
+    encoded_s: float = 0.0
+
+    @property
+    def num_slots(self) -> int:
+        """Cache rows that the job occupies."""
+        return self.job.options.beam_size
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the source."""
+        return len(self.job.source_ids)
+
+    @property
+    def deadline_s(self) -> float:
+        """When nobody wants the result any more; infinite where that was not said."""
+        return math.inf if self.job.deadline_s is None else self.job.deadline_s

@@ -21,6 +21,8 @@ class SchedulerOptions:
     """Threads that decode, one batch each."""
     slots_per_worker: int = 32
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
+    encoder_tokens_per_turn: int = 256
+    """Source tokens that a worker encodes between two steps of a running batch."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
 
 
@@ -47,7 +49,14 @@ class Scheduler:
         self._clock = clock
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._workers = [
-            Worker(sessions, self._queue, metrics, num_slots=options.slots_per_worker, clock=clock)
+            Worker(
+                sessions,
+                self._queue,
+                metrics,
+                num_slots=options.slots_per_worker,
+                max_encoder_tokens=options.encoder_tokens_per_turn,
+                clock=clock,
+            )
             for _ in range(options.num_workers)
         ]
 

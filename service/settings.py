@@ -46,9 +46,14 @@ class Settings(BaseSettings):
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; by default the CPUs that the process may use."""
+    """Worker threads per bundle; by default the CPUs of the process, divided by the next."""
+    threads_per_worker: PositiveInt = 1
+    """Threads within one operator; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
     """Sentences that a worker decodes side by side; a beam of n takes n slots."""
+    encoder_tokens_per_turn: PositiveInt = 256
+    """Source tokens that a worker encodes between two steps, so that new sentences do not hold up
+    those that are being translated; a longer sentence comes alone."""
     max_queued_jobs: PositiveInt = 1024
     """Sentences that may wait; beyond that: 429."""
     max_queued_tokens: PositiveInt = 65_536

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 
-from service.admission import AdmissionQueue, Clock, Entry
+from service.admission import AdmissionQueue, Clock
+from service.admission_policy import Room
 from service.engine.batch_decoder import BatchDecoder, DecodeRequest, Finished
 from service.engine.encoder import EncodedGroup
 from service.engine.sessions import Sessions
@@ -14,11 +15,15 @@ from service.errors import (
     ShuttingDownError,
     TranslationFailedError,
 )
-from service.job import JobResult
+from service.job import Entry, JobResult
 from service.telemetry import Metrics
 
 IDLE_WAIT_S = 0.5
 """An idle worker shows its heart-beat this often."""
+MAX_TURNS_PUT_OFF = 4
+"""Turns that a worker with few free slots waits for more, so that it encodes several at once."""
+IDLE_BUDGET_FACTOR = 4
+"""How many times its budget an idle worker may encode: nobody waits for it meanwhile."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,13 +38,26 @@ class Worker:
         metrics: Metrics,
         *,
         num_slots: int,
+        max_encoder_tokens: int,
         clock: Clock = time.monotonic,
     ) -> None:
+        """Allocate the cache.
+
+        Args:
+            sessions: Shared by all workers.
+            queue: Likewise.
+            metrics: Likewise.
+            num_slots: Rows of the batch.
+            max_encoder_tokens: Source tokens to encode between two steps of a running batch.
+            clock: Monotonic, seconds.
+        """
         self._decoder: BatchDecoder[Entry] = BatchDecoder(sessions, num_slots=num_slots)
         self._queue = queue
         self._metrics = metrics
         self._clock = clock
         self._num_slots = num_slots
+        self._max_encoder_tokens = max_encoder_tokens
+        self._num_turns_put_off = 0
         self._slots_counted = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pellucid-worker", daemon=True)
@@ -91,10 +109,23 @@ class Worker:
     def _take(self) -> list[Entry]:
         for entry in self._queue.take_expired():
             self._give_up(entry)
+        if not self._may_admit():
+            return []
+        budget = self._max_encoder_tokens * (IDLE_BUDGET_FACTOR if self.is_idle else 1)
+        room = Room(free_slots=self._decoder.free_slots, max_tokens=budget)
+        return self._queue.take(room, is_idle=self.is_idle)
+
+    def _may_admit(self) -> bool:
         # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.
-        is_retrying = any(entry.is_retry for entry in self._decoder.keys)
-        free_slots = 0 if is_retrying else self._decoder.free_slots
-        return self._queue.take(free_slots, is_idle=self.is_idle)
+        if not self._decoder.free_slots or any(entry.is_retry for entry in self._decoder.keys):
+            return False
+        # One call of the encoder for several sentences costs less than a call for each.
+        is_nearly_full = self._decoder.free_slots < self._num_slots // 4
+        if is_nearly_full and self._num_turns_put_off < MAX_TURNS_PUT_OFF:
+            self._num_turns_put_off += 1
+            return False
+        self._num_turns_put_off = 0
+        return True
 
     def _has_gone(self, entry: Entry) -> bool:
         """Whether nobody wants the result any more; a missed deadline is answered here."""
@@ -155,18 +186,20 @@ class Worker:
         )
         self._metrics.target_tokens.inc(len(best.target_ids))
         self._metrics.finish.labels(reason=best.finish_reason).inc()
+        self._metrics.repetition_guard.inc(best.finish_reason == "repetition")
         entry.future.set_result(result)
 
     def _recover(self, entries: set[Entry], error: Exception) -> None:
         """Empty the batch; its jobs are tried again one by one, and who is alone so has failed."""
-        _log.error(
-            "batch failed",
-            extra={"jobs": len(entries), "error": f"{type(error).__name__}: {error}"},
-        )
+        what = f"{type(error).__name__}: {error}"
+        _log.error("batch failed", extra={"jobs": len(entries), "error": what})
         self._clear()
         pending = [entry for entry in entries if not self._has_gone(entry)]
         for entry in pending:
             if entry.is_retry:
+                # The worker's thread works for no request: the id must be given.
+                fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
+                _log.error("job failed", extra={**fields, "error": what})
                 self._fail(entry, TranslationFailedError("the model failed on this text"))
         again = [entry for entry in pending if not entry.is_retry]
         self._queue.retry(sorted(again, key=lambda entry: entry.submitted_s))

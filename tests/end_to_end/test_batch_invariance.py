@@ -1,30 +1,30 @@
-"""A sentence gets the same translation alone, in any company and under any load."""
+"""A sentence gets the same translation alone, in any company and under any load.
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+`make invariance` asks the same of a thousand real sentences.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from bundle.reader import read_bundle
-from service.engine.batch import decode_batch
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.sessions import open_sessions
 from tests.data.toy_language import sentence_pairs
+from tests.end_to_end.company import KINDS, Asked, Company, Outcome, shuffled, through_server
 from tests.end_to_end.copy_task import sentences
-from tests.service.server_process import ServerProcess, serving
+from tests.end_to_end.invariance import BATCH_SIZES, CLIENTS, MAX_SCORE_ERROR, compare, serve
+from tests.end_to_end.varied_texts import MAX_WORDS, load_sentences, varied_texts
+from tests.service.server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[1]
-ENGLISH = (TESTS / "data" / "sentences.en.txt").read_text(encoding="utf-8").splitlines()
 EMBEDDED = {path.name: path for path in sorted((TESTS.parent / "bundles").glob("*-*"))}
-NUM_CLIENTS = 16
-SCORE_TOLERANCES = {"fp32": 1e-4, "int8": 0.0}
+NUM_TEXTS = 150
+MAX_SCORE_ERRORS = {"fp32": MAX_SCORE_ERROR}
 """In nats. Integers add up to the same sum in any order; floats depend on how a product is cut."""
 
 
@@ -38,85 +38,103 @@ def bundle(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="module")
 def texts(bundle: Path) -> list[str]:
-    """300 sentences of the kind that the model knows."""
+    """Half of what the model knows, half of what it may be given."""
     if bundle.name in EMBEDDED:
-        return ENGLISH
-    if bundle.name == "tiny-bundle":
-        return [source for source, _ in sentence_pairs(300, seed=11)]
-    return sentences(300, seed=11)
+        known = load_sentences(TESTS / "data" / "sentences.en.txt")
+    elif bundle.name == "tiny-bundle":
+        known = [source for source, _ in sentence_pairs(300, seed=11)]
+    else:
+        known = sentences(300, seed=11)
+    return varied_texts(known, NUM_TEXTS, seed=11)
 
 
 @pytest.fixture(scope="module")
-def sessions(bundle: Path) -> Sessions:
-    return open_sessions(read_bundle(bundle))
+def company(bundle: Path) -> Company:
+    return Company(open_sessions(read_bundle(bundle)))
+
+
+@pytest.fixture(scope="module")
+def alone(company: Company, texts: list[str]) -> dict[Asked, Outcome]:
+    return company.alone(texts, ignore)
+
+
+@pytest.fixture(scope="module")
+def max_score_error(bundle: Path) -> float:
+    return MAX_SCORE_ERRORS.get(read_bundle(bundle).manifest.precision, 0.0)
 
 
 @pytest.fixture(scope="module")
 def server(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("server")
-    flags = ("--bundles", str(bundle), "--workers", "2", "--max-text-chars", "50000")
-    with serving(folder, *flags) as process:
+    with serve(bundle, tmp_path_factory.mktemp("server")) as process:
         yield process
 
 
-@pytest.fixture(scope="module")
-def tolerance(sessions: Sessions) -> float:
-    return SCORE_TOLERANCES[sessions.bundle.manifest.precision]
+def ignore(_: int) -> None:
+    """Progress is not shown."""
 
 
-def translate(
-    sessions: Sessions, texts: Sequence[str], *, beam_size: int, num_sentences: int
-) -> list[tuple[Hypothesis, ...]]:
-    """Decode with room for `num_sentences` side by side."""
-    manifest = sessions.bundle.manifest
-    tokenizer = sessions.bundle.tokenizer
-    options = DecodeOptions(
-        beam_size=beam_size,
-        num_hypotheses=min(beam_size, 2),
-        max_target_tokens=manifest.max_target_tokens,
+@pytest.mark.parametrize("num_sentences", BATCH_SIZES)
+def test_company_in_a_batch_changes_nothing(
+    company: Company,
+    texts: list[str],
+    alone: dict[Asked, Outcome],
+    max_score_error: float,
+    num_sentences: int,
+) -> None:
+    asked = shuffled(texts, seed=num_sentences)
+    outcomes = company.together(asked, num_sentences=num_sentences, progress=ignore)
+    run = compare("batch", asked, outcomes, alone)
+    assert run.differing == ()
+    assert run.score_error <= max_score_error
+
+
+@pytest.mark.parametrize("num_clients", CLIENTS)
+def test_other_clients_of_a_server_change_nothing(
+    server: ServerProcess,
+    company: Company,
+    texts: list[str],
+    alone: dict[Asked, Outcome],
+    max_score_error: float,
+    num_clients: int,
+) -> None:
+    asked = shuffled(texts, seed=num_clients)
+    outcomes = through_server(
+        server.url, company.pair, asked, num_clients=num_clients, progress=ignore
     )
-    sources = [tokenizer.encode_source(text, manifest.pairs[0]) for text in texts]
-    assert max(map(len, sources)) <= manifest.max_source_tokens
-    return decode_batch(sessions, sources, options, num_slots=beam_size * num_sentences)
+    run = compare("server", asked, outcomes, alone)
+    assert run.differing == ()
+    assert run.score_error <= max_score_error
 
 
-@pytest.mark.parametrize("beam_size", [1, 4])
-def test_the_size_of_the_batch_changes_nothing(
-    sessions: Sessions, texts: list[str], tolerance: float, beam_size: int
+def test_texts_of_one_request_are_translated_as_if_each_had_come_alone(
+    server: ServerProcess, company: Company, texts: list[str], alone: dict[Asked, Outcome]
 ) -> None:
-    assert len(set(texts)) == 300
-    alone = translate(sessions, texts, beam_size=beam_size, num_sentences=1)
-    assert len({h[0].target_ids for h in alone}) > 290
-    for num_sentences in (2, 8, 32):
-        together = translate(sessions, texts, beam_size=beam_size, num_sentences=num_sentences)
-        for one, other in zip(alone, together, strict=True):
-            assert [h.target_ids for h in one] == [h.target_ids for h in other]
-            assert [h.finish_reason for h in one] == [h.finish_reason for h in other]
-            for a, b in zip(one, other, strict=True):
-                assert abs(a.score - b.score) <= tolerance
-                np.testing.assert_allclose(
-                    a.token_log_probs, b.token_log_probs, rtol=0, atol=tolerance
-                )
+    languages = {"source": company.pair.source, "target": company.pair.target}
+    for kind, fields in enumerate(KINDS):
+        content = {"q": texts, **languages, **fields}
+        reply = httpx.post(f"{server.url}/translate", json=content, timeout=60)
+        assert reply.json()["translatedText"] == [
+            alone[Asked(text=text, kind=kind)].texts[0] for text in texts
+        ]
 
 
-def test_sixteen_clients_at_once_get_what_each_would_get_alone(
-    server: ServerProcess, texts: list[str], tolerance: float
-) -> None:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
-        alone = [ask(client, text) for text in texts]
-        whole = ask(client, texts)
-        with ThreadPoolExecutor(NUM_CLIENTS) as clients:
-            beside = list(clients.map(lambda text: ask(client, text), texts))
-    assert [reply["translatedText"] for reply in beside] == whole["translatedText"]
-    for one, other, listed in zip(alone, beside, whole["details"], strict=True):
-        assert one["translatedText"] == other["translatedText"]
-        scores = [[s["score"] for s in each] for each in (one["details"], other["details"], listed)]
-        for others in scores[1:]:
-            np.testing.assert_allclose(scores[0], others, rtol=0, atol=tolerance)
+def test_the_texts_are_unlike_each_other(texts: list[str], alone: dict[Asked, Outcome]) -> None:
+    lengths = [len(text.split()) for text in texts]
+    assert len(set(texts)) == NUM_TEXTS
+    assert min(lengths) == 1
+    assert 90 <= max(lengths) <= MAX_WORDS
+    assert any("😀" in text for text in texts)
+    assert any("北京" in text for text in texts)
+    assert len({outcome.texts[0] for outcome in alone.values()}) > NUM_TEXTS * 0.9
 
 
-def ask(client: httpx.Client, q: str | list[str]) -> Any:  # noqa: ANN401 - JSON
-    content = {"q": q, "source": "en", "target": "de", "details": True}
-    reply = client.post("/translate", json=content)
-    assert reply.status_code == 200, reply.text
-    return reply.json()
+def test_a_difference_is_found(texts: list[str], alone: dict[Asked, Outcome]) -> None:
+    asked = [one for one in alone if KINDS[one.kind].get("details")][:3]
+    given = [alone[one] for one in asked]
+    assert compare("same", asked, given, alone).is_passed
+    worse = replace(given[1], scores=tuple(score - 0.001 for score in given[1].scores))
+    run = compare("scores", asked, [given[0], worse, given[2]], alone)
+    assert (run.is_passed, run.differing) == (False, ())
+    other = replace(given[2], texts=("Another.", *given[2].texts[1:]))
+    run = compare("texts", asked, [*given[:2], other], alone)
+    assert (run.is_passed, run.differing) == (False, ((asked[2], given[2], other),))

@@ -48,11 +48,18 @@ class SingleWorker:
     decoder: DecoderSpy
 
     @classmethod
-    def create(cls, *, num_slots: int = 8) -> "SingleWorker":
+    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleWorker":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
         sessions, decoder = spied(tiny_sessions())
-        worker = Worker(sessions, queue, metrics, num_slots=num_slots, clock=clock)
+        worker = Worker(
+            sessions,
+            queue,
+            metrics,
+            num_slots=num_slots,
+            max_encoder_tokens=max_encoder_tokens,
+            clock=clock,
+        )
         return cls(clock=clock, metrics=metrics, queue=queue, worker=worker, decoder=decoder)
 
     def submit(

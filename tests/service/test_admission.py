@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.admission import AdmissionLimits, AdmissionQueue, DrainRate, Entry
+from service.admission import AdmissionLimits, AdmissionQueue, DrainRate
+from service.admission_policy import Room
 from service.engine.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
-from service.job import Job, JobResult
+from service.job import Entry, Job, JobResult
 from service.telemetry import Metrics
 from tests.service.models import FakeClock
 from tests.service.single_worker import counted
@@ -37,13 +38,19 @@ class Counter:
         source_ids = tuple(range(num_tokens))
         return self.queue.submit(Job(source_ids=source_ids, options=options, deadline_s=deadline_s))
 
-    def take(self, free_slots: int = 99, *, is_idle: bool = True) -> list[Future[JobResult]]:
-        return futures_of(self.queue.take(free_slots, is_idle=is_idle))
+    def take(
+        self, free_slots: int = 99, *, max_tokens: int = 10_000, is_idle: bool = True
+    ) -> list[Future[JobResult]]:
+        room = Room(free_slots=free_slots, max_tokens=max_tokens)
+        return futures_of(self.queue.take(room, is_idle=is_idle))
+
+    def take_entries(self, free_slots: int) -> list[Entry]:
+        return self.queue.take(Room(free_slots=free_slots, max_tokens=10_000), is_idle=True)
 
     def serve(self, count: int = 1) -> None:
         """End jobs at the head, one after another."""
         for _ in range(count):
-            (entry,) = self.queue.take(1, is_idle=True)
+            (entry,) = self.take_entries(1)
             entry.future.set_result(RESULT)
 
     def depth(self) -> float:
@@ -62,12 +69,18 @@ def test_who_came_first_goes_first() -> None:
     assert counter.take(2) == []
 
 
-def test_nobody_overtakes_one_who_needs_more_room() -> None:
+def test_nobody_overtakes_a_head_who_needs_more_room() -> None:
     counter = Counter()
-    narrow, wide, late = counter.submit(), counter.submit(beam_size=4), counter.submit()
-    assert counter.take(4) == [narrow]
+    wide, late = counter.submit(beam_size=4), counter.submit()
     assert counter.take(3) == []
     assert counter.take(5) == [wide, late]
+
+
+def test_a_turn_takes_no_more_tokens_than_it_may() -> None:
+    counter = Counter()
+    first, second, third = (counter.submit(5) for _ in range(3))
+    assert counter.take(max_tokens=12) == [first, second]
+    assert counter.take(max_tokens=4) == [third]
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
@@ -137,23 +150,41 @@ def test_a_closed_queue_refuses_and_keeps_what_it_has() -> None:
     assert counter.take() == [waiting]
 
 
-def test_who_is_tried_again_goes_first_and_alone() -> None:
+def test_who_is_tried_again_goes_first_and_alone_to_an_idle_worker() -> None:
     counter = Counter()
     first, second = counter.submit(), counter.submit()
-    entries = counter.queue.take(2, is_idle=True)
+    entries = counter.take_entries(2)
     late = counter.submit()
     counter.queue.retry(entries)
+    assert counter.take() == [first]
+    assert counter.take() == [second]
+    assert counter.take() == [late]
+
+
+def test_nobody_waits_for_those_who_are_tried_again() -> None:
+    counter = Counter()
+    first = counter.submit()
+    counter.queue.retry(counter.take_entries(1))
+    late, later = counter.submit(), counter.submit()
+    assert counter.take(is_idle=False) == [late, later]
     assert counter.take(is_idle=False) == []
     assert counter.take() == [first]
-    assert counter.take(is_idle=False) == []
-    assert counter.take() == [second]
-    assert counter.take(is_idle=False) == [late]
+
+
+def test_who_waits_to_be_tried_again_may_give_up_or_be_removed() -> None:
+    counter = Counter()
+    first, second = counter.submit(), counter.submit()
+    counter.queue.retry(counter.take_entries(2))
+    assert first.cancel()
+    assert counter.depth() == 1
+    assert futures_of(counter.queue.clear()) == [second]
+    assert counter.depth() == 0
 
 
 def test_who_is_tried_again_is_never_refused() -> None:
     counter = Counter()
     counter.submit()
-    entries = counter.queue.take(1, is_idle=True)
+    entries = counter.take_entries(1)
     for _ in range(SMALL.max_queued_jobs):
         counter.submit()
     counter.queue.close()
@@ -198,7 +229,7 @@ def test_a_missed_deadline_is_found_wherever_it_waits() -> None:
 def test_the_deadline_of_one_who_is_tried_again_counts() -> None:
     counter = Counter()
     counter.submit(timeout_s=3)
-    entries = counter.queue.take(1, is_idle=True)
+    entries = counter.take_entries(1)
     counter.clock.now_s += 4
     assert counter.queue.take_expired() == []
     counter.queue.retry(entries)
@@ -279,7 +310,7 @@ def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
 
     def server() -> None:
         while not closed.is_set():
-            for entry in counter.queue.take(4, is_idle=True):
+            for entry in counter.take_entries(4):
                 if entry.future.set_running_or_notify_cancel():
                     entry.future.set_result(RESULT)
                     ended.append(entry.future)

@@ -22,19 +22,28 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("quota", "cpus"),
     [
-        ("max 100000", CPUS),
+        ("max 100000", 8),
         ("100000 100000", 1),
         ("50000 100000", 1),
-        ("100000000 100000", CPUS),
-        ("nonsense", CPUS),
-        ("", CPUS),
+        ("250000 100000", 2),
+        ("399999 100000", 3),
+        ("20000 5000", 4),
+        ("100000000 100000", 8),
+        ("nonsense", 8),
+        ("", 8),
     ],
 )
 def test_quota_of_version_2_is_rounded_down_but_at_least_one(
     tmp_path: Path, quota: str, cpus: int
 ) -> None:
     _write(tmp_path / "cpu.max", quota + "\n")
-    assert available_cpus(tmp_path, tmp_path / "none") == cpus
+    assert available_cpus(tmp_path, tmp_path / "none", allowed=8) == cpus
+
+
+def test_affinity_bounds_the_quota(tmp_path: Path) -> None:
+    _write(tmp_path / "cpu.max", "400000 100000\n")
+    assert available_cpus(tmp_path, tmp_path / "none", allowed=3) == 3
+    assert available_cpus(tmp_path, tmp_path / "none", allowed=6) == 4
 
 
 def test_quota_of_a_parent_group_counts_too(tmp_path: Path) -> None:
@@ -44,12 +53,25 @@ def test_quota_of_a_parent_group_counts_too(tmp_path: Path) -> None:
     assert available_cpus(tmp_path / "groups", tmp_path / "own") == 1
 
 
-def test_quota_of_version_1_counts(tmp_path: Path) -> None:
-    _write(tmp_path / "own", "5:cpu,cpuacct:/docker/abc\n3:memory:/docker/abc\n")
-    group = tmp_path / "groups" / "cpu,cpuacct" / "docker" / "abc"
-    _write(group / "cpu.cfs_quota_us", "100000\n")
-    _write(group / "cpu.cfs_period_us", "100000\n")
-    assert available_cpus(tmp_path / "groups", tmp_path / "own") == 1
+@pytest.mark.parametrize("controllers", ["cpu", "cpu,cpuacct", "cpuacct,cpu"])
+def test_quota_of_version_1_counts(tmp_path: Path, controllers: str) -> None:
+    own = f"5:{controllers}:/docker/abc\n4:cpuset:/docker/abc\n3:memory:/docker/abc\n"
+    _write(tmp_path / "own", own)
+    group = tmp_path / "groups" / controllers / "docker" / "abc"
+    _write(group / "cpu.cfs_quota_us", "150000\n")
+    _write(group / "cpu.cfs_period_us", "50000\n")
+    assert available_cpus(tmp_path / "groups", tmp_path / "own", allowed=8) == 3
+
+
+def test_the_quota_of_a_container_counts_where_its_own_folder_is_not_mounted(
+    tmp_path: Path,
+) -> None:
+    """A container without a namespace of its own sees its group as the root."""
+    _write(tmp_path / "own", "5:cpu,cpuacct:/docker/abc\n")
+    root = tmp_path / "groups" / "cpu,cpuacct"
+    _write(root / "cpu.cfs_quota_us", "200000\n")
+    _write(root / "cpu.cfs_period_us", "100000\n")
+    assert available_cpus(tmp_path / "groups", tmp_path / "own", allowed=8) == 2
 
 
 def test_version_1_without_a_bound_leaves_the_affinity(tmp_path: Path) -> None:

@@ -1,15 +1,14 @@
 import threading
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
 from service.admission import AdmissionLimits, AdmissionQueue
+from service.engine.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
 from service.engine.options import DecodeOptions
 from service.errors import DeadlineExceededError, ShuttingDownError
-from service.job import JobResult
 from service.telemetry import Metrics
-from service.worker import Worker
+from service.worker import IDLE_BUDGET_FACTOR, MAX_TURNS_PUT_OFF, Worker
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,
@@ -20,7 +19,7 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of
+from tests.service.single_worker import MANY_TURNS, SingleWorker, assert_translated, hypotheses_of
 
 LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
 
@@ -76,6 +75,8 @@ def test_what_happens_is_counted(single: SingleWorker) -> None:
     assert single.slots_in_use == 3
     single.run()
     generated = [alone(source, GREEDY)[0] for source in sources]
+    lengths = [*map(len, sources), len(sources[0])]
+    groups = length_groups(lengths, MAX_GROUP_TOKENS, CALL_COST_TOKENS)
     num_steps = max(len(best.token_log_probs) for best in generated)
     num_tokens = sum(len(best.target_ids) for best in generated)
     expected = {
@@ -84,7 +85,7 @@ def test_what_happens_is_counted(single: SingleWorker) -> None:
         "decode_steps_total": num_steps,
         "batch_rows_count": num_steps,
         "batch_rows_sum": sum(len(best.token_log_probs) for best in generated) + 1,
-        "padding_ratio_count": 1,
+        "padding_ratio_count": len(groups),
         "slots_in_use": 0,
     }
     assert {name: single.counted(name) for name in expected} == expected
@@ -139,19 +140,48 @@ def test_a_deadline_that_has_passed_at_submission_is_answered_at_once(single: Si
     assert single.decoder.fed == []
 
 
-def test_a_wide_beam_waits_for_its_room_and_is_not_overtaken(single: SingleWorker) -> None:
-    first = [single.submit(source) for source in tiny_sources()[:4]]
-    wide = single.submit(tiny_sources()[4], replace(BEAM, beam_size=8))
-    after = [single.submit(source) for source in tiny_sources()[5:9]]
-    ended: list[Future[JobResult]] = []
-    for future in (*first, wide, *after):
-        future.add_done_callback(ended.append)
+def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleWorker) -> None:
+    source = tiny_sources()[0]
+    for _ in range(4):
+        single.submit(source, LONG)
     single.turn()
-    assert single.slots_in_use == 4
-    single.run()
-    assert set(ended[:4]) == set(first)
-    assert ended[4] is wide
-    assert set(ended[5:]) == set(after)
+    assert single.slots_in_use == 8
+    wide = single.submit(tiny_sources()[4], replace(BEAM, beam_size=8))
+    late = [single.submit(source, LONG) for _ in range(40)]
+    for _ in range(MANY_TURNS):
+        if wide.done():
+            break
+        late.append(single.submit(source, LONG))
+        single.turn()
+    assert hypotheses_of(wide) == alone(tiny_sources()[4], replace(BEAM, beam_size=8))
+    assert not any(future.done() for future in late), "it was at the head: nobody overtook it"
+
+
+def test_a_worker_takes_as_much_as_it_may_encode_in_a_turn() -> None:
+    longest = max(tiny_sources(), key=len)
+    single = SingleWorker.create(num_slots=32, max_encoder_tokens=3 * len(longest))
+    for _ in range(20):
+        single.submit(longest, LONG)
+    single.turn()
+    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, "idle, it holds nobody up"
+    single.turn()
+    assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
+
+
+def test_a_full_batch_takes_newcomers_together_but_does_not_put_them_off_for_long() -> None:
+    single = SingleWorker.create(num_slots=8)
+    source = tiny_sources()[0]
+    for _ in range(3):
+        single.submit(source, LONG)
+    single.submit(source)
+    single.turn()
+    assert single.slots_in_use == 7
+    single.submit(source)
+    in_use = []
+    for _ in range(MAX_TURNS_PUT_OFF + 1):
+        single.turn()
+        in_use.append(single.slots_in_use)
+    assert in_use == [7] * MAX_TURNS_PUT_OFF + [8]
 
 
 def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWorker) -> None:
@@ -192,7 +222,7 @@ def test_an_idle_worker_need_not_be_waited_for() -> None:
             super().wait(120 * timeout_s, stopping)
 
     queue = PatientQueue(AdmissionLimits(), Metrics())
-    worker = Worker(tiny_sessions(), queue, Metrics(), num_slots=1)
+    worker = Worker(tiny_sessions(), queue, Metrics(), num_slots=1, max_encoder_tokens=256)
     worker.start()
     stopping = threading.Thread(target=worker.stop, daemon=True)
     stopping.start()
