@@ -12,7 +12,7 @@ from service.translation import AttentionMaps, InspectedPair, InspectedSentence,
 def generated_pair(sentence: TranslatedSentence, eos: int) -> TokenPair:
     """A sentence and its best translation, exactly as they went through the model."""
     best = sentence.hypotheses[0]
-    ended = best.finish_reason == "stop"
+    ended = best.has_ended
     return TokenPair(
         source_ids=sentence.source.source_ids,
         # A translation that was cut off has no end token, and perhaps no position left for it.

@@ -76,7 +76,7 @@ def _details(
 ) -> SentenceTranslation:
     segment = sentence.source.segment
     best = sentence.hypotheses[0] if sentence.hypotheses else _unchanged()
-    ended = bool(sentence.hypotheses) and best.finish_reason == "stop"
+    ended = bool(sentence.hypotheses) and best.has_ended
     return SentenceTranslation(
         source=segment.text,
         translation=text,
@@ -87,10 +87,12 @@ def _details(
         score=best.log_prob,
         token_log_probs=best.token_log_probs,
         finish_reason=best.finish_reason,
-        truncated=best.finish_reason != "stop",
+        truncated=not best.has_ended,
         attention=sentence.attention,
     )
 
 
 def _unchanged() -> Hypothesis:
-    return Hypothesis(target_ids=(), token_log_probs=(), finish_reason="stop", score=0.0)
+    return Hypothesis(
+        target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.0
+    )

@@ -49,7 +49,13 @@ class TranslateRequest:
     beam_size: int | None = None
     length_penalty: float | None = None
     max_target_tokens: int | None = None
+    max_length_factor: float | None = None
+    min_target_tokens: int | None = None
+    no_repeat_ngram_size: int = 0
+    prefixes: tuple[str, ...] | None = None
+    """What the translation of each text must begin with."""
     num_alternatives: int = 0
+    """With prefixes: translations that differ in what comes right after them."""
     with_scores: bool = True
     """False where nobody reads log-probabilities: greedy search is faster without them."""
     attention: AttentionSelection | None = None

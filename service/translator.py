@@ -11,14 +11,13 @@ from bundle.reader import Bundle
 from service.admission import Clock
 from service.attention_selection import check_selection
 from service.decode_request import decode_options
-from service.engine.options import DecodeOptions
+from service.decoding import DecodePlan, decode
 from service.errors import InvalidRequestError
 from service.inspected import generated_pair, sentence_pairs, token_pair, whole_pair
 from service.inspection import Inspector
-from service.job import Job, JobResult
+from service.job import JobResult
 from service.registry import LoadedModel, Registry
 from service.source_text import SourceSentence, read_sentences
-from service.submission import run_jobs
 from service.target_text import TranslatedSentence, assemble
 from service.telemetry import Metrics
 from service.translation import (
@@ -74,6 +73,11 @@ class Translator:
         Raises:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
+        if request.prefixes is not None and len(request.prefixes) != len(request.texts):
+            raise InvalidRequestError(
+                f"Invalid request: {len(request.texts)} texts, but {len(request.prefixes)} "
+                "prefixes: send one for each"
+            )
         model, pair = self._registry.find(request.source, request.target)
         options = decode_options(request, model.bundle.manifest)
         if request.attention:
@@ -84,7 +88,8 @@ class Translator:
         started_s = self._clock()
         texts = await _apart(size, _read, request.texts, model.bundle, pair)
         tokenized_s = self._clock()
-        results = await _decode(model, texts, options, deadline_s)
+        plan = DecodePlan(request=request, options=options, deadline_s=deadline_s)
+        results = await decode(model, texts, plan)
         translated = _with_results(texts, results)
         if request.attention:
             translated = await self._inspect(model, translated, request.attention, deadline_s)
@@ -193,22 +198,6 @@ async def _apart(
 
 def _read(texts: Sequence[str], bundle: Bundle, pair: LanguagePair) -> list[list[SourceSentence]]:
     return [read_sentences(text, bundle, pair) for text in texts]
-
-
-async def _decode(
-    model: LoadedModel,
-    texts: Sequence[Sequence[SourceSentence]],
-    options: DecodeOptions,
-    deadline_s: float | None,
-) -> list[JobResult]:
-    """Results of all sentences that need a model, in order."""
-    jobs = [
-        Job(source_ids=sentence.source_ids, options=options, deadline_s=deadline_s)
-        for text in texts
-        for sentence in text
-        if sentence.source_ids
-    ]
-    return await run_jobs(model.scheduler, model.options.scheduler, jobs)
 
 
 def _with_results(

@@ -13,6 +13,7 @@ from bundle.manifest import (
     Provenance,
     QualityReport,
     Quantization,
+    Shortlist,
 )
 from service.registry import LoadedModel
 
@@ -42,6 +43,8 @@ class ModelReply(BaseModel):
     batch_invariant: bool
     """A text's translation never depends on what is translated beside it."""
     quantization: Quantization
+    shortlist: Shortlist | None
+    """What greedy search chooses from instead of the whole vocabulary, if anything."""
     max_source_tokens: int
     max_target_tokens: int
     decoding: DecodingDefaults

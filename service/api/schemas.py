@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveInt,
     StringConstraints,
 )
@@ -18,6 +19,8 @@ from service.translation import AttentionKind
 
 MAX_LENGTH_PENALTY = 10.0
 """Far beyond any use; a larger power overflows."""
+MAX_LENGTH_FACTOR = 1000.0
+"""Far beyond any use."""
 
 
 def _text_or_texts(value: object) -> object:
@@ -52,8 +55,10 @@ Texts = Annotated[
     Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
     BeforeValidator(_text_or_texts),
 ]
+Prefixes = Annotated[str | list[str], BeforeValidator(_text_or_texts)]
 LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
 BeamSize = Annotated[int, Field(ge=1, le=MAX_BEAM_SIZE)]
+LengthFactor = Annotated[float, Field(gt=0, le=MAX_LENGTH_FACTOR, allow_inf_nan=False)]
 LengthPenalty = Annotated[float, Field(ge=0, le=MAX_LENGTH_PENALTY, allow_inf_nan=False)]
 
 
@@ -105,6 +110,15 @@ class TranslateParameters(_TextParameters):
     """Alpha of Wu et al. (2016). The bundle's default if absent."""
     max_target_tokens: PositiveInt | None = None
     """Longest output of a sentence in tokens. The bundle's limit if absent."""
+    max_length_factor: LengthFactor | None = None
+    """Most output tokens for each source token, beside a few to spare. 3 if absent."""
+    min_target_tokens: NonNegativeInt | None = None
+    """Shortest output of a sentence in tokens. 1 if absent."""
+    no_repeat_ngram_size: NonNegativeInt = 0
+    """No sequence of so many tokens occurs twice in a sentence; 0: they may."""
+    prefix: Prefixes | None = None
+    """What the translation must begin with; a list beside a list `q`. With `alternatives`, they
+    differ in what comes right after it."""
     details: bool = False
     """Adds `details`: each sentence with offsets, tokens, scores and how it ended."""
     attention: Annotated[
@@ -112,6 +126,11 @@ class TranslateParameters(_TextParameters):
         BeforeValidator(_options_of_flag, json_schema_input_type=bool | AttentionOptions),
     ] = None
     """Adds `details` with attention maps."""
+
+    @property
+    def prefixes(self) -> tuple[str, ...] | None:
+        """`prefix` as a list."""
+        return _as_tuple(self.prefix)
 
 
 class AttentionParameters(_TextParameters, AttentionOptions):
@@ -123,5 +142,8 @@ class AttentionParameters(_TextParameters, AttentionOptions):
     @property
     def translations(self) -> tuple[str, ...] | None:
         """`translation` as a list."""
-        given = self.translation
-        return (given,) if isinstance(given, str) else None if given is None else tuple(given)
+        return _as_tuple(self.translation)
+
+
+def _as_tuple(value: str | list[str] | None) -> tuple[str, ...] | None:
+    return (value,) if isinstance(value, str) else None if value is None else tuple(value)

@@ -39,6 +39,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     add_model_arguments(parser)
     parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
     parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
+    parser.add_argument(
+        "--max-length-factor", type=float, help="most output tokens for each source token [3]"
+    )
+    parser.add_argument(
+        "--no-repeat-ngram-size", type=int, default=0, help="0: anything may be repeated [0]"
+    )
+    parser.add_argument("--prefix", help="what the translation of every line must begin with")
     parser.set_defaults(run=run)
 
 
@@ -134,6 +141,9 @@ async def _translate_line(
             target=arguments.target,
             beam_size=arguments.beam_size,
             length_penalty=arguments.length_penalty,
+            max_length_factor=arguments.max_length_factor,
+            no_repeat_ngram_size=arguments.no_repeat_ngram_size,
+            prefixes=(arguments.prefix,) if arguments.prefix and text.strip() else None,
         )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None

@@ -15,6 +15,8 @@ class Hypothesis:
     token_log_probs: tuple[float, ...]
     """Natural log-probability of every token, the end token included where it was reached."""
     finish_reason: FinishReason
+    has_ended: bool
+    """Whether the end token was reached; else the translation was cut off."""
     score: float
     """Length-normalised log-probability that the search ranked by, nats."""
 

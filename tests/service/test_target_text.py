@@ -17,7 +17,11 @@ def hypothesis(text: str, reason: FinishReason = "stop") -> Hypothesis:
     ids = tuple(BUNDLE.tokenizer.encode_target(text)[:-1])
     count = len(ids) + (reason == "stop")
     return Hypothesis(
-        target_ids=ids, token_log_probs=(-0.5,) * count, finish_reason=reason, score=-0.5
+        target_ids=ids,
+        token_log_probs=(-0.5,) * count,
+        finish_reason=reason,
+        has_ended=reason == "stop",
+        score=-0.5,
     )
 
 

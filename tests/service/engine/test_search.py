@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -99,13 +100,13 @@ def test_a_search_goes_on_while_a_longer_sentence_may_still_win() -> None:
     assert (found.target_ids, num_steps) == ((A, A, A, A), 5)
 
 
-@pytest.mark.parametrize(("alpha", "expected"), [(0.0, ()), (8.0, (A,))])
+@pytest.mark.parametrize(("alpha", "expected"), [(0.0, ()), (8.0, (A, A))])
 def test_the_length_penalty_decides_between_short_and_long(
     alpha: float, expected: tuple[int, ...]
 ) -> None:
     model = TableModel(table={(): (0.5, 0.5), (A,): (0.5, 0.5)})
     options = DecodeOptions(beam_size=2, length_penalty=alpha, max_target_tokens=9)
-    # log .5 = -.69 against log .25 = -1.39, which over (7 / 6) ** 8 = 3.43 is -.40
+    # log .5 = -.69 against log .25 = -1.39, which over (8 / 6) ** 8 = 9.99 is -.14
     assert run_beam(model, options)[0][0].target_ids == expected
 
 
@@ -116,9 +117,10 @@ def test_the_first_of_equals_wins_in_both_searches() -> None:
     assert run_beam(model, options)[0][0].target_ids == (1,)
 
 
-@given(model=models, alpha=alphas, longest=st.integers(1, 9))
-def test_a_beam_of_one_is_greedy_search(model: Model, alpha: float, longest: int) -> None:
-    options = DecodeOptions(length_penalty=alpha, max_target_tokens=longest)
+@given(model=models, longest=st.integers(1, 9))
+def test_a_beam_of_one_is_greedy_search(model: Model, longest: int) -> None:
+    # With a penalty it would go on looking for something longer.
+    options = DecodeOptions(length_penalty=0.0, max_target_tokens=longest)
     (found,), _ = run_beam(model, options)
     assert found == run_greedy(model, options)
 
@@ -150,7 +152,16 @@ def test_a_beam_as_wide_as_all_sentences_finds_the_best_of_all(
 @settings(max_examples=300)
 @given(model=models, options=beam_options())
 def test_stopping_early_changes_no_result(model: Model, options: DecodeOptions) -> None:
-    assert run_beam(model, options)[0] == patient_beam(model, options)
+    to_the_end = options.max_target_tokens
+    assert run_beam(model, options, lookahead=to_the_end)[0] == patient_beam(model, options)
+
+
+@given(model=models, options=beam_options())
+def test_without_a_length_penalty_looking_ahead_changes_nothing(
+    model: Model, options: DecodeOptions
+) -> None:
+    plain = replace(options, length_penalty=0.0)
+    assert run_beam(model, plain, lookahead=0) == run_beam(model, plain, lookahead=99)
 
 
 @given(model=models, options=beam_options())
@@ -196,7 +207,76 @@ def test_what_is_cut_off_is_returned_only_where_too_few_have_ended() -> None:
 
 def test_scores_that_nobody_reads_are_not_computed() -> None:
     options = DecodeOptions(with_scores=False, max_target_tokens=5)
-    assert not GreedySearch(options, EOS).needs_scores
+    assert GreedySearch(options, EOS).num_candidates == 0
     found = run_greedy(GARDEN_PATH, options)
     assert (found.target_ids, found.finish_reason) == ((A, A), "stop")
     assert found.token_log_probs == ()
+
+
+def test_a_dictated_beginning_is_scored_by_the_model_and_continued() -> None:
+    greedy = run_greedy(GARDEN_PATH, DecodeOptions(prefix_ids=(B,), max_target_tokens=5))
+    assert greedy.target_ids == (B,)
+    assert greedy.token_log_probs == pytest.approx((math.log(0.4375), math.log(0.875)))
+    options = DecodeOptions(beam_size=2, num_hypotheses=2, prefix_ids=(B,), max_target_tokens=5)
+    found, _ = run_beam(GARDEN_PATH, options)
+    assert {h.target_ids[:1] for h in found} == {(B,)}
+    assert found[0] == replace(greedy, score=found[0].score)
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_nothing_ends_before_its_shortest_length(beam_size: int) -> None:
+    model = TableModel(table={(): (0.9, 0.1), (A,): (0.9, 0.1), (A, A): (0.9, 0.1)})
+    options = DecodeOptions(beam_size=beam_size, min_target_tokens=2, max_target_tokens=9)
+    run = run_greedy if beam_size == 1 else lambda *a: run_beam(*a)[0][0]
+    assert run(model, options).target_ids == (A, A)
+
+
+@given(model=models, size=st.integers(1, 3), beam_size=st.integers(1, 4))
+def test_no_n_gram_occurs_twice_where_that_is_forbidden(
+    model: Model, size: int, beam_size: int
+) -> None:
+    options = DecodeOptions(
+        beam_size=beam_size, num_hypotheses=beam_size, no_repeat_ngram=size, max_target_tokens=9
+    )
+    found = (run_greedy(model, options),) if beam_size == 1 else run_beam(model, options)[0]
+    assert found
+    for hypothesis in found:
+        ids = hypothesis.target_ids
+        ngrams = [ids[i : i + size] for i in range(len(ids) - size + 1)]
+        assert len(ngrams) == len(set(ngrams))
+
+
+LOOPING = TableModel(
+    table={
+        **{(A,) * n: (0.1, 0.6, 0.3) for n in range(40)},
+        **{(A,) * n + (B,): (0.9, 0.05, 0.05) for n in range(40)},
+    }
+)
+
+
+@pytest.mark.parametrize("beam_size", [1, 2])
+def test_a_loop_is_decoded_once_more_without_repeating(beam_size: int) -> None:
+    run = run_greedy if beam_size == 1 else lambda *a: run_beam(*a)[0][0]
+    # So long that a beam does not prefer an early end.
+    options = DecodeOptions(beam_size=beam_size, min_target_tokens=7, max_target_tokens=30)
+    assert len(run(LOOPING, replace(options, max_loop_tokens=None)).target_ids) >= 7
+    guarded = run(LOOPING, replace(options, max_loop_tokens=4))
+    ids = guarded.target_ids
+    assert guarded.finish_reason == "repetition"
+    trigrams = [ids[i : i + 3] for i in range(len(ids) - 2)]
+    assert len(trigrams) == len(set(trigrams))
+
+
+def test_a_tail_that_is_tolerated_is_no_loop() -> None:
+    options = DecodeOptions(max_target_tokens=12, max_loop_tokens=12)
+    found = run_greedy(LOOPING, options)
+    assert (found.target_ids, found.finish_reason) == ((A,) * 12, "length")
+
+
+def test_rules_that_leave_nothing_end_the_sentence() -> None:
+    model = TableModel(table={(): (0.1, 0.9)})
+    options = DecodeOptions(
+        beam_size=2, no_repeat_ngram=1, min_target_tokens=5, max_target_tokens=9
+    )
+    (found,), _ = run_beam(model, options)
+    assert (found.target_ids, found.finish_reason) == ((A,), "length")

@@ -29,6 +29,13 @@ EVERY_KIND = (
     DecodeOptions(beam_size=2, length_penalty=0.0, max_target_tokens=LIMIT),
     DecodeOptions(beam_size=3, num_hypotheses=2, length_penalty=1.5, max_target_tokens=9),
     DecodeOptions(beam_size=8, num_hypotheses=5, max_target_tokens=1),
+    DecodeOptions(min_target_tokens=14, no_repeat_ngram=2, max_target_tokens=LIMIT),
+    DecodeOptions(beam_size=3, min_target_tokens=14, no_repeat_ngram=1, max_target_tokens=LIMIT),
+    DecodeOptions(prefix_ids=(300, 301), max_target_tokens=LIMIT, with_scores=False),
+    DecodeOptions(beam_size=4, num_hypotheses=2, prefix_ids=(300,), max_target_tokens=LIMIT),
+    # What is dictated loops, so that they are decoded twice.
+    DecodeOptions(prefix_ids=(300,) * 9, max_loop_tokens=4, max_target_tokens=LIMIT),
+    DecodeOptions(beam_size=3, prefix_ids=(300,) * 9, max_loop_tokens=4, max_target_tokens=LIMIT),
 )
 
 

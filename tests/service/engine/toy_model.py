@@ -7,9 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.hypothesis import FinishReason, Hypothesis
+from service.engine.logits_processors import MASKED
 from service.engine.options import DecodeOptions
 from service.engine.ranking import length_normalised
-from service.engine.search import BeamSearch, GreedySearch
+from service.engine.search import (
+    LOOKAHEAD_TOKENS,
+    BeamSearch,
+    Continuation,
+    GreedySearch,
+    Restart,
+    Search,
+    best_continuations,
+    best_tokens,
+)
 
 EOS = 0
 Prefix = tuple[int, ...]
@@ -52,30 +62,56 @@ def normalised(logits: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def run_greedy(model: Model, options: DecodeOptions) -> Hypothesis:
-    search = GreedySearch(options, EOS)
+    search: Search = GreedySearch(options, EOS)
     prefix: Prefix = ()
     while True:
+        assert isinstance(search, GreedySearch)
         log_probs = model(prefix)
-        token = int(log_probs.argmax())
-        result = search.advance(token, float(log_probs[token]) if search.needs_scores else None)
-        if result is not None:
-            (hypothesis,) = result
-            return hypothesis
+        scores = log_probs.copy()[None]
+        if search.is_restricted:
+            search.restrict(scores)
+        token = int(scores.argmax())
+        if token == EOS and not search.may_end:
+            scores[0, EOS] = MASKED
+            token = int(scores.argmax())
+        outcome = search.advance(token, float(log_probs[token]) if search.num_candidates else None)
         prefix = (*prefix, token)
+        if isinstance(outcome, Restart):
+            search, prefix = outcome.search, ()
+        elif outcome is not None:
+            (hypothesis,) = outcome
+            return hypothesis
 
 
-def run_beam(model: Model, options: DecodeOptions) -> tuple[tuple[Hypothesis, ...], int]:
+def run_beam(
+    model: Model, options: DecodeOptions, lookahead: int = LOOKAHEAD_TOKENS
+) -> tuple[tuple[Hypothesis, ...], int]:
     """The search's result and the number of steps that it took."""
-    search = BeamSearch(options, EOS)
+    search: Search = BeamSearch(options, EOS, lookahead=lookahead)
     prefixes: list[Prefix] = [()]
     num_steps = 0
     while True:
         num_steps += 1
+        assert isinstance(search, BeamSearch)
         assert search.num_live == len(prefixes) <= options.beam_size
-        outcome = search.advance(np.stack([model(prefix) for prefix in prefixes]))
+        outcome = search.advance(_ranked(search, [model(prefix) for prefix in prefixes]))
         if isinstance(outcome, tuple):
             return outcome, num_steps
-        prefixes = [(*prefixes[s.parent], s.token) for s in outcome]
+        if isinstance(outcome, Restart):
+            search, prefixes = outcome.search, [()]
+        else:
+            chosen = zip(outcome.parents, outcome.tokens, strict=True)
+            prefixes = [(*prefixes[parent], token) for parent, token in chosen]
+
+
+def _ranked(search: BeamSearch, rows: list[NDArray[np.float32]]) -> list[Continuation]:
+    """What the decoder hands to one search, of all tokens and not only of the best."""
+    scores = np.stack(rows)
+    if search.is_restricted:
+        search.restrict(scores)
+    ranked, ids = best_tokens(scores, scores.shape[1])
+    before, count = np.array([search.log_probs]), search.num_candidates
+    return best_continuations(ranked[None], ids[None], before, count)[0]
 
 
 def patient_beam(model: Model, options: DecodeOptions) -> tuple[Hypothesis, ...]:
@@ -91,7 +127,7 @@ def patient_beam(model: Model, options: DecodeOptions) -> tuple[Hypothesis, ...]
             if token == EOS
         ]
         live = [((*ids, t), steps) for _, ids, steps, t in ranked if t != EOS][:beam]
-        if len(finished) >= beam or not live:
+        if not live:
             break
     cut_off = [hypothesis_of(ids, steps, "length", options) for ids, steps in live]
     return tuple([*best_first(finished)[:wanted], *best_first(cut_off)][:wanted])
@@ -121,6 +157,7 @@ def hypothesis_of(
         target_ids=ids,
         token_log_probs=steps,
         finish_reason=reason,
+        has_ended=reason == "stop",
         score=length_normalised(sum(steps), len(steps), options.length_penalty),
     )
 
@@ -131,8 +168,8 @@ def best_first(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
 
 def _continuations(
     model: Model, live: list[tuple[Prefix, tuple[float, ...]]]
-) -> Iterator[tuple[np.float32, Prefix, tuple[float, ...], int]]:
+) -> Iterator[tuple[float, Prefix, tuple[float, ...], int]]:
     """Sum, prefix, log-probabilities and last token of each, in the order that breaks ties."""
     for ids, steps in live:
         for token, log_prob in enumerate(model(ids)):
-            yield log_prob + np.float32(sum(steps)), ids, (*steps, float(log_prob)), token
+            yield float(log_prob) + sum(steps), ids, (*steps, float(log_prob)), token

@@ -1,0 +1,124 @@
+"""The sentences of a request as jobs, and their results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bundle.reader import Bundle
+from service.decode_request import sentence_options
+from service.engine.hypothesis import Hypothesis
+from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.errors import InvalidRequestError
+from service.job import Job, JobResult
+from service.logs import REQUEST_ID
+from service.registry import LoadedModel
+from service.source_text import SourceSentence, check_unicode
+from service.submission import run_jobs
+from service.translation import TranslateRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodePlan:
+    """How the sentences of a request are to be decoded."""
+
+    request: TranslateRequest
+    options: DecodeOptions
+    deadline_s: float | None
+
+
+async def decode(
+    model: LoadedModel, texts: Sequence[Sequence[SourceSentence]], plan: DecodePlan
+) -> list[JobResult]:
+    """Results of all sentences that need a model, in order.
+
+    Raises:
+        ServiceError: A prefix cannot be used, or a job did not succeed.
+    """
+    jobs = _jobs(model.bundle, texts, plan)
+    if plan.request.prefixes is None or plan.request.num_alternatives == 0:
+        return await _run(model, jobs)
+    return await _run_with_branches(model, jobs, plan.request.num_alternatives + 1)
+
+
+def _jobs(bundle: Bundle, texts: Sequence[Sequence[SourceSentence]], plan: DecodePlan) -> list[Job]:
+    """A text's prefix is what its first sentence begins with."""
+    jobs: list[Job] = []
+    for text, prefix in zip(texts, plan.request.prefixes or ("",) * len(texts), strict=True):
+        sentences = [sentence for sentence in text if sentence.source_ids]
+        if prefix and not sentences:
+            raise InvalidRequestError(
+                "Invalid request: a text without letters is not translated: send it no prefix"
+            )
+        prefixes = [_prefix_ids(bundle, prefix), *[()] * len(sentences)]
+        jobs += [_job(s, plan, ids) for s, ids in zip(sentences, prefixes, strict=False)]
+    return jobs
+
+
+def _prefix_ids(bundle: Bundle, prefix: str) -> tuple[int, ...]:
+    check_unicode(prefix)
+    return tuple(bundle.tokenizer.encode_target(prefix)[:-1])
+
+
+def _job(sentence: SourceSentence, plan: DecodePlan, prefix_ids: tuple[int, ...]) -> Job:
+    return Job(
+        source_ids=sentence.source_ids,
+        options=sentence_options(
+            plan.options, sentence.source_ids, plan.request.max_length_factor, prefix_ids
+        ),
+        deadline_s=plan.deadline_s,
+        request_id=REQUEST_ID.get(),
+    )
+
+
+async def _run(model: LoadedModel, jobs: Sequence[Job]) -> list[JobResult]:
+    return await run_jobs(model.scheduler, model.options.scheduler, jobs)
+
+
+async def _run_with_branches(
+    model: LoadedModel, jobs: Sequence[Job], num_branches: int
+) -> list[JobResult]:
+    """Like `_run`, but where a prefix ends, each of the best next tokens is followed to the end."""
+    eos_id = model.bundle.manifest.special_ids.eos
+    forced = [job for job in jobs if job.options.prefix_ids]
+    heads = iter(await _run(model, [_next_tokens(job, num_branches) for job in forced]))
+    families = [
+        [_branch(job, head, eos_id) for head in next(heads).hypotheses]
+        if job.options.prefix_ids
+        else [job]
+        for job in jobs
+    ]
+    results = iter(await _run(model, [job for family in families for job in family]))
+    return [_joined([next(results) for _ in family]) for family in families]
+
+
+def _next_tokens(job: Job, count: int) -> Job:
+    """A beam that is cut off one token behind the prefix: its hypotheses are the best of them."""
+    beam_size = min(count, MAX_BEAM_SIZE)
+    options = replace(
+        job.options,
+        beam_size=beam_size,
+        num_hypotheses=beam_size,
+        max_target_tokens=len(job.options.prefix_ids) + 1,
+        min_target_tokens=0,
+        max_loop_tokens=None,
+        length_penalty=0.0,
+    )
+    return replace(job, options=options)
+
+
+def _branch(job: Job, head: Hypothesis, eos_id: int) -> Job:
+    """The sentence with the prefix and one of the tokens that may follow it."""
+    prefix_ids = (*head.target_ids, eos_id) if head.has_ended else head.target_ids
+    longest = max(job.options.max_target_tokens, len(prefix_ids))
+    return replace(
+        job, options=replace(job.options, prefix_ids=prefix_ids, max_target_tokens=longest)
+    )
+
+
+def _joined(branches: Sequence[JobResult]) -> JobResult:
+    """The best of each branch, in their order; branches ran side by side."""
+    return JobResult(
+        hypotheses=tuple(h for branch in branches for h in branch.hypotheses),
+        queue_s=max(branch.queue_s for branch in branches),
+        encode_s=max(branch.encode_s for branch in branches),
+        decode_s=max(branch.decode_s for branch in branches),
+    )
