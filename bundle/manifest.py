@@ -8,6 +8,7 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 
 Precision = Literal["fp32", "int8"]
+CacheDtype = Literal["float32", "int8"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -129,6 +130,7 @@ class QualityReport(_Value):
     precision: Precision
     sentences: Positive
     beam_size: Positive
+    with_shortlist: bool = False
     bleu: float
     chrf: float
     bleu_signature: str
@@ -155,6 +157,35 @@ class Quantization(_Value):
     """Activations with a calibrated constant scale."""
     per_row_tensors: tuple[str, ...] = ()
     """Activations scaled row by row, because a constant scale cost too much."""
+    noise_ratios: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """Per activation: rounding noise of a constant scale over that of scales per row, as power."""
+
+
+class Speedup(_Value):
+    """How much faster greedy decoding is for something, at one size of the batch."""
+
+    rows: Positive
+    ratio: Annotated[float, Field(ge=0)]
+    """Time without it over time with it."""
+
+
+class Shortlist(_Value):
+    """The few target pieces that greedy search chooses from, instead of the whole vocabulary."""
+
+    num_common: Positive
+    """Pieces that every sentence may use."""
+    num_own: Positive
+    """Pieces that a sentence may use because of its source."""
+    max_source_tokens: Positive
+    """Longer sources would need more pieces: they choose from the whole vocabulary."""
+    num_pairs: Positive
+    """Sentence pairs that the table was learnt from."""
+    speedups: tuple[Speedup, ...] = ()
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces that a sentence chooses from."""
+        return self.num_common + self.num_own
 
 
 class Manifest(_Value):
@@ -170,9 +201,14 @@ class Manifest(_Value):
     """Longest target in tokens, end token included: the capacity of the cache."""
     architecture: Architecture
     precision: Precision
+    cache: CacheDtype
+    """What keys and values are kept in; int8 with a scale for every channel."""
     batch_invariant: bool
     """A sentence's arithmetic never depends on its batch mates."""
     quantization: Quantization = Quantization()
+    onnxruntime: str | None = None
+    """Version that the graphs were verified with; an older one may lack an operator."""
+    shortlist: Shortlist | None = None
     decoding: DecodingDefaults = DecodingDefaults()
     files: dict[str, FileEntry]
     """Every file of the bundle but the manifest itself."""

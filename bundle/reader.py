@@ -8,7 +8,14 @@ from pydantic import ValidationError
 
 from bundle.errors import InvalidBundleError
 from bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, FileEntry, Manifest
-from bundle.tensors import REQUIRED_FILES, SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
+from bundle.shortlist import ShortlistTable, read_table, table_faults
+from bundle.tensors import (
+    REQUIRED_FILES,
+    SHORTLIST_FILES,
+    SHORTLIST_TABLE_NAME,
+    SOURCE_TOKENIZER_NAME,
+    TARGET_TOKENIZER_NAME,
+)
 from bundle.tokenizer import Tokenizer
 
 
@@ -21,6 +28,8 @@ class Bundle:
     tokenizer: Tokenizer
     sha256: str
     """Digest of the manifest, and so, through it, of every file."""
+    shortlist: ShortlistTable | None = None
+    """Where the manifest has one."""
 
     def file(self, name: str) -> Path:
         """Path of the bundle's file `name`."""
@@ -40,10 +49,15 @@ def read_bundle(path: Path) -> Bundle:
     tokenizer = None
     if not blamed & {SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME}:
         tokenizer = _load_tokenizer(path, manifest, faults)
+    shortlist = None
+    if tokenizer and manifest.shortlist and SHORTLIST_TABLE_NAME not in blamed:
+        shortlist = _load_shortlist(path, manifest, tokenizer, faults)
     if tokenizer is None or faults:
         raise InvalidBundleError(path, faults)
     digest = sha256_of(path / MANIFEST_NAME)
-    return Bundle(path=path, manifest=manifest, tokenizer=tokenizer, sha256=digest)
+    return Bundle(
+        path=path, manifest=manifest, tokenizer=tokenizer, sha256=digest, shortlist=shortlist
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -81,9 +95,8 @@ def _manifest_faults(error: ValidationError) -> list[str]:
 
 def _file_faults(path: Path, manifest: Manifest) -> list[str]:
     listed = set(manifest.files)
-    faults = [
-        f"{name}: not listed in the manifest" for name in REQUIRED_FILES if name not in listed
-    ]
+    required = (*REQUIRED_FILES, *(SHORTLIST_FILES if manifest.shortlist else ()))
+    faults = [f"{name}: not listed in the manifest" for name in required if name not in listed]
     present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
     faults += [f"{name}: in the folder, not in the manifest" for name in sorted(present - listed)]
     for name in sorted(listed):
@@ -148,3 +161,16 @@ def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
         if pair.source_prefix and tokenizer.source_id(pair.source_prefix) == unknown:
             faults.append(f"tokenizer: no piece {pair.source_prefix!r}, the prefix of {pair}")
     return faults
+
+
+def _load_shortlist(
+    path: Path, manifest: Manifest, tokenizer: Tokenizer, faults: list[str]
+) -> ShortlistTable | None:
+    try:
+        table = read_table(path / SHORTLIST_TABLE_NAME)
+    except ValueError as error:
+        faults.append(f"{SHORTLIST_TABLE_NAME}: {error}")
+        return None
+    found = table_faults(table, manifest, tokenizer.source_vocab_size)
+    faults += [f"{SHORTLIST_TABLE_NAME}: {fault}" for fault in found]
+    return table

@@ -1,22 +1,29 @@
-"""Names, dtypes and axes of the tensors that cross the border of the three graphs.
+"""Names, dtypes and axes of the tensors that cross the border of the graphs.
 
-Axes: batch, source, target, rows (one per live hypothesis), heads, head_dim, vocab, layers.
+Axes: batch, source, target, rows (one per live hypothesis), heads, head_dim, vocab, candidates,
+layers.
 An axis given as a number is fixed; an axis given as a name may differ from call to call.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from bundle.manifest import Architecture
+from bundle.manifest import Architecture, CacheDtype, Shortlist
 
 ENCODER_NAME = "encoder.onnx"
 DECODER_NAME = "decoder.onnx"
+CANDIDATES_NAME = "candidates.onnx"
 ATTENTION_NAME = "attention.onnx"
 WEIGHTS_NAME = "weights.bin"
 SOURCE_TOKENIZER_NAME = "source.spm"
 TARGET_TOKENIZER_NAME = "target.spm"
+SHORTLIST_NAME = "shortlist.onnx"
+SHORTLIST_TABLE_NAME = "shortlist.npz"
 MODEL_CARD_NAME = "MODEL_CARD.md"
-GRAPH_NAMES = (ENCODER_NAME, DECODER_NAME, ATTENTION_NAME)
+GRAPH_NAMES = (ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME, ATTENTION_NAME)
 REQUIRED_FILES = (*GRAPH_NAMES, WEIGHTS_NAME, SOURCE_TOKENIZER_NAME, MODEL_CARD_NAME)
+SHORTLIST_FILES = (SHORTLIST_NAME, SHORTLIST_TABLE_NAME)
+"""Required where the manifest has a shortlist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +32,7 @@ class TensorSpec:
 
     name: str
     dtype: str
-    """NumPy's name: `float32`, `int32`, `int64`."""
+    """NumPy's name: `float32`, `int8`, `int32`, `int64`, `bool`."""
     shape: tuple[int | str, ...]
 
 
@@ -67,18 +74,28 @@ def cross_value(layer: int) -> str:
     return f"cross_value.{layer}"
 
 
+def present_cross_key(layer: int) -> str:
+    """`cross_key` unchanged, in the same memory: the operator insists on an output."""
+    return f"present_cross_key.{layer}"
+
+
+def present_cross_value(layer: int) -> str:
+    """`cross_value` unchanged, in the same memory: the operator insists on an output."""
+    return f"present_cross_value.{layer}"
+
+
 def _tensor(name: str, dtype: str, *shape: int | str) -> TensorSpec:
     return TensorSpec(name=name, dtype=dtype, shape=shape)
 
 
-def encoder_spec(architecture: Architecture) -> GraphSpec:
+def encoder_spec(architecture: Architecture, cache: CacheDtype) -> GraphSpec:
     """Source ids -> cross-attention keys and values of every decoder layer, once a sentence.
 
     Positions at and beyond `source_lengths` hold arbitrary finite values: nobody may read them.
     """
     heads, head_dim = architecture.num_heads, architecture.head_dim
     outputs = [
-        _tensor(name(layer), "float32", "batch", heads, "source", head_dim)
+        _tensor(name(layer), cache, "batch", heads, "source", head_dim)
         for layer in range(architecture.num_decoder_layers)
         for name in (cross_key, cross_value)
     ]
@@ -91,16 +108,29 @@ def encoder_spec(architecture: Architecture) -> GraphSpec:
     )
 
 
-def decoder_spec(architecture: Architecture) -> GraphSpec:
+def decoder_spec(
+    architecture: Architecture, cache: CacheDtype, shortlist: Shortlist | None = None
+) -> GraphSpec:
     """One new token per row -> logits of the next one; the cache is updated in place.
 
     `positions` counts the tokens already cached in each row, `total` is `max(positions) + 1`,
-    `source_total` is `max(source_lengths)`. `present_*` must be bound to the memory of `past_*`.
+    `source_total` is `max(source_lengths)`. `present_*` must be bound to the memory of `past_*`,
+    `present_cross_*` to that of `cross_*`.
+
+    With a shortlist, logits are of the whole vocabulary where `whole_vocabulary` is true, and else
+    of the common pieces, in ascending order, followed by those that `shortlist_*` stand for.
     """
     heads, head_dim = architecture.num_heads, architecture.head_dim
-    layers = range(architecture.num_decoder_layers)
-    cache = ("rows", heads, "capacity", head_dim)
+    past = ("rows", heads, "capacity", head_dim)
     cross = ("rows", heads, "source", head_dim)
+
+    def layers(*names: Callable[[int], str], shape: tuple[int | str, ...]) -> list[TensorSpec]:
+        return [
+            _tensor(name(i), cache, *shape)
+            for i in range(architecture.num_decoder_layers)
+            for name in names
+        ]
+
     return GraphSpec(
         inputs=(
             _tensor("input_ids", "int64", "rows", 1),
@@ -108,24 +138,65 @@ def decoder_spec(architecture: Architecture) -> GraphSpec:
             _tensor("total", "int32", 1),
             _tensor("source_lengths", "int32", "rows"),
             _tensor("source_total", "int32", 1),
-            *(
-                _tensor(name(i), "float32", *cache)
-                for i in layers
-                for name in (past_key, past_value)
-            ),
-            *(
-                _tensor(name(i), "float32", *cross)
-                for i in layers
-                for name in (cross_key, cross_value)
-            ),
+            *layers(past_key, past_value, shape=past),
+            *layers(cross_key, cross_value, shape=cross),
+            *_shortlist_inputs(architecture, shortlist),
         ),
         outputs=(
-            _tensor("logits", "float32", "rows", architecture.vocab_size),
-            *(
-                _tensor(name(i), "float32", *cache)
-                for i in layers
-                for name in (present_key, present_value)
+            _tensor(
+                "logits", "float32", "rows", "pieces" if shortlist else architecture.vocab_size
             ),
+            *layers(present_key, present_value, shape=past),
+            *layers(present_cross_key, present_cross_value, shape=cross),
+        ),
+    )
+
+
+def _shortlist_inputs(
+    architecture: Architecture, shortlist: Shortlist | None
+) -> tuple[TensorSpec, ...]:
+    if shortlist is None:
+        return ()
+    return (
+        _tensor("whole_vocabulary", "bool", 1),
+        *_shortlist_block(architecture, shortlist.num_own, "rows"),
+    )
+
+
+def _shortlist_block(architecture: Architecture, num_own: int, axis: str) -> list[TensorSpec]:
+    return [
+        _tensor("shortlist_weights", "int8", axis, architecture.d_model, num_own),
+        _tensor("shortlist_scales", "float32", axis, num_own),
+        _tensor("shortlist_biases", "float32", axis, num_own),
+    ]
+
+
+def shortlist_spec(architecture: Architecture, shortlist: Shortlist) -> GraphSpec:
+    """A sentence's own target pieces -> their part of the output projection, once a sentence.
+
+    An id of -1 stands for no piece; its bias is so low that nobody chooses it.
+    """
+    return GraphSpec(
+        inputs=(_tensor("shortlist_ids", "int64", "batch", shortlist.num_own),),
+        outputs=tuple(_shortlist_block(architecture, shortlist.num_own, "batch")),
+    )
+
+
+def candidates_spec(vocab_size: int) -> GraphSpec:
+    """Logits -> log-probabilities of all tokens, and the best tokens, best first.
+
+    Of equal tokens the one with the lower id comes first. `num_candidates` is at most
+    `vocab_size`.
+    """
+    return GraphSpec(
+        inputs=(
+            _tensor("logits", "float32", "rows", vocab_size),
+            _tensor("num_candidates", "int64", 1),
+        ),
+        outputs=(
+            _tensor("log_probs", "float32", "rows", vocab_size),
+            _tensor("top_log_probs", "float32", "rows", "candidates"),
+            _tensor("top_ids", "int64", "rows", "candidates"),
         ),
     )
 

@@ -28,6 +28,11 @@ class Tokenizer:
         """Pieces on the target side."""
         return int(self._target.vocab_size())
 
+    @property
+    def source_vocab_size(self) -> int:
+        """Pieces on the source side."""
+        return int(self._source.vocab_size())
+
     def source_id(self, piece: str) -> int:
         """Id of a source piece; the unknown id if there is none."""
         return int(self._source.piece_to_id(piece))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto
 
 from bundle.tensors import attention_spec
@@ -18,11 +19,12 @@ from export.layers import (
     attention_output,
     feed_forward,
     final_norm,
-    memory_projection,
+    memory_projections,
     residual,
     self_attention_inputs,
     split_heads,
 )
+from export.quantize import LayerCacheScales
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ def build_attention(
     """
     source_tokens = _is_token(builder, "source_ids", "source_lengths", "source")
     target_tokens = _is_token(builder, "target_ids", "target_lengths", "target")
-    memory = _encode(builder, source_tokens)
+    memory = _memory(builder, _encode(builder, source_tokens))
     hidden = _decode(builder, memory, source_tokens, target_tokens)
     log_probs = builder.add("LogSoftmax", builder.vocabulary_projection(hidden), axis=-1)
     axes = builder.constant([2], np.int64)
@@ -76,7 +78,9 @@ def _encode(builder: GraphBuilder, source_tokens: str) -> str:
     return final_norm(builder, hidden, "encoder")
 
 
-def _decode(builder: GraphBuilder, memory: str, source_tokens: str, target_tokens: str) -> str:
+def _decode(
+    builder: GraphBuilder, memory: list[tuple[str, str]], source_tokens: str, target_tokens: str
+) -> str:
     positions = leading_positions(builder, "target_ids", "target")
     hidden = builder.embedding("target_ids", "target", positions)
     self_mask = _mask(builder, target_tokens, target_tokens, is_causal=True)
@@ -85,9 +89,10 @@ def _decode(builder: GraphBuilder, memory: str, source_tokens: str, target_token
     cross_maps: list[str] = []
     for i in range(builder.network.architecture.num_decoder_layers):
         layer = f"decoder.layers.{i}"
-        attend = _self_attention(builder, f"{layer}.self_attention", self_mask, self_maps)
+        attention, scales = f"{layer}.self_attention", builder.layer_cache(i)
+        attend = _self_attention(builder, attention, self_mask, self_maps, scales)
         hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
-        look = _cross_attention(builder, memory, i, cross_mask, cross_maps)
+        look = _cross_attention(builder, memory[i], i, cross_mask, cross_maps)
         hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
         feed = _feed(builder, layer)
         hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
@@ -100,28 +105,66 @@ def _feed(builder: GraphBuilder, layer: str) -> Callable[[str], str]:
     return lambda value: feed_forward(builder, value, layer)
 
 
+def _memory(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:
+    """Keys and values of each decoder layer, as the decoder finds them in its cache."""
+    pairs = memory_projections(builder, memory)
+    if builder.cache is None:
+        return pairs
+    return [
+        (
+            builder.widen(key, _by_head(builder, f"{i}.cross_key", scales.cross_key)),
+            builder.widen(value, _by_head(builder, f"{i}.cross_value", scales.cross_value)),
+        )
+        for i, ((key, value), scales) in enumerate(zip(pairs, builder.cache.layers, strict=True))
+    ]
+
+
 def _self_attention(
-    builder: GraphBuilder, attention: str, mask: _Mask, maps: list[str]
+    builder: GraphBuilder,
+    attention: str,
+    mask: _Mask,
+    maps: list[str],
+    scales: LayerCacheScales | None = None,
 ) -> Callable[[str], str]:
     def append(value: str) -> str:
         inputs = self_attention_inputs(builder, value, attention)
         query, key, values = split_heads(builder, inputs, 3)
+        if scales is not None:
+            key = through_cache(builder, key, f"{attention}.key", scales.self_key)
+            values = through_cache(builder, values, f"{attention}.value", scales.self_value)
         context = _attend(builder, query, key, values, mask, maps)
         return attention_output(builder, context, attention)
 
     return append
 
 
+def through_cache(builder: GraphBuilder, value: str, name: str, scales: NDArray[np.float32]) -> str:
+    """What is left of keys or values [batch, heads, target, head_dim] that went to the cache.
+
+    To the bit what the decoder's operator leaves of them: it multiplies by the inverse of the
+    scale, and a quotient may round to the next integer.
+    """
+    inverse = _by_head(builder, f"{name}.inverse", np.float32(1) / scales)
+    kept = builder.round_to_int8(builder.add("Mul", value, inverse))
+    return builder.widen(kept, _by_head(builder, name, scales))
+
+
+def _by_head(builder: GraphBuilder, name: str, scales: NDArray[np.float32]) -> str:
+    shape = builder.network.architecture
+    return builder.weight(
+        f"{name}.scales_by_head", scales.reshape(shape.num_heads, 1, shape.head_dim)
+    )
+
+
 def _cross_attention(
-    builder: GraphBuilder, memory: str, layer: int, mask: _Mask, maps: list[str]
+    builder: GraphBuilder, memory: tuple[str, str], layer: int, mask: _Mask, maps: list[str]
 ) -> Callable[[str], str]:
     attention = f"decoder.layers.{layer}.cross_attention"
 
     def append(value: str) -> str:
         projected = builder.linear(value, f"{attention}.query", [f"{attention}.query"])
         (query,) = split_heads(builder, projected, 1)
-        key, values = split_heads(builder, memory_projection(builder, memory, layer), 2)
-        context = _attend(builder, query, key, values, mask, maps)
+        context = _attend(builder, query, *memory, mask, maps)
         return attention_output(builder, context, attention)
 
     return append

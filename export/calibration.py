@@ -10,17 +10,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.attention_graph import build_attention
+from export.cache_calibration import CacheObserver
 from export.graph_builder import GraphBuilder, initializer
 from export.network import Network
+from export.options import CalibrationOptions
 from export.quantize import ROW_GRID, ActivationPlan, Grid, grid_between
 from service.engine.encoder import pad
 
-ENCODER_PERCENTILE = 90.0
-DECODER_PERCENTILE = 99.0
-"""Of the sentences' extreme values. A few clipped outliers cost less than a coarse grid."""
-MAX_NOISE_RATIO = 16.0
-"""A tensor whose constant grid makes more than this many times the noise of per-row scales, as
-power, is scaled per row."""
+DEFAULTS = CalibrationOptions()
 ROWS_PER_SENTENCE = 16
 """A sample is enough to compare noise, and bounds the memory."""
 
@@ -43,27 +40,36 @@ class _Observation:
 
 
 def calibrate(
-    network: Network, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    network: Network,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    options: CalibrationOptions = DEFAULTS,
 ) -> ActivationPlan:
-    """Choose constant grids, and per-row scales where constant grids are much worse.
+    """Choose constant grids, per-row scales where those are much worse, and the cache's scales.
 
     Args:
         network: What is exported.
         pairs: Source and target ids of real sentences, end tokens included.
+        options: How grids are chosen.
     """
     static: dict[str, Grid] = {}
-    per_row: set[str] = set()
-    for name, seen in _observe(network, pairs).items():
-        percentile = ENCODER_PERCENTILE if name.startswith("encoder") else DECODER_PERCENTILE
-        grid = grid_between(
+    noise_ratios: dict[str, float] = {}
+    cache = CacheObserver(network)
+    for name, seen in _observe(network, pairs, cache).items():
+        is_encoder = name.startswith("encoder")
+        percentile = options.encoder_percentile if is_encoder else options.decoder_percentile
+        static[name] = grid_between(
             float(np.percentile(seen.lowest, 100 - percentile)),
             float(np.percentile(seen.highest, percentile)),
+            options.num_levels,
         )
-        if noise_ratio(np.concatenate(seen.rows), grid) > MAX_NOISE_RATIO:
-            per_row.add(name)
-        else:
-            static[name] = grid
-    return ActivationPlan(static=static, per_row=frozenset(per_row))
+        noise_ratios[name] = noise_ratio(np.concatenate(seen.rows), static[name])
+    per_row = {name for name, ratio in noise_ratios.items() if ratio > options.max_noise_ratio}
+    return ActivationPlan(
+        static={name: grid for name, grid in static.items() if name not in per_row},
+        per_row=frozenset(per_row),
+        noise_ratios=noise_ratios,
+        cache=cache.scales(),
+    )
 
 
 def noise_ratio(rows: NDArray[np.float32], grid: Grid) -> float:
@@ -83,7 +89,9 @@ def _power(noise: NDArray[np.float32]) -> float:
 
 
 def _observe(
-    network: Network, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    network: Network,
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
+    cache: CacheObserver,
 ) -> dict[str, _Observation]:
     builder = GraphBuilder(network, None)
     graph, values = build_attention(builder, with_activations=True)
@@ -96,8 +104,13 @@ def _observe(
     seen: defaultdict[str, _Observation] = defaultdict(_Observation)
     for source, target in tqdm(pairs, desc="calibrating", unit="sentence"):
         arrays = session.run(values, _feeds(source, target, network))
-        for name, array in zip(builder.activations, arrays, strict=True):
-            seen[name].add(array.reshape(-1, array.shape[-1]))
+        rows = {
+            name: array.reshape(-1, array.shape[-1])
+            for name, array in zip(builder.activations, arrays, strict=True)
+        }
+        for name, held in rows.items():
+            seen[name].add(held)
+        cache.add(rows)
     return dict(seen)
 
 

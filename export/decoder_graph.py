@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from bundle.tensors import (
     cross_key,
@@ -9,6 +10,8 @@ from bundle.tensors import (
     decoder_spec,
     past_key,
     past_value,
+    present_cross_key,
+    present_cross_value,
     present_key,
     present_value,
 )
@@ -20,9 +23,11 @@ from export.layers import (
     residual,
     self_attention_inputs,
 )
+from export.shortlist import ShortlistPlan
+from export.shortlist_graph import project
 
 
-def build_decoder(builder: GraphBuilder) -> onnx.ModelProto:
+def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None) -> onnx.ModelProto:
     """Append the decoder to an empty builder; see `bundle.tensors.decoder_spec`."""
     architecture = builder.network.architecture
     table = builder.weight("target_positions", builder.network.target_positions)
@@ -30,7 +35,6 @@ def build_decoder(builder: GraphBuilder) -> onnx.ModelProto:
     positions = builder.add("Unsqueeze", builder.add("Gather", table, "positions"), axes)
     hidden = builder.embedding("input_ids", "target", positions)
     last_source = builder.add("Sub", "source_lengths", builder.constant(1, np.int32))
-    no_new_keys = _no_new_keys(builder)
     for i in range(architecture.num_decoder_layers):
         layer = f"decoder.layers.{i}"
 
@@ -38,8 +42,7 @@ def build_decoder(builder: GraphBuilder) -> onnx.ModelProto:
             return _self_attention(builder, value, i, f"{layer}.self_attention")
 
         def look(value: str, i: int = i, layer: str = layer) -> str:
-            keys = (no_new_keys, last_source)
-            return _cross_attention(builder, value, i, f"{layer}.cross_attention", keys)
+            return _cross_attention(builder, value, i, f"{layer}.cross_attention", last_source)
 
         def feed(value: str, layer: str = layer) -> str:
             return feed_forward(builder, value, layer)
@@ -47,46 +50,61 @@ def build_decoder(builder: GraphBuilder) -> onnx.ModelProto:
         hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
         hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
         hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
-    logits = builder.vocabulary_projection(final_norm(builder, hidden, "decoder"))
-    builder.rename(builder.add("Squeeze", logits, axes), "logits")
-    return builder.model("decoder", decoder_spec(architecture))
+    hidden = builder.add("Squeeze", final_norm(builder, hidden, "decoder"), axes)
+    logits = (
+        project(builder, hidden, shortlist) if shortlist else builder.vocabulary_projection(hidden)
+    )
+    builder.rename(logits, "logits")
+    report = shortlist.report if shortlist else None
+    return builder.model("decoder", decoder_spec(architecture, builder.cache_dtype, report))
 
 
 def _self_attention(builder: GraphBuilder, value: str, layer: int, attention: str) -> str:
     inputs = self_attention_inputs(builder, value, attention)
-    heads = builder.network.architecture.num_heads
-    context = f"{attention}.context"
-    builder.produce(
-        "GroupQueryAttention",
-        [inputs, "", "", past_key(layer), past_value(layer), "positions", "total"],
-        [context, present_key(layer), present_value(layer)],
-        num_heads=heads,
-        kv_num_heads=heads,
-    )
+    past = [past_key(layer), past_value(layer)]
+    present = [present_key(layer), present_value(layer)]
+    arguments = [inputs, "", "", *past, "positions", "total"]
+    cache = builder.layer_cache(layer)
+    scales = (cache.self_key, cache.self_value) if cache else None
+    context = cached_attention(builder, arguments, present, attention, scales)
     return attention_output(builder, context, attention)
 
 
 def _cross_attention(
-    builder: GraphBuilder, value: str, layer: int, attention: str, keys: tuple[str, str]
+    builder: GraphBuilder, value: str, layer: int, attention: str, last_source: str
 ) -> str:
     """The source's keys and values stand in as the past of an attention without new keys."""
-    no_new_keys, last_source = keys
     query = builder.linear(value, f"{attention}.query", [f"{attention}.query"])
-    heads = builder.network.architecture.num_heads
+    start, axis = builder.constant([0], np.int64), builder.constant([1], np.int64)
+    no_keys = builder.add("Slice", query, start, start, axis)
     past = [cross_key(layer), cross_value(layer)]
-    context = builder.add(
-        "GroupQueryAttention",
-        *[query, no_new_keys, no_new_keys, *past, last_source, "source_total"],
-        domain=MICROSOFT,
-        num_heads=heads,
-        kv_num_heads=heads,
-        causal=0,
-    )
+    present = [present_cross_key(layer), present_cross_value(layer)]
+    arguments = [query, no_keys, no_keys, *past, last_source, "source_total"]
+    cache = builder.layer_cache(layer)
+    scales = (cache.cross_key, cache.cross_value) if cache else None
+    context = cached_attention(builder, arguments, present, attention, scales, causal=0)
     return attention_output(builder, context, attention)
 
 
-def _no_new_keys(builder: GraphBuilder) -> str:
-    """Zeros of shape [rows, 0, d_model]."""
-    rows = builder.add("Shape", "input_ids", start=0, end=1)
-    rest = builder.constant([0, builder.network.architecture.d_model], np.int64)
-    return builder.add("ConstantOfShape", builder.add("Concat", rows, rest, axis=0))
+def cached_attention(
+    builder: GraphBuilder,
+    arguments: list[str],
+    present: list[str],
+    attention: str,
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    **attributes: object,
+) -> str:
+    """Attention over a cache that is read, and extended by what is new, in place."""
+    heads = builder.network.architecture.num_heads
+    if scales is not None:
+        names = (f"{attention}.key_scales", f"{attention}.value_scales")
+        weights = [builder.weight(n, s) for n, s in zip(names, scales, strict=True)]
+        # Five inputs are left out: rotary positions, a bias, and what else the operator knows.
+        arguments = [*arguments, "", "", "", "", "", *weights]
+        kind = "PER_CHANNEL"
+        attributes |= {"k_quant_type": kind, "v_quant_type": kind, "kv_cache_bit_width": 8}
+    context = f"{attention}.context"
+    outputs = [context, *present]
+    attributes |= {"num_heads": heads, "kv_num_heads": heads}
+    builder.produce("GroupQueryAttention", arguments, outputs, MICROSOFT, **attributes)
+    return context

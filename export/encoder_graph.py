@@ -10,10 +10,9 @@ from export.layers import (
     attention_output,
     feed_forward,
     final_norm,
-    memory_projection,
+    memory_projections,
     residual,
     self_attention_inputs,
-    split_heads,
 )
 
 
@@ -38,11 +37,10 @@ def build_encoder(builder: GraphBuilder) -> onnx.ModelProto:
         hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
         hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
     memory = final_norm(builder, hidden, "encoder")
-    for i in range(architecture.num_decoder_layers):
-        key, value = split_heads(builder, memory_projection(builder, memory, i), 2)
+    for i, (key, value) in enumerate(memory_projections(builder, memory)):
         builder.rename(key, cross_key(i))
         builder.rename(value, cross_value(i))
-    return builder.model("encoder", encoder_spec(architecture))
+    return builder.model("encoder", encoder_spec(architecture, builder.cache_dtype))
 
 
 def leading_positions(builder: GraphBuilder, ids: str, side: str = "source") -> str:

@@ -1,57 +1,29 @@
 """The order of an export: build, prove, write, verify, and only then give it its name."""
 
-import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from bundle.manifest import (
-    MANIFEST_NAME,
-    Canary,
-    LanguagePair,
-    Manifest,
-    ParityReport,
-    Precision,
-    Quantization,
-)
-from bundle.reader import Bundle, read_bundle
-from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
-from bundle.tokenizer import Tokenizer
+from bundle.manifest import MANIFEST_NAME, Manifest, QualityReport
+from bundle.reader import read_bundle
+from bundle.tensors import MODEL_CARD_NAME
 from export.calibration import calibrate
 from export.canary import choose_canary
-from export.development_set import DevelopmentPair, DevelopmentSet, encode_pairs
-from export.errors import ExportError, VerificationError
-from export.graphs import write_graphs
+from export.draft import Form, open_draft
+from export.errors import VerificationError
 from export.invariance import check_invariance
+from export.job import ExportJob, prepare
 from export.model_card import model_card
-from export.network import Network, network_of
 from export.options import ExportOptions
 from export.packing import check_replaceable, file_entries, publish
 from export.parity import check_parity, measure_parity
-from export.provenance import provenance_of
-from export.quality import check_quality, measure_quality
+from export.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
 from export.quantize import ActivationPlan
-from model.checkpoint import Checkpoint, load_checkpoint
+from export.shortlist import build_shortlist
+from export.speed import measure_speedups
 from model.corpus import read_pairs
 from service.engine.errors import EngineError
 from service.engine.sessions import Sessions, check_attention, open_sessions
-
-HEAD_DIM_STEP = 8
-"""onnxruntime's fused attention takes no other head widths than multiples of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """What every stage of an export needs."""
-
-    options: ExportOptions
-    checkpoint: Checkpoint
-    network: Network
-    tokenizer: Tokenizer
-    pair: LanguagePair
-    dev: DevelopmentSet
-    """To verify with."""
-    calibration: tuple[DevelopmentPair, ...]
 
 
 def export_bundle(options: ExportOptions) -> Manifest:
@@ -63,7 +35,7 @@ def export_bundle(options: ExportOptions) -> Manifest:
         InvalidBundleError: The service's own loader refuses it.
     """
     check_replaceable(options.out, force=options.force)
-    job = _prepare(options)
+    job = prepare(options)
     out = options.out.absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as folder:
@@ -77,133 +49,56 @@ def export_bundle(options: ExportOptions) -> Manifest:
     return manifest
 
 
-def _prepare(options: ExportOptions) -> _Job:
-    checkpoint = load_checkpoint(options.checkpoint)
-    data = checkpoint.config.data
-    max_source, max_target = options.max_source_tokens, options.max_target_tokens
-    network = network_of(checkpoint.model, max_source=max_source, max_target=max_target)
-    tokenizer = _load_tokenizer(checkpoint, network)
-    _check_limits(checkpoint, tokenizer, options)
-    pair = LanguagePair(source=data.source_language, target=data.target_language)
-    pairs = encode_pairs(
-        read_pairs(data.dev, options.data)[0],
-        tokenizer,
-        pair,
-        max_source=max_source,
-        max_target=max_target,
-    )
-    if not pairs:
-        raise ExportError(f"{data.dev}: every sentence is longer than the bundle would take")
-    count = options.calibration_sentences
-    dev, rest = pairs[: options.verification_sentences], pairs[options.verification_sentences :]
-    return _Job(
-        options=options,
-        checkpoint=checkpoint,
-        network=network,
-        tokenizer=tokenizer,
-        pair=pair,
-        dev=DevelopmentSet(name=str(data.dev), pair=pair, pairs=tuple(dev)),
-        calibration=tuple(rest[:count] if len(rest) >= count else pairs[-count:]),
-    )
-
-
-def _load_tokenizer(checkpoint: Checkpoint, network: Network) -> Tokenizer:
-    try:
-        return Tokenizer(checkpoint.tokenizer_path, None, network.special_ids)
-    except (OSError, RuntimeError) as error:
-        raise ExportError(f"the tokenizer must lie beside the checkpoint: {error}") from error
-
-
-def _check_limits(checkpoint: Checkpoint, tokenizer: Tokenizer, options: ExportOptions) -> None:
-    shape = checkpoint.model.architecture
-    faults = []
-    if shape.head_dim % HEAD_DIM_STEP:
-        faults.append(
-            f"heads are {shape.head_dim} wide, onnxruntime takes multiples of {HEAD_DIM_STEP}: "
-            "train with another num_heads"
-        )
-    if max(options.max_source_tokens, options.max_target_tokens) > shape.max_positions:
-        faults.append(
-            f"the model has {shape.max_positions} positions: ask for no more tokens than that"
-        )
-    if tokenizer.vocab_size != shape.vocab_size:
-        faults.append(
-            f"the tokenizer has {tokenizer.vocab_size} pieces, the model {shape.vocab_size}: "
-            "they are not of the same run"
-        )
-    if faults:
-        raise ExportError("; ".join(faults))
-
-
-def _build(job: _Job, folder: Path) -> tuple[Path, Manifest]:
+def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
     """Build and verify in `folder`; returns where the bundle lies in it."""
-    plain = _open(job, None, folder / "fp32", "fp32")
+    plain = open_draft(job, Form(), folder / "fp32")
     parity = measure_parity(job.checkpoint.model, plain, job.dev.source_ids, job.dev.target_ids)
     check_parity(parity)
-    quality = [measure_quality(plain, plain, job.dev)]
+    meter = QualityMeter(plain, job.dev)
+    quality = [meter.measure(plain, beam_size) for beam_size in BEAM_SIZES]
     served = plain
     if job.options.precision == "int8":
-        ids = [(p.source_ids, p.target_ids) for p in job.calibration]
-        served = _open(job, calibrate(job.network, ids), folder / "int8", "int8")
-        quality.append(measure_quality(served, plain, job.dev))
-        check_quality(quality, job.options.max_bleu_loss)
+        served, more = _build_int8(job, meter, quality, folder)
+        quality += more
     check_invariance(served, job.dev.source_ids)
+    found = {"parity": parity, "quality": tuple(quality), "batch_invariant": True}
     manifest = served.bundle.manifest.model_copy(
-        update={
-            "parity": parity,
-            "quality": tuple(quality),
-            "canary": choose_canary(served, job.dev),
-            "batch_invariant": True,
-        }
+        update={**found, "canary": choose_canary(served, job.dev)}
     )
     return served.bundle.path, _finish(served.bundle.path, manifest)
 
 
-def _open(job: _Job, plan: ActivationPlan | None, folder: Path, precision: Precision) -> Sessions:
-    """Write the graphs and open them; the manifest still lacks what is measured with them."""
-    folder.mkdir()
-    write_graphs(job.network, plan, folder)
-    shutil.copyfile(job.checkpoint.tokenizer_path, folder / SOURCE_TOKENIZER_NAME)
-    manifest = _manifest(job, plan, precision)
-    bundle = Bundle(path=folder, manifest=manifest, tokenizer=job.tokenizer, sha256="")
-    sessions = open_sessions(bundle)
-    check_attention(sessions)
-    return sessions
+def _build_int8(
+    job: ExportJob, meter: QualityMeter, plain: list[QualityReport], folder: Path
+) -> tuple[Sessions, list[QualityReport]]:
+    ids = [(p.source_ids, p.target_ids) for p in job.calibration]
+    plan = calibrate(job.network, ids, job.options.calibration)
+    sessions = open_draft(job, Form(plan=plan), folder / "int8")
+    quality = [meter.measure(sessions, beam_size) for beam_size in BEAM_SIZES]
+    check_precision([*plain, *quality], job.options.max_bleu_loss)
+    if job.options.shortlist is None:
+        return sessions, quality
+    short = _open_shortlisted(job, plan, folder / "shortlist")
+    quality.append(meter.measure(short))
+    check_shortlist(quality[-1], quality[0])
+    return _with_speedups(short, sessions, job), quality
 
 
-def _manifest(job: _Job, plan: ActivationPlan | None, precision: Precision) -> Manifest:
-    options = job.options
-    return Manifest(
-        format_version=1,
-        name=options.name or options.out.absolute().name,
-        pairs=(job.pair,),
-        special_ids=job.network.special_ids,
-        max_source_tokens=options.max_source_tokens,
-        max_target_tokens=options.max_target_tokens,
-        architecture=job.network.architecture,
-        precision=precision,
-        batch_invariant=False,
-        quantization=Quantization(
-            static_tensors=tuple(sorted(plan.static)) if plan else (),
-            per_row_tensors=tuple(sorted(plan.per_row)) if plan else (),
-        ),
-        files={},
-        provenance=provenance_of(job.checkpoint),
-        parity=_NOT_MEASURED,
-        canary=Canary(pair=job.pair, source_text="", target_ids=()),
+def _open_shortlisted(job: ExportJob, plan: ActivationPlan, folder: Path) -> Sessions:
+    assert job.options.shortlist is not None
+    pairs = read_pairs(job.options.shortlist, job.options.data)[0]
+    shortlist = build_shortlist(pairs, job.tokenizer, job.pair, job.options.shortlist_size)
+    return open_draft(job, Form(plan=plan, shortlist=shortlist), folder)
+
+
+def _with_speedups(short: Sessions, whole: Sessions, job: ExportJob) -> Sessions:
+    manifest = short.bundle.manifest
+    assert manifest.shortlist is not None
+    found = manifest.shortlist.model_copy(
+        update={"speedups": measure_speedups(short, whole, job.dev)}
     )
-
-
-_NOT_MEASURED = ParityReport(
-    encoder_max_error=0,
-    first_step_max_error=0,
-    later_steps_max_error=0,
-    ragged_batch_max_error=0,
-    attention_max_error=0,
-    sentences=0,
-    identical_sentences=0,
-    token_agreement=0,
-)
+    bundle = replace(short.bundle, manifest=manifest.model_copy(update={"shortlist": found}))
+    return replace(short, bundle=bundle)
 
 
 def _finish(folder: Path, manifest: Manifest) -> Manifest:

@@ -1,10 +1,10 @@
 """Puts ONNX graphs together from the operations of a Transformer, in fp32 or int8.
 
 Activations that linear layers read are named; in int8 each is quantised once, however many
-layers read it, and all three graphs quantise it in the same way.
+layers read it, and all graphs quantise it in the same way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,17 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from bundle.manifest import CacheDtype
 from bundle.tensors import GraphSpec, TensorSpec
 from export.network import Network
-from export.quantize import ROW_GRID, ActivationPlan, quantize_matrix
+from export.quantize import (
+    ROW_GRID,
+    ActivationPlan,
+    CacheScales,
+    Grid,
+    LayerCacheScales,
+    quantize_matrix,
+)
 
 OPSET = 21
 IR_VERSION = 10
@@ -24,13 +32,15 @@ MASKED_SCORE = -1e9
 
 _ONNX_TYPES = {
     "float32": TensorProto.FLOAT,
+    "int8": TensorProto.INT8,
     "int64": TensorProto.INT64,
     "int32": TensorProto.INT32,
+    "bool": TensorProto.BOOL,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _QuantizedActivation:
+class QuantizedActivation:
     """Value names of an activation's uint8 form."""
 
     values: str
@@ -52,7 +62,22 @@ class GraphBuilder:
         """What linear layers read: tensor name -> value name in this graph."""
         self._plan = plan
         self._nodes: list[onnx.NodeProto] = []
-        self._quantized: dict[str, _QuantizedActivation] = {}
+        self._num_nodes = 0  # of all branches: no name is used twice
+        self._quantized: dict[str, QuantizedActivation] = {}
+
+    @property
+    def cache(self) -> CacheScales | None:
+        """Scales of the key/value cache; None where it is float32."""
+        return None if self._plan is None else self._plan.cache
+
+    def layer_cache(self, layer: int) -> LayerCacheScales | None:
+        """Scales of one decoder layer's cache; None where it is float32."""
+        return None if self.cache is None else self.cache.layers[layer]
+
+    @property
+    def cache_dtype(self) -> CacheDtype:
+        """NumPy's name of what the cache holds."""
+        return "float32" if self.cache is None else "int8"
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
         """Append an operator with one output."""
@@ -62,16 +87,20 @@ class GraphBuilder:
         self, operator: str, *inputs: str, outputs: int, domain: str = "", **attributes: object
     ) -> list[str]:
         """Append an operator with several outputs."""
-        index = len(self._nodes)
-        names = [f"{operator}_{index}_{i}" for i in range(outputs)]
+        names = [f"{operator}_{self._num_nodes}_{i}" for i in range(outputs)]
         self._append(operator, inputs, names, domain, attributes)
         return names
 
     def produce(
-        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: object
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        domain: str = "",
+        **attributes: object,
     ) -> None:
-        """Append an operator of onnxruntime's own with given output names."""
-        self._append(operator, inputs, outputs, MICROSOFT, attributes)
+        """Append an operator whose outputs have given names."""
+        self._append(operator, inputs, outputs, domain, attributes)
 
     def rename(self, value: str, name: str) -> None:
         """Give a value the name of a graph output."""
@@ -120,20 +149,30 @@ class GraphBuilder:
         # Folded when the session opens; the file holds the matrix once.
         transposed = self.add("Transpose", self.weight("shared_embedding", rows), perm=[1, 0])
         scales = self.weight("output_projection.scales", quantized.scales)
-        return self._integer_product(hidden, "output_projection", transposed, scales, bias)
+        return self.integer_product(hidden, "output_projection", transposed, scales, bias)
 
-    def linear(self, value: str, tensor: str, layers: Sequence[str]) -> str:
+    def linear(
+        self,
+        value: str,
+        tensor: str,
+        layers: Sequence[str],
+        divisors: NDArray[np.float32] | None = None,
+    ) -> str:
         """Linear layers that read the same activation, as one product.
 
         Args:
             value: The activation, [.., in].
             tensor: Its name in the activation plan.
             layers: Names of the layers in the state dict; their outputs are concatenated.
+            divisors: What each output is to be divided by, float32 [out]; costs nothing.
         """
         name = "+".join(layers)
         state = self.network.weights
         matrix = np.concatenate([state[f"{layer}.weight"] for layer in layers])
-        bias = self.weight(f"{name}.bias", np.concatenate([state[f"{n}.bias"] for n in layers]))
+        biases = np.concatenate([state[f"{n}.bias"] for n in layers])
+        if divisors is not None:
+            matrix, biases = matrix / divisors[:, None], biases / divisors
+        bias = self.weight(f"{name}.bias", biases)
         if self._plan is None:
             self.activations[tensor] = value
             weight = self.weight(f"{name}.weight", np.ascontiguousarray(matrix.T))
@@ -141,7 +180,46 @@ class GraphBuilder:
         quantized = quantize_matrix(matrix)
         weight = self.weight(f"{name}.weight", quantized.values)
         scales = self.weight(f"{name}.scales", quantized.scales)
-        return self._integer_product(value, tensor, weight, scales, bias)
+        return self.integer_product(value, tensor, weight, scales, bias)
+
+    def choose(self, condition: str, then: Callable[[], str], otherwise: Callable[[], str]) -> str:
+        """One of two results, of which only the one that is wanted is computed.
+
+        Args:
+            condition: Bool [1].
+            then: Appends what is computed where it is true, and returns its name.
+            otherwise: Likewise where it is false.
+        """
+        branches = {"then_branch": self._branch(then), "else_branch": self._branch(otherwise)}
+        return self.add("If", condition, **branches)
+
+    def quantized(self, value: str, tensor: str) -> QuantizedActivation:
+        """The activation in bytes, made once for all that read it."""
+        if value not in self._quantized:
+            self._quantized[value] = self._quantize(value, tensor)
+        return self._quantized[value]
+
+    def integer_product(self, value: str, tensor: str, weight: str, scales: str, bias: str) -> str:
+        """`value` times an int8 matrix [in, out] with a scale and a bias for every column."""
+        activation = self.quantized(value, tensor)
+        inputs = [activation.values, weight, activation.scale, scales, activation.zero_point, ""]
+        if activation.row_scales is None:
+            return self.add("MatMulIntegerToFloat", *inputs, bias, domain=MICROSOFT)
+        product = self.add("MatMulIntegerToFloat", *inputs[:-1], domain=MICROSOFT)
+        return self.add("Add", self.add("Mul", product, activation.row_scales), bias)
+
+    def activation_scale(self, tensor: str) -> float:
+        """What one step of the activation's grid is worth; of a row's largest value, if per row."""
+        return self._grid(tensor).scale
+
+    def round_to_int8(self, value: str) -> str:
+        """The nearest integers, limited to -128 .. 127."""
+        one, zero = self.constant(1, np.float32), self.constant(0, np.int8)
+        return self.add("QuantizeLinear", value, one, zero)
+
+    def widen(self, value: str, scales: str) -> str:
+        """Float32 of int8 `value` [.., channels] times `scales` [channels]."""
+        return self.add("Mul", self.add("Cast", value, to=TensorProto.FLOAT), scales)
 
     def layer_norm(self, value: str, name: str) -> str:
         """Normalise each token to mean 0 and variance 1, then scale and shift."""
@@ -184,22 +262,24 @@ class GraphBuilder:
         domain: str,
         attributes: Mapping[str, object],
     ) -> None:
-        name = f"{operator}_{len(self._nodes)}"
+        name = f"{operator}_{self._num_nodes}"
         node = helper.make_node(operator, inputs, outputs, name=name, domain=domain)
         node.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items())
         self._nodes.append(node)
+        self._num_nodes += 1
 
-    def _integer_product(self, value: str, tensor: str, weight: str, scales: str, bias: str) -> str:
-        if value not in self._quantized:
-            self._quantized[value] = self._quantize(value, tensor)
-        activation = self._quantized[value]
-        inputs = [activation.values, weight, activation.scale, scales, activation.zero_point, ""]
-        if activation.row_scales is None:
-            return self.add("MatMulIntegerToFloat", *inputs, bias, domain=MICROSOFT)
-        product = self.add("MatMulIntegerToFloat", *inputs[:-1], domain=MICROSOFT)
-        return self.add("Add", self.add("Mul", product, activation.row_scales), bias)
+    def _branch(self, append: Callable[[], str]) -> onnx.GraphProto:
+        outside, self._nodes = self._nodes, []
+        output = helper.make_tensor_value_info(append(), TensorProto.FLOAT, None)
+        graph = helper.make_graph(self._nodes, output.name, [], [output])
+        self._nodes = outside
+        return graph
 
-    def _quantize(self, value: str, tensor: str) -> _QuantizedActivation:
+    def _grid(self, tensor: str) -> Grid:
+        assert self._plan is not None
+        return ROW_GRID if tensor in self._plan.per_row else self._plan.static[tensor]
+
+    def _quantize(self, value: str, tensor: str) -> QuantizedActivation:
         assert self._plan is not None
         row_scales = None
         if tensor in self._plan.per_row:
@@ -207,10 +287,10 @@ class GraphBuilder:
             row_scales = self.add("ReduceMax", self.add("Abs", value), axes, keepdims=1)
             row_scales = self.add("Max", row_scales, self.constant(1e-12, np.float32))
             value = self.add("Div", value, row_scales)
-        grid = ROW_GRID if row_scales else self._plan.static[tensor]
+        grid = self._grid(tensor)
         scale = self.constant(grid.scale, np.float32)
         zero_point = self.constant(grid.zero_point, np.uint8)
-        return _QuantizedActivation(
+        return QuantizedActivation(
             values=self.add("QuantizeLinear", value, scale, zero_point),
             scale=scale,
             zero_point=zero_point,

@@ -46,10 +46,25 @@ def final_norm(builder: GraphBuilder, hidden: str, stack: str) -> str:
     return hidden
 
 
-def memory_projection(builder: GraphBuilder, memory: str, layer: int) -> str:
-    """Keys and values that decoder layer `layer` attends to, [.., 2 * d_model]."""
-    attention = f"decoder.layers.{layer}.cross_attention"
-    return builder.linear(memory, "encoder.memory", [f"{attention}.key", f"{attention}.value"])
+def memory_projections(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:
+    """Keys and values that each decoder layer attends to, as the cache holds them.
+
+    Returns:
+        Per layer, key and value [batch, heads, source, head_dim]; int8 where the cache is int8.
+    """
+    layers = range(builder.network.architecture.num_decoder_layers)
+    attentions = [f"decoder.layers.{i}.cross_attention" for i in layers]
+    names = [f"{attention}.{part}" for attention in attentions for part in ("key", "value")]
+    scales = None
+    if builder.cache is not None:
+        scales = np.concatenate(
+            [scale for c in builder.cache.layers for scale in (c.cross_key, c.cross_value)]
+        )
+    projected = builder.linear(memory, "encoder.memory", names, divisors=scales)
+    if scales is not None:
+        projected = builder.round_to_int8(projected)
+    parts = split_heads(builder, projected, len(names))
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def split_heads(builder: GraphBuilder, value: str, parts: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The model card: what a manifest holds, as a page for people."""
 
-from bundle.manifest import Manifest
+from bundle.manifest import Manifest, Shortlist
 
 
 def model_card(manifest: Manifest) -> str:
@@ -46,7 +46,8 @@ def _data(manifest: Manifest) -> str:
 
 def _quality(manifest: Manifest) -> str:
     rows = [
-        f"| {q.dataset} | {q.pair} | {q.precision} | {q.beam_size} | {q.sentences} | {q.bleu:.2f} "
+        f"| {q.dataset} | {q.pair} | {q.precision}{' with shortlist' if q.with_shortlist else ''} "
+        f"| {q.beam_size} | {q.sentences} | {q.bleu:.2f} "
         f"| {q.chrf:.2f} | {q.changed_against_fp32:.1%} | {q.max_logit_error:.3f} |"
         for q in manifest.quality
     ]
@@ -57,14 +58,28 @@ def _quality(manifest: Manifest) -> str:
     signatures = {q.bleu_signature for q in manifest.quality}
     signatures |= {q.chrf_signature for q in manifest.quality}
     notes = "\n".join(f"- `{signature}`" for signature in sorted(signatures))
-    return "\n".join([head, "|---" * 9 + "|", *rows, "", notes])
+    table = "\n".join([head, "|---" * 9 + "|", *rows, "", notes])
+    return f"{table}\n\n{_shortlist(manifest.shortlist)}" if manifest.shortlist else table
+
+
+def _shortlist(shortlist: Shortlist) -> str:
+    gains = ", ".join(f"{s.ratio:.2f} at {s.rows} rows" for s in shortlist.speedups)
+    return (
+        f"Greedy search chooses from {shortlist.num_common} common target "
+        f"pieces and {shortlist.num_own} that the source suggests, learnt from "
+        f"{shortlist.num_pairs:,} sentence pairs; sources of over {shortlist.max_source_tokens} "
+        "tokens have the whole vocabulary. Speed without scores against the whole vocabulary: "
+        f"{gains}."
+    )
 
 
 def _parity(manifest: Manifest) -> str:
     parity, activations = manifest.parity, manifest.quantization
     quantized = (
         f" In int8, {len(activations.static_tensors)} activations have a calibrated constant "
-        f"scale and {len(activations.per_row_tensors)} a scale per row."
+        f"scale and {len(activations.per_row_tensors)} a scale per row. A constant scale makes at "
+        f"most {max(activations.noise_ratios.values(), default=0):.1f} times the rounding noise, "
+        "as power, of a scale per row."
     )
     return (
         f"Of {parity.sentences} greedy translations, {parity.identical_sentences} are identical in "

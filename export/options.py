@@ -7,6 +7,34 @@ from bundle.manifest import Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationOptions:
+    """How the grids of activations are chosen."""
+
+    sentences: int = 200
+    """Those behind the verified ones; where too few are left, the last of the set."""
+    encoder_percentile: float = 90.0
+    """Of the sentences' extreme values. A few clipped outliers cost less than a coarse grid."""
+    decoder_percentile: float = 99.0
+    num_levels: int = 256
+    """Of a grid; fewer than a byte has make it coarser, to see what that costs."""
+    max_noise_ratio: float = 16.0
+    """A tensor whose constant grid makes more than this many times the noise of per-row scales, as
+    power, is scaled per row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortlistSize:
+    """How many target pieces a sentence may choose from."""
+
+    num_common: int = 1024
+    """The same for all sentences."""
+    num_own: int = 192
+    """By what its source pieces usually become."""
+    max_source_tokens: int = 40
+    """Longer sources choose from the whole vocabulary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
     """One export."""
 
@@ -23,8 +51,10 @@ class ExportOptions:
     max_target_tokens: int = 256
     verification_sentences: int = 500
     """The first of the development set."""
-    calibration_sentences: int = 200
-    """Those behind; where too few are left, the last of the set."""
+    calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """int8 that loses more against fp32 is refused."""
+    shortlist: str | None = None
+    """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
+    shortlist_size: ShortlistSize = ShortlistSize()
     force: bool = False

@@ -14,69 +14,114 @@ from service.engine.batch import decode_stream
 from service.engine.options import DecodeOptions
 from service.engine.sessions import Sessions
 
+BEAM_SIZES = (1, 4)
+"""Greedy search, and the beam that most people ask for."""
 LOGIT_SENTENCES = 50
+MAX_SHORTLIST_LOSS = 0.2
+"""BLEU that a shortlist may cost; --max-bleu-loss is for the precision."""
 
 
-def translate(sessions: Sessions, dev: DevelopmentSet) -> list[str]:
-    """Greedy translations of a development set."""
-    tokenizer = sessions.bundle.tokenizer
-    longest = sessions.bundle.manifest.max_target_tokens
-    options = DecodeOptions(max_target_tokens=longest, with_scores=False)
+def translate(sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1) -> list[str]:
+    """Translations of a development set."""
+    tokenizer, defaults = sessions.bundle.tokenizer, sessions.bundle.manifest.decoding
+    options = DecodeOptions(
+        beam_size=beam_size,
+        length_penalty=defaults.length_penalty,
+        max_target_tokens=sessions.bundle.manifest.max_target_tokens,
+        with_scores=False,
+    )
     stream = decode_stream(sessions, dev.source_ids, options)
-    bar = tqdm(stream, total=len(dev.pairs), desc="translating", unit="sentence")
+    name = f"translating, beam {beam_size}"
+    bar = tqdm(stream, total=len(dev.pairs), desc=name, unit="sentence")
     texts = {index: tokenizer.decode_target(h[0].target_ids) for index, h in bar}
     return [texts[i] for i in range(len(dev.pairs))]
 
 
-def measure_quality(sessions: Sessions, reference: Sessions, dev: DevelopmentSet) -> QualityReport:
-    """Score a bundle, beside the fp32 bundle of the same network.
+class QualityMeter:
+    """Scores the forms of one network beside its fp32 form, which is translated only once."""
 
-    Args:
-        sessions: What is measured.
-        reference: Its fp32 form; the same object where fp32 itself is measured.
-        dev: Sentences and references.
-    """
-    texts = translate(sessions, dev)
-    plain = texts if sessions is reference else translate(reference, dev)
-    bleu, chrf = BLEU(), CHRF()
-    return QualityReport(
-        dataset=dev.name,
-        pair=dev.pair,
-        precision=sessions.bundle.manifest.precision,
-        sentences=len(texts),
-        beam_size=1,
-        bleu=round(bleu.corpus_score(texts, [dev.references]).score, 2),
-        chrf=round(chrf.corpus_score(texts, [dev.references]).score, 2),
-        bleu_signature=str(bleu.get_signature()),
-        chrf_signature=str(chrf.get_signature()),
-        changed_against_fp32=_changed(texts, plain),
-        max_logit_error=_logit_error(sessions, reference, dev),
-    )
+    def __init__(self, reference: Sessions, dev: DevelopmentSet) -> None:
+        """Measure against `reference`, on `dev`."""
+        self._reference = reference
+        self._dev = dev
+        self._plain_texts: dict[int, list[str]] = {}
+
+    def measure(self, sessions: Sessions, beam_size: int = 1) -> QualityReport:
+        """Translate the development set and score it; `sessions` may be the reference itself."""
+        plain = self._translate_plainly(beam_size)
+        is_plain = sessions is self._reference
+        texts = plain if is_plain else translate(sessions, self._dev, beam_size)
+        manifest, bleu, chrf = sessions.bundle.manifest, BLEU(), CHRF()
+        return QualityReport(
+            dataset=self._dev.name,
+            pair=self._dev.pair,
+            precision=manifest.precision,
+            sentences=len(texts),
+            beam_size=beam_size,
+            with_shortlist=manifest.shortlist is not None,
+            bleu=round(bleu.corpus_score(texts, [self._dev.references]).score, 2),
+            chrf=round(chrf.corpus_score(texts, [self._dev.references]).score, 2),
+            bleu_signature=str(bleu.get_signature()),
+            chrf_signature=str(chrf.get_signature()),
+            changed_against_fp32=_changed(texts, plain),
+            max_logit_error=0.0 if is_plain else self._logit_error(sessions),
+        )
+
+    def _translate_plainly(self, beam_size: int) -> list[str]:
+        if beam_size not in self._plain_texts:
+            self._plain_texts[beam_size] = translate(self._reference, self._dev, beam_size)
+        return self._plain_texts[beam_size]
+
+    def _logit_error(self, sessions: Sessions) -> float:
+        few = slice(0, LOGIT_SENTENCES)
+        sources, targets = self._dev.source_ids[few], self._dev.target_ids[few]
+        have = forced_logits(sessions, sources, targets)
+        want = forced_logits(self._reference, sources, targets)
+        return max(largest_difference(h, w) for h, w in zip(have, want, strict=True))
 
 
-def check_quality(reports: Sequence[QualityReport], max_bleu_loss: float) -> None:
+def check_precision(reports: Sequence[QualityReport], max_bleu_loss: float) -> None:
     """Refuse a precision that loses too much.
 
+    Args:
+        reports: Of fp32 and of others, with the same beam sizes.
+        max_bleu_loss: Against fp32.
+
     Raises:
-        VerificationError: BLEU is more than `max_bleu_loss` under that of fp32.
+        VerificationError: BLEU is lower by more than that; with all figures.
     """
-    plain = next(r for r in reports if r.precision == "fp32")
-    for report in reports:
-        if plain.bleu - report.bleu > max_bleu_loss:
-            raise VerificationError(
-                f"{report.precision} has BLEU {report.bleu}, fp32 has {plain.bleu}: "
-                f"the loss is over {max_bleu_loss}; --max-bleu-loss allows more"
-            )
+    plain = {r.beam_size: r for r in reports if r.precision == "fp32"}
+    faults = [
+        f"with beam {r.beam_size}, {_figures(r)}; fp32 has BLEU {plain[r.beam_size].bleu}"
+        for r in reports
+        if not plain[r.beam_size].bleu - r.bleu <= max_bleu_loss
+    ]
+    if faults:
+        raise VerificationError(
+            f"{'; '.join(faults)}: the loss is over {max_bleu_loss}; --max-bleu-loss allows more"
+        )
+
+
+def check_shortlist(short: QualityReport, whole: QualityReport) -> None:
+    """Refuse a shortlist that loses too much against the whole vocabulary.
+
+    Raises:
+        VerificationError: BLEU is lower by more than `MAX_SHORTLIST_LOSS`.
+    """
+    if not whole.bleu - short.bleu <= MAX_SHORTLIST_LOSS:
+        raise VerificationError(
+            f"with the shortlist, {_figures(short)}; without it BLEU {whole.bleu}: the loss is "
+            f"over {MAX_SHORTLIST_LOSS}; leave --shortlist out or give it more text"
+        )
+
+
+def _figures(report: QualityReport) -> str:
+    return (
+        f"{report.precision} has BLEU {report.bleu}, chrF {report.chrf}, "
+        f"{report.changed_against_fp32:.1%} of the translations changed against fp32 and a largest "
+        f"logit error of {report.max_logit_error:.3f}"
+    )
 
 
 def _changed(texts: Sequence[str], plain: Sequence[str]) -> float:
     return sum(a != b for a, b in zip(texts, plain, strict=True)) / max(len(texts), 1)
-
-
-def _logit_error(sessions: Sessions, reference: Sessions, dev: DevelopmentSet) -> float:
-    if sessions is reference:
-        return 0.0
-    sources, targets = dev.source_ids[:LOGIT_SENTENCES], dev.target_ids[:LOGIT_SENTENCES]
-    have = forced_logits(sessions, sources, targets)
-    want = forced_logits(reference, sources, targets)
-    return max(largest_difference(h, w) for h, w in zip(have, want, strict=True))

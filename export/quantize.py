@@ -1,6 +1,6 @@
-"""int8 weights with a scale per output column, and the grids that activations are rounded to."""
+"""int8 weights with a scale per output column, and the grids and scales of everything else."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,26 @@ ROW_GRID = Grid(scale=1 / LARGEST_INT8, zero_point=128)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCacheScales:
+    """One int8 step of a decoder layer's keys and values, float32 [heads * head_dim] each.
+
+    `int8 * scale` approximates what is cached.
+    """
+
+    self_key: NDArray[np.float32]
+    self_value: NDArray[np.float32]
+    cross_key: NDArray[np.float32]
+    cross_value: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheScales:
+    """How the key/value caches of a decoder become int8."""
+
+    layers: tuple[LayerCacheScales, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationPlan:
     """How each activation that linear layers read becomes uint8, by tensor name."""
 
@@ -45,15 +65,19 @@ class ActivationPlan:
     """Calibrated constant grid: nothing is computed at run time."""
     per_row: frozenset[str]
     """Scaled by each row's own largest value: dearer, and right where rows differ much."""
+    noise_ratios: dict[str, float] = field(default_factory=dict)
+    """Measured noise of each tensor's constant grid over that of per-row scales, as power."""
+    cache: CacheScales | None = None
+    """None keeps keys and values in float32."""
 
 
-def grid_between(lowest: float, highest: float) -> Grid:
+def grid_between(lowest: float, highest: float, num_levels: int = LARGEST_UINT8 + 1) -> Grid:
     """The finest grid from `lowest` to `highest` that has a point at 0.
 
     What is never negative, such as the output of ReLU, gets all 256 steps on its side of 0.
     """
     lowest, highest = min(lowest, 0.0), max(highest, 0.0)
-    scale = max(highest - lowest, 1e-12) / LARGEST_UINT8
+    scale = max(highest - lowest, 1e-12) / (num_levels - 1)
     return Grid(scale=scale, zero_point=round(-lowest / scale))
 
 

@@ -7,14 +7,26 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.candidates import CandidatesStep, RankedTokens
 from service.engine.decoder import DecoderStep
 from service.engine.encoder import EncodedGroup, encode
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.hypothesis import Hypothesis
+from service.engine.logits_processors import MASKED
 from service.engine.options import DecodeOptions
-from service.engine.search import BeamSearch, GreedySearch, Survivor
+from service.engine.search import (
+    BeamSearch,
+    Continuation,
+    GreedySearch,
+    Restart,
+    Survivors,
+    begin_search,
+    best_continuations,
+    best_tokens,
+)
 from service.engine.sessions import Sessions
-from service.engine.slot_cache import SlotCache
+from service.engine.shortlist import ShortlistBlock
+from service.engine.slot_cache import CacheArray, SlotCache
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -48,6 +60,16 @@ class _Sentence:
     rows: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """What the rows of a step become, gathered so that they are copied all at once."""
+
+    origin: list[int] = field(default_factory=list)
+    destination: list[int] = field(default_factory=list)
+    """Each becomes a copy of the row in the same place of `origin`."""
+    released: list[int] = field(default_factory=list)
+
+
 class BatchDecoder(Generic[Key]):
     """Translates up to `num_slots` rows at once; used by one thread."""
 
@@ -58,10 +80,16 @@ class BatchDecoder(Generic[Key]):
         self._manifest = manifest
         self._cache = SlotCache(manifest, num_slots)
         self._step = DecoderStep(sessions, self._cache)
+        self._candidates = CandidatesStep(sessions, self._step.logits)
         self._sentences: dict[Hashable, _Sentence] = {}
         # Whose hypothesis each live row is: rows are only ever added at the end.
         self._owners: list[_Sentence] = []
         self._free_slots = num_slots
+
+    @property
+    def num_slots(self) -> int:
+        """Rows of the cache."""
+        return self._cache.num_slots
 
     @property
     def free_slots(self) -> int:
@@ -92,9 +120,11 @@ class BatchDecoder(Generic[Key]):
         """
         self._check_room(requests)
         groups = list(encode(self._sessions, [r.source_ids for r in requests]))
+        blocks = self._shortlist(requests)
         for group in groups:
             for position, index in enumerate(group.indices):
-                self._join(requests[index], group, position)
+                cross = [values[position] for values in group.cross]
+                self._join(requests[index], cross, blocks.get(index))
         return groups
 
     def step(self) -> list[Finished[Key]]:
@@ -108,24 +138,27 @@ class BatchDecoder(Generic[Key]):
         """
         if not self._cache.num_live:
             return []
-        logits = self._step.run()
+        wanted = max((s.search.num_candidates for s in self._sentences.values()), default=0)
+        is_whole = wanted > 0 or self._needs_whole_vocabulary()
+        logits = self._step.run(is_whole=is_whole)
         tokens = logits.argmax(axis=1)
         if not np.isfinite(logits[np.arange(len(tokens)), tokens]).all():
             raise NonFiniteLogitsError("the decoder returned NaN or infinite logits")
-        finished = [
-            *self._advance_greedy(logits, tokens),
-            *self._advance_beams(logits),
-        ]
-        for result in finished:
-            self.remove(result.key)
+        if self._cache.shortlist is not None:
+            tokens = self._cache.shortlist.choose(logits, tokens, is_whole=is_whole)
+        ranked = self._candidates.run(self._cache.num_live, wanted) if wanted else None
+        moves = _Moves()
+        finished = self._advance_greedy(logits, tokens, ranked, moves)
+        if ranked is not None:
+            finished += self._advance_beams(ranked, moves)
+        if moves.origin:
+            self._cache.copy_pasts(moves.origin, moves.destination)
+        self._release([*moves.released, *(row for f in finished for row in self._forget(f.key))])
         return finished
 
     def remove(self, key: Key) -> None:
         """Let a sentence leave, finished or not; its slots are free at once."""
-        sentence = self._sentences.pop(key)
-        for row in sorted(sentence.rows, reverse=True):
-            self._release(row)
-        self._free_slots += sentence.num_slots
+        self._release(self._forget(key))
 
     def clear(self) -> None:
         """Let everything leave, in whatever state a failed step has left it."""
@@ -146,12 +179,39 @@ class BatchDecoder(Generic[Key]):
             if longest > max_target:
                 raise ValueError(f"max_target_tokens is {longest}; the limit is {max_target}")
 
-    def _join(self, request: DecodeRequest[Key], group: EncodedGroup, position: int) -> None:
+    def _shortlist(self, requests: Sequence[DecodeRequest[Key]]) -> dict[int, ShortlistBlock]:
+        """What those sentences choose from that do not need the whole vocabulary."""
+        sessions, report = self._sessions.shortlist, self._manifest.shortlist
+        if sessions is None or report is None:
+            return {}
+        listed = [
+            i
+            for i, request in enumerate(requests)
+            if len(request.source_ids) <= report.max_source_tokens
+            and not request.options.needs_whole_vocabulary
+        ]
+        blocks = sessions.prepare([requests[i].source_ids for i in listed])
+        return dict(zip(listed, blocks, strict=True))
+
+    def _needs_whole_vocabulary(self) -> bool:
+        """Whether a row has no shortlist, or rules for its next token."""
+        shortlist = self._cache.shortlist
+        return (
+            shortlist is None
+            or not shortlist.is_used[: self._cache.num_live].all()
+            or any(s.search.is_restricted for s in self._sentences.values())
+        )
+
+    def _join(
+        self,
+        request: DecodeRequest[Key],
+        cross: Sequence[CacheArray],
+        block: ShortlistBlock | None,
+    ) -> None:
         options, ids = request.options, self._manifest.special_ids
-        search = (GreedySearch if options.beam_size == 1 else BeamSearch)(options, ids.eos)
+        search = begin_search(options, ids.eos)
         sentence = _Sentence(key=request.key, search=search, num_slots=options.beam_size)
-        cross = [values[position] for values in group.cross]
-        row = self._cache.add_row(cross, len(request.source_ids))
+        row = self._cache.add_row(cross, len(request.source_ids), block)
         sentence.rows.append(row)
         self._owners.append(sentence)
         self._step.input_ids[row] = ids.bos
@@ -159,94 +219,138 @@ class BatchDecoder(Generic[Key]):
         self._free_slots -= sentence.num_slots
 
     def _advance_greedy(
-        self, logits: NDArray[np.float32], tokens: NDArray[np.int64]
+        self,
+        logits: NDArray[np.float32],
+        tokens: NDArray[np.int64],
+        ranked: RankedTokens | None,
+        moves: _Moves,
     ) -> list[Finished[Key]]:
-        greedy = [s for s in self._sentences.values() if isinstance(s.search, GreedySearch)]
-        log_probs = _chosen_log_probs(logits, tokens, [s.rows[0] for s in greedy if _scored(s)])
         finished: list[Finished[Key]] = []
-        for sentence in greedy:
-            row = sentence.rows[0]
-            token = int(tokens[row])
+        chosen: list[int] = tokens.tolist()
+        for sentence in self._sentences.values():
+            search = sentence.search
+            if not isinstance(search, GreedySearch):
+                continue
+            (row,) = sentence.rows
+            token = _allowed(search, logits[row]) if search.is_restricted else chosen[row]
+            if token == self._manifest.special_ids.eos and not search.may_end:
+                token = self._best_but_end(row, logits)
+            log_prob = float(ranked.log_probs[row, token]) if ranked else None
             self._step.input_ids[row] = token
-            assert isinstance(sentence.search, GreedySearch)
-            result = sentence.search.advance(token, log_probs.get(row))
-            if result is not None:
-                finished.append(self._finished(sentence, result))
+            outcome = search.advance(token, log_prob)
+            if isinstance(outcome, Restart):
+                self._restart(sentence, outcome, moves)
+            elif outcome is not None:
+                finished.append(_finished(sentence, outcome))
         return finished
 
-    def _advance_beams(self, logits: NDArray[np.float32]) -> list[Finished[Key]]:
-        # All searches read their logits before any row moves.
-        outcomes = [
-            (sentence, sentence.search.advance(log_softmax(logits[sentence.rows])))
-            for sentence in self._sentences.values()
-            if isinstance(sentence.search, BeamSearch)
-        ]
+    def _best_but_end(self, row: int, logits: NDArray[np.float32]) -> int:
+        """The best token of a row that would end too early."""
+        eos_id, shortlist = self._manifest.special_ids.eos, self._cache.shortlist
+        if shortlist is not None and shortlist.is_used[row]:
+            return shortlist.best_but(eos_id, row, logits[row])
+        scores = logits[row].copy()
+        scores[eos_id] = MASKED
+        return int(scores.argmax())
+
+    def _advance_beams(self, ranked: RankedTokens, moves: _Moves) -> list[Finished[Key]]:
         finished: list[Finished[Key]] = []
-        for sentence, outcome in outcomes:
-            if isinstance(outcome, tuple):
-                finished.append(self._finished(sentence, outcome))
-            else:
-                self._follow(sentence, outcome)
+        for group in self._beams_of_one_size():
+            for (sentence, search), continuations in zip(
+                group, _continuations(group, ranked), strict=True
+            ):
+                outcome = search.advance(continuations)
+                if isinstance(outcome, Survivors):
+                    self._follow(sentence, outcome, moves)
+                elif isinstance(outcome, Restart):
+                    self._restart(sentence, outcome, moves)
+                else:
+                    finished.append(_finished(sentence, outcome))
         return finished
 
-    def _finished(self, sentence: _Sentence, result: tuple[Hypothesis, ...]) -> Finished[Key]:
-        return Finished(key=sentence.key, hypotheses=result)  # type: ignore[arg-type]
+    def _beams_of_one_size(self) -> list[list[tuple[_Sentence, BeamSearch]]]:
+        """The beams of the batch; those in a list have as many live prefixes and candidates."""
+        groups: dict[tuple[int, int], list[tuple[_Sentence, BeamSearch]]] = {}
+        for sentence in self._sentences.values():
+            search = sentence.search
+            if isinstance(search, BeamSearch):
+                size = (search.num_live, search.num_candidates)
+                groups.setdefault(size, []).append((sentence, search))
+        return list(groups.values())
 
-    def _follow(self, sentence: _Sentence, survivors: list[Survivor]) -> None:
-        """Give every survivor a row that holds its parent's cache, copying as little as possible.
+    def _follow(self, sentence: _Sentence, survivors: Survivors, moves: _Moves) -> None:
+        """Give every survivor a row that is to hold its parent's cache, copying little.
 
         A parent's first child stays in its row; other children go to rows of parents without
         children, which nobody reads any more, or to new rows while the beam still widens.
         """
-        parents = sentence.rows
-        childless = [r for i, r in enumerate(parents) if all(s.parent != i for s in survivors)]
-        settled: set[int] = set()
-        rows = []
-        for survivor in survivors:
-            row = parents[survivor.parent]
-            if row in settled:
-                row = self._copy_of(row, childless, sentence)
-            settled.add(row)
+        parents = [sentence.rows[place] for place in survivors.parents]
+        childless = [row for row in sentence.rows if row not in parents]
+        rows: list[int] = []
+        for parent, token in zip(parents, survivors.tokens, strict=True):
+            row = parent
+            if parent in rows:
+                row = childless.pop() if childless else self._fork(parent, sentence)
+                moves.origin.append(parent)
+                moves.destination.append(row)
             rows.append(row)
-            self._step.input_ids[row] = survivor.token
+            self._step.input_ids[row] = token
         sentence.rows = rows
-        for row in sorted(childless, reverse=True):
-            self._release(row)
+        moves.released.extend(childless)
 
-    def _copy_of(self, parent: int, childless: list[int], sentence: _Sentence) -> int:
-        if childless:
-            row = childless.pop()
-            self._cache.copy_past(parent, row)
-            return row
+    def _restart(self, sentence: _Sentence, restart: Restart, moves: _Moves) -> None:
+        """Begin the sentence anew in one of its rows; its source stays encoded."""
+        sentence.search = restart.search
+        row, *others = sentence.rows
+        sentence.rows = [row]
+        moves.released.extend(others)
+        self._cache.positions[row] = 0
+        self._step.input_ids[row] = self._manifest.special_ids.bos
+
+    def _fork(self, parent: int, sentence: _Sentence) -> int:
         self._owners.append(sentence)
         return self._cache.fork_row(parent)
 
-    def _release(self, row: int) -> None:
-        """End a row; whoever owned the last row now finds it here."""
-        moved = self._cache.release_row(row)
-        owner = self._owners.pop()
-        if moved != row:
-            self._owners[row] = owner
-            owner.rows[owner.rows.index(moved)] = row
-            self._step.input_ids[row] = self._step.input_ids[moved]
+    def _forget(self, key: Hashable) -> list[int]:
+        """Take a sentence out of the books; returns its rows, still to be released."""
+        sentence = self._sentences.pop(key)
+        self._free_slots += sentence.num_slots
+        return sentence.rows
+
+    def _release(self, rows: list[int]) -> None:
+        """End rows; whoever owned a row that has moved now finds it in its new place."""
+        if not rows:
+            return
+        for origin, destination in self._cache.release_rows(rows):
+            owner = self._owners[origin]
+            self._owners[destination] = owner
+            owner.rows[owner.rows.index(origin)] = destination
+            self._step.input_ids[destination] = self._step.input_ids[origin]
+        del self._owners[self._cache.num_live :]
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Natural log-probabilities of logits, both float32 [rows, vocab]."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+def _allowed(search: GreedySearch, logits: NDArray[np.float32]) -> int:
+    """The best token of a row [vocab] that the search's rules allow."""
+    scores = logits[None].copy()
+    search.restrict(scores)
+    return int(scores.argmax())
 
 
-def _scored(sentence: _Sentence) -> bool:
-    return isinstance(sentence.search, GreedySearch) and sentence.search.needs_scores
+def _continuations(
+    group: list[tuple[_Sentence, BeamSearch]], ranked: RankedTokens
+) -> list[list[Continuation]]:
+    """What each beam of a group chooses from."""
+    rows = [sentence.rows for sentence, _ in group]
+    count = group[0][1].num_candidates
+    log_probs, ids = ranked.top_log_probs[rows][..., :count], ranked.top_ids[rows][..., :count]
+    for place, (sentence, search) in enumerate(group):
+        if search.is_restricted:
+            scores = ranked.log_probs[sentence.rows]
+            search.restrict(scores)
+            log_probs[place], ids[place] = best_tokens(scores, log_probs.shape[-1])
+    before = np.array([search.log_probs for _, search in group])
+    return best_continuations(log_probs, ids, before, count)
 
 
-def _chosen_log_probs(
-    logits: NDArray[np.float32], tokens: NDArray[np.int64], rows: list[int]
-) -> dict[int, float]:
-    """Log-probability of the chosen token of each of `rows`."""
-    if not rows:
-        return {}
-    log_probs = log_softmax(logits[rows])
-    chosen = log_probs[np.arange(len(rows)), tokens[rows]]
-    return dict(zip(rows, chosen.tolist(), strict=True))
+def _finished(sentence: _Sentence, result: tuple[Hypothesis, ...]) -> Finished[Key]:
+    return Finished(key=sentence.key, hypotheses=result)  # type: ignore[arg-type]

@@ -1,25 +1,64 @@
 """The onnxruntime sessions of a bundle, opened once and shared by all threads."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import onnxruntime as ort
 
 from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle
 from bundle.tensors import (
     ATTENTION_NAME,
+    CANDIDATES_NAME,
     DECODER_NAME,
     ENCODER_NAME,
+    SHORTLIST_NAME,
     GraphSpec,
     TensorSpec,
     attention_spec,
+    candidates_spec,
     decoder_spec,
     encoder_spec,
+    shortlist_spec,
 )
 from service.engine.processor import has_exact_integer_product
+from service.engine.refusal import explain_refusal
+from service.engine.shortlist import Shortlist, ShortlistBlock
 
-_DTYPES = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(int32)": "int32"}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(int8)": "int8",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortlistSessions:
+    """What a bundle with a shortlist runs beside the others."""
+
+    shortlist: Shortlist
+    block: ort.InferenceSession
+
+    def prepare(self, sources: Sequence[Sequence[int]]) -> list[ShortlistBlock]:
+        """What each of some sentences chooses from."""
+        if not sources:
+            return []
+        own = np.stack([self.shortlist.own_ids(source) for source in sources])
+        names = ["shortlist_weights", "shortlist_scales", "shortlist_biases"]
+        arrays = self.block.run(names, {"shortlist_ids": own})
+        return [
+            ShortlistBlock(
+                ids=np.concatenate([self.shortlist.common, ids]),
+                weights=weights,
+                scales=scales,
+                biases=biases,
+            )
+            for ids, weights, scales, biases in zip(own, *arrays, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +68,8 @@ class Sessions:
     bundle: Bundle
     encoder: ort.InferenceSession
     decoder: ort.InferenceSession
+    candidates: ort.InferenceSession
+    shortlist: ShortlistSessions | None
     num_threads: int
     _attention: list[ort.InferenceSession] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -43,7 +84,7 @@ class Sessions:
 
 
 def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
-    """Open encoder and decoder of `bundle` and check what they take and give.
+    """Open what decodes with `bundle` and check what the graphs take and give.
 
     Args:
         bundle: A verified bundle.
@@ -51,12 +92,34 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
 
     Raises:
         InvalidBundleError: onnxruntime refuses a graph, or its inputs or outputs are not those
-            of `bundle.tensors`; lists all that is wrong in both.
+            of `bundle.tensors`; lists all that is wrong in any.
     """
-    architecture = bundle.manifest.architecture
-    specs = {ENCODER_NAME: encoder_spec(architecture), DECODER_NAME: decoder_spec(architecture)}
-    encoder, decoder = _open_checked(bundle, specs, num_threads)
-    return Sessions(bundle=bundle, encoder=encoder, decoder=decoder, num_threads=num_threads)
+    architecture, cache = bundle.manifest.architecture, bundle.manifest.cache
+    shortlist = bundle.manifest.shortlist
+    specs = {
+        ENCODER_NAME: encoder_spec(architecture, cache),
+        DECODER_NAME: decoder_spec(architecture, cache, shortlist),
+        CANDIDATES_NAME: candidates_spec(architecture.vocab_size),
+    }
+    if shortlist is not None:
+        specs[SHORTLIST_NAME] = shortlist_spec(architecture, shortlist)
+    encoder, decoder, candidates, *others = _open_checked(bundle, specs, num_threads)
+    return Sessions(
+        bundle=bundle,
+        encoder=encoder,
+        decoder=decoder,
+        candidates=candidates,
+        shortlist=_shortlist(bundle, others),
+        num_threads=num_threads,
+    )
+
+
+def _shortlist(bundle: Bundle, opened: list[ort.InferenceSession]) -> ShortlistSessions | None:
+    if bundle.manifest.shortlist is None or bundle.shortlist is None:
+        return None
+    (block,) = opened
+    shortlist = Shortlist(bundle.shortlist, bundle.manifest.shortlist.num_own)
+    return ShortlistSessions(shortlist=shortlist, block=block)
 
 
 def check_attention(sessions: Sessions) -> None:
@@ -100,9 +163,10 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
             disabled_optimizers=["SkipLayerNormFusion"],
         )
     except Exception as error:  # onnxruntime has no exception of its own that is public
-        reason = str(error).splitlines()[0]
-        fault = f"{name}: onnxruntime {ort.__version__} refuses it: {reason}"
-        raise InvalidBundleError(bundle.path, [fault]) from error
+        reason = explain_refusal(
+            str(error), installed=ort.__version__, exported_with=bundle.manifest.onnxruntime
+        )
+        raise InvalidBundleError(bundle.path, [f"{name}: {reason}"]) from error
 
 
 def session_options(num_threads: int, *, is_exact: bool) -> ort.SessionOptions:

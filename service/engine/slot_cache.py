@@ -4,55 +4,55 @@ All buffers are allocated once and updated in place; rows `0 .. num_live - 1` ar
 prefix, so that the decoder graph can be bound to them by pointer and nothing is copied per step.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import Manifest
+from service.engine.shortlist import ShortlistBlock, ShortlistSlots
 
-Float32 = NDArray[np.float32]
+CacheArray = NDArray[np.float32] | NDArray[np.int8]
 
 
 class SlotCache:
     """Mutable on purpose: it is the key/value cache of `num_slots` rows."""
 
     def __init__(self, manifest: Manifest, num_slots: int) -> None:
-        shape = manifest.architecture
         self.num_slots = num_slots
+        self.shortlist = ShortlistSlots(manifest, num_slots) if manifest.shortlist else None
+        """What each row chooses from, where the bundle has a shortlist."""
         self.num_live = 0
         self.positions = np.zeros(num_slots, dtype=np.int32)
         """Tokens cached in each row, int32 [slots]."""
         self.source_lengths = np.zeros(num_slots, dtype=np.int32)
         """Source tokens of each row, int32 [slots]."""
-        self.past = [
-            np.zeros(
-                (num_slots, shape.num_heads, manifest.max_target_tokens, shape.head_dim),
-                dtype=np.float32,
-            )
-            for _ in range(2 * shape.num_decoder_layers)
-        ]
+        self.past = _buffers(manifest, num_slots, manifest.max_target_tokens)
         """Self-attention, key and value of layer 0, of layer 1, ...,
-        float32 [slots, heads, max_target, head_dim]."""
-        self.cross = [
-            np.zeros(
-                (num_slots, shape.num_heads, manifest.max_source_tokens, shape.head_dim),
-                dtype=np.float32,
-            )
-            for _ in range(2 * shape.num_decoder_layers)
-        ]
-        """Cross-attention in the same order, float32 [slots, heads, max_source, head_dim]."""
+        [slots, heads, max_target, head_dim], float32 or int8 as the manifest says."""
+        self.cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
+        """Cross-attention in the same order, [slots, heads, max_source, head_dim]."""
 
-    def add_row(self, cross: list[Float32], source_length: int) -> int:
+    def add_row(
+        self,
+        cross: Sequence[CacheArray],
+        source_length: int,
+        block: ShortlistBlock | None = None,
+    ) -> int:
         """Make a row live for a sentence that begins.
 
         Args:
             cross: Encoder output of this sentence in the order of `self.cross`,
-                float32 [heads, source, head_dim] each, padding allowed.
+                [heads, source, head_dim] each, padding allowed.
             source_length: Tokens of the source without padding.
+            block: The sentence's part of the shortlist; None: it needs the whole vocabulary.
 
         Returns:
             The row.
         """
         row = self._new_row()
+        if self.shortlist is not None:
+            self.shortlist.put(row, block)
         self.positions[row] = 0
         self.source_lengths[row] = source_length
         for buffer, values in zip(self.cross, cross, strict=True):
@@ -62,27 +62,35 @@ class SlotCache:
     def fork_row(self, parent: int) -> int:
         """Make a row live that continues as a copy of `parent`."""
         row = self._new_row()
-        self._copy(parent, row)
+        self._copy([parent], [row])
         return row
 
-    def copy_past(self, parent: int, row: int) -> None:
-        """Let `row` continue from `parent`'s tokens; both belong to the same sentence."""
-        length = self.positions[parent]
-        self.positions[row] = length
-        for buffer in self.past:
-            buffer[row, :, :length] = buffer[parent, :, :length]
+    def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
+        """Let rows continue from the tokens of others that belong to the same sentences.
 
-    def release_row(self, row: int) -> int:
-        """End a row; the last live row moves into its place.
+        Args:
+            origin: Rows to copy.
+            destination: For each of them, the row that becomes its copy; none is an origin.
+        """
+        self.positions[destination] = self.positions[origin]
+        length = self.positions[origin].max()
+        for buffer in self.past:
+            buffer[destination, :, :length] = buffer[origin, :, :length]
+
+    def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
+        """End rows; live rows from the end of the prefix move into the gaps.
 
         Returns:
-            The row that moved, which is `row` itself if it was the last.
+            Where from and where to each row that moved.
         """
-        self.num_live -= 1
-        last = self.num_live
-        if last != row:
-            self._copy(last, row)
-        return last
+        ended = set(rows)
+        num_left = self.num_live - len(ended)
+        gaps = sorted(row for row in ended if row < num_left)
+        movers = [row for row in range(num_left, self.num_live) if row not in ended]
+        if movers:
+            self._copy(movers, gaps)
+        self.num_live = num_left
+        return list(zip(movers, gaps, strict=True))
 
     def clear(self) -> None:
         """End all rows."""
@@ -93,9 +101,18 @@ class SlotCache:
         self.num_live += 1
         return self.num_live - 1
 
-    def _copy(self, origin: int, row: int) -> None:
-        self.copy_past(origin, row)
-        length = self.source_lengths[origin]
-        self.source_lengths[row] = length
+    def _copy(self, origin: list[int], destination: list[int]) -> None:
+        self.copy_pasts(origin, destination)
+        if self.shortlist is not None:
+            self.shortlist.copy(origin, destination)
+        self.source_lengths[destination] = self.source_lengths[origin]
+        length = self.source_lengths[origin].max()
         for buffer in self.cross:
-            buffer[row, :, :length] = buffer[origin, :, :length]
+            buffer[destination, :, :length] = buffer[origin, :, :length]
+
+
+def _buffers(manifest: Manifest, num_slots: int, length: int) -> list[CacheArray]:
+    """A key and a value buffer for every decoder layer, [slots, heads, length, head_dim]."""
+    shape = manifest.architecture
+    axes = (num_slots, shape.num_heads, length, shape.head_dim)
+    return [np.zeros(axes, dtype=manifest.cache) for _ in range(2 * shape.num_decoder_layers)]

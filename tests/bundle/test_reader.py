@@ -6,7 +6,7 @@ import pytest
 import sentencepiece
 
 from bundle.errors import BundleError, InvalidBundleError
-from bundle.manifest import MANIFEST_NAME
+from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.reader import read_bundle, sha256_of
 from bundle.tensors import REQUIRED_FILES
 from tests.bundle.bundles import (
@@ -19,6 +19,9 @@ from tests.bundle.bundles import (
 )
 
 SIZE = read_manifest(TINY_BUNDLE)["architecture"]["vocab_size"]
+REQUIRED_FIELDS = sorted(
+    name for name, field in Manifest.model_fields.items() if field.is_required()
+)
 
 
 @pytest.fixture
@@ -150,6 +153,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(folder: Path, name: str)
         ({"architecture.vocab_size": 0}, "architecture.vocab_size"),
         ({"architecture.d_model": "wide"}, "architecture.d_model"),
         ({"precision": "fp8"}, "precision"),
+        ({"cache": "int4"}, "cache"),
         ({"pairs": []}, "pairs"),
         (
             {"pairs": [{"source": "English", "target": "de"}, {"source": "en", "target": "de"}]},
@@ -178,9 +182,7 @@ def test_another_format_says_what_to_do(folder: Path) -> None:
     assert "export the bundle again" in fault
 
 
-@pytest.mark.parametrize(
-    "field", sorted(read_manifest(TINY_BUNDLE).keys() - {"quality", "decoding", "quantization"})
-)
+@pytest.mark.parametrize("field", REQUIRED_FIELDS)
 def test_a_missing_field_is_refused_by_name(folder: Path, field: str) -> None:
     manifest = read_manifest(folder)
     del manifest[field]

@@ -8,7 +8,7 @@ import torch
 
 from bundle.manifest import Manifest, Precision
 from export.exporter import export_bundle
-from export.options import ExportOptions
+from export.options import CalibrationOptions, ExportOptions
 from model.checkpoint import AVERAGED_NAME
 from model.config import parse_config
 from model.preparation import prepare
@@ -88,7 +88,7 @@ def export_copy_model(checkpoint: Path, out: Path, precision: Precision) -> Mani
             max_source_tokens=64,
             max_target_tokens=64,
             verification_sentences=100,
-            calibration_sentences=50,
+            calibration=CalibrationOptions(sentences=50),
         )
     )
 

@@ -14,8 +14,15 @@ import pytest
 from pydantic import BaseModel
 
 from bundle import manifest
-from bundle.manifest import Architecture
-from bundle.tensors import attention_spec, decoder_spec, encoder_spec
+from bundle.manifest import MANIFEST_NAME, Architecture
+from bundle.tensors import (
+    GRAPH_NAMES,
+    REQUIRED_FILES,
+    attention_spec,
+    candidates_spec,
+    decoder_spec,
+    encoder_spec,
+)
 from service.errors import ServiceError
 from tests.service.server_process import serving
 
@@ -113,6 +120,13 @@ def test_every_field_of_the_manifest_is_documented(model: type[BaseModel]) -> No
     assert [name for name in model.model_fields if f"`{name}`" not in text] == []
 
 
+@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES])
+def test_every_file_of_a_bundle_is_documented(name: str) -> None:
+    text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in text
+    assert (f"### `{name}`" in text) == (name in GRAPH_NAMES)
+
+
 def test_every_tensor_is_documented() -> None:
     architecture = Architecture(
         vocab_size=8,
@@ -127,7 +141,11 @@ def test_every_tensor_is_documented() -> None:
         num_parameters=1,
     )
     text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
-    for spec in (encoder_spec, decoder_spec, attention_spec):
-        graph = spec(architecture)
+    for graph in (
+        encoder_spec(architecture, "int8"),
+        decoder_spec(architecture, "int8"),
+        candidates_spec(architecture.vocab_size),
+        attention_spec(architecture),
+    ):
         names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}
         assert sorted(name for name in names if f"`{name}`" not in text) == []

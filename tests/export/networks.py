@@ -68,10 +68,10 @@ def open_graphs(network: Network, plan: ActivationPlan | None, folder: Path) -> 
     """Write graphs to a new folder and open them."""
     folder.mkdir()
     write_graphs(network, plan, folder)
-    return open_sessions(as_bundle(network, folder))
+    return open_sessions(as_bundle(network, plan, folder))
 
 
-def as_bundle(network: Network, folder: Path) -> Bundle:
+def as_bundle(network: Network, plan: ActivationPlan | None, folder: Path) -> Bundle:
     """A bundle that was never verified, of graphs that are in `folder`."""
     manifest = Manifest(
         format_version=1,
@@ -81,7 +81,8 @@ def as_bundle(network: Network, folder: Path) -> Bundle:
         max_source_tokens=MAX_TOKENS,
         max_target_tokens=MAX_TOKENS,
         architecture=network.architecture,
-        precision="fp32",
+        precision="int8" if plan else "fp32",
+        cache="int8" if plan and plan.cache else "float32",
         batch_invariant=False,
         files={},
         provenance=Provenance(

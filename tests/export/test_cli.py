@@ -24,7 +24,7 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
     assert _export(checkpoint, out, "--data", checkpoint.parent, *sizes, *more) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{out}: 0.")
-    assert "int8 BLEU" in line
+    assert "int8 beam 1 BLEU" in line
     manifest = read_bundle(out).manifest
     assert (manifest.name, manifest.max_source_tokens, manifest.max_target_tokens) == (
         "small",
@@ -47,6 +47,22 @@ def test_what_cannot_be_exported_is_one_line_and_exit_code_2(
     assert line.startswith("pellucid export: ")
     assert str(tmp_path / "none") in line
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "reason"),
+    [
+        ("int8-fast", "it was measured no faster than int8"),
+        ("int4", "int4 is neither int8 nor fp32"),
+    ],
+)
+def test_a_precision_that_is_not_offered_is_refused_with_the_reason(
+    precision: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _export("x.pt", "out", "--data", "data", "--precision", precision)
+    assert ended.value.code == 2
+    assert reason in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("flag", ["--sentences", "--max-source-tokens", "--max-target-tokens"])

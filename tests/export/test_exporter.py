@@ -12,7 +12,7 @@ from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME, REQUIRED_FILES
 from export.errors import ExportError, VerificationError
 from export.exporter import export_bundle
-from export.options import ExportOptions
+from export.options import CalibrationOptions, ExportOptions
 from model.errors import CheckpointError, CorpusError
 from service.engine.batch import decode_batch
 from service.engine.options import DecodeOptions
@@ -29,7 +29,7 @@ def _options(checkpoint: Path, out: Path) -> ExportOptions:
         max_source_tokens=32,
         max_target_tokens=32,
         verification_sentences=40,
-        calibration_sentences=20,
+        calibration=CalibrationOptions(sentences=20),
         max_bleu_loss=100,
     )
 
@@ -61,13 +61,20 @@ def test_the_manifest_says_what_was_measured(exported: tuple[Path, Manifest]) ->
     assert (manifest.name, manifest.precision, manifest.batch_invariant) == ("random", "int8", True)
     assert manifest.parity.sentences == manifest.parity.identical_sentences == 40
     assert 0 < manifest.parity.later_steps_max_error <= 1e-4
-    plain, int8 = manifest.quality
-    assert (plain.precision, int8.precision) == ("fp32", "int8")
+    assert [(q.precision, q.beam_size) for q in manifest.quality] == [
+        ("fp32", 1),
+        ("fp32", 4),
+        ("int8", 1),
+        ("int8", 4),
+    ]
+    plain, _, int8, _ = manifest.quality
     assert (plain.sentences, plain.dataset) == (40, "dev.tsv")
     assert plain.max_logit_error == plain.changed_against_fp32 == 0
     assert int8.max_logit_error > 0
     assert "tok:13a" in int8.bleu_signature
     assert len(manifest.quantization.static_tensors) == 4 * 2 + 6 * 2 + 2
+    assert manifest.quantization.noise_ratios.keys() == {*manifest.quantization.static_tensors}
+    assert manifest.shortlist is None
 
 
 def test_the_manifest_says_where_the_weights_come_from(exported: tuple[Path, Manifest]) -> None:
@@ -84,7 +91,8 @@ def test_the_model_card_names_data_licences_and_figures(exported: tuple[Path, Ma
     card = (out / MODEL_CARD_NAME).read_text(encoding="utf-8")
     assert "| toy-language | 99 | Apache-2.0 |" in card
     for report in manifest.quality:
-        assert f"| {report.precision} | 1 | 40 | {report.bleu:.2f} | {report.chrf:.2f} |" in card
+        scores = f"{report.beam_size} | 40 | {report.bleu:.2f} | {report.chrf:.2f}"
+        assert f"| {report.precision} | {scores} |" in card
     assert "Of 40 greedy translations, 40 are identical" in card
     assert "22 activations have a calibrated constant scale and 0 a scale per row" in card
     assert CONFIG.strip() in card
@@ -104,7 +112,7 @@ def test_fp32_is_exported_without_quantisation(checkpoint: Path, tmp_path: Path)
     options = replace(_options(checkpoint, tmp_path / "plain"), precision="fp32", name="other")
     manifest = export_bundle(options)
     assert (manifest.name, manifest.precision) == ("other", "fp32")
-    assert [q.precision for q in manifest.quality] == ["fp32"]
+    assert {q.precision for q in manifest.quality} == {"fp32"}
     assert not manifest.quantization.static_tensors
     assert read_bundle(options.out).manifest == manifest
 
@@ -142,6 +150,13 @@ def test_int8_that_loses_too_much_leaves_the_old_bundle_and_nothing_else(
     with pytest.raises(VerificationError, match="--max-bleu-loss allows more"):
         export_bundle(options)
     assert _everything_in(tmp_path) == before
+
+
+def test_a_shortlist_is_built_in_int8_only(checkpoint: Path, tmp_path: Path) -> None:
+    options = replace(_options(checkpoint, tmp_path / "out"), shortlist="dev.tsv")
+    with pytest.raises(ExportError, match="a shortlist gathers int8 weights"):
+        export_bundle(replace(options, precision="fp32"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

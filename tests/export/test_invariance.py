@@ -1,5 +1,6 @@
 """A sentence's arithmetic does not depend on its neighbours, its padding or the batch's size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from service.engine.attention_pass import attend
 from service.engine.sessions import Sessions, open_sessions
 from tests.export.networks import (
     KINDS,
-    as_bundle,
     network,
     open_graphs,
     random_ids,
@@ -25,7 +25,7 @@ from tests.export.networks import (
 )
 
 SOURCES, TARGETS = random_ids(40, seed=1), random_ids(40, seed=2)
-PLANS = ("fp32", "static", "per-row")
+PLANS = ("fp32", "static", "per-row", "float32 cache")
 
 
 def _plan(kind: str, name: str) -> ActivationPlan | None:
@@ -35,7 +35,9 @@ def _plan(kind: str, name: str) -> ActivationPlan | None:
     plan = calibrate(network(random_transformer(**KINDS[kind])), pairs)
     if name == "static":
         return plan
-    return ActivationPlan(static={}, per_row=frozenset(plan.static) | plan.per_row)
+    if name == "float32 cache":
+        return replace(plan, cache=None)
+    return replace(plan, static={}, per_row=frozenset(plan.static) | plan.per_row)
 
 
 @pytest.fixture(
@@ -71,10 +73,10 @@ def test_attention_is_the_same_alone_and_in_a_batch(sessions: Sessions) -> None:
 def test_a_scale_over_the_whole_batch_is_caught(tmp_path: Path) -> None:
     model = network(random_transformer())
     folder = tmp_path / "graphs"
-    open_graphs(model, _plan("post-norm, ReLU", "static"), folder)
+    bundle = open_graphs(model, _plan("post-norm, ReLU", "static"), folder).bundle
     _quantize_dynamically(folder / DECODER_NAME)
     with pytest.raises(VerificationError, match=r"[0-9]+ of 40 translations depend"):
-        check_invariance(open_sessions(as_bundle(model, folder)), SOURCES)
+        check_invariance(open_sessions(bundle), SOURCES)
 
 
 def _quantize_dynamically(path: Path) -> None:

@@ -2,14 +2,16 @@
 
 import logging
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
 from service.errors import DeadlineExceededError, TranslationFailedError
 from service.job import JobResult
+from service.worker import Worker
 from tests.service.engine.spy import Tensors
-from tests.service.engine.tiny import POISONED, tiny_sources
-from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of
+from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
+from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of, job_of
 
 
 @pytest.fixture
@@ -108,6 +110,39 @@ def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
     with pytest.raises(TranslationFailedError):
         hypotheses_of(newcomers[0])
     assert_translated(newcomers[1], tiny_sources()[1])
+
+
+def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleWorker) -> None:
+    other = Worker(
+        tiny_sessions(), single.queue, single.metrics, num_slots=8, max_encoder_tokens=256
+    )
+    running = single.submit(tiny_sources()[0])
+    other.turn()
+    failed = [single.submit(source) for source in tiny_sources()[1:4]]
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    newcomer = single.submit(tiny_sources()[4])
+    other.turn()
+    assert single.counted("queue_depth") == len(failed)
+    while not (running.done() and newcomer.done()):
+        other.turn()
+    single.run()
+    for source, future in zip(tiny_sources(), [running, *failed, newcomer], strict=False):
+        assert_translated(future, source)
+
+
+def test_who_fails_twice_is_named_by_its_request(
+    single: SingleWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [job_of(source) for source in tiny_sources()[:2]]
+    with caplog.at_level(logging.ERROR):
+        single.queue.submit(jobs[0])
+        single.queue.submit(replace(jobs[1], source_ids=POISONED, request_id="abc"))
+        single.run()
+    named = [record for record in caplog.records if hasattr(record, "request_id")]
+    assert [vars(record)["request_id"] for record in named] == ["abc"]
+    assert [record.getMessage() for record in named] == ["job failed"]
 
 
 def test_who_waits_to_be_tried_again_may_give_up_or_be_too_late(single: SingleWorker) -> None:

@@ -16,6 +16,8 @@ from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sources
 from tests.service.single_worker import SingleWorker, hypotheses_of
 
 NUM_SLOTS = 8
+ENDS = ("stop", "length", "repetition")
+"""Finish reasons of a search; others are given from outside."""
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 timeouts_s = st.none() | st.integers(0, 20)
 
@@ -131,7 +133,7 @@ class WorkerMachine(RuleBasedStateMachine):
         assert single.counted("cancelled_total", reason="client") == self.num_cancelled
 
     def ended_by_themselves(self) -> float:
-        return sum(self.single.counted("finish_total", reason=r) for r in ("stop", "length"))
+        return sum(self.single.counted("finish_total", reason=r) for r in ENDS)
 
     def count(self, condition: Callable[[Future[JobResult]], bool]) -> int:
         ended = [job.future for job in self.jobs if not job.future.cancelled()]

@@ -3,13 +3,12 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest, log_softmax
+from service.engine.batch_decoder import BatchDecoder, DecodeRequest
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.options import DecodeOptions
 from tests.service.engine.spy import Tensors, spied
@@ -239,12 +238,3 @@ def test_an_empty_batch_takes_an_empty_step() -> None:
     assert decoder.admit([]) == []
     assert decoder.step() == []
     assert spy.fed == []
-
-
-def test_log_softmax_is_normalised_and_stands_large_numbers() -> None:
-    log_probs = log_softmax(np.array([[0, 0, 0, 0], [1e4, 1e4 - 1, -1e4, 0]], dtype=np.float32))
-    assert log_probs.dtype == np.float32
-    np.testing.assert_allclose(log_probs[0], np.log(0.25), rtol=1e-6)
-    expected_tail = -math.log1p(math.exp(-1))
-    np.testing.assert_allclose(log_probs[1, :2], [expected_tail, expected_tail - 1], rtol=1e-5)
-    np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, rtol=1e-6)

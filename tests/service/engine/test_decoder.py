@@ -11,7 +11,7 @@ from tests.service.engine.tiny import LIMIT, tiny, tiny_sessions, tiny_sources
 NUM_SLOTS = 4
 
 
-def cache_of(sources: list[tuple[int, ...]], *, stale: float = 0.0) -> SlotCache:
+def cache_of(sources: list[tuple[int, ...]], *, stale: int = 0) -> SlotCache:
     """A row for each source, in memory that held something else before."""
     cache = SlotCache(tiny().manifest, NUM_SLOTS)
     for buffer in (*cache.past, *cache.cross):
@@ -32,8 +32,8 @@ def greedy_logits(step: DecoderStep, cache: SlotCache, num_steps: int) -> NDArra
     return np.stack(logits)
 
 
-@pytest.mark.parametrize("stale", [np.nan, 1e9])
-def test_what_a_row_held_before_is_never_read(stale: float) -> None:
+@pytest.mark.parametrize("stale", [-128, 127])
+def test_what_a_row_held_before_is_never_read(stale: int) -> None:
     sources = list(tiny_sources()[:3])
     clean, reused = cache_of(sources), cache_of(sources, stale=stale)
     expected = greedy_logits(DecoderStep(tiny_sessions(), clean), clean, 10)
@@ -76,7 +76,7 @@ def test_the_totals_are_those_of_the_live_rows() -> None:
     cache = cache_of(sources)
     step = DecoderStep(sessions, cache)
     step.run()
-    cache.release_row(2)
+    cache.release_rows([2])
     step.run()
     assert seen == [([0, 0, 0], [1], [len(sources[2])]), ([1, 1], [2], [len(sources[1])])]
 
@@ -87,11 +87,29 @@ def test_each_number_of_rows_is_bound_once() -> None:
     step = DecoderStep(sessions, cache)
     for _ in range(2):
         step.run()
-        cache.release_row(0)
+        cache.release_rows([0])
         step.run()
         cache.fork_row(0)
     assert spy.num_bindings == 2
     assert [shapes["input_ids"][0] for shapes in spy.fed] == [3, 2, 3, 2]
+
+
+def test_a_step_writes_one_position_of_the_cache_and_leaves_the_source_as_it_is() -> None:
+    sources = list(tiny_sources()[:3])
+    cache = cache_of(sources, stale=99)
+    cross = [buffer.copy() for buffer in cache.cross]
+    step = DecoderStep(tiny_sessions(), cache)
+    step.run()
+    first = [buffer.copy() for buffer in cache.past]
+    step.run()
+    for before, after in zip(first, cache.past, strict=True):
+        assert (before[:3, :, 0] != 99).any(axis=-1).all()
+        np.testing.assert_array_equal(after[:3, :, 0], before[:3, :, 0])
+        assert (after[:3, :, 1] != 99).any(axis=-1).all()
+        assert (after[:3, :, 2:] == 99).all()
+        assert (after[3:] == 99).all()
+    for before, after in zip(cross, cache.cross, strict=True):
+        np.testing.assert_array_equal(after, before)
 
 
 def test_each_row_is_at_its_own_position() -> None:

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import InvalidBundleError
+from bundle.manifest import CacheDtype
 from bundle.reader import Bundle
-from bundle.tensors import ATTENTION_NAME, DECODER_NAME, ENCODER_NAME
+from bundle.tensors import ATTENTION_NAME, CANDIDATES_NAME, DECODER_NAME, ENCODER_NAME
 from service.engine.sessions import check_attention, open_sessions
 from tests.service.engine.tiny import tiny
 
 Open = Callable[[Bundle], object]
 
+SIDES = [("input", "past"), ("input", "cross"), ("output", "present"), ("output", "present_cross")]
+"""What the decoder has of every layer, a key and a value each."""
 NAMED_AXIS = b"\x0a\x06\x12\x04rows"
 """An axis in a graph's file: a message of six bytes, the four letters of its name."""
 FIXED_AXIS = b"\x0a\x06\x08\x81\x80\x80\x80\x00"
@@ -27,11 +30,11 @@ def copied(tmp_path: Path) -> Bundle:
     return replace(tiny(), path=tmp_path / "bundle")
 
 
-def claiming(bundle: Bundle, **changes: int) -> Bundle:
-    """The same files under a manifest that describes another architecture."""
+def claiming(bundle: Bundle, cache: CacheDtype = "int8", **changes: int) -> Bundle:
+    """The same files under a manifest that describes another cache or architecture."""
     architecture = bundle.manifest.architecture.model_copy(update=changes)
-    manifest = bundle.manifest.model_copy(update={"architecture": architecture})
-    return replace(bundle, manifest=manifest)
+    update = {"architecture": architecture, "cache": cache}
+    return replace(bundle, manifest=bundle.manifest.model_copy(update=update))
 
 
 def open_attention(bundle: Bundle) -> None:
@@ -54,9 +57,23 @@ def test_a_bundle_that_fits_is_opened() -> None:
 
 def test_a_vocabulary_of_another_size_is_named() -> None:
     vocab_size = tiny().manifest.architecture.vocab_size
-    assert faults_of(claiming(tiny(), vocab_size=7)) == (
-        f"{DECODER_NAME}: output logits: shape ['rows', {vocab_size}], not ['rows', 7]",
+    assert faults_of(claiming(tiny(), vocab_size=7)) == tuple(
+        f"{where}: shape ['rows', {vocab_size}], not ['rows', 7]"
+        for where in (
+            f"{DECODER_NAME}: output logits",
+            f"{CANDIDATES_NAME}: input logits",
+            f"{CANDIDATES_NAME}: output log_probs",
+        )
     )
+
+
+def test_a_cache_of_another_dtype_is_named_once_per_tensor() -> None:
+    faults = faults_of(claiming(tiny(), cache="float32"))
+    layers = tiny().manifest.architecture.num_decoder_layers
+    assert f"{ENCODER_NAME}: output cross_value.1: int8, not float32" in faults
+    assert f"{DECODER_NAME}: input past_key.0: int8, not float32" in faults
+    assert len(faults) == (2 + 2 * len(SIDES)) * layers
+    assert all(fault.endswith(": int8, not float32") for fault in faults)
 
 
 def test_every_tensor_that_is_missing_is_named_in_both_graphs() -> None:
@@ -66,7 +83,7 @@ def test_every_tensor_that_is_missing_is_named_in_both_graphs() -> None:
             *(f"{ENCODER_NAME}: output cross_{kind}.2: missing" for kind in ("key", "value")),
             *(
                 f"{DECODER_NAME}: {side} {name}_{kind}.2: missing"
-                for side, name in (("input", "past"), ("input", "cross"), ("output", "present"))
+                for side, name in SIDES
                 for kind in ("key", "value")
             ),
         ]
@@ -77,14 +94,15 @@ def test_every_tensor_that_is_unknown_is_named_in_both_graphs() -> None:
     faults = faults_of(claiming(tiny(), num_decoder_layers=1))
     assert f"{ENCODER_NAME}: output cross_key.1: unknown" in faults
     assert f"{DECODER_NAME}: input past_value.1: unknown" in faults
-    assert len(faults) == 8
+    assert f"{DECODER_NAME}: output present_cross_key.1: unknown" in faults
+    assert len(faults) == 2 + 2 * len(SIDES)
 
 
 def test_heads_of_another_width_are_named_once_per_tensor() -> None:
     architecture = tiny().manifest.architecture
     faults = faults_of(claiming(tiny(), num_heads=architecture.num_heads * 2))
     layers = architecture.num_decoder_layers
-    assert len(faults) == 2 * layers + 6 * layers
+    assert len(faults) == (2 + 2 * len(SIDES)) * layers
     assert all("shape ['" in fault for fault in faults)
 
 
@@ -106,10 +124,11 @@ def test_an_axis_that_cannot_vary_is_refused(copied: Bundle) -> None:
 
 
 def test_files_that_are_no_graphs_are_reported_together(copied: Bundle) -> None:
-    for name in (ENCODER_NAME, DECODER_NAME):
+    names = [ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME]
+    for name in names:
         copied.file(name).write_bytes(b"no graph")
     faults = faults_of(copied)
-    assert [fault.split(":")[0] for fault in faults] == [ENCODER_NAME, DECODER_NAME]
+    assert [fault.split(":")[0] for fault in faults] == names
     assert all("onnxruntime" in fault and "\n" not in fault for fault in faults)
 
 
