@@ -56,6 +56,18 @@ class Batch:
     label_ids: Tensor
     """Target and end token, int64 [batch, target]; padding where there is none."""
     num_target_tokens: int
+    links: "BatchLinks | None" = None
+    """Where one head should look; None where that is not guided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLinks:
+    """Word alignments of a batch."""
+
+    places: Tensor
+    """int64 [links, 3]: row, position of the label, position in the source."""
+    weights: Tensor
+    """float32 [links]: each label that is linked counts alike, and all of them make 1."""
 
 
 def encode_corpus(
@@ -72,7 +84,7 @@ def encode_corpus(
     # A bar over a single chunk would tell nothing, and development sets are that small.
     for start in tqdm(starts, desc="tokenising", unit="chunk", disable=len(starts) == 1):
         chunk = pairs[start : start + CHUNK]
-        sources = tokenizer.encode([p.source for p in chunk], add_eos=True, num_threads=2)
+        sources = encode_sources(chunk, tokenizer)
         targets = tokenizer.encode([p.target for p in chunk], add_eos=True, num_threads=2)
         for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
             if len(source) <= max_tokens and len(target) <= max_tokens:
@@ -88,6 +100,15 @@ def encode_corpus(
         target_starts=target_starts,
         weights=np.array(kept, dtype=np.float32),
     )
+
+
+def encode_sources(
+    pairs: Sequence[SentencePair], tokenizer: SentencePieceProcessor
+) -> list[list[int]]:
+    """Ids of each source, its prefix first and the end token last."""
+    encoded = tokenizer.encode([p.source for p in pairs], add_eos=True, num_threads=2)
+    prefixes = [[tokenizer.piece_to_id(p.prefix)] if p.prefix else [] for p in pairs]
+    return [prefix + ids for prefix, ids in zip(prefixes, encoded, strict=True)]
 
 
 def epoch_batches(
@@ -131,6 +152,19 @@ def make_batch(
         input_ids=torch.cat((starts, label_ids[:, :-1]), dim=1),
         label_ids=label_ids,
         num_target_tokens=sum(map(len, targets)),
+    )
+
+
+def batch_links(links: Sequence[NDArray[np.uint16]]) -> BatchLinks:
+    """Links of a batch from those of its pairs, each [links, 2]: source, target."""
+    counts = [len(each) for each in links]
+    rows = np.repeat(np.arange(len(links)), counts)
+    source, target = np.concatenate(links).astype(np.int64).T
+    places = np.stack((rows, target, source), axis=1)
+    _, label, shared = np.unique(places[:, :2], axis=0, return_inverse=True, return_counts=True)
+    weights = 1 / (shared[label.ravel()] * max(1, len(shared)))
+    return BatchLinks(
+        places=torch.from_numpy(places), weights=torch.from_numpy(weights.astype(np.float32))
     )
 
 

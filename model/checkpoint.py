@@ -1,11 +1,13 @@
 """What a run leaves on disk, and how it is read again."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from model.architecture import Architecture
 from model.config import RunConfig, parse_config
@@ -32,6 +34,9 @@ class Progress:
     seconds: float = 0.0
     """Wall-clock time over all resumes."""
     best_chrf: float = -1.0
+    decay_begins_s: float | None = None
+    """Where the decay was asked for: it then ends the run, whatever the budget was."""
+    decay_ends_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,18 @@ def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
         CheckpointError: A parameter is missing or has another shape; names all of them.
     """
     parameters = dict(model.named_parameters())
+    check_weights(parameters, weights)
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(weights[name])
+
+
+def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """See whether `weights` has the names and shapes of `parameters`.
+
+    Raises:
+        CheckpointError: A parameter is missing or has another shape; names all of them.
+    """
     faults = [f"{n}: missing" for n in sorted(parameters.keys() - weights.keys())]
     faults += [f"{n}: unknown" for n in sorted(weights.keys() - parameters.keys())]
     faults += [
@@ -106,9 +123,6 @@ def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
     ]
     if faults:
         raise CheckpointError(f"weights do not fit the architecture: {'; '.join(faults)}")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(weights[name])
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -32,6 +32,19 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--data", type=Path, required=True, help="folder that its paths start at")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with the weights and the vocabulary of another run's averaged.pt",
+    )
+    parser.add_argument(
+        "--decay-minutes",
+        type=_positive,
+        metavar="N",
+        help="let the learning rate fall to zero in N minutes from now, and end",
+    )
     parser.add_argument("--threads", type=int, default=None, help="default: every core")
     parser.set_defaults(run=run)
 
@@ -54,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    from model.checkpoint import CONFIG_NAME
+    from model.checkpoint import CONFIG_NAME, TOKENIZER_NAME
     from model.preparation import prepare
     from model.trainer import Trainer
 
@@ -62,15 +75,35 @@ def _train(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     config, out, is_resumed = read_config(arguments.config), arguments.out, arguments.resume
     _check_run(out, is_resumed=is_resumed)
+    if is_resumed and arguments.start:
+        raise ConfigError("--from", ["a run that is resumed has its own weights"])
     out.mkdir(parents=True, exist_ok=True)
     text = arguments.config.read_text(encoding="utf-8")
-    data = prepare(config, arguments.data, out, is_resumed=is_resumed)
+    start = arguments.start
+    data = prepare(
+        config,
+        arguments.data,
+        out,
+        is_resumed=is_resumed,
+        tokenizer_path=start.parent / TOKENIZER_NAME if start else None,
+    )
     trainer = Trainer(config, text, data, out)
+    if start:
+        trainer.begin_from(start)
     if is_resumed:
         trainer.resume()
+    if arguments.decay_minutes:
+        trainer.decay_within(arguments.decay_minutes)
     (out / CONFIG_NAME).write_text(text, encoding="utf-8")
     progress = trainer.run()
     print(f"{progress.step} steps, {progress.target_tokens} target tokens: {out}")
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} must be > 0")
+    return number
 
 
 def _check_run(out: Path, *, is_resumed: bool) -> None:

@@ -1,12 +1,14 @@
 """One training run as one TOML file."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.architecture import Activation, Architecture, NormPosition, Positions
+from model.directions import Direction, language_tag
 from model.errors import ConfigError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -23,6 +25,8 @@ class SourceConfig(_Section):
     weight: Annotated[float, Field(ge=0)] = 1.0
     """How often an epoch sees each pair; 0.1 is a random tenth, 2 is twice."""
     licence: str = ""
+    held_out: Annotated[int, Field(ge=0)] = 0
+    """Pairs that are never trained on; they lie beside the run, to measure quality by domain."""
 
 
 class DataConfig(_Section):
@@ -30,6 +34,8 @@ class DataConfig(_Section):
 
     source_language: str
     target_language: str
+    both_directions: bool = False
+    """Train one model both ways: each source begins with the piece of the wanted language."""
     train: Annotated[tuple[str | tuple[str, str], ...], Field(min_length=1)]
     """Tab-separated files, or pairs of line-aligned files; .xz and .gz are read as they are."""
     dev: str | tuple[str, str]
@@ -37,6 +43,50 @@ class DataConfig(_Section):
     """Longer pairs are left out."""
     sources: tuple[SourceConfig, ...] = ()
     """Where given, pairs of unnamed sources are left out."""
+    is_filtered: bool = False
+    """Leave out copies, wild length ratios, unlike placeholders and the wrong language."""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The one that the files have, and the other where it is trained too."""
+        source, target = self.source_language, self.target_language
+        if not self.both_directions:
+            return (Direction(source=source, target=target),)
+        return (
+            Direction(source=source, target=target, prefix=language_tag(target)),
+            Direction(source=target, target=source, prefix=language_tag(source), is_reversed=True),
+        )
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class AugmentationConfig(_Section):
+    """From which share of each source's pairs a variant is made; it weighs as much as a pair."""
+
+    placeholders: Share = 0.0
+    """Numbers, names, addresses and tags that both sides share become placeholder pieces."""
+    capitals: Share = 0.0
+    """BOTH SIDES IN CAPITALS."""
+    lower_case: Share = 0.0
+    """The source without capitals, as it is typed in haste; the target stays as it is."""
+    unfinished: Share = 0.0
+    """Both sides without their final punctuation."""
+    spacing: Share = 0.0
+    """The source with a space too many or too few around its punctuation."""
+    joined: Share = 0.0
+    """Two or three pairs of one source as one."""
+
+
+class AlignmentConfig(_Section):
+    """Guided alignment: one cross-attention head of the last decoder layer learns word alignments.
+
+    Garg et al. (2019), "Jointly Learning to Align and Translate with Transformer Models".
+    """
+
+    weight: Annotated[float, Field(ge=0)] = 0.05
+    """Of its loss beside the translation's."""
+    head: Annotated[int, Field(ge=0)] = 0
 
 
 class TokenizerConfig(_Section):
@@ -109,6 +159,9 @@ class TrainingConfig(_Section):
     validate_every: Positive = 1000
     checkpoint_every: Positive = 500
     validation_sentences: Positive = 200
+    """Of the development set, and of each of `validation_sources`."""
+    validation_sources: tuple[str, ...] = ()
+    """Sources whose held-out pairs are watched too."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> "TrainingConfig":
@@ -124,7 +177,13 @@ class RunConfig(_Section):
     data: DataConfig
     tokenizer: TokenizerConfig = TokenizerConfig()
     architecture: ArchitectureConfig = ArchitectureConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    alignment: AlignmentConfig | None = None
     training: TrainingConfig
+
+    def resumes(self, other: "RunConfig") -> bool:
+        """Whether a run of `other` can go on with this: all is the same but budget and weights."""
+        return self.model_dump(exclude=_FREE) == other.model_dump(exclude=_FREE)
 
     @model_validator(mode="after")
     def _positions_suffice(self) -> "RunConfig":
@@ -134,6 +193,46 @@ class RunConfig(_Section):
                 f"data.max_tokens {longest} is over architecture.max_positions {positions}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _directions_have_pieces(self) -> "RunConfig":
+        tags = self.tokenizer.language_tags
+        missing = [d.prefix for d in self.data.directions if d.prefix and d.prefix not in tags]
+        if missing:
+            raise ValueError(f"tokenizer.language_tags lacks {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _watched_sources_are_held_out(self) -> "RunConfig":
+        held_out = {source.name for source in self.data.sources if source.held_out}
+        missing = [n for n in self.training.validation_sources if n not in held_out]
+        if missing:
+            raise ValueError(f"training.validation_sources: no held_out of {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _aligned_head_exists(self) -> "RunConfig":
+        num_heads = self.architecture.num_heads
+        if self.alignment and self.alignment.head >= num_heads:
+            raise ValueError(f"alignment.head {self.alignment.head}: there are {num_heads} heads")
+        return self
+
+
+_FREE: Mapping[str, bool | set[str]] = {
+    "alignment": True,
+    "training": {
+        "max_steps",
+        "max_minutes",
+        "schedule",
+        "decay_start",
+        "label_smoothing",
+        "validate_every",
+        "checkpoint_every",
+        "validation_sentences",
+        "validation_sources",
+    },
+}
+"""What may change when a run goes on: how long, how it ends, what is weighed and watched."""
 
 
 def read_config(path: Path) -> RunConfig:

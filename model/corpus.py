@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from model.directions import Direction
 from model.errors import CorpusError
 
 MAX_LINE_CHARACTERS = 4000
@@ -23,6 +24,15 @@ class SentencePair:
     target: str
     origin: str = ""
     """Which corpus it comes from, where the file says so."""
+    prefix: str | None = None
+    """Piece that stands before the source and asks for the target's language."""
+
+    def towards(self, direction: Direction) -> "SentencePair":
+        """The pair as `direction` is trained on it."""
+        source, target = self.source, self.target
+        if direction.is_reversed:
+            source, target = target, source
+        return SentencePair(source, target, self.origin, direction.prefix)
 
 
 @dataclass(slots=True)

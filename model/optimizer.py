@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from model.checkpoint import check_weights
 from model.config import TrainingConfig
 from model.transformer import Transformer
 
@@ -50,6 +51,19 @@ class MasterOptimizer:
         torch._foreach_lerp_(list(self.averages.values()), masters, 1 - decay)
         torch._foreach_copy_([p.detach() for p in self._parameters.values()], masters)
         return float(norm)
+
+    def load_weights(self, model: Transformer) -> None:
+        """Begin with the weights of `model`, which are fp32 and of the same architecture.
+
+        Raises:
+            CheckpointError: They are of another one.
+        """
+        weights = {name: weight.detach() for name, weight in model.named_parameters()}
+        check_weights(self.masters, weights)
+        for name, parameter in self._parameters.items():
+            self.masters[name].copy_(weights[name])
+            self.averages[name].copy_(weights[name])
+            parameter.detach().copy_(weights[name])
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""

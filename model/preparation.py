@@ -1,81 +1,185 @@
 """From a run's configuration and a data folder to what the trainer needs."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from sentencepiece import SentencePieceProcessor
 from tqdm import tqdm
 
+from model.alignment import CorpusLinks, align_corpus
+from model.augmentation import augmented
 from model.batching import EncodedCorpus, encode_corpus
 from model.checkpoint import TOKENIZER_NAME
 from model.config import RunConfig
 from model.corpus import SentencePair, read_pairs
-from model.errors import CorpusError
+from model.errors import ConfigError, CorpusError
+from model.filtering import filtered
+from model.held_out import HELD_OUT_NAME, choose_held_out, without_texts_of, write_pairs
 from model.tokenizer import load_tokenizer, train_tokenizer
 from model.trainer import TrainingData
+from model.validation import ValidationSet
 
 CORPUS_NAME = "corpus.npz"
+LINKS_NAME = "links.npz"
+COUNTS_NAME = "pairs.json"
 
 
-def prepare(config: RunConfig, data: Path, out: Path, *, is_resumed: bool = False) -> TrainingData:
-    """Read, tokenise and weight the data of a run.
+def prepare(
+    config: RunConfig,
+    data: Path,
+    out: Path,
+    *,
+    is_resumed: bool = False,
+    tokenizer_path: Path | None = None,
+) -> TrainingData:
+    """Read, filter, augment, tokenise and weight the data of a run.
 
     Args:
         config: Of the run.
         data: Folder that its paths start at.
-        out: Folder of the run, where tokenizer and encoded corpus are kept.
+        out: Folder of the run, where tokenizer, held-out pairs and encoded corpus are kept.
         is_resumed: Use those that are there. A run that begins never does: they may be left over
             from another configuration.
+        tokenizer_path: Take this vocabulary instead of learning one.
 
     Raises:
         CorpusError: The data cannot be used; bad lines alone are only reported.
-        ConfigError: The tokenizer cannot be trained as it is configured.
+        ConfigError: The tokenizer cannot be trained as it is configured, or lacks a piece.
         CheckpointError: The run that is resumed lacks its tokenizer.
     """
-    pairs = _training_pairs(config, data)
-    path = out / TOKENIZER_NAME
-    if is_resumed:
-        tokenizer = load_tokenizer(path)
+    dev = _read([config.data.dev], data)
+    if is_resumed and (out / COUNTS_NAME).exists():
+        prepared = _prepared_before(config, out)
     else:
-        tokenizer = train_tokenizer(pairs, config.tokenizer, path, seed=config.training.seed)
+        vocabulary = out / TOKENIZER_NAME if is_resumed else tokenizer_path
+        prepared = _prepared_anew(config, data, dev, out, vocabulary, is_resumed=is_resumed)
+    corpus, tokenizer, held_out = prepared.corpus, prepared.tokenizer, prepared.held_out
     return TrainingData(
-        corpus=_corpus(config, pairs, tokenizer, out / CORPUS_NAME, is_resumed=is_resumed),
-        dev=_development_pairs(config, data, tokenizer),
+        corpus=corpus,
+        links=_links(config, corpus, tokenizer, out / LINKS_NAME, is_resumed=is_resumed),
+        validation=tuple(_validation_sets(config, dev, held_out, tokenizer)),
         tokenizer=tokenizer,
-        num_pairs=dict(Counter(p.origin for p in pairs)),
+        num_pairs=prepared.num_pairs,
     )
 
 
-def _training_pairs(config: RunConfig, data: Path) -> list[SentencePair]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """What is kept in the folder of the run, so that a resume need not do it again."""
+
+    corpus: EncodedCorpus
+    tokenizer: SentencePieceProcessor
+    held_out: list[SentencePair]
+    num_pairs: dict[str, int]
+
+
+def _prepared_before(config: RunConfig, out: Path) -> _Prepared:
+    tokenizer = load_tokenizer(out / TOKENIZER_NAME)
+    _check_prefixes(config, tokenizer)
+    with np.load(out / CORPUS_NAME) as arrays:
+        corpus = EncodedCorpus(**arrays)
+    has_held_out = (out / HELD_OUT_NAME).exists()
+    return _Prepared(
+        corpus=corpus,
+        tokenizer=tokenizer,
+        held_out=read_pairs(HELD_OUT_NAME, out)[0] if has_held_out else [],
+        num_pairs=json.loads((out / COUNTS_NAME).read_text(encoding="utf-8")),
+    )
+
+
+def _prepared_anew(
+    config: RunConfig,
+    data: Path,
+    dev: Sequence[SentencePair],
+    out: Path,
+    vocabulary: Path | None,
+    *,
+    is_resumed: bool,
+) -> _Prepared:
+    pairs, held_out = _divided(config, _read(config.data.train, data), dev)
+    path = out / TOKENIZER_NAME
+    for name in (COUNTS_NAME, HELD_OUT_NAME):
+        (out / name).unlink(missing_ok=True)
+    if vocabulary is None:
+        tokenizer = train_tokenizer(pairs, config.tokenizer, path, seed=config.training.seed)
+    else:
+        tokenizer = load_tokenizer(vocabulary)
+        path.write_bytes(vocabulary.read_bytes())
+    _check_prefixes(config, tokenizer)
+    if held_out:
+        write_pairs(out / HELD_OUT_NAME, held_out)
+    corpus = _corpus(config, pairs, tokenizer, out / CORPUS_NAME, is_resumed=is_resumed)
+    num_pairs = dict(Counter(p.origin for p in pairs))
+    # The last file: where it lies, the others are whole.
+    (out / COUNTS_NAME).write_text(json.dumps(num_pairs), encoding="utf-8")
+    return _Prepared(corpus=corpus, tokenizer=tokenizer, held_out=held_out, num_pairs=num_pairs)
+
+
+def _read(files: Sequence[str | tuple[str, str]], data: Path) -> list[SentencePair]:
     pairs: list[SentencePair] = []
-    for where in config.data.train:
+    for where in files:
         found, report = read_pairs(where, data)
         tqdm.write(report.describe(str(where)))
         pairs += found
+    return pairs
+
+
+def _divided(
+    config: RunConfig, pairs: list[SentencePair], dev: Sequence[SentencePair]
+) -> tuple[list[SentencePair], list[SentencePair]]:
+    """Pairs to train on and pairs held out, neither of which a development pair is among."""
     weights = _weights(config)
     chosen = [p for p in pairs if not weights or weights.get(p.origin, 0) > 0]
     if not chosen:
         raise CorpusError("no training pair has a source that data.sources names")
-    return chosen
+    if config.data.is_filtered:
+        chosen, faults = filtered(chosen)
+        tqdm.write(f"left out: {', '.join(f'{n} {fault}' for fault, n in faults.most_common())}")
+    chosen = without_texts_of(chosen, dev)
+    counts = {s.name: s.held_out for s in config.data.sources if s.held_out}
+    held_out = choose_held_out(chosen, counts, seed=config.training.seed)
+    return without_texts_of(chosen, held_out), held_out
 
 
-def _development_pairs(
-    config: RunConfig, data: Path, tokenizer: SentencePieceProcessor
-) -> tuple[SentencePair, ...]:
-    """The first that are short enough for the model."""
-    pairs, report = read_pairs(config.data.dev, data)
-    tqdm.write(report.describe(str(config.data.dev)))
-    longest = config.data.max_tokens - 1  # and the end token
-    kept = [
+def _check_prefixes(config: RunConfig, tokenizer: SentencePieceProcessor) -> None:
+    prefixes = [d.prefix for d in config.data.directions if d.prefix]
+    missing = [p for p in prefixes if tokenizer.piece_to_id(p) == tokenizer.unk_id()]
+    if missing:
+        raise ConfigError("tokenizer", [f"the vocabulary has no piece {p}" for p in missing])
+
+
+def _validation_sets(
+    config: RunConfig,
+    dev: Sequence[SentencePair],
+    held_out: Sequence[SentencePair],
+    tokenizer: SentencePieceProcessor,
+) -> Iterator[ValidationSet]:
+    """The first pairs of each that are short enough for the model, in every direction."""
+    sources = {
+        n: [p for p in held_out if p.origin == n] for n in config.training.validation_sources
+    }
+    for name, pairs in {"dev": dev, **sources}.items():
+        kept = _short_enough(pairs[: config.training.validation_sentences], config, tokenizer)
+        if not kept:
+            raise CorpusError(f"{name}: no pair is within data.max_tokens")
+        for direction in config.data.directions:
+            directed = tuple(pair.towards(direction) for pair in kept)
+            yield ValidationSet(name=f"{name} {direction}", pairs=directed)
+
+
+def _short_enough(
+    pairs: Sequence[SentencePair], config: RunConfig, tokenizer: SentencePieceProcessor
+) -> list[SentencePair]:
+    longest = config.data.max_tokens - 2  # a prefix and the end token
+    return [
         p
-        for p in pairs[: config.training.validation_sentences]
+        for p in pairs
         if max(len(tokenizer.encode(text)) for text in (p.source, p.target)) <= longest
     ]
-    if not kept:
-        raise CorpusError(f"{config.data.dev}: no pair is within data.max_tokens")
-    return tuple(kept)
 
 
 def _corpus(
@@ -89,12 +193,44 @@ def _corpus(
     if is_resumed and path.exists():
         with np.load(path) as arrays:
             return EncodedCorpus(**arrays)
+    directed = list(_directed(config, pairs))
     weights = _weights(config)
-    pair_weights = [weights.get(p.origin, 1.0) for p in pairs]
-    corpus = encode_corpus(pairs, pair_weights, tokenizer, max_tokens=config.data.max_tokens)
+    pair_weights = [weights.get(p.origin, 1.0) for p in directed]
+    corpus = encode_corpus(directed, pair_weights, tokenizer, max_tokens=config.data.max_tokens)
     names = EncodedCorpus.__slots__
     np.savez(path, **{name: getattr(corpus, name) for name in names})
     return corpus
+
+
+def _links(
+    config: RunConfig,
+    corpus: EncodedCorpus,
+    tokenizer: SentencePieceProcessor,
+    path: Path,
+    *,
+    is_resumed: bool,
+) -> CorpusLinks | None:
+    """Word alignments of the corpus; a run may begin without them and be resumed with them."""
+    if config.alignment is None:
+        return None
+    if is_resumed and path.exists():
+        with np.load(path) as arrays:
+            return CorpusLinks(**arrays)
+    directions = config.data.directions
+    prefixes = {tokenizer.piece_to_id(d.prefix): d.is_reversed for d in directions if d.prefix}
+    links = align_corpus(corpus, prefixes)
+    np.savez(path, links=links.links, starts=links.starts)
+    return links
+
+
+def _directed(config: RunConfig, pairs: Sequence[SentencePair]) -> Iterator[SentencePair]:
+    """All pairs and their variants, in every direction."""
+    for direction in config.data.directions:
+        directed = [pair.towards(direction) for pair in pairs]
+        yield from directed
+        yield from augmented(
+            directed, config.augmentation, seed=f"{config.training.seed} {direction}"
+        )
 
 
 def _weights(config: RunConfig) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """How the learning rate moves over a run, as a factor of its peak."""
 
+from model.checkpoint import Progress
 from model.config import TrainingConfig
 
 
@@ -23,3 +24,16 @@ def used_budget(config: TrainingConfig, step: int, minutes: float) -> float:
     by_steps = step / config.max_steps if config.max_steps else 0.0
     by_time = minutes / config.max_minutes if config.max_minutes else 0.0
     return min(1.0, max(by_steps, by_time))
+
+
+def with_decay(config: TrainingConfig, progress: Progress) -> TrainingConfig:
+    """`config` as it is once the decay has been asked for: a trapezoid that falls from there."""
+    if progress.decay_begins_s is None or progress.decay_ends_s is None:
+        return config
+    changes = {
+        "schedule": "trapezoid",
+        "max_steps": None,
+        "max_minutes": progress.decay_ends_s / 60,
+        "decay_start": progress.decay_begins_s / progress.decay_ends_s,
+    }
+    return config.model_copy(update=changes)

@@ -1,7 +1,5 @@
 """The training loop: batches in, checkpoints and a curve out; resumes where it was."""
 
-import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -12,19 +10,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
+from torch import Tensor
 from tqdm import tqdm
 
 from model import checkpoint
-from model.batching import Batch, EncodedCorpus, batch_stream, make_batch
+from model.alignment import CorpusLinks
+from model.batching import Batch, EncodedCorpus, batch_links, batch_stream, make_batch
 from model.checkpoint import Progress
-from model.config import RunConfig
-from model.corpus import SentencePair
+from model.config import RunConfig, TrainingConfig, parse_config
 from model.errors import CheckpointError
-from model.loss import batch_loss
+from model.loss import batch_loss, guided_losses
 from model.optimizer import MasterOptimizer
-from model.schedule import learning_rate_factor, used_budget
+from model.run_log import RunLog
+from model.schedule import learning_rate_factor, used_budget, with_decay
 from model.transformer import Transformer
-from model.validation import ValidationScores, validate
+from model.validation import ValidationScores, ValidationSet, mean_scores, validate
 
 LOG_EVERY = 50
 PER_MILLE = 1000
@@ -37,10 +37,12 @@ class TrainingData:
     """What a run trains and validates on."""
 
     corpus: EncodedCorpus
-    dev: tuple[SentencePair, ...]
+    validation: tuple[ValidationSet, ...]
     tokenizer: SentencePieceProcessor
     num_pairs: dict[str, int]
     """Training pairs by source."""
+    links: CorpusLinks | None = None
+    """Of the corpus, where a head is guided."""
 
 
 class Trainer:
@@ -57,6 +59,19 @@ class Trainer:
         # Masters are taken before the cast: the weights begin with all their bits.
         self._model.to(torch.bfloat16 if is_bf16 else torch.float32)
         self._progress = Progress()
+        self._log = RunLog(out / checkpoint.LOG_NAME)
+
+    def begin_from(self, path: Path) -> None:
+        """Take the weights of another run's `averaged.pt` or `best.pt` instead of random ones.
+
+        Raises:
+            CheckpointError: It cannot be read, or its weights or vocabulary are others.
+        """
+        start = checkpoint.load_checkpoint(path)
+        ours, theirs = self._out / checkpoint.TOKENIZER_NAME, start.tokenizer_path
+        if not theirs.exists() or ours.read_bytes() != theirs.read_bytes():
+            raise CheckpointError(f"{path} has another vocabulary than {ours}")
+        self._optimizer.load_weights(start.model)
 
     def resume(self) -> None:
         """Continue from `last.pt`.
@@ -66,7 +81,8 @@ class Trainer:
         """
         path = self._out / checkpoint.LAST_NAME
         content = checkpoint.read(path)
-        if content.get("config") != self._config_text:
+        text = str(content.get("config"))
+        if not self._config.resumes(parse_config(text, where=str(path))):
             raise CheckpointError(
                 f"{path} was made with another configuration: give the one in "
                 f"{checkpoint.CONFIG_NAME} beside it, or start anew in another folder"
@@ -78,9 +94,16 @@ class Trainer:
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is no checkpoint to go on from: {error!r}") from error
 
+    def decay_within(self, minutes: float) -> None:
+        """End in `minutes` from now, the learning rate falling to zero until then."""
+        begins = self._progress.seconds
+        self._progress = replace(
+            self._progress, decay_begins_s=begins, decay_ends_s=begins + 60 * minutes
+        )
+
     def run(self) -> Progress:
         """Train until the budget is used; leaves `last.pt`, `best.pt` and `averaged.pt`."""
-        self._forget_later_rows()
+        self._log.forget_after(self._progress.step)
         stream = self._batches()
         begun = int(PER_MILLE * self._used())
         with tqdm(total=PER_MILLE, initial=begun, desc=self._config.name, bar_format=_BAR) as bar:
@@ -110,21 +133,36 @@ class Trainer:
         if self._progress.step % self._config.training.checkpoint_every == 0:
             self._save_last()
 
+    @property
+    def _settings(self) -> TrainingConfig:
+        return with_decay(self._config.training, self._progress)
+
     def _used(self) -> float:
         progress = self._progress
-        return used_budget(self._config.training, progress.step, progress.seconds / 60)
+        return used_budget(self._settings, progress.step, progress.seconds / 60)
 
     def _batch(self, indices: NDArray[np.int64]) -> Batch:
-        ids = self._architecture
-        return make_batch(self._data.corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
+        ids, links = self._architecture, self._data.links
+        batch = make_batch(self._data.corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
+        return replace(batch, links=batch_links([links.of(i) for i in indices])) if links else batch
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        """What is added up to learn from, by its name in the log."""
+        smoothing, alignment = self._settings.label_smoothing, self._config.alignment
+        if alignment is None or batch.links is None:
+            return {"loss": batch_loss(self._model, batch, label_smoothing=smoothing)}
+        translation, aligned = guided_losses(
+            self._model, batch, batch.links, label_smoothing=smoothing, head=alignment.head
+        )
+        return {"loss": translation, "alignment_loss": alignment.weight * aligned}
 
     def _train_on(self, batch: Batch, bar: Bar) -> None:
-        settings, progress = self._config.training, self._progress
+        settings, progress = self._settings, self._progress
         started = time.perf_counter()
         self._model.train()
         factor = learning_rate_factor(settings, progress.step, self._used())
-        loss = batch_loss(self._model, batch, label_smoothing=settings.label_smoothing)
-        loss.backward()
+        losses = self._losses(batch)
+        sum(losses.values(), torch.zeros(())).backward()
         norm = self._optimizer.step(factor, progress.step)
         seconds = time.perf_counter() - started
         self._progress = replace(
@@ -135,31 +173,34 @@ class Trainer:
         )
         if self._progress.step % LOG_EVERY == 0:
             rate = batch.num_target_tokens / seconds
-            self._log(loss=loss.item(), learning_rate=factor, gradient_norm=norm, rate=rate)
-            bar.set_postfix_str(_postfix(self._progress, loss.item()))
+            values = {name: value.item() for name, value in losses.items()}
+            rates = {"learning_rate": factor, "gradient_norm": norm, "rate": rate}
+            self._log.add(self._progress, values | rates)
+            bar.set_postfix_str(_postfix(self._progress, values["loss"]))
 
     def _validate(self, bar: Bar) -> None:
         started = time.perf_counter()
         scores = self._score_average()
+        mean = mean_scores(list(scores.values()))
         seconds = self._progress.seconds + time.perf_counter() - started
-        is_best = scores.chrf > self._progress.best_chrf
-        best = max(scores.chrf, self._progress.best_chrf)
+        is_best = mean.chrf > self._progress.best_chrf
+        best = max(mean.chrf, self._progress.best_chrf)
         self._progress = replace(self._progress, seconds=seconds, best_chrf=best)
-        self._log(dev_loss=scores.loss, bleu=scores.bleu, chrf=scores.chrf)
+        self._log.add_scores(self._progress, scores)
         bar.write(_report(self._progress, scores))
         if is_best:
             self._save_average(checkpoint.BEST_NAME)
 
-    def _score_average(self) -> ValidationScores:
+    def _score_average(self) -> dict[str, ValidationScores]:
         """Validate the averaged weights, in fp32 beside the model that trains."""
         model = Transformer(self._architecture)
         checkpoint.load_weights(model, self._optimizer.averages)
-        return validate(
-            model.eval(),
-            self._data.tokenizer,
-            self._data.dev,
-            max_tokens=self._config.data.max_tokens,
-        )
+        model.eval()
+        longest = self._config.data.max_tokens
+        return {
+            each.name: validate(model, self._data.tokenizer, each.pairs, max_tokens=longest)
+            for each in self._data.validation
+        }
 
     def _finish(self, bar: Bar) -> None:
         if self._progress.step % self._config.training.validate_every:
@@ -186,35 +227,8 @@ class Trainer:
         }
         checkpoint.write_atomically(self._out / checkpoint.LAST_NAME, content)
 
-    def _forget_later_rows(self) -> None:
-        """A run that was killed has logged steps that it now makes once more."""
-        path = self._out / checkpoint.LOG_NAME
-        if path.exists():
-            rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [row for row in rows if _step_of(row) <= self._progress.step]
-            path.write_text("".join(kept), encoding="utf-8")
-
-    def _log(self, **values: float) -> None:
-        progress = self._progress
-        row = {
-            "step": progress.step,
-            "target_tokens": progress.target_tokens,
-            "minutes": round(progress.seconds / 60, 3),
-            **{name: round(value, 5) for name, value in values.items()},
-        }
-        with (self._out / checkpoint.LOG_NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
 
 _BAR = "{desc} {percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
-
-
-def _step_of(row: str) -> float:
-    """Step of a row of the log; a row that was cut off belongs to no step."""
-    try:
-        return float(json.loads(row)["step"])
-    except ValueError:
-        return math.inf
 
 
 def _postfix(progress: Progress, loss: float) -> str:
@@ -222,10 +236,9 @@ def _postfix(progress: Progress, loss: float) -> str:
     return f"step {progress.step} loss {loss:.3f} {rate:.0f} tok/s"
 
 
-def _report(progress: Progress, scores: ValidationScores) -> str:
-    head = (
-        f"step {progress.step}, {progress.seconds / 60:.1f} min: dev loss {scores.loss:.3f}, "
-        f"BLEU {scores.bleu:.1f}, chrF {scores.chrf:.1f}"
-    )
-    samples = [f"  {source}\n  -> {text}\n  =  {ref}" for source, text, ref in scores.samples]
-    return "\n".join([head, *samples])
+def _report(progress: Progress, scores: dict[str, ValidationScores]) -> str:
+    lines = [f"step {progress.step}, {progress.seconds / 60:.1f} min"]
+    for name, each in scores.items():
+        lines.append(f"{name}: loss {each.loss:.3f}, BLEU {each.bleu:.1f}, chrF {each.chrf:.1f}")
+        lines += [f"  {source}\n  -> {text}\n  =  {ref}" for source, text, ref in each.samples]
+    return "\n".join(lines)

@@ -3,18 +3,28 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import sacrebleu
 import torch
 from sentencepiece import SentencePieceProcessor
 
-from model.batching import encode_corpus, epoch_batches, make_batch
+from model.batching import encode_corpus, encode_sources, epoch_batches, make_batch
 from model.corpus import SentencePair
 from model.greedy import greedy_translate
 from model.loss import batch_loss
 from model.transformer import Transformer
 
 BATCH_SENTENCES = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSet:
+    """Pairs of one direction and one kind of text."""
+
+    name: str
+    """Of the text and the direction: `dev en-de`."""
+    pairs: tuple[SentencePair, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +48,8 @@ def validate(
     max_tokens: int,
 ) -> ValidationScores:
     """Score `model`, which must be in evaluation mode, on `pairs`."""
-    translations = translate_texts(
-        model, tokenizer, [p.source for p in pairs], max_tokens=max_tokens
+    translations = translate_sources(
+        model, tokenizer, encode_sources(pairs, tokenizer), max_tokens=max_tokens
     )
     references = [[p.target for p in pairs]]
     return ValidationScores(
@@ -52,15 +62,24 @@ def validate(
     )
 
 
-def translate_texts(
+def mean_scores(scores: Sequence[ValidationScores]) -> ValidationScores:
+    """Every set counts alike; samples are those of the first."""
+    return ValidationScores(
+        loss=fmean(s.loss for s in scores),
+        bleu=fmean(s.bleu for s in scores),
+        chrf=fmean(s.chrf for s in scores),
+        samples=scores[0].samples,
+    )
+
+
+def translate_sources(
     model: Transformer,
     tokenizer: SentencePieceProcessor,
-    texts: Sequence[str],
+    sources: Sequence[Sequence[int]],
     *,
     max_tokens: int,
 ) -> list[str]:
-    """Greedy translations, in order; batches are sorted by length."""
-    sources = tokenizer.encode(list(texts), add_eos=True)
+    """Greedy translations of encoded sources, in order; batches are sorted by length."""
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     results = [""] * len(sources)
     for start in range(0, len(order), BATCH_SENTENCES):

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -71,15 +72,43 @@ def write_data(folder: Path, *, num_pairs: int = 120) -> Path:
     return folder
 
 
+def write_shift_task(folder: Path) -> Path:
+    """The same, but one or two words, each of which becomes the next of ten in the target."""
+    words = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu"]
+    source = random.Random(1)
+    numbers = [[source.randrange(10) for _ in range(source.randint(1, 2))] for _ in range(320)]
+    pairs = [
+        (" ".join(words[n] for n in row), " ".join(words[(n + 1) % 10] for n in row))
+        for row in numbers
+    ]
+    # There are only 110 different ones: training must not be emptied by its development pairs.
+    seen = set(pairs[:20])
+    _write(folder / "dev.tsv", pairs[:20])
+    _write(folder / "train.tsv", [pair for pair in pairs if pair not in seen])
+    return folder
+
+
 def _write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
     path.write_text("".join(f"{a}\t{b}\ttoy\n" for a, b in pairs), encoding="utf-8")
 
 
-def new_trainer(text: str, data: Path, out: Path, *, is_resumed: bool = False) -> Trainer:
+def both_ways(text: str) -> str:
+    """The configuration of a run in both directions."""
+    return text.replace("[data]", "[data]\nboth_directions = true")
+
+
+def new_trainer(
+    text: str, data: Path, out: Path, *, is_resumed: bool = False, start: Path | None = None
+) -> Trainer:
     """What `pellucid train` makes of a configuration."""
     out.mkdir(exist_ok=True)
     config = parse_config(text, where="test")
-    return Trainer(config, text, prepare(config, data, out, is_resumed=is_resumed), out)
+    tokenizer = start.parent / TOKENIZER_NAME if start else None
+    prepared = prepare(config, data, out, is_resumed=is_resumed, tokenizer_path=tokenizer)
+    trainer = Trainer(config, text, prepared, out)
+    if start:
+        trainer.begin_from(start)
+    return trainer
 
 
 class InterruptionError(Exception):

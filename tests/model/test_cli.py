@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import CONFIG_NAME, LAST_NAME
+from model.checkpoint import AVERAGED_NAME, CONFIG_NAME, LAST_NAME, TOKENIZER_NAME
 from model.cli import register
-from tests.model.runs import config_text, weights_of, write_data
+from tests.model.runs import both_ways, config_text, weights_of, write_data
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -101,6 +101,38 @@ def test_another_configuration_is_refused_and_the_runs_own_kept(
     assert train(folder, "--resume") == 2
     assert "another configuration" in told(capsys)
     assert (folder / "run" / CONFIG_NAME).read_text(encoding="utf-8") == config_text()
+
+
+def test_a_run_begins_from_another_and_decays_when_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(folder)
+    (folder / "first").mkdir()
+    for name in (AVERAGED_NAME, TOKENIZER_NAME, LAST_NAME):
+        (folder / "run" / name).rename(folder / "first" / name)
+    (folder / "run.toml").write_text(both_ways(config_text(max_steps=4)), encoding="utf-8")
+    start = folder / "first" / AVERAGED_NAME
+    assert train(folder, "--from", str(start)) == 0
+    assert (folder / "run" / TOKENIZER_NAME).read_bytes() == (
+        folder / "first" / TOKENIZER_NAME
+    ).read_bytes()
+    assert train(folder, "--resume", "--from", str(start)) == 2
+    assert "has its own weights" in told(capsys)
+    assert train(folder, "--resume", "--decay-minutes", "0.002") == 0
+    assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) > 4
+
+
+def test_a_start_without_a_vocabulary_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(folder, "--from", str(folder / AVERAGED_NAME)) == 2
+    assert "source.spm" in told(capsys)
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
+def test_a_decay_takes_time(folder: Path, minutes: str) -> None:
+    with pytest.raises(SystemExit):
+        train(folder, "--resume", "--decay-minutes", minutes)
 
 
 @pytest.mark.parametrize(

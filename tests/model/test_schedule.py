@@ -1,7 +1,8 @@
 import pytest
 
+from model.checkpoint import Progress
 from model.config import TrainingConfig
-from model.schedule import learning_rate_factor, used_budget
+from model.schedule import learning_rate_factor, used_budget, with_decay
 
 PAPER = TrainingConfig(max_steps=1000, warmup_steps=100)
 TRAPEZOID = TrainingConfig(max_steps=1000, schedule="trapezoid", warmup_steps=100, decay_start=0.2)
@@ -48,3 +49,17 @@ def test_the_budget_is_used_by_whichever_bound_is_nearer(
 
 def test_steps_alone_do_not_look_at_the_clock() -> None:
     assert used_budget(PAPER, 10, 1e9) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("config", [PAPER, TRAPEZOID])
+def test_a_decay_that_is_asked_for_falls_to_zero_and_ends_the_run(config: TrainingConfig) -> None:
+    progress = Progress(step=5000, seconds=600.0, decay_begins_s=600.0, decay_ends_s=1200.0)
+    settled = with_decay(config, progress)
+    shares = [used_budget(settled, 5000, minutes) for minutes in (10, 15, 20)]
+    assert shares == [0.5, 0.75, 1.0]
+    rates = [learning_rate_factor(settled, 5000, share) for share in shares]
+    assert rates == pytest.approx([1.0, 0.5, 0.0])
+
+
+def test_without_one_the_budget_stays_as_configured() -> None:
+    assert with_decay(PAPER, Progress(step=7, seconds=99.0)) is PAPER

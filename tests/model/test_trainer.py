@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from model.alignment import align_corpus
+from model.batching import EncodedCorpus
 from model.checkpoint import (
     AVERAGED_NAME,
     BEST_NAME,
@@ -18,17 +21,18 @@ from model.checkpoint import (
     read,
     write_atomically,
 )
-from model.config import parse_config
-from model.errors import CheckpointError, CorpusError
-from model.preparation import CORPUS_NAME, prepare
+from model.errors import CheckpointError
+from model.preparation import CORPUS_NAME, COUNTS_NAME, LINKS_NAME
 from tests.model.runs import (
     NUM_PIECES,
     InterruptionError,
+    both_ways,
     config_text,
     interrupted_trainer,
     new_trainer,
     weights_of,
     write_data,
+    write_shift_task,
 )
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,7 +96,10 @@ def test_a_run_leaves_what_is_needed_to_go_on_and_to_export(data: Path, out: Pat
     text = config_text(max_steps=7, average_decay=0.0)
     progress = new_trainer(text, data, out).run()
     left = {path.name for path in out.iterdir()}
-    assert left == {LAST_NAME, BEST_NAME, AVERAGED_NAME, LOG_NAME, TOKENIZER_NAME, CORPUS_NAME}
+    assert left == {
+        *(LAST_NAME, BEST_NAME, AVERAGED_NAME, LOG_NAME),
+        *(TOKENIZER_NAME, CORPUS_NAME, COUNTS_NAME),
+    }
     averaged, best = load_checkpoint(out / AVERAGED_NAME), load_checkpoint(out / BEST_NAME)
     assert averaged.progress == progress
     assert averaged.num_pairs == {"toy": 120}
@@ -189,32 +196,112 @@ def test_a_new_run_takes_nothing_from_one_that_was_left_behind(data: Path, out: 
     assert steps(out) == [3, 6, 9, 12]
 
 
-def test_an_epoch_in_which_no_pair_is_short_enough_is_refused(data: Path, out: Path) -> None:
-    text = config_text().replace("max_tokens = 64", "max_tokens = 2")
-    with pytest.raises(CorpusError, match=r"data\.max_tokens"):
-        new_trainer(text, data, out)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"max_steps": 14},
+        {"max_steps": 12, "schedule": "trapezoid", "decay_start": 0.5},
+        {"label_smoothing": 0.2},
+        {"validate_every": 5, "checkpoint_every": 6, "validation_sentences": 2},
+    ],
+)
+def test_a_run_goes_on_with_another_budget_and_other_weights(
+    data: Path, out: Path, changes: dict[str, object]
+) -> None:
+    new_trainer(config_text(max_steps=10), data, out).run()
+    text = config_text(**{"max_steps": 12} | changes)
+    resumed = new_trainer(text, data, out, is_resumed=True)
+    resumed.resume()
+    assert resumed.run().step == changes.get("max_steps", 12)
+    assert load_checkpoint(out / AVERAGED_NAME).config_text == text
 
 
-def test_development_pairs_that_are_too_long_are_left_out(tmp_path: Path, out: Path) -> None:
-    data = write_data(tmp_path)
-    short = (data / "dev.tsv").read_text(encoding="utf-8")
-    long = "the dog " * 60
-    (data / "dev.tsv").write_text(f"{long}\t{long}\n{short}", encoding="utf-8")
-    assert new_trainer(config_text(), data, out).run().step == 12
+def test_a_run_ends_in_a_decay_when_it_is_asked_to(data: Path, out: Path) -> None:
+    text = config_text(max_steps=60, schedule="trapezoid", decay_start=0.99, checkpoint_every=50)
+    new_trainer(text, data, out).run()
+    longer = text.replace("max_steps = 60", "max_steps = 1_000_000")
+    resumed = new_trainer(longer, data, out, is_resumed=True)
+    resumed.resume()
+    before = read(out / LAST_NAME)["progress"]["seconds"]
+    resumed.decay_within(before / 60)
+    progress = resumed.run()
+    assert progress.seconds >= 2 * before
+    assert progress.step > 60
+    factors = [row["learning_rate"] for row in rows(out) if "learning_rate" in row]
+    assert factors[0] == 1
+    # It is remembered: another resume finds the run at its end.
+    again = new_trainer(longer, data, out, is_resumed=True)
+    again.resume()
+    assert again.run() == progress
 
 
-def test_sources_choose_and_weigh_the_pairs(tmp_path: Path, out: Path) -> None:
-    data = write_data(tmp_path, num_pairs=40)
-    lines = (data / "train.tsv").read_text(encoding="utf-8").splitlines()
-    names = ["twice", "never", "unnamed", "once"]
-    text = "\n".join(line.replace("toy", names[i % 4]) for i, line in enumerate(lines))
-    (data / "train.tsv").write_text(text, encoding="utf-8")
-    sources = [("twice", 2.0), ("never", 0.0), ("once", 1.0)]
-    listed = ", ".join(f'{{ name = "{name}", weight = {weight} }}' for name, weight in sources)
-    config = parse_config(
-        config_text().replace("max_tokens", f"sources = [{listed}]\nmax_tokens"), where="test"
+def test_a_run_can_begin_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
+    new_trainer(config_text(), data, tmp_path / "first").run()
+    start = tmp_path / "first" / AVERAGED_NAME
+    text = both_ways(config_text(max_steps=1, learning_rate=1e-9, seed=2))
+    progress = new_trainer(text, data, tmp_path / "second", start=start).run()
+    assert progress.step == 1
+    ours, theirs = load_checkpoint(tmp_path / "second" / AVERAGED_NAME), load_checkpoint(start)
+    assert ours.tokenizer_path.read_bytes() == theirs.tokenizer_path.read_bytes()
+    for mine, other in zip(ours.model.parameters(), theirs.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_weights_of_another_shape_are_no_beginning(data: Path, tmp_path: Path) -> None:
+    new_trainer(config_text(max_steps=1), data, tmp_path / "first").run()
+    text = config_text().replace("d_ff = 32", "d_ff = 40")
+    with pytest.raises(CheckpointError, match=r"inner\.weight: \[32, 16\], not \[40, 16\]"):
+        new_trainer(text, data, tmp_path / "second", start=tmp_path / "first" / AVERAGED_NAME)
+
+
+def test_weights_of_another_vocabulary_are_no_beginning(data: Path, tmp_path: Path) -> None:
+    for name, seed in (("first", 1), ("second", 2)):
+        kind = "unigram" if name == "second" else "bpe"
+        text = config_text(max_steps=1, seed=seed).replace("bpe", kind)
+        new_trainer(text, data, tmp_path / name).run()
+    trainer = new_trainer(text, data, tmp_path / "second", is_resumed=True)
+    with pytest.raises(CheckpointError, match="another vocabulary"):
+        trainer.begin_from(tmp_path / "first" / AVERAGED_NAME)
+
+
+def test_one_model_learns_both_directions(tmp_path: Path, out: Path) -> None:
+    """Each word becomes the next in one direction and the one before in the other."""
+    data = write_shift_task(tmp_path)
+    text = config_text(
+        max_steps=200,
+        validate_every=200,
+        validation_sentences=20,
+        optimizer="muon",
+        learning_rate=1e-2,
+        matrix_learning_rate=2e-2,
+        label_smoothing=0.0,
     )
-    out.mkdir()
-    prepared = prepare(config, data, out)
-    assert prepared.num_pairs == {"twice": 10, "once": 10}
-    assert sorted(prepared.corpus.weights.tolist()) == [1.0] * 10 + [2.0] * 10
+    text = text.replace("d_model = 16", "d_model = 32\nnorm_position = 'pre'")
+    new_trainer(both_ways(text.replace("dropout = 0.1", "dropout = 0.0")), data, out).run()
+    scores = rows(out)[-1]
+    assert scores["chrf"] == pytest.approx(
+        (scores["dev en-de chrf"] + scores["dev de-en chrf"]) / 2, abs=1e-4
+    )
+    # The words are the same in both: only the piece before the source tells which is wanted.
+    assert scores["dev en-de chrf"] > 70
+    assert scores["dev de-en chrf"] > 70
+
+
+def test_a_head_that_is_guided_learns_where_to_look(data: Path, out: Path) -> None:
+    """A run begins without word alignments and goes on with them."""
+    text = both_ways(config_text(max_steps=4, label_smoothing=0.0, learning_rate=1e-2))
+    new_trainer(text, data, out).run()
+    with np.load(out / CORPUS_NAME) as arrays:
+        corpus = EncodedCorpus(**arrays)
+    diagonal = align_corpus(corpus, {}, lambda pairs: [{(1, 0)} for _ in pairs])
+    np.savez(out / LINKS_NAME, links=diagonal.links, starts=diagonal.starts)
+    guided = text.replace("max_steps = 4", "max_steps = 100")
+    guided = guided.replace("[training]", "[alignment]\nweight = 1.0\nhead = 1\n[training]")
+    resumed = new_trainer(guided, data, out, is_resumed=True)
+    resumed.resume()
+    resumed.run()
+    losses = [row["alignment_loss"] for row in rows(out) if "alignment_loss" in row]
+    assert max(losses) < 0.1
+    alignment = load_checkpoint(out / AVERAGED_NAME).config.alignment
+    assert alignment is not None
+    assert alignment.head == 1

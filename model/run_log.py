@@ -1,0 +1,51 @@
+"""The curve of a run: one JSON object a line."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.checkpoint import Progress
+from model.validation import ValidationScores, mean_scores
+
+
+class RunLog:
+    """A file that grows by a row where there is something to tell."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, progress: Progress, values: Mapping[str, float]) -> None:
+        """Add a row of `values` at `progress`."""
+        row = {
+            "step": progress.step,
+            "target_tokens": progress.target_tokens,
+            "minutes": round(progress.seconds / 60, 3),
+            **{name: round(value, 5) for name, value in values.items()},
+        }
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def add_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
+        """Add a row of the mean scores, and those of each set where there are several."""
+        mean = mean_scores(list(scores.values()))
+        values = {"dev_loss": mean.loss, "bleu": mean.bleu, "chrf": mean.chrf}
+        if len(scores) > 1:
+            for name, each in scores.items():
+                values |= {f"{name} bleu": each.bleu, f"{name} chrf": each.chrf}
+        self.add(progress, values)
+
+    def forget_after(self, step: int) -> None:
+        """Drop later rows: a run that was killed has logged steps that it now makes once more."""
+        if self._path.exists():
+            rows = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if _step_of(row) <= step]
+            self._path.write_text("".join(kept), encoding="utf-8")
+
+
+def _step_of(row: str) -> float:
+    """Step of a row; a row that was cut off belongs to no step."""
+    try:
+        return float(json.loads(row)["step"])
+    except ValueError:
+        return math.inf
