@@ -1,7 +1,7 @@
 """The decode loop: sentences join and leave between steps, greedy and beam share the batch."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -12,12 +12,14 @@ from service.engine.decoder import DecoderStep
 from service.engine.encoder import EncodedGroup, encode
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.hypothesis import Hypothesis
+from service.engine.live_rows import LiveRows, Sentence
 from service.engine.logits_processors import MASKED
 from service.engine.options import DecodeOptions
 from service.engine.search import (
     BeamSearch,
     Continuation,
     GreedySearch,
+    Hypotheses,
     Restart,
     Survivors,
     begin_search,
@@ -50,26 +52,6 @@ class Finished(Generic[Key]):
     """Best first."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Sentence:
-    """A live sentence; `rows[i]` is the cache row of its i-th live hypothesis."""
-
-    key: Hashable
-    search: GreedySearch | BeamSearch
-    num_slots: int
-    rows: list[int] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Moves:
-    """What the rows of a step become, gathered so that they are copied all at once."""
-
-    origin: list[int] = field(default_factory=list)
-    destination: list[int] = field(default_factory=list)
-    """Each becomes a copy of the row in the same place of `origin`."""
-    released: list[int] = field(default_factory=list)
-
-
 class BatchDecoder(Generic[Key]):
     """Translates up to `num_slots` rows at once; used by one thread."""
 
@@ -81,9 +63,8 @@ class BatchDecoder(Generic[Key]):
         self._cache = SlotCache(manifest, num_slots)
         self._step = DecoderStep(sessions, self._cache)
         self._candidates = CandidatesStep(sessions, self._step.logits)
-        self._sentences: dict[Hashable, _Sentence] = {}
-        # Whose hypothesis each live row is: rows are only ever added at the end.
-        self._owners: list[_Sentence] = []
+        self._rows = LiveRows(self._cache, self._step.input_ids, manifest.special_ids.bos)
+        self._sentences: dict[Hashable, Sentence] = {}
         self._free_slots = num_slots
 
     @property
@@ -147,24 +128,23 @@ class BatchDecoder(Generic[Key]):
         if self._cache.shortlist is not None:
             tokens = self._cache.shortlist.choose(logits, tokens, is_whole=is_whole)
         ranked = self._candidates.run(self._cache.num_live, wanted) if wanted else None
-        moves = _Moves()
-        finished = self._advance_greedy(logits, tokens, ranked, moves)
+        finished = self._advance_greedy(logits, tokens, ranked)
         if ranked is not None:
-            finished += self._advance_beams(ranked, moves)
-        if moves.origin:
-            self._cache.copy_pasts(moves.origin, moves.destination)
-        self._release([*moves.released, *(row for f in finished for row in self._forget(f.key))])
+            finished += self._advance_beams(ranked)
+        for result in finished:
+            self._leave(result.key)
+        self._rows.settle()
         return finished
 
     def remove(self, key: Key) -> None:
         """Let a sentence leave, finished or not; its slots are free at once."""
-        self._release(self._forget(key))
+        self._leave(key)
+        self._rows.settle()
 
     def clear(self) -> None:
         """Let everything leave, in whatever state a failed step has left it."""
         self._sentences.clear()
-        self._owners.clear()
-        self._cache.clear()
+        self._rows.clear()
         self._free_slots = self._cache.num_slots
 
     def _check_room(self, requests: Sequence[DecodeRequest[Key]]) -> None:
@@ -208,52 +188,53 @@ class BatchDecoder(Generic[Key]):
         cross: Sequence[CacheArray],
         block: ShortlistBlock | None,
     ) -> None:
-        options, ids = request.options, self._manifest.special_ids
-        search = begin_search(options, ids.eos)
-        sentence = _Sentence(key=request.key, search=search, num_slots=options.beam_size)
-        row = self._cache.add_row(cross, len(request.source_ids), block)
-        sentence.rows.append(row)
-        self._owners.append(sentence)
-        self._step.input_ids[row] = ids.bos
+        options = request.options
+        search = begin_search(options, self._manifest.special_ids.eos)
+        sentence = Sentence(key=request.key, search=search, num_slots=options.beam_size)
+        self._rows.add(sentence, cross, len(request.source_ids), block)
         self._sentences[request.key] = sentence
         self._free_slots -= sentence.num_slots
 
+    def _leave(self, key: Hashable) -> None:
+        sentence = self._sentences.pop(key)
+        self._free_slots += sentence.num_slots
+        self._rows.leave(sentence)
+
     def _advance_greedy(
-        self,
-        logits: NDArray[np.float32],
-        tokens: NDArray[np.int64],
-        ranked: RankedTokens | None,
-        moves: _Moves,
+        self, logits: NDArray[np.float32], tokens: NDArray[np.int64], ranked: RankedTokens | None
     ) -> list[Finished[Key]]:
         finished: list[Finished[Key]] = []
-        chosen: list[int] = tokens.tolist()
+        best: list[int] = tokens.tolist()
         for sentence in self._sentences.values():
             search = sentence.search
             if not isinstance(search, GreedySearch):
                 continue
             (row,) = sentence.rows
-            token = _allowed(search, logits[row]) if search.is_restricted else chosen[row]
-            if token == self._manifest.special_ids.eos and not search.may_end:
-                token = self._best_but_end(row, logits)
+            token = self._allowed(search, row, best[row], logits)
             log_prob = float(ranked.log_probs[row, token]) if ranked else None
             self._step.input_ids[row] = token
             outcome = search.advance(token, log_prob)
-            if isinstance(outcome, Restart):
-                self._restart(sentence, outcome, moves)
-            elif outcome is not None:
-                finished.append(_finished(sentence, outcome))
+            if outcome is not None:
+                finished += self._end_or_restart(sentence, outcome)
         return finished
 
-    def _best_but_end(self, row: int, logits: NDArray[np.float32]) -> int:
-        """The best token of a row that would end too early."""
+    def _allowed(
+        self, search: GreedySearch, row: int, best: int, logits: NDArray[np.float32]
+    ) -> int:
+        """The best token of a row that the search may take; nearly always the best of all."""
         eos_id, shortlist = self._manifest.special_ids.eos, self._cache.shortlist
-        if shortlist is not None and shortlist.is_used[row]:
+        is_restricted = search.is_restricted
+        if not is_restricted and (best != eos_id or search.may_end):
+            return best
+        if not is_restricted and shortlist is not None and shortlist.is_used[row]:
             return shortlist.best_but(eos_id, row, logits[row])
-        scores = logits[row].copy()
-        scores[eos_id] = MASKED
+        scores = logits[row : row + 1].copy()
+        search.restrict(scores)
+        if not search.may_end:
+            scores[0, eos_id] = MASKED
         return int(scores.argmax())
 
-    def _advance_beams(self, ranked: RankedTokens, moves: _Moves) -> list[Finished[Key]]:
+    def _advance_beams(self, ranked: RankedTokens) -> list[Finished[Key]]:
         finished: list[Finished[Key]] = []
         for group in self._beams_of_one_size():
             for (sentence, search), continuations in zip(
@@ -261,16 +242,23 @@ class BatchDecoder(Generic[Key]):
             ):
                 outcome = search.advance(continuations)
                 if isinstance(outcome, Survivors):
-                    self._follow(sentence, outcome, moves)
-                elif isinstance(outcome, Restart):
-                    self._restart(sentence, outcome, moves)
+                    self._rows.follow(sentence, outcome)
                 else:
-                    finished.append(_finished(sentence, outcome))
+                    finished += self._end_or_restart(sentence, outcome)
         return finished
 
-    def _beams_of_one_size(self) -> list[list[tuple[_Sentence, BeamSearch]]]:
+    def _end_or_restart(
+        self, sentence: Sentence, outcome: Hypotheses | Restart
+    ) -> list[Finished[Key]]:
+        if isinstance(outcome, Restart):
+            sentence.search = outcome.search
+            self._rows.restart(sentence)
+            return []
+        return [Finished(key=sentence.key, hypotheses=outcome)]  # type: ignore[arg-type]
+
+    def _beams_of_one_size(self) -> list[list[tuple[Sentence, BeamSearch]]]:
         """The beams of the batch; those in a list have as many live prefixes and candidates."""
-        groups: dict[tuple[int, int], list[tuple[_Sentence, BeamSearch]]] = {}
+        groups: dict[tuple[int, int], list[tuple[Sentence, BeamSearch]]] = {}
         for sentence in self._sentences.values():
             search = sentence.search
             if isinstance(search, BeamSearch):
@@ -278,66 +266,9 @@ class BatchDecoder(Generic[Key]):
                 groups.setdefault(size, []).append((sentence, search))
         return list(groups.values())
 
-    def _follow(self, sentence: _Sentence, survivors: Survivors, moves: _Moves) -> None:
-        """Give every survivor a row that is to hold its parent's cache, copying little.
-
-        A parent's first child stays in its row; other children go to rows of parents without
-        children, which nobody reads any more, or to new rows while the beam still widens.
-        """
-        parents = [sentence.rows[place] for place in survivors.parents]
-        childless = [row for row in sentence.rows if row not in parents]
-        rows: list[int] = []
-        for parent, token in zip(parents, survivors.tokens, strict=True):
-            row = parent
-            if parent in rows:
-                row = childless.pop() if childless else self._fork(parent, sentence)
-                moves.origin.append(parent)
-                moves.destination.append(row)
-            rows.append(row)
-            self._step.input_ids[row] = token
-        sentence.rows = rows
-        moves.released.extend(childless)
-
-    def _restart(self, sentence: _Sentence, restart: Restart, moves: _Moves) -> None:
-        """Begin the sentence anew in one of its rows; its source stays encoded."""
-        sentence.search = restart.search
-        row, *others = sentence.rows
-        sentence.rows = [row]
-        moves.released.extend(others)
-        self._cache.positions[row] = 0
-        self._step.input_ids[row] = self._manifest.special_ids.bos
-
-    def _fork(self, parent: int, sentence: _Sentence) -> int:
-        self._owners.append(sentence)
-        return self._cache.fork_row(parent)
-
-    def _forget(self, key: Hashable) -> list[int]:
-        """Take a sentence out of the books; returns its rows, still to be released."""
-        sentence = self._sentences.pop(key)
-        self._free_slots += sentence.num_slots
-        return sentence.rows
-
-    def _release(self, rows: list[int]) -> None:
-        """End rows; whoever owned a row that has moved now finds it in its new place."""
-        if not rows:
-            return
-        for origin, destination in self._cache.release_rows(rows):
-            owner = self._owners[origin]
-            self._owners[destination] = owner
-            owner.rows[owner.rows.index(origin)] = destination
-            self._step.input_ids[destination] = self._step.input_ids[origin]
-        del self._owners[self._cache.num_live :]
-
-
-def _allowed(search: GreedySearch, logits: NDArray[np.float32]) -> int:
-    """The best token of a row [vocab] that the search's rules allow."""
-    scores = logits[None].copy()
-    search.restrict(scores)
-    return int(scores.argmax())
-
 
 def _continuations(
-    group: list[tuple[_Sentence, BeamSearch]], ranked: RankedTokens
+    group: list[tuple[Sentence, BeamSearch]], ranked: RankedTokens
 ) -> list[list[Continuation]]:
     """What each beam of a group chooses from."""
     rows = [sentence.rows for sentence, _ in group]
@@ -350,7 +281,3 @@ def _continuations(
             log_probs[place], ids[place] = best_tokens(scores, log_probs.shape[-1])
     before = np.array([search.log_probs for _, search in group])
     return best_continuations(log_probs, ids, before, count)
-
-
-def _finished(sentence: _Sentence, result: tuple[Hypothesis, ...]) -> Finished[Key]:
-    return Finished(key=sentence.key, hypotheses=result)  # type: ignore[arg-type]

@@ -125,10 +125,10 @@ class GreedySearch:
 
 
 class BeamSearch:
-    """Keeps the `beam_size` best prefixes until none can overtake what has finished.
+    """Keeps the `beam_size` best prefixes as long as they can overtake what has finished.
 
     Of the 2 x beam best continuations, those that end the sentence and rank within the beam are
-    finished; the best others live on.
+    finished; the best others live on. Whoever cannot win any more is dropped, and gives up its row.
     """
 
     def __init__(
@@ -194,13 +194,16 @@ class BeamSearch:
             elif len(prefixes) < beam_size:
                 parents.append(parent)
                 prefixes.append(_extend(self._live[parent], token, log_prob))
-        if prefixes or self._finished:
-            self._live = prefixes  # else the rules leave nothing: what there is, is the result
-        if self._is_finished() or not prefixes:
+        hopeful = [prefix for prefix in prefixes if self._may_win(prefix)]
+        if hopeful or self._finished:
+            self._live = hopeful  # else the rules leave nothing: what there is, is the result
+        if not hopeful or hopeful[0].length >= self._options.max_target_tokens:
             return self._result()
         if self._loops():
             return Restart(search=_without_loops(self._options, self._eos_id))
-        return Survivors(parents=parents, tokens=[prefix.token for prefix in prefixes])
+        # They come best first, and so the hopeless ones are the last.
+        tokens = [prefix.token for prefix in hopeful]
+        return Survivors(parents=parents[: len(tokens)], tokens=tokens)
 
     def _hypothesis(self, prefix: _Prefix, reason: FinishReason) -> Hypothesis:
         ids, log_probs = _unwind(prefix)
@@ -224,15 +227,14 @@ class BeamSearch:
             return False
         return _is_loop(_unwind(best)[0], self._options)
 
-    def _is_finished(self) -> bool:
-        if not self._live or self._live[0].length >= self._options.max_target_tokens:
+    def _may_win(self, prefix: _Prefix) -> bool:
+        """Whether it could still be among the hypotheses that are returned."""
+        wanted = self._options.num_hypotheses
+        if len(self._finished) < wanted:
             return True
-        if len(self._finished) < self._options.num_hypotheses:
-            return False
-        longest = min(self._options.max_target_tokens, self._live[0].length + self._lookahead)
-        alpha = self._options.length_penalty
-        reachable = max(best_reachable(p.log_prob, longest, alpha) for p in self._live)
-        return reachable <= self._ranked_finished()[self._options.num_hypotheses - 1].score
+        longest = min(self._options.max_target_tokens, prefix.length + self._lookahead)
+        reachable = best_reachable(prefix.log_prob, longest, self._options.length_penalty)
+        return reachable > self._ranked_finished()[wanted - 1].score
 
     def _ranked_finished(self) -> list[Hypothesis]:
         return sorted(self._finished, key=lambda h: h.score, reverse=True)

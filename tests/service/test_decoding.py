@@ -78,6 +78,37 @@ def test_alternatives_behind_a_prefix_differ_in_the_next_token(service: Running)
     assert len(set(nexts)) == len(nexts)
 
 
+def test_the_likeliest_next_token_comes_first_even_if_the_end_is_among_the_others(
+    service: Running,
+) -> None:
+    request = request_of(service, "The young horse sees a new man.")
+    words = one(service, request).text.split()
+    prefixes = [(" ".join(words[:count]),) for count in range(1, len(words))]
+    for prefix in prefixes:
+        forced = replace(request, prefixes=prefix)
+        branched = one(service, replace(forced, num_alternatives=3))
+        assert branched.text == one(service, forced).text
+    ends = [prefix for prefix in prefixes if prefix[0] in alternatives_of(service, request, prefix)]
+    assert ends  # an end was among them, or this would show nothing
+
+
+def alternatives_of(
+    service: Running, request: TranslateRequest, prefixes: tuple[str, ...]
+) -> tuple[str, ...]:
+    return one(service, replace(request, prefixes=prefixes, num_alternatives=3)).alternatives
+
+
+def test_no_alternative_is_shorter_than_the_shortest_length(service: Running) -> None:
+    request = request_of(service, sentence_of(service))
+    free = one(service, request).text
+    length = len(service.model.bundle.tokenizer.encode_target(free)) - 1
+    forced = replace(request, prefixes=(free,), num_alternatives=3)
+    assert one(service, forced).text == free  # it would end right behind the prefix
+    longer = one(service, replace(forced, min_target_tokens=length + 5))
+    assert len(longer.alternatives) == 3
+    assert free not in (longer.text, *longer.alternatives)
+
+
 def test_more_alternatives_than_a_beam_is_wide_are_as_many_as_there_are(service: Running) -> None:
     request = request_of(service, sentence_of(service))
     found = one(service, replace(request, prefixes=("D",), num_alternatives=50))

@@ -67,6 +67,21 @@ def test_company_changes_nothing(num_slots: int, burst: int, seed: int) -> None:
     assert (decoder.free_slots, decoder.num_rows, decoder.keys) == (num_slots, 0, [])
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_a_shortest_length_does_not_lift_the_rule_against_repetition(
+    size: int, beam_size: int
+) -> None:
+    options = DecodeOptions(
+        beam_size=beam_size, no_repeat_ngram=size, min_target_tokens=20, max_target_tokens=LIMIT
+    )
+    for source in tiny_sources(6):
+        (best, *_) = alone(source, options)
+        ids = best.target_ids
+        ngrams = [ids[start : start + size] for start in range(len(ids) - size + 1)]
+        assert len(set(ngrams)) == len(ngrams) and len(ids) >= 20
+
+
 class BatchDecoderMachine(RuleBasedStateMachine):
     """Sentences join, leave, end and are thrown out in any order."""
 
