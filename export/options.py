@@ -28,7 +28,7 @@ class ShortlistSize:
 
     num_common: int = 1024
     """The same for all sentences."""
-    num_own: int = 192
+    num_own: int = 128
     """By what its source pieces usually become."""
     max_source_tokens: int = 40
     """Longer sources choose from the whole vocabulary."""

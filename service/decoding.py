@@ -79,11 +79,10 @@ async def _run_with_branches(
     """Like `_run`, but where a prefix ends, each of the best next tokens is followed to the end."""
     eos_id = model.bundle.manifest.special_ids.eos
     forced = [job for job in jobs if job.options.prefix_ids]
-    heads = iter(await _run(model, [_next_tokens(job, num_branches) for job in forced]))
+    # One more than wanted: an end that comes too early is passed over.
+    heads = iter(await _run(model, [_next_tokens(job, num_branches + 1) for job in forced]))
     families = [
-        [_branch(job, head, eos_id) for head in next(heads).hypotheses]
-        if job.options.prefix_ids
-        else [job]
+        _branches(job, next(heads), eos_id)[:num_branches] if job.options.prefix_ids else [job]
         for job in jobs
     ]
     results = iter(await _run(model, [job for family in families for job in family]))
@@ -103,6 +102,14 @@ def _next_tokens(job: Job, count: int) -> Job:
         length_penalty=0.0,
     )
     return replace(job, options=options)
+
+
+def _branches(job: Job, heads: JobResult, eos_id: int) -> list[Job]:
+    """One for each next token, best first; a search lists what has ended before what goes on."""
+    shortest = job.options.min_target_tokens
+    ranked = sorted(heads.hypotheses, key=lambda head: head.score, reverse=True)
+    allowed = [h for h in ranked if not h.has_ended or len(h.target_ids) >= shortest]
+    return [_branch(job, head, eos_id) for head in allowed] or [job]
 
 
 def _branch(job: Job, head: Hypothesis, eos_id: int) -> Job:

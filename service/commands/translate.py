@@ -40,12 +40,22 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
     parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
     parser.add_argument(
+        "--max-target-tokens", type=int, help="longest output of a sentence [the bundle's limit]"
+    )
+    parser.add_argument("--min-target-tokens", type=int, help="shortest output of a sentence [1]")
+    parser.add_argument(
         "--max-length-factor", type=float, help="most output tokens for each source token [3]"
     )
     parser.add_argument(
         "--no-repeat-ngram-size", type=int, default=0, help="0: anything may be repeated [0]"
     )
     parser.add_argument("--prefix", help="what the translation of every line must begin with")
+    parser.add_argument(
+        "--alternatives",
+        type=int,
+        default=0,
+        help="further translations, behind the first on its line, separated by tabs [0]",
+    )
     parser.set_defaults(run=run)
 
 
@@ -141,14 +151,18 @@ async def _translate_line(
             target=arguments.target,
             beam_size=arguments.beam_size,
             length_penalty=arguments.length_penalty,
+            max_target_tokens=arguments.max_target_tokens,
+            min_target_tokens=arguments.min_target_tokens,
             max_length_factor=arguments.max_length_factor,
             no_repeat_ngram_size=arguments.no_repeat_ngram_size,
+            num_alternatives=max(arguments.alternatives, 0),
             prefixes=(arguments.prefix,) if arguments.prefix and text.strip() else None,
         )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None
     result = await translator.translate(request)
-    return result.translations[0].text.encode() + line[len(text) :]
+    (translation,) = result.translations
+    return "\t".join((translation.text, *translation.alternatives)).encode() + line[len(text) :]
 
 
 def _lines(files: list[Path]) -> Iterator[bytes]:

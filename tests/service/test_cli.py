@@ -91,6 +91,24 @@ def test_translate_reads_files_one_after_the_other(tmp_path: Path) -> None:
     assert first == second != ""
 
 
+def test_translate_bounds_the_length_of_a_line() -> None:
+    short = run_command("translate", *MODEL, "--max-target-tokens", "3", text=f"{TEXT}\n")
+    free = run_command("translate", *MODEL, text=f"{TEXT}\n")
+    long = run_command("translate", *MODEL, "--min-target-tokens", "40", text=f"{TEXT}\n")
+    assert 0 < len(short.stdout) < len(free.stdout) < len(long.stdout)
+
+
+def test_translate_writes_alternatives_behind_the_translation() -> None:
+    arguments = ["--beam-size", "3", "--alternatives", "2"]
+    plain = run_command("translate", *MODEL, "--beam-size", "3", text=f"{TEXT}\n")
+    ended = run_command("translate", *MODEL, *arguments, text=f"{TEXT}\n\n")
+    line, blank, rest = ended.stdout.split("\n")
+    texts = line.split("\t")
+    assert texts[0] == plain.stdout.rstrip("\n")
+    assert len(set(texts)) == len(texts) == 3
+    assert blank == rest == ""
+
+
 def test_translate_writes_many_lines_in_order() -> None:
     words = [*TEXT.split()] * 100
     alone = run_command("translate", *MODEL, text="\n".join(dict.fromkeys(words)) + "\n")
@@ -104,6 +122,8 @@ def test_translate_writes_many_lines_in_order() -> None:
     [
         (["translate", *MODEL, "/no/such/file"], 2, "there is no file /no/such/file"),
         (["translate", *MODEL, "--beam-size", "99"], 1, "beam_size"),
+        (["translate", *MODEL, "--max-target-tokens", "-1"], 1, "max_target_tokens is -1"),
+        (["translate", *MODEL, "--min-target-tokens", "-1"], 1, "min_target_tokens is -1"),
         (["translate", "--source", "xx", "--target", "yy", *MODEL[4:]], 1, "xx is not supported"),
         (["translate", *MODEL[:4], "--bundles", "/no/such"], 2, "/no/such"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
