@@ -1,9 +1,9 @@
-"""The same weights for CTranslate2: a checkpoint of `model` as its model folder."""
+"""The same weights for CTranslate2: a network of `model` as its model folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import sentencepiece
 from ctranslate2.specs.attention_spec import MultiHeadAttentionSpec
 from ctranslate2.specs.common_spec import Activation, LayerNormSpec, LinearSpec
 from ctranslate2.specs.transformer_spec import (
@@ -14,31 +14,43 @@ from ctranslate2.specs.transformer_spec import (
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from model.checkpoint import Checkpoint
-from model.transformer import LAYER_NORM_EPS, DecoderLayer, EncoderLayer, MultiHeadAttention
+from model.transformer import (
+    LAYER_NORM_EPS,
+    DecoderLayer,
+    EncoderLayer,
+    MultiHeadAttention,
+    Transformer,
+)
 
 _ACTIVATIONS = {"relu": Activation.RELU, "gelu": Activation.GELU, "swish": Activation.SWISH}
 
 
-def convert(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write float32 weights to `folder`; CTranslate2 quantises when it loads them."""
-    spec = _spec(checkpoint)
-    pieces = _pieces(checkpoint.tokenizer_path)
-    spec.register_source_vocabulary(pieces)
-    spec.register_target_vocabulary(pieces)
-    architecture = checkpoint.model.architecture
+def convert(
+    model: Transformer, pieces: Sequence[str], folder: Path, *, quantization: str | None = None
+) -> None:
+    """Write a model folder.
+
+    Args:
+        model: In float32.
+        pieces: The vocabulary that source and target share.
+        folder: Must not exist.
+        quantization: As CTranslate2 names it; None keeps float32.
+    """
+    spec = _spec(model)
+    spec.register_source_vocabulary(list(pieces))
+    spec.register_target_vocabulary(list(pieces))
+    architecture = model.architecture
     spec.config.bos_token = spec.config.decoder_start_token = pieces[architecture.bos_id]
     spec.config.eos_token = pieces[architecture.eos_id]
     spec.config.unk_token = pieces[architecture.unk_id]
     spec.config.layer_norm_epsilon = LAYER_NORM_EPS
     spec.validate()
-    spec.optimize()
+    spec.optimize(quantization=quantization)
     folder.mkdir()
     spec.save(str(folder))
 
 
-def _spec(checkpoint: Checkpoint) -> TransformerSpec:
-    model = checkpoint.model
+def _spec(model: Transformer) -> TransformerSpec:
     architecture = model.architecture
     spec = TransformerSpec.from_config(
         (architecture.num_encoder_layers, architecture.num_decoder_layers),
@@ -105,9 +117,5 @@ def _set_norm(spec: LayerNormSpec, norm: nn.Module) -> None:
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return np.asarray(tensor.detach().numpy(), dtype=np.float32)
-
-
-def _pieces(tokenizer: Path) -> list[str]:
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    return [processor.id_to_piece(i) for i in range(processor.vocab_size())]
+    """A copy: CTranslate2 quantises in place."""
+    return np.array(tensor.detach().numpy(), dtype=np.float32)

@@ -4,16 +4,14 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from bundle.manifest import Architecture
-from bundle.reader import read_bundle
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import encode
-from service.engine.sessions import Sessions, open_sessions
-from service.engine.slot_cache import SlotCache
+from bundle.reader import Bundle
+from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.options import DecodeOptions
+from service.engine.sessions import open_sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +31,18 @@ class StepTime:
 
 
 def measure_steps(
-    folder: Path, source_ids: Sequence[int], *, rows: int, rounds: int, buckets: int = 8
+    bundle: Bundle, source_ids: Sequence[int], *, rows: int, rounds: int, buckets: int = 8
 ) -> list[StepTime]:
     """Decode the same sentence in `rows` rows, to the end of the cache, `rounds` times."""
-    sessions = open_sessions(read_bundle(folder))
-    manifest = sessions.bundle.manifest
-    seconds = np.median([_decode(sessions, source_ids, rows) for _ in range(rounds)], axis=0)
+    manifest = bundle.manifest
+    num_steps = manifest.max_target_tokens
+    seconds = np.median(
+        [step_seconds(bundle, source_ids, rows, num_steps) for _ in range(rounds)], axis=0
+    )
     parts = np.array_split(np.arange(len(seconds)), buckets)
     medians = [statistics.median(seconds[part].tolist()) for part in parts]
     pasts = [float(part.mean()) for part in parts]
-    work = [_multiplications(manifest.architecture, past, len(source_ids)) for past in pasts]
+    work = [multiplications(manifest.architecture, past, len(source_ids)) for past in pasts]
     return [
         StepTime(
             model=manifest.name,
@@ -57,29 +57,40 @@ def measure_steps(
     ]
 
 
-def _decode(sessions: Sessions, source_ids: Sequence[int], rows: int) -> list[float]:
-    """Seconds of every step."""
-    manifest = sessions.bundle.manifest
-    cache = SlotCache(manifest, rows)
-    step = DecoderStep(sessions, cache)
-    group = next(iter(encode(sessions, [source_ids])))
-    for _ in range(rows):
-        cache.add_row([values[0] for values in group.cross], len(source_ids))
-    step.input_ids[:] = manifest.special_ids.bos
+def step_seconds(
+    bundle: Bundle, source_ids: Sequence[int], rows: int, num_steps: int
+) -> list[float]:
+    """Seconds of every step of `rows` copies of a sentence; the end token is kept back."""
+    decoder: BatchDecoder[int] = BatchDecoder(open_sessions(bundle), num_slots=rows)
+    options = DecodeOptions(
+        max_target_tokens=num_steps, min_target_tokens=num_steps - 1, with_scores=False
+    )
+    decoder.admit(
+        [DecodeRequest(key=i, source_ids=source_ids, options=options) for i in range(rows)]
+    )
     seconds = []
-    for _ in range(manifest.max_target_tokens):
+    while decoder.num_rows:
         started_s = time.perf_counter()
-        logits = step.run()
+        decoder.step()
         seconds.append(time.perf_counter() - started_s)
-        # The end token is an input like any other here: the sentence goes on.
-        step.input_ids[:rows, 0] = logits.argmax(axis=1)
     return seconds
 
 
-def _multiplications(architecture: Architecture, past: float, source: int) -> float:
+def multiplications(architecture: Architecture, past: float, source: float) -> float:
     """Multiplications of one decoder step of one row."""
     d_model = architecture.d_model
     projections = 4 * d_model**2 + 2 * d_model**2 + 2 * d_model * architecture.d_ff
     attention = 2 * d_model * (past + 1) + 2 * d_model * source
     output = d_model * architecture.vocab_size
     return architecture.num_decoder_layers * (projections + attention) + output
+
+
+def print_steps(steps: Sequence[StepTime]) -> None:
+    """As a table."""
+    print("\na step by what was decoded before it; the last column is what attention accounts for")
+    print("precision rows  past       ms   x first  x first in multiplications")
+    for step in steps:
+        print(
+            f"{step.precision:9} {step.rows:4d} {step.past:5d} {step.median_ms:8.3f} "
+            f"{step.against_first:9.2f} {step.multiplications_against_first:27.2f}"
+        )

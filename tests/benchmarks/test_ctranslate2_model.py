@@ -6,11 +6,9 @@ import torch
 
 from benchmarks.ctranslate2_model import convert
 from model.architecture import Activation, Architecture, NormPosition, Positions
-from model.checkpoint import Checkpoint, Progress
-from model.config import parse_config
 from model.greedy import greedy_translate
 from model.transformer import Transformer
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.models import tiny_bundle
 
 MAX_TOKENS = 20
 
@@ -65,16 +63,11 @@ def test_ctranslate2_gives_the_translations_of_the_network(
 ) -> None:
     bundle = tiny_bundle()
     model = random_model(norm, positions, activation, is_tied=is_tied)
-    text = bundle.manifest.provenance.training_config
-    checkpoint = Checkpoint(
-        model=model,
-        config=parse_config(text, where="the tiny bundle"),
-        config_text=text,
-        progress=Progress(),
-        num_pairs={},
-        tokenizer_path=TINY_BUNDLE / "source.spm",
-    )
-    convert(checkpoint, tmp_path / "model")
+    pieces = bundle.tokenizer.target_pieces(range(bundle.tokenizer.vocab_size))
+    before = model.source_embedding.weight.clone()
+    convert(model, pieces, tmp_path / "int8", quantization="int8")
+    assert torch.equal(model.source_embedding.weight, before)
+    convert(model, pieces, tmp_path / "model")
     translator = ctranslate2.Translator(
         str(tmp_path / "model"), compute_type="float32", intra_threads=1
     )

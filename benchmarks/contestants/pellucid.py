@@ -1,0 +1,108 @@
+"""Our engine on a bundle: the batch decoder alone, or behind the service's scheduler."""
+
+from collections.abc import Sequence
+
+from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
+from bundle.reader import read_bundle
+from service.admission import AdmissionLimits
+from service.engine.batch import REFILL_SHARE
+from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.sessions import Sessions, open_sessions
+from service.job import Job
+from service.scheduler import Scheduler, SchedulerOptions
+from service.telemetry import Metrics
+
+_UNLIMITED = 1_000_000_000
+
+
+def open_contestant(contestant: Contestant, threads: Threads) -> Engine:
+    """Open the sessions of the bundle."""
+    sessions = open_sessions(read_bundle(contestant.folder), num_threads=threads.intra)
+    if contestant.mode == "serving":
+        return Served(sessions, num_workers=threads.inter)
+    return Batched(sessions)
+
+
+class Batched:
+    """One batch decoder, fed with the longest sentences first."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._decoders: dict[int, BatchDecoder[int]] = {}
+
+    def translate(
+        self, requests: Sequence[Request], *, batch: int, beam: int
+    ) -> list[tuple[int, ...]]:
+        """See `Engine`."""
+        decoder = self._decoder(batch * beam)
+        waiting = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
+        results: dict[int, tuple[int, ...]] = {}
+        while waiting or decoder.num_rows:
+            if decoder.free_slots >= max(beam, decoder.num_slots // REFILL_SHARE):
+                count = min(len(waiting), decoder.free_slots // beam)
+                admitted = [waiting.pop() for _ in range(count)]
+                decoder.admit([_decode_request(i, requests[i], beam) for i in admitted])
+            for finished in decoder.step():
+                results[finished.key] = finished.hypotheses[0].target_ids
+        return [results[i] for i in range(len(requests))]
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._decoders.clear()
+
+    def _decoder(self, num_slots: int) -> BatchDecoder[int]:
+        """As in the service, a cache is allocated once and used for ever after."""
+        if num_slots not in self._decoders:
+            self._decoders[num_slots] = BatchDecoder(self._sessions, num_slots=num_slots)
+        return self._decoders[num_slots]
+
+
+class Served:
+    """The service's scheduler and workers: all sentences wait from the start, as they came."""
+
+    def __init__(self, sessions: Sessions, *, num_workers: int) -> None:
+        self._sessions = sessions
+        self._num_workers = num_workers
+        self._schedulers: dict[int, Scheduler] = {}
+
+    def translate(
+        self, requests: Sequence[Request], *, batch: int, beam: int
+    ) -> list[tuple[int, ...]]:
+        """See `Engine`; `batch` sentences at a time and worker."""
+        scheduler = self._scheduler(max(batch * beam, MAX_BEAM_SIZE))
+        jobs = [Job(source_ids=r.source_ids, options=_options(r, beam)) for r in requests]
+        futures = [scheduler.submit(job) for job in jobs]
+        return [future.result().hypotheses[0].target_ids for future in futures]
+
+    def close(self) -> None:
+        """See `Engine`."""
+        for scheduler in self._schedulers.values():
+            scheduler.close()
+        self._schedulers.clear()
+
+    def _scheduler(self, num_slots: int) -> Scheduler:
+        if num_slots not in self._schedulers:
+            options = SchedulerOptions(
+                num_workers=self._num_workers,
+                slots_per_worker=num_slots,
+                limits=AdmissionLimits(max_queued_jobs=_UNLIMITED, max_queued_tokens=_UNLIMITED),
+            )
+            self._schedulers[num_slots] = Scheduler(self._sessions, options, Metrics())
+            self._schedulers[num_slots].start()
+        return self._schedulers[num_slots]
+
+
+def _decode_request(key: int, request: Request, beam: int) -> DecodeRequest[int]:
+    options = _options(request, beam)
+    return DecodeRequest(key=key, source_ids=request.source_ids, options=options)
+
+
+def _options(request: Request, beam: int) -> DecodeOptions:
+    return DecodeOptions(
+        beam_size=beam,
+        length_penalty=LENGTH_PENALTY,
+        max_target_tokens=request.max_target_tokens,
+        min_target_tokens=request.min_target_tokens,
+        with_scores=False,
+    )
