@@ -122,14 +122,14 @@ class BatchDecoder(Generic[Key]):
         wanted = max((s.search.num_candidates for s in self._sentences.values()), default=0)
         is_whole = wanted > 0 or self._needs_whole_vocabulary()
         logits = self._step.run(is_whole=is_whole)
-        tokens = logits.argmax(axis=1)
-        if not np.isfinite(logits[np.arange(len(tokens)), tokens]).all():
-            raise NonFiniteLogitsError("the decoder returned NaN or infinite logits")
-        if self._cache.shortlist is not None:
-            tokens = self._cache.shortlist.choose(logits, tokens, is_whole=is_whole)
         ranked = self._candidates.run(self._cache.num_live, wanted) if wanted else None
-        finished = self._advance_greedy(logits, tokens, ranked)
+        finished: list[Finished[Key]] = []
+        # A pass over all logits is worth avoiding: only greedy searches need the first of these.
+        if any(isinstance(s.search, GreedySearch) for s in self._sentences.values()):
+            tokens = self._best_tokens(logits, is_whole=is_whole)
+            finished += self._advance_greedy(logits, tokens, ranked)
         if ranked is not None:
+            _check_finite(ranked.top_log_probs[:, 0])
             finished += self._advance_beams(ranked)
         for result in finished:
             self._leave(result.key)
@@ -200,6 +200,13 @@ class BatchDecoder(Generic[Key]):
         self._free_slots += sentence.num_slots
         self._rows.leave(sentence)
 
+    def _best_tokens(self, logits: NDArray[np.float32], *, is_whole: bool) -> NDArray[np.int64]:
+        """The best token of every row, of those that its sentence chooses from, int64 [rows]."""
+        best = logits.argmax(axis=1)
+        _check_finite(logits[np.arange(len(best)), best])
+        shortlist = self._cache.shortlist
+        return best if shortlist is None else shortlist.choose(logits, best, is_whole=is_whole)
+
     def _advance_greedy(
         self, logits: NDArray[np.float32], tokens: NDArray[np.int64], ranked: RankedTokens | None
     ) -> list[Finished[Key]]:
@@ -265,6 +272,12 @@ class BatchDecoder(Generic[Key]):
                 size = (search.num_live, search.num_candidates)
                 groups.setdefault(size, []).append((sentence, search))
         return list(groups.values())
+
+
+def _check_finite(best: NDArray[np.float32]) -> None:
+    """Refuse what the best of every row says, [rows]: NaN and infinity come out on top."""
+    if not np.isfinite(best).all():
+        raise NonFiniteLogitsError("the decoder returned NaN or infinite logits")
 
 
 def _continuations(

@@ -182,8 +182,10 @@ def session_options(num_threads: int, *, is_exact: bool) -> ort.SessionOptions:
     options.log_severity_level = 4
     # A pattern is kept for every combination of input shapes: memory would grow with traffic.
     options.enable_mem_pattern = False
-    # Idle threads of one session must not burn the cores that another one needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that wait for each other within a run spin, or they come too late to be of use.
+    # Between runs they must not: another session needs the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(num_threads > 1)))
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     # Without VNNI the fast integer product saturates: another processor, another translation. The
     # exact one costs a third of the speed where the fast one is exact as well.
     if not is_exact:

@@ -2,7 +2,16 @@ import pytest
 
 from service.engine.batch import decode_batch, decode_stream
 from service.engine.options import DecodeOptions
-from tests.service.engine.tiny import BEAM, EVERY_KIND, GREEDY, alone, tiny_sessions, tiny_sources
+from service.engine.sessions import open_sessions
+from tests.service.engine.tiny import (
+    BEAM,
+    EVERY_KIND,
+    GREEDY,
+    alone,
+    tiny,
+    tiny_sessions,
+    tiny_sources,
+)
 
 
 @pytest.mark.parametrize("options", EVERY_KIND, ids=repr)
@@ -25,6 +34,14 @@ def test_every_sentence_is_yielded_once_as_soon_as_it_has_ended() -> None:
 def test_equal_sentences_are_sentences_of_their_own() -> None:
     source = tiny_sources()[0]
     assert decode_batch(tiny_sessions(), [source] * 3, BEAM) == [alone(source, BEAM)] * 3
+
+
+def test_more_threads_change_nothing() -> None:
+    sources = tiny_sources()
+    sessions = open_sessions(tiny(), num_threads=2)
+    for options in (GREEDY, BEAM):
+        expected = [alone(source, options) for source in sources]
+        assert decode_batch(sessions, sources, options) == expected
 
 
 def test_nothing_is_translated_to_nothing() -> None:
