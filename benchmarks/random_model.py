@@ -19,13 +19,13 @@ from bundle.manifest import (
     Canary,
     LanguagePair,
     Manifest,
-    ParityReport,
     Provenance,
     Quantization,
 )
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
 from export.calibration import calibrate
+from export.draft import NOT_MEASURED
 from export.graphs import write_graphs
 from export.network import Network, network_of
 from export.packing import file_entries
@@ -131,7 +131,7 @@ def _manifest(folder: Path, network: Network, plan: ActivationPlan | None) -> Ma
         onnxruntime=ort.__version__,
         files=file_entries(folder.iterdir()),
         provenance=_NOT_TRAINED,
-        parity=_NOT_MEASURED,
+        parity=NOT_MEASURED,
         canary=Canary(pair=_PAIR, source_text="", target_ids=()),
     )
 
@@ -143,14 +143,4 @@ _NOT_TRAINED = Provenance(
     training_steps=0,
     training_target_tokens=0,
     training_minutes=0,
-)
-_NOT_MEASURED = ParityReport(
-    encoder_max_error=0,
-    first_step_max_error=0,
-    later_steps_max_error=0,
-    ragged_batch_max_error=0,
-    attention_max_error=0,
-    sentences=0,
-    identical_sentences=0,
-    token_agreement=0,
 )

@@ -77,20 +77,23 @@ def train_copy_model(folder: Path) -> Path:
     return folder / AVERAGED_NAME
 
 
+def export_options(checkpoint: Path, out: Path, precision: Precision = "int8") -> ExportOptions:
+    """How the copying model is exported."""
+    return ExportOptions(
+        checkpoint=checkpoint,
+        out=out,
+        data=checkpoint.parent,
+        precision=precision,
+        max_source_tokens=64,
+        max_target_tokens=64,
+        verification_sentences=100,
+        calibration=CalibrationOptions(sentences=50),
+    )
+
+
 def export_copy_model(checkpoint: Path, out: Path, precision: Precision) -> Manifest:
     """Export and verify; returns the manifest."""
-    return export_bundle(
-        ExportOptions(
-            checkpoint=checkpoint,
-            out=out,
-            data=checkpoint.parent,
-            precision=precision,
-            max_source_tokens=64,
-            max_target_tokens=64,
-            verification_sentences=100,
-            calibration=CalibrationOptions(sentences=50),
-        )
-    )
+    return export_bundle(export_options(checkpoint, out, precision))
 
 
 def _distinct(count: int, source: random.Random) -> Iterator[str]:

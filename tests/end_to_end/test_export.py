@@ -9,28 +9,16 @@ import pytest
 from bundle.reader import Bundle, read_bundle
 from export.errors import VerificationError
 from export.exporter import export_bundle
-from export.options import CalibrationOptions, ExportOptions, ShortlistSize
+from export.options import CalibrationOptions, ShortlistSize
 from export.quality import MAX_SHORTLIST_LOSS
 from service.engine.batch import decode_batch
 from service.engine.options import DecodeOptions
 from service.engine.sessions import open_sessions
-from tests.end_to_end.copy_task import NUM_HELD_OUT, sentences
+from tests.end_to_end.copy_task import NUM_HELD_OUT, export_options, sentences
 
 pytestmark = pytest.mark.slow
 
 SHORTLIST_SIZE = ShortlistSize(num_common=64, num_own=48, max_source_tokens=64)
-
-
-def _options(checkpoint: Path, out: Path) -> ExportOptions:
-    return ExportOptions(
-        checkpoint=checkpoint,
-        out=out,
-        data=checkpoint.parent,
-        max_source_tokens=64,
-        max_target_tokens=64,
-        verification_sentences=100,
-        calibration=CalibrationOptions(sentences=50),
-    )
 
 
 def _translations(bundle: Bundle, *, is_short: bool) -> list[str]:
@@ -46,7 +34,7 @@ def _translations(bundle: Bundle, *, is_short: bool) -> list[str]:
 
 def test_a_badly_quantised_model_is_refused(copy_checkpoint: Path, tmp_path: Path) -> None:
     coarse = CalibrationOptions(sentences=50, num_levels=4, max_noise_ratio=math.inf)
-    options = replace(_options(copy_checkpoint, tmp_path / "out"), calibration=coarse)
+    options = replace(export_options(copy_checkpoint, tmp_path / "out"), calibration=coarse)
     with pytest.raises(VerificationError, match=r"int8 has BLEU .* of the translations changed"):
         export_bundle(options)
     assert not list(tmp_path.iterdir())
@@ -56,7 +44,7 @@ def test_scales_per_row_take_the_place_of_grids_that_are_too_coarse(
     copy_checkpoint: Path, tmp_path: Path
 ) -> None:
     coarse = CalibrationOptions(sentences=50, num_levels=4)
-    options = replace(_options(copy_checkpoint, tmp_path / "out"), calibration=coarse)
+    options = replace(export_options(copy_checkpoint, tmp_path / "out"), calibration=coarse)
     chosen = export_bundle(options).quantization
     assert len(chosen.per_row_tensors) > len(chosen.static_tensors)
     assert all(
@@ -68,7 +56,7 @@ def test_scales_per_row_take_the_place_of_grids_that_are_too_coarse(
 @pytest.fixture(scope="module")
 def shortlisted(copy_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     options = replace(
-        _options(copy_checkpoint, tmp_path_factory.mktemp("shortlist") / "out"),
+        export_options(copy_checkpoint, tmp_path_factory.mktemp("shortlist") / "out"),
         shortlist="train.tsv",
         shortlist_size=SHORTLIST_SIZE,
     )
@@ -102,7 +90,7 @@ def test_a_shortlist_too_short_to_translate_is_refused(
     copy_checkpoint: Path, tmp_path: Path
 ) -> None:
     size = ShortlistSize(num_common=40, num_own=2, max_source_tokens=64)
-    options = _options(copy_checkpoint, tmp_path / "out")
+    options = export_options(copy_checkpoint, tmp_path / "out")
     with pytest.raises(VerificationError, match="with the shortlist, int8 has BLEU"):
         export_bundle(replace(options, shortlist="train.tsv", shortlist_size=size))
     assert not list(tmp_path.iterdir())

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from bundle.manifest import Canary, LanguagePair, Manifest, ParityReport, Provenance
+from bundle.manifest import Canary, LanguagePair, Manifest, Provenance
 from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
+from export.draft import NOT_MEASURED
 from export.graphs import write_graphs
 from export.network import Network, network_of
 from export.quantize import ActivationPlan
@@ -93,16 +94,7 @@ def as_bundle(network: Network, plan: ActivationPlan | None, folder: Path) -> Bu
             training_target_tokens=0,
             training_minutes=0,
         ),
-        parity=ParityReport(
-            encoder_max_error=0,
-            first_step_max_error=0,
-            later_steps_max_error=0,
-            ragged_batch_max_error=0,
-            attention_max_error=0,
-            sentences=0,
-            identical_sentences=0,
-            token_agreement=0,
-        ),
+        parity=NOT_MEASURED,
         canary=Canary(pair=PAIR, source_text="", target_ids=()),
     )
     tokenizer = Tokenizer(TOKENIZER, None, network.special_ids)
