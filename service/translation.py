@@ -7,6 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.hypothesis import FinishReason
+from service.text.casing import Case
+from service.text.detection import Detection
+from service.text.glossary import GlossaryEntry
+from service.text.markup_options import MarkupOptions
+from service.text.segmentation import SplitMode
+from service.text.word_link import WordLink
 
 AttentionKind = Literal["encoder", "decoder", "cross"]
 ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
@@ -45,7 +51,15 @@ class TranslateRequest:
 
     texts: tuple[str, ...]
     source: str
+    """A language code, or `auto`: each text by itself."""
     target: str
+    markup: MarkupOptions | None = None
+    """None: plain text."""
+    splitting: SplitMode = "sentences"
+    unwrap: bool = False
+    """Whether line breaks within a paragraph are only where the line was full."""
+    glossary: tuple[GlossaryEntry, ...] = ()
+    with_alignment: bool = False
     beam_size: int | None = None
     length_penalty: float | None = None
     max_target_tokens: int | None = None
@@ -84,6 +98,12 @@ class SentenceTranslation:
     finish_reason: FinishReason
     truncated: bool
     """Part of the source was not translated."""
+    placeholders_ok: bool = True
+    """Whether everything that had to come back verbatim is there, as often as in the source."""
+    case: Case = "as_is"
+    """How the source was written, if it was put into ordinary case for the model."""
+    alignment: tuple[WordLink, ...] | None = None
+    """Words of `source` with words of `translation`, where it was asked for."""
     attention: AttentionMaps | None = None
 
 
@@ -92,6 +112,8 @@ class Translation:
     """One translated text."""
 
     text: str
+    detected: Detection | None = None
+    """Its language, where that was to be found out."""
     alternatives: tuple[str, ...] = ()
     sentences: tuple[SentenceTranslation, ...] = ()
 

@@ -2,8 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from service.text.segment import Segment
+
+SplitMode = Literal["sentences", "paragraphs", "none"]
+"""Cut at the ends of sentences and lines, of lines only, or not at all."""
 
 _ABBREVIATION = re.compile(
     "al|bzgl|bzw|ca|cf|co|dr|ed|eds|eg|evtl|gen|ggf|hr|ie|inc|inkl|jr|lt|ltd|mr|mrs|ms|mt|prof"

@@ -1,0 +1,32 @@
+"""A stretch of running text from a marked-up document, with the inline tags in it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+TagKind = Literal["open", "close", "single"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """Markup inside a passage that comes back as it was written."""
+
+    position: int
+    """Offset in the passage's text before whose character it stands; tags at one offset keep
+    their order."""
+    text: str
+    """As written: `<b class="x">`, `</b>`, `<br/>`, or a whole element that is not translated."""
+    kind: TagKind
+    partner: int | None = None
+    """Index of its other half among the tags of the passage; None: single, or never closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Text to translate, and what has to be put back into it."""
+
+    text: str
+    """With entities resolved."""
+    tags: tuple[Tag, ...] = ()
+    """By position."""
+    spellings: dict[str, str] = field(default_factory=dict)
+    """How the source wrote characters: `{"\\xa0": "&nbsp;"}`."""
