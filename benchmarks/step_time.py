@@ -9,8 +9,9 @@ import numpy as np
 
 from bundle.manifest import Architecture
 from bundle.reader import Bundle
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.options import DecodeOptions
+from service.engine.preparation import DecodeRequest
 from service.engine.sessions import open_sessions
 
 

@@ -1,9 +1,10 @@
 """Who of those that wait joins next: sentences of like length, and nobody is passed over for ever.
 
-The head of the queue is never passed over: where a wide beam at the head finds no room, everybody
-waits until it does. Behind it, jobs whose length is nearest to the head's come first, because they
-are encoded together without padding. A job that was passed over in `MAX_PASSES` turns goes before
-all that came later, so at most `MAX_PASSES * (slots - 1)` of them ever overtake it.
+The head of the queue is never passed over. Behind it, jobs whose length is nearest to the head's
+come first, because they are encoded together without padding. A few more are taken than there are
+slots for: they are encoded with the others, and begin in their order as slots fall free. A job that
+was passed over in `MAX_PASSES` turns goes before all that came later, so at most
+`MAX_PASSES * (slots + ahead - 1)` of them ever overtake it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,8 @@ class Room:
     free_slots: int
     max_tokens: int
     """Source tokens to be encoded; the first job is taken even if it has more."""
+    num_ahead: int = 0
+    """Jobs to be prepared beside those that have slots."""
 
 
 def choose(waiting: Iterable[Entry], room: Room) -> list[Entry]:
@@ -55,16 +58,18 @@ def _by_preference(window: Sequence[Entry]) -> list[Entry]:
 
 def _fitting(preferred: Sequence[Entry], room: Room) -> list[Entry]:
     chosen: list[Entry] = []
-    free_slots, free_tokens = room.free_slots, room.max_tokens
+    free_slots, num_ahead, free_tokens = room.free_slots, room.num_ahead, room.max_tokens
     for entry in preferred:
-        if entry.num_slots > free_slots:
-            if entry is preferred[0] or _is_due(entry):
-                break  # nobody may take the room that it waits for
-            continue
         if chosen and entry.num_tokens > free_tokens:
             break
+        if entry.num_slots > free_slots:
+            if not num_ahead:
+                break
+            # Nobody behind it may take the slots that it waits for.
+            free_slots, num_ahead = 0, num_ahead - 1
+        else:
+            free_slots -= entry.num_slots
         chosen.append(entry)
-        free_slots -= entry.num_slots
         free_tokens -= entry.num_tokens
     return chosen
 

@@ -46,6 +46,7 @@ class Entry:
     """Its batch has failed: it is tried once more, alone."""
     admitted_s: float = 0.0
     encoded_s: float = 0.0
+    joined_s: float = 0.0
 
     @property
     def num_slots(self) -> int:

@@ -3,11 +3,13 @@
 import logging
 import threading
 import time
+from collections import deque
 
 from service.admission import AdmissionQueue, Clock
 from service.admission_policy import Room
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest, Finished
+from service.engine.batch_decoder import BatchDecoder, Finished
 from service.engine.encoder import EncodedGroup
+from service.engine.preparation import DecodeRequest, PreparedSentence
 from service.engine.sessions import Sessions
 from service.errors import (
     DeadlineExceededError,
@@ -20,8 +22,9 @@ from service.telemetry import Metrics
 
 IDLE_WAIT_S = 0.5
 """An idle worker shows its heart-beat this often."""
-MAX_TURNS_PUT_OFF = 4
-"""Turns that a worker with few free slots waits for more, so that it encodes several at once."""
+NUM_AHEAD = 8
+"""Sentences that a full worker prepares before there are slots for them: one call of the encoder
+for several costs less than a call for each, and a slot that falls free is filled at once."""
 IDLE_BUDGET_FACTOR = 4
 """How many times its budget an idle worker may encode: nobody waits for it meanwhile."""
 
@@ -57,7 +60,7 @@ class Worker:
         self._clock = clock
         self._num_slots = num_slots
         self._max_encoder_tokens = max_encoder_tokens
-        self._num_turns_put_off = 0
+        self._prepared: deque[PreparedSentence[Entry]] = deque()
         self._slots_counted = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pellucid-worker", daemon=True)
@@ -67,7 +70,7 @@ class Worker:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being decoded."""
-        return not self._decoder.keys
+        return not self._decoder.keys and not self._prepared
 
     def start(self) -> None:
         """Begin to take jobs."""
@@ -79,7 +82,7 @@ class Worker:
         self._queue.wake()
         if self._thread.ident is not None:
             self._thread.join()
-        for entry in self._decoder.keys:
+        for entry in self._entries():
             self._fail(entry, ShuttingDownError("the service was stopped"))
         self._clear()
 
@@ -89,10 +92,11 @@ class Worker:
         self._leave()
         entries = self._take()
         try:
-            self._admit(entries)
+            self._prepare(entries)
+            self._join()
             self._step()
         except Exception as error:  # noqa: BLE001 - whatever a graph throws must not end the thread
-            self._recover({*entries, *self._decoder.keys}, error)
+            self._recover({*entries, *self._entries()}, error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -104,28 +108,27 @@ class Worker:
         for entry in self._decoder.keys:
             if self._has_gone(entry):
                 self._decoder.remove(entry)
+        self._prepared = deque(s for s in self._prepared if not self._has_gone(s.request.key))
         self._count_slots()
+
+    def _entries(self) -> list[Entry]:
+        """Whoever is being decoded, or about to be."""
+        return [*self._decoder.keys, *(sentence.request.key for sentence in self._prepared)]
 
     def _take(self) -> list[Entry]:
         for entry in self._queue.take_expired():
             self._give_up(entry)
-        if not self._may_admit():
+        if not self._may_take():
             return []
-        budget = self._max_encoder_tokens * (IDLE_BUDGET_FACTOR if self.is_idle else 1)
-        room = Room(free_slots=self._decoder.free_slots, max_tokens=budget)
-        return self._queue.take(room, is_idle=self.is_idle)
+        is_idle = self.is_idle
+        budget = self._max_encoder_tokens * (IDLE_BUDGET_FACTOR if is_idle else 1)
+        room = Room(free_slots=self._decoder.free_slots, num_ahead=NUM_AHEAD, max_tokens=budget)
+        return self._queue.take(room, is_idle=is_idle)
 
-    def _may_admit(self) -> bool:
+    def _may_take(self) -> bool:
         # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.
-        if not self._decoder.free_slots or any(entry.is_retry for entry in self._decoder.keys):
-            return False
-        # One call of the encoder for several sentences costs less than a call for each.
-        is_nearly_full = self._decoder.free_slots < self._num_slots // 4
-        if is_nearly_full and self._num_turns_put_off < MAX_TURNS_PUT_OFF:
-            self._num_turns_put_off += 1
-            return False
-        self._num_turns_put_off = 0
-        return True
+        is_retried = any(entry.is_retry for entry in self._decoder.keys)
+        return bool(self._decoder.free_slots) and not self._prepared and not is_retried
 
     def _has_gone(self, entry: Entry) -> bool:
         """Whether nobody wants the result any more; a missed deadline is answered here."""
@@ -141,11 +144,11 @@ class Worker:
             error = DeadlineExceededError("the deadline passed before the translation")
             entry.future.set_exception(error)
 
-    def _admit(self, entries: list[Entry]) -> None:
+    def _prepare(self, entries: list[Entry]) -> None:
         if not entries:
             return
         admitted_s = self._clock()
-        groups = self._decoder.admit(
+        preparation = self._decoder.prepare(
             [
                 DecodeRequest(key=e, source_ids=e.job.source_ids, options=e.job.options)
                 for e in entries
@@ -154,9 +157,17 @@ class Worker:
         encoded_s = self._clock()
         for entry in entries:
             entry.admitted_s, entry.encoded_s = admitted_s, encoded_s
-        self._count_slots()
-        for group in groups:
+        for group in preparation.groups:
             self._count_group(group)
+        self._prepared.extend(preparation.sentences)
+
+    def _join(self) -> None:
+        """Let those that are prepared begin, in order, as far as there are slots."""
+        while self._prepared and self._prepared[0].num_slots <= self._decoder.free_slots:
+            sentence = self._prepared.popleft()
+            sentence.request.key.joined_s = self._clock()
+            self._decoder.join([sentence])
+        self._count_slots()
 
     def _count_group(self, group: EncodedGroup) -> None:
         self._metrics.source_tokens.inc(group.num_tokens)
@@ -180,9 +191,9 @@ class Worker:
         best = finished.hypotheses[0]
         result = JobResult(
             hypotheses=finished.hypotheses,
-            queue_s=entry.admitted_s - entry.submitted_s,
+            queue_s=entry.admitted_s - entry.submitted_s + entry.joined_s - entry.encoded_s,
             encode_s=entry.encoded_s - entry.admitted_s,
-            decode_s=now_s - entry.encoded_s,
+            decode_s=now_s - entry.joined_s,
         )
         self._metrics.target_tokens.inc(len(best.target_ids))
         self._metrics.finish.labels(reason=best.finish_reason).inc()
@@ -206,6 +217,7 @@ class Worker:
 
     def _clear(self) -> None:
         self._decoder.clear()
+        self._prepared.clear()
         self._count_slots()
 
     def _fail(self, entry: Entry, error: ServiceError) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
 from service.admission import AdmissionLimits
-from service.engine.batch import REFILL_SHARE
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.batch import decode_requests
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.preparation import DecodeRequest
 from service.engine.sessions import Sessions, open_sessions
 from service.job import Job
 from service.scheduler import Scheduler, SchedulerOptions
@@ -35,16 +36,11 @@ class Batched:
         self, requests: Sequence[Request], *, batch: int, beam: int
     ) -> list[tuple[int, ...]]:
         """See `Engine`."""
+        order = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
+        asked = [_decode_request(i, requests[i], beam) for i in reversed(order)]
         decoder = self._decoder(batch * beam)
-        waiting = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
-        results: dict[int, tuple[int, ...]] = {}
-        while waiting or decoder.num_rows:
-            if decoder.free_slots >= max(beam, decoder.num_slots // REFILL_SHARE):
-                count = min(len(waiting), decoder.free_slots // beam)
-                admitted = [waiting.pop() for _ in range(count)]
-                decoder.admit([_decode_request(i, requests[i], beam) for i in admitted])
-            for finished in decoder.step():
-                results[finished.key] = finished.hypotheses[0].target_ids
+        finished = decode_requests(decoder, asked, num_prepared=batch)
+        results = {f.key: f.hypotheses[0].target_ids for f in finished}
         return [results[i] for i in range(len(requests))]
 
     def close(self) -> None:

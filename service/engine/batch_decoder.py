@@ -2,19 +2,25 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.candidates import CandidatesStep, RankedTokens
 from service.engine.decoder import DecoderStep
-from service.engine.encoder import EncodedGroup, encode
+from service.engine.encoder import EncodedGroup
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.hypothesis import Hypothesis
 from service.engine.live_rows import LiveRows, Sentence
 from service.engine.logits_processors import MASKED
-from service.engine.options import DecodeOptions
+from service.engine.preparation import (
+    DecodeRequest,
+    Key,
+    Preparation,
+    PreparedSentence,
+    prepare,
+)
 from service.engine.search import (
     BeamSearch,
     Continuation,
@@ -27,20 +33,7 @@ from service.engine.search import (
     best_tokens,
 )
 from service.engine.sessions import Sessions
-from service.engine.shortlist import ShortlistBlock
-from service.engine.slot_cache import CacheArray, SlotCache
-
-Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodeRequest(Generic[Key]):
-    """A sentence that asks to join the batch."""
-
-    key: Key
-    """Chosen by the caller; names the sentence in everything that comes back."""
-    source_ids: Sequence[int]
-    options: DecodeOptions
+from service.engine.slot_cache import SlotCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +73,15 @@ class BatchDecoder(Generic[Key]):
     @property
     def num_rows(self) -> int:
         """Rows that the next step computes."""
-        return self._cache.num_live
+        return self._rows.num_rows
 
     @property
     def keys(self) -> list[Key]:
         """Sentences in the batch."""
         return list(self._sentences)  # type: ignore[arg-type]
 
-    def admit(self, requests: Sequence[DecodeRequest[Key]]) -> list[EncodedGroup]:
-        """Encode sentences and let them join; nothing joins if one of them cannot.
+    def admit(self, requests: Sequence[DecodeRequest[Key]]) -> tuple[EncodedGroup, ...]:
+        """Prepare sentences and let them join; nothing joins if one of them cannot.
 
         Args:
             requests: At most `free_slots` beams in sum.
@@ -99,14 +92,27 @@ class BatchDecoder(Generic[Key]):
         Raises:
             ValueError: The cache has no room for so many beams, or for so long a sentence.
         """
-        self._check_room(requests)
-        groups = list(encode(self._sessions, [r.source_ids for r in requests]))
-        blocks = self._shortlist(requests)
-        for group in groups:
-            for position, index in enumerate(group.indices):
-                cross = [values[position] for values in group.cross]
-                self._join(requests[index], cross, blocks.get(index))
-        return groups
+        self._check_room(sum(request.options.beam_size for request in requests))
+        preparation = self.prepare(requests)
+        self.join(preparation.sentences)
+        return preparation.groups
+
+    def prepare(self, requests: Sequence[DecodeRequest[Key]]) -> Preparation[Key]:
+        """Do what needs no slots: `service.engine.preparation.prepare` with the same sessions."""
+        return prepare(self._sessions, requests)
+
+    def join(self, sentences: Sequence[PreparedSentence[Key]]) -> None:
+        """Let sentences begin.
+
+        Args:
+            sentences: At most `free_slots` beams in sum, prepared with the same sessions.
+
+        Raises:
+            ValueError: The cache has no room for so many beams.
+        """
+        self._check_room(sum(sentence.num_slots for sentence in sentences))
+        for sentence in sentences:
+            self._join(sentence)
 
     def step(self) -> list[Finished[Key]]:
         """Give every live hypothesis one more token.
@@ -117,6 +123,7 @@ class BatchDecoder(Generic[Key]):
         Raises:
             NonFiniteLogitsError: The batch cannot go on; `clear` it.
         """
+        self._rows.close_gaps()
         if not self._cache.num_live:
             return []
         wanted = max((s.search.num_candidates for s in self._sentences.values()), default=0)
@@ -131,15 +138,14 @@ class BatchDecoder(Generic[Key]):
         if ranked is not None:
             _check_finite(ranked.top_log_probs[:, 0])
             finished += self._advance_beams(ranked)
+            self._rows.copy_parents()
         for result in finished:
             self._leave(result.key)
-        self._rows.settle()
         return finished
 
     def remove(self, key: Key) -> None:
         """Let a sentence leave, finished or not; its slots are free at once."""
         self._leave(key)
-        self._rows.settle()
 
     def clear(self) -> None:
         """Let everything leave, in whatever state a failed step has left it."""
@@ -147,31 +153,9 @@ class BatchDecoder(Generic[Key]):
         self._rows.clear()
         self._free_slots = self._cache.num_slots
 
-    def _check_room(self, requests: Sequence[DecodeRequest[Key]]) -> None:
-        max_source, max_target = self._manifest.max_source_tokens, self._manifest.max_target_tokens
-        num_slots = sum(r.options.beam_size for r in requests)
+    def _check_room(self, num_slots: int) -> None:
         if num_slots > self._free_slots:
             raise ValueError(f"{num_slots} slots are asked for, {self._free_slots} are free")
-        for request in requests:
-            length, longest = len(request.source_ids), request.options.max_target_tokens
-            if not 1 <= length <= max_source:
-                raise ValueError(f"a source has {length} tokens, not 1 to {max_source}")
-            if longest > max_target:
-                raise ValueError(f"max_target_tokens is {longest}; the limit is {max_target}")
-
-    def _shortlist(self, requests: Sequence[DecodeRequest[Key]]) -> dict[int, ShortlistBlock]:
-        """What those sentences choose from that do not need the whole vocabulary."""
-        sessions, report = self._sessions.shortlist, self._manifest.shortlist
-        if sessions is None or report is None:
-            return {}
-        listed = [
-            i
-            for i, request in enumerate(requests)
-            if len(request.source_ids) <= report.max_source_tokens
-            and not request.options.needs_whole_vocabulary
-        ]
-        blocks = sessions.prepare([requests[i].source_ids for i in listed])
-        return dict(zip(listed, blocks, strict=True))
 
     def _needs_whole_vocabulary(self) -> bool:
         """Whether a row has no shortlist, or rules for its next token."""
@@ -182,16 +166,11 @@ class BatchDecoder(Generic[Key]):
             or any(s.search.is_restricted for s in self._sentences.values())
         )
 
-    def _join(
-        self,
-        request: DecodeRequest[Key],
-        cross: Sequence[CacheArray],
-        block: ShortlistBlock | None,
-    ) -> None:
-        options = request.options
-        search = begin_search(options, self._manifest.special_ids.eos)
-        sentence = Sentence(key=request.key, search=search, num_slots=options.beam_size)
-        self._rows.add(sentence, cross, len(request.source_ids), block)
+    def _join(self, prepared: PreparedSentence[Key]) -> None:
+        request = prepared.request
+        search = begin_search(request.options, self._manifest.special_ids.eos)
+        sentence = Sentence(key=request.key, search=search, num_slots=prepared.num_slots)
+        self._rows.add(sentence, prepared.cross, len(request.source_ids), prepared.block)
         self._sentences[request.key] = sentence
         self._free_slots -= sentence.num_slots
 

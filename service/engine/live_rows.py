@@ -22,7 +22,11 @@ class Sentence:
 
 
 class LiveRows:
-    """Keeps the books; what moves in a step is gathered, and done all at once by `settle`."""
+    """Keeps the books; what moves is gathered, so that it is done all at once.
+
+    Rows whose sentence has left are gaps until the next step, and whoever needs a row takes a gap
+    first: where one sentence follows another, nothing moves.
+    """
 
     def __init__(self, cache: SlotCache, input_ids: NDArray[np.int64], bos_id: int) -> None:
         """Share the cache and the decoder's next inputs, int64 [slots, 1], with the decoder."""
@@ -31,9 +35,14 @@ class LiveRows:
         self._bos_id = bos_id
         # Rows are only ever added at the end.
         self._owners: list[Sentence] = []
-        self._origin: list[int] = []
-        self._destination: list[int] = []
-        self._released: list[int] = []
+        self._gaps: list[int] = []
+        self._copies: dict[int, int] = {}
+        self._forks: dict[int, int] = {}
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that belong to a sentence."""
+        return self._cache.num_live - len(self._gaps)
 
     def add(
         self,
@@ -43,9 +52,9 @@ class LiveRows:
         block: ShortlistBlock | None,
     ) -> None:
         """Give a sentence that begins its first row; the rest is as in `SlotCache.add_row`."""
-        row = self._cache.add_row(cross, source_length, block)
+        row = self._take_row(sentence)
+        self._cache.add_row(cross, source_length, block, row=row)
         sentence.rows = [row]
-        self._owners.append(sentence)
         self._input_ids[row] = self._bos_id
 
     def follow(self, sentence: Sentence, survivors: Survivors) -> None:
@@ -60,50 +69,65 @@ class LiveRows:
         for parent, token in zip(parents, survivors.tokens, strict=True):
             row = parent
             if parent in rows:
-                row = childless.pop() if childless else self._fork(parent, sentence)
-                self._origin.append(parent)
-                self._destination.append(row)
+                row = self._fork(parent, sentence, childless)
             rows.append(row)
             self._input_ids[row] = token
         sentence.rows = rows
-        self._released += childless
+        self._gaps += childless
 
     def restart(self, sentence: Sentence) -> None:
         """Begin a sentence anew in one of its rows; its source stays encoded."""
         row, *others = sentence.rows
         sentence.rows = [row]
-        self._released += others
+        self._gaps += others
         self._cache.positions[row] = 0
         self._input_ids[row] = self._bos_id
 
     def leave(self, sentence: Sentence) -> None:
         """End all rows of a sentence."""
-        self._released += sentence.rows
+        self._gaps += sentence.rows
 
-    def settle(self) -> None:
-        """Copy and release what has been asked for since the last time."""
-        if self._origin:
-            self._cache.copy_pasts(self._origin, self._destination)
-            self._origin, self._destination = [], []
-        if self._released:
-            self._release(self._released)
-            self._released = []
+    def copy_parents(self) -> None:
+        """Copy what `follow` has asked for, at the end of a step: later rows may be taken over."""
+        if self._copies:
+            self._cache.copy_pasts(list(self._copies.values()), list(self._copies))
+            self._copies.clear()
+        if self._forks:
+            self._cache.copy_rows(list(self._forks.values()), list(self._forks))
+            self._forks.clear()
 
-    def clear(self) -> None:
-        """End all rows."""
-        self._cache.clear()
-        for pending in (self._owners, self._origin, self._destination, self._released):
-            pending.clear()
-
-    def _fork(self, parent: int, sentence: Sentence) -> int:
-        self._owners.append(sentence)
-        return self._cache.fork_row(parent)
-
-    def _release(self, rows: list[int]) -> None:
-        """End rows; whoever owned a row that has moved now finds it in its new place."""
-        for origin, destination in self._cache.release_rows(rows):
+    def close_gaps(self) -> None:
+        """Move rows; whoever owned a row that has moved now finds it in its new place."""
+        if not self._gaps:
+            return
+        for origin, destination in self._cache.release_rows(self._gaps):
             owner = self._owners[origin]
             self._owners[destination] = owner
             owner.rows[owner.rows.index(origin)] = destination
             self._input_ids[destination] = self._input_ids[origin]
         del self._owners[self._cache.num_live :]
+        self._gaps.clear()
+
+    def clear(self) -> None:
+        """End all rows."""
+        self._cache.clear()
+        for pending in (self._owners, self._gaps, self._copies, self._forks):
+            pending.clear()
+
+    def _take_row(self, sentence: Sentence) -> int:
+        if self._gaps:
+            row = self._gaps.pop()
+            self._owners[row] = sentence
+            return row
+        self._owners.append(sentence)
+        return self._cache.new_row()
+
+    def _fork(self, parent: int, sentence: Sentence, childless: list[int]) -> int:
+        """A row that is to continue from `parent`: one of `childless`, or one more."""
+        if childless:
+            row = childless.pop()
+            self._copies[row] = parent
+        else:
+            row = self._take_row(sentence)
+            self._forks[row] = parent
+        return row

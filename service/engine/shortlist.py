@@ -96,8 +96,11 @@ class ShortlistSlots:
 
     def copy(self, origin: list[int], destination: list[int]) -> None:
         """Let rows have the blocks of others."""
-        for buffer in (self.weights, self.scales, self.biases, self.is_used, self.ids):
-            buffer[destination] = buffer[origin]
+        is_used = self.is_used[origin]
+        self.is_used[destination] = is_used
+        if is_used.any():
+            for buffer in (self.weights, self.scales, self.biases, self.ids):
+                buffer[destination] = buffer[origin]
 
     def choose(
         self, logits: NDArray[np.float32], best: NDArray[np.int64], *, is_whole: bool

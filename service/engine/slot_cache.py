@@ -38,19 +38,22 @@ class SlotCache:
         cross: Sequence[CacheArray],
         source_length: int,
         block: ShortlistBlock | None = None,
+        *,
+        row: int | None = None,
     ) -> int:
-        """Make a row live for a sentence that begins.
+        """Begin a sentence in a row of its own.
 
         Args:
             cross: Encoder output of this sentence in the order of `self.cross`,
                 [heads, source, head_dim] each, padding allowed.
             source_length: Tokens of the source without padding.
             block: The sentence's part of the shortlist; None: it needs the whole vocabulary.
+            row: A live one that nobody reads any more; None: a new one becomes live.
 
         Returns:
             The row.
         """
-        row = self._new_row()
+        row = self.new_row() if row is None else row
         if self.shortlist is not None:
             self.shortlist.put(row, block)
         self.positions[row] = 0
@@ -59,11 +62,21 @@ class SlotCache:
             buffer[row, :, :source_length] = values[:, :source_length]
         return row
 
-    def fork_row(self, parent: int) -> int:
-        """Make a row live that continues as a copy of `parent`."""
-        row = self._new_row()
-        self._copy([parent], [row])
-        return row
+    def new_row(self) -> int:
+        """Make one more row live; what is in it is stale."""
+        assert self.num_live < self.num_slots, "admission must have reserved the slot"
+        self.num_live += 1
+        return self.num_live - 1
+
+    def copy_rows(self, origin: list[int], destination: list[int]) -> None:
+        """Let rows be as others are; as in `copy_pasts`, for rows of any sentences."""
+        self.copy_pasts(origin, destination)
+        if self.shortlist is not None:
+            self.shortlist.copy(origin, destination)
+        self.source_lengths[destination] = self.source_lengths[origin]
+        length = self.source_lengths[origin].max()
+        for buffer in self.cross:
+            buffer[destination, :, :length] = buffer[origin, :, :length]
 
     def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
         """Let rows continue from the tokens of others that belong to the same sentences.
@@ -88,27 +101,13 @@ class SlotCache:
         gaps = sorted(row for row in ended if row < num_left)
         movers = [row for row in range(num_left, self.num_live) if row not in ended]
         if movers:
-            self._copy(movers, gaps)
+            self.copy_rows(movers, gaps)
         self.num_live = num_left
         return list(zip(movers, gaps, strict=True))
 
     def clear(self) -> None:
         """End all rows."""
         self.num_live = 0
-
-    def _new_row(self) -> int:
-        assert self.num_live < self.num_slots, "admission must have reserved the slot"
-        self.num_live += 1
-        return self.num_live - 1
-
-    def _copy(self, origin: list[int], destination: list[int]) -> None:
-        self.copy_pasts(origin, destination)
-        if self.shortlist is not None:
-            self.shortlist.copy(origin, destination)
-        self.source_lengths[destination] = self.source_lengths[origin]
-        length = self.source_lengths[origin].max()
-        for buffer in self.cross:
-            buffer[destination, :, :length] = buffer[origin, :, :length]
 
 
 def _buffers(manifest: Manifest, num_slots: int, length: int) -> list[CacheArray]:

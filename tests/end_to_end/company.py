@@ -10,9 +10,10 @@ import httpx
 
 from bundle.manifest import LanguagePair
 from service.decode_request import decode_options, sentence_options
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.hypothesis import Hypothesis
 from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.preparation import DecodeRequest
 from service.engine.sessions import Sessions
 from service.source_text import SourceSentence, read_sentences
 from service.target_text import TranslatedSentence, assemble

@@ -13,9 +13,10 @@ from export.calibration import calibrate
 from export.graphs import write_graphs
 from export.invariance import check_invariance
 from export.shortlist import ShortlistPlan
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.hypothesis import Hypothesis
 from service.engine.options import DecodeOptions
+from service.engine.preparation import DecodeRequest
 from service.engine.sessions import Sessions, open_sessions
 from tests.export.networks import (
     KINDS,

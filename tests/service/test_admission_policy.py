@@ -18,8 +18,8 @@ def entry(num_tokens: int = 1, *, beam_size: int = 1, submitted_s: float = 0.0) 
     return Entry(job=Job(source_ids=(5,) * num_tokens, options=options), submitted_s=submitted_s)
 
 
-def room(free_slots: int = 8, *, max_tokens: int = 10_000) -> Room:
-    return Room(free_slots=free_slots, max_tokens=max_tokens)
+def room(free_slots: int = 8, *, max_tokens: int = 10_000, num_ahead: int = 0) -> Room:
+    return Room(free_slots=free_slots, max_tokens=max_tokens, num_ahead=num_ahead)
 
 
 def take(waiting: list[Entry], given: Room) -> list[Entry]:
@@ -73,21 +73,11 @@ def test_nobody_takes_the_room_that_a_wide_beam_at_the_head_waits_for() -> None:
     assert take(waiting, room(8)) == [wide]
 
 
-def test_a_wide_beam_further_back_is_passed_over_but_not_for_ever() -> None:
-    head, wide = entry(9), entry(9, beam_size=8)
-    waiting = [head, wide]
-    for turn in range(MAX_PASSES):
-        waiting.insert(0, entry(9))  # somebody else is always before it
-        waiting.append(entry(9))
-        chosen = take(waiting, room(3))
-        assert wide not in chosen, turn
-        assert len(chosen) >= 2, "narrow ones fill the room"
-    assert wide.num_passes == MAX_PASSES
-    waiting[:0] = [entry(9), entry(9)]
-    waiting.append(entry(9))
-    assert len(take(waiting, room(3))) == 1  # the head; then wide's turn, and nobody behind it
-    assert wide.num_passes == MAX_PASSES
-    assert wide in take(waiting, room(9))
+def test_a_wide_beam_is_taken_ahead_and_nobody_takes_the_slots_that_it_waits_for() -> None:
+    waiting = [entry(9), entry(9, beam_size=8), entry(9), entry(9)]
+    assert choose(waiting, room(3)) == waiting[:1]
+    assert choose(waiting, room(3, num_ahead=1)) == waiting[:2]
+    assert choose(waiting, room(3, num_ahead=2)) == waiting[:3]
 
 
 def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_coming() -> None:

@@ -8,7 +8,7 @@ from service.engine.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_gr
 from service.engine.options import DecodeOptions
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.telemetry import Metrics
-from service.worker import IDLE_BUDGET_FACTOR, MAX_TURNS_PUT_OFF, Worker
+from service.worker import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,
@@ -129,7 +129,6 @@ def test_a_deadline_is_answered_while_there_is_no_room(single: SingleWorker) -> 
     with pytest.raises(DeadlineExceededError):
         hypotheses_of(late)
     assert [future.done() for future in running] == [False, False]
-    assert single.counted("source_tokens_total") == len(tiny_sources()[0])
 
 
 def test_a_deadline_that_has_passed_at_submission_is_answered_at_once(single: SingleWorker) -> None:
@@ -168,20 +167,38 @@ def test_a_worker_takes_as_much_as_it_may_encode_in_a_turn() -> None:
     assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
 
 
-def test_a_full_batch_takes_newcomers_together_but_does_not_put_them_off_for_long() -> None:
+def test_a_full_batch_prepares_those_who_come_next_together() -> None:
     single = SingleWorker.create(num_slots=8)
     source = tiny_sources()[0]
-    for _ in range(3):
-        single.submit(source, LONG)
-    single.submit(source)
+    early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
     single.turn()
-    assert single.slots_in_use == 7
-    single.submit(source)
-    in_use = []
-    for _ in range(MAX_TURNS_PUT_OFF + 1):
-        single.turn()
-        in_use.append(single.slots_in_use)
-    assert in_use == [7] * MAX_TURNS_PUT_OFF + [8]
+    late = [single.submit(source, LONG) for _ in range(NUM_AHEAD)]
+    single.turn()
+    assert all(future.done() for future in early)
+    assert single.counted("padding_ratio_count") == 1
+    single.turn()
+    assert single.slots_in_use == 8, "beams of two: four of them have slots"
+    assert single.counted("padding_ratio_count") == 2, "but all were encoded at once"
+    assert single.counted("queue_depth") == 0
+    single.run()
+    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * NUM_AHEAD
+
+
+def test_who_is_prepared_may_still_give_up_or_be_too_late() -> None:
+    single = SingleWorker.create(num_slots=8)
+    source = tiny_sources()[0]
+    first = [single.submit(source, LONG) for _ in range(4)]
+    given_up, late = single.submit(source, LONG), single.submit(source, LONG, timeout_s=5)
+    single.turn()
+    assert single.counted("queue_depth") == 0
+    assert given_up.cancel()
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    single.run()
+    assert [hypotheses_of(future) for future in first] == [alone(source, LONG)] * 4
+    assert single.counted("cancelled_total", reason="client") == 1
 
 
 def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWorker) -> None:

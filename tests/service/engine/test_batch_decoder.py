@@ -8,9 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from service.engine.batch_decoder import BatchDecoder, DecodeRequest
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.options import DecodeOptions
+from service.engine.preparation import DecodeRequest
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import (
     BEAM,
@@ -250,6 +251,6 @@ def test_nobody_joins_when_the_encoder_fails() -> None:
 def test_an_empty_batch_takes_an_empty_step() -> None:
     sessions, spy = spied(tiny_sessions())
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=8)
-    assert decoder.admit([]) == []
+    assert decoder.admit([]) == ()
     assert decoder.step() == []
     assert spy.fed == []

@@ -89,7 +89,7 @@ def test_each_number_of_rows_is_bound_once() -> None:
         step.run()
         cache.release_rows([0])
         step.run()
-        cache.fork_row(0)
+        cache.new_row()
     assert spy.num_bindings == 2
     assert [shapes["input_ids"][0] for shapes in spy.fed] == [3, 2, 3, 2]
 

@@ -79,11 +79,22 @@ class SlotCacheMachine(RuleBasedStateMachine):
         self.rows.append(Row(sentence=self.num_sentences, cross=cross))
         self.num_sentences += 1
 
+    @precondition(lambda self: self.rows)
+    @rule(choice=choices, length=sentence_lengths)
+    def take_over(self, choice: int, length: int) -> None:
+        row = choice % len(self.rows)
+        cross = self.values(length)
+        assert self.cache.add_row(cross, length, row=row) == row
+        self.rows[row] = Row(sentence=self.num_sentences, cross=cross)
+        self.num_sentences += 1
+
     @precondition(lambda self: 0 < len(self.rows) < NUM_SLOTS)
     @rule(choice=choices)
     def fork(self, choice: int) -> None:
         parent = choice % len(self.rows)
-        assert self.cache.fork_row(parent) == len(self.rows)
+        row = self.cache.new_row()
+        assert row == len(self.rows)
+        self.cache.copy_rows([parent], [row])
         self.rows.append(self.rows[parent].copy())
 
     @precondition(lambda self: any(len(row.past) < CAPACITY for row in self.rows))
