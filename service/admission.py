@@ -60,7 +60,7 @@ class AdmissionQueue:
             self._add(entry)
             self._num_unfinished += 1
             self._changed.notify_all()
-        entry.future.add_done_callback(self._on_done)
+        entry.future.add_done_callback(lambda _: self._on_done(entry))
         return entry.future
 
     def retry(self, entries: list[Entry]) -> None:
@@ -127,21 +127,21 @@ class AdmissionQueue:
                 self._remove(entry)
         return entries
 
-    def _on_done(self, future: Future[JobResult]) -> None:
+    def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
-            if future.cancelled():
-                self._forget(future)
+            if entry.future.cancelled():
+                entry.is_given_up = True
+                self._forget(entry)
             else:
                 self._rate.add()
             self._changed.notify_all()
 
-    def _forget(self, future: Future[JobResult]) -> None:
+    def _forget(self, entry: Entry) -> None:
         """A job that is given up while it waits makes room at once."""
-        entry = self._entries.get(future) or self._retries.get(future)
-        if entry is not None:
+        if entry.future in self._entries or entry.future in self._retries:
             self._remove(entry)
-            future.set_running_or_notify_cancel()
+            entry.future.set_running_or_notify_cancel()
             self._metrics.cancelled.labels(reason="client").inc()
 
     def _check_admission(self, num_tokens: int) -> None:

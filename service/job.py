@@ -42,6 +42,8 @@ class Entry:
     """Cancelling it is how a job is given up, at any time."""
     num_passes: int = 0
     """Turns in which a job that came later was admitted, and this one was not."""
+    is_given_up: bool = False
+    """Its future was cancelled; to be looked at often, and so without the future's lock."""
     is_retry: bool = False
     """Its batch has failed: it is tried once more, alone."""
     admitted_s: float = 0.0

@@ -105,10 +105,14 @@ class Worker:
                 self._queue.wait(IDLE_WAIT_S, self._stopping)
 
     def _leave(self) -> None:
+        now_s = self._clock()
         for entry in self._decoder.keys:
-            if self._has_gone(entry):
+            if self._has_gone(entry, now_s):
                 self._decoder.remove(entry)
-        self._prepared = deque(s for s in self._prepared if not self._has_gone(s.request.key))
+        if self._prepared:
+            self._prepared = deque(
+                s for s in self._prepared if not self._has_gone(s.request.key, now_s)
+            )
         self._count_slots()
 
     def _entries(self) -> list[Entry]:
@@ -130,9 +134,9 @@ class Worker:
         is_retried = any(entry.is_retry for entry in self._decoder.keys)
         return bool(self._decoder.free_slots) and not self._prepared and not is_retried
 
-    def _has_gone(self, entry: Entry) -> bool:
+    def _has_gone(self, entry: Entry, now_s: float) -> bool:
         """Whether nobody wants the result any more; a missed deadline is answered here."""
-        if not entry.future.cancelled() and self._clock() < entry.deadline_s:
+        if not entry.is_given_up and now_s < entry.deadline_s:
             return False
         self._give_up(entry)
         return True
@@ -205,7 +209,8 @@ class Worker:
         what = f"{type(error).__name__}: {error}"
         _log.error("batch failed", extra={"jobs": len(entries), "error": what})
         self._clear()
-        pending = [entry for entry in entries if not self._has_gone(entry)]
+        now_s = self._clock()
+        pending = [entry for entry in entries if not self._has_gone(entry, now_s)]
         for entry in pending:
             if entry.is_retry:
                 # The worker's thread works for no request: the id must be given.

@@ -7,7 +7,7 @@ from bundle.reader import read_bundle
 from service.admission import AdmissionLimits
 from service.engine.batch import decode_requests
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.options import DecodeOptions
 from service.engine.preparation import DecodeRequest
 from service.engine.sessions import Sessions, open_sessions
 from service.job import Job
@@ -55,38 +55,31 @@ class Batched:
 
 
 class Served:
-    """The service's scheduler and workers: all sentences wait from the start, as they came."""
+    """The service's scheduler and workers: all sentences wait from the start, as they came.
+
+    Every worker has as many slots as in the service, whatever batch the others are given.
+    """
 
     def __init__(self, sessions: Sessions, *, num_workers: int) -> None:
-        self._sessions = sessions
-        self._num_workers = num_workers
-        self._schedulers: dict[int, Scheduler] = {}
+        options = SchedulerOptions(
+            num_workers=num_workers,
+            limits=AdmissionLimits(max_queued_jobs=_UNLIMITED, max_queued_tokens=_UNLIMITED),
+        )
+        self._scheduler = Scheduler(sessions, options, Metrics())
+        self._scheduler.start()
 
     def translate(
         self, requests: Sequence[Request], *, batch: int, beam: int
     ) -> list[tuple[int, ...]]:
-        """See `Engine`; `batch` sentences at a time and worker."""
-        scheduler = self._scheduler(max(batch * beam, MAX_BEAM_SIZE))
+        """See `Engine`."""
+        del batch  # of no interest to a batch that is refilled
         jobs = [Job(source_ids=r.source_ids, options=_options(r, beam)) for r in requests]
-        futures = [scheduler.submit(job) for job in jobs]
+        futures = [self._scheduler.submit(job) for job in jobs]
         return [future.result().hypotheses[0].target_ids for future in futures]
 
     def close(self) -> None:
         """See `Engine`."""
-        for scheduler in self._schedulers.values():
-            scheduler.close()
-        self._schedulers.clear()
-
-    def _scheduler(self, num_slots: int) -> Scheduler:
-        if num_slots not in self._schedulers:
-            options = SchedulerOptions(
-                num_workers=self._num_workers,
-                slots_per_worker=num_slots,
-                limits=AdmissionLimits(max_queued_jobs=_UNLIMITED, max_queued_tokens=_UNLIMITED),
-            )
-            self._schedulers[num_slots] = Scheduler(self._sessions, options, Metrics())
-            self._schedulers[num_slots].start()
-        return self._schedulers[num_slots]
+        self._scheduler.close()
 
 
 def _decode_request(key: int, request: Request, beam: int) -> DecodeRequest[int]:

@@ -86,7 +86,7 @@ class GreedySearch:
     @property
     def is_restricted(self) -> bool:
         """Whether `restrict` must see the scores of the coming step."""
-        return is_any_active(self._rules, len(self._target_ids))
+        return bool(self._rules) and is_any_active(self._rules, len(self._target_ids))
 
     @property
     def may_end(self) -> bool:
@@ -165,7 +165,7 @@ class BeamSearch:
     @property
     def is_restricted(self) -> bool:
         """Whether `restrict` must see the scores of the coming step."""
-        return is_any_active(self._rules, self._live[0].length)
+        return bool(self._rules) and is_any_active(self._rules, self._live[0].length)
 
     def restrict(self, scores: NDArray[np.float32]) -> None:
         """Mask what may not come next, in place, float32 [live, vocab]."""
