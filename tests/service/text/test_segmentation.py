@@ -1,9 +1,11 @@
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text.segment import join
-from service.text.segmentation import split
+from service.text.segmentation import SplitMode, split
 
 any_text = st.text(st.characters(exclude_categories=()))
 """All of Unicode, lone surrogates included."""
@@ -11,24 +13,28 @@ marked_text = st.text(st.sampled_from(list("aÄ I.3!?…。」\"') \n\r\u2028\t\
 """Dense in everything that the rules look at."""
 
 
-def sentences(text: str) -> list[str]:
-    return [segment.text for segment in split(text) if segment.text]
+any_language = st.sampled_from(["en", "de", "ja", "ar", "pt-BR", "xx", ""])
+any_mode: st.SearchStrategy[SplitMode] = st.sampled_from(get_args(SplitMode))
 
 
-@given(any_text | marked_text)
-def test_joined_segments_are_the_text(text: str) -> None:
-    assert join(split(text)) == text
+def sentences(text: str, language: str = "en") -> list[str]:
+    return [segment.text for segment in split(text, language) if segment.text]
 
 
-@given(any_text | marked_text)
-def test_segments_say_where_they_are(text: str) -> None:
-    for segment in split(text):
+@given(any_text | marked_text, any_language, any_mode)
+def test_joined_segments_are_the_text(text: str, language: str, mode: SplitMode) -> None:
+    assert join(split(text, language, mode=mode)) == text
+
+
+@given(any_text | marked_text, any_language, any_mode)
+def test_segments_say_where_they_are(text: str, language: str, mode: SplitMode) -> None:
+    for segment in split(text, language, mode=mode):
         assert text[segment.start : segment.end] == segment.text
 
 
-@given(any_text | marked_text)
-def test_all_outer_white_space_is_separator(text: str) -> None:
-    for segment in split(text):
+@given(any_text | marked_text, any_mode)
+def test_all_outer_white_space_is_separator(text: str, mode: SplitMode) -> None:
+    for segment in split(text, mode=mode):
         assert segment.text == segment.text.strip()
         assert not segment.separator.strip()
 
@@ -54,7 +60,6 @@ def test_no_segment_contains_a_line_break(text: str) -> None:
         ("Mr. Smith met Dr. Müller. They left.", ["Mr. Smith met Dr. Müller.", "They left."]),
         ("Das ist z.B. Obst. Gut.", ["Das ist z.B. Obst.", "Gut."]),
         ("Das ist z. B. Obst. Gut.", ["Das ist z. B. Obst.", "Gut."]),
-        ("Am 3. Oktober war es. Ja.", ["Am 3. Oktober war es.", "Ja."]),
         ("It was 1990. He left.", ["It was 1990.", "He left."]),
         ("See No. 5 there. No. I do not.", ["See No. 5 there.", "No.", "I do not."]),
         ("J. R. Smith came. So did I. We ate.", ["J. R. Smith came.", "So did I.", "We ate."]),
@@ -71,6 +76,41 @@ def test_no_segment_contains_a_line_break(text: str) -> None:
 )
 def test_sentences_end_where_a_reader_says(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+def test_what_a_number_with_a_full_stop_is_depends_on_the_language() -> None:
+    assert sentences("Am 3. Oktober war es. Ja.", "de") == ["Am 3. Oktober war es.", "Ja."]
+    assert sentences("I am 20. You are 30.", "en") == ["I am 20.", "You are 30."]
+
+
+def test_a_quote_that_is_never_closed_holds_nothing_together() -> None:
+    assert sentences('He said: "I am off. She stayed. We ate.') == [
+        'He said: "I am off.',
+        "She stayed.",
+        "We ate.",
+    ]
+
+
+def test_paragraphs_are_cut_at_line_breaks_only() -> None:
+    segments = split(" One. Two.\n\n Three.\n", mode="paragraphs")
+    assert [segment.text for segment in segments] == ["", "One. Two.", "Three."]
+
+
+def test_without_splitting_only_outer_white_space_is_off() -> None:
+    leading, whole = split(" One.\n\nTwo. \n", mode="none")
+    assert (leading.separator, whole.text, whole.separator) == (" ", "One.\n\nTwo.", " \n")
+
+
+def test_a_line_longer_than_the_library_sees_at_once_is_cut_all_the_same() -> None:
+    assert sentences("All of this is short. " * 2_000) == ["All of this is short."] * 2_000
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", ".", '"', "“Hi. ", "Mr. ", "。「", " » ", "\n", "! ", "1. ", "(a. ", "\ud800. "]
+)
+def test_hostile_texts_of_any_size_come_back(unit: str) -> None:
+    text = unit * (100_000 // len(unit))
+    assert join(split(text, "de")) == text
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\u2028", "\n \n\t"])
