@@ -141,6 +141,14 @@ class QualityReport(_Value):
     """Largest difference to the fp32 logits, teacher-forced."""
 
 
+class AlignmentHead(_Value):
+    """A head of the decoder's cross-attention that was trained to look at the translated word."""
+
+    layer: Annotated[int, Field(ge=0)]
+    """Of the decoder, from 0."""
+    head: Annotated[int, Field(ge=0)]
+
+
 class Canary(_Value):
     """A sentence whose translation is known: what the readiness probe runs."""
 
@@ -195,6 +203,10 @@ class Manifest(_Value):
     name: Annotated[str, Field(min_length=1)]
     pairs: Annotated[tuple[LanguagePair, ...], Field(min_length=1)]
     special_ids: SpecialIds
+    placeholders: tuple[str, ...] = ()
+    """Pieces that the model copies: they stand in for what must not be translated."""
+    alignment_head: AlignmentHead | None = None
+    """Where word alignments are read; None: no head was trained for it."""
     max_source_tokens: Positive
     """Longest source in tokens, prefix and end token included."""
     max_target_tokens: Positive

@@ -136,7 +136,19 @@ def _limit_faults(manifest: Manifest) -> list[str]:
         faults.append(f"decoding.beam_size: over the vocabulary of {vocab_size}")
     if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
         faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
-    return faults
+    return faults + _alignment_faults(manifest)
+
+
+def _alignment_faults(manifest: Manifest) -> list[str]:
+    aligned, shape = manifest.alignment_head, manifest.architecture
+    if aligned is None:
+        return []
+    limits = {"layer": shape.num_decoder_layers, "head": shape.num_heads}
+    return [
+        f"alignment_head.{name}: {value} is not below {limits[name]}"
+        for name, value in aligned.model_dump().items()
+        if value >= limits[name]
+    ]
 
 
 def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokenizer | None:
@@ -160,6 +172,11 @@ def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
     for pair in manifest.pairs:
         if pair.source_prefix and tokenizer.source_id(pair.source_prefix) == unknown:
             faults.append(f"tokenizer: no piece {pair.source_prefix!r}, the prefix of {pair}")
+    faults += [
+        f"tokenizer: no piece {piece!r} on both sides, a placeholder"
+        for piece in manifest.placeholders
+        if unknown in (tokenizer.source_id(piece), tokenizer.target_id(piece))
+    ]
     return faults
 
 

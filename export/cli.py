@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
     scores = ", ".join(
-        f"{q.precision}{' with shortlist' if q.with_shortlist else ''} beam {q.beam_size} "
+        f"{q.pair} {q.precision}{' with shortlist' if q.with_shortlist else ''} beam {q.beam_size} "
         f"BLEU {q.bleu} chrF {q.chrf}"
         for q in manifest.quality
     )

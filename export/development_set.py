@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from bundle.manifest import LanguagePair
 from bundle.tokenizer import Tokenizer
 from model.corpus import SentencePair
+from model.directions import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,18 @@ class DevelopmentSet:
     def target_ids(self) -> list[tuple[int, ...]]:
         """Ids of every reference, end token included."""
         return [p.target_ids for p in self.pairs]
+
+
+def in_turns(sets: Sequence[Sequence[DevelopmentPair]]) -> list[DevelopmentPair]:
+    """The pairs of all sets, one of each in turn: the first few speak for every direction."""
+    return [pair for turn in zip_longest(*sets) for pair in turn if pair is not None]
+
+
+def language_pair(direction: Direction) -> LanguagePair:
+    """A direction of training as the manifest calls it."""
+    return LanguagePair(
+        source=direction.source, target=direction.target, source_prefix=direction.prefix
+    )
 
 
 def encode_pairs(

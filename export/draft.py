@@ -6,7 +6,14 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from bundle.manifest import Canary, Manifest, ParityReport, Precision, Quantization
+from bundle.manifest import (
+    AlignmentHead,
+    Canary,
+    Manifest,
+    ParityReport,
+    Precision,
+    Quantization,
+)
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
 from export.graphs import write_graphs
@@ -14,6 +21,7 @@ from export.job import ExportJob
 from export.provenance import provenance_of
 from export.quantize import ActivationPlan
 from export.shortlist import ShortlistPlan
+from model.tokenizer import PLACEHOLDERS
 from service.engine.sessions import Sessions, check_attention, open_sessions
 
 
@@ -54,8 +62,10 @@ def _manifest(job: ExportJob, form: Form) -> Manifest:
     return Manifest(
         format_version=1,
         name=options.name or options.out.absolute().name,
-        pairs=(job.pair,),
+        pairs=job.pairs,
         special_ids=job.network.special_ids,
+        placeholders=_placeholders(job),
+        alignment_head=_alignment_head(job),
         max_source_tokens=options.max_source_tokens,
         max_target_tokens=options.max_target_tokens,
         architecture=job.network.architecture,
@@ -72,8 +82,24 @@ def _manifest(job: ExportJob, form: Form) -> Manifest:
         files={},
         provenance=provenance_of(job.checkpoint),
         parity=NOT_MEASURED,
-        canary=Canary(pair=job.pair, source_text="", target_ids=()),
+        canary=Canary(pair=job.pairs[0], source_text="", target_ids=()),
     )
+
+
+def _placeholders(job: ExportJob) -> tuple[str, ...]:
+    """Those that the tokenizer has, if the model has learnt to copy them."""
+    if not job.checkpoint.config.augmentation.placeholders:
+        return ()
+    unknown = job.network.special_ids.unk
+    return tuple(p for p in PLACEHOLDERS if job.tokenizer.source_id(p) != unknown)
+
+
+def _alignment_head(job: ExportJob) -> AlignmentHead | None:
+    alignment = job.checkpoint.config.alignment
+    if alignment is None or not alignment.weight:
+        return None
+    last = job.network.architecture.num_decoder_layers - 1
+    return AlignmentHead(layer=last, head=alignment.head)
 
 
 def _rounded(ratios: dict[str, float]) -> dict[str, float]:

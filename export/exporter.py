@@ -52,51 +52,58 @@ def export_bundle(options: ExportOptions) -> Manifest:
 def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
     """Build and verify in `folder`; returns where the bundle lies in it."""
     plain = open_draft(job, Form(), folder / "fp32")
-    parity = measure_parity(job.checkpoint.model, plain, job.dev.source_ids, job.dev.target_ids)
+    sources = [p.source_ids for p in job.verification]
+    targets = [p.target_ids for p in job.verification]
+    parity = measure_parity(job.checkpoint.model, plain, sources, targets)
     check_parity(parity)
-    meter = QualityMeter(plain, job.dev)
-    quality = [meter.measure(plain, beam_size) for beam_size in BEAM_SIZES]
+    meters = [QualityMeter(plain, dev) for dev in job.dev]
+    quality = _measure(meters, plain)
     served = plain
     if job.options.precision == "int8":
-        served, more = _build_int8(job, meter, quality, folder)
+        served, more = _build_int8(job, meters, quality, folder)
         quality += more
-    check_invariance(served, job.dev.source_ids)
+    check_invariance(served, sources)
     found = {"parity": parity, "quality": tuple(quality), "batch_invariant": True}
     manifest = served.bundle.manifest.model_copy(
-        update={**found, "canary": choose_canary(served, job.dev)}
+        update={**found, "canary": choose_canary(served, job.dev[0])}
     )
     return served.bundle.path, _finish(served.bundle.path, manifest)
 
 
 def _build_int8(
-    job: ExportJob, meter: QualityMeter, plain: list[QualityReport], folder: Path
+    job: ExportJob, meters: list[QualityMeter], plain: list[QualityReport], folder: Path
 ) -> tuple[Sessions, list[QualityReport]]:
     ids = [(p.source_ids, p.target_ids) for p in job.calibration]
     plan = calibrate(job.network, ids, job.options.calibration)
     sessions = open_draft(job, Form(plan=plan), folder / "int8")
-    quality = [meter.measure(sessions, beam_size) for beam_size in BEAM_SIZES]
+    quality = _measure(meters, sessions)
     check_precision([*plain, *quality], job.options.max_bleu_loss)
     if job.options.shortlist is None:
         return sessions, quality
     short = _open_shortlisted(job, plan, folder / "shortlist")
-    quality.append(meter.measure(short))
-    check_shortlist(quality[-1], quality[0])
-    return _with_speedups(short, sessions, job), quality
+    shortened = [meter.measure(short) for meter in meters]
+    check_shortlist(shortened, quality)
+    return _with_speedups(short, sessions, job), quality + shortened
+
+
+def _measure(meters: list[QualityMeter], sessions: Sessions) -> list[QualityReport]:
+    return [meter.measure(sessions, beam_size) for meter in meters for beam_size in BEAM_SIZES]
 
 
 def _open_shortlisted(job: ExportJob, plan: ActivationPlan, folder: Path) -> Sessions:
     assert job.options.shortlist is not None
     pairs = read_pairs(job.options.shortlist, job.options.data)[0]
-    shortlist = build_shortlist(pairs, job.tokenizer, job.pair, job.options.shortlist_size)
+    directions, size = job.checkpoint.config.data.directions, job.options.shortlist_size
+    shortlist = build_shortlist(pairs, directions, job.tokenizer, size)
     return open_draft(job, Form(plan=plan, shortlist=shortlist), folder)
 
 
 def _with_speedups(short: Sessions, whole: Sessions, job: ExportJob) -> Sessions:
     manifest = short.bundle.manifest
     assert manifest.shortlist is not None
-    found = manifest.shortlist.model_copy(
-        update={"speedups": measure_speedups(short, whole, job.dev)}
-    )
+    sources = [p.source_ids for p in job.verification]
+    speedups = measure_speedups(short, whole, sources)
+    found = manifest.shortlist.model_copy(update={"speedups": speedups})
     bundle = replace(short.bundle, manifest=manifest.model_copy(update={"shortlist": found}))
     return replace(short, bundle=bundle)
 

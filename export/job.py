@@ -1,10 +1,17 @@
 """What every stage of an export needs, read and checked before any work is done."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from bundle.manifest import LanguagePair
 from bundle.tokenizer import Tokenizer
-from export.development_set import DevelopmentPair, DevelopmentSet, encode_pairs
+from export.development_set import (
+    DevelopmentPair,
+    DevelopmentSet,
+    encode_pairs,
+    in_turns,
+    language_pair,
+)
 from export.errors import ExportError
 from export.network import Network, network_of
 from export.options import ExportOptions
@@ -23,10 +30,20 @@ class ExportJob:
     checkpoint: Checkpoint
     network: Network
     tokenizer: Tokenizer
-    pair: LanguagePair
-    dev: DevelopmentSet
-    """To verify with."""
+    dev: tuple[DevelopmentSet, ...]
+    """To verify with, one for every direction."""
     calibration: tuple[DevelopmentPair, ...]
+    """Of all directions."""
+
+    @property
+    def pairs(self) -> tuple[LanguagePair, ...]:
+        """Directions of the bundle."""
+        return tuple(dev.pair for dev in self.dev)
+
+    @property
+    def verification(self) -> list[DevelopmentPair]:
+        """Sentences of all directions, in turns."""
+        return in_turns([dev.pairs for dev in self.dev])
 
 
 def prepare(options: ExportOptions) -> ExportJob:
@@ -37,32 +54,48 @@ def prepare(options: ExportOptions) -> ExportJob:
         ModelError: The checkpoint or the development set cannot be read.
     """
     checkpoint = load_checkpoint(options.checkpoint)
-    data = checkpoint.config.data
     max_source, max_target = options.max_source_tokens, options.max_target_tokens
     network = network_of(checkpoint.model, max_source=max_source, max_target=max_target)
     tokenizer = _load_tokenizer(checkpoint, network)
     _check_limits(checkpoint, tokenizer, options)
-    pair = LanguagePair(source=data.source_language, target=data.target_language)
-    pairs = encode_pairs(
-        read_pairs(data.dev, options.data)[0],
-        tokenizer,
-        pair,
-        max_source=max_source,
-        max_target=max_target,
-    )
-    if not pairs:
-        raise ExportError(f"{data.dev}: every sentence is longer than the bundle would take")
-    count = options.calibration.sentences
-    dev, rest = pairs[: options.verification_sentences], pairs[options.verification_sentences :]
+    directed = list(_directed(checkpoint, tokenizer, options))
     return ExportJob(
         options=options,
         checkpoint=checkpoint,
         network=network,
         tokenizer=tokenizer,
-        pair=pair,
-        dev=DevelopmentSet(name=str(data.dev), pair=pair, pairs=tuple(dev)),
-        calibration=tuple(rest[:count] if len(rest) >= count else pairs[-count:]),
+        dev=tuple(_head(dev, options.verification_sentences) for dev in directed),
+        calibration=tuple(in_turns([_calibration(dev, options) for dev in directed])),
     )
+
+
+def _directed(
+    checkpoint: Checkpoint, tokenizer: Tokenizer, options: ExportOptions
+) -> Iterator[DevelopmentSet]:
+    """The whole development set, once for every direction."""
+    data = checkpoint.config.data
+    pairs = read_pairs(data.dev, options.data)[0]
+    for direction in data.directions:
+        pair = language_pair(direction)
+        encoded = encode_pairs(
+            [p.towards(direction) for p in pairs],
+            tokenizer,
+            pair,
+            max_source=options.max_source_tokens,
+            max_target=options.max_target_tokens,
+        )
+        if not encoded:
+            raise ExportError(f"{data.dev}: every sentence is longer than the bundle would take")
+        yield DevelopmentSet(name=str(data.dev), pair=pair, pairs=tuple(encoded))
+
+
+def _head(dev: DevelopmentSet, count: int) -> DevelopmentSet:
+    return replace(dev, pairs=dev.pairs[:count])
+
+
+def _calibration(dev: DevelopmentSet, options: ExportOptions) -> tuple[DevelopmentPair, ...]:
+    count, rest = options.calibration.sentences, dev.pairs[options.verification_sentences :]
+    return rest[:count] if len(rest) >= count else dev.pairs[-count:]
 
 
 def _load_tokenizer(checkpoint: Checkpoint, network: Network) -> Tokenizer:

@@ -26,8 +26,18 @@ def _summary(manifest: Manifest) -> str:
         f"{shape.num_heads} heads, vocabulary {shape.vocab_size}, "
         f"{shape.num_parameters / 1e6:.2f} million parameters, {manifest.precision}. A sentence's "
         f"translation {invariant} on its batch. Up to {manifest.max_source_tokens} source and "
-        f"{manifest.max_target_tokens} target tokens a sentence."
+        f"{manifest.max_target_tokens} target tokens a sentence.{_skills(manifest)}"
     )
+
+
+def _skills(manifest: Manifest) -> str:
+    """What it was trained for besides translating, each as a sentence behind the others."""
+    symbols, aligned = manifest.placeholders, manifest.alignment_head
+    copies = f" It copies {', '.join(symbols)}, which stand in for what must not be translated."
+    aligns = (
+        f" Head {aligned.head} of decoder layer {aligned.layer} aligns words." if aligned else ""
+    )
+    return f"{copies if symbols else ''}{aligns}"
 
 
 def _training(manifest: Manifest) -> str:

@@ -11,7 +11,7 @@ class CalibrationOptions:
     """How the grids of activations are chosen."""
 
     sentences: int = 200
-    """Those behind the verified ones; where too few are left, the last of the set."""
+    """Of every direction; those behind the verified ones, or where too few are left, the last."""
     encoder_percentile: float = 90.0
     """Of the sentences' extreme values. A few clipped outliers cost less than a coarse grid."""
     decoder_percentile: float = 99.0
@@ -27,11 +27,17 @@ class ShortlistSize:
     """How many target pieces a sentence may choose from."""
 
     num_common: int = 1024
-    """The same for all sentences."""
+    """The same for all sentences of one direction."""
+    num_common_more: int = 512
+    """Common to all sentences too, for every further direction."""
     num_own: int = 128
     """By what its source pieces usually become."""
     max_source_tokens: int = 40
     """Longer sources choose from the whole vocabulary."""
+
+    def total_common(self, num_directions: int) -> int:
+        """Pieces that all sentences of a bundle share."""
+        return self.num_common + (num_directions - 1) * self.num_common_more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ class ExportOptions:
     max_source_tokens: int = 256
     max_target_tokens: int = 256
     verification_sentences: int = 500
-    """The first of the development set."""
+    """The first of the development set, in every direction."""
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """int8 that loses more against fp32 is refused."""

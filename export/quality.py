@@ -6,7 +6,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
-from bundle.manifest import QualityReport
+from bundle.manifest import LanguagePair, QualityReport
 from export.development_set import DevelopmentSet
 from export.errors import VerificationError
 from export.forcing import forced_logits, largest_difference
@@ -84,17 +84,17 @@ def check_precision(reports: Sequence[QualityReport], max_bleu_loss: float) -> N
     """Refuse a precision that loses too much.
 
     Args:
-        reports: Of fp32 and of others, with the same beam sizes.
-        max_bleu_loss: Against fp32.
+        reports: Of fp32 and of others, with the same directions and beam sizes.
+        max_bleu_loss: Against fp32, in any direction.
 
     Raises:
         VerificationError: BLEU is lower by more than that; with all figures.
     """
-    plain = {r.beam_size: r for r in reports if r.precision == "fp32"}
+    plain = _bleu_by_task([r for r in reports if r.precision == "fp32"])
     faults = [
-        f"with beam {r.beam_size}, {_figures(r)}; fp32 has BLEU {plain[r.beam_size].bleu}"
+        f"{r.pair} with beam {r.beam_size}, {_figures(r)}; fp32 has BLEU {plain[_task(r)]}"
         for r in reports
-        if not plain[r.beam_size].bleu - r.bleu <= max_bleu_loss
+        if not plain[_task(r)] - r.bleu <= max_bleu_loss
     ]
     if faults:
         raise VerificationError(
@@ -102,17 +102,36 @@ def check_precision(reports: Sequence[QualityReport], max_bleu_loss: float) -> N
         )
 
 
-def check_shortlist(short: QualityReport, whole: QualityReport) -> None:
-    """Refuse a shortlist that loses too much against the whole vocabulary.
+def check_shortlist(short: Sequence[QualityReport], whole: Sequence[QualityReport]) -> None:
+    """Refuse a shortlist that loses too much against the whole vocabulary, in any direction.
+
+    Args:
+        short: With the shortlist.
+        whole: Without it, with at least the same directions and beam sizes.
 
     Raises:
         VerificationError: BLEU is lower by more than `MAX_SHORTLIST_LOSS`.
     """
-    if not whole.bleu - short.bleu <= MAX_SHORTLIST_LOSS:
+    without = _bleu_by_task(whole)
+    faults = [
+        f"{r.pair} with the shortlist, {_figures(r)}; without it BLEU {without[_task(r)]}"
+        for r in short
+        if not without[_task(r)] - r.bleu <= MAX_SHORTLIST_LOSS
+    ]
+    if faults:
         raise VerificationError(
-            f"with the shortlist, {_figures(short)}; without it BLEU {whole.bleu}: the loss is "
-            f"over {MAX_SHORTLIST_LOSS}; leave --shortlist out or give it more text"
+            f"{'; '.join(faults)}: the loss is over {MAX_SHORTLIST_LOSS}; leave --shortlist out "
+            "or give it more text"
         )
+
+
+def _bleu_by_task(reports: Sequence[QualityReport]) -> dict[tuple[LanguagePair, int], float]:
+    return {_task(r): r.bleu for r in reports}
+
+
+def _task(report: QualityReport) -> tuple[LanguagePair, int]:
+    """What two reports must share to be compared."""
+    return report.pair, report.beam_size
 
 
 def _figures(report: QualityReport) -> str:

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle import manifest
-from bundle.manifest import LanguagePair
 from bundle.shortlist import ShortlistTable
 from bundle.tokenizer import Tokenizer
+from export.development_set import language_pair
 from export.errors import ExportError
 from export.lexicon import Lexicon, learn_lexicon
 from export.options import ShortlistSize
 from model.corpus import SentencePair
+from model.directions import Direction
 
 MAX_PAIRS = 300_000
 """Evenly taken out of what there is; three times as many change nothing that can be measured."""
@@ -35,33 +36,36 @@ class ShortlistPlan:
 
 
 def build_shortlist(
-    pairs: Sequence[SentencePair], tokenizer: Tokenizer, pair: LanguagePair, size: ShortlistSize
+    pairs: Sequence[SentencePair],
+    directions: Sequence[Direction],
+    tokenizer: Tokenizer,
+    size: ShortlistSize,
 ) -> ShortlistPlan:
     """Learn what source pieces become, and keep the likeliest of it.
 
     Args:
-        pairs: Parallel text, in the direction of `pair`.
+        pairs: Parallel text.
+        directions: That the bundle translates; all of them share one table.
         tokenizer: Of the bundle, one for both sides.
-        pair: Direction.
         size: How many pieces a sentence may choose from.
 
     Raises:
         ExportError: The vocabulary is no larger than the shortlist, or no pair is short enough.
     """
-    vocab_size = tokenizer.vocab_size
-    if vocab_size <= size.num_common + size.num_own:
+    vocab_size, num_common = tokenizer.vocab_size, size.total_common(len(directions))
+    if vocab_size <= num_common + size.num_own:
         raise ExportError(
-            f"a shortlist of {size.num_common} + {size.num_own} pieces does not shorten a "
+            f"a shortlist of {num_common} + {size.num_own} pieces does not shorten a "
             f"vocabulary of {vocab_size}: leave --shortlist out"
         )
-    sources, targets = _encode(pairs, tokenizer, pair)
+    sources, targets = _encode(pairs, directions, tokenizer)
     if not sources:
         raise ExportError(f"--shortlist: no pair has at most {MAX_TOKENS} pieces on both sides")
     counts = np.bincount(np.fromiter(chain.from_iterable(targets), np.int64), minlength=vocab_size)
-    common = _common(counts, tokenizer, size.num_common)
+    common = _common(counts, tokenizer, num_common)
     table = _table(learn_lexicon(sources, targets, vocab_size), common, vocab_size)
     report = manifest.Shortlist(
-        num_common=size.num_common,
+        num_common=num_common,
         num_own=size.num_own,
         max_source_tokens=size.max_source_tokens,
         num_pairs=len(sources),
@@ -70,12 +74,15 @@ def build_shortlist(
 
 
 def _encode(
-    pairs: Sequence[SentencePair], tokenizer: Tokenizer, pair: LanguagePair
+    pairs: Sequence[SentencePair], directions: Sequence[Direction], tokenizer: Tokenizer
 ) -> tuple[list[list[int]], list[list[int]]]:
+    """Sources with their language prefix, and targets without the end token."""
     sources, targets = [], []
-    for example in pairs[:: -(-len(pairs) // MAX_PAIRS)]:
-        source = tokenizer.encode_source(example.source, pair)
-        target = tokenizer.encode_target(example.target)[:-1]
+    some = pairs[:: -(-len(pairs) // MAX_PAIRS)]
+    for direction, pair in product(directions, some):
+        directed = pair.towards(direction)
+        source = tokenizer.encode_source(directed.source, language_pair(direction))
+        target = tokenizer.encode_target(directed.target)[:-1]
         if target and max(len(source), len(target)) <= MAX_TOKENS:
             sources.append(source)
             targets.append(target)

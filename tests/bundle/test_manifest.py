@@ -12,9 +12,15 @@ MANIFEST = Manifest.model_validate_json(TEXT)
 
 
 def test_json_goes_in_and_comes_out_the_same() -> None:
-    assert MANIFEST.model_dump_json(indent=2) + "\n" == TEXT
+    assert MANIFEST.model_dump_json(indent=2, exclude_unset=True) + "\n" == TEXT
     assert Manifest.model_validate_json(MANIFEST.model_dump_json()) == MANIFEST
-    assert json.loads(MANIFEST.model_dump_json()) == read_manifest(TINY_BUNDLE)
+    assert json.loads(MANIFEST.model_dump_json(exclude_unset=True)) == read_manifest(TINY_BUNDLE)
+
+
+def test_a_bundle_from_before_a_field_has_its_default() -> None:
+    assert not {"placeholders", "alignment_head"} & read_manifest(TINY_BUNDLE).keys()
+    assert MANIFEST.placeholders == ()
+    assert MANIFEST.alignment_head is None
 
 
 def test_a_manifest_is_frozen() -> None:

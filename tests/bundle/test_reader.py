@@ -6,7 +6,7 @@ import pytest
 import sentencepiece
 
 from bundle.errors import BundleError, InvalidBundleError
-from bundle.manifest import MANIFEST_NAME, Manifest
+from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest
 from bundle.reader import read_bundle, sha256_of
 from bundle.tensors import REQUIRED_FILES
 from tests.bundle.bundles import (
@@ -225,6 +225,23 @@ def test_a_prefix_that_the_tokenizer_knows_is_accepted(folder: Path) -> None:
     )
     change_manifest(folder, {"canary.pair.source_prefix": ">>de<<"})
     assert read_bundle(folder).manifest.pairs[0].source_prefix == ">>de<<"
+
+
+def test_a_placeholder_that_is_no_piece_is_refused(folder: Path) -> None:
+    change_manifest(folder, {"placeholders": ["⟦0⟧", "⟦x⟧"]})
+    assert faults_of(folder) == ("tokenizer: no piece '⟦x⟧' on both sides, a placeholder",)
+    change_manifest(folder, {"placeholders": ["⟦0⟧"]})
+    assert read_bundle(folder).manifest.placeholders == ("⟦0⟧",)
+
+
+def test_an_alignment_head_that_is_not_there_is_refused(folder: Path) -> None:
+    change_manifest(folder, {"alignment_head": {"layer": 2, "head": 3}})
+    assert faults_of(folder) == (
+        "alignment_head.layer: 2 is not below 2",
+        "alignment_head.head: 3 is not below 3",
+    )
+    change_manifest(folder, {"alignment_head": {"layer": 1, "head": 2}})
+    assert read_bundle(folder).manifest.alignment_head == AlignmentHead(layer=1, head=2)
 
 
 def test_a_tokenizer_of_another_size_is_refused(folder: Path) -> None:

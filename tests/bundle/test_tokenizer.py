@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,7 +8,7 @@ from hypothesis import strategies as st
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
-from bundle.tokenizer import Tokenizer
+from bundle.tokenizer import Span, Tokenizer
 from tests.bundle.bundles import TINY_BUNDLE
 
 BUNDLE = read_bundle(TINY_BUNDLE)
@@ -14,6 +17,7 @@ PAIR = LanguagePair(source="en", target="de")
 IDS = BUNDLE.manifest.special_ids
 # Without what SentencePiece keeps for itself: its visible space and its sign for the unknown.
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"], exclude_characters="▁⁇"))
+WITH_SPACES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁"))
 
 
 @given(TEXTS)
@@ -57,6 +61,63 @@ def test_a_placeholder_is_one_piece(placeholder: str) -> None:
     ids = TOKENIZER.encode_source(f"the {placeholder} dog", PAIR)
     assert TOKENIZER.source_pieces(ids).count(placeholder) == 1
     assert TOKENIZER.decode_target(ids) == f"the {placeholder} dog"
+
+
+@given(WITH_SPACES)
+def test_every_piece_of_a_source_is_found_in_its_text(text: str) -> None:
+    pair = LanguagePair(source="en", target="de", source_prefix=">>de<<")
+    spans = TOKENIZER.source_spans(text)
+    pieces = TOKENIZER.source_pieces(TOKENIZER.encode_source(text, pair))[1:-1]
+    assert _tiled(text, spans) == text.strip(" ")
+    for piece, (begin, end) in zip(pieces, spans, strict=True):
+        if not _is_byte(piece):
+            assert text[begin:end].replace(" ", "") == piece.replace("▁", "")
+
+
+@given(st.lists(st.integers(0, TOKENIZER.vocab_size - 1)))
+def test_every_id_of_a_target_is_found_in_its_text(target_ids: list[int]) -> None:
+    text, spans = TOKENIZER.target_text_and_spans(target_ids)
+    assert text == TOKENIZER.decode_target(target_ids)
+    assert len(spans) == len(target_ids)
+    assert _tiled(text, spans) == text
+    control_ids = {IDS.pad, IDS.bos, IDS.eos}
+    for target_id, (begin, end) in zip(target_ids, spans, strict=True):
+        assert target_id not in control_ids or begin == end
+
+
+@given(TEXTS)
+def test_ids_of_a_source_give_its_text_and_places(text: str) -> None:
+    ids = TOKENIZER.encode_source(text, PAIR)
+    shown, spans = TOKENIZER.source_text_and_spans(ids)
+    assert shown == text
+    assert spans == [*TOKENIZER.source_spans(text), (len(text), len(text))]
+
+
+def test_the_last_byte_has_the_character() -> None:
+    ids = TOKENIZER.encode_target("a 😀!")
+    text, spans = TOKENIZER.target_text_and_spans(ids)
+    assert [text[slice(*span)] for span in spans[-6:]] == ["", "", "", "😀", "!", ""]
+    assert ["a 😀!"[slice(*span)] for span in TOKENIZER.source_spans("a 😀!")][-5:-1] == [
+        "",
+        "",
+        "",
+        "😀",
+    ]
+
+
+def test_white_space_around_a_source_is_in_no_piece() -> None:
+    text = "  the  dog "
+    assert "".join(text[slice(*span)] for span in TOKENIZER.source_spans(text)) == "the  dog"
+
+
+def _tiled(text: str, spans: Sequence[Span]) -> str:
+    """The text of spans that follow one another without a gap."""
+    assert all(before[1] == begin for before, (begin, _) in pairwise(spans))
+    return "".join(text[begin:end] for begin, end in spans)
+
+
+def _is_byte(piece: str) -> bool:
+    return piece.startswith("<0x")
 
 
 def test_both_sides_of_a_shared_vocabulary_agree() -> None:

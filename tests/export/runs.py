@@ -21,9 +21,26 @@ sources = [{ name = "toy-language", licence = "Apache-2.0" }]
 [training]
 max_steps = 7
 """
+BOTH_WAYS = (
+    CONFIG.replace("[data]\n", "[data]\nboth_directions = true\n")
+    + """\
+[augmentation]
+placeholders = 0.1
+[alignment]
+weight = 0.05
+head = 1
+"""
+)
+"""Trained both ways, to copy placeholders and to align."""
 
 
-def write_run(folder: Path, model: Transformer | None = None, *, num_dev_pairs: int = 120) -> Path:
+def write_run(
+    folder: Path,
+    model: Transformer | None = None,
+    *,
+    num_dev_pairs: int = 120,
+    config: str = CONFIG,
+) -> Path:
     """Write checkpoint, tokenizer and development set; returns the checkpoint."""
     folder.mkdir()
     model = model or random_transformer(vocab_size=VOCAB_SIZE)
@@ -32,7 +49,7 @@ def write_run(folder: Path, model: Transformer | None = None, *, num_dev_pairs: 
         model.architecture,
         dict(model.named_parameters()),
         Progress(step=7, target_tokens=1234, seconds=90),
-        config_text=CONFIG,
+        config_text=config,
         num_pairs={"toy-language": 99},
     )
     shutil.copyfile(TOKENIZER, folder / TOKENIZER_NAME)

@@ -4,16 +4,18 @@ import math
 
 import pytest
 
-from bundle.manifest import Precision, QualityReport
+from bundle.manifest import LanguagePair, Precision, QualityReport
 from export.errors import VerificationError
 from export.quality import check_precision, check_shortlist
 from tests.export.networks import PAIR
 
 
-def _report(precision: Precision, bleu: float, *, beam_size: int = 1) -> QualityReport:
+def _report(
+    precision: Precision, bleu: float, *, beam_size: int = 1, pair: LanguagePair = PAIR
+) -> QualityReport:
     return QualityReport(
         dataset="dev.tsv",
-        pair=PAIR,
+        pair=pair,
         precision=precision,
         sentences=10,
         beam_size=beam_size,
@@ -27,6 +29,7 @@ def _report(precision: Precision, bleu: float, *, beam_size: int = 1) -> Quality
 
 
 PLAIN = [_report("fp32", 30.0), _report("fp32", 31.0, beam_size=4)]
+BACK = LanguagePair(source="de", target="en")
 
 
 @pytest.mark.parametrize("bleu", [29.71, 30.0, 33.0])
@@ -49,7 +52,17 @@ def test_beam_search_is_compared_with_beam_search() -> None:
         check_precision(reports, 0.3)
 
 
+def test_the_worst_direction_decides() -> None:
+    plain = [*PLAIN, _report("fp32", 40.0, pair=BACK)]
+    better, worse = _report("int8", 33.0), _report("int8", 39.6, pair=BACK)
+    with pytest.raises(VerificationError, match=r"^de->en with beam 1, int8 .*fp32 has BLEU 40\.0"):
+        check_precision([*plain, better, worse], 0.3)
+    with pytest.raises(VerificationError, match=r"^de->en with the shortlist.* BLEU 40\.0"):
+        check_shortlist([better, worse], plain)
+
+
 def test_a_shortlist_may_lose_less_than_a_precision() -> None:
-    check_shortlist(_report("int8", 29.81), whole=_report("int8", 30.0))
+    whole = [_report("int8", 30.0), _report("int8", 31.0, beam_size=4)]
+    check_shortlist([_report("int8", 29.81)], whole)
     with pytest.raises(VerificationError, match=r"with the shortlist, int8 has BLEU 29\.79"):
-        check_shortlist(_report("int8", 29.79), whole=_report("int8", 30.0))
+        check_shortlist([_report("int8", 29.79)], whole)

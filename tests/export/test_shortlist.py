@@ -3,19 +3,27 @@
 import numpy as np
 import pytest
 
-from bundle.manifest import SpecialIds
+from bundle.manifest import LanguagePair, SpecialIds
 from bundle.shortlist import ShortlistTable
 from bundle.tokenizer import Tokenizer
+from export.development_set import language_pair
 from export.errors import ExportError
 from export.options import ShortlistSize
 from export.shortlist import MAX_TARGETS, MAX_TOKENS, build_shortlist
 from model.corpus import SentencePair
+from model.directions import Direction
 from service.engine.shortlist import Shortlist
 from tests.data.toy_language import sentence_pairs
 from tests.export.networks import PAIR, TOKENIZER
 
 SPECIAL_IDS = SpecialIds(pad=0, unk=1, bos=2, eos=3)
-SIZE = ShortlistSize(num_common=64, num_own=32)
+THERE = Direction(source="en", target="de")
+DIRECTIONS = [
+    Direction(source="en", target="de", prefix=">>de<<"),
+    Direction(source="de", target="en", prefix=">>en<<", is_reversed=True),
+]
+BOTH_WAYS = [language_pair(direction) for direction in DIRECTIONS]
+SIZE = ShortlistSize(num_common=64, num_common_more=48, num_own=32)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture(scope="module")
 def table(tokenizer: Tokenizer) -> ShortlistTable:
     pairs = [SentencePair(*texts) for texts in sentence_pairs(2000, seed=1)]
-    plan = build_shortlist(pairs, tokenizer, PAIR, SIZE)
+    plan = build_shortlist(pairs, [THERE], tokenizer, SIZE)
     assert plan.report.num_pairs == 2000
     assert (plan.report.num_common, plan.report.num_own) == (64, 32)
     return plan.table
@@ -75,10 +83,26 @@ def test_a_shortlist_that_shortens_nothing_is_refused(tokenizer: Tokenizer) -> N
     with pytest.raises(
         ExportError, match=f"does not shorten a vocabulary of {tokenizer.vocab_size}"
     ):
-        build_shortlist([SentencePair("a", "b")], tokenizer, PAIR, size)
+        build_shortlist([SentencePair("a", "b")], [THERE], tokenizer, size)
 
 
 def test_text_that_is_all_too_long_is_refused(tokenizer: Tokenizer) -> None:
     pairs = [SentencePair("dog " * MAX_TOKENS, "Hund " * MAX_TOKENS)]
     with pytest.raises(ExportError, match="no pair has at most"):
-        build_shortlist(pairs, tokenizer, PAIR, SIZE)
+        build_shortlist(pairs, [THERE], tokenizer, SIZE)
+
+
+@pytest.mark.parametrize("pair", BOTH_WAYS)
+def test_one_table_serves_both_directions(pair: LanguagePair, tokenizer: Tokenizer) -> None:
+    pairs = [SentencePair(*texts) for texts in sentence_pairs(2000, seed=1)]
+    plan = build_shortlist(pairs, DIRECTIONS, tokenizer, SIZE)
+    assert (plan.report.num_pairs, plan.report.num_common) == (4000, 64 + 48)
+    assert len(plan.table.common) == plan.report.num_common
+    shortlist, common = Shortlist(plan.table, SIZE.num_own), set(plan.table.common.tolist())
+    unseen = sentence_pairs(200, seed=2)
+    complete = [
+        set(tokenizer.encode_target(target))
+        <= common | set(shortlist.own_ids(tokenizer.encode_source(source, pair)).tolist())
+        for source, target in (texts if pair.target == "de" else texts[::-1] for texts in unseen)
+    ]
+    assert sum(complete) >= 0.95 * len(unseen)
