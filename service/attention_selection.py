@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.manifest import Architecture
+from bundle.manifest import AlignmentHead, Architecture
 from service.engine.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
 from service.translation import ATTENTION_KINDS, AttentionKind, AttentionSelection
@@ -73,6 +73,18 @@ def select(
     return {kind: _select_one(everything[kind], selection) for kind in selection.kinds}
 
 
+def aligning(attention: PairAttention, head: AlignmentHead | None) -> NDArray[np.float32]:
+    """The cross-attention that says which word became which, float32 [query, key].
+
+    Args:
+        attention: Of a pair.
+        head: The one that was trained or chosen for it; None: the mean of the last layer's.
+    """
+    if head is None:
+        return np.asarray(attention.cross[-1].mean(axis=0))
+    return np.array(attention.cross[head.layer, head.head])  # the padded batch can be freed
+
+
 def _select_one(maps: NDArray[np.float32], selection: AttentionSelection) -> NDArray[np.float32]:
     layers = _chosen(selection.layers, maps.shape[0])
     heads = _chosen(selection.heads, maps.shape[1])
@@ -132,4 +144,6 @@ def _remedy(
         return "even one head of one layer has too many: send shorter or fewer texts"
     layers = min(num_layers(kind, architecture) for kind in selection.kinds)
     last = selection.layers[-1] if selection.layers else layers - 1
-    return f'ask for "layers": [{last}], "heads": {heads}, or for fewer kinds or a shorter text'
+    # A mean of fewer heads would be another mean, and not have fewer numbers.
+    fewer = "" if selection.reduce == "heads" else f', "heads": {heads}'
+    return f'ask for "layers": [{last}]{fewer}, or for fewer kinds or a shorter text'

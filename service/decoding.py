@@ -23,6 +23,8 @@ class DecodePlan:
     request: TranslateRequest
     options: DecodeOptions
     deadline_s: float | None
+    prefixes: Sequence[str] | None = None
+    """What the translation of each text begins with."""
 
 
 async def decode(
@@ -34,22 +36,30 @@ async def decode(
         ServiceError: A prefix cannot be used, or a job did not succeed.
     """
     jobs = _jobs(model.bundle, texts, plan)
-    if plan.request.prefixes is None or plan.request.num_alternatives == 0:
+    if plan.prefixes is None or plan.request.num_alternatives == 0:
         return await _run(model, jobs)
     return await _run_with_branches(model, jobs, plan.request.num_alternatives + 1)
+
+
+async def decode_pieces(
+    model: LoadedModel, sources: Sequence[tuple[int, ...]], plan: DecodePlan
+) -> list[JobResult]:
+    """Results of pieces of sentences, without alternatives, in order."""
+    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
+    return await _run(model, [_job(source_ids, plain, ()) for source_ids in sources])
 
 
 def _jobs(bundle: Bundle, texts: Sequence[Sequence[SourceSentence]], plan: DecodePlan) -> list[Job]:
     """A text's prefix is what its first sentence begins with."""
     jobs: list[Job] = []
-    for text, prefix in zip(texts, plan.request.prefixes or ("",) * len(texts), strict=True):
+    for text, prefix in zip(texts, plan.prefixes or ("",) * len(texts), strict=True):
         sentences = [sentence for sentence in text if sentence.source_ids]
         if prefix and not sentences:
             raise InvalidRequestError(
                 "Invalid request: a text without letters is not translated: send it no prefix"
             )
         prefixes = [_prefix_ids(bundle, prefix), *[()] * len(sentences)]
-        jobs += [_job(s, plan, ids) for s, ids in zip(sentences, prefixes, strict=False)]
+        jobs += [_job(s.source_ids, plan, ids) for s, ids in zip(sentences, prefixes, strict=False)]
     return jobs
 
 
@@ -58,11 +68,11 @@ def _prefix_ids(bundle: Bundle, prefix: str) -> tuple[int, ...]:
     return tuple(bundle.tokenizer.encode_target(prefix)[:-1])
 
 
-def _job(sentence: SourceSentence, plan: DecodePlan, prefix_ids: tuple[int, ...]) -> Job:
+def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, ...]) -> Job:
     return Job(
-        source_ids=sentence.source_ids,
+        source_ids=source_ids,
         options=sentence_options(
-            plan.options, sentence.source_ids, plan.request.max_length_factor, prefix_ids
+            plan.options, source_ids, plan.request.max_length_factor, prefix_ids
         ),
         deadline_s=plan.deadline_s,
         request_id=REQUEST_ID.get(),

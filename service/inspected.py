@@ -6,6 +6,8 @@ from service.errors import TextTooLongError
 from service.inspection import TokenPair
 from service.source_text import check_unicode
 from service.target_text import TranslatedSentence
+from service.text.alignment import transferred, word_links
+from service.tokenized import made_text, shown_text
 from service.translation import AttentionMaps, InspectedPair, InspectedSentence, Translation
 
 
@@ -45,11 +47,19 @@ def _check_length(name: str, num_tokens: int, limit: int) -> None:
         )
 
 
-def whole_pair(text: str, translation: str, attention: AttentionMaps) -> InspectedPair:
+def whole_pair(
+    text: str, translation: str, attention: AttentionMaps, bundle: Bundle, pair: LanguagePair
+) -> InspectedPair:
     """A text and a given translation, inspected as one sentence."""
+    tokens = token_pair(text, translation, bundle, pair)
+    source, target = text.strip(), translation.strip()
+    made = made_text(tokens.target_ids, bundle)
+    shown = shown_text(source, tokens.source_ids, bundle, pair)
+    links = word_links(attention.alignment.tolist(), shown, made)
     sentence = InspectedSentence(
-        source=text.strip(),
-        translation=translation.strip(),
+        source=source,
+        translation=target,
+        links=transferred(links, made.text, target),
         source_span=_stripped_span(text),
         target_span=_stripped_span(translation),
         attention=attention,
@@ -73,6 +83,7 @@ def sentence_pairs(text: str, translation: Translation) -> InspectedPair:
                 translation=sentence.translation,
                 source_span=sentence.source_span,
                 target_span=sentence.target_span,
+                links=sentence.alignment or (),
                 attention=sentence.attention,
             )
             for sentence in translation.sentences

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from service.attention_selection import check_cells, check_selection, select
+from service.attention_selection import aligning, check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention, attend
 from service.errors import DeadlineExceededError, OverloadedError
 from service.registry import LoadedModel
+from service.tokenized import made_text, read_text
 from service.translation import AttentionMaps, AttentionSelection
+from service.word_pooling import pooled
 
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""
@@ -47,11 +49,17 @@ class Inspector:
         self,
         model: LoadedModel,
         pairs: Sequence[TokenPair],
-        selection: AttentionSelection,
+        selection: AttentionSelection | None,
         *,
         timeout_s: float | None = None,
     ) -> list[AttentionMaps]:
         """Attention of every pair, in order.
+
+        Args:
+            model: What translated them.
+            pairs: As it saw them.
+            selection: The maps that are wanted; None: only what is always there.
+            timeout_s: How long anybody waits.
 
         Raises:
             InvalidRequestError: A kind, layer or head that the model does not have.
@@ -59,10 +67,8 @@ class Inspector:
             OverloadedError: Too many others are waiting.
             DeadlineExceededError: It took longer than `timeout_s`.
         """
-        architecture = model.bundle.manifest.architecture
-        check_selection(selection, architecture)
-        lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
-        check_cells(lengths, selection, architecture, self._max_cells)
+        if selection is not None:
+            self._check_selection(model, pairs, selection)
         self._check_admission()
         self._num_waiting += 1
         try:
@@ -77,6 +83,14 @@ class Inspector:
         """Give up what waits; what runs ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    def _check_selection(
+        self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection
+    ) -> None:
+        architecture = model.bundle.manifest.architecture
+        check_selection(selection, architecture)
+        lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
+        check_cells(lengths, selection, architecture, self._max_cells)
+
     def _check_admission(self) -> None:
         if self._num_waiting >= self._max_waiting:
             raise OverloadedError(
@@ -85,7 +99,7 @@ class Inspector:
             )
 
     async def _run_all(
-        self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection
+        self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection | None
     ) -> list[AttentionMaps]:
         loop = asyncio.get_running_loop()
         maps: list[AttentionMaps] = []
@@ -95,7 +109,7 @@ class Inspector:
 
 
 def _run(
-    model: LoadedModel, batch: Sequence[TokenPair], selection: AttentionSelection
+    model: LoadedModel, batch: Sequence[TokenPair], selection: AttentionSelection | None
 ) -> list[AttentionMaps]:
     results = attend(
         model.sessions, [pair.source_ids for pair in batch], [pair.target_ids for pair in batch]
@@ -106,15 +120,23 @@ def _run(
 
 
 def _maps(
-    model: LoadedModel, pair: TokenPair, attention: PairAttention, selection: AttentionSelection
+    model: LoadedModel,
+    pair: TokenPair,
+    attention: PairAttention,
+    selection: AttentionSelection | None,
 ) -> AttentionMaps:
-    tokenizer = model.bundle.tokenizer
-    return AttentionMaps(
+    bundle = model.bundle
+    tokenizer = bundle.tokenizer
+    maps = AttentionMaps(
         source_tokens=tuple(tokenizer.source_pieces(pair.source_ids)),
         target_tokens=tuple(tokenizer.target_pieces(pair.target_ids)),
-        maps=select(attention, selection),
+        maps=select(attention, selection) if selection else {},
+        alignment=aligning(attention, bundle.manifest.alignment_head),
         token_log_probs=tuple(attention.log_probs.tolist()),
     )
+    if selection is None or not selection.words:
+        return maps
+    return pooled(maps, read_text(pair.source_ids, bundle), made_text(pair.target_ids, bundle))
 
 
 def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:

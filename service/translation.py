@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.attention_confidence import Confidence, confidence_of
 from service.engine.hypothesis import FinishReason
 from service.text.casing import Case
 from service.text.detection import Detection
@@ -29,6 +30,8 @@ class AttentionSelection:
     """None: all."""
     reduce: Literal["none", "heads", "all"] = "none"
     """Mean over nothing, over heads, or over heads and layers."""
+    words: bool = False
+    """Between words, not between the model's pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,21 @@ class AttentionMaps:
     """Attention of one sentence pair, without padding."""
 
     source_tokens: tuple[str, ...]
-    """Source pieces as the model saw them: the key axis of cross maps, `</s>` included."""
+    """Source pieces as the model saw them: the key axis of cross maps, `</s>` included; words where
+    those were asked for."""
     target_tokens: tuple[str, ...]
     """Pieces that each query row predicts, `</s>` included."""
     maps: dict[AttentionKind, NDArray[np.float32]]
     """Per kind [layers, heads, query, key]; a mean keeps its axis with length 1."""
+    alignment: NDArray[np.float32]
+    """Of the head that aligns best, whatever was asked for, [query, key]; always of pieces."""
     token_log_probs: tuple[float, ...]
     """Of every target token, nats."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """Whether this looks like the attention of a good translation."""
+        return confidence_of(self.alignment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +152,8 @@ class InspectedSentence:
     """Character offsets in the text, end exclusive."""
     target_span: tuple[int, int]
     """Character offsets in the translation, end exclusive."""
+    links: tuple[WordLink, ...]
+    """Words of `source` with words of `translation`."""
     attention: AttentionMaps
 
 
@@ -159,6 +172,31 @@ class InspectedPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Pairs of texts of one direction: how likely is each second one, given the first?"""
+
+    pairs: tuple[tuple[str, str], ...]
+    source: str
+    target: str
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPair:
+    """A given translation, and what the model thinks of it."""
+
+    target_tokens: tuple[str, ...]
+    """`</s>` last."""
+    token_log_probs: tuple[float, ...]
+    """Of every token, nats."""
+
+    @property
+    def log_prob(self) -> float:
+        """Of the whole translation, nats."""
+        return sum(self.token_log_probs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageTimes:
     """Wall-clock seconds of a request by stage.
 
@@ -170,6 +208,18 @@ class StageTimes:
     encode: float = 0.0
     decode: float = 0.0
     detokenize: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedSentence:
+    """A part of a translation that is finished; those of a text come in its order."""
+
+    text_index: int
+    """Which of the texts of the request it belongs to."""
+    text: str
+    """All texts of one index joined are the translation."""
+    sentences: tuple[SentenceTranslation, ...]
+    """One at most in a plain text; their offsets are those in the whole text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

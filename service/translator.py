@@ -1,40 +1,33 @@
-"""Text in, text out: the one place where a translation is put together."""
+"""Text in, text out: finds the languages and their models, and joins what they give."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 
-from bundle.manifest import LanguagePair
-from bundle.reader import Bundle
 from service.admission import Clock
-from service.attention_selection import check_selection
-from service.decode_request import decode_options
-from service.decoding import DecodePlan, decode
+from service.direction import DirectionResult, DirectionTranslator
 from service.errors import InvalidRequestError
-from service.inspected import generated_pair, sentence_pairs, token_pair, whole_pair
+from service.inspected import sentence_pairs, token_pair, whole_pair
 from service.inspection import Inspector
-from service.job import JobResult
-from service.registry import LoadedModel, Registry
-from service.source_text import SourceSentence, read_sentences
-from service.target_text import TranslatedSentence, assemble
+from service.language_finder import LanguageFinder
+from service.registry import Registry
 from service.telemetry import Metrics
+from service.text.detection import Detection
 from service.translation import (
     AttentionRequest,
-    AttentionSelection,
     InspectedPair,
+    ScoredPair,
+    ScoreRequest,
     StageTimes,
+    StreamedSentence,
     TranslateRequest,
     TranslateResult,
     Translation,
 )
 
-_MAX_INLINE_CHARS = 8_000
-"""More text than this is cut and tokenised in a thread, so that the event loop stays free."""
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+STREAMED_TOGETHER = 16
+"""Sentences of a stream that are translated side by side, and then sent."""
 
 
 class Translator:
@@ -61,6 +54,7 @@ class Translator:
         self._registry = registry
         self._metrics = metrics
         self._inspector = Inspector(max_cells=max_attention_cells, max_runs=max_attention_runs)
+        self._languages = LanguageFinder(registry)
         self._clock = clock
 
     def close(self) -> None:
@@ -73,37 +67,49 @@ class Translator:
         Raises:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
-        if request.prefixes is not None and len(request.prefixes) != len(request.texts):
-            raise InvalidRequestError(
-                f"Invalid request: {len(request.texts)} texts, but {len(request.prefixes)} "
-                "prefixes: send one for each"
+        prefixes = _prefixes(request)
+        detections = await self._languages.detect(request)
+        groups = _by_language(request, detections)
+        workers = {language: self._direction(request, language) for language in groups}
+        results = await asyncio.gather(
+            *(
+                workers[language].translate(
+                    [request.texts[i] for i in indices],
+                    None if prefixes is None else [prefixes[i] for i in indices],
+                )
+                for language, indices in groups.items()
             )
-        model, pair = self._registry.find(request.source, request.target)
-        options = decode_options(request, model.bundle.manifest)
-        if request.attention:
-            check_selection(request.attention, model.bundle.manifest.architecture)
-        deadline_s = self._deadline_s(request.timeout_s)
-        size = sum(len(text) for text in request.texts)
-
-        started_s = self._clock()
-        texts = await _apart(size, _read, request.texts, model.bundle, pair)
-        tokenized_s = self._clock()
-        plan = DecodePlan(request=request, options=options, deadline_s=deadline_s)
-        results = await decode(model, texts, plan)
-        translated = _with_results(texts, results)
-        if request.attention:
-            translated = await self._inspect(model, translated, request.attention, deadline_s)
-        decoded_s = self._clock()
-        translations = await _apart(
-            size, _assemble, translated, model.bundle, request.num_alternatives
         )
-        times = _stage_times(
-            results,
-            tokenize_s=tokenized_s - started_s,
-            detokenize_s=self._clock() - decoded_s,
-        )
+        translations = _in_order(groups, results, detections)
+        times = _longest([result.times for result in results])
         self._count(translations, times)
         return TranslateResult(translations=translations, times=times)
+
+    async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
+        """Translate texts one after another, a few sentences at a time.
+
+        Raises:
+            ServiceError: Likewise; before the first part where that can be known.
+        """
+        if request.prefixes is not None or request.num_alternatives:
+            raise InvalidRequestError(
+                "Invalid request: a stream has neither alternatives nor a prefix: send stream=false"
+            )
+        detections = await self._languages.detect(request)
+        for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
+            language = detection.language if detection else request.source
+            direction = self._direction(request, language)
+            async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
+                self._metrics.truncated.inc(sum(s.truncated for s in sentences))
+                yield StreamedSentence(text_index=index, text=part, sentences=sentences)
+
+    async def detect(self, text: str) -> list[Detection]:
+        """The served languages that a text may be in, best first.
+
+        Raises:
+            InvalidRequestError: The text is no valid Unicode.
+        """
+        return await self._languages.rank(text)
 
     async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
         """Attention maps for every text of a request, in order.
@@ -127,7 +133,23 @@ class Translator:
         maps = await self._inspector.inspect(
             model, pairs, request.selection, timeout_s=request.timeout_s
         )
-        return [whole_pair(*texts, maps) for texts, maps in zip(both, maps, strict=True)]
+        return [
+            whole_pair(*texts, m, model.bundle, pair) for texts, m in zip(both, maps, strict=True)
+        ]
+
+    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
+        """Log-probabilities of given translations, in order.
+
+        Raises:
+            ServiceError: Which of them, and why, is said in `service.errors`.
+        """
+        model, pair = self._registry.find(request.source, request.target)
+        pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
+        found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
+        return [
+            ScoredPair(target_tokens=each.target_tokens, token_log_probs=each.token_log_probs)
+            for each in found
+        ]
 
     async def _attention_of_ours(self, request: AttentionRequest) -> list[InspectedPair]:
         result = await self.translate(
@@ -136,6 +158,7 @@ class Translator:
                 source=request.source,
                 target=request.target,
                 attention=request.selection,
+                with_alignment=True,
                 timeout_s=request.timeout_s,
             )
         )
@@ -144,28 +167,17 @@ class Translator:
             for text, translation in zip(request.texts, result.translations, strict=True)
         ]
 
-    async def _inspect(
-        self,
-        model: LoadedModel,
-        texts: list[list[TranslatedSentence]],
-        selection: AttentionSelection,
-        deadline_s: float | None,
-    ) -> list[list[TranslatedSentence]]:
-        """The same sentences, with their attention where a model ran."""
-        eos = model.bundle.manifest.special_ids.eos
-        ran = [sentence for text in texts for sentence in text if sentence.hypotheses]
-        timeout_s = None if deadline_s is None else max(0.0, deadline_s - self._clock())
-        maps = await self._inspector.inspect(
-            model, [generated_pair(s, eos) for s in ran], selection, timeout_s=timeout_s
+    def _direction(self, request: TranslateRequest, source: str) -> DirectionTranslator:
+        model, pair = self._registry.find(source, request.target)
+        timeout_s = request.timeout_s
+        return DirectionTranslator(
+            model,
+            pair,
+            request,
+            self._inspector,
+            clock=self._clock,
+            deadline_s=None if timeout_s is None else self._clock() + timeout_s,
         )
-        inspected = iter(maps)
-        return [
-            [replace(s, attention=next(inspected)) if s.hypotheses else s for s in text]
-            for text in texts
-        ]
-
-    def _deadline_s(self, timeout_s: float | None) -> float | None:
-        return None if timeout_s is None else self._clock() + timeout_s
 
     def _count(self, translations: Iterable[Translation], times: StageTimes) -> None:
         stages = self._metrics.stage_seconds
@@ -177,60 +189,45 @@ class Translator:
         self._metrics.truncated.inc(sum(s.truncated for t in translations for s in t.sentences))
 
 
-async def _apart(
-    size: int,
-    function: Callable[Parameters, Result],
-    *args: Parameters.args,
-    **kwargs: Parameters.kwargs,
-) -> Result:
-    """Call `function` in a thread if it has much text to work on; a hop costs more than a little.
-
-    Args:
-        size: Characters of text.
-        function: Pure.
-        args: Its arguments.
-        kwargs: Its arguments.
-    """
-    if size <= _MAX_INLINE_CHARS:
-        return function(*args, **kwargs)
-    return await asyncio.to_thread(function, *args, **kwargs)
+def _prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
+    if request.prefixes is not None and len(request.prefixes) != len(request.texts):
+        raise InvalidRequestError(
+            f"Invalid request: {len(request.texts)} texts, but {len(request.prefixes)} "
+            "prefixes: send one for each"
+        )
+    return request.prefixes
 
 
-def _read(texts: Sequence[str], bundle: Bundle, pair: LanguagePair) -> list[list[SourceSentence]]:
-    return [read_sentences(text, bundle, pair) for text in texts]
+def _by_language(
+    request: TranslateRequest, detections: Sequence[Detection | None]
+) -> dict[str, list[int]]:
+    """Indices of the texts in each language."""
+    groups: dict[str, list[int]] = {}
+    for index, detection in enumerate(detections):
+        language = detection.language if detection else request.source
+        groups.setdefault(language, []).append(index)
+    return groups
 
 
-def _with_results(
-    texts: Sequence[Sequence[SourceSentence]], results: Sequence[JobResult]
-) -> list[list[TranslatedSentence]]:
-    remaining = iter(results)
-    return [
-        [
-            TranslatedSentence(
-                source=sentence,
-                hypotheses=next(remaining).hypotheses if sentence.source_ids else (),
-            )
-            for sentence in text
-        ]
-        for text in texts
-    ]
-
-
-def _assemble(
-    texts: Sequence[Sequence[TranslatedSentence]], bundle: Bundle, num_alternatives: int
+def _in_order(
+    groups: Mapping[str, Sequence[int]],
+    results: Sequence[DirectionResult],
+    detections: Sequence[Detection | None],
 ) -> tuple[Translation, ...]:
-    return tuple(
-        assemble(sentences, bundle, num_alternatives=num_alternatives) for sentences in texts
-    )
+    """The translations in the order of their texts, each with its detected language."""
+    found = {
+        index: translation
+        for indices, result in zip(groups.values(), results, strict=True)
+        for index, translation in zip(indices, result.translations, strict=True)
+    }
+    return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
 
 
-def _stage_times(
-    results: Sequence[JobResult], *, tokenize_s: float, detokenize_s: float
-) -> StageTimes:
+def _longest(times: Sequence[StageTimes]) -> StageTimes:
+    """Stage by stage, because directions run side by side."""
     return StageTimes(
-        tokenize=tokenize_s,
-        queue=max((result.queue_s for result in results), default=0.0),
-        encode=max((result.encode_s for result in results), default=0.0),
-        decode=max((result.decode_s for result in results), default=0.0),
-        detokenize=detokenize_s,
+        **{
+            stage.name: max((getattr(each, stage.name) for each in times), default=0.0)
+            for stage in fields(StageTimes)
+        }
     )

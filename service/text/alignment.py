@@ -52,6 +52,34 @@ def word_links(
     )
 
 
+def transferred(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink, ...]:
+    """Links to the words of `old` as links to those of `new`: its n-th word for the n-th.
+
+    For texts that differ in case or white space; where they differ in words, nothing is linked.
+    """
+    if old == new:
+        return tuple(links)
+    before, after = words(old), words(new)
+    if len(before) != len(after):
+        return ()
+    moved = dict(zip(before, after, strict=True))
+    return tuple(
+        WordLink(source=link.source, target=moved[link.target], weight=link.weight)
+        for link in links
+    )
+
+
+def pharaoh(links: Sequence[WordLink], source: str, target: str) -> list[tuple[int, int, float]]:
+    """The links as numbers of words, as aligners write them: source, target, weight."""
+    sources = {span: i for i, span in enumerate(words(source))}
+    targets = {span: i for i, span in enumerate(words(target))}
+    return sorted(
+        (sources[link.source], targets[link.target], link.weight)
+        for link in links
+        if link.source in sources and link.target in targets
+    )
+
+
 def _members(spans: Sequence[Span], found: Sequence[Span]) -> list[list[int]]:
     """Which tokens have characters of each word, both in the order of the text."""
     members: list[list[int]] = [[] for _ in found]

@@ -14,7 +14,7 @@ class Tag:
     """Offset in the passage's text before whose character it stands; tags at one offset keep
     their order."""
     text: str
-    """As written: `<b class="x">`, `</b>`, `<br/>`, or a whole element that is not translated."""
+    """As written: `<b class="x">`, `</b>`, `<img/>`, a comment, a whole `<script>`."""
     kind: TagKind
     partner: int | None = None
     """Index of its other half among the tags of the passage; None: single, or never closed."""
@@ -28,5 +28,8 @@ class Passage:
     """With entities resolved."""
     tags: tuple[Tag, ...] = ()
     """By position."""
-    spellings: dict[str, str] = field(default_factory=dict)
-    """How the source wrote characters: `{"\\xa0": "&nbsp;"}`."""
+    spellings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """How the source wrote a character, each time in turn: `{"\\xa0": ("&nbsp;", "&#160;")}`."""
+    stand_ins: str = ""
+    """Characters of `text` that each stand for an element that must not be translated; the model
+    must not touch them, and they are spelt as that element."""

@@ -11,7 +11,8 @@ SplitMode = Literal["sentences", "paragraphs", "none"]
 """Cut at the ends of sentences and lines, of lines only, or not at all."""
 
 _SPACE = re.compile(r"\s+")
-_LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BREAK = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Ends of lines, and of the cells in a line: a tab within a sentence would be lost."""
 
 
 def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> list[Segment]:
@@ -23,7 +24,7 @@ def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> 
     Args:
         language: Of the text: what is an abbreviation and how numbers are written depends on it.
         mode: With `none` there is one segment, and line breaks may be in it; with the others a
-            line break always ends one.
+            line break or a tab always ends one.
     """
     cuts = [*_cuts(text, language, mode), len(text)]
     bounds = zip([0, *cuts], cuts, strict=False)
@@ -56,7 +57,7 @@ def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:
         if space.end() == len(text):
             yield start, space.start(), space.end()
             return
-        if _LINE_BREAK.search(space.group()):
+        if _BREAK.search(space.group()):
             yield start, space.start(), space.end()
             start = space.end()
     if start < len(text):

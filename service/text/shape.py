@@ -19,7 +19,7 @@ _ADDRESS = re.compile(
 
 _MONTH = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 _MARKER = (
-    r"[>|]"
+    r"(?!>>\w{2,3}<<)[>|]"  # >>de<< is a piece of some models
     r"|[-*+‐‑‒–—―](?=\s)"  # noqa: RUF001
     r"|[•‣⁃◦▪▫●○■□◆◇►▶▸→➔➢➤·⁌⁍]"  # noqa: RUF001
     r"|\[[ xX]?\](?=\s)"

@@ -1,23 +1,21 @@
-"""What texts give alone, side by side in the engine, and through a server: to be compared."""
+"""What texts give alone, side by side, and through a server: to be compared."""
 
+import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import httpx
 
 from bundle.manifest import LanguagePair
-from service.decode_request import decode_options, sentence_options
-from service.engine.batch_decoder import BatchDecoder
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import Sessions
-from service.source_text import SourceSentence, read_sentences
-from service.target_text import TranslatedSentence, assemble
+from service.registry import Registry, RegistryOptions
+from service.scheduler import SchedulerOptions
+from service.telemetry import Metrics
 from service.translation import TranslateRequest, Translation
+from service.translator import Translator
 
 Progress = Callable[[int], object]
 """Told how many texts have been translated since the last time."""
@@ -26,8 +24,11 @@ KINDS: tuple[Mapping[str, Any], ...] = (
     {},
     {"details": True},
     {"beam_size": 4, "alternatives": 3, "details": True},
+    {"no_repeat_ngram_size": 3, "min_target_tokens": 5, "details": True},
 )
-"""What clients ask for beside the text: greedy without and with scores, a beam of four."""
+"""What clients ask for beside the text: greedy without and with scores, a beam of four, rules."""
+NUM_SLOTS = 256
+"""Of the batch: room for 32 beams at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,74 +69,62 @@ def shuffled(texts: Sequence[str], *, seed: int) -> list[Asked]:
 
 
 class Company:
-    """Translates with the engine, without a server."""
+    """Translates with everything of the service but its server."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-        self._bundle = sessions.bundle
-        self.pair = sessions.bundle.manifest.pairs[0]
+    def __init__(self, folder: Path) -> None:
+        metrics, options = Metrics(), SchedulerOptions(num_workers=1, slots_per_worker=NUM_SLOTS)
+        self._registry = Registry.open([folder], RegistryOptions(scheduler=options), metrics)
+        self._translator = Translator(self._registry, metrics)
+        self.pair = self._registry.models[0].bundle.manifest.pairs[0]
+
+    def __enter__(self) -> Self:
+        self._registry.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._translator.close()
+        self._registry.close()
 
     def alone(self, texts: Sequence[str], progress: Progress) -> dict[Asked, Outcome]:
-        """What every text gives, of every kind, each sentence in a batch of its own."""
+        """What every text gives, of every kind, with nobody beside it."""
         asked = [Asked(text=text, kind=kind) for text in texts for kind in range(len(KINDS))]
-        outcomes = self.together(asked, num_sentences=1, progress=progress)
+        outcomes = self.together(asked, num_texts=1, progress=progress)
         return dict(zip(asked, outcomes, strict=True))
 
     def together(
-        self, asked: Sequence[Asked], *, num_sentences: int, progress: Progress
+        self, asked: Sequence[Asked], *, num_texts: int, progress: Progress
     ) -> list[Outcome]:
-        """Let sentences join in the order of `asked`, as soon as there is room for one more."""
-        read = [read_sentences(one.text, self._bundle, self.pair) for one in asked]
-        requests = [
-            DecodeRequest(
-                key=(i, j),
-                source_ids=sentence.source_ids,
-                options=sentence_options(options, sentence.source_ids, None),
-            )
-            for i, (one, sentences) in enumerate(zip(asked, read, strict=True))
-            for options in [self._options(one)]
-            for j, sentence in enumerate(sentences)
-            if sentence.source_ids
-        ]
-        unfinished = [sum(bool(s.source_ids) for s in sentences) for sentences in read]
-        progress(unfinished.count(0))
-        found: dict[tuple[int, int], tuple[Hypothesis, ...]] = {}
-        for key, hypotheses in _decode(self._sessions, requests, num_sentences):
-            found[key] = hypotheses
-            unfinished[key[0]] -= 1
-            progress(not unfinished[key[0]])
-        return [
-            self._outcome(one, sentences, [found.get((i, j), ()) for j in range(len(sentences))])
-            for i, (one, sentences) in enumerate(zip(asked, read, strict=True))
-        ]
+        """Translate in the order of `asked`, `num_texts` at a time, whoever ends makes room."""
+        return asyncio.run(self._together(asked, num_texts, progress))
 
-    def _options(self, asked: Asked) -> DecodeOptions:
+    async def _together(
+        self, asked: Sequence[Asked], num_texts: int, progress: Progress
+    ) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        remaining = iter(enumerate(asked))
+
+        async def lane() -> None:
+            for index, one in remaining:
+                outcomes[index] = await self._translate(one)
+                progress(1)
+
+        await asyncio.gather(*(lane() for _ in range(num_texts)))
+        return [outcomes[index] for index in range(len(asked))]
+
+    async def _translate(self, asked: Asked) -> Outcome:
         fields = KINDS[asked.kind]
         request = TranslateRequest(
             texts=(asked.text,),
             source=self.pair.source,
             target=self.pair.target,
             beam_size=fields.get("beam_size"),
+            no_repeat_ngram_size=fields.get("no_repeat_ngram_size", 0),
+            min_target_tokens=fields.get("min_target_tokens"),
             num_alternatives=fields.get("alternatives", 0),
             with_scores=fields.get("details", False),
         )
-        return decode_options(request, self._bundle.manifest)
-
-    def _outcome(
-        self,
-        asked: Asked,
-        sentences: Sequence[SourceSentence],
-        hypotheses: Sequence[tuple[Hypothesis, ...]],
-    ) -> Outcome:
-        translated = [
-            TranslatedSentence(source=sentence, hypotheses=found)
-            for sentence, found in zip(sentences, hypotheses, strict=True)
-        ]
-        fields = KINDS[asked.kind]
-        translation = assemble(
-            translated, self._bundle, num_alternatives=fields.get("alternatives", 0)
-        )
-        return _outcome_of(translation, with_details=fields.get("details", False))
+        result = await self._translator.translate(request)
+        return _outcome_of(result.translations[0], with_details=fields.get("details", False))
 
 
 def through_server(
@@ -153,18 +142,6 @@ def through_server(
 
     with httpx.Client(base_url=url, timeout=60) as client, ThreadPoolExecutor(num_clients) as pool:
         return list(pool.map(ask, asked))
-
-
-def _decode(
-    sessions: Sessions, requests: Iterable[DecodeRequest[Any]], num_sentences: int
-) -> Iterator[tuple[Any, tuple[Hypothesis, ...]]]:
-    decoder: BatchDecoder[Any] = BatchDecoder(sessions, num_slots=num_sentences * MAX_BEAM_SIZE)
-    waiting = list(requests)[::-1]
-    while waiting or decoder.num_rows:
-        room = num_sentences - len(decoder.keys)
-        decoder.admit([waiting.pop() for _ in range(min(room, len(waiting)))])
-        for finished in decoder.step():
-            yield finished.key, finished.hypotheses
 
 
 def _outcome_of(translation: Translation, *, with_details: bool) -> Outcome:

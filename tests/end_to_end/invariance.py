@@ -17,8 +17,6 @@ from typing import Protocol, TypeVar
 from tqdm import tqdm
 
 from bundle.manifest import LanguagePair
-from bundle.reader import read_bundle
-from service.engine.sessions import open_sessions
 from tests.end_to_end.company import (
     KINDS,
     Asked,
@@ -88,12 +86,12 @@ def compare(
 
 def measure(bundle: Path, texts: Sequence[str], num_seeds: int) -> list[Run]:
     """Translate `texts` in every way."""
-    company = Company(open_sessions(read_bundle(bundle)))
     num_alone = len(KINDS) * len(texts)
-    alone = _shown("alone", num_alone, lambda progress: company.alone(texts, progress))
+    with Company(bundle) as company:
+        alone = _shown("alone", num_alone, lambda progress: company.alone(texts, progress))
+        runs = [_run(way, texts, alone) for way in _batches(company, num_seeds)]
     with tempfile.TemporaryDirectory() as folder, serve(bundle, Path(folder)) as server:
-        ways = [*_batches(company, num_seeds), *_clients(server, company.pair)]
-        return [_run(way, texts, alone) for way in ways]
+        return [*runs, *(_run(way, texts, alone) for way in _clients(server, company.pair))]
 
 
 def serve(bundle: Path, folder: Path) -> AbstractContextManager[ServerProcess]:
@@ -105,7 +103,7 @@ def serve(bundle: Path, folder: Path) -> AbstractContextManager[ServerProcess]:
 def _batches(company: Company, num_seeds: int) -> Iterator[_Way]:
     for size in BATCH_SIZES:
         for seed in range(num_seeds):
-            translate = partial(company.together, num_sentences=size)
+            translate = partial(company.together, num_texts=size)
             yield _Way(name=f"{size} side by side, order {seed}", seed=seed, translate=translate)
 
 

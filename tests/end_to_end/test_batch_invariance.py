@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from bundle.reader import read_bundle
-from service.engine.sessions import open_sessions
 from tests.data.toy_language import sentence_pairs
 from tests.end_to_end.company import KINDS, Asked, Company, Outcome, shuffled, through_server
 from tests.end_to_end.copy_task import sentences
@@ -49,8 +48,9 @@ def texts(bundle: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def company(bundle: Path) -> Company:
-    return Company(open_sessions(read_bundle(bundle)))
+def company(bundle: Path) -> Iterator[Company]:
+    with Company(bundle) as company:
+        yield company
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_company_in_a_batch_changes_nothing(
     num_sentences: int,
 ) -> None:
     asked = shuffled(texts, seed=num_sentences)
-    outcomes = company.together(asked, num_sentences=num_sentences, progress=ignore)
+    outcomes = company.together(asked, num_texts=num_sentences, progress=ignore)
     run = compare("batch", asked, outcomes, alone)
     assert run.differing == ()
     assert run.score_error <= max_score_error

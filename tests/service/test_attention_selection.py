@@ -1,14 +1,19 @@
+import json
+import re
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bundle.manifest import Architecture
 from service.attention_selection import check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
-from service.translation import ATTENTION_KINDS, AttentionSelection
+from service.translation import ATTENTION_KINDS, AttentionKind, AttentionSelection
 
 ARCHITECTURE = Architecture(
     vocab_size=10,
@@ -108,3 +113,37 @@ def test_too_much_is_refused_with_a_request_that_would_do() -> None:
 def test_no_selection_helps_where_one_map_is_too_large() -> None:
     with pytest.raises(PayloadTooLargeError, match="send shorter or fewer texts"):
         check_cells([(SOURCE, TARGET)], AttentionSelection(), ARCHITECTURE, 1)
+
+
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=4),
+    kinds=st.sets(st.sampled_from(ATTENTION_KINDS), min_size=1).map(tuple),
+    layers=st.none() | st.permutations([0, 1]).map(tuple),
+    heads=st.none() | st.permutations([0, 1, 2, 3]).map(tuple),
+    reduce=st.sampled_from(["none", "heads", "all"]),
+    max_cells=st.integers(1, 10_000),
+)
+def test_whatever_is_advised_would_do(
+    lengths: list[tuple[int, int]],
+    kinds: tuple[AttentionKind, ...],
+    layers: tuple[int, ...] | None,
+    heads: tuple[int, ...] | None,
+    reduce: Literal["none", "heads", "all"],
+    max_cells: int,
+) -> None:
+    selection = AttentionSelection(kinds=kinds, layers=layers, heads=heads, reduce=reduce)
+    try:
+        check_cells(lengths, selection, ARCHITECTURE, max_cells)
+    except PayloadTooLargeError as refused:
+        advice = re.search(r"ask for (.*\]), or", str(refused))
+        if advice is None:
+            one = replace(selection, layers=(0,), heads=(0,))
+            with pytest.raises(PayloadTooLargeError):
+                check_cells(lengths, one, ARCHITECTURE, max_cells)
+            return
+        fields: dict[str, Any] = {
+            name: tuple(given) for name, given in json.loads(f"{{{advice[1]}}}").items()
+        }
+        advised = replace(selection, **fields)
+        check_selection(advised, ARCHITECTURE)
+        check_cells(lengths, advised, ARCHITECTURE, max_cells)

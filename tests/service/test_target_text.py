@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import pytest
 
 from service.engine.hypothesis import FinishReason, Hypothesis
-from service.source_text import SourceSentence
-from service.target_text import TranslatedSentence, assemble
+from service.source_text import SourcePassage, SourceSentence, SourceText
+from service.target_text import RestoredText, TranslatedSentence, assemble
 from service.text.segment import Segment
 from service.translation import Translation
 from tests.service.models import tiny_bundle
@@ -31,11 +31,14 @@ def translated(segment: Segment, *texts: str) -> TranslatedSentence:
     return TranslatedSentence(
         source=SourceSentence(segment=segment, source_ids=ids),
         hypotheses=tuple(hypothesis(text) for text in texts),
+        restored=tuple(RestoredText(text=text) for text in texts),
     )
 
 
 def assembled(sentences: Sequence[TranslatedSentence], num_alternatives: int = 0) -> Translation:
-    return assemble(sentences, BUNDLE, num_alternatives=num_alternatives)
+    passage = SourcePassage(sentences=tuple(sentence.source for sentence in sentences))
+    text = SourceText(parts=(passage,))
+    return assemble(text, [list(sentences)], BUNDLE, num_alternatives=num_alternatives)
 
 
 FIRST = Segment(text="One.", separator="\n\n", start=2)
@@ -61,7 +64,8 @@ def test_what_needed_no_model_is_kept_and_has_no_tokens() -> None:
 def test_a_sentence_says_how_it_ended(reason: FinishReason, is_cut: bool) -> None:
     source = SourceSentence(segment=FIRST, source_ids=(3,))
     best = hypothesis("eins", reason)
-    sentence = TranslatedSentence(source=source, hypotheses=(best,))
+    restored = (RestoredText(text="eins"),)
+    sentence = TranslatedSentence(source=source, hypotheses=(best,), restored=restored)
     (details,) = assembled([sentence]).sentences
     assert (details.finish_reason, details.truncated) == (reason, is_cut)
     assert (details.target_tokens[-1] == EOS) == (not is_cut)

@@ -57,6 +57,12 @@ class AttentionFields(TypedDict, total=False):
     selection: AttentionSelection
 
 
+async def turns() -> None:
+    """Let other tasks come as far as they can without waiting."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 def request_of(service: Running, *texts: str) -> TranslateRequest:
     return TranslateRequest(texts=texts, source=service.pair.source, target=service.pair.target)
 
@@ -201,7 +207,7 @@ def test_much_text_is_read_in_another_thread_with_the_same_result(service: Runni
     assert result.text == f"{short.text}\n" * text.count("\n")
 
 
-@pytest.mark.parametrize(("source", "target"), [("xx", None), (None, "xx"), ("auto", None)])
+@pytest.mark.parametrize(("source", "target"), [("xx", None), (None, "xx")])
 def test_an_unknown_language_is_refused(
     service: Running, source: str | None, target: str | None
 ) -> None:
@@ -232,8 +238,7 @@ def test_a_full_queue_refuses_the_whole_request() -> None:
             text = sentence_of(service)
             request = request_of(service, text)
             first = asyncio.create_task(service.translator.translate(request))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await turns()
             with pytest.raises(OverloadedError) as caught:
                 await service.translator.translate(request)
             assert caught.value.retry_after_s >= 1
@@ -250,8 +255,8 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
             texts = (sentence_of(service),) * 3
             request = request_of(service, *texts)
             task = asyncio.create_task(service.translator.translate(request))
-            await asyncio.sleep(0)  # the request runs up to its lanes
-            await asyncio.sleep(0)  # they submit
+            await turns()  # its lanes submit
+            assert service.counted("queue_depth") == len(texts)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

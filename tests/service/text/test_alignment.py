@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.alignment import TokenizedText, word_links, words
+from service.text.alignment import TokenizedText, pharaoh, transferred, word_links, words
 from service.text.word_link import WordLink
 
 SOURCE = TokenizedText(text="the old house", spans=((0, 3), (3, 7), (7, 10), (10, 13), (13, 13)))
@@ -54,3 +54,20 @@ def test_links_are_words_of_both_sides_and_every_target_word_that_looks_has_one(
     links = word_links(attention, SOURCE, TARGET)
     assert {link.source for link in links} <= set(words(SOURCE.text))
     assert {link.target for link in links} == set(words(TARGET.text))
+
+
+LINKS = (
+    WordLink(source=(0, 3), target=(0, 3), weight=0.5),
+    WordLink(source=(8, 13), target=(9, 13)),
+)
+
+
+def test_links_follow_the_words_of_a_text_in_another_case() -> None:
+    moved = transferred(LINKS, TARGET.text, "DAS  ALTE HAUS")
+    assert [link.target for link in moved] == [(0, 3), (10, 14)]
+    assert transferred(LINKS, TARGET.text, "das Haus") == ()
+
+
+def test_links_are_written_as_pairs_of_numbers() -> None:
+    assert pharaoh(LINKS, SOURCE.text, TARGET.text) == [(0, 0, 0.5), (2, 2, 1.0)]
+    assert pharaoh([WordLink(source=(0, 2), target=(0, 3))], SOURCE.text, TARGET.text) == []

@@ -45,6 +45,7 @@ def test_nothing_for_the_model_is_in_the_shell_alone(text: str) -> None:
         ("(iv) No", "(iv) ", "No", ""),
         ("> I wrote", "> ", "I wrote", ""),
         (">> > I wrote", ">> > ", "I wrote", ""),
+        (">>de<< I wrote", "", ">>de<< I wrote", ""),
         ("## Title", "## ", "Title", ""),
         ("- [x] Done", "- [x] ", "Done", ""),
         ("- [ ] 1. Open", "- [ ] 1. ", "Open", ""),

@@ -1,0 +1,94 @@
+"""A sentence translated piece by piece, around what the model would not leave alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from bundle.reader import Bundle
+from service.engine.hypothesis import Hypothesis
+from service.source_text import SourceSentence, TextReader
+from service.target_text import RestoredText
+from service.text.disguise import Disguise
+from service.text.masking import cut_around
+from service.text.protected import Protected
+from service.text.shape import needs_model
+from service.text.word_link import WordLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patchwork:
+    """The pieces of a sentence."""
+
+    sentence: SourceSentence
+    guise: Disguise
+    pieces: tuple[str | Protected, ...]
+    """Joined they are what the model sees of the sentence as a whole."""
+    source_ids: tuple[tuple[int, ...], ...]
+    """Of the pieces that are to be translated, in order."""
+
+
+def cut(sentence: SourceSentence, reader: TextReader) -> Patchwork:
+    """Cut a sentence around everything in it that is protected."""
+    guise = sentence.disguise
+    assert guise is not None, "it was translated"
+    pieces = tuple(cut_around(guise.masked.text, guise.masked.protected))
+    return Patchwork(
+        sentence=sentence,
+        guise=guise,
+        pieces=pieces,
+        source_ids=tuple(reader.encode(p.strip()) for p in pieces if _is_translated(p)),
+    )
+
+
+def sew(
+    patchwork: Patchwork, hypotheses: Sequence[Hypothesis], bundle: Bundle
+) -> tuple[Hypothesis, RestoredText]:
+    """The translation of the whole sentence out of those of its pieces, which keep their order."""
+    guise = patchwork.guise
+    translated = iter(hypotheses)
+    texts = [_sewn(piece, translated, guise, bundle) for piece in patchwork.pieces]
+    links = tuple(_links(patchwork, texts))
+    return _joined(hypotheses), RestoredText(text=guise.whole("".join(texts)), links=links)
+
+
+def _is_translated(piece: str | Protected) -> TypeGuard[str]:
+    return isinstance(piece, str) and needs_model(piece)
+
+
+def _sewn(
+    piece: str | Protected, translated: Iterator[Hypothesis], guise: Disguise, bundle: Bundle
+) -> str:
+    if isinstance(piece, Protected):
+        return piece.replacement
+    if not _is_translated(piece):
+        return piece
+    text = guise.recased(bundle.tokenizer.decode_target(next(translated).target_ids))
+    leading = piece[: len(piece) - len(piece.lstrip())]
+    return leading + text + piece[len(piece.rstrip()) :]
+
+
+def _links(patchwork: Patchwork, texts: Sequence[str]) -> Iterator[WordLink]:
+    """Each piece with what became of it."""
+    guise = patchwork.guise
+    start = target_start = 0
+    for piece, text in zip(patchwork.pieces, texts, strict=True):
+        length = len(piece) if isinstance(piece, str) else piece.end - piece.start
+        source = guise.masked.rewritten.old_span(start, start + length)
+        target = (target_start, target_start + len(text))
+        yield WordLink(
+            source=(source[0] + guise.offset, source[1] + guise.offset),
+            target=(target[0] + guise.offset, target[1] + guise.offset),
+        )
+        start, target_start = start + length, target[1]
+
+
+def _joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """One hypothesis for all pieces; it has ended only if all of them have."""
+    unended = [h for h in hypotheses if h.finish_reason != "stop"]
+    return Hypothesis(
+        target_ids=tuple(i for h in hypotheses for i in h.target_ids),
+        token_log_probs=tuple(p for h in hypotheses for p in h.token_log_probs),
+        finish_reason=unended[0].finish_reason if unended else "stop",
+        has_ended=all(h.has_ended for h in hypotheses),
+        score=sum(h.score for h in hypotheses),
+    )
