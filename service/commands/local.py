@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from service.settings import flag_of, load_settings
 
 if TYPE_CHECKING:
+    from service.registry import Registry
     from service.translator import Translator
 
 _SETTINGS = {
@@ -31,6 +32,19 @@ def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
     Raises:
         StartupError: A setting or a bundle is no good.
     """
+    with open_service(arguments) as (_, translator):
+        yield translator
+
+
+@contextmanager
+def open_service(
+    arguments: argparse.Namespace,
+) -> Iterator[tuple["Registry", "Translator"]]:
+    """The models and what translates with them; closed at the end.
+
+    Raises:
+        StartupError: A setting or a bundle is no good.
+    """
     from service.app import create_translator, open_registry
     from service.telemetry import Metrics
 
@@ -41,7 +55,7 @@ def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
     translator = create_translator(settings, registry, metrics)
     try:
         registry.start()
-        yield translator
+        yield registry, translator
     finally:
         translator.close()
         registry.close()

@@ -1,4 +1,4 @@
-"""`pellucid translate`: files or standard input, line by line, to standard output."""
+"""`pellucid translate`: files or standard input line by line, or a document as a whole."""
 
 import argparse
 import asyncio
@@ -9,6 +9,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.commands.documents import add_document_arguments, run_document
 from service.commands.local import add_model_arguments, open_translator
 from service.errors import InvalidRequestError, StartupError
 
@@ -19,8 +20,11 @@ _EXAMPLES = """\
 examples:
   echo 'The weather is nice today.' | pellucid translate --source en --target de
   pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
+  pellucid translate --source en --target de manual.html --output handbuch.html
 
-Every line gives one line, in order; blank lines stay. Text is UTF-8.
+Every line gives one line, in order; blank lines stay. Text is UTF-8. With --output a document is
+translated as a whole, in its own layout and encoding; after an interruption the same command goes
+on where it was.
 """
 _MAX_LINES_AHEAD = 256
 """Lines in work at once: enough to fill the workers' batches, few enough to stay small."""
@@ -30,8 +34,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add `translate`."""
     parser = commands.add_parser(
         "translate",
-        help="translate files or standard input, line by line",
-        description="Translate line by line, without a server.",
+        help="translate documents, or lines of files or standard input",
+        description="Translate line by line, or a document as a whole, without a server.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,6 +60,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=0,
         help="further translations, behind the first on its line, separated by tabs [0]",
     )
+    add_document_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -69,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         if not path.is_file():
             raise StartupError(f"there is no file {path}")
+    if arguments.output is not None:
+        return run_document(arguments)
     with open_translator(arguments) as translator:
         asyncio.run(_translate_all(translator, arguments))
     return 0

@@ -1,0 +1,126 @@
+"""Whole files: sent, translated at once or in the background, and fetched."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+
+from service.api.dependencies import Parts, PartsOf, path_value
+from service.api.file_schemas import FileParameters, FileReply, JobReply, job_content, upload_body
+from service.api.openapi import path_parameter, problems
+from service.api.parameters import parse_parameters
+from service.api.replies import json_response
+from service.api.uploads import Upload, read_upload
+from service.file_job import FileJob
+from service.translation import TranslateRequest
+
+router = APIRouter(tags=["native"])
+
+
+async def _upload(request: Request, parts: PartsOf) -> Upload:
+    return await read_upload(request, parts.settings.max_file_bytes)
+
+
+UploadOf = Annotated[Upload, Depends(_upload)]
+JobId = Annotated[str, Depends(path_value("id"))]
+FileName = Annotated[str, Depends(path_value("name"))]
+_JOB_ID = path_parameter("id", "The `id` of a job.")
+_FILE_NAME = path_parameter("name", "The end of the address that came with the job.")
+
+
+@router.post(
+    "/translate_file",
+    summary="Translate a file",
+    response_model=FileReply,
+    responses={
+        202: {"model": JobReply, "description": "Accepted: ask for it under the given address."},
+        **problems(400, 403, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=upload_body(),
+)
+async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> Response:
+    """Layout, markup and encoding of the file are kept; its name says what it is.
+
+    Answers when the file is translated; with `async` at once, with a job to ask for.
+    """
+    parameters = parse_parameters(FileParameters, upload.fields)
+    account = parts.keys.account(request, parameters.api_key)
+    with account.charged(len(upload.data)):
+        work = _translated(parts, upload, parameters)
+        job = await parts.gate.run(request, work)
+    if parameters.is_async:
+        return _job_response(request, job, HTTPStatus.ACCEPTED)
+    return json_response({"translatedFileUrl": _url(request, job)})
+
+
+@router.get(
+    "/jobs/{id}",
+    summary="How far is a file?",
+    response_model=JobReply,
+    responses=problems(404),
+    openapi_extra=_JOB_ID,
+)
+async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
+    """Says why a job failed, and where its file is once it is done."""
+    return _job_response(request, parts.files.find(job_id))
+
+
+@router.delete(
+    "/jobs/{id}",
+    summary="Give up a file, or remove it",
+    response_model=JobReply,
+    responses=problems(404),
+    openapi_extra=_JOB_ID,
+)
+async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
+    """Ends the translation, if it has not ended, and removes the translated file."""
+    return _job_response(request, await parts.files.cancel(job_id))
+
+
+@router.get(
+    "/download_file/{name}",
+    summary="Fetch a translated file",
+    response_class=FileResponse,
+    responses=problems(404),
+    openapi_extra=_FILE_NAME,
+)
+async def download_file(file_name: FileName, parts: PartsOf) -> Response:
+    """Under the address that came with the job or the reply, until its time is over."""
+    path = parts.files.result(file_name)
+    # Never shown as a page of ours: what is in it came from somebody else.
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=file_name.partition(".")[2],
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
+
+
+async def _translated(parts: Parts, upload: Upload, parameters: FileParameters) -> FileJob:
+    """The job at its end, or at its beginning if that was asked for."""
+    accepted = await parts.files.submit(upload.name, upload.data, _options(parameters))
+    return accepted if parameters.is_async else await parts.files.finish(accepted.id)
+
+
+def _options(parameters: FileParameters) -> TranslateRequest:
+    return TranslateRequest(
+        texts=(),
+        source=parameters.source,
+        target=parameters.target,
+        unwrap=parameters.unwrap,
+        beam_size=parameters.beam_size,
+        length_penalty=parameters.length_penalty,
+        with_scores=False,
+    )
+
+
+def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    response = json_response(job_content(job, _url(request, job)))
+    response.status_code = status
+    response.headers["Location"] = str(request.url_for("job", id=job.id))
+    return response
+
+
+def _url(request: Request, job: FileJob) -> str:
+    return str(request.url_for("download_file", name=job.file_name))

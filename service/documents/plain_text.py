@@ -1,0 +1,44 @@
+"""`.txt`: paragraph by paragraph."""
+
+import re
+from collections.abc import Iterator
+
+from service.documents.document import Document, DocumentString
+from service.documents.encoding import decode
+
+_MAX_PARAGRAPH = 4_000
+"""Characters; a longer stretch without a blank line is cut at a line break, so that the work on a
+long file is divided."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def read(data: bytes) -> Document:
+    """Read a text.
+
+    Raises:
+        DocumentError: It is no text.
+    """
+    text, encoding = decode(data)
+    return Document(parts=tuple(_parts(text)), encoding=encoding)
+
+
+def _parts(text: str) -> Iterator[str | DocumentString]:
+    for paragraph in _paragraphs(text):
+        content = paragraph.strip()
+        start = paragraph.index(content)
+        yield paragraph[:start]
+        if content:
+            yield DocumentString(text=content, original=content)
+        yield paragraph[start + len(content) :]
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Stretches that end with a blank line, or that are long enough."""
+    begin = line_start = 0
+    for line_end in _LINE_END.finditer(text):
+        is_blank = not text[line_start : line_end.start()].strip()
+        line_start = line_end.end()
+        if is_blank or line_start - begin > _MAX_PARAGRAPH:
+            yield text[begin:line_start]
+            begin = line_start
+    yield text[begin:]
