@@ -8,16 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service.admission import AdmissionLimits
-from service.api import attention, native, operations, pages
+from service.api import attention, deepl, files, languages, native, operations, pages
 from service.api.dependencies import Parts
 from service.api.gate import Gate
+from service.api.keys import load_api_keys
 from service.api.middleware import (
     BodyLimitMiddleware,
     ObservationMiddleware,
     RequestIdMiddleware,
 )
 from service.api.problems import add_exception_handlers
+from service.api.uploads import FORM_BYTES
 from service.cpu_quota import available_cpus
+from service.file_jobs import FileJobLimits, FileJobs
 from service.registry import Registry, RegistryOptions
 from service.scheduler import SchedulerOptions
 from service.settings import Settings
@@ -59,6 +62,17 @@ def create_translator(settings: Settings, registry: Registry, metrics: Metrics) 
     )
 
 
+def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
+    """What translates files with `translator`; the caller closes it."""
+    limits = FileJobLimits(
+        max_jobs=settings.max_file_jobs,
+        max_stored_bytes=settings.max_stored_bytes,
+        lifetime_s=settings.file_lifetime_s,
+        timeout_s=settings.file_timeout_s,
+    )
+    return FileJobs(translator.translate, limits, folder=settings.file_folder)
+
+
 def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
     """The web application; it starts the registry when it starts, and closes it at its end."""
     app = FastAPI(
@@ -72,18 +86,26 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
         # names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    translator = create_translator(settings, registry, metrics)
     app.state.parts = Parts(
         settings=settings,
         registry=registry,
-        translator=create_translator(settings, registry, metrics),
+        translator=translator,
+        files=create_file_jobs(settings, translator),
         metrics=metrics,
         gate=Gate(metrics),
+        keys=load_api_keys(settings),
     )
     add_exception_handlers(app)
-    for router in (native.router, attention.router, operations.router, pages.router):
-        app.include_router(router)
+    for module in (native, languages, files, attention, deepl, operations, pages):
+        app.include_router(module.router)
+    app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimitMiddleware, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimitMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        other_limits={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+    )
     app.add_middleware(ObservationMiddleware, metrics=metrics)
     app.add_middleware(RequestIdMiddleware)
     return app
@@ -97,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         parts.gate.close()
+        await parts.files.close()
         parts.translator.close()
         await asyncio.to_thread(parts.registry.close)
 

@@ -3,12 +3,18 @@
 ServiceError
 |-- InvalidRequestError             400  invalid_request
 |   |-- UnsupportedLanguageError    400  unsupported_language
-|   `-- TextTooLongError            400  text_too_long
+|   |-- TextTooLongError            400  text_too_long
+|   |-- BadFileError                400  bad_file
+|   `-- KeyRequiredError            400  key_required
+|-- ForbiddenError                  403  invalid_key
+|-- NotFoundError                   404  not_found
 |-- PayloadTooLargeError            413  payload_too_large
 |-- OverloadedError                 429  overloaded       (with `retry_after_s`)
+|-- QuotaExceededError              429  quota_exceeded
 |-- TranslationFailedError          500  translation_failed
 |-- ShuttingDownError               503  shutting_down
 |-- NotReadyError                   503  not_ready
+|-- StorageError                    503  storage_full
 `-- DeadlineExceededError           504  deadline_exceeded
 
 StartupError                        one line on stderr, exit code 2
@@ -43,6 +49,32 @@ class TextTooLongError(InvalidRequestError):
     code = "text_too_long"
 
 
+class BadFileError(InvalidRequestError):
+    """A file is of a kind that cannot be translated, or not what its name says."""
+
+    code = "bad_file"
+
+
+class KeyRequiredError(InvalidRequestError):
+    """The request has no key, and this server asks for one."""
+
+    code = "key_required"
+
+
+class ForbiddenError(ServiceError):
+    """The key is none that this server gave out."""
+
+    status = 403
+    code = "invalid_key"
+
+
+class NotFoundError(ServiceError):
+    """There is no such thing, or no longer."""
+
+    status = 404
+    code = "not_found"
+
+
 class PayloadTooLargeError(ServiceError):
     """The request, or the answer it asks for, is over a configured size."""
 
@@ -59,6 +91,13 @@ class OverloadedError(ServiceError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class QuotaExceededError(ServiceError):
+    """What a key may have translated this month is used up."""
+
+    status = 429
+    code = "quota_exceeded"
 
 
 class TranslationFailedError(ServiceError):
@@ -80,6 +119,13 @@ class NotReadyError(ServiceError):
 
     status = 503
     code = "not_ready"
+
+
+class StorageError(ServiceError):
+    """There is no room for another file."""
+
+    status = 503
+    code = "storage_full"
 
 
 class DeadlineExceededError(ServiceError):

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, field_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -58,12 +65,33 @@ class Settings(BaseSettings):
     """Sentences that may wait; beyond that: 429."""
     max_queued_tokens: PositiveInt = 65_536
     """Source tokens that may wait; beyond that: 429."""
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Keys of which a request must carry one, separated by ','; without any, all may translate.
+    Better in the environment or a file than in a flag, which every user of the machine can see."""
+    api_key_file: Path | None = None
+    """A file with further keys, one a line; lines that begin with '#' are for people."""
+    max_chars_per_key: PositiveInt | None = None
+    """Characters that a key may have translated in a month; beyond that: 429, and 456 for DeepL's
+    clients. Counted since the process started."""
     max_body_bytes: PositiveInt = 1_048_576
     """Largest request body; beyond that: 413."""
     max_text_chars: PositiveInt = 30_000
     """Characters of all texts of a request together; beyond that: 400."""
     max_texts: PositiveInt = 512
     """Texts in one request; beyond that: 400."""
+    max_file_bytes: PositiveInt = 4_194_304
+    """Largest file to translate; beyond that: 413."""
+    max_file_jobs: PositiveInt = 16
+    """Files that may be translated or wait for it; beyond that: 429."""
+    max_stored_bytes: PositiveInt = 268_435_456
+    """All translated files together; beyond that: 503."""
+    file_lifetime_s: PositiveFloat = 3_600.0
+    """How long a translated file is kept."""
+    file_timeout_s: PositiveFloat = 3_600.0
+    """Time for translating a file."""
+    file_folder: Path | None = None
+    """Where a folder for translated files is made, and removed at the end; by default where the
+    system keeps temporary files."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
     """Alternatives that a request may ask for; beyond that: 400."""
     max_attention_cells: PositiveInt = 1_000_000
@@ -86,6 +114,13 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
         return value
 
     @field_validator("log_level", mode="before")

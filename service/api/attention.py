@@ -1,12 +1,24 @@
 """What did the model look at? Attention maps of a translation, ours or a given one."""
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import AttentionInput, PartsOf
+from service.api.accept import preferred
+from service.api.attention_formats import (
+    FORMATS,
+    HTML,
+    NPZ,
+    PNG,
+    SVG,
+    attention_body,
+    attention_headers,
+)
+from service.api.dependencies import AttentionInput, Parts, PartsOf
 from service.api.limits import check_limits, timeout_s
 from service.api.native import selection_of
 from service.api.openapi import JSON, problems, request_body
-from service.api.replies import InspectedTextReply, inspected_content, json_response
+from service.api.replies import InspectedTextReply
 from service.api.schemas import AttentionParameters
 from service.errors import InvalidRequestError
 from service.settings import Settings
@@ -14,21 +26,48 @@ from service.translation import AttentionRequest
 
 router = APIRouter(tags=["native"])
 
+_REPLY = "The maps; `Accept` says whether as JSON, as a NumPy file, as a picture or as a page."
+_CONTENT = {
+    NPZ: {"schema": {"type": "string", "format": "binary"}},
+    PNG: {"schema": {"type": "string", "format": "binary"}},
+    SVG: {"schema": {"type": "string"}},
+    HTML: {"schema": {"type": "string"}},
+}
+
 
 @router.post(
     "/attention",
     summary="Show which tokens the model looked at",
     response_model=InspectedTextReply | list[InspectedTextReply],
-    responses=problems(400, 413, 429, 500, 503, 504),
-    openapi_extra=request_body(AttentionParameters, JSON),
+    responses={
+        200: {"description": _REPLY, "content": _CONTENT},
+        **problems(400, 403, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=request_body(
+        AttentionParameters,
+        JSON,
+        example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
+    ),
 )
 async def attention(request: Request, parameters: AttentionInput, parts: PartsOf) -> Response:
     """Translate, or take the given translation, and run it through the model once more."""
+    account = parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
-    work = parts.translator.attention(_attention_request(parameters, parts.settings))
-    pairs = await parts.gate.run(request, work)
-    contents = [inspected_content(pair) for pair in pairs]
-    return json_response(contents if isinstance(parameters.q, list) else contents[0])
+    asked = _attention_request(parameters, parts.settings)
+    media_type = preferred(request.headers.get("Accept", ""), FORMATS)
+    with account.charged(parameters.num_chars):
+        body = await parts.gate.run(
+            request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
+        )
+    return Response(body, headers=attention_headers(media_type))
+
+
+async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
+    pairs = await parts.translator.attention(asked)
+    # A picture takes up to a second, in which others must not wait.
+    return await asyncio.to_thread(
+        attention_body, media_type, pairs, asked.selection, is_list=is_list
+    )
 
 
 def _attention_request(parameters: AttentionParameters, settings: Settings) -> AttentionRequest:

@@ -1,13 +1,16 @@
 """What routes are given: the parts of the service, and checked parameters."""
 
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from service.api.gate import Gate
+from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
-from service.api.schemas import AttentionParameters, TranslateParameters
+from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
+from service.file_jobs import FileJobs
 from service.registry import Registry
 from service.settings import Settings
 from service.telemetry import Metrics
@@ -21,8 +24,10 @@ class Parts:
     settings: Settings
     registry: Registry
     translator: Translator
+    files: FileJobs
     metrics: Metrics
     gate: Gate
+    keys: ApiKeys
 
 
 async def _parts(request: Request) -> Parts:
@@ -35,10 +40,24 @@ async def _translate_parameters(request: Request) -> TranslateParameters:
     return parse_parameters(TranslateParameters, await read_parameters(request))
 
 
+async def _detect_parameters(request: Request) -> DetectParameters:
+    return parse_parameters(DetectParameters, await read_parameters(request))
+
+
 async def _attention_parameters(request: Request) -> AttentionParameters:
     return parse_parameters(AttentionParameters, await read_parameters(request))
 
 
+def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
+    """A dependency: part of the address, of which FastAPI would say that it may give a 422."""
+
+    async def value(request: Request) -> str:
+        return str(request.path_params[name])
+
+    return value
+
+
 PartsOf = Annotated[Parts, Depends(_parts)]
 TranslateInput = Annotated[TranslateParameters, Depends(_translate_parameters)]
+DetectInput = Annotated[DetectParameters, Depends(_detect_parameters)]
 AttentionInput = Annotated[AttentionParameters, Depends(_attention_parameters)]

@@ -5,6 +5,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -81,12 +82,16 @@ class ObservationMiddleware(_HttpMiddleware):
             _log.exception("request crashed")
             if status:  # the reply has begun: breaking it off is all that is left
                 raise
-            answer = problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", INTERNAL_ERROR)
+            answer = problem(
+                scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, "internal", INTERNAL_ERROR
+            )
             await answer(scope, receive, send_and_note)
         except asyncio.CancelledError:  # the process ends, and this client has not sent its body
             if status:
                 raise
-            answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down", SHUTTING_DOWN)
+            answer = problem(
+                scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down", SHUTTING_DOWN
+            )
             await answer(scope, receive, send_and_note)
         finally:
             self._observe(scope, status, time.perf_counter() - started_s)
@@ -114,28 +119,31 @@ class ObservationMiddleware(_HttpMiddleware):
 class BodyLimitMiddleware(_HttpMiddleware):
     """Refuses a body as soon as it is, or says that it will be, over the limit."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, other_limits: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__(app)
         self._max_body_bytes = max_body_bytes
+        self._other_limits = other_limits or {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         declared = Headers(scope=scope).get("Content-Length", "")
+        limit = self._other_limits.get(scope["path"], self._max_body_bytes)
         received = 0
 
         async def receive_within_limit() -> Message:
             nonlocal received
-            self._check(int(declared[:20]) if declared.isdecimal() else 0)
+            _check(int(declared[:20]) if declared.isdecimal() else 0, limit)
             message = await receive()
             # Counted even so: beside a chunked body the declared length means nothing.
             received += len(message.get("body", b""))
-            self._check(received)
+            _check(received, limit)
             return message
 
         await self._app(scope, receive_within_limit, send)
 
-    def _check(self, size: int) -> None:
-        if size > self._max_body_bytes:
-            raise PayloadTooLargeError(
-                f"the body has more than {self._max_body_bytes} bytes: send it in parts"
-            )
+
+def _check(size: int, limit: int) -> None:
+    if size > limit:
+        raise PayloadTooLargeError(f"the body has more than {limit} bytes: send it in parts")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from bundle.manifest import (
+    AlignmentHead,
     Architecture,
     DecodingDefaults,
     LanguagePair,
@@ -43,6 +44,10 @@ class ModelReply(BaseModel):
     batch_invariant: bool
     """A text's translation never depends on what is translated beside it."""
     quantization: Quantization
+    placeholders: list[str]
+    """Pieces that the model copies, in place of what must not be translated."""
+    alignment_head: AlignmentHead | None
+    """Where word alignments are read; null: no head was trained for it."""
     shortlist: Shortlist | None
     """What greedy search chooses from instead of the whole vocabulary, if anything."""
     max_source_tokens: int

@@ -1,20 +1,25 @@
 """The native dialect: a superset of LibreTranslate's."""
 
+from collections.abc import AsyncGenerator
+
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import PartsOf, TranslateInput
-from service.api.language_names import name_of
+from service.api.dependencies import Parts, PartsOf, TranslateInput
+from service.api.event_stream import EVENT_STREAM, event_stream
+from service.api.keys import Account
 from service.api.limits import check_limits, timeout_s
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.replies import (
-    LanguageReply,
-    StatusReply,
     TranslateReply,
     json_response,
+    streamed_content,
     translation_content,
 )
 from service.api.schemas import AttentionOptions, TranslateParameters
+from service.api.served_languages import AUTO
 from service.settings import Settings
+from service.text.glossary import GlossaryEntry
+from service.text.markup_options import MarkupOptions
 from service.translation import AttentionSelection, TranslateRequest
 
 router = APIRouter(tags=["native"])
@@ -24,42 +29,37 @@ router = APIRouter(tags=["native"])
     "/translate",
     summary="Translate a text or a list of texts",
     response_model=TranslateReply,
-    responses=problems(400, 413, 429, 500, 503, 504),
-    openapi_extra=request_body(TranslateParameters, JSON, FORM),
+    responses={
+        200: {
+            "description": "The translation; with `stream` part by part, as events.",
+            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        },
+        **problems(400, 403, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=request_body(
+        TranslateParameters,
+        JSON,
+        FORM,
+        example={"q": "Good morning.", "source": "en", "target": "de"},
+    ),
 )
 async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
     """Parameters come as JSON, or from form and query string together."""
+    account = parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
-    work = parts.translator.translate(_translate_request(parameters, parts.settings))
-    result = await parts.gate.run(request, work)
+    asked = _translate_request(parameters, parts.settings)
+    if parameters.stream:
+        return await event_stream(request, parts.gate, _events(asked, parts, account, parameters))
+    with account.charged(parameters.num_chars):
+        result = await parts.gate.run(request, parts.translator.translate(asked))
     content = translation_content(
         result.translations,
         is_list=isinstance(parameters.q, list),
+        with_detection=parameters.source == AUTO,
         with_alternatives=parameters.alternatives > 0,
-        with_details=parameters.details or parameters.attention is not None,
+        with_details=parameters.with_details,
     )
     return json_response(content, result.times)
-
-
-@router.get("/languages", summary="List the languages", response_model=list[LanguageReply])
-async def languages(parts: PartsOf) -> Response:
-    """Every language that can be translated from, and what it can be translated to."""
-    targets: dict[str, list[str]] = {}
-    for model in parts.registry.models:
-        for pair in model.bundle.manifest.pairs:
-            targets.setdefault(pair.source, []).append(pair.target)
-    return json_response(
-        [
-            {"code": code, "name": name_of(code), "targets": sorted(targets[code])}
-            for code in sorted(targets)
-        ]
-    )
-
-
-@router.get("/health", summary="LibreTranslate's health check", response_model=StatusReply)
-async def health() -> Response:
-    """Says that the process answers; `/readyz` says whether it can translate."""
-    return json_response({"status": "ok"})
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -69,7 +69,17 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
         layers=None if options.layers is None else tuple(options.layers),
         heads=None if options.heads is None else tuple(options.heads),
         reduce=options.reduce,
+        words=options.words,
     )
+
+
+async def _events(
+    asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
+) -> AsyncGenerator[tuple[str, object], None]:
+    with account.charged(parameters.num_chars):
+        async for part in parts.translator.stream(asked):
+            yield "part", streamed_content(part, with_details=parameters.with_details)
+    yield "done", {}
 
 
 def _translate_request(parameters: TranslateParameters, settings: Settings) -> TranslateRequest:
@@ -78,6 +88,12 @@ def _translate_request(parameters: TranslateParameters, settings: Settings) -> T
         texts=parameters.texts,
         source=parameters.source,
         target=parameters.target,
+        markup=MarkupOptions() if parameters.format == "html" else None,
+        unwrap=parameters.unwrap,
+        glossary=tuple(
+            GlossaryEntry(source=term.source, target=term.target) for term in parameters.glossary
+        ),
+        with_alignment=parameters.alignment,
         beam_size=parameters.beam_size,
         length_penalty=parameters.length_penalty,
         max_target_tokens=parameters.max_target_tokens,
@@ -87,6 +103,6 @@ def _translate_request(parameters: TranslateParameters, settings: Settings) -> T
         prefixes=parameters.prefixes,
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
-        with_scores=parameters.details or attention is not None,
+        with_scores=parameters.with_details,
         timeout_s=timeout_s(parameters, settings),
     )

@@ -1,34 +1,74 @@
 """What FastAPI cannot say by itself in /openapi.json: bodies in several encodings, problems."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from service.api.problems import Problem
+from service.api.deepl_problems import DeeplProblem
+from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, Problem
 
 _TEXTS = {
     400: "A parameter is missing or wrong.",
+    403: "The key is none of this server's.",
+    404: "There is no such thing, or no longer.",
     413: "The body, or the reply asked for, is over a limit.",
     429: "Too much work is waiting; see Retry-After.",
+    456: "What the key may have translated this month is used up.",
     500: "The server failed on this request.",
     503: "Not ready, or shutting down.",
     504: "The deadline passed.",
+}
+_EXAMPLES = {
+    400: ("invalid_request", "Invalid request: missing q parameter"),
+    403: ("invalid_key", "Invalid API key"),
+    404: ("not_found", "there is nothing here; /docs lists what there is"),
+    413: ("payload_too_large", "the body has more than 1048576 bytes: send it in parts"),
+    429: ("overloaded", "Slowdown: 1024 sentences are waiting, the limit is 1024 sentences"),
+    456: ("quota_exceeded", "Slowdown: the key has 0 of 500000 characters left this month"),
+    500: ("internal", INTERNAL_ERROR),
+    503: ("shutting_down", SHUTTING_DOWN),
+    504: ("deadline_exceeded", "not finished within 30 s"),
 }
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """`responses` of a route that may end in these ways."""
-    return {status: {"model": Problem, "description": _TEXTS[status]} for status in statuses}
+def problems(
+    *statuses: int, model: type[Problem | DeeplProblem] = Problem
+) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route that may end in these ways, with an example of each."""
+    return {
+        status: {
+            "model": model,
+            "description": _TEXTS[status],
+            "content": {JSON: {"example": _example(status, model)}},
+        }
+        for status in statuses
+    }
 
 
-def request_body(model: type[BaseModel], *media_types: str) -> dict[str, Any]:
+def request_body(
+    model: type[BaseModel], *media_types: str, example: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """`openapi_extra` of a route that reads `model` from any of these encodings."""
     schema = model.model_json_schema()
-    inlined = _inline(schema, schema.pop("$defs", {}))
-    content = {media_type: {"schema": inlined} for media_type in media_types}
+    described: dict[str, Any] = {"schema": _inline(schema, schema.pop("$defs", {}))}
+    if example is not None:
+        described["example"] = dict(example)
+    content = dict.fromkeys(media_types, described)
     return {"requestBody": {"required": True, "content": content}}
+
+
+def path_parameter(name: str, description: str) -> dict[str, Any]:
+    """`openapi_extra` of a route with `name` in its address."""
+    described = {"in": "path", "required": True, "schema": {"type": "string"}}
+    return {"parameters": [{"name": name, "description": description, **described}]}
+
+
+def _example(status: int, model: type[BaseModel]) -> dict[str, str]:
+    code, text = _EXAMPLES[status]
+    return {"error": text, "code": code} if model is Problem else {"message": text}
 
 
 def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON

@@ -1,6 +1,6 @@
 """Reads a request's parameters: JSON, or query string and form together."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,8 +17,12 @@ _MULTIPART = "multipart/form-data"
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_parameters(request: Request) -> dict[str, Any]:
+async def read_parameters(request: Request, lists: Collection[str] = ()) -> dict[str, Any]:
     """Parameters of a request; where query and form both have one, the query's first counts.
+
+    Args:
+        request: Its body is read.
+        lists: Names of which all values count, outside of JSON.
 
     Raises:
         InvalidRequestError: The body is no UTF-8, no valid JSON, or neither JSON nor a form.
@@ -28,7 +32,7 @@ async def read_parameters(request: Request) -> dict[str, Any]:
     if media_type == "application/json" or media_type.endswith("+json"):
         return _json_object(body)
     query = _pairs(_decode(request.scope["query_string"], "query"))
-    return {**await _form_fields(request, media_type, body), **query}
+    return _fields(query + await _form_pairs(request, media_type, body), lists)
 
 
 def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
@@ -46,7 +50,7 @@ def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         missing = next((e for e in faults if e["type"] == "missing"), None)
         if missing:
-            raise missing_parameter(str(missing["loc"][0])) from None
+            raise missing_parameter(".".join(map(str, missing["loc"]))) from None
         described = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults]
         raise InvalidRequestError("Invalid request: " + "; ".join(described)) from None
 
@@ -75,9 +79,9 @@ def _json_object(body: str) -> dict[str, Any]:
     return value
 
 
-async def _form_fields(request: Request, media_type: str, body: str) -> dict[str, Any]:
+async def _form_pairs(request: Request, media_type: str, body: str) -> list[tuple[str, Any]]:
     if not body:
-        return {}
+        return []
     if body.lstrip().startswith("{"):
         raise InvalidRequestError(
             "Invalid request: the body looks like JSON; send the header "
@@ -86,25 +90,35 @@ async def _form_fields(request: Request, media_type: str, body: str) -> dict[str
     if media_type == _URLENCODED:
         return _pairs(body)
     if media_type == _MULTIPART:
-        return await _multipart_fields(request)
+        return await _multipart_pairs(request)
     raise InvalidRequestError(
         "Invalid request: the body's Content-Type must be application/json, "
         f"{_URLENCODED} or {_MULTIPART}"
     )
 
 
-def _pairs(encoded: str) -> dict[str, Any]:
-    """Decode a query string or form; of a name given twice, the first value counts."""
+def _fields(pairs: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[str, Any]:
+    """Of a name given twice, the first value counts, unless the name stands for a list."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in lists:
+            fields.setdefault(name, []).append(value)
+        else:
+            fields.setdefault(name, value)
+    return fields
+
+
+def _pairs(encoded: str) -> list[tuple[str, Any]]:
+    """Decode a query string or form."""
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict")
+        return list(parse_qsl(encoded, keep_blank_values=True, errors="strict"))
     except ValueError:
         raise InvalidRequestError("Invalid request: a parameter is not UTF-8") from None
-    return dict(reversed(pairs))
 
 
-async def _multipart_fields(request: Request) -> dict[str, Any]:
+async def _multipart_pairs(request: Request) -> list[tuple[str, Any]]:
     async with request.form() as form:
         pairs = form.multi_items()
         if any(isinstance(value, UploadFile) for _, value in pairs):
             raise InvalidRequestError("Invalid request: a file was sent where text is expected")
-        return dict(reversed(pairs))
+        return list(pairs)

@@ -1,4 +1,4 @@
-"""Turns everything that goes wrong into `{"error": text, "code": code}`."""
+"""Turns everything that goes wrong into `{"error": text, "code": code}`, or DeepL's shape."""
 
 import logging
 import math
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from service.api.deepl_problems import deepl_problem, is_deepl
 from service.errors import OverloadedError, ServiceError
 
 CLIENT_CLOSED_REQUEST = 499
@@ -28,8 +29,12 @@ class Problem(BaseModel):
     code: str
 
 
-def problem(status: int, code: str, text: str, headers: dict[str, str] | None = None) -> Response:
-    """A reply that says what went wrong."""
+def problem(
+    path: str, status: int, code: str, text: str, headers: dict[str, str] | None = None
+) -> Response:
+    """A reply that says what went wrong, in the dialect of the address `path`."""
+    if is_deepl(path):
+        return deepl_problem(status, code, text, headers)
     return JSONResponse({"error": text, "code": code}, status, headers)
 
 
@@ -41,33 +46,40 @@ def add_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _nobody_listens)
 
 
-async def _service_problem(_: Request, error: Exception) -> Response:
+async def _service_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError), "registered for nothing else"
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request failed", extra={"code": error.code})
     headers = {}
     if isinstance(error, OverloadedError):
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    return problem(error.status, error.code, str(error), headers)
+    return problem(request.url.path, error.status, error.code, str(error), headers)
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "registered for nothing else"
     headers = dict(error.headers or {})
+    path = request.url.path
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return problem(404, "not_found", "there is nothing here; /docs lists what there is")
+            return problem(
+                path, 404, "not_found", "there is nothing here; /docs lists what there is"
+            )
         case HTTPStatus.METHOD_NOT_ALLOWED:
             text = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'none')}"
-            return problem(405, "method_not_allowed", text, headers)
+            return problem(path, 405, "method_not_allowed", text, headers)
         case status:
-            return problem(status, "invalid_request", f"Invalid request: {error.detail}", headers)
+            return problem(
+                path, status, "invalid_request", f"Invalid request: {error.detail}", headers
+            )
 
 
-async def _validation_problem(_: Request, error: Exception) -> Response:
+async def _validation_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError), "registered for nothing else"
     faults = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
-    return problem(400, "invalid_request", "Invalid request: " + "; ".join(faults))
+    return problem(
+        request.url.path, 400, "invalid_request", "Invalid request: " + "; ".join(faults)
+    )
 
 
 async def _nobody_listens(_: Request, __: Exception) -> Response:

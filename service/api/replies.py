@@ -10,12 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from service.engine.hypothesis import FinishReason
+from service.text.casing import Case
+from service.text.detection import Detection
 from service.translation import (
     AttentionMaps,
     InspectedPair,
     InspectedSentence,
     SentenceTranslation,
     StageTimes,
+    StreamedSentence,
     Translation,
 )
 
@@ -47,6 +50,17 @@ class MapsReply(_Reply):
     """[layer][head][query][key] from target to source tokens."""
 
 
+class LinkReply(_Reply):
+    """Two stretches of text that say the same; several links may share a side."""
+
+    source: tuple[int, int]
+    """Character offsets in the source sentence, end exclusive."""
+    target: tuple[int, int]
+    """Character offsets in its translation, end exclusive."""
+    weight: float
+    """From 0 to 1."""
+
+
 class SentenceReply(_Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -65,13 +79,30 @@ class SentenceReply(_Reply):
     finish_reason: FinishReason
     truncated: bool
     """Part of the source was not translated."""
+    placeholders_ok: bool
+    """Everything that had to come back verbatim is there, as often as in the source."""
+    case: Case
+    """How the source was written, if it was put into ordinary case for the model."""
+    alignment: list[LinkReply] | None = None
+    """If asked for: words of `source` with the words of `translation` that came from them."""
     attention: MapsReply | None = None
+
+
+class DetectionReply(_Reply):
+    """A language that a text may be in."""
+
+    confidence: float
+    """From 0 to 100."""
+    language: str
 
 
 class TranslateReply(_Reply):
     """Each field is a list beside a list `q`; the optional ones are there if asked for."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"translatedText": "Guten Morgen."}]})
+
     translatedText: str | list[str]  # noqa: N815 - LibreTranslate's name
+    detectedLanguage: DetectionReply | list[DetectionReply] | None = None  # noqa: N815
     alternatives: list[str] | list[list[str]] | None = None
     details: list[SentenceReply] | list[list[SentenceReply]] | None = None
 
@@ -111,6 +142,35 @@ class LanguageReply(_Reply):
     targets: list[str]
 
 
+class NamedLanguage(_Reply):
+    """A language for people who choose from a list."""
+
+    code: str
+    name: str
+
+
+class LanguageChoice(_Reply):
+    """What is chosen at first."""
+
+    source: NamedLanguage
+    target: NamedLanguage
+
+
+class SettingsReply(_Reply):
+    """What LibreTranslate's page wants to know; the names are its own."""
+
+    charLimit: int  # noqa: N815
+    """Characters of a request."""
+    frontendTimeout: int  # noqa: N815
+    """How long to wait after a key, milliseconds."""
+    apiKeys: bool  # noqa: N815
+    keyRequired: bool  # noqa: N815
+    suggestions: bool
+    filesTranslation: bool  # noqa: N815
+    supportedFilesFormat: list[str]  # noqa: N815
+    language: LanguageChoice
+
+
 class StatusReply(_Reply):
     """Everything is as it should be."""
 
@@ -127,16 +187,32 @@ def translation_content(
     translations: Sequence[Translation],
     *,
     is_list: bool,
+    with_detection: bool,
     with_alternatives: bool,
     with_details: bool,
 ) -> Json:
     """Body of `POST /translate`."""
     content: Json = {"translatedText": [t.text for t in translations]}
+    if with_detection:
+        content["detectedLanguage"] = [_detected(t) for t in translations]
     if with_alternatives:
         content["alternatives"] = [list(t.alternatives) for t in translations]
     if with_details:
         content["details"] = [[_sentence(s) for s in t.sentences] for t in translations]
     return content if is_list else {name: values[0] for name, values in content.items()}
+
+
+def streamed_content(part: StreamedSentence, *, with_details: bool) -> Json:
+    """An event of `POST /translate` with `stream`."""
+    content: Json = {"index": part.text_index, "text": part.text}
+    return (
+        content | {"details": [_sentence(s) for s in part.sentences]} if with_details else content
+    )
+
+
+def detection_content(detection: Detection) -> Json:
+    """A language as LibreTranslate's clients know it."""
+    return {"confidence": detection.confidence, "language": detection.language}
 
 
 def inspected_content(pair: InspectedPair) -> Json:
@@ -145,6 +221,12 @@ def inspected_content(pair: InspectedPair) -> Json:
     if len(pair.sentences) == 1:
         return content | _maps(pair.sentences[0].attention)
     return content | {"sentences": [_inspected_sentence(s) for s in pair.sentences]}
+
+
+def _detected(translation: Translation) -> Json:
+    detected = translation.detected
+    assert detected is not None, "asked for with source=auto only"
+    return detection_content(detected)
 
 
 def _sentence(sentence: SentenceTranslation) -> Json:
@@ -159,7 +241,14 @@ def _sentence(sentence: SentenceTranslation) -> Json:
         "token_scores": sentence.token_log_probs,
         "finish_reason": sentence.finish_reason,
         "truncated": sentence.truncated,
+        "placeholders_ok": sentence.placeholders_ok,
+        "case": sentence.case,
     }
+    if sentence.alignment is not None:
+        content["alignment"] = [
+            {"source": link.source, "target": link.target, "weight": link.weight}
+            for link in sentence.alignment
+        ]
     if sentence.attention is not None:
         content["attention"] = _maps(sentence.attention)
     return content

@@ -1,6 +1,6 @@
 """What a request may carry, field by field: the source of /openapi.json."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,16 +11,20 @@ from pydantic import (
     NonNegativeInt,
     PositiveInt,
     StringConstraints,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from service.engine.options import MAX_BEAM_SIZE
+from service.text.glossary import Glossary, GlossaryEntry, GlossaryError
 from service.translation import AttentionKind
 
 MAX_LENGTH_PENALTY = 10.0
 """Far beyond any use; a larger power overflows."""
 MAX_LENGTH_FACTOR = 1000.0
 """Far beyond any use."""
+MAX_GLOSSARY_ENTRIES = 1000
+"""Each is looked for in every sentence."""
 
 
 def _text_or_texts(value: object) -> object:
@@ -34,11 +38,28 @@ def _text_or_texts(value: object) -> object:
 
 
 def _known_format(value: str) -> str:
-    if value == "html":
-        raise PydanticCustomError("format", "html is not supported yet: send plain text")
-    if value != "text":
-        raise PydanticCustomError("format", "Input should be 'text'")
+    if value not in ("text", "html"):
+        raise PydanticCustomError("format", "{value} format is not supported", {"value": value})
     return value
+
+
+def _plain(value: str) -> str:
+    if value != "text":
+        raise PydanticCustomError(
+            "format",
+            "{value} format cannot be inspected, because tags never reach the model: "
+            "send the text without them",
+            {"value": value},
+        )
+    return value
+
+
+def _consistent(entries: "list[GlossaryTerm]") -> "list[GlossaryTerm]":
+    try:
+        Glossary([GlossaryEntry(source=e.source, target=e.target) for e in entries])
+    except GlossaryError as error:
+        raise PydanticCustomError("glossary", "{error}", {"error": str(error)}) from None
+    return entries
 
 
 def _options_of_flag(value: object) -> object:
@@ -77,15 +98,35 @@ class AttentionOptions(_Parameters):
     """Indices from 0; all if absent."""
     reduce: Literal["none", "heads", "all"] = "none"
     """Mean over nothing, over heads, or over heads and layers."""
+    words: bool = False
+    """Between words, not between the model's pieces."""
+
+
+class GlossaryTerm(_Parameters):
+    """A term and what it has to become."""
+
+    source: str
+    target: str
+
+
+class DetectParameters(_Parameters):
+    """What `POST /detect` takes. Unknown parameters are ignored."""
+
+    q: Annotated[str, Field(min_length=1)]
+    """A text."""
+    api_key: Any = ""
+    """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
 
 
 class _TextParameters(_Parameters):
     q: Texts
     """A text, or (in JSON) a list of texts."""
     source: LanguageCode
-    """Language of the text; case does not matter."""
+    """Language of the text, or `auto`; case does not matter."""
     target: LanguageCode
     """Language to translate to; case does not matter."""
+    api_key: Any = ""
+    """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
     deadline_ms: PositiveInt | None = None
     """Give up after this time with 504; the server's own limit is the most it grants."""
 
@@ -94,16 +135,25 @@ class _TextParameters(_Parameters):
         """`q` as a list of texts."""
         return (self.q,) if isinstance(self.q, str) else tuple(self.q)
 
+    @property
+    def num_chars(self) -> int:
+        """Characters of all texts."""
+        return sum(map(len, self.texts))
+
 
 class TranslateParameters(_TextParameters):
     """What `POST /translate` takes. Unknown parameters are ignored."""
 
     format: Annotated[str, AfterValidator(_known_format)] = "text"
-    """`text`; `html` is refused for now."""
+    """`text` or `html`."""
     alternatives: Annotated[int, AfterValidator(lambda count: max(count, 0))] = 0
     """How many further translations to return; a negative number counts as 0."""
-    api_key: Any = ""
-    """Accepted and not looked at: this version knows no keys."""
+    unwrap: bool = False
+    """Line breaks within a paragraph are only where the line was full, as in e-mail."""
+    glossary: Annotated[
+        list[GlossaryTerm], Field(max_length=MAX_GLOSSARY_ENTRIES), AfterValidator(_consistent)
+    ] = []
+    """Terms and what they have to become; JSON only."""
     beam_size: BeamSize | None = None
     """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
     length_penalty: LengthPenalty | None = None
@@ -121,6 +171,11 @@ class TranslateParameters(_TextParameters):
     differ in what comes right after it."""
     details: bool = False
     """Adds `details`: each sentence with offsets, tokens, scores and how it ended."""
+    alignment: bool = False
+    """Adds `details` with the words of the source that each word of the translation came from."""
+    stream: bool = False
+    """Answer with `text/event-stream`: a few sentences at a time, when they are finished, in order;
+    without `prefix`, `alternatives` and `attention`."""
     attention: Annotated[
         AttentionOptions | None,
         BeforeValidator(_options_of_flag, json_schema_input_type=bool | AttentionOptions),
@@ -132,10 +187,25 @@ class TranslateParameters(_TextParameters):
         """`prefix` as a list."""
         return _as_tuple(self.prefix)
 
+    @property
+    def with_details(self) -> bool:
+        """Whether anything was asked for that is said of single sentences."""
+        return self.details or self.alignment or self.attention is not None
+
+    @model_validator(mode="after")
+    def _streams_only_sentences(self) -> Self:
+        if self.stream and (self.alternatives or self.attention is not None):
+            raise PydanticCustomError(
+                "stream", "stream comes without alternatives and attention: leave one of them out"
+            )
+        return self
+
 
 class AttentionParameters(_TextParameters, AttentionOptions):
     """What `POST /attention` takes. Unknown parameters are ignored."""
 
+    format: Annotated[str, AfterValidator(_plain)] = "text"
+    """`text`; markup is refused, because the model never sees it."""
     translation: Texts | None = None
     """Inspect this translation instead of ours; a list beside a list `q`."""
 

@@ -1,4 +1,4 @@
-"""`pellucid attention`: what the model looked at, as JSON or as a table."""
+"""`pellucid attention`: what the model looked at, as a picture, a page, numbers or a table."""
 
 import argparse
 import asyncio
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.commands.local import add_model_arguments, open_translator
+from service.errors import StartupError
 
 if TYPE_CHECKING:
     from service.translation import AttentionMaps, AttentionRequest, InspectedPair
@@ -16,6 +17,8 @@ examples:
   pellucid attention 'The weather is nice.' --source en --target de --table
   pellucid attention 'The weather is nice.' --source en --target de \\
       --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --out maps.json
+
+  pellucid attention 'The weather is nice.' --source en --target de --words --out map.png
 
 The JSON is that of POST /attention: per kind an array [layer][head][query][key].
 """
@@ -41,7 +44,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--reduce", choices=["none", "heads", "all"], default="none", help="mean over what"
     )
-    parser.add_argument("--out", type=Path, help="write the JSON to this file")
+    parser.add_argument("--words", action="store_true", help="between words, not between pieces")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write to this file; its suffix says what: .json, .npz, .svg, .png or .html",
+    )
     parser.add_argument(
         "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
     )
@@ -55,21 +64,32 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: A setting or a bundle is no good.
         ServiceError: The text cannot be translated, or there are no such maps.
     """
-    from pydantic_core import to_json
+    from service.api.attention_formats import JSON, attention_body
 
-    from service.api.replies import inspected_content
-
+    media_type = _media_type(arguments.out) if arguments.out else JSON
+    request = _request(arguments)
     with open_translator(arguments) as translator:
-        pairs = asyncio.run(translator.attention(_request(arguments)))
+        pairs = asyncio.run(translator.attention(request))
     if arguments.table:
         sys.stdout.write(_tables(pairs[0]))
         return 0
-    content = to_json(inspected_content(pairs[0])) + b"\n"
+    content = attention_body(media_type, pairs, request.selection, is_list=False)
     if arguments.out:
         arguments.out.write_bytes(content)
     else:
-        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.write(content + b"\n")
     return 0
+
+
+def _media_type(path: Path) -> str:
+    from service.api.attention_formats import SUFFIXES
+
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise StartupError(f"--out {path}: the suffix must be one of {known}")
+    if not path.parent.is_dir():
+        raise StartupError(f"there is no folder {path.parent}")
+    return SUFFIXES[path.suffix.lower()]
 
 
 def _request(arguments: argparse.Namespace) -> "AttentionRequest":
@@ -88,6 +108,7 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
             layers=indices(arguments.layers),
             heads=indices(arguments.heads),
             reduce="all" if arguments.table else arguments.reduce,
+            words=arguments.words,
         ),
     )
 

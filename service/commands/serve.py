@@ -84,7 +84,7 @@ def _help(name: str, field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, tuple):
         default = ":".join(map(str, default))
-    shown = "" if default is None else f" [{default}]"
+    shown = "" if default in (None, "") else f" [{default}]"
     text = f"{field.description}{shown} ({ENV_PREFIX}{name.upper()})"
     return text.replace("%", "%%")
 

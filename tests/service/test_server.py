@@ -76,13 +76,12 @@ def test_maps_that_do_not_exist_are_refused_with_those_that_do(server: ServerPro
 
 
 def test_unknown_language_is_named(server: ServerProcess) -> None:
-    for body in ({"source": "xx", "target": "yy"}, PAIR | {"source": "auto"}):
-        reply = httpx.post(f"{server.url}/translate", json={"q": TEXT} | body)
+    for source, target, unknown in (("xx", "yy", "xx"), ("auto", "yy", "yy")):
+        body = {"q": TEXT, "source": source, "target": target}
+        reply = httpx.post(f"{server.url}/translate", json=body)
         assert reply.status_code == 400
-        assert reply.json() == {
-            "error": f"{body['source']} is not supported",
-            "code": "unsupported_language",
-        }
+        error = {"error": f"{unknown} is not supported", "code": "unsupported_language"}
+        assert reply.json() == error
 
 
 def test_probes_and_lists_answer(server: ServerProcess) -> None:

@@ -1,7 +1,7 @@
 """An app whose translator is instant, so that tests see the HTTP side alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -14,6 +14,8 @@ from service.app import create_app
 from service.registry import Registry
 from service.settings import load_settings
 from service.telemetry import Metrics
+from service.text.detection import Detection
+from service.text.word_link import WordLink
 from service.translation import (
     AttentionMaps,
     AttentionRequest,
@@ -21,6 +23,7 @@ from service.translation import (
     InspectedSentence,
     SentenceTranslation,
     StageTimes,
+    StreamedSentence,
     TranslateRequest,
     TranslateResult,
     Translation,
@@ -28,6 +31,9 @@ from service.translation import (
 from service.translator import Translator
 
 TIMES = StageTimes(tokenize=0.001, queue=0.002, encode=0.003, decode=0.004, detokenize=0.0005)
+
+DETECTED = Detection(language="de", confidence=90.0)
+LINKS = (WordLink(source=(0, 5), target=(0, 5), weight=0.75),)
 
 
 def maps_of(text: str) -> AttentionMaps:
@@ -38,6 +44,7 @@ def maps_of(text: str) -> AttentionMaps:
         source_tokens=tokens,
         target_tokens=tokens,
         maps={"cross": np.full((2, 1, size, size), 1 / size, dtype=np.float32)},
+        alignment=np.full((size, size), 1 / size, dtype=np.float32),
         token_log_probs=(-0.5,) * size,
     )
 
@@ -56,6 +63,17 @@ class UpperCaser:
             translations=tuple(self._translation(text, request) for text in request.texts),
             times=TIMES,
         )
+
+    async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
+        for index, text in enumerate(request.texts):
+            await self._begin(request)
+            translation = self._translation(text, request)
+            yield StreamedSentence(
+                text_index=index, text=translation.text, sentences=translation.sentences
+            )
+
+    async def detect(self, text: str) -> list[Detection]:
+        return [DETECTED, Detection(language="en", confidence=10.0)]
 
     async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
         await self._begin(request)
@@ -83,10 +101,16 @@ class UpperCaser:
             token_log_probs=(-0.5,) * (len(text.split()) + 1),
             finish_reason="stop",
             truncated=False,
+            alignment=LINKS if request.with_alignment else None,
             attention=maps_of(text) if request.attention else None,
         )
         others = tuple(f"{text.upper()} {n}" for n in range(request.num_alternatives))
-        return Translation(text=text.upper(), alternatives=others, sentences=(sentence,))
+        return Translation(
+            text=text.upper(),
+            detected=DETECTED if request.source == "auto" else None,
+            alternatives=others,
+            sentences=(sentence,),
+        )
 
     def _pair(self, source: str, translation: str) -> InspectedPair:
         sentences = tuple(
@@ -95,6 +119,7 @@ class UpperCaser:
                 translation=translation,
                 source_span=(0, len(part)),
                 target_span=(0, len(translation)),
+                links=LINKS,
                 attention=maps_of(part),
             )
             for part in source.split(". ")

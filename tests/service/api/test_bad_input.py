@@ -61,8 +61,24 @@ def test_wrong_parameters_are_named(path: str, parameters: dict[str, Any], messa
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"format": "html"}, "format: html is not supported yet"),
-        ({"format": "pdf"}, "format: Input should be 'text'"),
+        ({"format": "pdf"}, "format: pdf format is not supported"),
+        ({"format": ["html"]}, "format: Input should be a valid string"),
+        ({"unwrap": "perhaps"}, "unwrap: Input should be a valid boolean"),
+        ({"glossary": "a=b"}, "glossary: Input should be a valid list"),
+        ({"glossary": [{"source": "a"}]}, "missing glossary.0.target parameter"),
+        ({"glossary": [{"source": "a", "target": 5}]}, "glossary.0.target: Input should be a"),
+        ({"glossary": [{"source": " ", "target": "b"}]}, "glossary entry ' ' -> 'b' is empty"),
+        (
+            {"glossary": [{"source": s, "target": s} for s in ("Bank", "bank")]},
+            "glossary: the glossary has two targets for 'bank'",
+        ),
+        (
+            {"glossary": [{"source": "a", "target": "a"}] * 1001},
+            "glossary: List should have at most 1000 items",
+        ),
+        ({"stream": "perhaps"}, "stream: Input should be a valid boolean"),
+        ({"stream": True, "alternatives": 1}, "without alternatives and attention"),
+        ({"stream": True, "attention": True}, "without alternatives and attention"),
         ({"alternatives": "many"}, "alternatives: Input should be a valid integer"),
         ({"alternatives": 3}, "alternatives parameter must be <= 2"),
         ({"beam_size": 0}, "beam_size: Input should be greater than or equal to 1"),
@@ -160,6 +176,7 @@ def test_megabyte_of_text_is_over_the_limit() -> None:
         ("GET", "/translate", "POST"),
         ("DELETE", "/translate", "POST"),
         ("POST", "/languages", "GET"),
+        ("GET", "/detect", "POST"),
         ("BREW", "/livez", "GET"),
     ],
 )

@@ -45,7 +45,7 @@ def test_fastapis_own_error_is_nowhere() -> None:
 @pytest.mark.parametrize("path", ["/translate", "/attention"])
 def test_every_way_to_fail_is_documented(path: str) -> None:
     responses = current()["paths"][path]["post"]["responses"]
-    assert set(responses) == {"200", "400", "413", "429", "500", "503", "504"}
+    assert set(responses) == {"200", "400", "403", "413", "429", "500", "503", "504"}
 
 
 def test_every_operation_is_described() -> None:
@@ -55,11 +55,34 @@ def test_every_operation_is_described() -> None:
 
 
 def test_every_parameter_is_described() -> None:
-    for path in ("/translate", "/attention"):
+    for path in ("/translate", "/attention", "/detect", "/v2/translate"):
         body = current()["paths"][path]["post"]["requestBody"]
         for content in body["content"].values():
             fields = content["schema"]["properties"]
             assert [name for name, field in fields.items() if "description" not in field] == []
+
+
+def test_every_failure_has_an_example_of_its_own_shape() -> None:
+    for method, path, described in _operations():
+        for status, response in described["responses"].items():
+            if status < "4":
+                continue
+            example = response["content"]["application/json"]["example"]
+            fields = {"message"} if path.startswith("/v2/") else {"error", "code"}
+            assert set(example) == fields, (method, path, status)
+
+
+def test_every_body_of_json_has_an_example_that_is_accepted() -> None:
+    app = app_with(UpperCaser())
+    bodies = [
+        (method, path, described["requestBody"]["content"]["application/json"])
+        for method, path, described in _operations()
+        if "application/json" in described.get("requestBody", {}).get("content", {})
+    ]
+    assert {path for _, path, _ in bodies} >= {"/translate", "/detect", "/v2/translate"}
+    for method, path, body in bodies:
+        reply = ask(app, method.upper(), path, json=body["example"])
+        assert reply.status_code == 200, (path, reply.text)
 
 
 def test_it_is_served() -> None:

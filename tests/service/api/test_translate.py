@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from service.api.replies import TranslateReply
+from service.text.glossary import GlossaryEntry
+from service.text.markup_options import MarkupOptions
 from service.translation import AttentionSelection, TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
@@ -91,8 +93,26 @@ def test_details_say_how_every_sentence_ended() -> None:
             "token_scores": [-0.5, -0.5, -0.5],
             "finish_reason": "stop",
             "truncated": False,
+            "placeholders_ok": True,
+            "case": "as_is",
         }
     ]
+
+
+def test_alignment_is_part_of_the_details() -> None:
+    reply = ask(app_with(UpperCaser()), "POST", "/translate", json=BASE | {"alignment": True})
+    assert reply.json()["details"][0]["alignment"] == [
+        {"source": [0, 5], "target": [0, 5], "weight": 0.75}
+    ]
+
+
+def test_detected_language_is_there_only_if_it_was_to_be_found_out() -> None:
+    app = app_with(UpperCaser())
+    one = ask(app, "POST", "/translate", json=BASE | {"source": "auto"}).json()
+    found = {"confidence": 90.0, "language": "de"}
+    assert one == {"translatedText": "HELLO WORLD", "detectedLanguage": found}
+    two = ask(app, "POST", "/translate", json=BASE | {"source": "AUTO", "q": ["a", "b"]}).json()
+    assert two == {"translatedText": ["A", "B"], "detectedLanguage": [found, found]}
 
 
 def test_attention_is_part_of_the_details() -> None:
@@ -103,7 +123,8 @@ def test_attention_is_part_of_the_details() -> None:
 
 
 def test_reply_has_the_documented_shape() -> None:
-    body = BASE | {"q": ["a", "b c"], "alternatives": 1, "attention": True}
+    asked = {"source": "auto", "alternatives": 1, "attention": True, "alignment": True}
+    body = BASE | {"q": ["a", "b c"]} | asked
     reply = ask(app_with(UpperCaser()), "POST", "/translate", json=body).json()
     documented = TranslateReply.model_validate(reply).model_dump(exclude_none=True, mode="json")
     assert documented == reply
@@ -140,7 +161,20 @@ def test_server_timing_names_every_stage() -> None:
             "attention",
             AttentionSelection(kinds=("encoder",), layers=(0,), heads=(1,), reduce="heads"),
         ),
-        ({"format": "text"}, "texts", ("hello world",)),
+        ({"format": "text"}, "markup", None),
+        ({"format": "html"}, "markup", MarkupOptions()),
+        ({}, "unwrap", False),
+        ({"unwrap": "true"}, "unwrap", True),
+        ({}, "with_alignment", False),
+        ({"alignment": True}, "with_alignment", True),
+        ({"alignment": True}, "with_scores", True),
+        ({}, "with_scores", False),
+        ({"glossary": None}, "glossary", ()),
+        (
+            {"glossary": [{"source": "world", "target": "Welt"}]},
+            "glossary",
+            (GlossaryEntry(source="world", target="Welt"),),
+        ),
         ({"api_key": 7}, "texts", ("hello world",)),
         ({"no_such_parameter": [1]}, "texts", ("hello world",)),
     ],
@@ -153,8 +187,3 @@ def test_translator_is_asked_for_what_the_client_wants(
 
 def test_deadline_is_never_later_than_the_server_allows() -> None:
     assert _asked({"deadline_ms": 60_000}, deadline_ms=2_000).timeout_s == 2.0
-
-
-def test_languages_are_answered_to_a_form_body_too() -> None:
-    reply = ask(app_with(UpperCaser()), "GET", "/languages", data={"api_key": ""})
-    assert (reply.status_code, reply.json()) == (200, [])

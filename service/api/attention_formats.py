@@ -1,0 +1,71 @@
+"""Inspected texts as bytes: JSON, arrays, pictures or a page."""
+
+from collections.abc import Sequence
+
+from pydantic_core import to_json
+
+from service.api.replies import inspected_content
+from service.heat_map.arrays import npz
+from service.heat_map.layout import lay_out
+from service.heat_map.page import CONTENT_SECURITY_POLICY, page
+from service.heat_map.png_limit import check_fits
+from service.heat_map.svg import svg
+from service.translation import AttentionSelection, InspectedPair
+
+JSON, NPZ, SVG = "application/json", "application/x-npz", "image/svg+xml"
+PNG, HTML = "image/png", "text/html"
+FORMATS = (JSON, NPZ, SVG, PNG, HTML)
+"""Media types, the one for who does not say first."""
+SUFFIXES = {".json": JSON, ".npz": NPZ, ".svg": SVG, ".png": PNG, ".html": HTML}
+_POLICIES = {SVG: "default-src 'none'", HTML: CONTENT_SECURITY_POLICY}
+_CHARSETS = {SVG: "; charset=utf-8", HTML: "; charset=utf-8"}
+
+
+def attention_body(
+    media_type: str,
+    pairs: Sequence[InspectedPair],
+    selection: AttentionSelection,
+    *,
+    is_list: bool,
+) -> bytes:
+    """One of `FORMATS`.
+
+    Args:
+        media_type: Which.
+        pairs: The texts.
+        selection: What was asked for; says which layers and heads the maps are of.
+        is_list: Whether a list was asked for; else there is one text.
+
+    Raises:
+        PayloadTooLargeError: A PNG would be too large.
+    """
+    if media_type == NPZ:
+        return npz(pairs, is_list=is_list)
+    if media_type == SVG:
+        return svg(lay_out(pairs, selection)).encode()
+    if media_type == PNG:
+        return _png(pairs, selection)
+    if media_type == HTML:
+        return page(pairs, selection).encode()
+    contents = [inspected_content(pair) for pair in pairs]
+    return to_json(contents if is_list else contents[0])
+
+
+def attention_headers(media_type: str) -> dict[str, str]:
+    """What a browser has to know about a reply of this type."""
+    headers = {
+        "Content-Type": media_type + _CHARSETS.get(media_type, ""),
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if media_type in _POLICIES:
+        headers["Content-Security-Policy"] = _POLICIES[media_type]
+    return headers
+
+
+def _png(pairs: Sequence[InspectedPair], selection: AttentionSelection) -> bytes:
+    from service.heat_map.png import png
+
+    figure = lay_out(pairs, selection)
+    check_fits(figure, pairs, selection)
+    return png(figure)

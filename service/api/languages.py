@@ -1,0 +1,74 @@
+"""What a client asks before it translates: languages, settings, health, and what a text is in."""
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.dependencies import DetectInput, PartsOf
+from service.api.limits import check_texts
+from service.api.openapi import FORM, JSON, problems, request_body
+from service.api.replies import (
+    DetectionReply,
+    LanguageReply,
+    SettingsReply,
+    StatusReply,
+    detection_content,
+    json_response,
+)
+from service.api.schemas import DetectParameters
+from service.api.served_languages import AUTO, described, target_languages, targets_by_source
+from service.documents.formats import FORMATS
+
+FRONTEND_TIMEOUT_MS = 500
+"""How long LibreTranslate's page waits after a key before it translates."""
+
+router = APIRouter(tags=["native"])
+
+
+@router.post(
+    "/detect",
+    summary="Tell the language of a text",
+    response_model=list[DetectionReply],
+    responses=problems(400, 403, 413, 429, 503),
+    openapi_extra=request_body(DetectParameters, JSON, FORM, example={"q": "Guten Morgen!"}),
+)
+async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> Response:
+    """Of the languages that can be translated from, the likeliest first."""
+    parts.keys.account(request, parameters.api_key)
+    check_texts([parameters.q], parts.settings)
+    detections = await parts.gate.run(request, parts.translator.detect(parameters.q))
+    return json_response([detection_content(detection) for detection in detections])
+
+
+@router.get("/languages", summary="List the languages", response_model=list[LanguageReply])
+async def languages(parts: PartsOf) -> Response:
+    """Every language that can be translated from, and what it can be translated to."""
+    targets = targets_by_source(parts.registry)
+    return json_response([{**described(code), "targets": targets[code]} for code in targets])
+
+
+@router.get(
+    "/frontend/settings", summary="What LibreTranslate's page asks", response_model=SettingsReply
+)
+async def frontend_settings(parts: PartsOf) -> Response:
+    """Limits, whether a key is needed, and which files can be translated."""
+    targets = target_languages(parts.registry)
+    return json_response(
+        {
+            "charLimit": parts.settings.max_text_chars,
+            "frontendTimeout": FRONTEND_TIMEOUT_MS,
+            "apiKeys": parts.keys.are_required,
+            "keyRequired": parts.keys.are_required,
+            "suggestions": False,
+            "filesTranslation": True,
+            "supportedFilesFormat": list(FORMATS),
+            "language": {
+                "source": described(AUTO),
+                "target": described(targets[0]) if targets else {"code": "", "name": ""},
+            },
+        }
+    )
+
+
+@router.get("/health", summary="LibreTranslate's health check", response_model=StatusReply)
+async def health() -> Response:
+    """Says that the process answers; `/readyz` says whether it can translate."""
+    return json_response({"status": "ok"})
