@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,22 +20,23 @@ _POLL_S = 0.01
 class ServerProcess:
     """Runs while its `with` block does."""
 
-    def __init__(self, bundles: str, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, bundles: str, *, flags: Sequence[str] = (), timeout_s: float = 60.0) -> None:
         """Choose a port.
 
         Args:
             bundles: As `pellucid serve --bundles` takes it.
+            flags: Further flags.
             timeout_s: Most seconds until it must be ready, and until it must have ended.
         """
-        self.port = _free_port()
+        self.port = free_port()
         self.ready_s = 0.0
         """Seconds from start to ready."""
-        self._bundles = bundles
+        self._flags = ["--bundles", bundles, *flags]
         self._timeout_s = timeout_s
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
 
     def __enter__(self) -> Self:
-        flags = ["--host", HOST, "--port", str(self.port), "--bundles", self._bundles]
+        flags = ["--host", HOST, "--port", str(self.port), *self._flags]
         started_s = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "service", *flags], stdout=self._log, stderr=subprocess.STDOUT
@@ -94,7 +96,8 @@ class ServerProcess:
         raise SystemExit(f"the server did not become ready: {last_words}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
