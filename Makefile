@@ -81,7 +81,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 	$(LOCK) --group build --output-file requirements.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
-	echo torch | $(LOCK) --group build --group test --group check --group bench --extra train \
+	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --extra train \
 		--excludes /dev/stdin --constraints requirements-test.lock \
 		--output-file requirements-development.lock
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 
 from service.admission import AdmissionLimits
-from service.api import attention, deepl, files, languages, native, operations, pages
+from service.api import attention, deepl, files, languages, native, operations, pages, score
 from service.api.dependencies import Parts
 from service.api.gate import Gate
 from service.api.keys import load_api_keys
@@ -97,7 +97,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
         keys=load_api_keys(settings),
     )
     add_exception_handlers(app)
-    for module in (native, languages, files, attention, deepl, operations, pages):
+    for module in (native, languages, files, attention, score, deepl, operations, pages):
         app.include_router(module.router)
     app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
     # The last one added is the outermost.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service.api.schemas import AttentionParameters, TranslateParameters
+from service.api.schemas import AttentionParameters, ScoreParameters, TranslateParameters
 from service.errors import InvalidRequestError, TextTooLongError
 from service.settings import Settings
 
@@ -49,6 +49,8 @@ def check_texts(
         )
 
 
-def timeout_s(parameters: TranslateParameters | AttentionParameters, settings: Settings) -> float:
+def timeout_s(
+    parameters: TranslateParameters | AttentionParameters | ScoreParameters, settings: Settings
+) -> float:
     """Seconds that the request may take: its own deadline, but never more than the server's."""
     return min(parameters.deadline_ms or settings.deadline_ms, settings.deadline_ms) / 1000

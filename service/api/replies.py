@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from service.api.alignment_reply import AlignmentReply, ConfidenceReply, alignment_content
 from service.engine.hypothesis import FinishReason
 from service.text.casing import Case
 from service.text.detection import Detection
@@ -114,6 +115,8 @@ class InspectedSentenceReply(MapsReply):
     translation: str
     source_span: tuple[int, int]
     target_span: tuple[int, int]
+    alignment: AlignmentReply
+    confidence: ConfidenceReply
 
 
 class InspectedTextReply(_Reply):
@@ -131,6 +134,8 @@ class InspectedTextReply(_Reply):
     encoder: AttentionMap | None = None
     decoder: AttentionMap | None = None
     cross: AttentionMap | None = None
+    alignment: AlignmentReply | None = None
+    confidence: ConfidenceReply | None = None
     sentences: list[InspectedSentenceReply] | None = None
 
 
@@ -219,7 +224,8 @@ def inspected_content(pair: InspectedPair) -> Json:
     """One text of the body of `POST /attention`."""
     content: Json = {"source": pair.source, "translation": pair.translation}
     if len(pair.sentences) == 1:
-        return content | _maps(pair.sentences[0].attention)
+        (sentence,) = pair.sentences
+        return content | _maps(sentence.attention) | alignment_content(sentence)
     return content | {"sentences": [_inspected_sentence(s) for s in pair.sentences]}
 
 
@@ -261,6 +267,7 @@ def _inspected_sentence(sentence: InspectedSentence) -> Json:
         "source_span": sentence.source_span,
         "target_span": sentence.target_span,
         **_maps(sentence.attention),
+        **alignment_content(sentence),
     }
 
 

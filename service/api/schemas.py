@@ -215,5 +215,27 @@ class AttentionParameters(_TextParameters, AttentionOptions):
         return _as_tuple(self.translation)
 
 
+class ScoredTexts(_Parameters):
+    """A text and a translation of it."""
+
+    source_text: str
+    target_text: str
+
+
+class ScoreParameters(_Parameters):
+    """What `POST /score` takes. Unknown parameters are ignored."""
+
+    pairs: Annotated[list[ScoredTexts], Field(min_length=1)]
+    """Texts with their translations, `{source_text, target_text}` each."""
+    source: LanguageCode
+    """Language of the texts; case does not matter."""
+    target: LanguageCode
+    """Language of the translations; case does not matter."""
+    api_key: Any = ""
+    """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
+    deadline_ms: PositiveInt | None = None
+    """Give up after this time with 504; the server's own limit is the most it grants."""
+
+
 def _as_tuple(value: str | list[str] | None) -> tuple[str, ...] | None:
     return (value,) if isinstance(value, str) else None if value is None else tuple(value)

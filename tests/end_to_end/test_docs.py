@@ -2,11 +2,14 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,11 @@ from bundle.tensors import (
     encoder_spec,
 )
 from service.errors import ServiceError
-from tests.service.server_process import serving
+from tests.service.server_process import command, environment, serving
 
 REPOSITORY = Path(__file__).parents[2]
+GUIDE = "docs/attention.md"
+GUIDE_STEP = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTED_ADDRESS = "localhost:8000"
 # An example that answers with an error is a wrong example.
@@ -79,6 +84,47 @@ def test_example_runs(example: Example, address: str) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip()
+
+
+def _guide_steps() -> list[tuple[str, str]]:
+    return GUIDE_STEP.findall((REPOSITORY / GUIDE).read_text(encoding="utf-8"))
+
+
+def _run_step(language: str, code: str, address: str, folder: Path) -> str:
+    """Run a step of the guide as its reader would; returns what it prints."""
+    program = [sys.executable, "-c"]
+    if language == "bash":
+        program = ["bash", "-c"]
+        pellucid = f'pellucid() {{ {shlex.join(command())} "$@"; }}\n'
+        code = STRICT_CURL + pellucid + code.replace(DOCUMENTED_ADDRESS, address)
+    done = subprocess.run(
+        [*program, code],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(REPOSITORY), PELLUCID_BUNDLES=str(REPOSITORY / "bundles")),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, code + done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_guide_runs_from_beginning_to_end(address: str, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    for language, code in _guide_steps():
+        if "bertviz" not in code:
+            assert _run_step(language, code, address, tmp_path).strip(), code
+    assert {path.name for path in tmp_path.iterdir()} == {"map.png", "map.svg", "maps.npz"}
+
+
+def test_bertviz_reads_the_arrays(address: str, tmp_path: Path) -> None:
+    if find_spec("bertviz") is None or shutil.which("curl") is None:
+        pytest.skip("bertviz or curl is not installed")
+    for language, code in _guide_steps():
+        if "-o maps.npz" in code or "bertviz" in code:
+            _run_step(language, code, address, tmp_path)
+    assert "Wetter" in (tmp_path / "heads.html").read_text(encoding="utf-8")
 
 
 def test_every_path_and_parameter_is_documented(address: str) -> None:

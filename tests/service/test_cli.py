@@ -127,6 +127,8 @@ def test_translate_writes_many_lines_in_order() -> None:
         (["translate", "--source", "xx", "--target", "yy", *MODEL[4:]], 1, "xx is not supported"),
         (["translate", *MODEL[:4], "--bundles", "/no/such"], 2, "/no/such"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
+        (["attention", TEXT, *MODEL, "--out", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
+        (["attention", TEXT, *MODEL, "--out", "nowhere/map.png"], 2, "no folder nowhere"),
         (["attention", TEXT, *MODEL, "--kinds", "all"], 1, "encoder, decoder, cross"),
     ],
 )
@@ -185,6 +187,17 @@ def test_attention_writes_a_file(tmp_path: Path) -> None:
     ended = run_command("attention", TEXT, *MODEL, "--translation", TEXT, "--out", str(out))
     assert (ended.returncode, ended.stdout) == (0, "")
     assert json.loads(out.read_text(encoding="utf-8"))["translation"] == TEXT
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [(".svg", b"<svg "), (".png", b"\x89PNG"), (".html", b"<!doctype html>"), (".NPZ", b"PK")],
+)
+def test_the_suffix_says_what_attention_writes(tmp_path: Path, suffix: str, start: bytes) -> None:
+    out = tmp_path / f"map{suffix}"
+    ended = run_command("attention", TEXT, *MODEL, "--words", "--out", str(out))
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    assert out.read_bytes().startswith(start)
 
 
 def test_attention_prints_a_table() -> None:

@@ -21,6 +21,8 @@ from service.translation import (
     AttentionRequest,
     InspectedPair,
     InspectedSentence,
+    ScoredPair,
+    ScoreRequest,
     SentenceTranslation,
     StageTimes,
     StreamedSentence,
@@ -79,6 +81,12 @@ class UpperCaser:
         await self._begin(request)
         given = request.translations or tuple(text.upper() for text in request.texts)
         return [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+
+    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
+        return [
+            ScoredPair(target_tokens=(target, "</s>"), token_log_probs=(-0.5, -0.5))
+            for _, target in request.pairs
+        ]
 
     async def _begin(self, request: TranslateRequest | AttentionRequest) -> None:
         self.requests.append(request)

@@ -23,6 +23,13 @@ def _asked(parameters: dict[str, Any]) -> AttentionRequest:
 def test_text_of_one_sentence_carries_its_maps() -> None:
     reply = ask(app_with(UpperCaser()), "POST", "/attention", json=BASE).json()
     assert reply.pop("cross")[0][0][0] == [0.3333333] * 3
+    assert reply.pop("confidence")["absentmindedness"] == pytest.approx(1.0)
+    assert reply.pop("alignment") == {
+        "source_words": ["hello", "world"],
+        "target_words": ["HELLO", "WORLD"],
+        "pharaoh": "0-0",
+        "weights": [0.75],
+    }
     assert reply == {
         "source": "hello world",
         "translation": "HELLO WORLD",
@@ -68,6 +75,7 @@ def test_reply_has_the_documented_shape() -> None:
                 kinds=("encoder", "decoder"), layers=(1,), heads=(0, 2), reduce="all"
             ),
         ),
+        ({"words": True}, "selection", AttentionSelection(words=True)),
         ({"deadline_ms": 100}, "timeout_s", 0.1),
     ],
 )

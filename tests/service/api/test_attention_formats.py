@@ -70,6 +70,14 @@ def test_arrays_are_those_of_the_json(app: FastAPI, service: Running) -> None:
         np.testing.assert_allclose(found[kind], np.array(reply[kind]), atol=1e-7)
     for name in ("source_tokens", "target_tokens"):
         assert found[name].tolist() == reply[name]
+    alignment, confidence = reply["alignment"], reply["confidence"]
+    pairs = " ".join(f"{i}-{j}" for i, j in found["alignment.pharaoh"].tolist())
+    assert pairs == alignment["pharaoh"]
+    for name in ("source_words", "target_words"):
+        assert found[f"alignment.{name}"].tolist() == alignment[name]
+    np.testing.assert_allclose(found["alignment.weights"], alignment["weights"], rtol=1e-6)
+    for name, value in confidence.items():
+        np.testing.assert_allclose(found[f"confidence.{name}"], value, rtol=1e-6)
 
 
 def test_a_list_is_a_list_in_every_form(app: FastAPI, service: Running) -> None:
@@ -131,7 +139,7 @@ def test_words_have_maps_whose_rows_sum_to_one(app: FastAPI) -> None:
         np.testing.assert_allclose(words[kind].sum(-1), 1, atol=1e-4)
     assert not np.triu(words["decoder"], k=1).any()
     assert words["cross"].shape[2:] == (len(words["target_tokens"]), len(words["source_tokens"]))
-    np.testing.assert_array_equal(words["alignment"], pieces["alignment"])
+    np.testing.assert_array_equal(words["alignment.pharaoh"], pieces["alignment.pharaoh"])
 
 
 def test_words_of_a_given_translation_are_its_own(app: FastAPI, service: Running) -> None:
@@ -215,3 +223,18 @@ def test_too_large_a_picture_is_refused_with_a_request_that_fits(
     assert less == {"layers": [1], "heads": [0, 1, 2]}
     assert ask(app, "image/png", **(asked | less)).status_code == 200
     assert ask(app, "image/svg+xml", **asked).status_code == 200
+
+
+def test_details_of_a_translation_have_words_as_well(app: FastAPI) -> None:
+    body = {"q": "A naïve flower.", "source": "en", "target": "de", "attention": {"words": True}}
+
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post("/translate", json=body)
+
+    (sentence,) = asyncio.run(send()).json()["details"]
+    maps = sentence["attention"]
+    assert maps["source_tokens"] == ["A", "naïve", "flower", ".", "</s>"]
+    assert len(maps["token_scores"]) == len(maps["target_tokens"])
+    assert len(sentence["token_scores"]) == len(sentence["target_tokens"])

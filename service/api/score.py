@@ -1,0 +1,55 @@
+"""How likely is a translation, by the model's own account?"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.api.dependencies import PartsOf
+from service.api.limits import check_texts, timeout_s
+from service.api.openapi import JSON, problems, request_body
+from service.api.parameters import parse_parameters, read_parameters
+from service.api.replies import json_response
+from service.api.schemas import ScoreParameters
+from service.api.score_reply import ScoreReply, score_content
+from service.translation import ScoreRequest
+
+router = APIRouter(tags=["native"])
+
+
+async def _score_parameters(request: Request) -> ScoreParameters:
+    return parse_parameters(ScoreParameters, await read_parameters(request))
+
+
+ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
+
+
+@router.post(
+    "/score",
+    summary="Say how likely given translations are",
+    response_model=list[ScoreReply],
+    responses=problems(400, 403, 413, 429, 500, 503, 504),
+    openapi_extra=request_body(
+        ScoreParameters,
+        JSON,
+        example={
+            "source": "en",
+            "target": "de",
+            "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
+        },
+    ),
+)
+async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
+    """Each pair goes through the model once, as one sentence, whatever stands beside it."""
+    account = parts.keys.account(request, parameters.api_key)
+    sources = [pair.source_text for pair in parameters.pairs]
+    targets = [pair.target_text for pair in parameters.pairs]
+    check_texts(sources, parts.settings, further=targets, name="pairs")
+    asked = ScoreRequest(
+        pairs=tuple(zip(sources, targets, strict=True)),
+        source=parameters.source,
+        target=parameters.target,
+        timeout_s=timeout_s(parameters, parts.settings),
+    )
+    with account.charged(sum(map(len, [*sources, *targets]))):
+        scored = await parts.gate.run(request, parts.translator.score(asked))
+    return json_response([score_content(pair) for pair in scored])
