@@ -7,24 +7,15 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 _WEB = Path(__file__).resolve().parent.parent / "web"
-_STATIC = StaticFiles(directory=_WEB / "static")
-_PAGE_HEADERS = {
-    # Scripts and styles are files of ours, never text inside a page; pictures that are downloaded
-    # are drawn in the browser, which makes them `blob:`.
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' blob:",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        )
-    ),
-    "Referrer-Policy": "no-referrer",
-}
+STATIC_FOLDER = _WEB / "static"
+_STATIC = StaticFiles(directory=STATIC_FOLDER)
+# Scripts and styles are files of ours, never text inside a page; a picture that is downloaded is
+# drawn in the browser, which makes it `blob:`.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
 _FILE_HEADERS = {
     # Kept, but asked for anew each time (304 if unchanged): modules of two releases do not mix.
     "Cache-Control": "no-cache",

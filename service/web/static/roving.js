@@ -1,0 +1,25 @@
+// One stop of the tab key for a group of buttons; the arrow keys go on from there.
+
+export function roving(group, selector, columns = () => 1) {
+  const items = () => [...group.querySelectorAll(selector)];
+  const steps = () => ({
+    ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(), ArrowUp: -columns(), Home: -Infinity, End: Infinity,
+  });
+
+  function stopAt(item) {
+    for (const other of items()) other.tabIndex = other === item ? 0 : -1;
+  }
+
+  group.addEventListener("keydown", (event) => {
+    const all = items();
+    const step = steps()[event.key];
+    const at = all.indexOf(document.activeElement);
+    if (step === undefined || at < 0) return;
+    event.preventDefault();
+    all[Math.min(all.length - 1, Math.max(0, at + step))].focus();
+  });
+  group.addEventListener("focusin", (event) => {
+    if (event.target.matches(selector)) stopAt(event.target);
+  });
+  return { stopAt, reset: () => stopAt(items()[0]) };
+}

@@ -1,0 +1,97 @@
+"""For keys alone, for screen readers, in both themes."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.visit import Visit
+
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+)
+
+Opener = Callable[..., Visit]
+TEXT = "The dog sees the house. The cat sees the tree."
+
+
+def faults(page: Visit) -> list[str]:
+    """Serious findings of axe."""
+    found = axe.Axe().run(page.page).response["violations"]
+    return [
+        f"{each['id']}: {node['html']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1600])
+def test_page_has_no_serious_fault(visit: Opener, scheme: str, width: int) -> None:
+    page = visit(scheme=scheme, width=width)
+    assert faults(page) == []
+    page.translate(TEXT)
+    page.page.hover("#panel-words .line:last-child .word >> nth=1")
+    assert faults(page) == []
+    page.open_attention()
+    page.page.click(".stamp >> nth=1")
+    page.page.hover(".lens button.word >> nth=1")
+    assert faults(page) == []
+    for name in ("alternatives", "details"):
+        page.open_tab(name)
+        assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_problem_has_no_serious_fault(visit: Opener, scheme: str) -> None:
+    page = visit(scheme=scheme)
+    page.expects_refusal = True
+    page.send("a" * 1000)
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_api_page_has_no_serious_fault(visit: Opener, scheme: str) -> None:
+    page = visit("docs", scheme=scheme)
+    page.page.wait_for_selector("details")
+    page.page.click("summary >> nth=0")
+    assert faults(page) == []
+
+
+def test_faults_are_found(visit: Opener) -> None:
+    page = visit()
+    page.page.evaluate("document.querySelector('label[for=text]').remove()")
+    page.page.evaluate("document.querySelector('#text').removeAttribute('placeholder')")
+    assert [fault.partition(":")[0] for fault in faults(page)] == ["label"]
+
+
+def test_keys_alone_reach_everything(visit: Opener) -> None:
+    page = visit()
+    page.wait_until_ready()
+    keyboard = page.page.keyboard
+    page.tab_to("#text")
+    keyboard.type(TEXT)
+    keyboard.press("Control+Enter")
+    page.page.wait_for_selector("#inspector:not([hidden])")
+    page.tab_to("#next")
+    keyboard.press("Enter")
+    assert page.text_of("#place") == "Sentence 2 of 2"
+    page.tab_to("#tab-words")
+    page.tab_to("#panel-words .word")
+    before = page.text_of("#panel-words .readout")
+    keyboard.press("ArrowRight")
+    assert page.text_of("#panel-words .readout") != before
+    keyboard.press("Shift+Tab")
+    assert page.page.evaluate("document.activeElement.id") == "tab-words"
+    keyboard.press("ArrowRight")
+    page.page.wait_for_selector(".stamp")
+    page.tab_to(".lens button.word")
+    keyboard.press("ArrowRight")
+    assert "looked most at" in page.text_of("#panel-attention .readout[aria-live]")
+    page.tab_to(".stamp")
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowRight")
+    keyboard.press("Enter")
+    assert page.page.get_attribute(".heat-map", "aria-label") == "Cross attention, layer 1, head 1"
+    assert page.page.evaluate("document.activeElement.title") == "Layer 1, head 1"

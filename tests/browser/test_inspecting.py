@@ -1,0 +1,167 @@
+"""Words, maps, alternatives and details of a translation; files of what is seen."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.browser.visit import Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+Opener = Callable[..., Visit]
+TEXT = "The dog sees the house. The cat sees the tree."
+NUM_HEADS = 3
+NUM_LAYERS = 2
+
+
+def test_pointing_at_a_word_lights_where_it_came_from(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.page.hover("#panel-words .line:last-child .word >> nth=1")
+    assert page.page.locator("#panel-words .line:last-child .lit").count() == 1
+    assert page.page.locator("#panel-words .line:nth-of-type(1) .lit").count() >= 1
+    assert page.page.locator(".threads path").count() >= 1
+    assert "came from" in page.text_of("#panel-words .readout")
+
+
+def test_one_goes_from_sentence_to_sentence(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    assert page.text_of("#place") == "Sentence 1 of 2"
+    assert page.page.is_disabled("#previous")
+    page.page.click("#next")
+    assert page.text_of("#place") == "Sentence 2 of 2"
+    assert page.page.is_disabled("#next")
+    assert page.texts_of(".sentence.chosen") == [page.texts_of(".sentence")[1]]
+
+
+def test_head_is_switched_by_its_stamp_and_by_the_choosers(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.open_attention()
+    assert page.page.locator(".stamp").count() == NUM_LAYERS * NUM_HEADS
+    pictures = [page.page.inner_html(".heat-map")]
+    page.page.click("[aria-label='Layer 1, head 2']")
+    assert page.page.get_attribute(".heat-map", "aria-label") == "Cross attention, layer 1, head 2"
+    pictures.append(page.page.inner_html(".heat-map"))
+    page.page.select_option("[data-keeps=head]", "0")
+    assert page.page.get_attribute(".stamp[aria-pressed=true]", "title") == "Layer 1, head 0"
+    pictures.append(page.page.inner_html(".heat-map"))
+    assert all(before != after for before, after in pairwise(pictures))
+
+
+@pytest.mark.parametrize("kind", ["Cross", "Encoder", "Decoder"])
+def test_every_kind_of_attention_has_its_maps(visit: Opener, kind: str) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.open_attention()
+    page.page.click(f".segment:text-is('{kind}')")
+    page.page.wait_for_selector(f"[aria-label^='{kind} attention']")
+    assert page.page.locator(".stamp").count() == NUM_LAYERS * NUM_HEADS
+
+
+def test_pieces_can_be_pooled_to_words(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.open_attention()
+    assert "▁The" in page.texts_of(".lens .word")
+    page.page.check("[data-keeps=words]")
+    page.page.wait_for_selector(".lens .word:text-is('The')")
+    assert page.page.evaluate("document.activeElement.dataset.keeps") == "words"
+    assert page.texts_of(".lens .line:last-child .word")[:3] == ["The", "dog", "sees"]
+
+
+def test_pointing_at_a_row_says_where_it_looked(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.open_attention()
+    page.page.hover(".lens button.word >> nth=1")
+    assert "looked most at" in page.text_of("#panel-attention .readout[aria-live]")
+    assert page.page.locator(".lens .lit").count() >= 1
+
+
+def test_picture_and_numbers_can_be_downloaded(visit: Opener, tmp_path: Path) -> None:
+    page = visit(scheme="dark")
+    page.translate(TEXT)
+    page.open_attention()
+    page.page.click("[aria-label='Layer 0, head 1']")
+    numbers = page.download("JSON", tmp_path)
+    assert numbers.name == "attention-cross-layer-0-head-1.json"
+    maps = json.loads(numbers.read_text(encoding="utf-8"))["cross"]
+    assert [len(layer) for layer in maps] == [NUM_HEADS] * NUM_LAYERS
+    assert all(abs(sum(row) - 1) < 1e-4 for layer in maps for head in layer for row in head)
+    picture = ElementTree.parse(page.download("SVG", tmp_path)).getroot()
+    title = picture.find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert title.text == "Cross attention, layer 0, head 1"
+    assert picture.get("color") == "#0b7285"
+    image = page.download("PNG", tmp_path).read_bytes()
+    assert image.startswith(b"\x89PNG\r\n\x1a\n")
+    assert int.from_bytes(image[16:20], "big") == 2 * int(float(picture.get("width", "")))
+
+
+def test_maps_that_come_late_belong_to_the_sentence_that_is_seen(visit: Opener) -> None:
+    page = visit()
+    page.translate("The dog sees the house. The woman likes a book.")
+    held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.page.route("**/attention", hold)
+    for button in ("#tab-attention", "#next"):
+        with page.page.expect_request("**/attention"):
+            page.page.click(button)
+    for route in reversed(held):
+        with page.page.expect_response("**/attention"):
+            route.continue_()
+    page.page.wait_for_selector(".lens .word:has-text('woman')")
+    assert page.page.locator(".lens .word:has-text('dog')").count() == 0
+
+
+def test_alternatives_and_details_are_those_of_the_sentence(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.open_tab("alternatives")
+    others = page.texts_of(".alternatives li")
+    assert others
+    assert page.texts_of(".sentence")[0] not in others
+    page.open_tab("details")
+    assert "The model ended it itself" in page.text_of(".facts")
+    pieces = page.texts_of("#panel-details .bars .piece")
+    assert pieces[-5:] == ["tokenize", "queue", "encode", "decode", "detokenize"]
+    assert "</s>" in pieces
+
+
+def test_refused_maps_are_a_sentence_and_can_be_asked_for_again(visit: Opener) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.translate(TEXT)
+    said = '{"error":"the maps have too many cells: ask for layers=[0]","code":"x"}'
+    page.page.route("**/attention", lambda route: route.fulfill(status=413, body=said))
+    page.page.click("#tab-attention")
+    page.page.wait_for_selector("#panel-attention .problem")
+    assert page.text_of("#panel-attention .problem") == (
+        "The maps have too many cells: ask for layers=[0]."
+    )
+    page.page.unroute("**/attention")
+    page.page.click(".segment:text-is('Cross')")
+    page.page.wait_for_selector(".stamp")
+
+
+def test_text_that_no_model_saw_has_nothing_to_inspect(visit: Opener) -> None:
+    page = visit()
+    page.translate("12345")
+    assert page.text_of("#translation") == "12345"
+    assert "Nothing here went through the model" in page.text_of("#panel-words")
+    page.open_tab("attention")
+    page.page.wait_for_selector("#panel-attention .readout")
+    assert "Nothing here went through the model" in page.text_of("#panel-attention")
+    page.open_tab("details")
+    page.page.wait_for_selector(".facts")

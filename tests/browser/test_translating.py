@@ -1,0 +1,149 @@
+"""A text goes in, its translation grows."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.browser.conftest import MAX_CHARS
+from tests.browser.visit import Visit
+
+Opener = Callable[..., Visit]
+TEXT = "The dog sees the house.\n\nThe cat sees the tree. \U0001f600 The dog sees the cat."
+
+
+def test_translation_is_what_the_api_answers(visit: Opener, server_url: str) -> None:
+    asked = {"q": TEXT, "source": "en", "target": "de"}
+    answered = httpx.post(f"{server_url}translate", json=asked).json()["translatedText"]
+    page = visit()
+    page.translate(TEXT)
+    assert page.page.text_content("#translation") == answered
+
+
+def test_translation_grows_sentence_by_sentence(visit: Opener) -> None:
+    page = visit()
+    page.page.evaluate(
+        """() => {
+            window.lengths = [];
+            const translation = document.querySelector("#translation");
+            new MutationObserver(() => window.lengths.push(translation.textContent.length))
+                .observe(translation, { childList: true });
+        }"""
+    )
+    page.translate("The dog sees the house. " * 12)
+    lengths = page.page.evaluate("window.lengths")
+    grown = [length for length in lengths if length]
+    assert len(set(grown)) > 1
+    assert grown == sorted(grown)
+
+
+def test_sentences_are_marked_where_they_stand(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    for number, sentence in enumerate(page.texts_of(".sentence")):
+        page.page.locator(".sentence").nth(number).click()
+        words = page.texts_of("#panel-words .line:last-child .word")
+        assert "".join(words) == sentence.replace(" ", "")
+
+
+def test_refusal_is_a_sentence(visit: Opener) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.send("a" * (MAX_CHARS + 1))
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#problem") == (
+        f"Request ({MAX_CHARS + 1}) exceeds text limit ({MAX_CHARS})."
+    )
+    assert page.text_of("#status") == ""
+
+
+def test_error_in_the_middle_is_a_sentence_beside_what_was_finished(visit: Opener) -> None:
+    page = visit()
+    page.wait_until_ready()
+    body = (
+        'event: part\ndata: {"index":0,"text":"Der Hund.","details":[]}\n\n'
+        'event: error\ndata: {"error":"not finished","code":"x"}\n\n'
+    )
+    page.page.route(
+        "**/translate", lambda route: route.fulfill(content_type="text/event-stream", body=body)
+    )
+    page.send("The dog. The cat.")
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#problem") == "Not finished."
+    assert page.text_of("#translation") == "Der Hund."
+
+
+def test_server_that_is_gone_is_told_so(visit: Opener) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.wait_until_ready()
+    page.page.context.set_offline(True)
+    page.send("The dog sees the house.")
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#problem") == "The server cannot be reached. Is it still running?"
+
+
+def test_problem_goes_away_with_the_next_text(visit: Opener) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.send("a" * (MAX_CHARS + 1))
+    page.page.wait_for_selector("#problem:not([hidden])")
+    page.translate("The dog sees the house.")
+    assert not page.page.is_visible("#problem")
+
+
+def test_text_is_never_markup(visit: Opener) -> None:
+    page = visit()
+    page.translate("<img src=x onerror=alert(1)> The dog sees the house.")
+    assert page.page.locator("main img").count() == 0
+
+
+def test_swap_takes_the_translation_as_the_text(visit: Opener) -> None:
+    page = visit()
+    languages = (
+        '[{"code":"en","name":"English","targets":["de"]},'
+        '{"code":"de","name":"German","targets":["en"]}]'
+    )
+    page.page.route(
+        "**/languages", lambda route: route.fulfill(content_type="application/json", body=languages)
+    )
+    page.page.reload()
+    page.translate("The dog sees the house.")
+    translation = page.text_of("#translation")
+    page.page.click("#swap")
+    assert page.page.input_value("#source") == "de"
+    assert page.page.input_value("#target") == "en"
+    assert page.page.input_value("#text") == translation
+
+
+def test_swap_is_not_offered_where_there_is_no_way_back(visit: Opener) -> None:
+    page = visit()
+    page.wait_until_ready()
+    assert page.page.is_disabled("#swap")
+
+
+def test_key_is_asked_for_where_the_server_wants_one(visit: Opener) -> None:
+    page = visit()
+    settings = '{"keyRequired":true,"charLimit":100}'
+    page.page.route(
+        "**/frontend/settings",
+        lambda route: route.fulfill(content_type="application/json", body=settings),
+    )
+    page.page.reload()
+    page.page.fill("#key", "secret")
+    with page.page.expect_request("**/translate") as sent:
+        page.send("The dog sees the house.")
+    assert '"api_key":"secret"' in (sent.value.post_data or "")
+
+
+@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize("path", ["", "docs"])
+def test_page_is_never_wider_than_the_window(visit: Opener, width: int, path: str) -> None:
+    page = visit(path, width=width)
+    if not path:
+        page.translate(TEXT + " The dog sees the house and the cat and the tree and the dog.")
+        page.open_attention()
+    else:
+        page.page.wait_for_selector("details")
+        page.page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
