@@ -142,11 +142,15 @@ class QualityReport(_Value):
 
 
 class AlignmentHead(_Value):
-    """A head of the decoder's cross-attention that was trained to look at the translated word."""
+    """The head of the decoder's cross-attention that looks at the translated word most often."""
 
     layer: Annotated[int, Field(ge=0)]
     """Of the decoder, from 0."""
     head: Annotated[int, Field(ge=0)]
+    shift: Annotated[int, Field(ge=0, le=1)] = 0
+    """0: it looks while it writes a token; 1: when it reads it again, one step later."""
+    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Share of the target pieces at whose origin it looks most, as IBM Model 1 sees it."""
 
 
 class Canary(_Value):
@@ -206,7 +210,7 @@ class Manifest(_Value):
     placeholders: tuple[str, ...] = ()
     """Pieces that the model copies: they stand in for what must not be translated."""
     alignment_head: AlignmentHead | None = None
-    """Where word alignments are read; None: no head was trained for it."""
+    """Where word alignments are read; None: nowhere better than in the mean of the last layer."""
     max_source_tokens: Positive
     """Longest source in tokens, prefix and end token included."""
     max_target_tokens: Positive

@@ -145,9 +145,9 @@ def _alignment_faults(manifest: Manifest) -> list[str]:
         return []
     limits = {"layer": shape.num_decoder_layers, "head": shape.num_heads}
     return [
-        f"alignment_head.{name}: {value} is not below {limits[name]}"
-        for name, value in aligned.model_dump().items()
-        if value >= limits[name]
+        f"alignment_head.{name}: {value} is not below {limit}"
+        for name, limit in limits.items()
+        if (value := getattr(aligned, name)) >= limit
     ]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import onnxruntime as ort
 
 from bundle.manifest import (
-    AlignmentHead,
     Canary,
     Manifest,
     ParityReport,
@@ -65,7 +64,6 @@ def _manifest(job: ExportJob, form: Form) -> Manifest:
         pairs=job.pairs,
         special_ids=job.network.special_ids,
         placeholders=_placeholders(job),
-        alignment_head=_alignment_head(job),
         max_source_tokens=options.max_source_tokens,
         max_target_tokens=options.max_target_tokens,
         architecture=job.network.architecture,
@@ -92,14 +90,6 @@ def _placeholders(job: ExportJob) -> tuple[str, ...]:
         return ()
     unknown = job.network.special_ids.unk
     return tuple(p for p in PLACEHOLDERS if job.tokenizer.source_id(p) != unknown)
-
-
-def _alignment_head(job: ExportJob) -> AlignmentHead | None:
-    alignment = job.checkpoint.config.alignment
-    if alignment is None or not alignment.weight:
-        return None
-    last = job.network.architecture.num_decoder_layers - 1
-    return AlignmentHead(layer=last, head=alignment.head)
 
 
 def _rounded(ratios: dict[str, float]) -> dict[str, float]:

@@ -7,23 +7,28 @@ from pathlib import Path
 from bundle.manifest import MANIFEST_NAME, Manifest, QualityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
+from export.alignment_choice import choose_alignment_head
 from export.calibration import calibrate
 from export.canary import choose_canary
 from export.draft import Form, open_draft
 from export.errors import VerificationError
 from export.invariance import check_invariance
 from export.job import ExportJob, prepare
+from export.lexicon import Lexicon, learn_lexicon
 from export.model_card import model_card
 from export.options import ExportOptions
 from export.packing import check_replaceable, file_entries, publish
 from export.parity import check_parity, measure_parity
 from export.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
 from export.quantize import ActivationPlan
-from export.shortlist import build_shortlist
+from export.shortlist import build_shortlist, encode_some
 from export.speed import measure_speedups
 from model.corpus import read_pairs
 from service.engine.errors import EngineError
 from service.engine.sessions import Sessions, check_attention, open_sessions
+
+LEXICON_PAIRS = 50_000
+"""Enough to tell one head from another."""
 
 
 def export_bundle(options: ExportOptions) -> Manifest:
@@ -63,7 +68,12 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         served, more = _build_int8(job, meters, quality, folder)
         quality += more
     check_invariance(served, sources)
-    found = {"parity": parity, "quality": tuple(quality), "batch_invariant": True}
+    found = {
+        "parity": parity,
+        "quality": tuple(quality),
+        "batch_invariant": True,
+        "alignment_head": choose_alignment_head(served, job.verification, _lexicon(job)),
+    }
     manifest = served.bundle.manifest.model_copy(
         update={**found, "canary": choose_canary(served, job.dev[0])}
     )
@@ -96,6 +106,20 @@ def _open_shortlisted(job: ExportJob, plan: ActivationPlan, folder: Path) -> Ses
     directions, size = job.checkpoint.config.data.directions, job.options.shortlist_size
     shortlist = build_shortlist(pairs, directions, job.tokenizer, size)
     return open_draft(job, Form(plan=plan, shortlist=shortlist), folder)
+
+
+def _lexicon(job: ExportJob) -> Lexicon:
+    """Learnt from the shortlist's pairs where there are any, else from the development data."""
+    if job.options.shortlist is None:
+        pairs = [p for dev in job.dev for p in dev.pairs]
+        sources = [list(p.source_ids) for p in pairs]
+        targets = [list(p.target_ids[:-1]) for p in pairs]
+    else:
+        directions = job.checkpoint.config.data.directions
+        text = read_pairs(job.options.shortlist, job.options.data)[0]
+        sources, targets = encode_some(text, directions, job.tokenizer, LEXICON_PAIRS)
+    both = [(s, t) for s, t in zip(sources, targets, strict=True) if t]
+    return learn_lexicon([s for s, _ in both], [t for _, t in both], job.tokenizer.vocab_size)
 
 
 def _with_speedups(short: Sessions, whole: Sessions, job: ExportJob) -> Sessions:

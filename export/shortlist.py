@@ -58,7 +58,7 @@ def build_shortlist(
             f"a shortlist of {num_common} + {size.num_own} pieces does not shorten a "
             f"vocabulary of {vocab_size}: leave --shortlist out"
         )
-    sources, targets = _encode(pairs, directions, tokenizer)
+    sources, targets = encode_some(pairs, directions, tokenizer, MAX_PAIRS)
     if not sources:
         raise ExportError(f"--shortlist: no pair has at most {MAX_TOKENS} pieces on both sides")
     counts = np.bincount(np.fromiter(chain.from_iterable(targets), np.int64), minlength=vocab_size)
@@ -73,12 +73,18 @@ def build_shortlist(
     return ShortlistPlan(table=table, report=report)
 
 
-def _encode(
-    pairs: Sequence[SentencePair], directions: Sequence[Direction], tokenizer: Tokenizer
+def encode_some(
+    pairs: Sequence[SentencePair],
+    directions: Sequence[Direction],
+    tokenizer: Tokenizer,
+    max_pairs: int,
 ) -> tuple[list[list[int]], list[list[int]]]:
-    """Sources with their language prefix, and targets without the end token."""
+    """Sources with their language prefix, and targets without the end token.
+
+    At most `max_pairs` in every direction, evenly taken out of what there is, and the short ones.
+    """
     sources, targets = [], []
-    some = pairs[:: -(-len(pairs) // MAX_PAIRS)]
+    some = pairs[:: -(-len(pairs) // max_pairs)]
     for direction, pair in product(directions, some):
         directed = pair.towards(direction)
         source = tokenizer.encode_source(directed.source, language_pair(direction))

@@ -82,7 +82,10 @@ def aligning(attention: PairAttention, head: AlignmentHead | None) -> NDArray[np
     """
     if head is None:
         return np.asarray(attention.cross[-1].mean(axis=0))
-    return np.array(attention.cross[head.layer, head.head])  # the padded batch can be freed
+    chosen = attention.cross[head.layer, head.head]
+    # What a token says is read in the row of a later one; the last token has none but its own.
+    rows = np.minimum(np.arange(len(chosen)) + head.shift, len(chosen) - 1)
+    return np.asarray(chosen[rows])
 
 
 def _select_one(maps: NDArray[np.float32], selection: AttentionSelection) -> NDArray[np.float32]:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bundle.manifest import Architecture
-from service.attention_selection import check_cells, check_selection, select
+from bundle.manifest import AlignmentHead, Architecture
+from service.attention_selection import aligning, check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
 from service.translation import ATTENTION_KINDS, AttentionKind, AttentionSelection
@@ -147,3 +147,12 @@ def test_whatever_is_advised_would_do(
         advised = replace(selection, **fields)
         check_selection(advised, ARCHITECTURE)
         check_cells(lengths, advised, ARCHITECTURE, max_cells)
+
+
+def test_the_alignment_is_read_at_its_head_and_shift() -> None:
+    cross = attention().cross
+    at_once = aligning(attention(), AlignmentHead(layer=1, head=2))
+    np.testing.assert_array_equal(at_once, cross[1, 2])
+    later = aligning(attention(), AlignmentHead(layer=0, head=3, shift=1))
+    np.testing.assert_array_equal(later, cross[0, 3][[1, 2, 2]])
+    np.testing.assert_array_equal(aligning(attention(), None), cross[-1].mean(axis=0))
