@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from bundle.manifest import LanguagePair
 from service.errors import UnsupportedLanguageError
 from service.registry import Registry
 from service.source_text import check_unicode
@@ -36,12 +37,14 @@ class LanguageFinder:
         return [(await self._rank(text, sources))[0] for text in request.texts]
 
     async def rank(self, text: str) -> list[Detection]:
-        """All languages that are translated from, best first.
+        """All languages that are translated from or to, best first.
 
         Raises:
             InvalidRequestError: The text is no valid Unicode.
         """
-        return await self._rank(text, self._sources())
+        pairs = self._pairs()
+        languages = {language for pair in pairs for language in (pair.source, pair.target)}
+        return await self._rank(text, sorted(languages))
 
     async def _rank(self, text: str, languages: Sequence[str]) -> list[Detection]:
         check_unicode(text)
@@ -55,6 +58,8 @@ class LanguageFinder:
             self._detectors[languages] = loading
         return await asyncio.shield(self._detectors[languages])
 
-    def _sources(self, target: str | None = None) -> list[str]:
-        pairs = [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]
-        return sorted({pair.source for pair in pairs if target in (None, pair.target)})
+    def _sources(self, target: str) -> list[str]:
+        return sorted({pair.source for pair in self._pairs() if pair.target == target})
+
+    def _pairs(self) -> list[LanguagePair]:
+        return [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]

@@ -44,5 +44,9 @@ def test_half_a_surrogate_pair_is_refused(service: Running) -> None:
 
 
 def test_languages_are_ranked(service: Running) -> None:
-    ranked = asyncio.run(LanguageFinder(service.registry).rank("The house is old."))
-    assert [detection.language for detection in ranked] == [service.pair.source]
+    ranked = asyncio.run(LanguageFinder(service.registry).rank("The house is very old."))
+    assert [detection.language for detection in ranked] == [
+        service.pair.source,
+        service.pair.target,
+    ]
+    assert sum(detection.confidence for detection in ranked) == pytest.approx(100, abs=0.1)
