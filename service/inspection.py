@@ -1,6 +1,9 @@
 """Runs attention passes beside the translations, so few at a time that those do not starve."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ from service.word_pooling import pooled
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""
 _MAX_WAITING_PER_RUN = 32
+LOWEST_PRIORITY = 19
+"""As `nice` has it."""
 _RETRY_AFTER_S = 2.0
 
 
@@ -43,7 +48,11 @@ class Inspector:
         self._max_waiting = max_runs * _MAX_WAITING_PER_RUN
         self._num_waiting = 0
         # Not the event loop's own executor: a pass whose client has gone still counts here.
-        self._executor = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-attention")
+        self._maps = ThreadPoolExecutor(
+            max_runs, thread_name_prefix="pellucid-attention", initializer=_take_what_is_left
+        )
+        # Translations wait for these: their tags and placeholders are placed by alignment.
+        self._alignments = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-alignment")
 
     async def inspect(
         self,
@@ -81,7 +90,8 @@ class Inspector:
 
     def close(self) -> None:
         """Give up what waits; what runs ends by itself."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._maps, self._alignments):
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def _check_selection(
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection
@@ -102,10 +112,18 @@ class Inspector:
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection | None
     ) -> list[AttentionMaps]:
         loop = asyncio.get_running_loop()
+        executor = self._maps if selection else self._alignments
         maps: list[AttentionMaps] = []
         for batch in _batches(model, pairs):
-            maps += await loop.run_in_executor(self._executor, _run, model, batch, selection)
+            maps += await loop.run_in_executor(executor, _run, model, batch, selection)
         return maps
+
+
+def _take_what_is_left() -> None:
+    """Let the thread run where no translation wants the processor."""
+    # Linux gives every thread a priority of its own; elsewhere this would slow the whole process.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _run(

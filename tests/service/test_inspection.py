@@ -1,4 +1,7 @@
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -6,7 +9,7 @@ import pytest
 
 from service.engine.attention_pass import attend
 from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTooLargeError
-from service.inspection import Inspector, TokenPair
+from service.inspection import LOWEST_PRIORITY, Inspector, TokenPair
 from service.translation import AttentionMaps, AttentionSelection
 from tests.service.models import Running, running
 
@@ -104,3 +107,23 @@ def test_more_than_one_reply_may_have_is_refused(inspector: Inspector, service: 
 def test_a_deadline_that_has_passed_is_told(inspector: Inspector, service: Running) -> None:
     with pytest.raises(DeadlineExceededError):
         inspect(inspector, service, 1, timeout_s=0.0)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads have no priority of their own"
+)
+def test_maps_are_computed_with_what_translations_leave(
+    inspector: Inspector, service: Running
+) -> None:
+    inspect(inspector, service, 1)
+    priorities = {
+        thread.name.rpartition("_")[0]: os.getpriority(os.PRIO_PROCESS, thread.native_id)
+        for thread in threading.enumerate()
+        if thread.native_id is not None
+    }
+    assert priorities["pellucid-attention"] == LOWEST_PRIORITY
+    asyncio.run(inspector.inspect(service.model, pairs(service, 1), None))
+    (aligning,) = (t for t in threading.enumerate() if t.name.startswith("pellucid-alignment"))
+    assert aligning.native_id is not None
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert os.getpriority(os.PRIO_PROCESS, aligning.native_id) == own
