@@ -7,8 +7,9 @@ from bundle.reader import Bundle
 from service.engine.hypothesis import Hypothesis
 from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.text.markup_writer import write_markup
-from service.text.no_break_spaces import keep_no_break_spaces
+from service.text.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
 from service.text.passage import Passage
+from service.text.segment import join
 from service.text.tag_placement import place_tags
 from service.text.word_link import WordLink
 from service.translation import AttentionMaps, SentenceTranslation, Translation
@@ -88,10 +89,13 @@ def _passage(
     chosen = [sentence.ranked(rank) for sentence in sentences]
     separators = [sentence.source.segment.separator for sentence in sentences]
     target = "".join(c.text + s for c, s in zip(chosen, separators, strict=True))
-    if source.markup is None:
+    whole = join(sentence.source.segment for sentence in sentences)
+    if source.markup is None and NO_BREAK_SPACES.isdisjoint(whole):
         return target
     links = _passage_links(sentences, chosen)
-    target = keep_no_break_spaces(source.markup.text, target, links)
+    target = keep_no_break_spaces(whole, target, links)
+    if source.markup is None:
+        return target
     tags = place_tags(source.markup.tags, source.markup.text, target, links)
     return replace(source.markup, text=target, tags=tags)
 

@@ -147,3 +147,14 @@ def test_a_stream_has_no_alternatives(service: Running) -> None:
     request = request_of(service, FIRST, num_alternatives=1)
     with pytest.raises(InvalidRequestError, match="stream"):
         asyncio.run(collected(service.translator.stream(request)))
+
+
+@pytest.mark.parametrize("markup", [None, HTML])
+def test_a_no_break_space_is_one_space_to_the_model_and_comes_back(
+    service: Running, markup: MarkupOptions | None
+) -> None:
+    words = FIRST.split()
+    text = f"{' '.join(words[:-1])}\xa0{words[-1]}"
+    found = translate(service, text, markup=markup)
+    assert found.text.replace("\xa0", " ") == translate(service, FIRST).text
+    assert found.text.count("\xa0") == 1
