@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -232,7 +233,8 @@ def test_a_run_ends_in_a_decay_when_it_is_asked_to(data: Path, out: Path) -> Non
     # It is remembered: another resume finds the run at its end.
     again = new_trainer(longer, data, out, is_resumed=True)
     again.resume()
-    assert again.run() == progress
+    # The clock goes on while the last checkpoint is written.
+    assert replace(again.run(), seconds=0.0) == replace(progress, seconds=0.0)
 
 
 def test_a_run_can_begin_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
