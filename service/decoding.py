@@ -76,6 +76,7 @@ def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, .
         ),
         deadline_s=plan.deadline_s,
         request_id=REQUEST_ID.get(),
+        client=plan.request.client,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from service.client import NOBODY, Client
 from service.engine.hypothesis import Hypothesis
 from service.engine.options import DecodeOptions
 
@@ -19,6 +20,8 @@ class Job:
     """Moment on the scheduler's monotonic clock after which nobody wants the result."""
     request_id: str | None = None
     """Of the request that it belongs to, for the logs."""
+    client: Client = NOBODY
+    """Whose share of the queue it takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.attention_confidence import Confidence, confidence_of
+from service.client import NOBODY, Client
 from service.engine.hypothesis import FinishReason
 from service.text.casing import Case
 from service.text.detection import Detection
@@ -85,6 +86,7 @@ class TranslateRequest:
     """False where nobody reads log-probabilities: greedy search is faster without them."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
+    client: Client = NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
