@@ -1,83 +1,60 @@
-"""Who may translate, and how much: the keys that an operator gives out."""
+"""Who may translate: finds the account of a request by its key."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from fastapi import Request
 
-from service.errors import ForbiddenError, KeyRequiredError, QuotaExceededError, StartupError
+from service.api.account import Account, Now, counted_refusals
+from service.api.peers import Peers
+from service.client import Client
+from service.errors import ForbiddenError, KeyRequiredError, StartupError
+from service.keys.key import Key, digest_of
+from service.keys.memory_store import MemoryStore
+from service.keys.store import KeyStore, open_store
 from service.settings import Settings
+from service.telemetry import Metrics
 
-UNLIMITED_CHARS = 1_000_000_000_000
-"""What DeepL's clients are told where there is no limit, as DeepL itself does."""
 _SCHEMES = ("bearer", "deepl-auth-key")
 
 
-class Account:
-    """What was translated with one key this month; belongs to one event loop."""
-
-    def __init__(self, max_chars: int | None, today: Callable[[], date]) -> None:
-        self._max_chars = max_chars
-        self._today = today
-        self._month = today().replace(day=1)
-        self._num_chars = 0
-
-    @property
-    def num_chars(self) -> int:
-        """Characters since the month began, or the process if that was later."""
-        month = self._today().replace(day=1)
-        if month != self._month:
-            self._month, self._num_chars = month, 0
-        return self._num_chars
-
-    @property
-    def max_chars(self) -> int:
-        """Characters that a month has."""
-        return UNLIMITED_CHARS if self._max_chars is None else self._max_chars
-
-    @contextmanager
-    def charged(self, num_chars: int) -> Iterator[None]:
-        """Count `num_chars`, unless what is done meanwhile fails.
-
-        Raises:
-            QuotaExceededError: The month does not have so many left.
-        """
-        if self.num_chars + num_chars > self.max_chars:
-            left = max(0, self.max_chars - self.num_chars)
-            raise QuotaExceededError(
-                f"Slowdown: the key has {left} of {self.max_chars} characters left this month, "
-                f"the request has {num_chars}"
-            )
-        self._num_chars += num_chars
-        try:
-            yield
-        except BaseException:
-            self._num_chars = max(0, self.num_chars - num_chars)
-            raise
-
-
 class ApiKeys:
-    """Finds the account of a key; without keys, everybody has the same one."""
+    """The keys of the configuration and those of a store; without either, everybody may."""
 
     def __init__(
         self,
-        keys: Iterable[str] = (),
+        metrics: Metrics,
         *,
-        max_chars: int | None = None,
-        today: Callable[[], date] = lambda: datetime.now(UTC).date(),
+        configured: Mapping[str, Key] | None = None,
+        store: KeyStore | None = None,
+        monthly_chars: int | None = None,
+        now: Now = lambda: datetime.now(UTC),
     ) -> None:
-        self._everybody = Account(None, today)
-        self._accounts = {_digest(key): Account(max_chars, today) for key in keys}
+        """Ask for keys if there are any.
+
+        Args:
+            metrics: Count who is turned away.
+            configured: Keys that need not be looked up, by digest.
+            store: Has further keys, and counts what all of them use; closed with this.
+            monthly_chars: For keys of the store that have no quota of their own.
+            now: The time in UTC.
+        """
+        self._metrics = metrics
+        self._configured = configured or {}
+        self._has_store = store is not None
+        self._store: KeyStore = store or MemoryStore()
+        self._monthly_chars = monthly_chars
+        self._now = now
+        self._peers = Peers()
 
     @property
     def are_required(self) -> bool:
         """Whether a request must carry a key."""
-        return bool(self._accounts)
+        return self._has_store or bool(self._configured)
 
-    def account(self, request: Request, given: object = "") -> Account:
-        """The account of a request; the key in its Authorization header counts first.
+    async def account(self, request: Request, given: object = "") -> Account:
+        """The account of a request, which is counted; the key in its Authorization header wins.
 
         Args:
             request: May have an Authorization header.
@@ -85,29 +62,55 @@ class ApiKeys:
 
         Raises:
             KeyRequiredError: There is no key, and one is required.
-            ForbiddenError: The key is none of ours.
+            ForbiddenError: The key is none of ours, or no longer.
+            RateLimitedError: The key has made all its requests of this minute.
+            KeyStoreError: Nobody knows.
         """
         if not self.are_required:
-            return self._everybody
-        key = _key_in_header(request) or str(given or "")
-        if not key:
-            raise KeyRequiredError("Please contact the server operator to get an API key")
-        account = self._accounts.get(_digest(key))
-        if account is None:
-            raise ForbiddenError("Invalid API key")
+            return Account(self._store, self._peers.client(request), self._metrics, self._now)
+        with counted_refusals(self._metrics):
+            key = await self._key(_key_in_header(request) or str(given or ""))
+            account = Account(self._store, _client(key), self._metrics, self._now, key)
+            await account.count_request()
         return account
 
+    async def close(self) -> None:
+        """Close the store."""
+        await self._store.close()
 
-def load_api_keys(settings: Settings) -> ApiKeys:
-    """The keys of `settings` and of the file that they name.
+    async def _key(self, secret: str) -> Key:
+        if not secret:
+            raise KeyRequiredError("Please contact the server operator to get an API key")
+        digest = digest_of(secret)
+        key = self._configured.get(digest) or await self._store.find(digest)
+        if key is None or not key.is_valid(self._now()):
+            raise ForbiddenError("Invalid API key")
+        if key.monthly_chars is None:
+            return replace(key, monthly_chars=self._monthly_chars)
+        return key
+
+
+def load_api_keys(settings: Settings, metrics: Metrics) -> ApiKeys:
+    """The keys of `settings`, of the file and of the store that they name.
 
     Raises:
-        StartupError: The file cannot be read, or has no keys.
+        StartupError: The file or the store cannot be read, or the file has no keys.
     """
-    keys = [key.get_secret_value() for key in settings.api_keys]
+    secrets = [secret.get_secret_value() for secret in settings.api_keys]
     if settings.api_key_file is not None:
-        keys += _keys_in_file(settings)
-    return ApiKeys(keys, max_chars=settings.max_chars_per_key)
+        secrets += _keys_in_file(settings)
+    keys = [_configured(secret) for secret in secrets]
+    address = settings.key_store
+    return ApiKeys(
+        metrics,
+        configured={key.digest: key for key in keys},
+        store=None if address is None else open_store(address.get_secret_value()),
+        monthly_chars=settings.max_chars_per_key,
+    )
+
+
+def _configured(secret: str) -> Key:
+    return Key(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
 
 
 def _keys_in_file(settings: Settings) -> list[str]:
@@ -128,6 +131,5 @@ def _key_in_header(request: Request) -> str:
     return key.strip() if scheme.lower() in _SCHEMES else ""
 
 
-def _digest(key: str) -> bytes:
-    """What a key is compared by: how long that takes says nothing about our keys."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _client(key: Key) -> Client:
+    return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)

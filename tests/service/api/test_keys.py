@@ -1,16 +1,24 @@
 """Keys, and what each of them may have translated."""
 
-from dataclasses import dataclass
-from datetime import date
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
-from service.api.keys import UNLIMITED_CHARS, Account, load_api_keys
-from service.errors import QuotaExceededError, StartupError
+from service.api.keys import ApiKeys, load_api_keys
+from service.client import Client
+from service.errors import StartupError
+from service.keys.key import Key, digest_of
+from service.keys.memory_store import MemoryStore
+from service.keys.store import KeyStore
 from service.settings import load_settings
-from tests.service.api.fakes import UpperCaser, app_with, ask
+from service.telemetry import Metrics
+from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
+from tests.service.keys.failing_store import FailingStore
 
 BASE = {"q": "hello", "source": "en", "target": "de"}
 ROUTES = ["/translate", "/attention", "/detect"]
@@ -18,12 +26,36 @@ ROUTES = ["/translate", "/attention", "/detect"]
 
 @dataclass(slots=True)
 class Calendar:
-    """A day that a test turns over."""
+    """A time that a test sets."""
 
-    day: date = date(2026, 1, 31)
+    now: datetime = datetime(2026, 1, 31, 23, 59, 50, tzinfo=UTC)
 
-    def __call__(self) -> date:
-        return self.day
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def _app_with_store(
+    translator: UpperCaser,
+    *keys: Key,
+    calendar: Calendar | None = None,
+    store: KeyStore | None = None,
+) -> FastAPI:
+    """The app with a store that has `keys`."""
+    store = store or MemoryStore()
+    for key in keys:
+        asyncio.run(store.put(key))
+    app = app_with(translator)
+    api_keys = ApiKeys(Metrics(), store=store, now=calendar or Calendar())
+    app.state.parts = replace(parts_of(app), keys=api_keys)
+    return app
+
+
+def _key(secret: str) -> Key:
+    return Key(digest=digest_of(secret), name="a", created=Calendar().now)
+
+
+def _translated(app: FastAPI, secret: str) -> int:
+    return ask(app, "POST", "/translate", json=BASE | {"api_key": secret}).status_code
 
 
 @pytest.mark.parametrize("path", ROUTES)
@@ -102,7 +134,7 @@ def test_useless_key_file_lets_nobody_in_because_nothing_starts(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StartupError, match="--api-key-file"):
-        load_api_keys(load_settings({"api_key_file": path}))
+        load_api_keys(load_settings({"api_key_file": path}), Metrics())
 
 
 def test_settings_never_show_a_key() -> None:
@@ -121,36 +153,105 @@ def test_quota_is_kept_in_every_dialect() -> None:
     assert ask(app, "POST", "/translate", json=asked | {"api_key": "k2"}).status_code == 200
 
 
-def test_what_failed_does_not_count() -> None:
-    account = Account(10, Calendar())
-    with pytest.raises(ZeroDivisionError), account.charged(7):
-        raise ZeroDivisionError
-    assert account.num_chars == 0
-    with account.charged(10):
-        assert account.num_chars == 10
-    assert account.num_chars == 10
+def test_store_without_keys_lets_nobody_in() -> None:
+    app = _app_with_store(UpperCaser())
+    assert ask(app, "POST", "/translate", json=BASE).status_code == 400
+    assert _translated(app, "k") == 403
+    assert ask(app, "GET", "/frontend/settings").json()["keyRequired"] is True
 
 
-def test_work_that_goes_on_counts_already() -> None:
-    account = Account(10, Calendar())
-    with account.charged(6), pytest.raises(QuotaExceededError), account.charged(5):
-        pass
-    assert account.num_chars == 6
+def test_key_of_the_store_is_let_in_until_it_is_revoked() -> None:
+    store = MemoryStore()
+    app = _app_with_store(UpperCaser(), _key("k"), store=store)
+    assert _translated(app, "k") == 200
+    asyncio.run(store.put(replace(_key("k"), revoked=Calendar().now)))
+    assert _translated(app, "k") == 403
 
 
-def test_new_month_begins_anew() -> None:
-    today = Calendar()
-    account = Account(10, today)
-    with account.charged(10):
-        pass
-    today.day = date(2026, 2, 1)
-    assert account.num_chars == 0
-    with account.charged(4):
-        today.day = date(2026, 3, 1)
-    assert account.num_chars == 0
+def test_key_of_the_store_is_let_in_until_it_expires() -> None:
+    calendar = Calendar()
+    key = replace(_key("k"), expires=calendar.now + timedelta(seconds=5))
+    app = _app_with_store(UpperCaser(), key, calendar=calendar)
+    assert _translated(app, "k") == 200
+    calendar.now += timedelta(seconds=5)
+    assert _translated(app, "k") == 403
 
 
-def test_account_without_a_limit_says_what_deepl_says() -> None:
-    unlimited = Account(None, Calendar())
-    with unlimited.charged(10**9):
-        assert unlimited.max_chars == UNLIMITED_CHARS
+def test_keys_of_the_configuration_are_let_in_beside_those_of_a_store(tmp_path: Path) -> None:
+    app = app_with(UpperCaser(), api_keys="k", key_store=str(tmp_path / "keys.db"))
+    assert _translated(app, "k") == 200
+    assert _translated(app, "other") == 403
+
+
+def test_each_key_has_its_minute() -> None:
+    calendar = Calendar()
+    keys = [
+        replace(_key("k"), requests_per_minute=2),
+        replace(_key("other"), requests_per_minute=1),
+    ]
+    app = _app_with_store(UpperCaser(), *keys, calendar=calendar)
+    assert [_translated(app, "k") for _ in range(3)] == [200, 200, 429]
+    assert _translated(app, "other") == 200
+    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": "k"})
+    assert (reply.json()["code"], reply.headers["Retry-After"]) == ("rate_limited", "10")
+    calendar.now += timedelta(seconds=10)
+    assert _translated(app, "k") == 200
+
+
+def test_store_that_fails_lets_nobody_in() -> None:
+    translator = UpperCaser()
+    app = _app_with_store(translator, store=FailingStore())
+    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": "k"})
+    assert (reply.status_code, reply.json()["code"]) == (503, "key_store_failed")
+    body = {"text": ["hello"], "target_lang": "DE", "auth_key": "k"}
+    assert ask(app, "POST", "/v2/translate", json=body).status_code == 503
+    assert translator.requests == []
+
+
+def test_refusals_are_counted_by_their_reason() -> None:
+    metrics = Metrics()
+    app = app_with(UpperCaser())
+    keys = ApiKeys(metrics, configured={digest_of("k"): replace(_key("k"), monthly_chars=4)})
+    app.state.parts = replace(parts_of(app), keys=keys)
+    assert (_translated(app, "k"), _translated(app, "no")) == (429, 403)
+    page = metrics.exposition().decode()
+    for reason in ("quota_exceeded", "invalid_key"):
+        assert f'pellucid_rejected_total{{reason="{reason}"}} 1.0' in page
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "/translate": {"json": BASE},
+    "/attention": {"json": BASE},
+    "/v2/translate": {"json": {"text": ["a"], "source_lang": "EN", "target_lang": "DE"}},
+}
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_queue_is_shared_among_keys(path: str) -> None:
+    translator = UpperCaser()
+    key = replace(_key("k"), weight=3.0, max_queued_jobs=9)
+    app = _app_with_store(translator, key)
+    headers = {"Authorization": "Bearer k"}
+    assert ask(app, "POST", path, headers=headers, **ASKED[path]).status_code == 200
+    (request,) = translator.requests
+    assert request.client == Client(name=key.id, weight=3.0, max_queued_jobs=9)
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_queue_is_shared_among_addresses_where_there_are_no_keys(path: str) -> None:
+    translator = UpperCaser()
+    app = app_with(translator)
+    for forwarded in ("203.0.113.1", "203.0.113.1", "203.0.113.2"):
+        ask(app, "POST", path, headers={"X-Forwarded-For": forwarded}, **ASKED[path])
+    first, again, other = (request.client.name for request in translator.requests)
+    assert first == again != other
+    assert "203" not in first
+
+
+def test_only_trusted_proxies_say_who_asks() -> None:
+    translator = UpperCaser()
+    app = app_with(translator, trusted_proxies="10.0.0.0/8")
+    for forwarded in ("203.0.113.1", "203.0.113.2"):
+        ask(app, "POST", "/translate", json=BASE, headers={"X-Forwarded-For": forwarded})
+    first, second = (request.client for request in translator.requests)
+    assert first == second

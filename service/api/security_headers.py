@@ -1,0 +1,31 @@
+"""What browsers are told about every reply, unless the reply says something else itself."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from service.api.middleware import HttpMiddleware
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # Nothing of ours but the pages is meant to be shown, and those bring a policy of their own.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    # A translation belongs to who asked for it, not to the next one behind the same proxy.
+    "Cache-Control": "no-store",
+}
+
+
+class SecurityHeadersMiddleware(HttpMiddleware):
+    """Adds headers that are missing."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
