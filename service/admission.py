@@ -3,31 +3,23 @@
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
-from service.admission_policy import Room, choose
+from service.admission_limits import AdmissionLimits
+from service.admission_policy import LOOKAHEAD, Room, choose
+from service.drain_rate import DrainRate
 from service.errors import OverloadedError, ShuttingDownError
+from service.fair_queue import FairQueue, Line
 from service.job import Entry, Job, JobResult
 from service.telemetry import Metrics
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdmissionLimits:
-    """Bounds of the queue."""
-
-    max_queued_jobs: int = 1024
-    """Sentences that may wait."""
-    max_queued_tokens: int = 65536
-    """Source tokens that may wait."""
-
-
 class AdmissionQueue:
-    """Jobs in the order in which they came, shared by the workers; safe between threads."""
+    """Jobs of several clients, shared by the workers; safe between threads."""
 
     def __init__(
         self, limits: AdmissionLimits, metrics: Metrics, clock: Clock = time.monotonic
@@ -35,11 +27,11 @@ class AdmissionQueue:
         self._limits = limits
         self._metrics = metrics
         self._clock = clock
-        self._entries: OrderedDict[Future[JobResult], Entry] = OrderedDict()
+        self._lines = FairQueue()
         # Jobs of failed batches stand apart: only an idle worker may take them, and nobody behind
         # them shall wait for that.
-        self._retries: OrderedDict[Future[JobResult], Entry] = OrderedDict()
-        self._num_tokens = 0
+        self._retries: OrderedDict[Entry, None] = OrderedDict()
+        self._num_retried_tokens = 0
         # No later than any deadline in the queue: before it there is nothing to look for.
         self._earliest_s = math.inf
         self._num_unfinished = 0
@@ -47,21 +39,40 @@ class AdmissionQueue:
         self._is_open = True
         self._rate = DrainRate(clock)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job was accepted that has not ended."""
+        return self._num_unfinished > 0
+
+    @property
+    def num_clients(self) -> int:
+        """Clients of which anything is remembered."""
+        with self._changed:
+            return self._lines.num_clients
+
     def submit(self, job: Job) -> Future[JobResult]:
         """Append a job.
 
         Raises:
-            OverloadedError: The queue is full; says when to come back.
+            OverloadedError: The queue, or the client's part of it, is full; says when to come back.
             ShuttingDownError: The queue was closed.
         """
+        entry = Entry(job=job, submitted_s=self._clock())
+        self.enter(entry)
+        return entry.future
+
+    def enter(self, entry: Entry) -> None:
+        """Append a job that its owner keeps in view.
+
+        Raises:
+            OverloadedError, ShuttingDownError: As for `submit`.
+        """
         with self._changed:
-            self._check_admission(len(job.source_ids))
-            entry = Entry(job=job, submitted_s=self._clock())
+            self._check_admission(entry.job)
             self._add(entry)
             self._num_unfinished += 1
             self._changed.notify_all()
         entry.future.add_done_callback(lambda _: self._on_done(entry))
-        return entry.future
 
     def retry(self, entries: list[Entry]) -> None:
         """Put jobs of a failed batch back, for workers without other work; never refused."""
@@ -78,11 +89,12 @@ class AdmissionQueue:
         """
         with self._changed:
             if is_idle and self._retries:
-                taken = [next(iter(self._retries.values()))]
+                taken = [next(iter(self._retries))]
+                self._remove(taken[0])
             else:
-                taken = choose(self._entries.values(), room)
-            for entry in taken:
-                self._remove(entry)
+                taken = choose(self._lines.window(LOOKAHEAD), room)
+                self._lines.serve(taken)
+                self._metrics.queue_depth.dec(len(taken))
         return taken
 
     def take_expired(self) -> list[Entry]:
@@ -100,9 +112,7 @@ class AdmissionQueue:
     def wait(self, timeout_s: float, stopping: threading.Event) -> None:
         """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._entries or self._retries or stopping.is_set(), timeout_s
-            )
+            self._changed.wait_for(lambda: self._num_waiting > 0 or stopping.is_set(), timeout_s)
 
     def wake(self) -> None:
         """Let those who wait look whether they are to stop."""
@@ -139,22 +149,29 @@ class AdmissionQueue:
 
     def _forget(self, entry: Entry) -> None:
         """A job that is given up while it waits makes room at once."""
-        if entry.future in self._entries or entry.future in self._retries:
+        if entry in self._lines or entry in self._retries:
             self._remove(entry)
             entry.future.set_running_or_notify_cancel()
             self._metrics.cancelled.labels(reason="client").inc()
 
-    def _check_admission(self, num_tokens: int) -> None:
+    def _check_admission(self, job: Job) -> None:
         if not self._is_open:
             self._metrics.rejected.labels(reason="shutting_down").inc()
             raise ShuttingDownError("the service is shutting down: send the request elsewhere")
-        limits = self._limits
+        if job.is_continued:
+            return
+        self._check_all(job)
+        line = self._lines.line_of(job.client)
+        if line is not None:
+            self._check_line(line, job)
+
+    def _check_all(self, job: Job) -> None:
+        num_jobs, limits = self._num_waiting, self._limits
+        num_tokens = self._lines.num_tokens + self._num_retried_tokens
         # A job over the token bound is still taken by an empty queue, else it could never be.
-        num_jobs = len(self._entries) + len(self._retries)
-        full = num_jobs >= limits.max_queued_jobs or (
-            self._num_tokens > 0 and self._num_tokens + num_tokens > limits.max_queued_tokens
-        )
-        if full:
+        if num_jobs >= limits.max_queued_jobs or (
+            num_jobs > 0 and num_tokens + len(job.source_ids) > limits.max_queued_tokens
+        ):
             self._metrics.rejected.labels(reason="queue_full").inc()
             raise OverloadedError(
                 f"Slowdown: {num_jobs} sentences are waiting, the limit is "
@@ -162,40 +179,42 @@ class AdmissionQueue:
                 retry_after_s=self._rate.seconds_for(num_jobs),
             )
 
+    def _check_line(self, line: Line, job: Job) -> None:
+        num_jobs = len(line.entries)
+        max_jobs = self._limits.max_jobs_of(job.client, self._num_waiting - num_jobs)
+        max_tokens = self._limits.max_tokens_of(
+            job.client, self._lines.num_tokens - line.num_tokens
+        )
+        if num_jobs >= max_jobs or line.num_tokens + len(job.source_ids) > max_tokens:
+            self._metrics.rejected.labels(reason="client_queue_full").inc()
+            raise OverloadedError(
+                f"Slowdown: {num_jobs} sentences of yours are waiting, the limit for one client is "
+                f"now {max_jobs} sentences or {max_tokens} tokens",
+                retry_after_s=self._rate.seconds_for(num_jobs / self._lines.share_of(line)),
+            )
+
+    @property
+    def _num_waiting(self) -> int:
+        return len(self._lines) + len(self._retries)
+
     def _waiting(self) -> list[Entry]:
-        return [*self._retries.values(), *self._entries.values()]
+        return [*self._retries, *self._lines]
 
     def _add(self, entry: Entry) -> None:
-        (self._retries if entry.is_retry else self._entries)[entry.future] = entry
-        self._num_tokens += entry.num_tokens
+        if entry.is_retry:
+            self._retries[entry] = None
+            self._num_retried_tokens += entry.num_tokens
+        else:
+            self._lines.add(entry)
         self._earliest_s = min(self._earliest_s, entry.deadline_s)
         # Not `set`: several models have a queue each.
         self._metrics.queue_depth.inc()
 
     def _remove(self, entry: Entry) -> None:
-        del (self._retries if entry.is_retry else self._entries)[entry.future]
-        self._num_tokens -= entry.num_tokens
+        """Take out a job that is not worked on, or for the second time."""
+        if entry.is_retry:
+            del self._retries[entry]
+            self._num_retried_tokens -= entry.num_tokens
+        else:
+            self._lines.remove(entry)
         self._metrics.queue_depth.dec()
-
-
-class DrainRate:
-    """How fast jobs end, over a sliding window; not safe between threads."""
-
-    def __init__(self, clock: Clock, window_s: float = 10.0) -> None:
-        self._clock = clock
-        self._window_s = window_s
-        self._started_s = clock()
-        self._ends: deque[float] = deque(maxlen=100_000)
-
-    def add(self) -> None:
-        """One job has ended now."""
-        self._ends.append(self._clock())
-
-    def seconds_for(self, num_jobs: int) -> float:
-        """Expected seconds until `num_jobs` have ended, between 1 and 60."""
-        now = self._clock()
-        while self._ends and self._ends[0] < now - self._window_s:
-            self._ends.popleft()
-        span = min(self._window_s, max(now - self._started_s, 1e-3))
-        rate = len(self._ends) / span
-        return min(60.0, max(1.0, num_jobs / rate)) if rate else 60.0

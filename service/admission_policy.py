@@ -5,11 +5,17 @@ come first, because they are encoded together without padding. A few more are ta
 slots for: they are encoded with the others, and begin in their order as slots fall free. A job that
 was passed over in `MAX_PASSES` turns goes before all that came later, so at most
 `MAX_PASSES * (slots + ahead - 1)` of them ever overtake it.
+
+Where several clients wait, each has places in rounds, and earlier rounds go first. Then all this
+holds among the jobs of one client, and among those of one round; which of a client's jobs has which
+of its places is decided by length as well.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 
 from service.job import Entry
 
@@ -53,7 +59,20 @@ def _by_preference(window: Sequence[Entry]) -> list[Entry]:
         (entry for entry in others if not _is_due(entry)),
         key=lambda entry: abs(entry.num_tokens - head.num_tokens),
     )
-    return [head, *due, *like]
+    preferred = [head, *due, *like]
+    if window[-1].round == 0:
+        return preferred
+    _deal_rounds(window, preferred)
+    return sorted(preferred, key=attrgetter("round"))
+
+
+def _deal_rounds(window: Sequence[Entry], preferred: Sequence[Entry]) -> None:
+    """How many go for each client stays; which of its own they are is what is preferred."""
+    rounds: defaultdict[str, list[int]] = defaultdict(list)
+    for entry in reversed(window):
+        rounds[entry.job.client.name].append(entry.round)
+    for entry in preferred:
+        entry.round = rounds[entry.job.client.name].pop()
 
 
 def _fitting(preferred: Sequence[Entry], room: Room) -> list[Entry]:
@@ -79,9 +98,18 @@ def _is_due(entry: Entry) -> bool:
 
 
 def _count_passes(window: Sequence[Entry], chosen: Sequence[Entry]) -> None:
+    """Count against those behind whom somebody was chosen: of their client, or of their round.
+
+    Whom a client with a smaller share of late overtakes was not passed over.
+    """
     joined = set(chosen)
-    behind = len(window)
-    while window[behind - 1] not in joined:
-        behind -= 1
-    for entry in window[:behind]:
-        entry.num_passes += entry not in joined
+    last_round = chosen[-1].round
+    clients: set[str] = set()
+    is_round_open = False
+    for entry in reversed(window):
+        client = entry.job.client.name
+        if entry in joined:
+            clients.add(client)
+            is_round_open |= entry.round == last_round
+        elif client in clients or (is_round_open and entry.round == last_round):
+            entry.num_passes += 1

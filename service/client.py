@@ -12,6 +12,8 @@ class Client:
     never a label of a metric, never in a log."""
     weight: float = 1.0
     """Its share beside that of others who wait at the same time."""
+    max_queued_jobs: int | None = None
+    """Sentences of it that may wait; None: what the settings say for everybody."""
 
 
 NOBODY = Client()

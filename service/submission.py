@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
-from service.errors import OverloadedError
 from service.job import Job, JobResult
 from service.scheduler import Scheduler, SchedulerOptions
-
-_RETRY_S = 0.05
 
 
 async def run_jobs(
@@ -17,8 +15,9 @@ async def run_jobs(
 
     A text of thousands of sentences must not fill the queue that others wait in, nor be refused
     for ever because it is larger than the queue. So a request has its first `window` of jobs
-    admitted at once or is refused, and adds another whenever one has ended. However this ends
-    early, by a refusal, a failed job or a cancelled task, no job of the request goes on.
+    admitted at once or is refused, and adds another whenever one has ended: that one is never
+    refused. However this ends early, by a refusal, a failed job or a cancelled task, no job of the
+    request goes on.
 
     Raises:
         ServiceError: Whatever the first job that did not succeed ended with.
@@ -44,33 +43,31 @@ class _Run:
 
     async def lane(self) -> None:
         """Run one job after another, beside the other lanes."""
+        is_continued = False
         for index, job in self._waiting:
-            self.results[index] = await self._result_of(job)
-
-    async def _result_of(self, job: Job) -> JobResult:
-        while True:
-            try:
-                return await asyncio.wrap_future(self._scheduler.submit(job))
-            except OverloadedError:
-                if not self.results:
-                    raise
-            # The request was admitted and has had results: from here on it waits its turn.
-            await asyncio.sleep(_RETRY_S)
+            # It takes the place of one that has ended: what is inside grows no larger.
+            following = replace(job, is_continued=is_continued)
+            self.results[index] = await asyncio.wrap_future(self._scheduler.submit(following))
+            is_continued = True
 
 
 def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
     """Jobs that one request may have in the scheduler: twice what decodes side by side.
 
-    At most half of the queue, so that an idle service never refuses.
+    At most half of the queue, and what its client may have, so that an idle service never refuses.
     """
-    limits = options.limits
-    longest = max((len(job.source_ids) for job in jobs), default=1)
+    if not jobs:
+        return 0
+    limits, client = options.limits, jobs[0].client
+    longest = max(len(job.source_ids) for job in jobs)
     return max(
         1,
         min(
             len(jobs),
             2 * options.num_workers * options.slots_per_worker,
             limits.max_queued_jobs // 2,
+            limits.max_jobs_of(client),
             limits.max_queued_tokens // (2 * longest),
+            limits.max_tokens_of(client) // longest,
         ),
     )

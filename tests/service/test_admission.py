@@ -1,11 +1,13 @@
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from service.admission import AdmissionLimits, AdmissionQueue, DrainRate
+from service.admission import AdmissionQueue
+from service.admission_limits import AdmissionLimits
 from service.admission_policy import Room
+from service.client import NOBODY, Client
 from service.engine.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
 from service.job import Entry, Job, JobResult
@@ -15,6 +17,8 @@ from tests.service.single_worker import counted
 
 RESULT = JobResult(hypotheses=(), queue_s=0, encode_s=0, decode_s=0)
 SMALL = AdmissionLimits(max_queued_jobs=4, max_queued_tokens=20)
+WIDE = AdmissionLimits(max_queued_jobs=100, max_queued_tokens=1000)
+ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,32 @@ class Counter:
         object.__setattr__(self, "queue", queue)
 
     def submit(
-        self, num_tokens: int = 1, *, beam_size: int = 1, timeout_s: float | None = None
+        self,
+        num_tokens: int = 1,
+        *,
+        beam_size: int = 1,
+        timeout_s: float | None = None,
+        client: Client = NOBODY,
+        is_continued: bool = False,
     ) -> Future[JobResult]:
         deadline_s = None if timeout_s is None else self.clock.now_s + timeout_s
-        options = DecodeOptions(beam_size=beam_size)
-        source_ids = tuple(range(num_tokens))
-        return self.queue.submit(Job(source_ids=source_ids, options=options, deadline_s=deadline_s))
+        job = Job(
+            source_ids=tuple(range(num_tokens)),
+            options=DecodeOptions(beam_size=beam_size),
+            deadline_s=deadline_s,
+            client=client,
+            is_continued=is_continued,
+        )
+        return self.queue.submit(job)
+
+    def fill(self, client: Client, num_tokens: int = 1) -> int:
+        """Submit for a client until it is refused; how many were accepted."""
+        for number in range(10_000):
+            try:
+                self.submit(num_tokens, client=client)
+            except OverloadedError:
+                return number
+        raise AssertionError("a queue without a bound")
 
     def take(
         self, free_slots: int = 99, *, max_tokens: int = 10_000, is_idle: bool = True
@@ -331,25 +355,123 @@ def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
     counter.submit(SMALL.max_queued_tokens)
 
 
-def test_the_rate_is_that_of_the_last_seconds() -> None:
-    clock = FakeClock()
-    rate = DrainRate(clock, window_s=10)
-    assert rate.seconds_for(5) == 60.0
-    clock.now_s += 2
-    for _ in range(4):
-        rate.add()
-    assert rate.seconds_for(10) == pytest.approx(5.0)  # 4 in 2 s
-    clock.now_s += 6
-    assert rate.seconds_for(10) == pytest.approx(20.0)  # 4 in 8 s
-    clock.now_s += 100
-    assert rate.seconds_for(10) == 60.0
+def test_one_client_alone_may_have_half_of_the_queue() -> None:
+    counter = Counter(limits=WIDE)
+    assert counter.fill(ANNA) == 50
+    with pytest.raises(OverloadedError, match=r"50 sentences of yours .* 50 sentences or 500 tok"):
+        counter.submit(client=ANNA)
+    assert counted(counter.metrics, "rejected_total", reason="client_queue_full") == 2
+    assert counted(counter.metrics, "rejected_total", reason="queue_full") == 0
 
 
-def test_the_time_to_come_back_is_between_a_second_and_a_minute() -> None:
-    clock = FakeClock()
-    rate = DrainRate(clock)
-    clock.now_s += 1
-    for _ in range(100):
-        rate.add()
-    assert rate.seconds_for(1) == 1.0
-    assert rate.seconds_for(1_000_000) == 60.0
+def test_clients_who_take_all_they_can_leave_room_for_one_more() -> None:
+    counter = Counter(limits=WIDE)
+    accepted = [counter.fill(Client(name=str(number))) for number in range(5)]
+    assert accepted == sorted(accepted, reverse=True)
+    assert counter.depth() < WIDE.max_queued_jobs
+    assert counter.fill(CARL) >= 1
+
+
+def test_tokens_of_a_client_are_bounded_as_well() -> None:
+    counter = Counter(limits=WIDE)
+    assert counter.fill(ANNA, 100) == 5
+    assert counter.fill(BERT, 100) == 2
+    assert counter.fill(CARL, 301) == 0
+    assert counted(counter.metrics, "rejected_total", reason="queue_full") == 1
+    assert counter.fill(CARL, 300) == 1  # of whom nothing waits, whatever there is room for
+
+
+def test_bounds_for_each_client_may_be_set() -> None:
+    limits = replace(WIDE, max_queued_jobs_per_client=3, max_queued_tokens_per_client=40)
+    counter = Counter(limits=limits)
+    assert counter.fill(ANNA) == 3
+    assert counter.fill(BERT, 20) == 2
+    assert counter.fill(Client(name="carl", max_queued_jobs=7)) == 7
+
+
+def test_a_client_who_waits_no_more_may_come_again() -> None:
+    counter = Counter(limits=replace(WIDE, max_queued_jobs_per_client=3))
+    assert [counter.fill(ANNA), counter.fill(ANNA)] == [3, 0]
+    counter.serve(2)
+    assert counter.fill(ANNA) == 2
+
+
+def test_no_bound_of_clients_is_for_the_service_itself() -> None:
+    counter = Counter(limits=replace(SMALL, max_queued_jobs_per_client=1))
+    assert counter.fill(NOBODY) == SMALL.max_queued_jobs
+
+
+def test_what_goes_on_is_not_refused() -> None:
+    counter = Counter()
+    assert counter.fill(ANNA) == 2
+    going_on = counter.submit(client=ANNA, is_continued=True)
+    assert counter.take()[-1] is going_on
+    counter.queue.close()
+    with pytest.raises(ShuttingDownError):
+        counter.submit(client=ANNA, is_continued=True)
+
+
+def test_a_client_is_told_when_its_own_part_has_drained() -> None:
+    """The queue ends 10 jobs a second; of three who wait alike, one gets a third of that."""
+    counter = Counter(limits=replace(WIDE, max_queued_jobs_per_client=10))
+    for _ in range(50):
+        counter.submit()
+        counter.clock.now_s += 0.1
+        counter.serve()
+    for client in (ANNA, BERT, Client(name="carl", weight=2.0)):
+        counter.fill(client)
+    times_s = [refused_s(counter, client) for client in (ANNA, CARL)]
+    assert times_s == [pytest.approx(10 / 10 * 4), pytest.approx(10 / 10 * 4 / 2)]
+
+
+def refused_s(counter: Counter, client: Client) -> float:
+    with pytest.raises(OverloadedError) as caught:
+        counter.submit(client=client)
+    return caught.value.retry_after_s
+
+
+def test_clients_take_turns() -> None:
+    counter = Counter(limits=WIDE)
+    first = [counter.submit(10, client=ANNA) for _ in range(20)]
+    late = [counter.submit(10, client=BERT) for _ in range(3)]
+    taken = counter.take(12)
+    assert set(taken) == {*first[:9], *late}
+
+
+def test_ten_thousand_sentences_of_one_do_not_hold_up_one_of_another() -> None:
+    """Whenever it comes, of those who came before at most a turn and a round go before it."""
+    limits = AdmissionLimits(max_queued_jobs=30_000, max_queued_tokens=1_000_000)
+    counter = Counter(limits=limits)
+    for number in range(10_000):
+        counter.submit(5 + number % 36, client=ANNA)
+    room = Room(free_slots=2, max_tokens=256, num_ahead=8)
+    before = []
+    for number in range(200):
+        for _ in range(number % 4):
+            counter.queue.take(room, is_idle=False)
+        single = counter.submit(5 + 7 * number % 36, client=BERT)
+        num_before = 0
+        while True:
+            taken = futures_of(counter.queue.take(room, is_idle=False))
+            if single in taken:
+                break
+            num_before += len(taken)
+        before.append(num_before + taken.index(single))
+    assert max(before) <= 20, before
+    assert sum(before) / len(before) < 5
+    assert counter.depth() > 1000, "the first client waits still"
+
+
+def test_ten_thousand_clients_leave_nothing_behind() -> None:
+    counter = Counter(limits=AdmissionLimits(max_queued_jobs=30_000, max_queued_tokens=1_000_000))
+    for _ in range(5_000):
+        counter.submit(5, client=ANNA)
+    most = 0
+    for number in range(10_000):
+        counter.submit(5, client=Client(name=str(number)))
+        counter.take(2)
+        most = max(most, counter.queue.num_clients)
+    assert most < 100
+    while counter.depth():
+        counter.take()
+    assert counter.queue.num_clients == 0

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.admission_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.client import Client
 from service.engine.options import DecodeOptions
 from service.job import Entry, Job
 from tests.service.models import FakeClock
@@ -13,9 +14,22 @@ jobs = st.tuples(st.integers(1, 60), st.integers(1, 8))
 """Source tokens and width of the beam."""
 
 
-def entry(num_tokens: int = 1, *, beam_size: int = 1, submitted_s: float = 0.0) -> Entry:
+def entry(
+    num_tokens: int = 1,
+    *,
+    beam_size: int = 1,
+    submitted_s: float = 0.0,
+    client: str = "",
+    round_number: int = 0,
+) -> Entry:
     options = DecodeOptions(beam_size=beam_size)
-    return Entry(job=Job(source_ids=(5,) * num_tokens, options=options), submitted_s=submitted_s)
+    job = Job(source_ids=(5,) * num_tokens, options=options, client=Client(name=client))
+    return Entry(job=job, submitted_s=submitted_s, round=round_number)
+
+
+def of_client(client: str, *tokens_and_round: tuple[int, int]) -> list[Entry]:
+    """A client's sentences and the rounds in which it has a place."""
+    return [entry(n, client=client, round_number=number) for n, number in tokens_and_round]
 
 
 def room(free_slots: int = 8, *, max_tokens: int = 10_000, num_ahead: int = 0) -> Room:
@@ -145,3 +159,41 @@ def test_passes_are_counted_once_a_turn_and_only_against_those_overtaken(
     chosen = take(waiting, room(slots))
     for one in waiting:
         assert one.num_passes == overtaken(one, chosen, before)
+
+
+def test_a_client_gives_its_places_to_those_of_its_sentences_that_fit_best() -> None:
+    a1, a2, a3 = of_client("a", (10, 0), (50, 0), (10, 1))
+    b1, b2, b3 = of_client("b", (50, 0), (11, 1), (50, 1))
+    assert choose([a1, a2, b1, a3, b2, b3], room(3)) == [a1, a3, b2]
+    assert choose([a2, b1, b3], room(3)) == [a2, b1, b3]
+
+
+def test_who_is_due_goes_before_others_of_its_client_and_of_its_round() -> None:
+    a1, a2 = of_client("a", (10, 0), (10, 0))
+    b1, b2, b3 = of_client("b", (10, 0), (50, 0), (10, 1))
+    b2.num_passes = MAX_PASSES
+    assert choose([a1, a2, b1, b2, b3], room(5)) == [a1, b2, a2, b1, b3]
+    late = of_client("b", (50, 1))[0]
+    late.num_passes = MAX_PASSES
+    assert choose([a1, a2, late], room(2)) == [a1, a2]
+
+
+def test_whoever_is_of_the_same_round_passes_over_others_of_whatever_client() -> None:
+    waiting = [entry(n, client=str(i)) for i, n in enumerate((10, 60, 10))]
+    assert choose(waiting, room(2)) == [waiting[0], waiting[2]]
+    assert [one.num_passes for one in waiting] == [0, 1, 0]
+
+
+def test_whoever_is_of_the_same_client_passes_over_others_of_whatever_round() -> None:
+    a1, long, a3 = of_client("a", (10, 0), (60, 0), (10, 1))
+    (b1,) = of_client("b", (10, 2))
+    assert choose([a1, long, a3, b1], room(2)) == [a1, a3]
+    assert (long.num_passes, b1.num_passes) == (1, 0)
+
+
+def test_nobody_is_passed_over_by_who_has_the_place_of_an_earlier_one() -> None:
+    """The last one of `a` has the place of the one that stays: before those of `b`, as that was."""
+    a1, long, a3 = of_client("a", (10, 0), (60, 0), (10, 2))
+    (b1,) = of_client("b", (10, 1))
+    assert choose([a1, long, b1, a3], room(2)) == [a1, a3]
+    assert (long.num_passes, b1.num_passes) == (1, 0)

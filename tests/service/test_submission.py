@@ -1,9 +1,12 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
+from service.client import NOBODY, Client
 from service.engine.batch import decode_batch
 from service.engine.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
@@ -22,7 +25,9 @@ def waiting() -> Iterator[Running]:
         yield service
 
 
-def jobs(service: Running, count: int, *, deadline_s: float | None = None) -> list[Job]:
+def jobs(
+    service: Running, count: int, *, deadline_s: float | None = None, client: Client = NOBODY
+) -> list[Job]:
     bundle = service.model.bundle
     words = bundle.manifest.canary.source_text.split()
     texts = [" ".join(words[i % len(words) :]) for i in range(count)]
@@ -31,9 +36,19 @@ def jobs(service: Running, count: int, *, deadline_s: float | None = None) -> li
             source_ids=tuple(bundle.tokenizer.encode_source(text, service.pair)),
             options=OPTIONS,
             deadline_s=deadline_s,
+            client=client,
+            must_run=True,  # one that shares a run takes no room
         )
         for text in texts
     ]
+
+
+async def started(request: Coroutine[Any, Any, list[JobResult]]) -> asyncio.Task[list[JobResult]]:
+    """A request whose first jobs are submitted."""
+    task = asyncio.create_task(request)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return task
 
 
 async def run(service: Running, given: list[Job]) -> list[JobResult]:
@@ -100,3 +115,43 @@ def test_one_missed_deadline_ends_the_request(waiting: Running) -> None:
     waiting.registry.start()
     with pytest.raises(DeadlineExceededError):
         asyncio.run(run(waiting, given))
+
+
+def test_an_admitted_request_is_not_refused_later(waiting: Running) -> None:
+    """While its first jobs run the queue is overfull; yet it goes on, and waits its turn."""
+
+    async def scenario() -> None:
+        large = await started(run(waiting, jobs(waiting, 20)))
+        for job in jobs(waiting, 40):
+            waiting.model.scheduler.submit(replace(job, is_continued=True))
+        waiting.registry.start()
+        assert len(await large) == 20
+
+    asyncio.run(scenario())
+
+
+def test_a_client_with_a_large_request_leaves_room_to_another(waiting: Running) -> None:
+    async def scenario() -> None:
+        one, other = Client(name="one"), Client(name="other")
+        large = await started(run(waiting, jobs(waiting, 50, client=one)))
+        with pytest.raises(OverloadedError, match="4 sentences of yours are waiting"):
+            await run(waiting, jobs(waiting, 1, client=one))
+        small = await started(run(waiting, jobs(waiting, 2, client=other)))
+        waiting.registry.start()
+        assert [len(results) for results in await asyncio.gather(large, small)] == [50, 2]
+
+    asyncio.run(scenario())
+    assert waiting.counted("rejected_total", reason="client_queue_full") == 1
+
+
+@pytest.mark.parametrize("bound", [1, 3])
+def test_a_request_keeps_within_the_bound_of_its_client(waiting: Running, bound: int) -> None:
+    async def scenario() -> float:
+        client = Client(name="one", max_queued_jobs=bound)
+        request = await started(run(waiting, jobs(waiting, 20, client=client)))
+        depth = waiting.counted("queue_depth")
+        waiting.registry.start()
+        assert len(await request) == 20
+        return depth
+
+    assert asyncio.run(scenario()) == bound
