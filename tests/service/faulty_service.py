@@ -1,0 +1,31 @@
+"""The whole app on a model with a fault that a test puts in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from fastapi import FastAPI
+
+from service.app import create_app
+from service.engine.sessions import Sessions
+from service.registry import Registry, RegistryOptions, load
+from service.scheduler import SchedulerOptions
+from service.settings import load_settings
+from service.telemetry import Metrics
+from tests.service.models import TINY_BUNDLE
+
+
+@contextmanager
+def serving(
+    broken: Callable[[Sessions], Sessions], metrics: Metrics, *, num_workers: int = 2
+) -> Iterator[FastAPI]:
+    """An app whose models run as `broken` leaves them."""
+    scheduler = SchedulerOptions(num_workers=num_workers, slots_per_worker=16)
+    options = RegistryOptions(scheduler=scheduler)
+    (model,) = Registry.open([TINY_BUNDLE], options, metrics).models
+    registry = Registry([load(broken(model.sessions), options, metrics)])
+    for faulty in registry.models:
+        faulty.scheduler.start()
+    try:
+        yield create_app(load_settings({}), registry, metrics)
+    finally:
+        registry.close()

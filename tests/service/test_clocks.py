@@ -1,0 +1,84 @@
+"""The clock on the wall may jump: only what is shown to people reads it."""
+
+import ast
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.errors import DeadlineExceededError
+from service.job import Job
+from service.registry import LoadedModel
+from tests.service.engine.tiny import GREEDY, alone, tiny_sources
+from tests.service.models import running
+
+SERVICE = Path(__file__).parents[2] / "service"
+WALL_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "fromtimestamp", "localtime", "gmtime"}
+MODULES = {"time", "datetime", "date"}
+ALLOWED = {
+    "logs.py": "the time of an event",
+    "api/keys.py": "which month a quota is for",
+    "commands/keys.py": "until when a key is good",
+    "tracing.py": "when a span began, for who collects spans of several machines",
+}
+YEARS_S = 10 * 365 * 86_400.0
+PATIENCE_S = 30
+
+
+def wall_clock_calls(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in MODULES:
+                if name in WALL_CLOCKS:
+                    yield f"{module}.{name}"
+            case ast.ImportFrom(module="time", names=names):
+                yield from (f"time.{n.name}" for n in names if n.name in WALL_CLOCKS)
+
+
+def test_the_look_for_wall_clocks_finds_them(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text("import time\nfrom time import time_ns\nstart = time.time\ndate.today()\n")
+    assert set(wall_clock_calls(file)) == {"time.time", "time.time_ns", "date.today"}
+
+
+def test_nothing_waits_or_expires_by_the_clock_on_the_wall() -> None:
+    found = {
+        str(path.relative_to(SERVICE)): sorted(wall_clock_calls(path))
+        for path in SERVICE.rglob("*.py")
+    }
+    assert {name: calls for name, calls in found.items() if calls and name not in ALLOWED} == {}
+
+
+@pytest.fixture
+def jumping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on the wall that goes ten years to and fro with every look."""
+    jumps = itertools.cycle([YEARS_S, -YEARS_S, 0.0])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + next(jumps))
+
+
+@pytest.mark.usefixtures("jumping")
+def test_jumps_end_no_job_and_keep_none_alive() -> None:
+    with running() as service:
+        model = service.model
+        futures = [
+            model.scheduler.submit(job(source, timeout_s=PATIENCE_S)) for source in tiny_sources()
+        ]
+        late = model.scheduler.submit(job(tiny_sources()[0][::-1], timeout_s=0))
+        for source, future in zip(tiny_sources(), futures, strict=True):
+            assert future.result(PATIENCE_S).hypotheses == alone(source, GREEDY)
+        with pytest.raises(DeadlineExceededError):
+            late.result(PATIENCE_S)
+        assert is_well(model)
+        assert service.registry.drain(PATIENCE_S)
+
+
+def is_well(model: LoadedModel) -> bool:
+    return model.scheduler.is_alive(model.options.max_silence_s) and model.fault is None
+
+
+def job(source_ids: tuple[int, ...], *, timeout_s: float) -> Job:
+    return Job(source_ids=source_ids, options=GREEDY, deadline_s=time.monotonic() + timeout_s)
