@@ -14,6 +14,11 @@ class Composition:
     engine: Engine
     command: tuple[str, ...]
 
+    def replace(self, service: str) -> None:
+        """Stop `service`, start it anew, and wait until it is healthy."""
+        new = ("up", "--detach", "--no-build", "--no-deps", "--force-recreate", "--wait", service)
+        self.engine.run(*self.command, *new, timeout_s=120)
+
     def container(self, service: str) -> str:
         """Id of the container that runs `service`."""
         return self.engine.run(*self.command, "ps", "--quiet", service).stdout.strip()

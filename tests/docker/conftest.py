@@ -42,8 +42,9 @@ def image(engine: Engine) -> str:
 @pytest.fixture(scope="session")
 def composition(engine: Engine, image: str) -> Iterator[Composition]:
     """`docker/compose.yaml`, up and healthy on free ports."""
-    ports = {"PELLUCID_PORT": "0", "PROMETHEUS_PORT": "0", "IMAGE_TAG": image.split(":")[1]}
-    composed = Engine(environment={**engine.environment, **ports})
+    ports = dict.fromkeys(("PELLUCID_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"), "0")
+    variables = {**ports, "IMAGE_TAG": image.split(":")[1]}
+    composed = Engine(environment={**engine.environment, **variables})
     command = (_compose(), "--file", str(COMPOSE_FILE), "--project-name", PROJECT)
     try:
         composed.run(*command, "up", "--detach", "--no-build", "--wait", timeout_s=180)

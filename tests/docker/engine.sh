@@ -12,6 +12,7 @@ ENGINE_DIR=${ENGINE_DIR:-/var/tmp/pellucid-engine}
 SOCKET=unix://$ENGINE_DIR/docker.sock
 BASE_IMAGE=python:3.11-slim-bookworm
 PROMETHEUS_IMAGE=prom/prometheus:v3.5.0
+HAPROXY_IMAGE=haproxy:2.6
 
 cannot() { echo "no Docker engine: $*" >&2; exit 3; }
 
@@ -86,11 +87,27 @@ DOCKERFILE
     rm -r "$context"
 }
 
+# Debian's haproxy, laid out as the upstream image lays it out.
+make_haproxy() {
+    local context
+    context=$(mktemp -d)
+    cat >"$context/Dockerfile" <<DOCKERFILE
+FROM $BASE_IMAGE
+RUN apt-get update -qq && apt-get install -qq --no-install-recommends haproxy >/dev/null
+USER haproxy
+STOPSIGNAL SIGUSR1
+CMD ["haproxy", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]
+DOCKERFILE
+    docker build --quiet --tag "$HAPROXY_IMAGE" "$context" >/dev/null
+    rm -r "$context"
+}
+
 missing() { ! docker image inspect "$1" >/dev/null 2>&1; }
 
 base() {
     if missing "$BASE_IMAGE"; then make_base; fi
     if missing "$PROMETHEUS_IMAGE"; then make_prometheus; fi
+    if missing "$HAPROXY_IMAGE"; then make_haproxy; fi
 }
 
 down() {

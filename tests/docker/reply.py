@@ -16,13 +16,14 @@ class Reply:
     text: str
 
 
-def ask(url: str, fields: Mapping[str, object] | None = None) -> Reply:
+def ask(url: str, fields: Mapping[str, object] | None = None, accept: str = "*/*") -> Reply:
     """GET `url`, or POST `fields` to it as JSON."""
     body = json.dumps(fields).encode() if fields is not None else None
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
-            return Reply(status=response.status, text=response.read().decode())
+            return Reply(status=response.status, text=response.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         with error:
             return Reply(status=error.code, text=error.read().decode())
