@@ -1,0 +1,139 @@
+"""The application over engines elsewhere answers as the one over models in its own process."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from service.app import create_app, open_registry
+from service.cluster.door import create_door
+from service.cluster.engine import Engine
+from service.settings import Settings
+from service.telemetry import Metrics
+from tests.service.cluster.channels import PickledChannel, tiny_engine
+from tests.service.models import TINY_BUNDLE, tiny_bundle
+
+SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))
+TOKEN = "an operator's token"
+EN_DE = {"source": "en", "target": "de"}
+TEXTS = {"q": ["Anna reads. Ben sings.", "", "Anna sees a house."]}
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Speaks to an app on an event loop of its own."""
+
+    runner: asyncio.Runner
+    http: httpx.AsyncClient
+
+    def get(self, path: str) -> httpx.Response:
+        return self.runner.run(self.http.get(path))
+
+    def post(self, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx has them
+        return self.runner.run(self.http.post(path, **options))
+
+
+@contextmanager
+def client_of(app: FastAPI) -> Iterator[Client]:
+    lifespan = app.router.lifespan_context(app)
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
+    with asyncio.Runner() as runner:
+        runner.run(lifespan.__aenter__())
+        yield Client(runner, http)
+        runner.run(http.aclose())
+        runner.run(lifespan.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = tiny_engine(SETTINGS)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def door(engine: Engine) -> Iterator[Client]:
+    with client_of(create_door(SETTINGS, [(tiny_bundle(), PickledChannel(engine=engine))])) as door:
+        yield door
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[Client]:
+    metrics = Metrics()
+    app = create_app(SETTINGS, open_registry(SETTINGS, metrics), metrics)
+    with client_of(app) as whole:
+        yield whole
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/translate", EN_DE | TEXTS),
+        ("/translate", EN_DE | TEXTS | {"source": "auto"}),
+        ("/translate", EN_DE | TEXTS | {"details": True, "attention": True}),
+        ("/translate", EN_DE | TEXTS | {"alternatives": 3, "beam_size": 4}),
+        ("/translate", {"q": "Anna <b>reads</b>.", **EN_DE, "format": "html"}),
+        ("/translate", EN_DE | TEXTS | {"stream": True}),
+        ("/translate", EN_DE | TEXTS | {"source": "xx"}),
+        ("/translate", EN_DE | TEXTS | {"beam_size": 99}),
+        ("/translate", {"q": "Anna", **EN_DE, "prefix": "Ben", "alternatives": 2}),
+        ("/attention", {"q": "Anna reads. Ben sings.", **EN_DE}),
+        ("/attention", {"q": "Anna reads.", "translation": "Anna liest.", **EN_DE}),
+        ("/attention", {"q": "Anna reads.", **EN_DE, "layers": [99]}),
+        ("/score", {"pairs": [{"source_text": "a", "target_text": "b"}], **EN_DE}),
+        ("/detect", {"q": "Anna reads."}),
+        ("/v2/translate", {"text": ["Anna reads."], "target_lang": "DE"}),
+    ],
+)
+def test_a_door_says_what_the_whole_says(
+    door: Client, whole: Client, path: str, body: dict[str, Any]
+) -> None:
+    ours, theirs = door.post(path, json=body), whole.post(path, json=body)
+    assert (ours.status_code, ours.text) == (theirs.status_code, theirs.text)
+
+
+@pytest.mark.parametrize("path", ["/languages", "/v2/languages?type=target", "/openapi.json"])
+def test_a_door_serves_what_the_whole_serves(door: Client, whole: Client, path: str) -> None:
+    assert door.get(path).json() == whole.get(path).json()
+
+
+def test_a_door_is_ready_once_an_engine_has_said_so(door: Client) -> None:
+    first = door.get("/readyz")
+    assert first.status_code in (200, 503)
+    assert door.get("/readyz").status_code == 200
+    (model,) = door.get("/models").json()
+    assert model["canary"]["state"] == "ok"
+
+
+def test_a_file_is_translated_through_a_door(door: Client, whole: Client) -> None:
+    def translated(client: Client) -> str:
+        reply = client.post(
+            "/translate_file",
+            files={"file": ("a.txt", b"Anna reads.\nBen sings.\n")},
+            data={**EN_DE},
+        )
+        return client.get(reply.json()["translatedFileUrl"]).text
+
+    assert translated(door) == translated(whole) != ""
+
+
+def test_a_door_counts_what_its_engines_did(door: Client) -> None:
+    door.post("/translate", json=EN_DE | TEXTS)
+    page = door.get("/metrics").text.splitlines()
+    (decoded,) = (x for x in page if x.startswith('pellucid_stage_seconds_sum{stage="decode"}'))
+    assert float(decoded.rpartition(" ")[2]) > 0
+
+
+def test_bundles_of_a_cluster_are_not_reloaded_by_its_door(engine: Engine) -> None:
+    settings = Settings(workers=1, bundles=(TINY_BUNDLE,), admin_token=SecretStr(TOKEN))
+    app = create_door(settings, [(tiny_bundle(), PickledChannel(engine=engine))])
+    with client_of(app) as door:
+        reply = door.post("/admin/reload", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert reply.status_code == 409
+    assert "deploy" in reply.json()["error"]
