@@ -1,0 +1,20 @@
+"""The contract holds, whatever is asked."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.end_to_end.fuzz import FLAGS, fuzz
+from tests.service.server_process import serving
+
+
+def test_two_thousand_made_up_requests_find_no_server_error_and_nothing_undocumented(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path, *FLAGS) as server:
+        run = fuzz(server, tmp_path, examples=85, seed=20)
+        assert run.has_passed, run.report
+        assert run.num_cases >= 2_000
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        crashes = [event for event in server.events() if event["event"] == "request crashed"]
+    assert crashes == []
