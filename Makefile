@@ -8,6 +8,8 @@ BUNDLES ?=
 BUNDLE ?= bundles/en-de
 CONFIG ?= model/configs/en-de-small.toml
 OUT ?=
+HOURS ?= 0.5
+LIBRETRANSLATE ?=
 IMAGE_TAG ?= latest
 ARGS ?=
 
@@ -20,6 +22,8 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 BENCHMARKS := $(VENV)/.benchmarks
 RUNTIME_TESTS := $(VENV)-runtime/.ready
+POLICY := $(VENV)-policy/.ready
+RAY := $(VENV)-ray/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
@@ -28,7 +32,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime check format train export bench bench-engine invariance docker lock clean
+.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,11 +46,17 @@ test: $(DEVELOPMENT) ## run every test (ARGS="tests/bundle -k manifest")
 test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torch is not installed
 	$(VENV)-runtime/bin/python -m pytest tests/bundle tests/service $(ARGS)
 
-check: $(DEVELOPMENT) ## format, lint, types, import contracts, Dockerfile, compose file
+test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
+	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
+		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/test_ray.py $(ARGS)
+
+check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bundle service
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium model export
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/docker-compose --file docker/compose.yaml config --quiet
 
@@ -69,16 +79,51 @@ bench-engine: $(BENCHMARKS) ## compare the engine with others on the same weight
 	@test -n "$(DATA)" || { echo "say with which sentences: make bench-engine DATA=FILE [BUNDLE=FOLDER] [CHECKPOINT=FILE] [ARGS=--help]" >&2; exit 2; }
 	$(BIN)/python -m benchmarks.engine --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
+bench-overload: $(DEVELOPMENT) ## measure four times the load that can be carried, and fairness beside a batch
+	$(BIN)/python -m benchmarks.overload --bundles $(BUNDLE) $(ARGS)
+
+bench-serving: $(DEVELOPMENT) ## compare with LibreTranslate on the same weights (LIBRETRANSLATE=PYTHON)
+	@test -n "$(LIBRETRANSLATE)" || { echo "say where it is installed: make bench-serving LIBRETRANSLATE=venv/bin/python" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.serving --bundle $(BUNDLE) --libretranslate $(LIBRETRANSLATE) $(ARGS)
+
+soak: $(DEVELOPMENT) ## hours of mixed traffic: does anything grow? (HOURS=0.5)
+	$(BIN)/python -m benchmarks.soak --bundles $(BUNDLE) --hours $(HOURS) $(ARGS)
+
 invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by many clients (DATA= BUNDLE=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make invariance DATA=FILE [BUNDLE=FOLDER]" >&2; exit 2; }
 	$(BIN)/python -m tests.end_to_end.invariance $(DATA) --bundle $(BUNDLE) $(ARGS)
 
-docker: ## build the image (IMAGE_TAG=)
-	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) .
+fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
+	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)
+
+docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-extras.lock")
+	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) \
+		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) $(ARGS) .
+
+dashboard-types: ## check the dashboard against Grafana's own types; needs node
+	npm install --silent --no-audit --no-fund --no-save --prefix build/dashboard \
+		typescript@5 @grafana/schema@12
+	node tests/docker/dashboard_types.mjs docker/grafana/dashboards/pellucid.json \
+		>build/dashboard/dashboard.ts
+	cd build/dashboard && node_modules/.bin/tsc --strict --noEmit --skipLibCheck \
+		--module nodenext --moduleResolution nodenext --target es2022 dashboard.ts
+
+policy: $(DEVELOPMENT) $(POLICY) ## hold the Kubernetes manifests against checkov's rules
+	mkdir -p build
+	$(BIN)/kubectl kustomize docker/kubernetes/overlays/production >build/kubernetes.yaml
+	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/kubernetes.yaml
+
+sbom: $(DEVELOPMENT) ## list what the runtime is made of, as CycloneDX (OUT=)
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+		--mc-type application --spec-version 1.6 --output-reproducible --validate \
+		--output-file $(or $(OUT),sbom.cdx.json)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--upgrade)
 	$(PIP) install 'uv>=0.9.8'
 	$(LOCK) --group build --output-file requirements.lock
+	$(LOCK) --group build --extra otel --extra redis --constraints requirements.lock \
+		--output-file requirements-extras.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
 	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --extra train \
@@ -86,7 +131,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-development.lock
 
 clean: ## remove what make, the tests and the tools left behind
-	rm -rf $(VENV) $(VENV)-runtime build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-ray build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -112,6 +157,23 @@ $(DEVELOPMENT): requirements-development.lock $(RUNTIME)
 $(BENCHMARKS): $(DEVELOPMENT)
 	@echo "installing the engines to compare with into $(VENV)"
 	@$(PIP) install --no-build-isolation --editable '.[train,benchmarks]'
+	@touch $@
+
+# In an environment of its own: it pins a hundred packages that nothing else here needs.
+$(POLICY):
+	@echo "installing checkov into $(VENV)-policy"
+	@$(PYTHON) -m venv $(VENV)-policy
+	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4'
+	@touch $@
+
+# In an environment of its own: 400 MB that one way of many to run the service needs.
+$(RAY): requirements.lock requirements-test.lock pyproject.toml
+	@$(MAKE) --no-print-directory VENV=$(VENV)-ray $(VENV)-ray/.runtime
+	@echo "installing Ray into $(VENV)-ray"
+	@$(VENV)-ray/bin/python -m pip --disable-pip-version-check --quiet --quiet install \
+		--require-hashes --requirement requirements-test.lock
+	@$(VENV)-ray/bin/python -m pip --disable-pip-version-check --quiet --quiet install \
+		--no-build-isolation --editable '.[ray]'
 	@touch $@
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml

@@ -29,19 +29,21 @@ _POLL_S = 0.1
 
 
 @contextmanager
-def serving_libretranslate(python: Path, bundle: Bundle) -> Iterator[str]:
+def serving_libretranslate(python: Path, bundle: Bundle, *, threads: int = 2) -> Iterator[str]:
     """Start it, give its address, and end it.
 
     Args:
         python: The interpreter of an environment with `libretranslate` and `sentencex`.
         bundle: Of one direction; what it translates and how wide its beam is.
+        threads: That answer requests.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_packages(bundle, folder)
         url = f"http://{HOST}:{(port := free_port())}"
         module = [str(python), "-m", "benchmarks.libretranslate_launcher"]
-        flags = ["--host", HOST, "--port", str(port), "--disable-web-ui", "--threads", "2"]
+        flags = ["--host", HOST, "--port", str(port), "--disable-web-ui"]
+        flags += ["--threads", str(threads)]
         log = (folder / "log").open("w+", encoding="utf-8")
         with (
             log,

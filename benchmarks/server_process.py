@@ -36,7 +36,9 @@ class ServerProcess:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
 
     def __enter__(self) -> Self:
-        flags = ["--host", HOST, "--port", str(self.port), *self._flags]
+        # Loads repeat their sentences, and what is measured is translation.
+        every_one = ["--share-runs", "false"]
+        flags = ["--host", HOST, "--port", str(self.port), *every_one, *self._flags]
         started_s = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "service", *flags], stdout=self._log, stderr=subprocess.STDOUT
@@ -66,17 +68,25 @@ class ServerProcess:
 
     def memory_mb(self) -> float:
         """Resident memory now, in MB of 10^6 bytes."""
-        return self._status("VmRSS")
+        return self._status("VmRSS") * 1024 / 1e6
 
     def peak_memory_mb(self) -> float:
         """Most resident memory so far, in MB of 10^6 bytes."""
-        return self._status("VmHWM")
+        return self._status("VmHWM") * 1024 / 1e6
 
-    def _status(self, field: str) -> float:
+    def num_threads(self) -> int:
+        """Threads now."""
+        return self._status("Threads")
+
+    def num_descriptors(self) -> int:
+        """Open files and connections now."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
+    def _status(self, field: str) -> int:
         text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        found = re.search(rf"{field}:\s+(\d+) kB", text)
+        found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
         assert found, f"the kernel reports {field} of every process"
-        return int(found[1]) * 1024 / 1e6
+        return int(found[1])
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

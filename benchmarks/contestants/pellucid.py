@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
 from service.engine.batch import decode_requests
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.options import DecodeOptions
@@ -12,6 +12,7 @@ from service.engine.preparation import DecodeRequest
 from service.engine.sessions import Sessions, open_sessions
 from service.job import Job
 from service.scheduler import Scheduler, SchedulerOptions
+from service.single_flight import SharingOptions
 from service.telemetry import Metrics
 
 _UNLIMITED = 1_000_000_000
@@ -64,6 +65,7 @@ class Served:
         options = SchedulerOptions(
             num_workers=num_workers,
             limits=AdmissionLimits(max_queued_jobs=_UNLIMITED, max_queued_tokens=_UNLIMITED),
+            sharing=SharingOptions(shares_runs=False),  # others run every sentence as well
         )
         self._scheduler = Scheduler(sessions, options, Metrics())
         self._scheduler.start()
