@@ -8,6 +8,9 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 
 Precision = Literal["fp32", "int8"]
+AttentionOperator = Literal["fused", "plain"]
+"""What encoder and decoder compute attention with: one operator that is fast, or products and a
+softmax for what that operator cannot compute, slower."""
 CacheDtype = Literal["float32", "int8"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
@@ -39,13 +42,23 @@ class SpecialIds(_Value):
     bos: TokenId
     """First decoder input."""
     eos: TokenId
-    """Ends every source and every target."""
+    """Ends every target, and every source where `source_end` does not say otherwise."""
+    source_end: tuple[TokenId, ...] | None = None
+    """What every source ends with, in its own vocabulary; may be nothing. None: `eos`."""
+
+    @property
+    def ends_of_source(self) -> tuple[int, ...]:
+        """What every source ends with."""
+        return (self.eos,) if self.source_end is None else self.source_end
 
 
 class Architecture(_Value):
     """The shape of the network, as far as the engine and a curious reader need it."""
 
     vocab_size: Positive
+    """Pieces of the target, and of the source where it has no vocabulary of its own."""
+    source_vocab_size: Positive | None = None
+    """Pieces of the source where they are others than the target's."""
     d_model: Positive
     d_ff: Positive
     num_heads: Positive
@@ -54,6 +67,8 @@ class Architecture(_Value):
     activation: str
     norm_position: str
     positions: str
+    attention_score: str = "scaled_dot"
+    attention_operator: AttentionOperator = "fused"
     num_parameters: Positive
 
     @property
@@ -93,6 +108,16 @@ class DataSource(_Value):
     pairs: Annotated[int, Field(ge=0)]
 
 
+class ForeignOrigin(_Value):
+    """A checkpoint that another program trained and wrote."""
+
+    kind: str
+    """As `pellucid import` calls it."""
+    name: str
+    files: dict[str, Sha256]
+    """What was read."""
+
+
 class Provenance(_Value):
     """Where the weights come from."""
 
@@ -100,11 +125,33 @@ class Provenance(_Value):
     """UTC, ISO 8601."""
     commit: str
     training_config: str
-    """The run's TOML, whole."""
+    """The run's TOML, whole; of a foreign checkpoint its own configuration."""
     training_steps: Annotated[int, Field(ge=0)]
     training_target_tokens: Annotated[int, Field(ge=0)]
     training_minutes: Annotated[float, Field(ge=0)]
     data: tuple[DataSource, ...] = ()
+    foreign: ForeignOrigin | None = None
+    """None: trained here."""
+
+
+class OriginalParity(_Value):
+    """How far the graphs are from the program that a foreign checkpoint belongs to (both fp32)."""
+
+    implementation: str
+    """Library and version."""
+    sentences: Annotated[int, Field(ge=0)]
+    """Decoded by both."""
+    max_logit_error: Annotated[float, Field(ge=0)]
+    """Largest difference of a logit along the original's greedy translations."""
+    identical_sentences: Annotated[int, Field(ge=0)]
+    """Greedy translations that are the same."""
+    beam_size: Positive
+    beams: Annotated[int, Field(ge=0)]
+    """Sentences whose best hypothesis ended by itself; others are not compared."""
+    identical_beams: Annotated[int, Field(ge=0)]
+    """Best hypotheses of a beam, without length penalty, that are the same."""
+    max_score_error: Annotated[float, Field(ge=0)]
+    """Largest difference of their log-probabilities, over what the original gives."""
 
 
 class ParityReport(_Value):
@@ -116,10 +163,16 @@ class ParityReport(_Value):
     later_steps_max_error: Annotated[float, Field(ge=0)]
     ragged_batch_max_error: Annotated[float, Field(ge=0)]
     attention_max_error: Annotated[float, Field(ge=0)]
+    """Of maps and log-probabilities, against one teacher-forced pass."""
+    cached_attention_max_error: Annotated[float, Field(ge=0)] | None = None
+    """Likewise, against maps collected token by token from the cached decoder; None in bundles
+    that were exported before this was measured."""
     sentences: Annotated[int, Field(ge=0)]
     """Sentences decoded greedily by both."""
     identical_sentences: Annotated[int, Field(ge=0)]
     token_agreement: Annotated[float, Field(ge=0, le=1)]
+    original: OriginalParity | None = None
+    """None: trained here, or the original program was not installed."""
 
 
 class QualityReport(_Value):

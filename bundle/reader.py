@@ -43,7 +43,8 @@ def read_bundle(path: Path) -> Bundle:
         InvalidBundleError: With every fault found: no folder, no manifest, a field that is
             wrong, a file that is missing, unexpected or changed, a tokenizer that does not fit.
     """
-    manifest = _read_manifest(path)
+    content = _read_manifest(path)  # once: it may be replaced while the rest is read
+    manifest = _parse_manifest(path, content)
     faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
     blamed = {fault.partition(":")[0] for fault in faults}
     tokenizer = None
@@ -54,9 +55,12 @@ def read_bundle(path: Path) -> Bundle:
         shortlist = _load_shortlist(path, manifest, tokenizer, faults)
     if tokenizer is None or faults:
         raise InvalidBundleError(path, faults)
-    digest = sha256_of(path / MANIFEST_NAME)
     return Bundle(
-        path=path, manifest=manifest, tokenizer=tokenizer, sha256=digest, shortlist=shortlist
+        path=path,
+        manifest=manifest,
+        tokenizer=tokenizer,
+        sha256=hashlib.sha256(content).hexdigest(),
+        shortlist=shortlist,
     )
 
 
@@ -66,15 +70,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_manifest(path: Path) -> Manifest:
+def _read_manifest(path: Path) -> bytes:
     if not path.is_dir():
         raise InvalidBundleError(path, ["there is no such folder"])
     try:
-        text = (path / MANIFEST_NAME).read_bytes()
+        return (path / MANIFEST_NAME).read_bytes()
     except OSError as error:
         raise InvalidBundleError(path, [f"{MANIFEST_NAME}: {error.strerror}"]) from error
+
+
+def _parse_manifest(path: Path, content: bytes) -> Manifest:
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate_json(content)
     except ValidationError as error:
         raise InvalidBundleError(path, _manifest_faults(error)) from error
 
@@ -122,10 +129,17 @@ def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
 
 def _limit_faults(manifest: Manifest) -> list[str]:
     vocab_size = manifest.architecture.vocab_size
+    ids = manifest.special_ids
     faults = [
         f"special_ids.{name}: {value} is outside the vocabulary of {vocab_size}"
-        for name, value in manifest.special_ids.model_dump().items()
+        for name, value in ids.model_dump(exclude={"source_end"}).items()
         if value >= vocab_size
+    ]
+    source_size = manifest.architecture.source_vocab_size or vocab_size
+    faults += [
+        f"special_ids.source_end: {value} is outside the source's vocabulary of {source_size}"
+        for value in ids.source_end or ()
+        if value >= source_size
     ]
     faults += [
         f"canary.target_ids: {value} is outside the vocabulary of {vocab_size}"
@@ -155,7 +169,7 @@ def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokeni
     source = path / SOURCE_TOKENIZER_NAME
     target = path / TARGET_TOKENIZER_NAME if TARGET_TOKENIZER_NAME in manifest.files else None
     try:
-        tokenizer = Tokenizer(source, target, manifest.special_ids)
+        tokenizer = Tokenizer(source, target, manifest.special_ids, manifest.architecture)
     except (OSError, RuntimeError) as error:
         faults.append(f"tokenizer: {error}")
         return None
@@ -164,18 +178,18 @@ def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokeni
 
 
 def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
-    faults = []
-    vocab_size = manifest.architecture.vocab_size
-    if tokenizer.vocab_size != vocab_size:
-        faults.append(f"tokenizer: {tokenizer.vocab_size} pieces, the graphs have {vocab_size}")
+    is_foreign = manifest.provenance.foreign is not None
+    faults = tokenizer.faults(may_have_more=is_foreign)
+    faults += [
+        f"tokenizer: no piece {pair.source_prefix!r}, the prefix of {pair}"
+        for pair in manifest.pairs
+        if pair.source_prefix and not tokenizer.has_source_piece(pair.source_prefix)
+    ]
     unknown = manifest.special_ids.unk
-    for pair in manifest.pairs:
-        if pair.source_prefix and tokenizer.source_id(pair.source_prefix) == unknown:
-            faults.append(f"tokenizer: no piece {pair.source_prefix!r}, the prefix of {pair}")
     faults += [
         f"tokenizer: no piece {piece!r} on both sides, a placeholder"
         for piece in manifest.placeholders
-        if unknown in (tokenizer.source_id(piece), tokenizer.target_id(piece))
+        if not tokenizer.has_source_piece(piece) or tokenizer.target_id(piece) == unknown
     ]
     return faults
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from bundle.manifest import LanguagePair, SpecialIds
+from bundle.manifest import Architecture, LanguagePair, SpecialIds
 
 Span = tuple[int, int]
 """Where a piece begins and ends, in characters."""
@@ -14,27 +14,54 @@ Span = tuple[int, int]
 class Tokenizer:
     """Both sides of a bundle's vocabulary; safe to share between threads."""
 
-    def __init__(self, source: Path, target: Path | None, special_ids: SpecialIds) -> None:
+    def __init__(
+        self,
+        source: Path | bytes,
+        target: Path | bytes | None,
+        special_ids: SpecialIds,
+        architecture: Architecture | None = None,
+    ) -> None:
         """Load `source.spm`, and `target.spm` where the sides differ (None: they share one).
+
+        Args:
+            source: File of a SentencePiece model, or what would be in it.
+            target: Likewise.
+            special_ids: In the vocabulary of the graphs.
+            architecture: Says how many ids the graphs know. What a model has beyond them is
+                unknown to the graphs. None: they know all pieces.
 
         Raises:
             OSError, RuntimeError: A file is missing or is no SentencePiece model.
         """
-        self._source = sentencepiece.SentencePieceProcessor(model_file=str(source))
-        self._target = (
-            sentencepiece.SentencePieceProcessor(model_file=str(target)) if target else self._source
-        )
+        self._source = _load(source)
+        self._target = self._source if target is None else _load(target)
         self._special_ids = special_ids
+        self.vocab_size = int(self._target.vocab_size())
+        """Ids on the target side."""
+        self.source_vocab_size = int(self._source.vocab_size())
+        """Ids on the source side."""
+        if architecture is not None:
+            self.vocab_size = architecture.vocab_size
+            self.source_vocab_size = architecture.source_vocab_size or architecture.vocab_size
 
-    @property
-    def vocab_size(self) -> int:
-        """Pieces on the target side."""
-        return int(self._target.vocab_size())
+    def faults(self, *, may_have_more: bool) -> list[str]:
+        """Where the models do not fit the graphs.
 
-    @property
-    def source_vocab_size(self) -> int:
-        """Pieces on the source side."""
-        return int(self._source.vocab_size())
+        Args:
+            may_have_more: A foreign vocabulary may lack pieces of its SentencePiece model.
+        """
+        sides = [("tokenizer", self._target, self.vocab_size)]
+        if self._source is not self._target:
+            sides.append(("source tokenizer", self._source, self.source_vocab_size))
+        return [
+            f"{name}: {int(model.vocab_size())} pieces, the graphs have {size}"
+            for name, model, size in sides
+            if model.vocab_size() < size or (model.vocab_size() > size and not may_have_more)
+        ]
+
+    def has_source_piece(self, piece: str) -> bool:
+        """Whether the encoder knows `piece`."""
+        return self.source_id(piece) not in (self._source.unk_id(), self._special_ids.unk)
 
     def source_id(self, piece: str) -> int:
         """Id of a source piece; the unknown id if there is none."""
@@ -46,15 +73,21 @@ class Tokenizer:
 
     def encode_source(self, text: str, pair: LanguagePair) -> list[int]:
         """Ids of `text` as the encoder takes them: language prefix, pieces, end token."""
-        return [*self._prefix_ids(pair), *self._source.encode(text), self._special_ids.eos]
+        ids = _encode(self._source, text, self.source_vocab_size, self._special_ids.unk)
+        return [*self._prefix_ids(pair), *ids, *self._special_ids.ends_of_source]
 
     def encode_target(self, text: str) -> list[int]:
         """Ids of a given translation: pieces and end token, without the start token."""
-        return [*self._target.encode(text), self._special_ids.eos]
+        ids = _encode(self._target, text, self.vocab_size, self._special_ids.unk)
+        return [*ids, self._special_ids.eos]
 
     def decode_target(self, target_ids: Sequence[int]) -> str:
         """Text of generated ids; the end token and other control ids leave no trace."""
         return str(self._target.decode(list(target_ids)))
+
+    def source_text(self, source_ids: Sequence[int]) -> str:
+        """Text of ids of a source; control ids leave no trace."""
+        return str(self._source.decode(list(source_ids)))
 
     def source_spans(self, text: str) -> list[Span]:
         """Where in `text` each piece of `encode_source` is, without language prefix and end token.
@@ -89,6 +122,29 @@ class Tokenizer:
         if pair.source_prefix is None:
             return []
         return [self.source_id(pair.source_prefix)]
+
+
+def _load(model: Path | bytes) -> sentencepiece.SentencePieceProcessor:
+    if isinstance(model, bytes):
+        return sentencepiece.SentencePieceProcessor(model_proto=model)
+    return sentencepiece.SentencePieceProcessor(model_file=str(model))
+
+
+def _encode(
+    processor: sentencepiece.SentencePieceProcessor, text: str, num_ids: int, unk_id: int
+) -> list[int]:
+    """Ids of a text, as a vocabulary of its own beside the model would number its pieces.
+
+    What the model does not know, the vocabulary may: a letter of the other language, say.
+    """
+    ids = processor.encode(text)
+    if processor.unk_id() in ids:
+        ids = processor.piece_to_id(processor.encode(text, out_type=str))
+        # What is written like a control symbol is text all the same.
+        ids = [processor.unk_id() if processor.is_control(i) else i for i in ids]
+    if processor.vocab_size() > num_ids:
+        ids = [i if i < num_ids else unk_id for i in ids]
+    return list(ids)
 
 
 def _text_and_spans(

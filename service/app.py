@@ -1,31 +1,41 @@
 """Puts the service together; what it does is elsewhere."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.admission import AdmissionLimits
-from service.api import attention, deepl, files, languages, native, operations, pages, score
+from service.admission_limits import AdmissionLimits
+from service.api import admin, attention, deepl, files, languages, native, operations, pages, score
+from service.api.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.cross_origin import allow_origins
 from service.api.dependencies import Parts
 from service.api.gate import Gate
 from service.api.keys import load_api_keys
-from service.api.middleware import (
-    BodyLimitMiddleware,
-    ObservationMiddleware,
-    RequestIdMiddleware,
-)
+from service.api.middleware import ObservationMiddleware, RequestIdMiddleware
 from service.api.problems import add_exception_handlers
+from service.api.security_headers import SecurityHeadersMiddleware
+from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
+from service.backend import Backend, Catalogue, TranslationBackend
 from service.cpu_quota import available_cpus
 from service.file_jobs import FileJobLimits, FileJobs
 from service.registry import Registry, RegistryOptions
+from service.reload import Reloader
 from service.scheduler import SchedulerOptions
 from service.settings import Settings
+from service.single_flight import SharingOptions
+from service.spare_time import SpareTime, SpareTimeLimits
 from service.telemetry import Metrics
+from service.tracing import Tracing, open_tracing
 from service.translator import Translator
+
+_ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
+"""Asked for every few seconds, for ever: no span is worth that."""
 
 
 def open_registry(settings: Settings, metrics: Metrics) -> Registry:
@@ -34,35 +44,54 @@ def open_registry(settings: Settings, metrics: Metrics) -> Registry:
     Raises:
         StartupError: A bundle does not pass.
     """
+    return Registry.open(settings.bundles, registry_options(settings), metrics)
+
+
+def registry_options(settings: Settings) -> RegistryOptions:
+    """How every bundle is run."""
     limits = AdmissionLimits(
-        max_queued_jobs=settings.max_queued_jobs, max_queued_tokens=settings.max_queued_tokens
+        max_queued_jobs=settings.max_queued_jobs,
+        max_queued_tokens=settings.max_queued_tokens,
+        max_queued_jobs_per_client=settings.max_queued_jobs_per_client,
+        max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
     )
     scheduler = SchedulerOptions(
         num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
         slots_per_worker=settings.slots_per_worker,
         encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
         limits=limits,
+        sharing=SharingOptions(
+            shares_runs=settings.share_runs, cache_bytes=settings.result_cache_bytes
+        ),
     )
-    options = RegistryOptions(
+    return RegistryOptions(
         scheduler=scheduler,
         threads_per_worker=settings.threads_per_worker,
         canary_interval_s=settings.canary_interval_s,
         max_silence_s=settings.max_silence_s,
     )
-    return Registry.open(settings.bundles, options, metrics)
 
 
-def create_translator(settings: Settings, registry: Registry, metrics: Metrics) -> Translator:
+def create_translator(
+    settings: Settings, registry: Registry, metrics: Metrics, tracing: Tracing | None = None
+) -> Translator:
     """What translates with the models of `registry`; the caller closes it."""
     return Translator(
         registry,
         metrics,
         max_attention_cells=settings.max_attention_cells,
         max_attention_runs=settings.max_attention_runs,
+        tracing=tracing,
     )
 
 
-def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
+def create_spare_time(settings: Settings, registry: Catalogue) -> SpareTime:
+    """What lets inspections in beside the translations of `registry`."""
+    limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
+    return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
+
+
+def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
     """What translates files with `translator`; the caller closes it."""
     limits = FileJobLimits(
         max_jobs=settings.max_file_jobs,
@@ -74,10 +103,27 @@ def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
 
 
 def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
-    """The web application; it starts the registry when it starts, and closes it at its end."""
+    """The web application; it starts the registry when it starts, and closes it at its end.
+
+    Raises:
+        StartupError: A setting needs what is not installed.
+    """
+    tracing = open_tracing(settings.otel_endpoint, release())
+    backend = Backend(
+        catalogue=registry,
+        translator=create_translator(settings, registry, metrics, tracing),
+        reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
+    )
+    return create_app_over(backend, settings, metrics, tracing)
+
+
+def create_app_over(
+    backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
+) -> FastAPI:
+    """The same for models that may run elsewhere; closes all that it is given."""
     app = FastAPI(
         title="Pellucid",
-        version=_version(),
+        version=release(),
         summary="A self-hosted translation service you can see through",
         lifespan=_lifespan,
         openapi_url=None,  # served by `pages`, beside the page that shows it
@@ -86,28 +132,43 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
         # names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    translator = create_translator(settings, registry, metrics)
     app.state.parts = Parts(
         settings=settings,
-        registry=registry,
-        translator=translator,
-        files=create_file_jobs(settings, translator),
+        registry=backend.catalogue,
+        reloader=backend.reloader,
+        translator=backend.translator,
+        spare_time=create_spare_time(settings, backend.catalogue),
+        files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
+        tracing=tracing,
         gate=Gate(metrics),
-        keys=load_api_keys(settings),
+        keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
-    for module in (native, languages, files, attention, score, deepl, operations, pages):
+    for module in (native, languages, files, attention, score, deepl, operations):
         app.include_router(module.router)
+    if settings.pages:
+        app.include_router(pages.router)
+    if settings.admin_token is not None:
+        app.include_router(admin.router)
     app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
     # The last one added is the outermost.
     app.add_middleware(
         BodyLimitMiddleware,
-        max_body_bytes=settings.max_body_bytes,
-        other_limits={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+        limits=BodyLimits(
+            max_bytes=settings.max_body_bytes,
+            max_bytes_of_all=settings.max_bodies_bytes,
+            timeout_s=settings.body_timeout_s,
+            other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+        ),
+        metrics=metrics,
     )
+    allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app
 
 
@@ -120,11 +181,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         parts.gate.close()
         await parts.files.close()
+        await parts.keys.close()
         parts.translator.close()
+        parts.reloader.close()
         await asyncio.to_thread(parts.registry.close)
+        await asyncio.to_thread(parts.tracing.close)
 
 
-def _version() -> str:
+def release() -> str:
+    """Version of this service."""
     try:
         return version("pellucid")
     except PackageNotFoundError:  # run from its folder, as in the image

@@ -108,4 +108,5 @@ def _canary_job(bundle: Bundle) -> Job:
             max_target_tokens=manifest.max_target_tokens,
             with_scores=False,
         ),
+        must_run=True,  # a result that was kept would say nothing about the workers
     )

@@ -139,4 +139,5 @@ def _joined(branches: Sequence[JobResult]) -> JobResult:
         queue_s=max(branch.queue_s for branch in branches),
         encode_s=max(branch.encode_s for branch in branches),
         decode_s=max(branch.decode_s for branch in branches),
+        finished_s=max(branch.finished_s for branch in branches),
     )

@@ -18,7 +18,10 @@ from service.patchwork import cut, sew
 from service.registry import LoadedModel
 from service.restoration import restore
 from service.source_text import ReadOptions, SourceText, TextReader
+from service.stages import Moments, stage_times, stages
+from service.tally import count_sentences
 from service.target_text import TranslatedSentence, TranslatedText, assemble
+from service.tracing import Tracing
 from service.translation import (
     AttentionMaps,
     AttentionSelection,
@@ -54,6 +57,7 @@ class DirectionTranslator:
         inspector: Inspector,
         clock: Clock = time.monotonic,
         deadline_s: float | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Check what can be checked before any work.
 
@@ -66,6 +70,7 @@ class DirectionTranslator:
         self._inspector = inspector
         self._clock = clock
         self._deadline_s = deadline_s
+        self._tracing = tracing or Tracing()
         manifest = model.bundle.manifest
         self._plan = DecodePlan(
             request=request, options=decode_options(request, manifest), deadline_s=deadline_s
@@ -93,14 +98,8 @@ class DirectionTranslator:
         found, results = await self._translate_sources(sources, prefixes)
         decoded_s = self._clock()
         translations = await _apart(size, self._assemble, sources, found)
-        return DirectionResult(
-            translations=translations,
-            times=_stage_times(
-                results,
-                tokenize_s=tokenized_s - started_s,
-                detokenize_s=self._clock() - decoded_s,
-            ),
-        )
+        moments = self._trace(results, started_s, tokenized_s, decoded_s)
+        return DirectionResult(translations=translations, times=stage_times(results, moments))
 
     async def stream(
         self, text: str, num_sentences: int
@@ -111,16 +110,35 @@ class DirectionTranslator:
             text: In the source language.
             num_sentences: How many are translated side by side.
         """
+        started_s = self._clock()
         source = await _apart(len(text), self._reader.read, text)
+        tokenized_s = self._clock()
         source_offset = target_offset = 0
         for part in _parts(source, num_sentences):
-            found, _ = await self._translate_sources([part], None)
+            found, results = await self._translate_sources([part], None)
+            decoded_s = self._clock()
             (translation,) = self._assemble([part], found)
+            self._trace(results, started_s, tokenized_s, decoded_s)
             for piece, sentences in _sentence_by_sentence(part, translation):
                 moved = [_moved(s, source_offset, target_offset) for s in sentences]
                 yield piece, tuple(moved)
             source_offset += sum(len(p.markup.text) for p in part.passages if p.markup)
             target_offset += sum(map(len, _target_texts(found[0])))
+            started_s = tokenized_s = self._clock()
+
+    def _trace(
+        self, results: Sequence[JobResult], started_s: float, tokenized_s: float, decoded_s: float
+    ) -> Moments:
+        """Note that a translation has ended."""
+        moments = Moments(
+            started_s=started_s,
+            tokenized_s=tokenized_s,
+            decoded_s=decoded_s,
+            ended_s=self._clock(),
+        )
+        if self._tracing.is_on:
+            self._tracing.record(stages(results, moments), now_s=moments.ended_s)
+        return moments
 
     async def _translate_sources(
         self, sources: Sequence[SourceText], prefixes: Sequence[str] | None
@@ -140,6 +158,7 @@ class DirectionTranslator:
         ]
         sentences = await self._aligned(sentences, self._wanting_links(sources, sentences))
         sentences = await self._patched(sentences)
+        count_sentences(_lengths(sentences))
         sentences = await self._inspected(sentences)
         return _by_passage(sources, sentences), results
 
@@ -236,6 +255,13 @@ class DirectionTranslator:
         )
 
 
+def _lengths(sentences: Sequence[TranslatedSentence]) -> Iterator[tuple[int, int]]:
+    """Tokens, source and target, of those that a model translated."""
+    for sentence in sentences:
+        if sentence.hypotheses:
+            yield len(sentence.source.source_ids), len(sentence.hypotheses[0].target_ids)
+
+
 def _moved(
     sentence: SentenceTranslation, source_offset: int, target_offset: int
 ) -> SentenceTranslation:
@@ -326,15 +352,3 @@ async def _apart(
     if size <= _MAX_INLINE_CHARS:
         return function(*args, **kwargs)
     return await asyncio.to_thread(function, *args, **kwargs)
-
-
-def _stage_times(
-    results: Sequence[JobResult], *, tokenize_s: float, detokenize_s: float
-) -> StageTimes:
-    return StageTimes(
-        tokenize=tokenize_s,
-        queue=max((result.queue_s for result in results), default=0.0),
-        encode=max((result.encode_s for result in results), default=0.0),
-        decode=max((result.decode_s for result in results), default=0.0),
-        detokenize=detokenize_s,
-    )

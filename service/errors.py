@@ -8,19 +8,24 @@ ServiceError
 |   `-- KeyRequiredError            400  key_required
 |-- ForbiddenError                  403  invalid_key
 |-- NotFoundError                   404  not_found
+|-- ReloadRefusedError              409  reload_refused
+|-- BodyTimeoutError                408  request_timeout
 |-- PayloadTooLargeError            413  payload_too_large
 |-- OverloadedError                 429  overloaded       (with `retry_after_s`)
+|   `-- RateLimitedError            429  rate_limited
 |-- QuotaExceededError              429  quota_exceeded
 |-- TranslationFailedError          500  translation_failed
 |-- ShuttingDownError               503  shutting_down
 |-- NotReadyError                   503  not_ready
 |-- StorageError                    503  storage_full
+|-- KeyStoreError                   503  key_store_failed
 `-- DeadlineExceededError           504  deadline_exceeded
 
 StartupError                        one line on stderr, exit code 2
 """
 
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
@@ -75,6 +80,20 @@ class NotFoundError(ServiceError):
     code = "not_found"
 
 
+class BodyTimeoutError(ServiceError):
+    """The client took too long to send its request."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class ReloadRefusedError(ServiceError):
+    """The bundles on the disk do not pass; those that were loaded go on."""
+
+    status = 409
+    code = "reload_refused"
+
+
 class PayloadTooLargeError(ServiceError):
     """The request, or the answer it asks for, is over a configured size."""
 
@@ -91,6 +110,16 @@ class OverloadedError(ServiceError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by more than its message, so that it comes whole from another process."""
+        return partial(type(self), retry_after_s=self.retry_after_s), self.args
+
+
+class RateLimitedError(OverloadedError):
+    """The key has made all its requests of this minute."""
+
+    code = "rate_limited"
 
 
 class QuotaExceededError(ServiceError):
@@ -126,6 +155,16 @@ class StorageError(ServiceError):
 
     status = 503
     code = "storage_full"
+
+
+class KeyStoreError(ServiceError):
+    """It cannot be said whether a key is good, so it is not."""
+
+    status = 503
+    code = "key_store_failed"
+
+    def __init__(self) -> None:
+        super().__init__("the store of keys does not answer: try again later")
 
 
 class DeadlineExceededError(ServiceError):

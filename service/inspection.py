@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from service.attention_selection import aligning, check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention, attend
-from service.errors import DeadlineExceededError, OverloadedError
+from service.errors import DeadlineExceededError
 from service.registry import LoadedModel
 from service.tokenized import made_text, read_text
 from service.translation import AttentionMaps, AttentionSelection
@@ -18,10 +18,8 @@ from service.word_pooling import pooled
 
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""
-_MAX_WAITING_PER_RUN = 32
 LOWEST_PRIORITY = 19
 """As `nice` has it."""
-_RETRY_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +43,6 @@ class Inspector:
             max_runs: Passes at the same time; others wait.
         """
         self._max_cells = max_cells
-        self._max_waiting = max_runs * _MAX_WAITING_PER_RUN
-        self._num_waiting = 0
         # Not the event loop's own executor: a pass whose client has gone still counts here.
         self._maps = ThreadPoolExecutor(
             max_runs, thread_name_prefix="pellucid-attention", initializer=_take_what_is_left
@@ -73,20 +69,15 @@ class Inspector:
         Raises:
             InvalidRequestError: A kind, layer or head that the model does not have.
             PayloadTooLargeError: More numbers than one reply may have.
-            OverloadedError: Too many others are waiting.
             DeadlineExceededError: It took longer than `timeout_s`.
         """
         if selection is not None:
             self._check_selection(model, pairs, selection)
-        self._check_admission()
-        self._num_waiting += 1
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._run_all(model, pairs, selection)
         except TimeoutError as error:
             raise DeadlineExceededError("the deadline passed before the attention maps") from error
-        finally:
-            self._num_waiting -= 1
 
     def close(self) -> None:
         """Give up what waits; what runs ends by itself."""
@@ -101,13 +92,6 @@ class Inspector:
         lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
         check_cells(lengths, selection, architecture, self._max_cells)
 
-    def _check_admission(self) -> None:
-        if self._num_waiting >= self._max_waiting:
-            raise OverloadedError(
-                f"Slowdown: {self._num_waiting} requests for attention maps are waiting",
-                retry_after_s=_RETRY_AFTER_S,
-            )
-
     async def _run_all(
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection | None
     ) -> list[AttentionMaps]:
@@ -115,7 +99,9 @@ class Inspector:
         executor = self._maps if selection else self._alignments
         maps: list[AttentionMaps] = []
         for batch in _batches(model, pairs):
-            maps += await loop.run_in_executor(executor, _run, model, batch, selection)
+            results = await loop.run_in_executor(executor, _attend, model, batch)
+            # Not with the lowest priority: what holds Python's lock must not wait for a processor.
+            maps += await asyncio.to_thread(_all_maps, model, batch, results, selection)
         return maps
 
 
@@ -126,12 +112,18 @@ def _take_what_is_left() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
-def _run(
-    model: LoadedModel, batch: Sequence[TokenPair], selection: AttentionSelection | None
-) -> list[AttentionMaps]:
-    results = attend(
+def _attend(model: LoadedModel, batch: Sequence[TokenPair]) -> list[PairAttention]:
+    return attend(
         model.sessions, [pair.source_ids for pair in batch], [pair.target_ids for pair in batch]
     )
+
+
+def _all_maps(
+    model: LoadedModel,
+    batch: Sequence[TokenPair],
+    results: Sequence[PairAttention],
+    selection: AttentionSelection | None,
+) -> list[AttentionMaps]:
     return [
         _maps(model, pair, result, selection) for pair, result in zip(batch, results, strict=True)
     ]

@@ -22,6 +22,10 @@ class Job:
     """Of the request that it belongs to, for the logs."""
     client: Client = NOBODY
     """Whose share of the queue it takes."""
+    is_continued: bool = False
+    """Of a request that was admitted and has had results: no bound of the queue refuses it."""
+    must_run: bool = False
+    """Whether neither a kept result nor the run of an equal job will do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,8 @@ class JobResult:
     queue_s: float
     encode_s: float
     decode_s: float
+    finished_s: float = 0.0
+    """The moment, on the scheduler's clock; 0 where no model of this process ran."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -43,8 +49,12 @@ class Entry:
     submitted_s: float
     future: Future[JobResult] = field(default_factory=Future)
     """Cancelling it is how a job is given up, at any time."""
+    deadline_s: float = field(init=False)
+    """When nobody wants the result any more; infinite where that was not said. May be put off."""
     num_passes: int = 0
     """Turns in which a job that came later was admitted, and this one was not."""
+    round: int = 0
+    """How many rounds of its client come before it, as the clients take turns; 0 is now."""
     is_given_up: bool = False
     """Its future was cancelled; to be looked at often, and so without the future's lock."""
     is_retry: bool = False
@@ -52,6 +62,9 @@ class Entry:
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.deadline_s = deadline_of(self.job)
 
     @property
     def num_slots(self) -> int:
@@ -63,7 +76,7 @@ class Entry:
         """Tokens of the source."""
         return len(self.job.source_ids)
 
-    @property
-    def deadline_s(self) -> float:
-        """When nobody wants the result any more; infinite where that was not said."""
-        return math.inf if self.job.deadline_s is None else self.job.deadline_s
+
+def deadline_of(job: Job) -> float:
+    """When nobody wants the result of a job any more; infinite where that was not said."""
+    return math.inf if job.deadline_s is None else job.deadline_s

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
+from service.backend import Catalogue
 from service.errors import UnsupportedLanguageError
-from service.registry import Registry
 from service.source_text import check_unicode
 from service.text.detection import Detection, Detector
 from service.translation import TranslateRequest
@@ -16,7 +16,7 @@ AUTO = "auto"
 class LanguageFinder:
     """Loads the detector when it is first asked, and then keeps it; used from one event loop."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Catalogue) -> None:
         self._registry = registry
         self._detectors: dict[tuple[str, ...], asyncio.Future[Detector]] = {}
 

@@ -10,6 +10,8 @@ from typing import TextIO
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request that the current task works for."""
+TRACE_ID: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Id of the trace that it belongs to, if its client or we have begun one."""
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -25,9 +27,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        request_id = REQUEST_ID.get()
-        if request_id is not None:
-            fields["request_id"] = request_id
+        ids = {"request_id": REQUEST_ID.get(), "trace_id": TRACE_ID.get()}
+        fields |= {name: value for name, value in ids.items() if value is not None}
         fields |= {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
         if record.exc_info and record.exc_info[0] is not None:
             fields |= _exception_fields(record.exc_info[1])

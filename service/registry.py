@@ -1,23 +1,26 @@
-"""Which model serves which pair: opens bundles, starts what runs them, knows if they are well."""
+"""Which model serves which pair: starts what runs the bundles, knows if they are well."""
 
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundle.errors import InvalidBundleError
-from bundle.manifest import MANIFEST_NAME, LanguagePair
-from bundle.reader import Bundle, read_bundle
+from bundle.manifest import LanguagePair
+from bundle.reader import Bundle
 from service.admission import Clock
+from service.bundle_folders import open_bundles
 from service.canary import Canary
-from service.engine.sessions import Sessions, check_attention, open_sessions
-from service.errors import StartupError, UnsupportedLanguageError
+from service.engine.sessions import Sessions
+from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
+from service.leases import Leases
 from service.scheduler import Scheduler, SchedulerOptions
 from service.telemetry import Metrics
 
 _CANARY_START_S = 30.0
-"""How long a start waits for the first canary; after that the service starts unready."""
+"""How long anybody waits for the first canary of a model."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,15 +37,16 @@ class RegistryOptions:
     """A worker that has not come round for this long is taken for dead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedModel:
-    """A bundle with everything that runs it."""
+    """A bundle with everything that runs it; equal to nothing but itself."""
 
     bundle: Bundle
     sessions: Sessions
     scheduler: Scheduler
     canary: Canary
     options: RegistryOptions
+    leases: Leases = field(default_factory=Leases)
 
     @property
     def name(self) -> str:
@@ -56,17 +60,41 @@ class LoadedModel:
             return f"no heart-beat for {self.options.max_silence_s:g} s"
         return self.canary.fault
 
+    def start(self) -> None:
+        """Start the workers and begin to translate the canary."""
+        self.scheduler.start()
+        self.canary.check()
 
-class Registry:
-    """All models of the process."""
+    def close(self) -> None:
+        """Stop the workers; whatever is left ends with an error."""
+        self.leases.close()
+        self.scheduler.close()
 
-    def __init__(self, models: Sequence[LoadedModel]) -> None:
-        self.models = tuple(models)
-        self._by_pair = {
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    """What is served at one moment; replaced as a whole, so that nobody sees half of a change."""
+
+    models: tuple[LoadedModel, ...]
+    by_pair: Mapping[tuple[str, str], tuple[LoadedModel, LanguagePair]]
+
+    @classmethod
+    def of(cls, models: Sequence[LoadedModel]) -> "_Served":
+        by_pair = {
             (pair.source, pair.target): (model, pair)
             for model in models
             for pair in model.bundle.manifest.pairs
         }
+        return cls(models=tuple(models), by_pair=by_pair)
+
+
+class Registry:
+    """All models of the process; safe between threads."""
+
+    def __init__(self, models: Sequence[LoadedModel]) -> None:
+        self._served = _Served.of(models)
+        self._retired: tuple[LoadedModel, ...] = ()
+        self._lock = threading.Lock()
         self._is_draining = False
 
     @classmethod
@@ -88,20 +116,26 @@ class Registry:
         Raises:
             StartupError: With every fault of every bundle.
         """
-        faults: list[str] = []
-        opened = list(_open_bundles(paths, options, faults))
-        faults += _duplicate_faults([sessions.bundle for sessions in opened])
-        if faults:
-            raise StartupError("; ".join(faults))
-        return cls([_load(sessions, options, metrics, clock) for sessions in opened])
+        opened = open_bundles(paths, num_threads=options.threads_per_worker)
+        models = [load(sessions, options, metrics, clock) for sessions in opened]
+        for model in models:
+            announce(model, metrics)
+        return cls(models)
+
+    @property
+    def models(self) -> tuple[LoadedModel, ...]:
+        """Those that are served now."""
+        return self._served.models
+
+    @property
+    def running_models(self) -> tuple[LoadedModel, ...]:
+        """Those that are served, and those that finish what they had when they were replaced."""
+        with self._lock:
+            return (*self._served.models, *self._retired)
 
     def start(self) -> None:
         """Start the workers and translate every canary once."""
-        for model in self.models:
-            model.scheduler.start()
-            model.canary.check()
-        for model in self.models:
-            model.canary.wait(_CANARY_START_S)
+        warm_up(self.models)
 
     def find(self, source: str, target: str) -> tuple[LoadedModel, LanguagePair]:
         """The model that translates from `source` to `target`, in any case of letters.
@@ -110,11 +144,56 @@ class Registry:
             UnsupportedLanguageError: There is none; names the language that is to blame.
         """
         source, target = source.lower(), target.lower()
-        found = self._by_pair.get((source, target))
+        by_pair = self._served.by_pair
+        found = by_pair.get((source, target))
         if found is None:
-            is_source = any(pair_source == source for pair_source, _ in self._by_pair)
+            is_source = any(pair_source == source for pair_source, _ in by_pair)
             raise UnsupportedLanguageError(f"{target if is_source else source} is not supported")
         return found
+
+    @contextmanager
+    def lease(self, source: str, target: str) -> Iterator[tuple[LoadedModel, LanguagePair]]:
+        """Like `find`, for work with the model: it runs until the work has ended.
+
+        Raises:
+            UnsupportedLanguageError: Likewise.
+        """
+        model, pair = self.find(source, target)
+        while not model.leases.take():  # it was replaced since: there is a successor by now
+            model, pair = self.find(source, target)
+        try:
+            yield model, pair
+        finally:
+            model.leases.give_back()
+
+    def replace(self, models: Sequence[LoadedModel]) -> list[LoadedModel]:
+        """Serve `models` from now on.
+
+        Returns:
+            Those that were served until now and no longer are; `retire` has to be called with each.
+
+        Raises:
+            ShuttingDownError: The registry was closed.
+        """
+        with self._lock:
+            if self._is_draining:
+                raise ShuttingDownError("the service is shutting down")
+            replaced = [model for model in self._served.models if model not in models]
+            self._served = _Served.of(models)
+            self._retired += tuple(replaced)
+        return replaced
+
+    def retire(self, model: LoadedModel) -> None:
+        """Wait until nobody uses a model that was replaced, and close it."""
+        model.leases.end()
+        model.close()
+        with self._lock:
+            self._retired = tuple(other for other in self._retired if other is not model)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sentence is being translated, or waits for it."""
+        return any(model.scheduler.is_busy for model in self.running_models)
 
     def unready_reason(self) -> str | None:
         """Why requests should go elsewhere, None if they should come; asks for fresh canaries."""
@@ -131,7 +210,8 @@ class Registry:
         Returns:
             Whether that took less than `timeout_s` seconds.
         """
-        self._is_draining = True
+        with self._lock:
+            self._is_draining = True
         for model in self.models:
             model.scheduler.drain(0)  # all stop accepting before any is waited for
         until_s = time.monotonic() + timeout_s
@@ -140,89 +220,57 @@ class Registry:
 
     def close(self) -> None:
         """Stop everything; whatever is left ends with an error."""
-        self._is_draining = True
-        for model in self.models:
-            model.scheduler.close()
+        with self._lock:
+            self._is_draining = True
+        for model in self.running_models:
+            model.close()
 
 
-def _open_bundles(
-    paths: Sequence[Path], options: RegistryOptions, faults: list[str]
-) -> Iterator[Sessions]:
-    for folder in _bundle_folders(paths, faults):
-        try:
-            bundle = read_bundle(folder)
-            sessions = open_sessions(bundle, num_threads=options.threads_per_worker)
-            check_attention(sessions)
-        except InvalidBundleError as error:
-            faults.append(str(error))
-        except OSError as error:
-            faults.append(f"{folder} cannot be read: {error.strerror}")
-        else:
-            yield sessions
-
-
-def _bundle_folders(paths: Sequence[Path], faults: list[str]) -> list[Path]:
-    """Every bundle folder once, in the order given."""
-    folders: dict[Path, None] = {}
-    for path in paths:
-        try:
-            found = _folders_at(path)
-        except OSError as error:
-            faults.append(f"{path} cannot be read: {error.strerror}")
-            continue
-        if not found:
-            problem = "no bundle in it" if path.is_dir() else "there is no such folder"
-            faults.append(f"{path}: {problem}; give a folder with a {MANIFEST_NAME}, or one above")
-        folders.update((folder.resolve(), None) for folder in found)
-    return list(folders)
-
-
-def _folders_at(path: Path) -> list[Path]:
-    if (path / MANIFEST_NAME).exists():
-        return [path]
-    if not path.is_dir():
-        return []
-    below = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = [p for p in below if (p / MANIFEST_NAME).exists()]
-    for folder in sorted(set(below) - set(found)):
-        _log.warning("folder is no bundle", extra={"folder": str(folder)})
-    return found
-
-
-def _duplicate_faults(bundles: Sequence[Bundle]) -> list[str]:
-    first: dict[tuple[str, str], Bundle] = {}
-    faults = []
-    for bundle in bundles:
-        for pair in bundle.manifest.pairs:
-            other = first.setdefault((pair.source, pair.target), bundle)
-            if other is not bundle:
-                both = f"{other.path} and {bundle.path}"
-                faults.append(f"{pair} is translated by both {both}: leave one out")
-    return faults
-
-
-def _load(
-    sessions: Sessions, options: RegistryOptions, metrics: Metrics, clock: Clock
+def load(
+    sessions: Sessions, options: RegistryOptions, metrics: Metrics, clock: Clock = time.monotonic
 ) -> LoadedModel:
+    """A model that is ready to start.
+
+    Raises:
+        StartupError: The options cannot work.
+    """
     bundle = sessions.bundle
     try:
         scheduler = Scheduler(sessions, options.scheduler, metrics, clock)
     except ValueError as error:
         raise StartupError(str(error)) from error
     canary = Canary(bundle, scheduler, metrics, interval_s=options.canary_interval_s, clock=clock)
-    _announce(bundle, metrics)
     return LoadedModel(
         bundle=bundle, sessions=sessions, scheduler=scheduler, canary=canary, options=options
     )
 
 
-def _announce(bundle: Bundle, metrics: Metrics) -> None:
-    manifest = bundle.manifest
-    labels = {
+def warm_up(models: Sequence[LoadedModel]) -> None:
+    """Start models and translate the canary of each once."""
+    for model in models:
+        model.start()
+    for model in models:
+        model.canary.wait(_CANARY_START_S)
+
+
+def announce(model: LoadedModel, metrics: Metrics) -> None:
+    """Say that a model is served."""
+    metrics.model_info.labels(**_labels(model)).set(1)
+    _log.info("model loaded", extra={"model": model.name, "folder": str(model.bundle.path)})
+
+
+def withdraw(model: LoadedModel, metrics: Metrics) -> None:
+    """Say that a model is no longer served."""
+    metrics.model_info.remove(*_labels(model).values())
+    _log.info("model replaced", extra={"model": model.name, "folder": str(model.bundle.path)})
+
+
+def _labels(model: LoadedModel) -> dict[str, str]:
+    """In the order in which the metric has them."""
+    manifest = model.bundle.manifest
+    return {
         "name": manifest.name,
         "pairs": ",".join(str(pair) for pair in manifest.pairs),
         "precision": manifest.precision,
-        "sha256": bundle.sha256,
+        "sha256": model.bundle.sha256,
     }
-    metrics.model_info.labels(**labels).set(1)
-    _log.info("model loaded", extra={"model": manifest.name, "folder": str(bundle.path)})

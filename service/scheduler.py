@@ -4,11 +4,13 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.admission import AdmissionLimits, AdmissionQueue, Clock
+from service.admission import AdmissionQueue, Clock
+from service.admission_limits import AdmissionLimits
 from service.engine.options import MAX_BEAM_SIZE
 from service.engine.sessions import Sessions
 from service.errors import ShuttingDownError
 from service.job import Job, JobResult
+from service.single_flight import SharingOptions, SingleFlight
 from service.telemetry import Metrics
 from service.worker import Worker
 
@@ -24,6 +26,7 @@ class SchedulerOptions:
     encoder_tokens_per_turn: int = 256
     """Source tokens that a worker encodes between two steps of a running batch."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
+    sharing: SharingOptions = field(default_factory=SharingOptions)
 
 
 class Scheduler:
@@ -48,6 +51,7 @@ class Scheduler:
             )
         self._clock = clock
         self._queue = AdmissionQueue(options.limits, metrics, clock)
+        self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._workers = [
             Worker(
                 sessions,
@@ -55,6 +59,7 @@ class Scheduler:
                 metrics,
                 num_slots=options.slots_per_worker,
                 max_encoder_tokens=options.encoder_tokens_per_turn,
+                on_turn=self._flights.expire,
                 clock=clock,
             )
             for _ in range(options.num_workers)
@@ -68,18 +73,29 @@ class Scheduler:
     def submit(self, job: Job) -> Future[JobResult]:
         """Queue a job; cancelling its future gives the job up at the next step.
 
+        It may share the run of an equal one, or its result if results are kept.
+
         The future ends with `DeadlineExceededError` or `TranslationFailedError` where the job
         does not succeed.
 
         Raises:
             OverloadedError, ShuttingDownError: It was not accepted.
         """
-        return self._queue.submit(job)
+        return self._flights.submit(job)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job was accepted that has not ended."""
+        return self._queue.is_busy
 
     def is_alive(self, max_silence_s: float) -> bool:
         """Whether every worker came round within the last `max_silence_s` seconds."""
         now_s = self._clock()
         return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
+
+    def expire_all(self) -> None:
+        """Answer everybody whose deadline has passed, as the workers do when they come round."""
+        self._flights.expire_all(self._clock())
 
     def drain(self, timeout_s: float) -> bool:
         """Accept nothing more and wait until all that was accepted has ended.
@@ -87,11 +103,13 @@ class Scheduler:
         Returns:
             Whether that took less than `timeout_s` seconds.
         """
+        self._flights.close()
         self._queue.close()
         return self._queue.wait_until_done(timeout_s)
 
     def close(self) -> None:
         """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
+        self._flights.close()
         self._queue.close()
         for worker in self._workers:
             worker.stop()

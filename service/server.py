@@ -1,10 +1,13 @@
 """The process: one socket, one event loop, and an end that loses no accepted request."""
 
+import asyncio
 import logging
+import signal
 import socket
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +16,8 @@ from service.api.gate import Gate
 from service.errors import StartupError
 
 _BACKLOG = 2048
+_MAX_HEAD_BYTES = 65_536
+"""Request line and headers: some clients send their text in the address."""
 _KEEP_ALIVE_S = 75
 """Longer than proxies keep idle connections, so that it is never us who closes under a request."""
 _LAST_WORDS_S = 2
@@ -22,7 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Drains on SIGTERM or SIGINT: stays reachable, takes nothing new, finishes what it has."""
+    """Drains on SIGTERM or SIGINT: stays reachable, takes nothing new, finishes what it has.
+
+    Reloads on SIGHUP.
+    """
 
     def __init__(
         self,
@@ -30,6 +38,9 @@ class Server(uvicorn.Server):
         gate: Gate,
         drain_s: float,
         on_start: Callable[[], None],
+        connect: Callable[..., asyncio.Protocol],
+        on_reload: Callable[[], object],
+        farewell_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare to serve.
@@ -39,17 +50,23 @@ class Server(uvicorn.Server):
             gate: Its work; closed by the first signal.
             drain_s: Seconds until work that is still inside is given up.
             on_start: Called once requests are answered.
+            connect: Makes what speaks to a new connection, from what uvicorn gives its protocols.
+            on_reload: Called on SIGHUP; returns at once.
+            farewell_s: Seconds from the first signal until the gate is closed.
             clock: Monotonic, seconds.
         """
         super().__init__(
             uvicorn.Config(
                 app,
+                http=cast("type[asyncio.Protocol]", connect),  # called, and no more asked of it
                 lifespan="on",
                 ws="none",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+                proxy_headers=False,  # the app has its own, which follows our settings
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_LAST_WORDS_S,
@@ -58,33 +75,56 @@ class Server(uvicorn.Server):
         self._gate = gate
         self._drain_s = drain_s
         self._on_start = on_start
+        self._on_reload = on_reload
+        self._farewell_s = farewell_s
         self._clock = clock
-        self._give_up_s: float | None = None
+        self._close_s: float | None = None
+        self._give_up_s = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, and say so."""
         await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
-        """Begin to drain; a second signal ends at once."""
-        if self._give_up_s is None:
-            self._gate.close()
-            self._give_up_s = self._clock() + self._drain_s
+        """Begin to say farewell and to drain; a second signal ends at once."""
+        now_s = self._clock()
+        if self._close_s is None:
+            self._close_s = now_s + self._farewell_s
+            self._give_up_s = self._close_s + self._drain_s
         else:
-            self._give_up_s = self._clock()
+            self._close_s = self._give_up_s = now_s
+        self._gate.announce_end()
+        self._close_in_time()
 
     async def on_tick(self, counter: int) -> bool:
         """Whether it is time to end; asked ten times a second."""
         return await super().on_tick(counter) or self._is_drained()
 
     def _is_drained(self) -> bool:
-        if self._give_up_s is None:
+        if not self._close_in_time():
             return False
         if self._clock() >= self._give_up_s:
             self._gate.expel()
             return True
         return self._gate.is_empty
+
+    def _close_in_time(self) -> bool:
+        """Whether the gate has been closed by now."""
+        if self._close_s is None or self._clock() < self._close_s:
+            return False
+        self._gate.close()
+        return True
+
+    def _reload(self) -> None:
+        if self._close_s is None:
+            self._on_reload()
+
+
+def ignore_reloads() -> None:
+    """Until a server takes them: SIGHUP would end a process that is still reading its bundles."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def bind(host: str, port: int) -> socket.socket:

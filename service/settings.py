@@ -65,16 +65,43 @@ class Settings(BaseSettings):
     """Sentences that may wait; beyond that: 429."""
     max_queued_tokens: PositiveInt = 65_536
     """Source tokens that may wait; beyond that: 429."""
+    max_queued_jobs_per_client: PositiveInt | None = None
+    """Sentences of one client that may wait; beyond that: 429. By default half of what others
+    leave, so that there is room for a client who comes new."""
+    max_queued_tokens_per_client: PositiveInt | None = None
+    """Source tokens of one client that may wait; by default likewise."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Keys of which a request must carry one, separated by ','; without any, all may translate.
     Better in the environment or a file than in a flag, which every user of the machine can see."""
     api_key_file: Path | None = None
     """A file with further keys, one a line; lines that begin with '#' are for people."""
+    key_store: SecretStr | None = None
+    """Where the keys of `pellucid keys` are, with what was used of them: a file, or redis://... for
+    several machines."""
     max_chars_per_key: PositiveInt | None = None
-    """Characters that a key may have translated in a month; beyond that: 429, and 456 for DeepL's
-    clients. Counted since the process started."""
+    """Characters that a key may have translated in a month, if it has no quota of its own; beyond
+    that: 429, and 456 for DeepL's clients. Without a store counted since the process started."""
+    metrics_token: SecretStr | None = None
+    """What /metrics asks for, as `Authorization: Bearer TOKEN`; by default nothing."""
+    pages: bool = True
+    """Whether there are pages: /, /docs and /openapi.json."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Origins whose pages may call the API from a browser, separated by ','; '*' for all."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks of proxies, separated by ',', whose X-Forwarded-For says who asks:
+    where there are no keys, the queue is shared by address."""
     max_body_bytes: PositiveInt = 1_048_576
     """Largest request body; beyond that: 413."""
+    max_bodies_bytes: PositiveInt = 134_217_728
+    """All request bodies that are held at the same time; beyond that: 429."""
+    max_connections: PositiveInt = 4096
+    """Connections; of more, that one is closed which has waited longest for its client."""
+    header_timeout_s: PositiveFloat = 10.0
+    """Time for sending the head of a request; a connection that sends nothing has as long."""
+    body_timeout_s: PositiveFloat = 30.0
+    """Time for sending the body of a request. Missed: 408."""
+    reply_timeout_s: PositiveFloat = 60.0
+    """Time for taking a reply; who takes longer is disconnected."""
     max_text_chars: PositiveInt = 30_000
     """Characters of all texts of a request together; beyond that: 400."""
     max_texts: PositiveInt = 512
@@ -97,15 +124,32 @@ class Settings(BaseSettings):
     max_attention_cells: PositiveInt = 1_000_000
     """Numbers in the attention maps of one reply; beyond that: 413."""
     max_attention_runs: PositiveInt = 2
-    """Attention passes at the same time; others wait."""
+    """Requests for attention maps or scores that are worked on at the same time; others wait."""
+    attention_share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """Share of the time that those may take while translations run; all of it while none do."""
     deadline_ms: PositiveInt = 30_000
     """Time for a translation; a request may ask for less, not for more. Missed: 504."""
+    admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """Token that `POST /admin/reload` asks for; without one there is no such address."""
+    farewell_s: Annotated[float, Field(ge=0)] = 0.0
+    """Time after SIGTERM in which /readyz says 503 but requests are still accepted, so that load
+    balancers turn away before they are refused; draining begins after it."""
     drain_s: Annotated[float, Field(ge=0)] = 25.0
     """Time to finish accepted requests after SIGTERM."""
+    share_runs: bool = True
+    """Whether equal sentences that come while one of them is translated are translated once."""
+    result_cache_bytes: Annotated[int, Field(ge=0)] = 0
+    """Memory per bundle for translated sentences, which are then not translated again; 0: none."""
     canary_interval_s: PositiveFloat = 60.0
     """How often each bundle translates its canary sentence, for the readiness probe."""
     max_silence_s: PositiveFloat = 10.0
     """A worker without a heart-beat for this long makes the service unready."""
+    max_hang_s: Annotated[float, Field(ge=0)] = 60.0
+    """A worker without a heart-beat for this long ends the process, with exit code 70, so that a
+    supervisor starts it again; 0: never."""
+    otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """Address of an OpenTelemetry collector, such as http://collector:4318, that is to be sent a
+    span for every request and its stages, without any text; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe event that is logged."""
 
@@ -116,7 +160,7 @@ class Settings(BaseSettings):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
         if isinstance(value, str):

@@ -16,8 +16,26 @@ from prometheus_client import (
 )
 
 TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+RELOAD_OUTCOMES = ("swapped", "unchanged", "refused", "failed")
 STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
 FINISH_REASONS = ("stop", "length", "repetition", "deadline")
+REJECTION_REASONS = (
+    "queue_full",
+    "client_queue_full",
+    "shutting_down",
+    "bodies_full",
+    "too_many_connections",
+    "slow_header",
+    "slow_body",
+    "slow_reader",
+    "malformed",
+    "key_required",
+    "invalid_key",
+    "rate_limited",
+    "quota_exceeded",
+    "key_store_failed",
+)
+CANCELLATION_REASONS = ("client", "deadline")
 ROW_BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 RATIO_BUCKETS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 UNKNOWN_ROUTE = "unknown"
@@ -56,9 +74,18 @@ class Metrics:
         )
         for stage in STAGES:  # a series that exists at 0 can be watched before its first event
             self.stage_seconds.labels(stage=stage)
+        self.ready = self._gauge("ready", "1 while the readiness probe says yes.")
         self.in_flight = self._gauge("in_flight", "Translations and inspections being worked on.")
+        self.connections = self._gauge("connections", "Connections of clients that are open.")
         self.rejected = self._counter("rejected", "Requests turned away.", "reason")
+        for reason in REJECTION_REASONS:
+            self.rejected.labels(reason=reason)
+        self.lost_calls = self._counter(
+            "lost_calls", "Calls that were lost with an engine of the cluster."
+        )
         self.cancelled = self._counter("cancelled", "Sentences given up unfinished.", "reason")
+        for reason in CANCELLATION_REASONS:
+            self.cancelled.labels(reason=reason)
 
     def _add_model_metrics(self) -> None:
         self.source_tokens = self._counter("source_tokens", "Source tokens encoded.")
@@ -75,6 +102,9 @@ class Metrics:
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"
         )
+        self.reloads = self._counter("reloads", "Readings of the bundles while serving.", "outcome")
+        for outcome in RELOAD_OUTCOMES:
+            self.reloads.labels(outcome=outcome)
 
     def _add_outcome_metrics(self) -> None:
         self.finish = self._counter("finish", "Sentences by how they ended.", "reason")
@@ -86,6 +116,9 @@ class Metrics:
         )
         self.cache_hits = self._counter("cache_hits", "Sentences answered without a model run.")
         self.cache_misses = self._counter("cache_misses", "Sentences that needed a model run.")
+        self.shared_runs = self._counter(
+            "shared_runs", "Sentences answered by the run of an equal one."
+        )
         self.canary_failures = self._counter(
             "canary_failures", "Canary translations that failed or differed."
         )

@@ -142,6 +142,7 @@ class AttentionRequest:
     """One for every text; None: translate first."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
     timeout_s: float | None = None
+    client: Client = NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

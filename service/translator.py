@@ -2,7 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 
 from service.admission import Clock
@@ -12,8 +21,10 @@ from service.inspected import sentence_pairs, token_pair, whole_pair
 from service.inspection import Inspector
 from service.language_finder import LanguageFinder
 from service.registry import Registry
+from service.tally import count_sentences
 from service.telemetry import Metrics
 from service.text.detection import Detection
+from service.tracing import Tracing
 from service.translation import (
     AttentionRequest,
     InspectedPair,
@@ -41,6 +52,7 @@ class Translator:
         max_attention_cells: int = 1_000_000,
         max_attention_runs: int = 1,
         clock: Clock = time.monotonic,
+        tracing: Tracing | None = None,
     ) -> None:
         """Wire it.
 
@@ -50,12 +62,14 @@ class Translator:
             max_attention_cells: Most numbers in the attention maps of one reply.
             max_attention_runs: Attention passes at the same time.
             clock: The clock of the registry's schedulers, on which deadlines are set.
+            tracing: Is told the stages of every translation; stays the caller's to close.
         """
         self._registry = registry
         self._metrics = metrics
         self._inspector = Inspector(max_cells=max_attention_cells, max_runs=max_attention_runs)
         self._languages = LanguageFinder(registry)
         self._clock = clock
+        self._tracing = tracing or Tracing()
 
     def close(self) -> None:
         """Give up attention passes that wait."""
@@ -67,22 +81,26 @@ class Translator:
         Raises:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
-        prefixes = _prefixes(request)
+        prefixes = checked_prefixes(request)
         detections = await self._languages.detect(request)
-        groups = _by_language(request, detections)
-        workers = {language: self._direction(request, language) for language in groups}
-        results = await asyncio.gather(
-            *(
-                workers[language].translate(
-                    [request.texts[i] for i in indices],
-                    None if prefixes is None else [prefixes[i] for i in indices],
+        groups = by_language(request, detections)
+        with ExitStack() as leases:
+            workers = {
+                language: leases.enter_context(self._direction(request, language))
+                for language in groups
+            }
+            results = await asyncio.gather(
+                *(
+                    workers[language].translate(
+                        [request.texts[i] for i in indices],
+                        None if prefixes is None else [prefixes[i] for i in indices],
+                    )
+                    for language, indices in groups.items()
                 )
-                for language, indices in groups.items()
             )
-        )
-        translations = _in_order(groups, results, detections)
-        times = _longest([result.times for result in results])
-        self._count(translations, times)
+        translations = in_order(groups, results, detections)
+        times = longest([result.times for result in results])
+        count(self._metrics, translations, times)
         return TranslateResult(translations=translations, times=times)
 
     async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
@@ -98,10 +116,10 @@ class Translator:
         detections = await self._languages.detect(request)
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
-            direction = self._direction(request, language)
-            async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
-                self._metrics.truncated.inc(sum(s.truncated for s in sentences))
-                yield StreamedSentence(text_index=index, text=part, sentences=sentences)
+            with self._direction(request, language) as direction:
+                async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
+                    self._metrics.truncated.inc(sum(s.truncated for s in sentences))
+                    yield StreamedSentence(text_index=index, text=part, sentences=sentences)
 
     async def detect(self, text: str) -> list[Detection]:
         """The served languages that a text may be in, best first.
@@ -121,18 +139,19 @@ class Translator:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
         if request.translations is None:
-            return await self._attention_of_ours(request)
+            return await attention_of_ours(request, self.translate)
         if len(request.translations) != len(request.texts):
             raise InvalidRequestError(
                 f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
                 "translations: send one for each"
             )
-        model, pair = self._registry.find(request.source, request.target)
         both = list(zip(request.texts, request.translations, strict=True))
-        pairs = [token_pair(text, given, model.bundle, pair) for text, given in both]
-        maps = await self._inspector.inspect(
-            model, pairs, request.selection, timeout_s=request.timeout_s
-        )
+        with self._registry.lease(request.source, request.target) as (model, pair):
+            pairs = [token_pair(text, given, model.bundle, pair) for text, given in both]
+            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
+            maps = await self._inspector.inspect(
+                model, pairs, request.selection, timeout_s=request.timeout_s
+            )
         return [
             whole_pair(*texts, m, model.bundle, pair) for texts, m in zip(both, maps, strict=True)
         ]
@@ -143,53 +162,62 @@ class Translator:
         Raises:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
-        model, pair = self._registry.find(request.source, request.target)
-        pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
-        found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
+        with self._registry.lease(request.source, request.target) as (model, pair):
+            pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
+            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
+            found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
         return [
             ScoredPair(target_tokens=each.target_tokens, token_log_probs=each.token_log_probs)
             for each in found
         ]
 
-    async def _attention_of_ours(self, request: AttentionRequest) -> list[InspectedPair]:
-        result = await self.translate(
-            TranslateRequest(
-                texts=request.texts,
-                source=request.source,
-                target=request.target,
-                attention=request.selection,
-                with_alignment=True,
-                timeout_s=request.timeout_s,
-            )
-        )
-        return [
-            sentence_pairs(text, translation)
-            for text, translation in zip(request.texts, result.translations, strict=True)
-        ]
-
-    def _direction(self, request: TranslateRequest, source: str) -> DirectionTranslator:
-        model, pair = self._registry.find(source, request.target)
+    @contextmanager
+    def _direction(self, request: TranslateRequest, source: str) -> Iterator[DirectionTranslator]:
         timeout_s = request.timeout_s
-        return DirectionTranslator(
-            model,
-            pair,
-            request,
-            self._inspector,
-            clock=self._clock,
-            deadline_s=None if timeout_s is None else self._clock() + timeout_s,
+        with self._registry.lease(source, request.target) as (model, pair):
+            yield DirectionTranslator(
+                model,
+                pair,
+                request,
+                self._inspector,
+                clock=self._clock,
+                deadline_s=None if timeout_s is None else self._clock() + timeout_s,
+                tracing=self._tracing,
+            )
+
+
+async def attention_of_ours(
+    request: AttentionRequest,
+    translate: Callable[[TranslateRequest], Awaitable[TranslateResult]],
+) -> list[InspectedPair]:
+    """Translate with attention, and leave out everything else.
+
+    Raises:
+        ServiceError: Whatever `translate` raises.
+    """
+    result = await translate(
+        TranslateRequest(
+            texts=request.texts,
+            source=request.source,
+            target=request.target,
+            attention=request.selection,
+            with_alignment=True,
+            timeout_s=request.timeout_s,
+            client=request.client,
         )
-
-    def _count(self, translations: Iterable[Translation], times: StageTimes) -> None:
-        stages = self._metrics.stage_seconds
-        stages.labels(stage="tokenize").observe(times.tokenize)
-        stages.labels(stage="queue").observe(times.queue)
-        stages.labels(stage="encode").observe(times.encode)
-        stages.labels(stage="decode").observe(times.decode)
-        stages.labels(stage="detokenize").observe(times.detokenize)
-        self._metrics.truncated.inc(sum(s.truncated for t in translations for s in t.sentences))
+    )
+    return [
+        sentence_pairs(text, translation)
+        for text, translation in zip(request.texts, result.translations, strict=True)
+    ]
 
 
-def _prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
+def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
+    """What each translation begins with.
+
+    Raises:
+        InvalidRequestError: There is not one for each text.
+    """
     if request.prefixes is not None and len(request.prefixes) != len(request.texts):
         raise InvalidRequestError(
             f"Invalid request: {len(request.texts)} texts, but {len(request.prefixes)} "
@@ -198,7 +226,18 @@ def _prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
     return request.prefixes
 
 
-def _by_language(
+def count(metrics: Metrics, translations: Iterable[Translation], times: StageTimes) -> None:
+    """Note what a request took, and what was cut off."""
+    stages = metrics.stage_seconds
+    stages.labels(stage="tokenize").observe(times.tokenize)
+    stages.labels(stage="queue").observe(times.queue)
+    stages.labels(stage="encode").observe(times.encode)
+    stages.labels(stage="decode").observe(times.decode)
+    stages.labels(stage="detokenize").observe(times.detokenize)
+    metrics.truncated.inc(sum(s.truncated for t in translations for s in t.sentences))
+
+
+def by_language(
     request: TranslateRequest, detections: Sequence[Detection | None]
 ) -> dict[str, list[int]]:
     """Indices of the texts in each language."""
@@ -209,9 +248,9 @@ def _by_language(
     return groups
 
 
-def _in_order(
+def in_order(
     groups: Mapping[str, Sequence[int]],
-    results: Sequence[DirectionResult],
+    results: Sequence[DirectionResult | TranslateResult],
     detections: Sequence[Detection | None],
 ) -> tuple[Translation, ...]:
     """The translations in the order of their texts, each with its detected language."""
@@ -223,7 +262,7 @@ def _in_order(
     return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
 
 
-def _longest(times: Sequence[StageTimes]) -> StageTimes:
+def longest(times: Sequence[StageTimes]) -> StageTimes:
     """Stage by stage, because directions run side by side."""
     return StageTimes(
         **{

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from service.admission import AdmissionQueue, Clock
 from service.admission_policy import Room
@@ -42,6 +43,7 @@ class Worker:
         *,
         num_slots: int,
         max_encoder_tokens: int,
+        on_turn: Callable[[float], None] = lambda _now_s: None,
         clock: Clock = time.monotonic,
     ) -> None:
         """Allocate the cache.
@@ -52,6 +54,7 @@ class Worker:
             metrics: Likewise.
             num_slots: Rows of the batch.
             max_encoder_tokens: Source tokens to encode between two steps of a running batch.
+            on_turn: Told the time at the beginning of every turn.
             clock: Monotonic, seconds.
         """
         self._decoder: BatchDecoder[Entry] = BatchDecoder(sessions, num_slots=num_slots)
@@ -60,6 +63,7 @@ class Worker:
         self._clock = clock
         self._num_slots = num_slots
         self._max_encoder_tokens = max_encoder_tokens
+        self._on_turn = on_turn
         self._prepared: deque[PreparedSentence[Entry]] = deque()
         self._slots_counted = 0
         self._stopping = threading.Event()
@@ -89,6 +93,7 @@ class Worker:
     def turn(self) -> None:
         """One round: drop who has gone, admit who waits, give everyone a token."""
         self.last_beat_s = self._clock()
+        self._on_turn(self.last_beat_s)
         self._leave()
         entries = self._take()
         try:
@@ -198,6 +203,7 @@ class Worker:
             queue_s=entry.admitted_s - entry.submitted_s + entry.joined_s - entry.encoded_s,
             encode_s=entry.encoded_s - entry.admitted_s,
             decode_s=now_s - entry.joined_s,
+            finished_s=now_s,
         )
         self._metrics.target_tokens.inc(len(best.target_ids))
         self._metrics.finish.labels(reason=best.finish_reason).inc()

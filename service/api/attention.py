@@ -1,6 +1,7 @@
 """What did the model look at? Attention maps of a translation, ours or a given one."""
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
@@ -20,6 +21,7 @@ from service.api.native import selection_of
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies import InspectedTextReply
 from service.api.schemas import AttentionParameters
+from service.client import Client
 from service.errors import InvalidRequestError
 from service.settings import Settings
 from service.translation import AttentionRequest
@@ -41,7 +43,7 @@ _CONTENT = {
     response_model=InspectedTextReply | list[InspectedTextReply],
     responses={
         200: {"description": _REPLY, "content": _CONTENT},
-        **problems(400, 403, 413, 429, 500, 503, 504),
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
     },
     openapi_extra=request_body(
         AttentionParameters,
@@ -51,11 +53,11 @@ _CONTENT = {
 )
 async def attention(request: Request, parameters: AttentionInput, parts: PartsOf) -> Response:
     """Translate, or take the given translation, and run it through the model once more."""
-    account = parts.keys.account(request, parameters.api_key)
+    account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
-    asked = _attention_request(parameters, parts.settings)
+    asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
-    with account.charged(parameters.num_chars):
+    async with account.charged(parameters.num_chars):
         body = await parts.gate.run(
             request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
         )
@@ -63,14 +65,17 @@ async def attention(request: Request, parameters: AttentionInput, parts: PartsOf
 
 
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
-    pairs = await parts.translator.attention(asked)
-    # A picture takes up to a second, in which others must not wait.
-    return await asyncio.to_thread(
-        attention_body, media_type, pairs, asked.selection, is_list=is_list
-    )
+    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+        pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
+        # A picture takes up to a second, in which others must not wait.
+        return await asyncio.to_thread(
+            attention_body, media_type, pairs, asked.selection, is_list=is_list
+        )
 
 
-def _attention_request(parameters: AttentionParameters, settings: Settings) -> AttentionRequest:
+def _attention_request(
+    parameters: AttentionParameters, settings: Settings, client: Client
+) -> AttentionRequest:
     _check_translations(parameters)
     return AttentionRequest(
         texts=parameters.texts,
@@ -79,6 +84,7 @@ def _attention_request(parameters: AttentionParameters, settings: Settings) -> A
         translations=parameters.translations,
         selection=selection_of(parameters),
         timeout_s=timeout_s(parameters, settings),
+        client=client,
     )
 
 

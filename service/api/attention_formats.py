@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from pydantic_core import to_json
-
+from service.api.json_content import json_bytes
 from service.api.replies import inspected_content
 from service.heat_map.arrays import npz
 from service.heat_map.layout import lay_out
@@ -48,7 +47,7 @@ def attention_body(
     if media_type == HTML:
         return page(pairs, selection).encode()
     contents = [inspected_content(pair) for pair in pairs]
-    return to_json(contents if is_list else contents[0])
+    return json_bytes(contents if is_list else contents[0])
 
 
 def attention_headers(media_type: str) -> dict[str, str]:

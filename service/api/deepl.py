@@ -19,6 +19,7 @@ from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.replies import Json, json_response
 from service.api.served_languages import AUTO, target_languages, targets_by_source
+from service.client import Client
 from service.translation import TranslateRequest, Translation
 
 PATIENCE_S = 9.0
@@ -51,10 +52,10 @@ LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_paramete
 )
 async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
     """Every character of every text counts for the key."""
-    account = parts.keys.account(request, parameters.auth_key)
+    account = await parts.keys.account(request, parameters.auth_key)
     check_texts(parameters.texts, parts.settings, name="text")
-    asked = _translate_request(parameters, parts)
-    with account.charged(sum(map(len, parameters.texts))):
+    asked = _translate_request(parameters, parts, account.client)
+    async with account.charged(sum(map(len, parameters.texts))):
         result = await parts.gate.run(request, parts.translator.translate(asked))
     both = zip(parameters.texts, result.translations, strict=True)
     content = {"translations": [_translation(text, t, asked.source) for text, t in both]}
@@ -65,7 +66,7 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
     "/v2/languages",
     summary="List the languages",
     response_model=list[DeeplLanguage],
-    responses=problems(400, 403, model=DeeplProblem),
+    responses=problems(400, 403, 429, 503, model=DeeplProblem),
     openapi_extra={
         "parameters": [
             {
@@ -79,7 +80,7 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
 )
 async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf) -> Response:
     """To translate from, or to."""
-    parts.keys.account(request, parameters.auth_key)
+    await parts.keys.account(request, parameters.auth_key)
     if parameters.type == "source":
         names = source_names(targets_by_source(parts.registry))
     else:
@@ -96,17 +97,19 @@ async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf
     "/v2/usage",
     summary="What was translated with a key",
     response_model=DeeplUsage,
-    responses=problems(403, model=DeeplProblem),
+    responses=problems(403, 429, 503, model=DeeplProblem),
 )
 async def usage(request: Request, parts: PartsOf) -> Response:
-    """Since the month began, or the process if that was later, whatever the dialect."""
-    account = parts.keys.account(request, request.query_params.get("auth_key"))
+    """Since the month began, or without a key store the process, whatever the dialect."""
+    account = await parts.keys.account(request, request.query_params.get("auth_key"))
     return json_response(
-        {"character_count": account.num_chars, "character_limit": account.max_chars}
+        {"character_count": await account.num_chars(), "character_limit": account.max_chars}
     )
 
 
-def _translate_request(parameters: DeeplTranslateParameters, parts: Parts) -> TranslateRequest:
+def _translate_request(
+    parameters: DeeplTranslateParameters, parts: Parts, client: Client
+) -> TranslateRequest:
     markup = parameters.markup
     source = parameters.source_lang
     return TranslateRequest(
@@ -118,6 +121,7 @@ def _translate_request(parameters: DeeplTranslateParameters, parts: Parts) -> Tr
         unwrap=parameters.split_sentences == "nonewlines" and markup is None,
         with_scores=False,
         timeout_s=min(PATIENCE_S, parts.settings.deadline_ms / 1000),
+        client=client,
     )
 
 

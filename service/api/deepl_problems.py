@@ -9,7 +9,7 @@ QUOTA_EXCEEDED = 456
 """DeepL's own status."""
 
 _BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
-_BY_STATUS = {401: 403, 405: 400, 413: 400, 500: 503, 504: 503}
+_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
 """The clients know 400, 403, 404, 429, 456 and 503; with 429 and 503 they try again."""
 
 

@@ -10,11 +10,12 @@ from service.api.gate import Gate
 from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
+from service.backend import Catalogue, Reloading, TranslationBackend
 from service.file_jobs import FileJobs
-from service.registry import Registry
 from service.settings import Settings
+from service.spare_time import SpareTime
 from service.telemetry import Metrics
-from service.translator import Translator
+from service.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +23,13 @@ class Parts:
     """Everything that a route may need, made once per process."""
 
     settings: Settings
-    registry: Registry
-    translator: Translator
+    registry: Catalogue
+    reloader: Reloading
+    translator: TranslationBackend
+    spare_time: SpareTime
     files: FileJobs
     metrics: Metrics
+    tracing: Tracing
     gate: Gate
     keys: ApiKeys
 

@@ -7,14 +7,24 @@ from contextlib import aclosing
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 
 from service.api.gate import Gate
+from service.api.json_content import json_bytes
 from service.api.problems import INTERNAL_ERROR
 from service.errors import ServiceError
 
 EVENT_STREAM = "text/event-stream"
+EVENT_SCHEMA = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "event": {"enum": ["part", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+"""OpenAPI 3.1 has no name for a sequence of events, so it is one of them that is described."""
 _MAX_WAITING = 16
 """Events that wait for a client; one that reads slowly slows the work down, not memory up."""
 
@@ -50,7 +60,8 @@ async def _fill(
 ) -> None:
     async with aclosing(contents):
         async for name, content in contents:
-            await waiting.put(_event(name, content))
+            # With attention maps this takes a while, in which others must not wait.
+            await waiting.put(await asyncio.to_thread(_event, name, content))
 
 
 async def _next(waiting: "asyncio.Queue[bytes]", work: "asyncio.Task[None]") -> bytes | None:
@@ -88,4 +99,4 @@ async def _events(
 
 
 def _event(name: str, content: object) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + to_json(content) + b"\n\n"
+    return b"event: " + name.encode() + b"\ndata: " + json_bytes(content) + b"\n\n"

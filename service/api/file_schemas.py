@@ -11,6 +11,12 @@ from service.file_job import FileJob, FileJobState
 
 MULTIPART = "multipart/form-data"
 
+_NAMED = {
+    "description": "Its name says what kind of file it is.",
+    "schema": {"type": "string"},
+    "example": 'form-data; name="file"; filename="manual.html"',
+}
+
 
 class FileParameters(BaseModel):
     """What `POST /translate_file` takes beside the file. Unknown parameters are ignored."""
@@ -84,7 +90,9 @@ def upload_body() -> dict[str, Any]:
         MULTIPART,
         example={"file": "manual.html", "source": "en", "target": "de"},
     )
-    schema = body["requestBody"]["content"][MULTIPART]["schema"]
+    content = body["requestBody"]["content"][MULTIPART]
+    content["encoding"] = {"file": {"headers": {"Content-Disposition": _NAMED}}}
+    schema = content["schema"]
     schema["properties"]["file"] = {
         "type": "string",
         "format": "binary",

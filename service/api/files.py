@@ -7,11 +7,18 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
 from service.api.dependencies import Parts, PartsOf, path_value
-from service.api.file_schemas import FileParameters, FileReply, JobReply, job_content, upload_body
+from service.api.file_schemas import (
+    FileParameters,
+    FileReply,
+    JobReply,
+    job_content,
+    upload_body,
+)
 from service.api.openapi import path_parameter, problems
 from service.api.parameters import parse_parameters
 from service.api.replies import json_response
 from service.api.uploads import Upload, read_upload
+from service.client import Client
 from service.file_job import FileJob
 from service.translation import TranslateRequest
 
@@ -35,7 +42,7 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
     response_model=FileReply,
     responses={
         202: {"model": JobReply, "description": "Accepted: ask for it under the given address."},
-        **problems(400, 403, 413, 429, 500, 503, 504),
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
     },
     openapi_extra=upload_body(),
 )
@@ -45,13 +52,16 @@ async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> 
     Answers when the file is translated; with `async` at once, with a job to ask for.
     """
     parameters = parse_parameters(FileParameters, upload.fields)
-    account = parts.keys.account(request, parameters.api_key)
-    with account.charged(len(upload.data)):
-        work = _translated(parts, upload, parameters)
+    account = await parts.keys.account(request, parameters.api_key)
+    async with account.charged(len(upload.data)):
+        options = _options(parameters, account.client)
+        work = _translated(parts, upload, options, is_async=parameters.is_async)
         job = await parts.gate.run(request, work)
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
-    return json_response({"translatedFileUrl": _url(request, job)})
+    response = json_response({"translatedFileUrl": _url(request, job)})
+    response.headers["Location"] = _job_url(request, job)  # where the file is, to a load balancer
+    return response
 
 
 @router.get(
@@ -97,13 +107,15 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     )
 
 
-async def _translated(parts: Parts, upload: Upload, parameters: FileParameters) -> FileJob:
+async def _translated(
+    parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
+) -> FileJob:
     """The job at its end, or at its beginning if that was asked for."""
-    accepted = await parts.files.submit(upload.name, upload.data, _options(parameters))
-    return accepted if parameters.is_async else await parts.files.finish(accepted.id)
+    accepted = await parts.files.submit(upload.name, upload.data, options)
+    return accepted if is_async else await parts.files.finish(accepted.id)
 
 
-def _options(parameters: FileParameters) -> TranslateRequest:
+def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
     return TranslateRequest(
         texts=(),
         source=parameters.source,
@@ -112,14 +124,19 @@ def _options(parameters: FileParameters) -> TranslateRequest:
         beam_size=parameters.beam_size,
         length_penalty=parameters.length_penalty,
         with_scores=False,
+        client=client,
     )
 
 
 def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
     response = json_response(job_content(job, _url(request, job)))
     response.status_code = status
-    response.headers["Location"] = str(request.url_for("job", id=job.id))
+    response.headers["Location"] = _job_url(request, job)
     return response
+
+
+def _job_url(request: Request, job: FileJob) -> str:
+    return str(request.url_for("job", id=job.id))
 
 
 def _url(request: Request, job: FileJob) -> str:

@@ -21,20 +21,31 @@ class Gate:
         self._metrics = metrics
         self._inside: set[asyncio.Task[Any]] = set()
         self.is_open = True
+        self.is_ending = False
 
     @property
     def is_empty(self) -> bool:
         """Whether all work that was let in has ended."""
         return not self._inside
 
+    def announce_end(self) -> None:
+        """Say that it will be closed; until then everything goes on."""
+        self.is_ending = True
+
     def close(self) -> None:
         """Let nothing in from now on; what is inside goes on."""
+        self.is_ending = True
         self.is_open = False
 
     def expel(self) -> None:
         """Give up what is still inside; its clients get an answer that says so."""
         for work in self._inside:
             work.cancel()
+
+    def evacuate(self) -> None:
+        """Give up everything, and let nothing in."""
+        self.close()
+        self.expel()
 
     async def run(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` for a client whose body has been read.

@@ -27,12 +27,12 @@ router = APIRouter(tags=["native"])
     "/detect",
     summary="Tell the language of a text",
     response_model=list[DetectionReply],
-    responses=problems(400, 403, 413, 429, 503),
+    responses=problems(400, 403, 408, 413, 429, 503),
     openapi_extra=request_body(DetectParameters, JSON, FORM, example={"q": "Guten Morgen!"}),
 )
 async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> Response:
     """Of the languages that can be translated from, the likeliest first."""
-    parts.keys.account(request, parameters.api_key)
+    await parts.keys.account(request, parameters.api_key)
     check_texts([parameters.q], parts.settings)
     detections = await parts.gate.run(request, parts.translator.detect(parameters.q))
     return json_response([detection_content(detection) for detection in detections])

@@ -5,15 +5,15 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.errors import PayloadTooLargeError
 from service.logs import REQUEST_ID
+from service.tally import TALLY, Tally
 from service.telemetry import UNKNOWN_ROUTE, Metrics
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -22,7 +22,7 @@ _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _log = logging.getLogger(__name__)
 
 
-class _HttpMiddleware:
+class HttpMiddleware:
     """Stands around an app."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,7 +38,7 @@ class _HttpMiddleware:
         raise NotImplementedError
 
 
-class RequestIdMiddleware(_HttpMiddleware):
+class RequestIdMiddleware(HttpMiddleware):
     """Takes over the client's request id, or makes one; logs and the reply carry it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class RequestIdMiddleware(_HttpMiddleware):
             REQUEST_ID.reset(token)
 
 
-class ObservationMiddleware(_HttpMiddleware):
+class ObservationMiddleware(HttpMiddleware):
     """Counts, times and logs every request, and answers those that no one else could."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -69,6 +69,8 @@ class ObservationMiddleware(_HttpMiddleware):
         """Serve one request."""
         started_s = time.perf_counter()
         status = 0
+        tally = Tally()
+        token = TALLY.set(tally)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -94,9 +96,10 @@ class ObservationMiddleware(_HttpMiddleware):
             )
             await answer(scope, receive, send_and_note)
         finally:
-            self._observe(scope, status, time.perf_counter() - started_s)
+            TALLY.reset(token)
+            self._observe(scope, status, time.perf_counter() - started_s, tally)
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
         route = scope.get("route")
         path = getattr(route, "path", UNKNOWN_ROUTE)
         dialect = str(next(iter(getattr(route, "tags", None) or []), "none"))
@@ -110,40 +113,9 @@ class ObservationMiddleware(_HttpMiddleware):
             extra={
                 "method": scope["method"],
                 "route": path,
+                "dialect": dialect,
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
+                **asdict(tally),
             },
         )
-
-
-class BodyLimitMiddleware(_HttpMiddleware):
-    """Refuses a body as soon as it is, or says that it will be, over the limit."""
-
-    def __init__(
-        self, app: ASGIApp, max_body_bytes: int, other_limits: Mapping[str, int] | None = None
-    ) -> None:
-        super().__init__(app)
-        self._max_body_bytes = max_body_bytes
-        self._other_limits = other_limits or {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        declared = Headers(scope=scope).get("Content-Length", "")
-        limit = self._other_limits.get(scope["path"], self._max_body_bytes)
-        received = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            _check(int(declared[:20]) if declared.isdecimal() else 0, limit)
-            message = await receive()
-            # Counted even so: beside a chunked body the declared length means nothing.
-            received += len(message.get("body", b""))
-            _check(received, limit)
-            return message
-
-        await self._app(scope, receive_within_limit, send)
-
-
-def _check(size: int, limit: int) -> None:
-    if size > limit:
-        raise PayloadTooLargeError(f"the body has more than {limit} bytes: send it in parts")

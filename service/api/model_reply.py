@@ -16,7 +16,7 @@ from bundle.manifest import (
     Quantization,
     Shortlist,
 )
-from service.registry import LoadedModel
+from service.backend import ServedModel
 
 
 class CanaryReply(BaseModel):
@@ -59,7 +59,7 @@ class ModelReply(BaseModel):
     canary: CanaryReply
 
 
-def model_content(model: LoadedModel) -> dict[str, Any]:
+def model_content(model: ServedModel) -> dict[str, Any]:
     """Body of `GET /models` for one bundle."""
     manifest = model.bundle.manifest
     described = manifest.model_dump(mode="json", include=set(ModelReply.model_fields) - {"canary"})

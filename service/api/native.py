@@ -1,12 +1,15 @@
 """The native dialect: a superset of LibreTranslate's."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.account import Account
 from service.api.dependencies import Parts, PartsOf, TranslateInput
-from service.api.event_stream import EVENT_STREAM, event_stream
-from service.api.keys import Account
+from service.api.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.limits import check_limits, timeout_s
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.replies import (
@@ -17,10 +20,11 @@ from service.api.replies import (
 )
 from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
+from service.client import Client
 from service.settings import Settings
 from service.text.glossary import GlossaryEntry
 from service.text.markup_options import MarkupOptions
-from service.translation import AttentionSelection, TranslateRequest
+from service.translation import AttentionSelection, TranslateRequest, TranslateResult
 
 router = APIRouter(tags=["native"])
 
@@ -32,9 +36,9 @@ router = APIRouter(tags=["native"])
     responses={
         200: {
             "description": "The translation; with `stream` part by part, as events.",
-            "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         },
-        **problems(400, 403, 413, 429, 500, 503, 504),
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
     },
     openapi_extra=request_body(
         TranslateParameters,
@@ -45,21 +49,13 @@ router = APIRouter(tags=["native"])
 )
 async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
     """Parameters come as JSON, or from form and query string together."""
-    account = parts.keys.account(request, parameters.api_key)
+    account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
-    asked = _translate_request(parameters, parts.settings)
+    asked = _translate_request(parameters, parts.settings, account.client)
     if parameters.stream:
         return await event_stream(request, parts.gate, _events(asked, parts, account, parameters))
-    with account.charged(parameters.num_chars):
-        result = await parts.gate.run(request, parts.translator.translate(asked))
-    content = translation_content(
-        result.translations,
-        is_list=isinstance(parameters.q, list),
-        with_detection=parameters.source == AUTO,
-        with_alternatives=parameters.alternatives > 0,
-        with_details=parameters.with_details,
-    )
-    return json_response(content, result.times)
+    async with account.charged(parameters.num_chars):
+        return await parts.gate.run(request, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -73,16 +69,42 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
     )
 
 
+async def _reply(
+    asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
+) -> Response:
+    if asked.attention is None:
+        return _response(await parts.translator.translate(asked), parameters)
+    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+        result = await parts.translator.translate(replace(asked, timeout_s=left_s))
+        # A million numbers take a while to write down, in which others must not wait.
+        return await asyncio.to_thread(_response, result, parameters)
+
+
+def _response(result: TranslateResult, parameters: TranslateParameters) -> Response:
+    content = translation_content(
+        result.translations,
+        is_list=isinstance(parameters.q, list),
+        with_detection=parameters.source == AUTO,
+        with_alternatives=parameters.alternatives > 0,
+        with_details=parameters.with_details,
+    )
+    return json_response(content, result.times)
+
+
 async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
-    with account.charged(parameters.num_chars):
-        async for part in parts.translator.stream(asked):
+    has_maps = asked.attention is not None
+    turn = parts.spare_time.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    async with account.charged(parameters.num_chars), turn as left_s:
+        async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)
     yield "done", {}
 
 
-def _translate_request(parameters: TranslateParameters, settings: Settings) -> TranslateRequest:
+def _translate_request(
+    parameters: TranslateParameters, settings: Settings, client: Client
+) -> TranslateRequest:
     attention = parameters.attention
     return TranslateRequest(
         texts=parameters.texts,
@@ -105,4 +127,5 @@ def _translate_request(parameters: TranslateParameters, settings: Settings) -> T
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
         timeout_s=timeout_s(parameters, settings),
+        client=client,
     )

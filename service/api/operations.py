@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.api.dependencies import PartsOf
@@ -10,6 +10,7 @@ from service.api.model_reply import ModelReply, model_content
 from service.api.openapi import problems
 from service.api.problems import SHUTTING_DOWN
 from service.api.replies import StatusReply, json_response
+from service.api.tokens import check_token
 from service.errors import NotReadyError, ShuttingDownError
 
 router = APIRouter(tags=["operations"])
@@ -29,7 +30,7 @@ async def livez() -> Response:
 )
 async def readyz(parts: PartsOf) -> Response:
     """Every model's workers are alive and its canary sentence came out as expected."""
-    if not parts.gate.is_open:
+    if parts.gate.is_ending:
         raise ShuttingDownError(SHUTTING_DOWN)
     reason = parts.registry.unready_reason()
     if reason is not None:
@@ -43,9 +44,18 @@ async def models(parts: PartsOf) -> Response:
     return json_response([model_content(model) for model in parts.registry.models])
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-async def metrics(parts: PartsOf) -> Response:
-    """Everything that is measured, in Prometheus' text format."""
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses=problems(403),
+)
+async def metrics(request: Request, parts: PartsOf) -> Response:
+    """Everything that is measured, in Prometheus' text format; with a token, if one is set."""
+    if parts.settings.metrics_token is not None:
+        check_token(request, parts.settings.metrics_token)
+    is_ready = not parts.gate.is_ending and parts.registry.unready_reason() is None
+    parts.metrics.ready.set(is_ready)
     # In a thread: the collectors read /proc.
     content = await asyncio.to_thread(parts.metrics.exposition)
     return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)

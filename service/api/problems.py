@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from service.api.deepl_problems import deepl_problem, is_deepl
 from service.errors import OverloadedError, ServiceError
@@ -18,6 +19,7 @@ CLIENT_CLOSED_REQUEST = 499
 """Never sent, only counted: the client had gone before its answer."""
 INTERNAL_ERROR = "the server failed on this request; its log has the reason under the request id"
 SHUTTING_DOWN = "the service is shutting down: send the request elsewhere"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ async def _http_problem(request: Request, error: Exception) -> Response:
                 path, 404, "not_found", "there is nothing here; /docs lists what there is"
             )
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            text = f"{request.method} is not allowed here; allowed: {headers.get('Allow', 'none')}"
+            headers["Allow"] = _allowed_methods(request)
+            text = f"{request.method} is not allowed here; allowed: {headers['Allow']}"
             return problem(path, 405, "method_not_allowed", text, headers)
         case status:
             return problem(
@@ -79,6 +82,17 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
     faults = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
     return problem(
         request.url.path, 400, "invalid_request", "Invalid request: " + "; ".join(faults)
+    )
+
+
+def _allowed_methods(request: Request) -> str:
+    """Of all routes at this address; the router itself names those of the first one only."""
+    routes = request.app.router.routes
+    asked = [dict(request.scope, method=method) for method in _METHODS]
+    return ", ".join(
+        scope["method"]
+        for scope in asked
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
     )
 
 

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 from fastapi import Response
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
 
 from service.api.alignment_reply import AlignmentReply, ConfidenceReply, alignment_content
+from service.api.json_content import json_bytes
 from service.engine.hypothesis import FinishReason
 from service.text.casing import Case
 from service.text.detection import Detection
@@ -26,8 +24,6 @@ from service.translation import (
 Json = dict[str, Any]
 AttentionMap = list[list[list[list[float]]]]
 """[layer][head][query][key]; each row sums to 1."""
-_DECIMALS = 7
-"""Beyond this a float32 probability has nothing more to say, and the reply is twice as long."""
 
 
 class _Reply(BaseModel):
@@ -185,7 +181,7 @@ class StatusReply(_Reply):
 def json_response(content: object, times: StageTimes | None = None) -> Response:
     """A successful reply; `times` become its Server-Timing header."""
     headers = {} if times is None else {"Server-Timing": _server_timing(times)}
-    return Response(to_json(content), media_type="application/json", headers=headers)
+    return Response(json_bytes(content), media_type="application/json", headers=headers)
 
 
 def translation_content(
@@ -276,14 +272,8 @@ def _maps(attention: AttentionMaps) -> Json:
         "source_tokens": attention.source_tokens,
         "target_tokens": attention.target_tokens,
         "token_scores": attention.token_log_probs,
-        **{kind: _nested(array) for kind, array in attention.maps.items()},
+        **{str(kind): maps for kind, maps in attention.maps.items()},
     }
-
-
-def _nested(array: NDArray[np.float32]) -> list[Any]:
-    # In float64, else the rounded numbers would be printed with the digits of their float32.
-    nested: list[Any] = np.round(array.astype(np.float64), _DECIMALS).tolist()
-    return nested
 
 
 def _server_timing(times: StageTimes) -> str:

@@ -1,17 +1,18 @@
 """How likely is a translation, by the model's own account?"""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.api.dependencies import PartsOf
+from service.api.dependencies import Parts, PartsOf
 from service.api.limits import check_texts, timeout_s
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.replies import json_response
 from service.api.schemas import ScoreParameters
 from service.api.score_reply import ScoreReply, score_content
-from service.translation import ScoreRequest
+from service.translation import ScoredPair, ScoreRequest
 
 router = APIRouter(tags=["native"])
 
@@ -27,7 +28,7 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
     "/score",
     summary="Say how likely given translations are",
     response_model=list[ScoreReply],
-    responses=problems(400, 403, 413, 429, 500, 503, 504),
+    responses=problems(400, 403, 408, 413, 429, 500, 503, 504),
     openapi_extra=request_body(
         ScoreParameters,
         JSON,
@@ -40,7 +41,7 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
 )
 async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
     """Each pair goes through the model once, as one sentence, whatever stands beside it."""
-    account = parts.keys.account(request, parameters.api_key)
+    account = await parts.keys.account(request, parameters.api_key)
     sources = [pair.source_text for pair in parameters.pairs]
     targets = [pair.target_text for pair in parameters.pairs]
     check_texts(sources, parts.settings, further=targets, name="pairs")
@@ -50,6 +51,11 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
         target=parameters.target,
         timeout_s=timeout_s(parameters, parts.settings),
     )
-    with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.gate.run(request, parts.translator.score(asked))
+    async with account.charged(sum(map(len, [*sources, *targets]))):
+        scored = await parts.gate.run(request, _scored(parts, asked))
     return json_response([score_content(pair) for pair in scored])
+
+
+async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
+    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+        return await parts.translator.score(replace(asked, timeout_s=left_s))

@@ -1,12 +1,12 @@
 """What the loaded models translate from and to."""
 
 from service.api.language_names import name_of
-from service.registry import Registry
+from service.backend import Catalogue
 
 AUTO = "auto"
 
 
-def targets_by_source(registry: Registry) -> dict[str, list[str]]:
+def targets_by_source(registry: Catalogue) -> dict[str, list[str]]:
     """Every language that can be translated from, with what it can be translated to, sorted."""
     targets: dict[str, set[str]] = {}
     for model in registry.models:
@@ -15,7 +15,7 @@ def targets_by_source(registry: Registry) -> dict[str, list[str]]:
     return {source: sorted(targets[source]) for source in sorted(targets)}
 
 
-def target_languages(registry: Registry) -> list[str]:
+def target_languages(registry: Catalogue) -> list[str]:
     """Every language that can be translated to, sorted."""
     return sorted({t for targets in targets_by_source(registry).values() for t in targets})
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from service.settings import flag_of, load_settings
+from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
     from service.registry import Registry
@@ -23,6 +23,16 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", required=True, help="language to translate to, such as de")
     for name, text in _SETTINGS.items():
         parser.add_argument(flag_of(name), default=None, help=text)
+
+
+def local_settings(arguments: argparse.Namespace) -> Settings:
+    """Settings from those flags and the environment.
+
+    Raises:
+        StartupError: A setting is no good.
+    """
+    given = {name: getattr(arguments, name) for name in _SETTINGS}
+    return load_settings({name: value for name, value in given.items() if value is not None})
 
 
 @contextmanager
@@ -48,8 +58,7 @@ def open_service(
     from service.app import create_translator, open_registry
     from service.telemetry import Metrics
 
-    given = {name: getattr(arguments, name) for name in _SETTINGS}
-    settings = load_settings({name: value for name, value in given.items() if value is not None})
+    settings = local_settings(arguments)
     metrics = Metrics()
     registry = open_registry(settings, metrics)
     translator = create_translator(settings, registry, metrics)

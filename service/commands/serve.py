@@ -1,6 +1,8 @@
 """`pellucid serve`: the HTTP server."""
 
 import argparse
+import asyncio
+import ipaddress
 import logging
 import shlex
 import socket
@@ -15,6 +17,7 @@ from service.settings import ENV_PREFIX, Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
     from service.registry import Registry
+    from service.telemetry import Metrics
 
 _EXAMPLES = """\
 examples:
@@ -61,23 +64,70 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(flags)
     configure_logging(settings.log_level)
 
-    from service.app import create_app, open_registry
-    from service.server import Server, bind
+    from service.app import open_registry
+    from service.server import bind, ignore_reloads
     from service.telemetry import Metrics
 
     metrics = Metrics()
+    ignore_reloads()
     listener = bind(settings.host, settings.port)
     registry = open_registry(settings, metrics)
+    serve(settings, listener, registry, metrics, started_s)
+    return 0
+
+
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    registry: "Registry",
+    metrics: "Metrics",
+    started_s: float,
+) -> None:
+    """Serve the models of `registry` until told to stop.
+
+    Args:
+        settings: Everything else.
+        listener: Where to be reached.
+        registry: Opened, not started.
+        metrics: What the registry counts with.
+        started_s: When the process began, monotonic.
+
+    Raises:
+        StartupError: A setting needs what is not installed.
+    """
+    from service.app import create_app
+    from service.connection import connections
+    from service.server import Server
+    from service.watchdog import Watchdog
+
     app = create_app(settings, registry, metrics)
+    gate = app.state.parts.gate
+    watchdog = Watchdog(
+        lambda: [model.scheduler for model in registry.running_models],
+        max_silence_s=settings.max_silence_s,
+        max_hang_s=settings.max_hang_s,
+    )
 
     def on_start() -> None:
+        loop = asyncio.get_running_loop()
+        watchdog.start(lambda: loop.call_soon_threadsafe(gate.evacuate))
         _log.info("started", extra={"seconds": round(time.monotonic() - started_s, 2)})
         sys.stderr.write(_welcome(_base_url(listener), registry))
+        if not app.state.parts.keys.are_required:
+            _warn_if_open(listener)
         sys.stderr.flush()
 
-    Server(app, app.state.parts.gate, settings.drain_s, on_start).run(sockets=[listener])
+    Server(
+        app,
+        gate,
+        settings.drain_s,
+        on_start,
+        connections(settings, metrics),
+        on_reload=app.state.parts.reloader.request,
+        farewell_s=settings.farewell_s,
+    ).run(sockets=[listener])
+    watchdog.stop()
     _log.info("stopped")
-    return 0
 
 
 def _help(name: str, field: FieldInfo) -> str:
@@ -92,8 +142,25 @@ def _help(name: str, field: FieldInfo) -> str:
 def _base_url(listener: socket.socket) -> str:
     """Where this machine reaches the server."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    if _address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _warn_if_open(listener: socket.socket) -> None:
+    """Say that strangers may come in, where they can."""
+    host = listener.getsockname()[0]
+    if _address(host).is_loopback:
+        return
+    _log.warning("open to all", extra={"host": host})
+    sys.stderr.write(
+        f"Warning: whoever reaches {host} may translate. Ask for keys: set {ENV_PREFIX}KEY_STORE "
+        "to a file and give them out with `pellucid keys add NAME`.\n\n"
+    )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(host.partition("%")[0])  # behind it stands an interface
 
 
 def _welcome(url: str, registry: "Registry") -> str:

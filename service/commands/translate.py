@@ -6,10 +6,13 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.commands.corpus import run_corpus
 from service.commands.documents import add_document_arguments, run_document
+from service.commands.line_request import line_request
 from service.commands.local import add_model_arguments, open_translator
 from service.errors import InvalidRequestError, StartupError
 
@@ -21,6 +24,7 @@ examples:
   echo 'The weather is nice today.' | pellucid translate --source en --target de
   pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
   pellucid translate --source en --target de manual.html --output handbuch.html
+  pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
 Every line gives one line, in order; blank lines stay. Text is UTF-8. With --output a document is
 translated as a whole, in its own layout and encoding; after an interruption the same command goes
@@ -61,6 +65,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="further translations, behind the first on its line, separated by tabs [0]",
     )
     add_document_arguments(parser)
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="with all machines of the Ray cluster of RAY_ADDRESS; without one, as many engines as "
+        "this machine has CPUs for",
+    )
     parser.set_defaults(run=run)
 
 
@@ -76,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise StartupError(f"there is no file {path}")
     if arguments.output is not None:
         return run_document(arguments)
+    if arguments.ray:
+        return run_corpus(arguments)
     with open_translator(arguments) as translator:
         asyncio.run(_translate_all(translator, arguments))
     return 0
@@ -148,25 +160,13 @@ class _Pipeline:
 async def _translate_line(
     translator: "Translator", line: bytes, number: int, arguments: argparse.Namespace
 ) -> bytes:
-    from service.translation import TranslateRequest
-
     text = line.removesuffix(b"\n")
     try:
-        request = TranslateRequest(
-            texts=(text.decode("utf-8"),),
-            source=arguments.source,
-            target=arguments.target,
-            beam_size=arguments.beam_size,
-            length_penalty=arguments.length_penalty,
-            max_target_tokens=arguments.max_target_tokens,
-            min_target_tokens=arguments.min_target_tokens,
-            max_length_factor=arguments.max_length_factor,
-            no_repeat_ngram_size=arguments.no_repeat_ngram_size,
-            num_alternatives=max(arguments.alternatives, 0),
-            prefixes=(arguments.prefix,) if arguments.prefix and text.strip() else None,
-        )
+        request = replace(line_request(arguments), texts=(text.decode("utf-8"),))
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None
+    if arguments.prefix and text.strip():
+        request = replace(request, prefixes=(arguments.prefix,))
     result = await translator.translate(request)
     (translation,) = result.translations
     return "\t".join((translation.text, *translation.alternatives)).encode() + line[len(text) :]

@@ -98,7 +98,7 @@ def disguise(sentence: str, options: DisguiseOptions, stand_ins: str = "") -> Di
     plain = truecase(parts.core, case, protected)
     free = [part for part in cut_around(parts.core, protected) if isinstance(part, str)]
     shown = _with_plain_spaces(plain, protected)
-    return Disguise(
+    return Disguise(  # nosec B604
         shell=parts,
         case=case,
         masked=mask(shown, protected, options.symbols),

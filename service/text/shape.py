@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.text.emoji import EMOJI, trailing_emoji_start
 
 _TOKEN = re.compile(r"\S+")
-_AROUND_TOKEN = "\"'`()[]{}<>«»„“”‘’.,;:!?…|*_-–—"  # noqa: RUF001
+_AROUND_TOKEN = "\"'`()[]{}<>«»„“”‘’.,;:!?…|*_-–—"  # noqa: RUF001  # nosec B105
 _ADDRESS = re.compile(
     r"(?:[a-z][a-z0-9+.-]*+://|www\.|mailto:)\S+"
     r"|[\w.+%-]++@[\w-]+(?:\.[\w-]+)+"

@@ -115,9 +115,10 @@ def test_maps_that_come_late_belong_to_the_sentence_that_is_seen(visit: Opener) 
         held.append(route)
 
     page.page.route("**/attention", hold)
-    for button in ("#tab-attention", "#next"):
-        with page.page.expect_request("**/attention"):
-            page.page.click(button)
+    for num_held, button in enumerate(("#tab-attention", "#next"), start=1):
+        page.page.click(button)
+        while len(held) < num_held:  # it is told of the request before it may hold it
+            page.page.wait_for_timeout(10)
     for route in reversed(held):
         with page.page.expect_response("**/attention"):
             route.continue_()

@@ -18,9 +18,11 @@ def test_json_goes_in_and_comes_out_the_same() -> None:
 
 
 def test_a_bundle_from_before_a_field_has_its_default() -> None:
-    assert not {"placeholders", "alignment_head"} & read_manifest(TINY_BUNDLE).keys()
-    assert MANIFEST.placeholders == ()
-    assert MANIFEST.alignment_head is None
+    content = read_manifest(TINY_BUNDLE)
+    del content["placeholders"], content["alignment_head"]
+    older = Manifest.model_validate(content)
+    assert older.placeholders == ()
+    assert older.alignment_head is None
 
 
 def test_a_manifest_is_frozen() -> None:

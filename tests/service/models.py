@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
 from service.registry import LoadedModel, Registry, RegistryOptions
 from service.scheduler import SchedulerOptions
 from service.telemetry import Metrics

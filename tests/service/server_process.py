@@ -34,7 +34,7 @@ class ServerProcess:
 
     def metric(self, line_start: str) -> float:
         """Present value of a metric, 0 if it has no such line."""
-        page = httpx.get(f"{self.url}/metrics").text.splitlines()
+        page = httpx.get(f"{self.url}/metrics", timeout=_LONGEST_S).text.splitlines()
         return next((float(x.rpartition(" ")[2]) for x in page if x.startswith(line_start)), 0.0)
 
     def terminate(self) -> None:
@@ -75,12 +75,15 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *flags: str, **variables: str) -> Iterator[ServerProcess]:
+def serving(
+    folder: Path, *flags: str, module: str = "service", **variables: str
+) -> Iterator[ServerProcess]:
     """A server of the tiny bundle on a free port; killed at the end if it still runs.
 
     Args:
         folder: For its log.
         flags: Further flags.
+        module: What is run.
         variables: Further variables of its environment.
     """
     log = folder / "log.jsonl"
@@ -88,7 +91,7 @@ def serving(folder: Path, *flags: str, **variables: str) -> Iterator[ServerProce
     with (
         log.open("w", encoding="utf-8") as written,
         subprocess.Popen(
-            [sys.executable, "-m", "service", *given],
+            [sys.executable, "-m", module, *given],
             cwd=REPOSITORY,
             env=environment(**variables),
             stdout=written,

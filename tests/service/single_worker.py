@@ -3,7 +3,8 @@
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from service.admission import AdmissionLimits, AdmissionQueue
+from service.admission import AdmissionQueue
+from service.admission_limits import AdmissionLimits
 from service.engine.hypothesis import Hypothesis
 from service.engine.options import DecodeOptions
 from service.job import Job, JobResult

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from bundle.reader import Bundle
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
 from service.canary import Canary
 from service.engine.options import DecodeOptions
 from service.job import Job

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,16 +11,13 @@ import httpx
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from numpy.typing import NDArray
 
-from service.app import create_app
 from service.engine.sessions import Sessions
-from service.registry import Registry, RegistryOptions
-from service.scheduler import Scheduler, SchedulerOptions
-from service.settings import load_settings
 from service.telemetry import Metrics
-from tests.data.toy_language import sentence_pairs
 from tests.service.engine.spy import Tensors, spied
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.faulty_service import serving
+from tests.service.poison import POISON, POISON_LENGTH, TEXTS
 from tests.service.single_worker import counted
 
 POISONED_ID = "poisoned-request"
@@ -32,36 +29,30 @@ KINDS: tuple[dict[str, Any], ...] = (
 )
 
 
-def texts_and_poison(count: int) -> tuple[list[str], str, int]:
-    """Texts, one among them, and its tokens, which no other text has as many of."""
-    bundle = tiny_bundle()
-    pair = bundle.manifest.pairs[0]
-    by_length: dict[int, list[str]] = {}
-    for text, _ in sentence_pairs(200, seed=3):
-        by_length.setdefault(len(bundle.tokenizer.encode_source(text, pair)), []).append(text)
-    length = max(by_length)
-    poison = by_length.pop(length)[0]
-    texts = [text for alike in by_length.values() for text in alike][: count - 1]
-    return [*texts[: count // 2], poison, *texts[count // 2 :]], poison, length
-
-
-TEXTS, POISON, POISON_LENGTH = texts_and_poison(24)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultyEncoder:
     """The real encoder, but for one length."""
 
     real: Any
+    fault: Callable[[list[NDArray[Any]]], list[NDArray[Any]]]
 
-    def run(self, names: Sequence[str], feeds: dict[str, Any]) -> Any:  # noqa: ANN401 - arrays
-        if POISON_LENGTH in feeds["source_lengths"]:
-            raise RuntimeError("the encoder broke down")
-        return self.real.run(names, feeds)
+    def run(self, names: Sequence[str], feeds: dict[str, Any]) -> list[NDArray[Any]]:
+        outputs: list[NDArray[Any]] = self.real.run(names, feeds)
+        return self.fault(outputs) if POISON_LENGTH in feeds["source_lengths"] else outputs
 
 
 def breaking_encoder(sessions: Sessions) -> Sessions:
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder))
+    def break_down(_: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        raise RuntimeError("the encoder broke down")
+
+    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=break_down))
+
+
+def encoder_without_numbers(sessions: Sessions) -> Sessions:
+    def spoil(outputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        return [np.full(output.shape, np.nan, dtype=np.float32) for output in outputs]
+
+    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=spoil))
 
 
 def breaking_step(sessions: Sessions) -> Sessions:
@@ -74,6 +65,52 @@ def breaking_step(sessions: Sessions) -> Sessions:
     return broken
 
 
+def step_that_leaves_rubbish(sessions: Sessions) -> Sessions:
+    """It fails when it has written into everybody's rows."""
+
+    def after(tensors: Tensors) -> None:
+        if POISON_LENGTH in tensors["source_lengths"]:
+            for name, tensor in tensors.items():
+                if name.startswith(("logits", "past", "cross")):
+                    tensor[...] = 77
+            raise RuntimeError("the step broke down")
+
+    broken, spy = spied(sessions)
+    spy.after = after
+    return broken
+
+
+def infinite_step(sessions: Sessions) -> Sessions:
+    def after(tensors: Tensors) -> None:
+        tensors["logits"][tensors["source_lengths"] == POISON_LENGTH, 5] = np.inf
+
+    broken, spy = spied(sessions)
+    spy.after = after
+    return broken
+
+
+def breaking_candidates(sessions: Sessions) -> Sessions:
+    """The ranking of a beam fails for a batch that the text is in."""
+    step = threading.local()
+    broken, spy = spied(sessions)
+
+    def before(tensors: Tensors) -> None:
+        step.is_poisoned = POISON_LENGTH in tensors["source_lengths"]
+
+    spy.before = before
+
+    class FaultyCandidates:
+        def io_binding(self) -> Any:  # noqa: ANN401 - onnxruntime's own
+            return sessions.candidates.io_binding()
+
+        def run_with_iobinding(self, binding: Any) -> None:  # noqa: ANN401 - onnxruntime's own
+            if step.is_poisoned:
+                raise RuntimeError("the ranking broke down")
+            sessions.candidates.run_with_iobinding(binding)
+
+    return replace(broken, candidates=FaultyCandidates())
+
+
 def step_without_numbers(sessions: Sessions) -> Sessions:
     def after(tensors: Tensors) -> None:
         tensors["logits"][tensors["source_lengths"] == POISON_LENGTH] = np.nan
@@ -81,21 +118,6 @@ def step_without_numbers(sessions: Sessions) -> Sessions:
     broken, spy = spied(sessions)
     spy.after = after
     return broken
-
-
-@contextmanager
-def serving(broken: Callable[[Sessions], Sessions], metrics: Metrics) -> Iterator[FastAPI]:
-    """The whole app, two workers, on a model with a fault."""
-    options = SchedulerOptions(num_workers=2, slots_per_worker=16)
-    (model,) = Registry.open([TINY_BUNDLE], RegistryOptions(scheduler=options), metrics).models
-    sessions = broken(model.sessions)
-    scheduler = Scheduler(sessions, options, metrics)
-    registry = Registry([replace(model, sessions=sessions, scheduler=scheduler)])
-    scheduler.start()
-    try:
-        yield create_app(load_settings({}), registry, metrics)
-    finally:
-        registry.close()
 
 
 def ask_all(app: FastAPI, texts: Sequence[str]) -> list[httpx.Response]:
@@ -124,7 +146,17 @@ def expected() -> dict[str, Any]:
         return {text: reply.json() for text, reply in zip(TEXTS, ask_all(app, TEXTS), strict=True)}
 
 
-@pytest.mark.parametrize("fault", [breaking_encoder, breaking_step, step_without_numbers])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        breaking_encoder,
+        encoder_without_numbers,
+        breaking_step,
+        step_that_leaves_rubbish,
+        step_without_numbers,
+        infinite_step,
+    ],
+)
 def test_one_text_fails_and_everybody_else_is_served(
     fault: Callable[[Sessions], Sessions],
     expected: dict[str, Any],
@@ -148,3 +180,35 @@ def test_one_text_fails_and_everybody_else_is_served(
     assert vars(failed)["source_tokens"] == POISON_LENGTH
     assert POISON not in str(vars(failed))
     assert counted(metrics, "slots_in_use") == 0
+
+
+def test_who_fails_only_in_company_is_served_alone(expected: dict[str, Any]) -> None:
+    metrics = Metrics()
+    with serving(breaking_candidates, metrics) as app:
+        replies = ask_all(app, TEXTS)
+    assert [reply.json() for reply in replies] == [expected[text] for text in TEXTS]
+
+
+def test_when_everything_fails_for_a_while_everybody_is_told_and_then_served(
+    expected: dict[str, Any],
+) -> None:
+    is_down = threading.Event()
+
+    def before(_: Tensors) -> None:
+        if is_down.is_set():
+            raise RuntimeError("the step broke down")
+
+    def failing_at_times(sessions: Sessions) -> Sessions:
+        broken, spy = spied(sessions)
+        spy.before = before
+        return broken
+
+    metrics = Metrics()
+    with serving(failing_at_times, metrics) as app:
+        for _ in range(2):
+            is_down.set()
+            assert {reply.status_code for reply in ask_all(app, TEXTS)} == {500}
+            is_down.clear()
+            again = ask_all(app, TEXTS)
+            assert [reply.json() for reply in again] == [expected[text] for text in TEXTS]
+    assert (counted(metrics, "slots_in_use"), counted(metrics, "queue_depth")) == (0, 0)

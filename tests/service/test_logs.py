@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.logs import REQUEST_ID, configure_logging
+from service.logs import REQUEST_ID, TRACE_ID, configure_logging
 
 
 @pytest.fixture
@@ -47,6 +47,17 @@ def test_request_id_comes_along(stream: io.StringIO) -> None:
     inside, outside = _events(stream)
     assert inside["request_id"] == "abc"
     assert "request_id" not in outside
+
+
+def test_trace_id_stands_beside_the_request_id(stream: io.StringIO) -> None:
+    tokens = REQUEST_ID.set("abc"), TRACE_ID.set("4bf92f35")
+    logging.getLogger("somewhere").info("inside")
+    REQUEST_ID.reset(tokens[0])
+    TRACE_ID.reset(tokens[1])
+    logging.getLogger("somewhere").info("outside")
+    inside, outside = _events(stream)
+    assert (inside["request_id"], inside["trace_id"]) == ("abc", "4bf92f35")
+    assert "trace_id" not in outside
 
 
 def test_exception_is_logged_by_type_and_place_but_not_by_message(stream: io.StringIO) -> None:

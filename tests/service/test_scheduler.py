@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
 from service.engine.options import MAX_BEAM_SIZE
 from service.engine.sessions import Sessions
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError

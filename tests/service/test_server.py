@@ -22,11 +22,13 @@ from tests.service.server_process import ServerProcess, run_command, serving
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}
 TEXT = MANIFEST.canary.source_text
+ONE_BY_ONE = ("--share-runs", "false")
+"""Equal sentences are work, of which some tests need much."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with serving(tmp_path_factory.mktemp("server")) as process:
+    with serving(tmp_path_factory.mktemp("server"), *ONE_BY_ONE) as process:
         yield process
 
 
@@ -110,7 +112,9 @@ def test_missed_deadline_is_504(server: ServerProcess) -> None:
 
 
 def test_client_that_leaves_takes_its_work_with_it(server: ServerProcess) -> None:
-    body = json.dumps({"q": f"{TEXT} " * 400, "beam_size": 8, **PAIR}).encode()
+    # Each another one: equal sentences would be translated once.
+    text = " ".join(f"{number} {TEXT}" for number in range(800))
+    body = json.dumps({"q": text, "beam_size": 8, **PAIR}).encode()
     with _connect(server) as connection:
         connection.sendall(
             b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -165,7 +169,7 @@ def test_idle_server_ends_at_once_on_sigterm(tmp_path: Path) -> None:
 def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path) -> None:
     body = {"q": f"{TEXT} " * 400, "beam_size": 8, **PAIR}
     with (
-        serving(tmp_path, "--workers", "1", "--slots-per-worker", "8") as server,
+        serving(tmp_path, *ONE_BY_ONE, "--workers", "1", "--slots-per-worker", "8") as server,
         ThreadPoolExecutor(1) as other,
         httpx.Client(base_url=server.url) as client,
     ):
@@ -184,7 +188,7 @@ def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path)
 
 def test_work_that_outlasts_the_drain_is_told_so(tmp_path: Path) -> None:
     body = {"q": f"{TEXT} " * 400, "beam_size": 8, **PAIR}
-    flags = ("--workers", "1", "--slots-per-worker", "8", "--drain-s", "0")
+    flags = (*ONE_BY_ONE, "--workers", "1", "--slots-per-worker", "8", "--drain-s", "0")
     with serving(tmp_path, *flags) as server, ThreadPoolExecutor(1) as other:
         accepted = other.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
         _eventually(lambda: server.metric("pellucid_in_flight") == 1)

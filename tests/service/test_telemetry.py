@@ -17,9 +17,12 @@ COUNTERS = (
     "repetition_guard_total",
     "cache_hits_total",
     "cache_misses_total",
+    "shared_runs_total",
     "canary_failures_total",
+    "reloads_total",
+    "lost_calls_total",
 )
-GAUGES = ("queue_depth", "in_flight", "slots_in_use", "model_info")
+GAUGES = ("connections", "ready", "queue_depth", "in_flight", "slots_in_use", "model_info")
 HISTOGRAMS = ("request_seconds", "stage_seconds", "batch_rows", "padding_ratio")
 
 

@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 import pytest
 
-from service.admission import AdmissionLimits
+from service.admission_limits import AdmissionLimits
 from service.decode_request import decode_options
 from service.engine.batch import decode_batch
 from service.errors import (
@@ -239,8 +239,9 @@ def test_a_full_queue_refuses_the_whole_request() -> None:
             request = request_of(service, text)
             first = asyncio.create_task(service.translator.translate(request))
             await turns()
+            other = request_of(service, text.split()[0])
             with pytest.raises(OverloadedError) as caught:
-                await service.translator.translate(request)
+                await service.translator.translate(other)
             assert caught.value.retry_after_s >= 1
             service.registry.start()
             assert (await first).translations[0].text
@@ -252,7 +253,8 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
     with running(is_started=False) as service:
 
         async def scenario() -> None:
-            texts = (sentence_of(service),) * 3
+            words = sentence_of(service).split()
+            texts = tuple(" ".join(words[i:]) for i in range(3))  # equal ones would share a run
             request = request_of(service, *texts)
             task = asyncio.create_task(service.translator.translate(request))
             await turns()  # its lanes submit

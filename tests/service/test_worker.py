@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from service.admission import AdmissionLimits, AdmissionQueue
+from service.admission import AdmissionQueue
+from service.admission_limits import AdmissionLimits
 from service.engine.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
 from service.engine.options import DecodeOptions
 from service.errors import DeadlineExceededError, ShuttingDownError

@@ -8,6 +8,7 @@ from typing import Any, cast
 import httpx
 import numpy as np
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
 from service.app import create_app
@@ -150,7 +151,7 @@ def parts_of(app: FastAPI) -> Parts:
 
 
 def ask(
-    app: FastAPI,
+    app: ASGIApp,
     method: str,
     path: str,
     **options: Any,  # noqa: ANN401 - httpx's own

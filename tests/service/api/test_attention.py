@@ -76,10 +76,15 @@ def test_reply_has_the_documented_shape() -> None:
             ),
         ),
         ({"words": True}, "selection", AttentionSelection(words=True)),
-        ({"deadline_ms": 100}, "timeout_s", 0.1),
     ],
 )
 def test_translator_is_asked_for_what_the_client_wants(
     parameters: dict[str, Any], field: str, value: object
 ) -> None:
     assert getattr(_asked(parameters), field) == value
+
+
+def test_translator_has_the_time_that_waiting_has_left() -> None:
+    left_s = _asked({"deadline_ms": 20_000}).timeout_s
+    assert left_s is not None
+    assert 10 < left_s <= 20

@@ -66,6 +66,18 @@ def _problem(reply: httpx.Response, status: int) -> str:
     return str(reply.json()["error"])
 
 
+def test_queue_is_shared_by_who_sent_the_file(tmp_path: Path) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        for key in ("k1", "k1", "k2"):
+            assert (await _send(client, api_key=key)).status_code == 200
+
+    translator = UpperCaser()
+    _with(_app(translator, tmp_path, api_keys="k1,k2"), test)
+    names = [request.client.name for request in translator.requests]
+    assert len(set(names)) == 2
+    assert names[0] != names[-1]
+
+
 def test_libretranslates_way_answers_with_an_address(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         reply = await _send(client, "my file.txt", "\ufeffgrün\r\n\r\ntwo".encode())

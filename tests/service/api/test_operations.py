@@ -46,6 +46,15 @@ def test_closing_gate_makes_it_unready() -> None:
         assert ask(app, "GET", "/livez").status_code == 200
 
 
+def test_announced_end_makes_it_unready_and_goes_on() -> None:
+    with _served(TINY_BUNDLE) as app:
+        parts_of(app).gate.announce_end()
+        assert ask(app, "GET", "/readyz").status_code == 503
+        pair = tiny_bundle().manifest.pairs[0]
+        asked = {"q": "a", "source": pair.source, "target": pair.target}
+        assert ask(app, "POST", "/translate", json=asked).status_code == 200
+
+
 def test_canary_that_comes_out_differently_makes_it_unready_and_says_why(tmp_path: Path) -> None:
     canary = tiny_bundle().manifest.canary
     other = canary.model_copy(update={"target_ids": (*canary.target_ids, canary.target_ids[0])})

@@ -102,6 +102,19 @@ def test_a_pair_is_seen_alike_alone_and_beside_others(
             np.testing.assert_allclose(getattr(found, kind), getattr(beside, kind), atol=1e-6)
 
 
+def test_each_row_is_that_of_a_decoder_which_has_seen_no_more(
+    pairs: list[Pair], together: list[PairAttention]
+) -> None:
+    """What a step of the search attends with: the tokens so far, and nothing behind them."""
+    for (source, target), whole in list(zip(pairs, together, strict=True))[:8]:
+        prefixes = [(source, target[: n + 1]) for n in range(len(target))]
+        for n, step in enumerate(attention_of(prefixes)):
+            np.testing.assert_allclose(
+                step.decoder[:, :, n], whole.decoder[:, :, n, : n + 1], atol=1e-6
+            )
+            np.testing.assert_allclose(step.cross[:, :, n], whole.cross[:, :, n], atol=1e-6)
+
+
 def test_a_translation_that_is_wrong_has_a_lower_log_prob(
     pairs: list[Pair], together: list[PairAttention]
 ) -> None:
