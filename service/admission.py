@@ -13,6 +13,7 @@ from service.drain_rate import DrainRate
 from service.errors import OverloadedError, ShuttingDownError
 from service.fair_queue import FairQueue, Line
 from service.job import Entry, Job, JobResult
+from service.recent_clients import RecentClients
 from service.telemetry import Metrics
 
 Clock = Callable[[], float]
@@ -38,11 +39,18 @@ class AdmissionQueue:
         self._changed = threading.Condition()
         self._is_open = True
         self._rate = DrainRate(clock)
+        self._askers = RecentClients(clock)
 
     @property
     def is_busy(self) -> bool:
         """Whether a job was accepted that has not ended."""
         return self._num_unfinished > 0
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether more than one client has asked for something lately."""
+        with self._changed:
+            return self._askers.are_several
 
     @property
     def num_clients(self) -> int:
@@ -70,6 +78,7 @@ class AdmissionQueue:
         with self._changed:
             self._check_admission(entry.job)
             self._add(entry)
+            self._askers.add(entry.job.client)
             self._num_unfinished += 1
             self._changed.notify_all()
         entry.future.add_done_callback(lambda _: self._on_done(entry))
@@ -92,7 +101,9 @@ class AdmissionQueue:
                 taken = [next(iter(self._retries))]
                 self._remove(taken[0])
             else:
-                taken = choose(self._lines.window(LOOKAHEAD), room)
+                is_bounded = room.max_slots_per_client is not None
+                free_slots = room.free_slots_of if is_bounded else None
+                taken = choose(self._lines.window(LOOKAHEAD, free_slots), room)
                 self._lines.serve(taken)
                 self._metrics.queue_depth.dec(len(taken))
         return taken

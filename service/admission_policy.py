@@ -11,12 +11,14 @@ holds among the jobs of one client, and among those of one round; which of a cli
 of its places is decided by length as well.
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 
+from service.client import NOBODY
 from service.job import Entry
 
 LOOKAHEAD = 64
@@ -34,6 +36,16 @@ class Room:
     """Source tokens to be encoded; the first job is taken even if it has more."""
     num_ahead: int = 0
     """Jobs to be prepared beside those that have slots."""
+    max_slots_per_client: int | None = None
+    """While several clients ask; None: any number."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Slots that each client has already, by name."""
+
+    def free_slots_of(self, client: str) -> float:
+        """How many more one of several clients may have; the service's own work may have all."""
+        if self.max_slots_per_client is None or client == NOBODY.name:
+            return math.inf
+        return self.max_slots_per_client - self.held.get(client, 0)
 
 
 def choose(waiting: Iterable[Entry], room: Room) -> list[Entry]:

@@ -18,6 +18,7 @@ from service.api.gate import Gate
 from service.api.keys import load_api_keys
 from service.api.middleware import ObservationMiddleware, RequestIdMiddleware
 from service.api.problems import add_exception_handlers
+from service.api.request_limit import RequestLimitMiddleware
 from service.api.security_headers import SecurityHeadersMiddleware
 from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
@@ -59,6 +60,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
         num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
         slots_per_worker=settings.slots_per_worker,
         encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
+        client_share=settings.client_share,
         limits=limits,
         sharing=SharingOptions(
             shares_runs=settings.share_runs, cache_bytes=settings.result_cache_bytes
@@ -165,6 +167,12 @@ def create_app_over(
     )
     allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)
+    app.add_middleware(
+        RequestLimitMiddleware,
+        max_requests=settings.max_requests,
+        metrics=metrics,
+        clock=time.monotonic,
+    )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)

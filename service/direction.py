@@ -145,8 +145,19 @@ class DirectionTranslator:
     ) -> tuple[list[TranslatedText], list[JobResult]]:
         plan = replace(self._plan, prefixes=prefixes)
         results = await decode(self._model, [list(s.sentences) for s in sources], plan)
+        size = sum(len(s.segment.text) for source in sources for s in source.sentences)
+        sentences = await _apart(size, self._all_restored, sources, results)
+        sentences = await self._aligned(sentences, self._wanting_links(sources, sentences))
+        sentences = await self._patched(sentences)
+        count_sentences(_lengths(sentences))
+        sentences = await self._inspected(sentences)
+        return _by_passage(sources, sentences), results
+
+    def _all_restored(
+        self, sources: Sequence[SourceText], results: Sequence[JobResult]
+    ) -> list[TranslatedSentence]:
         remaining = iter(results)
-        sentences = [
+        return [
             self._restored(
                 TranslatedSentence(
                     source=sentence,
@@ -156,11 +167,6 @@ class DirectionTranslator:
             for source in sources
             for sentence in source.sentences
         ]
-        sentences = await self._aligned(sentences, self._wanting_links(sources, sentences))
-        sentences = await self._patched(sentences)
-        count_sentences(_lengths(sentences))
-        sentences = await self._inspected(sentences)
-        return _by_passage(sources, sentences), results
 
     def _restored(
         self, sentence: TranslatedSentence, attention: AttentionMaps | None = None

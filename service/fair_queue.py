@@ -10,7 +10,7 @@ wait for what was queued before, nor can newcomers, however many, keep others wa
 import math
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count, islice
@@ -27,6 +27,7 @@ those of like length can go together. A newcomer finds nobody further behind tha
 class Line:
     """One client's jobs, in the order in which they came."""
 
+    name: str
     number: int
     weight: float
     progress: float
@@ -117,14 +118,18 @@ class FairQueue:
             self.remove(entry)
         self._set_bounds()
 
-    def window(self, size: int) -> list[Entry]:
+    def window(self, size: int, free_slots: Callable[[str], float] | None = None) -> list[Entry]:
         """About the next `size` jobs, as the clients take turns; tells each its round.
 
         First comes who has had the least. Within a round, one client follows another.
+
+        Args:
+            size: Most jobs.
+            free_slots: How many slots a client of this name may take; None: any number.
         """
         lines = [line for _, _, line in self._order[:size]]
-        if len(lines) != 1:
-            return list(islice(_in_turns(lines), size))
+        if len(lines) != 1 or free_slots is not None:
+            return list(islice(_in_turns(lines, free_slots or _any_number), size))
         window = list(islice(lines[0].entries, size))
         if any(entry.round for entry in window):
             for entry in window:
@@ -133,7 +138,12 @@ class FairQueue:
 
     def _open(self, client: Client) -> Line:
         progress = max(self._progress, self._ahead.pop(client.name, 0.0))
-        line = Line(number=next(self._numbers), weight=client.weight, progress=progress)
+        line = Line(
+            name=client.name,
+            number=next(self._numbers),
+            weight=client.weight,
+            progress=progress,
+        )
         self._lines[client.name] = line
         self._total_weight += line.weight
         insort(self._order, line.place)
@@ -180,11 +190,23 @@ class _Turn:
 
     progress: float
     rest: Iterator[tuple[Entry, float]]
+    free_slots: float
     is_over: bool = False
 
 
-def _in_turns(lines: Iterable[Line]) -> Iterator[Entry]:
-    turns = [_Turn(progress=line.progress, rest=iter(line.entries.items())) for line in lines]
+def _any_number(_name: str) -> float:
+    return math.inf
+
+
+def _in_turns(lines: Iterable[Line], free_slots: Callable[[str], float]) -> Iterator[Entry]:
+    turns = [
+        _Turn(
+            progress=line.progress,
+            rest=iter(line.entries.items()),
+            free_slots=free_slots(line.name),
+        )
+        for line in lines
+    ]
     for number in count():
         turns = [turn for turn in turns if not turn.is_over]
         if not turns:
@@ -197,9 +219,10 @@ def _in_turns(lines: Iterable[Line]) -> Iterator[Entry]:
 def _until(limit: float, turn: _Turn, number: int) -> Iterator[Entry]:
     while turn.progress < limit:
         entry, cost = next(turn.rest, (None, 0.0))
-        if entry is None:
+        if entry is None or entry.num_slots > turn.free_slots:
             turn.is_over = True
             return
+        turn.free_slots -= entry.num_slots
         entry.round = number
         yield entry
         turn.progress += cost

@@ -25,6 +25,9 @@ class SchedulerOptions:
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
     encoder_tokens_per_turn: int = 256
     """Source tokens that a worker encodes between two steps of a running batch."""
+    client_share: float = 0.25
+    """Of a worker's slots, for each client while several ask: a step takes the longer the more rows
+    it has, and whoever waits for one sentence waits for all rows of the others."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
@@ -59,6 +62,7 @@ class Scheduler:
                 metrics,
                 num_slots=options.slots_per_worker,
                 max_encoder_tokens=options.encoder_tokens_per_turn,
+                client_share=options.client_share,
                 on_turn=self._flights.expire,
                 clock=clock,
             )

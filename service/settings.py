@@ -58,9 +58,15 @@ class Settings(BaseSettings):
     """Threads within one operator; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
     """Sentences that a worker decodes side by side; a beam of n takes n slots."""
+    client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Share of a worker's slots that one client may have while others ask, so that steps stay short
+    for those who wait for a sentence; 1: batches lose nothing, and everybody waits for them."""
     encoder_tokens_per_turn: PositiveInt = 256
     """Source tokens that a worker encodes between two steps, so that new sentences do not hold up
     those that are being translated; a longer sentence comes alone."""
+    max_requests: PositiveInt = 1024
+    """Requests that may be worked on or wait, half of that from one address while there are no
+    others; beyond that: 429."""
     max_queued_jobs: PositiveInt = 1024
     """Sentences that may wait; beyond that: 429."""
     max_queued_tokens: PositiveInt = 65_536

@@ -22,6 +22,7 @@ FINISH_REASONS = ("stop", "length", "repetition", "deadline")
 REJECTION_REASONS = (
     "queue_full",
     "client_queue_full",
+    "too_many_requests",
     "shutting_down",
     "bodies_full",
     "too_many_connections",

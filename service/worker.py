@@ -3,13 +3,15 @@
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from service.admission import AdmissionQueue, Clock
 from service.admission_policy import Room
 from service.engine.batch_decoder import BatchDecoder, Finished
 from service.engine.encoder import EncodedGroup
+from service.engine.options import MAX_BEAM_SIZE
 from service.engine.preparation import DecodeRequest, PreparedSentence
 from service.engine.sessions import Sessions
 from service.errors import (
@@ -43,6 +45,7 @@ class Worker:
         *,
         num_slots: int,
         max_encoder_tokens: int,
+        client_share: float = 1.0,
         on_turn: Callable[[float], None] = lambda _now_s: None,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -54,6 +57,7 @@ class Worker:
             metrics: Likewise.
             num_slots: Rows of the batch.
             max_encoder_tokens: Source tokens to encode between two steps of a running batch.
+            client_share: Of the rows, for each client while several ask.
             on_turn: Told the time at the beginning of every turn.
             clock: Monotonic, seconds.
         """
@@ -63,6 +67,8 @@ class Worker:
         self._clock = clock
         self._num_slots = num_slots
         self._max_encoder_tokens = max_encoder_tokens
+        # The widest beam must find room, else it would wait for ever.
+        self._max_slots_per_client = max(MAX_BEAM_SIZE, round(client_share * num_slots))
         self._on_turn = on_turn
         self._prepared: deque[PreparedSentence[Entry]] = deque()
         self._slots_counted = 0
@@ -132,7 +138,17 @@ class Worker:
         is_idle = self.is_idle
         budget = self._max_encoder_tokens * (IDLE_BUDGET_FACTOR if is_idle else 1)
         room = Room(free_slots=self._decoder.free_slots, num_ahead=NUM_AHEAD, max_tokens=budget)
+        if self._queue.is_contested:
+            room = replace(
+                room, max_slots_per_client=self._max_slots_per_client, held=self._slots_by_client()
+            )
         return self._queue.take(room, is_idle=is_idle)
+
+    def _slots_by_client(self) -> Counter[str]:
+        held: Counter[str] = Counter()
+        for entry in self._entries():
+            held[entry.job.client.name] += entry.num_slots
+        return held
 
     def _may_take(self) -> bool:
         # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.

@@ -438,6 +438,31 @@ def test_clients_take_turns() -> None:
     assert set(taken) == {*first[:9], *late}
 
 
+def test_a_client_takes_only_its_part_of_the_slots_while_another_asks() -> None:
+    counter = Counter(limits=WIDE)
+    for _ in range(10):
+        counter.submit(client=ANNA)
+    assert not counter.queue.is_contested
+    counter.submit(client=BERT)
+    assert counter.queue.is_contested
+    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
+    taken = [entry.job.client.name for entry in counter.queue.take(room, is_idle=False)]
+    assert sorted(taken) == ["anna"] * 3 + ["bert"]
+    full = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 8})
+    assert counter.queue.take(full, is_idle=False) == []
+    assert len(counter.queue.take(Room(free_slots=32, max_tokens=100), is_idle=False)) == 7
+
+
+def test_a_wide_beam_waits_for_a_part_that_has_room_for_it() -> None:
+    counter = Counter(limits=WIDE)
+    counter.submit(client=ANNA, beam_size=4)
+    counter.submit(client=ANNA)
+    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
+    assert counter.queue.take(room, is_idle=False) == []  # nobody overtakes it
+    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 3})
+    assert [e.num_slots for e in counter.queue.take(room, is_idle=False)] == [4, 1]
+
+
 def test_ten_thousand_sentences_of_one_do_not_hold_up_one_of_another() -> None:
     """Whenever it comes, of those who came before at most a turn and a round go before it."""
     limits = AdmissionLimits(max_queued_jobs=30_000, max_queued_tokens=1_000_000)
