@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.bundle_weights import network_of_bundle
 from benchmarks.ctranslate2_model import convert
 from benchmarks.server_process import HOST, free_port
+from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
 from model.checkpoint import load_weights
@@ -34,7 +35,7 @@ def serving_libretranslate(python: Path, bundle: Bundle, *, threads: int = 2) ->
 
     Args:
         python: The interpreter of an environment with `libretranslate` and `sentencex`.
-        bundle: Of one direction; what it translates and how wide its beam is.
+        bundle: What it translates, its first direction, and how wide its beam is.
         threads: That answer requests.
     """
     with tempfile.TemporaryDirectory() as name:
@@ -84,22 +85,27 @@ def _write_packages(bundle: Bundle, folder: Path) -> None:
     (folder / "db" / "prometheus").mkdir(parents=True)
     (folder / "packages").mkdir()
     there = folder / "packages" / f"{pair.source}_{pair.target}"
-    _write_package(bundle, there, pair.source, pair.target)
+    _write_package(bundle, there, pair)
     back = folder / "packages" / f"{pair.target}_{pair.source}"
     shutil.copytree(there, back)
     _write_metadata(back, pair.target, pair.source)
 
 
-def _write_package(bundle: Bundle, folder: Path, source: str, target: str) -> None:
+def _write_package(bundle: Bundle, folder: Path, pair: LanguagePair) -> None:
     folder.mkdir()
-    _write_metadata(folder, source, target)
+    _write_metadata(folder, pair.source, pair.target)
     shutil.copy(bundle.path / SOURCE_TOKENIZER_NAME, folder / "sentencepiece.model")
     vocabulary = range(bundle.manifest.architecture.vocab_size)
     convert(_network(bundle), bundle.tokenizer.target_pieces(vocabulary), folder / "model")
     settings = folder / "model" / "config.json"
     config = json.loads(settings.read_bytes())
     # Our sources end with the end token; it does not add one by itself.
-    settings.write_text(json.dumps(config | {"add_source_eos": True}), encoding="utf-8")
+    config["add_source_eos"] = True
+    if pair.source_prefix is not None:
+        # It knows no language prefix, but a token that every source begins with.
+        start = {"decoder_start_token": config["bos_token"]}
+        config |= start | {"add_source_bos": True, "bos_token": pair.source_prefix}
+    settings.write_text(json.dumps(config), encoding="utf-8")
 
 
 def _write_metadata(folder: Path, source: str, target: str) -> None:
