@@ -20,9 +20,10 @@ from tests.service.server_process import ServerProcess, serving
 from tests.service.steady_load import steady_load
 from tests.service.waiting import eventually
 
-pytestmark = pytest.mark.skipif(
-    HAPROXY is None, reason="there is no haproxy here: apt-get install haproxy"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(HAPROXY is None, reason="there is no haproxy here: apt-get install haproxy"),
+]
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}

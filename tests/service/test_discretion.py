@@ -10,6 +10,8 @@ import pytest
 from tests.service.models import tiny_bundle
 from tests.service.server_process import ServerProcess, serving
 
+pytestmark = pytest.mark.slow
+
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 SENTINEL = "Zwiebelkuchenrezept"

@@ -10,6 +10,8 @@ from service.watchdog import EXIT_CODE
 from tests.service.poison import POISON, TEXTS
 from tests.service.server_process import ServerProcess, serving
 
+pytestmark = pytest.mark.slow
+
 HEALTHY = next(text for text in TEXTS if text != POISON)
 FLAGS = ("--workers", "2", "--max-silence-s", "0.7", "--max-hang-s", "4")
 

@@ -26,6 +26,8 @@ from tests.service.hostile_client import (
 from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, serving
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}
 BODY = json.dumps({"q": MANIFEST.canary.source_text, **PAIR}).encode()

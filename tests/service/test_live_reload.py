@@ -11,12 +11,15 @@ from itertools import count
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bundle.tensors import WEIGHTS_NAME
 from tests.service.models import TINY_BUNDLE, altered_copy, tiny_bundle
 from tests.service.server_process import ServerProcess, serving
 from tests.service.steady_load import steady_load
 from tests.service.waiting import eventually
+
+pytestmark = pytest.mark.slow
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
