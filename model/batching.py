@@ -1,7 +1,7 @@
 """Token ids in batches of similar length, in an order that the seed decides."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,6 +42,10 @@ class EncodedCorpus:
         """Tokens of each target, [pairs]."""
         return np.diff(self.target_starts)
 
+    def num_target_tokens(self, indices: NDArray[np.int64]) -> int:
+        """Target tokens of the pairs at `indices`, padding not included."""
+        return int((self.target_starts[indices + 1] - self.target_starts[indices]).sum())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -59,6 +63,17 @@ class Batch:
     links: "BatchLinks | None" = None
     """Where one head should look; None where that is not guided."""
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on `device`."""
+        return replace(
+            self,
+            source_ids=self.source_ids.to(device),
+            source_mask=None if self.source_mask is None else self.source_mask.to(device),
+            input_ids=self.input_ids.to(device),
+            label_ids=self.label_ids.to(device),
+            links=None if self.links is None else self.links.to(device),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchLinks:
@@ -68,6 +83,10 @@ class BatchLinks:
     """int64 [links, 3]: row, position of the label, position in the source."""
     weights: Tensor
     """float32 [links]: each label that is linked counts alike, and all of them make 1."""
+
+    def to(self, device: torch.device) -> "BatchLinks":
+        """The links on `device`."""
+        return BatchLinks(places=self.places.to(device), weights=self.weights.to(device))
 
 
 def encode_corpus(

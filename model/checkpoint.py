@@ -20,6 +20,8 @@ AVERAGED_NAME = "averaged.pt"
 TOKENIZER_NAME = "source.spm"
 CONFIG_NAME = "config.toml"
 LOG_NAME = "log.jsonl"
+RECENT_NAME = "recent"
+BOARD_NAME = "tensorboard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,10 @@ class Progress:
     seconds: float = 0.0
     """Wall-clock time over all resumes."""
     best_chrf: float = -1.0
+    num_stale: int = 0
+    """Validations since the best one."""
+    validated_step: int = 0
+    """Step of the latest validation."""
     decay_begins_s: float | None = None
     """Where the decay was asked for: it then ends the run, whatever the budget was."""
     decay_ends_s: float | None = None

@@ -1,12 +1,19 @@
 """`pellucid train`: one TOML in, a run folder out."""
 
 import argparse
+import contextlib
+import io
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from model.config import read_config
+from model.config import RunConfig, read_config
 from model.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from model.processes import Processes
+    from model.training_data import TrainingData
 
 # Training allocates and frees large tensors all the time. Without these glibc gives each back to
 # the kernel and takes it again in every step.
@@ -16,6 +23,7 @@ _EXAMPLES = """\
 examples:
   pellucid train model/configs/en-de-small.toml --data data --out runs/en-de-small
   pellucid train model/configs/en-de-small.toml --data data --out runs/en-de-small --resume
+  torchrun --standalone --nproc-per-node 2 -m model train big.toml --data data --out runs/big
 """
 
 
@@ -46,6 +54,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="let the learning rate fall to zero in N minutes from now, and end",
     )
     parser.add_argument("--threads", type=int, default=None, help="default: every core")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="default: the accelerator if there is one"
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the curve for TensorBoard as well"
+    )
     parser.set_defaults(run=run)
 
 
@@ -67,36 +81,67 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    from model.checkpoint import CONFIG_NAME, TOKENIZER_NAME
-    from model.preparation import prepare
-    from model.trainer import Trainer
+    from model.processes import joined_processes
+    from model.tensorboard import check_installed
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    config, out, is_resumed = read_config(arguments.config), arguments.out, arguments.resume
-    _check_run(out, is_resumed=is_resumed)
-    if is_resumed and arguments.start:
+    if arguments.tensorboard:
+        check_installed()
+    if arguments.resume and arguments.start:
         raise ConfigError("--from", ["a run that is resumed has its own weights"])
-    out.mkdir(parents=True, exist_ok=True)
+    _check_run(arguments.out, is_resumed=arguments.resume)
+    with joined_processes(arguments.device) as processes:
+        if processes.is_first:
+            _run(arguments, processes)
+        else:  # the first one says it for all
+            with contextlib.redirect_stdout(io.StringIO()):
+                _run(arguments, processes)
+
+
+def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
+    from model.checkpoint import CONFIG_NAME
+    from model.trainer import Trainer
+
+    config, out = read_config(arguments.config), arguments.out
+    processes.check_shares(config.training.batches_per_update)
     text = arguments.config.read_text(encoding="utf-8")
-    start = arguments.start
-    data = prepare(
-        config,
-        arguments.data,
-        out,
-        is_resumed=is_resumed,
-        tokenizer_path=start.parent / TOKENIZER_NAME if start else None,
-    )
-    trainer = Trainer(config, text, data, out)
-    if start:
-        trainer.begin_from(start)
-    if is_resumed:
+    data = _prepare(arguments, config, processes)
+    trainer = Trainer(config, text, data, out, processes=processes, has_board=arguments.tensorboard)
+    if arguments.start:
+        trainer.begin_from(arguments.start)
+    if arguments.resume:
         trainer.resume()
     if arguments.decay_minutes:
         trainer.decay_within(arguments.decay_minutes)
-    (out / CONFIG_NAME).write_text(text, encoding="utf-8")
+    if processes.is_first:
+        (out / CONFIG_NAME).write_text(text, encoding="utf-8")
     progress = trainer.run()
     print(f"{progress.step} steps, {progress.target_tokens} target tokens: {out}")
+
+
+def _prepare(
+    arguments: argparse.Namespace, config: RunConfig, processes: "Processes"
+) -> "TrainingData":
+    """Prepare the data; other processes than the first read what that has left in the folder."""
+    from model.checkpoint import TOKENIZER_NAME
+    from model.preparation import prepare
+
+    start = arguments.start
+    vocabulary = start.parent / TOKENIZER_NAME if start else None
+    if not processes.is_first:
+        processes.wait()
+        return prepare(config, arguments.data, arguments.out, is_resumed=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    data = prepare(
+        config,
+        arguments.data,
+        arguments.out,
+        is_resumed=arguments.resume,
+        tokenizer_path=vocabulary,
+    )
+    processes.wait()
+    return data
 
 
 def _positive(text: str) -> float:

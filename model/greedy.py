@@ -23,12 +23,14 @@ def greedy_translate(
         Target ids without start and end token.
     """
     architecture = model.architecture
-    source_ids, source_mask = pad_sources(sources, architecture.pad_id)
+    device = next(model.parameters()).device
+    padded = pad_sources(sources, architecture.pad_id)
+    source_ids, source_mask = (tensor.to(device) for tensor in padded)
     memory = model.encode(source_ids, source_mask)
     cache = model.new_cache()
-    newest = torch.full((len(sources), 1), architecture.bos_id)
+    newest = torch.full((len(sources), 1), architecture.bos_id, device=device)
     steps: list[Tensor] = []
-    is_finished = torch.zeros(len(sources), dtype=torch.bool)
+    is_finished = torch.zeros(len(sources), dtype=torch.bool, device=device)
     while len(steps) < max_tokens and not bool(is_finished.all()):
         logits = model.decode(newest, memory, source_mask, cache)[:, -1]
         newest = logits.argmax(dim=-1, keepdim=True)

@@ -20,7 +20,7 @@ from model.errors import ConfigError, CorpusError
 from model.filtering import filtered
 from model.held_out import HELD_OUT_NAME, choose_held_out, without_texts_of, write_pairs
 from model.tokenizer import load_tokenizer, train_tokenizer
-from model.trainer import TrainingData
+from model.training_data import TrainingData
 from model.validation import ValidationSet
 
 CORPUS_NAME = "corpus.npz"

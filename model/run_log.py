@@ -1,4 +1,4 @@
-"""The curve of a run: one JSON object a line."""
+"""The curve of a run: one JSON object a line, and for TensorBoard where that is wanted."""
 
 import json
 import math
@@ -6,14 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model.checkpoint import Progress
+from model.tensorboard import Board
 from model.validation import ValidationScores, mean_scores
 
 
 class RunLog:
     """A file that grows by a row where there is something to tell."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, board: Path | None = None) -> None:
+        """Write to `path`, and to TensorBoard's files in `board` if that is given."""
+        self._path, self._board_folder = path, board
+        self._board: Board | None = None
+
+    def close(self) -> None:
+        """Write what still waits."""
+        if self._board is not None:
+            self._board.close()
+
+    def begin_after(self, step: int) -> None:
+        """Drop later rows: a run that was killed has logged steps that it now makes once more."""
+        if self._path.exists():
+            rows = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if _step_of(row) <= step]
+            self._path.write_text("".join(kept), encoding="utf-8")
+        if self._board_folder is not None:
+            self._board = Board(self._board_folder, step=step)
 
     def add(self, progress: Progress, values: Mapping[str, float]) -> None:
         """Add a row of `values` at `progress`."""
@@ -25,6 +42,8 @@ class RunLog:
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        if self._board is not None:
+            self._board.add(progress.step, values)
 
     def add_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
         """Add a row of the mean scores, and those of each set where there are several."""
@@ -34,13 +53,6 @@ class RunLog:
             for name, each in scores.items():
                 values |= {f"{name} bleu": each.bleu, f"{name} chrf": each.chrf}
         self.add(progress, values)
-
-    def forget_after(self, step: int) -> None:
-        """Drop later rows: a run that was killed has logged steps that it now makes once more."""
-        if self._path.exists():
-            rows = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [row for row in rows if _step_of(row) <= step]
-            self._path.write_text("".join(kept), encoding="utf-8")
 
 
 def _step_of(row: str) -> float:

@@ -1,65 +1,78 @@
 """The training loop: batches in, checkpoints and a curve out; resumes where it was."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
-from typing import NoReturn, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentencepiece import SentencePieceProcessor
 from torch import Tensor
-from tqdm import tqdm
 
 from model import checkpoint
-from model.alignment import CorpusLinks
-from model.batching import Batch, EncodedCorpus, batch_links, batch_stream, make_batch
+from model.batching import Batch, batch_links, batch_stream, make_batch
 from model.checkpoint import Progress
 from model.config import RunConfig, TrainingConfig, parse_config
 from model.errors import CheckpointError
 from model.loss import batch_loss, guided_losses
 from model.optimizer import MasterOptimizer
+from model.processes import Processes
+from model.progress_bar import ProgressBar
+from model.recent_weights import RecentWeights
 from model.run_log import RunLog
 from model.schedule import learning_rate_factor, used_budget, with_decay
+from model.training_data import TrainingData
 from model.transformer import Transformer
-from model.validation import ValidationScores, ValidationSet, mean_scores, validate
+from model.validation import ValidationScores, mean_scores, validate
 
-LOG_EVERY = 50
-PER_MILLE = 1000
-
-Bar: TypeAlias = "tqdm[NoReturn]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingData:
-    """What a run trains and validates on."""
-
-    corpus: EncodedCorpus
-    validation: tuple[ValidationSet, ...]
-    tokenizer: SentencePieceProcessor
-    num_pairs: dict[str, int]
-    """Training pairs by source."""
-    links: CorpusLinks | None = None
-    """Of the corpus, where a head is guided."""
+ALONE = Processes()
+SEED_STEP = 1_000_003
+Place = tuple[int, int, NDArray[np.int64]]
+"""Epoch, position of a batch in it, and its pairs."""
 
 
 class Trainer:
-    """One run; its folder holds everything that is needed to go on with it."""
+    """One run; its folder holds everything that is needed to go on with it.
 
-    def __init__(self, config: RunConfig, config_text: str, data: TrainingData, out: Path) -> None:
+    Of several processes each has a trainer, and all of them go through the same steps.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        config_text: str,
+        data: TrainingData,
+        out: Path,
+        *,
+        processes: Processes = ALONE,
+        has_board: bool = False,
+    ) -> None:
+        """Begin a run with random weights.
+
+        Raises:
+            ConfigError: The processes cannot share out an update evenly.
+        """
         self._config, self._config_text = config, config_text
         self._data, self._out = data, out
+        self._processes = processes
+        processes.check_shares(config.training.batches_per_update)
         torch.manual_seed(config.training.seed)
         self._architecture = config.architecture.with_vocabulary(data.tokenizer.vocab_size())
         is_bf16 = config.training.precision == "bf16"
-        self._model = Transformer(self._architecture)
+        self._model = Transformer(self._architecture).to(processes.device)
         self._optimizer = MasterOptimizer(self._model, config.training)
         # Masters are taken before the cast: the weights begin with all their bits.
         self._model.to(torch.bfloat16 if is_bf16 else torch.float32)
+        if not processes.is_first:  # the weights are those of the first, what drops out is not
+            torch.manual_seed(config.training.seed + processes.rank * SEED_STEP)
         self._progress = Progress()
-        self._log = RunLog(out / checkpoint.LOG_NAME)
+        self._recent = RecentWeights(
+            out / checkpoint.RECENT_NAME, config.training.average_checkpoints
+        )
+        board = out / checkpoint.BOARD_NAME if has_board else None
+        self._log = RunLog(out / checkpoint.LOG_NAME, board)
 
     def begin_from(self, path: Path) -> None:
         """Take the weights of another run's `averaged.pt` or `best.pt` instead of random ones.
@@ -89,7 +102,7 @@ class Trainer:
             )
         try:
             self._optimizer.load_state(content["optimizer"])
-            torch.set_rng_state(content["random_state"])
+            self._processes.set_random_state(content["random_state"])
             self._progress = Progress(**content["progress"])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is no checkpoint to go on from: {error!r}") from error
@@ -103,18 +116,21 @@ class Trainer:
 
     def run(self) -> Progress:
         """Train until the budget is used; leaves `last.pt`, `best.pt` and `averaged.pt`."""
-        self._log.forget_after(self._progress.step)
+        is_first = self._processes.is_first
+        if is_first:
+            self._log.begin_after(self._progress.step)
+            self._recent.forget_after(self._progress.step)
         stream = self._batches()
-        begun = int(PER_MILLE * self._used())
-        with tqdm(total=PER_MILLE, initial=begun, desc=self._config.name, bar_format=_BAR) as bar:
-            while (used := self._used()) < 1:
-                bar.n = int(PER_MILLE * used)
-                self._advance(next(stream), bar)
-            bar.n = PER_MILLE
+        with ProgressBar(self._config.name, used=self._used(), is_shown=is_first) as bar:
+            while not self._is_over():
+                bar.advance(self._used())
+                self._advance(list(islice(stream, self._settings.batches_per_update)), bar)
+            bar.advance(1.0)
             self._finish(bar)
+        self._log.close()
         return self._progress
 
-    def _batches(self) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    def _batches(self) -> Iterator[Place]:
         return batch_stream(
             self._data.corpus,
             batch_tokens=self._config.training.batch_tokens,
@@ -123,15 +139,26 @@ class Trainer:
             position=self._progress.position,
         )
 
-    def _advance(self, place: tuple[int, int, NDArray[np.int64]], bar: Bar) -> None:
-        """Train on one batch; validate and save where it is time to."""
-        epoch, position, indices = place
+    def _advance(self, places: Sequence[Place], bar: ProgressBar) -> None:
+        """Make one update; validate and save where it is time to."""
+        epoch, position, _ = places[-1]
         self._progress = replace(self._progress, epoch=epoch, position=position + 1)
-        self._train_on(self._batch(indices), bar)
+        self._update([indices for _, _, indices in places], bar)
         if self._progress.step % self._config.training.validate_every == 0:
             self._validate(bar)
+        self._agree()
         if self._progress.step % self._config.training.checkpoint_every == 0:
             self._save_last()
+
+    def _agree(self) -> None:
+        """Clock and scores are the first process's; all else comes out the same in each."""
+        progress = self._progress
+        seconds, best_chrf, num_stale = self._processes.of_first(
+            [progress.seconds, progress.best_chrf, progress.num_stale]
+        )
+        self._progress = replace(
+            progress, seconds=seconds, best_chrf=best_chrf, num_stale=int(num_stale)
+        )
 
     @property
     def _settings(self) -> TrainingConfig:
@@ -141,10 +168,18 @@ class Trainer:
         progress = self._progress
         return used_budget(self._settings, progress.step, progress.seconds / 60)
 
+    def _is_over(self) -> bool:
+        """Whether the budget is used, or patience has ended before; a decay is never cut short."""
+        patience, is_decaying = self._settings.patience, self._progress.decay_ends_s is not None
+        is_stale = patience is not None and self._progress.num_stale >= patience
+        return self._used() >= 1 or (is_stale and not is_decaying)
+
     def _batch(self, indices: NDArray[np.int64]) -> Batch:
         ids, links = self._architecture, self._data.links
         batch = make_batch(self._data.corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
-        return replace(batch, links=batch_links([links.of(i) for i in indices])) if links else batch
+        if links:
+            batch = replace(batch, links=batch_links([links.of(i) for i in indices]))
+        return batch.to(self._processes.device)
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         """What is added up to learn from, by its name in the log."""
@@ -156,45 +191,77 @@ class Trainer:
         )
         return {"loss": translation, "alignment_loss": alignment.weight * aligned}
 
-    def _train_on(self, batch: Batch, bar: Bar) -> None:
+    def _update(self, batches: Sequence[NDArray[np.int64]], bar: ProgressBar) -> None:
         settings, progress = self._settings, self._progress
         started = time.perf_counter()
         self._model.train()
         factor = learning_rate_factor(settings, progress.step, self._used())
-        losses = self._losses(batch)
-        sum(losses.values(), torch.zeros(())).backward()
+        num_tokens = sum(map(self._data.corpus.num_target_tokens, batches))
+        losses = self._collect_gradients(batches, num_tokens)
         norm = self._optimizer.step(factor, progress.step)
         seconds = time.perf_counter() - started
         self._progress = replace(
             progress,
             step=progress.step + 1,
-            target_tokens=progress.target_tokens + batch.num_target_tokens,
+            target_tokens=progress.target_tokens + num_tokens,
             seconds=progress.seconds + seconds,
         )
-        if self._progress.step % LOG_EVERY == 0:
-            rate = batch.num_target_tokens / seconds
+        if self._progress.step % settings.log_every == 0 and self._processes.is_first:
             values = {name: value.item() for name, value in losses.items()}
-            rates = {"learning_rate": factor, "gradient_norm": norm, "rate": rate}
+            rates = {
+                "learning_rate": factor,
+                "gradient_norm": norm,
+                "rate": num_tokens / seconds,
+            }
             self._log.add(self._progress, values | rates)
-            bar.set_postfix_str(_postfix(self._progress, values["loss"]))
+            bar.tell_pace(self._progress, values["loss"])
 
-    def _validate(self, bar: Bar) -> None:
+    def _collect_gradients(
+        self, batches: Sequence[NDArray[np.int64]], num_tokens: int
+    ) -> dict[str, Tensor]:
+        """Have the optimizer collect an update's gradients; returns the losses by name.
+
+        Every target token of the update counts alike, whichever batch and process it is in.
+        """
+        totals: dict[str, Tensor] = {}
+        gradients: list[Tensor] = []
+        for indices in self._processes.share(batches):
+            batch = self._batch(indices)
+            share = batch.num_target_tokens / num_tokens
+            losses = {name: share * loss for name, loss in self._losses(batch).items()}
+            sum(losses.values(), torch.zeros(())).backward()
+            gradients = self._optimizer.collect()
+            for name, loss in losses.items():
+                totals[name] = totals[name] + loss.detach() if name in totals else loss.detach()
+        self._processes.add_up([*gradients, *totals.values()])
+        return totals
+
+    def _validate(self, bar: ProgressBar) -> None:
+        """Score the averaged weights, in the first process; the others wait in `_agree`."""
+        self._progress = replace(self._progress, validated_step=self._progress.step)
+        if not self._processes.is_first:
+            return
         started = time.perf_counter()
-        scores = self._score_average()
-        mean = mean_scores(list(scores.values()))
-        seconds = self._progress.seconds + time.perf_counter() - started
-        is_best = mean.chrf > self._progress.best_chrf
-        best = max(mean.chrf, self._progress.best_chrf)
-        self._progress = replace(self._progress, seconds=seconds, best_chrf=best)
+        scores = self._scores(self._optimizer.averages)
+        progress = self._progress
+        chrf = mean_scores(list(scores.values())).chrf
+        is_best = chrf > progress.best_chrf
+        self._progress = replace(
+            progress,
+            seconds=progress.seconds + time.perf_counter() - started,
+            best_chrf=max(chrf, progress.best_chrf),
+            num_stale=0 if is_best else progress.num_stale + 1,
+        )
         self._log.add_scores(self._progress, scores)
-        bar.write(_report(self._progress, scores))
+        bar.tell_scores(self._progress, scores)
+        self._recent.add(self._progress.step, self._optimizer.averages)
         if is_best:
-            self._save_average(checkpoint.BEST_NAME)
+            self._save_model(checkpoint.BEST_NAME, self._optimizer.averages)
 
-    def _score_average(self) -> dict[str, ValidationScores]:
-        """Validate the averaged weights, in fp32 beside the model that trains."""
-        model = Transformer(self._architecture)
-        checkpoint.load_weights(model, self._optimizer.averages)
+    def _scores(self, weights: dict[str, Tensor]) -> dict[str, ValidationScores]:
+        """Validate `weights`, in fp32 beside the model that trains."""
+        model = Transformer(self._architecture).to(self._processes.device)
+        checkpoint.load_weights(model, weights)
         model.eval()
         longest = self._config.data.max_tokens
         return {
@@ -202,43 +269,34 @@ class Trainer:
             for each in self._data.validation
         }
 
-    def _finish(self, bar: Bar) -> None:
-        if self._progress.step % self._config.training.validate_every:
+    def _finish(self, bar: ProgressBar) -> None:
+        if self._progress.validated_step != self._progress.step:
             self._validate(bar)
-        self._save_average(checkpoint.AVERAGED_NAME)
+            self._agree()
+        if self._processes.is_first:
+            mean = self._recent.mean()
+            if mean is not None:
+                bar.tell_scores(self._progress, self._scores(mean))
+            self._save_model(checkpoint.AVERAGED_NAME, mean or self._optimizer.averages)
         self._save_last()
 
-    def _save_average(self, name: str) -> None:
+    def _save_model(self, name: str, weights: dict[str, Tensor]) -> None:
         checkpoint.save_model(
             self._out / name,
             self._architecture,
-            self._optimizer.averages,
+            weights,
             self._progress,
             config_text=self._config_text,
             num_pairs=self._data.num_pairs,
         )
 
     def _save_last(self) -> None:
-        content = {
-            "config": self._config_text,
-            "optimizer": self._optimizer.state(),
-            "random_state": torch.get_rng_state(),
-            "progress": asdict(self._progress),
-        }
-        checkpoint.write_atomically(self._out / checkpoint.LAST_NAME, content)
-
-
-_BAR = "{desc} {percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
-
-
-def _postfix(progress: Progress, loss: float) -> str:
-    rate = progress.target_tokens / max(progress.seconds, 1e-9)
-    return f"step {progress.step} loss {loss:.3f} {rate:.0f} tok/s"
-
-
-def _report(progress: Progress, scores: dict[str, ValidationScores]) -> str:
-    lines = [f"step {progress.step}, {progress.seconds / 60:.1f} min"]
-    for name, each in scores.items():
-        lines.append(f"{name}: loss {each.loss:.3f}, BLEU {each.bleu:.1f}, chrF {each.chrf:.1f}")
-        lines += [f"  {source}\n  -> {text}\n  =  {ref}" for source, text, ref in each.samples]
-    return "\n".join(lines)
+        random_state = self._processes.random_states()
+        if self._processes.is_first:
+            content = {
+                "config": self._config_text,
+                "optimizer": self._optimizer.state(),
+                "random_state": random_state,
+                "progress": asdict(self._progress),
+            }
+            checkpoint.write_atomically(self._out / checkpoint.LAST_NAME, content)

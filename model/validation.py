@@ -98,10 +98,10 @@ def _loss(
     max_tokens: int,
 ) -> float:
     corpus = encode_corpus(pairs, [1.0] * len(pairs), tokenizer, max_tokens=max_tokens)
-    ids = model.architecture
+    ids, device = model.architecture, next(model.parameters()).device
     total, count = 0.0, 0
     for indices in epoch_batches(corpus, batch_tokens=2000, seed=0, epoch=0):
-        batch = make_batch(corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
+        batch = make_batch(corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id).to(device)
         total += batch.num_target_tokens * float(batch_loss(model, batch, label_smoothing=0.0))
         count += batch.num_target_tokens
     return total / count if count else math.nan

@@ -127,6 +127,17 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
     )
 
 
+def test_rotary_positions_need_pairs_of_channels_and_a_score_that_sees_distances() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Architecture(
+            vocab_size=9, d_model=6, num_heads=2, positions="rotary", attention_score="additive"
+        )
+    assert refused.value.faults == (
+        "heads are 3 wide: rotary positions turn pairs",
+        "additive scores make no distance of rotary positions: use other ones",
+    )
+
+
 def test_an_architecture_that_cannot_be_is_refused_before_anything_is_trained() -> None:
     text = config_text().replace("num_heads = 2", "num_heads = 3")
     with pytest.raises(ConfigError, match=r"architecture: .*16 is not a multiple of num_heads 3"):

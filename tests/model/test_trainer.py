@@ -74,6 +74,14 @@ def steps(out: Path) -> list[float]:
     return [row["step"] for row in rows(out) if "bleu" in row]
 
 
+def curve(out: Path) -> list[dict[str, float]]:
+    """All rows of a run's log, without what the clock decides."""
+    return [
+        {name: value for name, value in row.items() if name not in ("minutes", "rate")}
+        for row in rows(out)
+    ]
+
+
 def place(progress: Progress) -> tuple[float, ...]:
     """All of a run's progress that does not depend on the clock."""
     return (progress.step, progress.epoch, progress.position, progress.best_chrf)
@@ -144,7 +152,7 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(
 def test_a_run_whose_process_is_killed_ends_as_if_it_had_not_been(
     data: Path, tmp_path: Path
 ) -> None:
-    text = config_text()
+    text = config_text(log_every=1)
     command = [sys.executable, "-c", KILLED_RUN, text, str(data), str(tmp_path / "parts")]
     killed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
@@ -152,6 +160,8 @@ def test_a_run_whose_process_is_killed_ends_as_if_it_had_not_been(
     resumed = new_trainer(text, data, tmp_path / "parts", is_resumed=True)
     resumed.resume()
     resumed.run()
+    assert len(curve(tmp_path / "whole")) == 12 + 4
+    assert curve(tmp_path / "parts") == curve(tmp_path / "whole")
     assert same(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
 
 

@@ -1,0 +1,1 @@
+"""How well a bundle translates a text that has references; needs no torch."""

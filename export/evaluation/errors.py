@@ -1,0 +1,8 @@
+"""Why an evaluation cannot be made.
+
+EvaluationError   one line on stderr, exit code 2
+"""
+
+
+class EvaluationError(Exception):
+    """Texts, a language pair or a program that cannot be used; the message says what to do."""

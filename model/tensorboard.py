@@ -1,0 +1,38 @@
+"""The curve of a run for TensorBoard, which is optional."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from model.errors import ConfigError
+
+
+def check_installed() -> None:
+    """See whether event files can be written.
+
+    Raises:
+        ConfigError: The package for it is not installed.
+    """
+    if find_spec("tensorboardX") is None:
+        fault = "tensorboardX is not installed: pip install 'pellucid[tensorboard]'"
+        raise ConfigError("--tensorboard", [fault])
+
+
+class Board:
+    """Event files in a folder; `tensorboard --logdir` shows those of many runs side by side."""
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        """Write to `folder`; what it has of later steps than `step` is hidden."""
+        from tensorboardX import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Add the value of every curve at `step`."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what still waits."""
+        self._writer.close()
