@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto
 
 from bundle.tensors import attention_spec
 from export.encoder_graph import leading_positions, length_of
-from export.graph_builder import MASKED_SCORE, GraphBuilder
+from export.graph_builder import GraphBuilder
 from export.layers import (
     attention_output,
     feed_forward,
@@ -24,7 +22,31 @@ from export.layers import (
     self_attention_inputs,
     split_heads,
 )
+from export.network import Float32
+from export.plain_attention import (
+    Attended,
+    Places,
+    allowing,
+    as_float,
+    attend,
+    into_cache,
+    is_token,
+    numbers,
+    out_of_cache,
+    over_keys,
+    sequence_places,
+)
 from export.quantize import LayerCacheScales
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One of the two sequences of every pair."""
+
+    counted: str
+    """0 .. length - 1, int32 [length]."""
+    tokens: str
+    """Bool [batch, length], false on padding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +57,7 @@ class _Mask:
     """0 or a large negative, [batch, 1, 1 or query, key]."""
     is_query: str
     """1.0 on tokens, 0.0 on padding, [batch, 1, query, 1]."""
+    places: Places | None
 
 
 def build_attention(
@@ -49,24 +72,23 @@ def build_attention(
     Returns:
         The graph, and the value names of its activations in the order of `builder.activations`.
     """
-    source_tokens = _is_token(builder, "source_ids", "source_lengths", "source")
-    target_tokens = _is_token(builder, "target_ids", "target_lengths", "target")
-    memory = _memory(builder, _encode(builder, source_tokens))
-    hidden = _decode(builder, memory, source_tokens, target_tokens)
+    source, target = _side(builder, "source"), _side(builder, "target")
+    memory = _memory(builder, _encode(builder, source))
+    hidden = _decode(builder, memory, source, target)
     log_probs = builder.add("LogSoftmax", builder.vocabulary_projection(hidden), axis=-1)
     axes = builder.constant([2], np.int64)
     labels = builder.add("Unsqueeze", "label_ids", axes)
     chosen = builder.add("GatherElements", log_probs, labels, axis=2)
     chosen = builder.add("Squeeze", chosen, axes)
-    builder.rename(builder.add("Mul", chosen, _float(builder, target_tokens)), "log_probs")
+    builder.rename(builder.add("Mul", chosen, as_float(builder, target.tokens)), "log_probs")
     values = list(builder.activations.values()) if with_activations else []
     spec = attention_spec(builder.network.architecture)
     return builder.model("attention", spec, values), values
 
 
-def _encode(builder: GraphBuilder, source_tokens: str) -> str:
+def _encode(builder: GraphBuilder, source: _Side) -> str:
     hidden = builder.embedding("source_ids", "source", leading_positions(builder, "source_ids"))
-    mask = _mask(builder, source_tokens, source_tokens)
+    mask = _self_mask(builder, source)
     maps: list[str] = []
     for i in range(builder.network.architecture.num_encoder_layers):
         layer = f"encoder.layers.{i}"
@@ -79,12 +101,12 @@ def _encode(builder: GraphBuilder, source_tokens: str) -> str:
 
 
 def _decode(
-    builder: GraphBuilder, memory: list[tuple[str, str]], source_tokens: str, target_tokens: str
+    builder: GraphBuilder, memory: list[tuple[str, str]], source: _Side, target: _Side
 ) -> str:
     positions = leading_positions(builder, "target_ids", "target")
     hidden = builder.embedding("target_ids", "target", positions)
-    self_mask = _mask(builder, target_tokens, target_tokens, is_causal=True)
-    cross_mask = _mask(builder, target_tokens, source_tokens)
+    self_mask = _self_mask(builder, target, is_causal=True)
+    cross_mask = _cross_mask(builder, target, source)
     self_maps: list[str] = []
     cross_maps: list[str] = []
     for i in range(builder.network.architecture.num_decoder_layers):
@@ -112,8 +134,8 @@ def _memory(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:
         return pairs
     return [
         (
-            builder.widen(key, _by_head(builder, f"{i}.cross_key", scales.cross_key)),
-            builder.widen(value, _by_head(builder, f"{i}.cross_value", scales.cross_value)),
+            out_of_cache(builder, key, f"{i}.cross_key", scales.cross_key),
+            out_of_cache(builder, value, f"{i}.cross_value", scales.cross_value),
         )
         for i, ((key, value), scales) in enumerate(zip(pairs, builder.cache.layers, strict=True))
     ]
@@ -132,28 +154,15 @@ def _self_attention(
         if scales is not None:
             key = through_cache(builder, key, f"{attention}.key", scales.self_key)
             values = through_cache(builder, values, f"{attention}.value", scales.self_value)
-        context = _attend(builder, query, key, values, mask, maps)
+        context = _attend(builder, attention, query, (key, values), mask, maps)
         return attention_output(builder, context, attention)
 
     return append
 
 
-def through_cache(builder: GraphBuilder, value: str, name: str, scales: NDArray[np.float32]) -> str:
-    """What is left of keys or values [batch, heads, target, head_dim] that went to the cache.
-
-    To the bit what the decoder's operator leaves of them: it multiplies by the inverse of the
-    scale, and a quotient may round to the next integer.
-    """
-    inverse = _by_head(builder, f"{name}.inverse", np.float32(1) / scales)
-    kept = builder.round_to_int8(builder.add("Mul", value, inverse))
-    return builder.widen(kept, _by_head(builder, name, scales))
-
-
-def _by_head(builder: GraphBuilder, name: str, scales: NDArray[np.float32]) -> str:
-    shape = builder.network.architecture
-    return builder.weight(
-        f"{name}.scales_by_head", scales.reshape(shape.num_heads, 1, shape.head_dim)
-    )
+def through_cache(builder: GraphBuilder, value: str, name: str, scales: Float32) -> str:
+    """What is left of keys or values [batch, heads, target, head_dim] that went to the cache."""
+    return out_of_cache(builder, into_cache(builder, value, name, scales), name, scales)
 
 
 def _cross_attention(
@@ -164,24 +173,25 @@ def _cross_attention(
     def append(value: str) -> str:
         projected = builder.linear(value, f"{attention}.query", [f"{attention}.query"])
         (query,) = split_heads(builder, projected, 1)
-        context = _attend(builder, query, *memory, mask, maps)
+        context = _attend(builder, attention, query, memory, mask, maps)
         return attention_output(builder, context, attention)
 
     return append
 
 
 def _attend(
-    builder: GraphBuilder, query: str, key: str, value: str, mask: _Mask, maps: list[str]
+    builder: GraphBuilder,
+    attention: str,
+    query: str,
+    memory: tuple[str, str],
+    mask: _Mask,
+    maps: list[str],
 ) -> str:
-    architecture = builder.network.architecture
-    scale = builder.constant(architecture.head_dim**-0.5, np.float32)
-    keys = builder.add("Transpose", key, perm=[0, 1, 3, 2])
-    scores = builder.add("Mul", builder.add("MatMul", query, keys), scale)
-    weights = builder.add("Softmax", builder.add("Add", scores, mask.bias), axis=-1)
+    key, value = memory
+    attended = Attended(key=key, value=value, bias=mask.bias, places=mask.places)
+    context, weights = attend(builder, attention, query, attended)
     maps.append(builder.add("Mul", weights, mask.is_query))
-    context = builder.add("MatMul", weights, value)
-    context = builder.add("Transpose", context, perm=[0, 2, 1, 3])
-    return builder.add("Reshape", context, builder.constant([0, 0, architecture.d_model], np.int64))
+    return context
 
 
 def _stack(builder: GraphBuilder, maps: list[str], name: str) -> None:
@@ -191,38 +201,24 @@ def _stack(builder: GraphBuilder, maps: list[str], name: str) -> None:
     builder.rename(builder.add("Concat", *layers, axis=1), name)
 
 
-def _is_token(builder: GraphBuilder, ids: str, lengths: str, side: str) -> str:
-    """Bool [batch, length], false on padding."""
-    capacity = len(getattr(builder.network, f"{side}_positions"))
-    numbers = builder.weight(f"{side}_numbers", np.arange(capacity, dtype=np.int32))
-    start, axes = builder.constant([0], np.int64), builder.constant([0], np.int64)
-    numbers = builder.add("Slice", numbers, start, length_of(builder, ids), axes)
-    column = builder.add("Unsqueeze", lengths, builder.constant([1], np.int64))
-    return builder.add("Less", numbers, column)
+def _side(builder: GraphBuilder, side: str) -> _Side:
+    counted = numbers(builder, side, length_of(builder, f"{side}_ids"))
+    return _Side(counted=counted, tokens=is_token(builder, counted, f"{side}_lengths"))
 
 
-def _mask(
-    builder: GraphBuilder, query_tokens: str, key_tokens: str, *, is_causal: bool = False
-) -> _Mask:
-    allowed = builder.add("Unsqueeze", key_tokens, builder.constant([1, 2], np.int64))
+def _self_mask(builder: GraphBuilder, side: _Side, *, is_causal: bool = False) -> _Mask:
+    allowed = over_keys(builder, side.tokens)
     if is_causal:
-        allowed = builder.add("And", allowed, _causal(builder))
-    zero, masked = builder.constant(0, np.float32), builder.constant(MASKED_SCORE, np.float32)
-    query = builder.add("Unsqueeze", query_tokens, builder.constant([1, 3], np.int64))
-    return _Mask(
-        bias=builder.add("Where", allowed, zero, masked),
-        is_query=_float(builder, query),
-    )
+        # Bool [query, key]: no token sees a later one.
+        rows = builder.add("Unsqueeze", side.counted, builder.constant([1], np.int64))
+        allowed = builder.add("And", allowed, builder.add("LessOrEqual", side.counted, rows))
+    return _mask(builder, side, allowed, sequence_places(builder, side.counted))
 
 
-def _causal(builder: GraphBuilder) -> str:
-    """Bool [query, key]: no token sees a later one."""
-    start, axes = builder.constant([0], np.int64), builder.constant([0], np.int64)
-    length = length_of(builder, "target_ids")
-    numbers = builder.add("Slice", "target_numbers", start, length, axes)
-    rows = builder.add("Unsqueeze", numbers, builder.constant([1], np.int64))
-    return builder.add("LessOrEqual", numbers, rows)
+def _cross_mask(builder: GraphBuilder, query: _Side, key: _Side) -> _Mask:
+    return _mask(builder, query, over_keys(builder, key.tokens), None)
 
 
-def _float(builder: GraphBuilder, value: str) -> str:
-    return builder.add("Cast", value, to=TensorProto.FLOAT)
+def _mask(builder: GraphBuilder, query: _Side, allowed: str, places: Places | None) -> _Mask:
+    rows = builder.add("Unsqueeze", query.tokens, builder.constant([1, 3], np.int64))
+    return _Mask(bias=allowing(builder, allowed), is_query=as_float(builder, rows), places=places)

@@ -15,6 +15,7 @@ from bundle.tensors import (
     present_key,
     present_value,
 )
+from export import plain_step
 from export.graph_builder import MICROSOFT, GraphBuilder
 from export.layers import (
     attention_output,
@@ -23,6 +24,7 @@ from export.layers import (
     residual,
     self_attention_inputs,
 )
+from export.plain_step import begin_step
 from export.shortlist import ShortlistPlan
 from export.shortlist_graph import project
 
@@ -30,19 +32,29 @@ from export.shortlist_graph import project
 def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None) -> onnx.ModelProto:
     """Append the decoder to an empty builder; see `bundle.tensors.decoder_spec`."""
     architecture = builder.network.architecture
-    table = builder.weight("target_positions", builder.network.target_positions)
-    axes = builder.constant([1], np.int64)
-    positions = builder.add("Unsqueeze", builder.add("Gather", table, "positions"), axes)
-    hidden = builder.embedding("input_ids", "target", positions)
+    hidden = builder.embedding("input_ids", "target", _positions(builder))
+    step = begin_step(builder) if builder.is_plain else None
     last_source = builder.add("Sub", "source_lengths", builder.constant(1, np.int32))
     for i in range(architecture.num_decoder_layers):
         layer = f"decoder.layers.{i}"
 
         def attend(value: str, i: int = i, layer: str = layer) -> str:
-            return _self_attention(builder, value, i, f"{layer}.self_attention")
+            name = f"{layer}.self_attention"
+            inputs = self_attention_inputs(builder, value, name)
+            if step is None:
+                context = _self_attention(builder, inputs, i, name)
+            else:
+                context = plain_step.self_attention(builder, step, inputs, i, name)
+            return attention_output(builder, context, name)
 
         def look(value: str, i: int = i, layer: str = layer) -> str:
-            return _cross_attention(builder, value, i, f"{layer}.cross_attention", last_source)
+            name = f"{layer}.cross_attention"
+            query = builder.linear(value, f"{name}.query", [f"{name}.query"])
+            if step is None:
+                context = _cross_attention(builder, query, i, name, last_source)
+            else:
+                context = plain_step.cross_attention(builder, step, query, i, name)
+            return attention_output(builder, context, name)
 
         def feed(value: str, layer: str = layer) -> str:
             return feed_forward(builder, value, layer)
@@ -50,6 +62,7 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
         hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
         hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
         hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
+    axes = builder.constant([1], np.int64)
     hidden = builder.add("Squeeze", final_norm(builder, hidden, "decoder"), axes)
     logits = (
         project(builder, hidden, shortlist) if shortlist else builder.vocabulary_projection(hidden)
@@ -59,22 +72,28 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
     return builder.model("decoder", decoder_spec(architecture, builder.cache_dtype, report))
 
 
-def _self_attention(builder: GraphBuilder, value: str, layer: int, attention: str) -> str:
-    inputs = self_attention_inputs(builder, value, attention)
+def _positions(builder: GraphBuilder) -> str | None:
+    """Of each row's new token, [rows, 1, d_model]; None where none are added."""
+    if not builder.network.target_positions.shape[1]:
+        return None
+    table = builder.weight("target_positions", builder.network.target_positions)
+    axes = builder.constant([1], np.int64)
+    return builder.add("Unsqueeze", builder.add("Gather", table, "positions"), axes)
+
+
+def _self_attention(builder: GraphBuilder, inputs: str, layer: int, attention: str) -> str:
     past = [past_key(layer), past_value(layer)]
     present = [present_key(layer), present_value(layer)]
     arguments = [inputs, "", "", *past, "positions", "total"]
     cache = builder.layer_cache(layer)
     scales = (cache.self_key, cache.self_value) if cache else None
-    context = cached_attention(builder, arguments, present, attention, scales)
-    return attention_output(builder, context, attention)
+    return cached_attention(builder, arguments, present, attention, scales)
 
 
 def _cross_attention(
-    builder: GraphBuilder, value: str, layer: int, attention: str, last_source: str
+    builder: GraphBuilder, query: str, layer: int, attention: str, last_source: str
 ) -> str:
     """The source's keys and values stand in as the past of an attention without new keys."""
-    query = builder.linear(value, f"{attention}.query", [f"{attention}.query"])
     start, axis = builder.constant([0], np.int64), builder.constant([1], np.int64)
     no_keys = builder.add("Slice", query, start, start, axis)
     past = [cross_key(layer), cross_value(layer)]
@@ -82,8 +101,7 @@ def _cross_attention(
     arguments = [query, no_keys, no_keys, *past, last_source, "source_total"]
     cache = builder.layer_cache(layer)
     scales = (cache.cross_key, cache.cross_value) if cache else None
-    context = cached_attention(builder, arguments, present, attention, scales, causal=0)
-    return attention_output(builder, context, attention)
+    return cached_attention(builder, arguments, present, attention, scales, causal=0)
 
 
 def cached_attention(

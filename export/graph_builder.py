@@ -66,6 +66,11 @@ class GraphBuilder:
         self._quantized: dict[str, QuantizedActivation] = {}
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the fused attention does not know what this network computes."""
+        return self.network.architecture.attention_operator == "plain"
+
+    @property
     def cache(self) -> CacheScales | None:
         """Scales of the key/value cache; None where it is float32."""
         return None if self._plan is None else self._plan.cache
@@ -117,9 +122,13 @@ class GraphBuilder:
         text = "_".join(map(str, array.ravel().tolist()))
         return self.weight(f"constant_{array.dtype}_{array.ndim}_{text}", array)
 
-    def embedding(self, ids: str, side: str, positions: str) -> str:
-        """Scaled embeddings of `ids` plus `positions`: [.., d_model]."""
-        name = "shared_embedding" if self.network.is_tied else f"{side}_embedding"
+    def embedding_name(self, side: str) -> str:
+        """What the table of `source` or `target` is called among the weights."""
+        return "shared_embedding" if self.network.is_shared else f"{side}_embedding"
+
+    def embedding(self, ids: str, side: str, positions: str | None) -> str:
+        """Scaled embeddings of `ids` plus `positions`, if any: [.., d_model]."""
+        name = self.embedding_name(side)
         table = self.network.weights[f"{side}_embedding.weight"]
         scale = np.float32(self.network.embedding_scale)
         if self._plan is None:
@@ -131,7 +140,7 @@ class GraphBuilder:
             scales = self.weight(f"{name}_row_scales", quantized.scales[:, None] * scale)
             rows = self.add("Cast", self.add("Gather", values, ids), to=TensorProto.FLOAT)
             rows = self.add("Mul", rows, self.add("Gather", scales, ids))
-        return self.add("Add", rows, positions)
+        return rows if positions is None else self.add("Add", rows, positions)
 
     def vocabulary_projection(self, hidden: str) -> str:
         """Logits; the matrix is the embedding where they are tied, stored once."""
@@ -139,15 +148,15 @@ class GraphBuilder:
         if not self.network.is_tied:
             return self.linear(hidden, "output_projection", ["output_projection"])
         bias = self.weight("output_projection.bias", weights["output_projection.bias"])
-        table = weights["target_embedding.weight"]
+        name, table = self.embedding_name("target"), weights["target_embedding.weight"]
         if self._plan is None:
-            transposed = self.add("Transpose", self.weight("shared_embedding", table), perm=[1, 0])
+            transposed = self.add("Transpose", self.weight(name, table), perm=[1, 0])
             self.activations["output_projection"] = hidden
             return self.add("Add", self.add("MatMul", hidden, transposed), bias)
         quantized = quantize_matrix(table)
         rows = np.ascontiguousarray(quantized.values.T)
         # Folded when the session opens; the file holds the matrix once.
-        transposed = self.add("Transpose", self.weight("shared_embedding", rows), perm=[1, 0])
+        transposed = self.add("Transpose", self.weight(name, rows), perm=[1, 0])
         scales = self.weight("output_projection.scales", quantized.scales)
         return self.integer_product(hidden, "output_projection", transposed, scales, bias)
 
@@ -238,6 +247,11 @@ class GraphBuilder:
         name = self.network.architecture.activation
         if name == "swish":
             return self.add("Mul", value, self.add("Sigmoid", value))
+        if name == "gelu-sigmoid":
+            scaled = self.add("Mul", value, self.constant(1.702, np.float32))
+            return self.add("Mul", value, self.add("Sigmoid", scaled))
+        if name == "gelu-tanh":
+            return self.add("Gelu", value, approximate="tanh")
         return self.add({"relu": "Relu", "gelu": "Gelu"}[name], value)
 
     def model(

@@ -7,7 +7,8 @@ from model.errors import ConfigError
 
 Activation = Literal["relu", "gelu", "swish"]
 NormPosition = Literal["post", "pre"]
-Positions = Literal["sinusoidal", "learned"]
+Positions = Literal["sinusoidal", "learned", "relative", "rotary"]
+AttentionScore = Literal["scaled_dot", "additive", "bilinear", "euclidean", "cosine"]
 
 _COUNTS = (
     "vocab_size",
@@ -15,6 +16,7 @@ _COUNTS = (
     "d_ff",
     "num_heads",
     "max_positions",
+    "max_distance",
     "num_encoder_layers",
     "num_decoder_layers",
 )
@@ -22,6 +24,7 @@ _CHOICES = {
     "activation": get_args(Activation),
     "norm_position": get_args(NormPosition),
     "positions": get_args(Positions),
+    "attention_score": get_args(AttentionScore),
 }
 
 
@@ -45,8 +48,12 @@ class Architecture:
     norm_position: NormPosition = "post"
     """After the residual, as in Vaswani et al. (2017), or before the sub-layer."""
     positions: Positions = "sinusoidal"
+    """Added to embeddings, or relative and rotary in every self-attention."""
     max_positions: int = 512
     """Longest sequence; learned positions have a row for each."""
+    max_distance: int = 16
+    """Relative positions tell no longer distances apart."""
+    attention_score: AttentionScore = "scaled_dot"
     scale_embedding: bool = True
     """Multiply embeddings by sqrt(d_model)."""
     tie_embeddings: bool = True
@@ -74,9 +81,19 @@ class Architecture:
             faults.append(f"d_model {self.d_model} is not a multiple of num_heads {self.num_heads}")
         if self.d_model % 2:
             faults.append(f"d_model {self.d_model} is odd: sinusoids come in pairs")
+        if self.positions == "rotary":
+            faults += self._rotary_faults()
         if not 0 <= self.dropout < 1:
             faults.append(f"dropout is {self.dropout}, must be in [0, 1)")
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} is {getattr(self, name)!r}, must be one of {allowed}")
+        return faults
+
+    def _rotary_faults(self) -> list[str]:
+        faults = []
+        if self.num_heads >= 1 and self.head_dim % 2:
+            faults.append(f"heads are {self.head_dim} wide: rotary positions turn pairs")
+        if self.attention_score == "additive":
+            faults.append("additive scores make no distance of rotary positions: use other ones")
         return faults

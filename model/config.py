@@ -7,7 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from model.architecture import Activation, Architecture, NormPosition, Positions
+from model.architecture import (
+    Activation,
+    Architecture,
+    AttentionScore,
+    NormPosition,
+    Positions,
+)
 from model.directions import Direction, language_tag
 from model.errors import ConfigError
 
@@ -113,6 +119,8 @@ class ArchitectureConfig(_Section):
     norm_position: NormPosition = "post"
     positions: Positions = "sinusoidal"
     max_positions: Positive = 512
+    max_distance: Positive = 16
+    attention_score: AttentionScore = "scaled_dot"
     scale_embedding: bool = True
     tie_embeddings: bool = True
 
@@ -136,9 +144,13 @@ class TrainingConfig(_Section):
     seed: int = 1
     batch_tokens: Positive = 3000
     """Target tokens of a batch, padding included."""
+    batches_per_update: Positive = 1
+    """Whose gradients are added up; the processes of torchrun share them out."""
     max_steps: Positive | None = None
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Budget of wall-clock time over all resumes. Only a run bounded by steps repeats exactly."""
+    patience: Positive | None = None
+    """Validations without a better mean chrF after which the run ends early."""
     optimizer: Literal["adam", "muon"] = "adam"
     """`muon` updates matrices with Muon and all else with Adam."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -153,9 +165,12 @@ class TrainingConfig(_Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Of the exponential moving average of the weights."""
+    """Of the exponential moving average of the weights, which is what is validated."""
+    average_checkpoints: Annotated[int, Field(ge=0)] = 0
+    """`averaged.pt` is the mean of so many of the last validated weights; 0: the last of them."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of forward and backward pass; the weights that are updated stay fp32."""
+    log_every: Positive = 50
     validate_every: Positive = 1000
     checkpoint_every: Positive = 500
     validation_sentences: Positive = 200
@@ -223,9 +238,11 @@ _FREE: Mapping[str, bool | set[str]] = {
     "training": {
         "max_steps",
         "max_minutes",
+        "patience",
         "schedule",
         "decay_start",
         "label_smoothing",
+        "log_every",
         "validate_every",
         "checkpoint_every",
         "validation_sentences",

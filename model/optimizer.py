@@ -25,7 +25,23 @@ class MasterOptimizer:
         self._parameters = dict(model.named_parameters())
         self.masters = {n: p.detach().float().clone() for n, p in self._parameters.items()}
         self.averages = {n: m.clone() for n, m in self.masters.items()}
+        self._gradients: dict[str, Tensor] = {}
         self._optimizers = _optimizers(self.masters, config)
+
+    def collect(self) -> list[Tensor]:
+        """Add what the last backward pass left to the gradients of the coming step, in fp32.
+
+        Returns:
+            Those gradients, in an order that depends on the network alone; `step` takes what is in
+            them by then.
+        """
+        for name, parameter in self._parameters.items():
+            if parameter.grad is not None:
+                gradient = parameter.grad.float()
+                before = self._gradients.get(name)
+                self._gradients[name] = gradient if before is None else before.add_(gradient)
+                parameter.grad = None
+        return [self._gradients[name] for name in self._parameters if name in self._gradients]
 
     def step(self, learning_rate_factor: float, num_steps: int) -> float:
         """Clip, update the masters and their average, copy them to the model.
@@ -37,10 +53,9 @@ class MasterOptimizer:
         Returns:
             Norm of the gradient before clipping.
         """
-        for name, parameter in self._parameters.items():
-            gradient = parameter.grad
-            self.masters[name].grad = None if gradient is None else gradient.float()
-            parameter.grad = None
+        self.collect()
+        for name, master in self.masters.items():
+            master.grad = self._gradients.pop(name, None)
         norm = nn.utils.clip_grad_norm_(self.masters.values(), self._config.max_gradient_norm)
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
@@ -107,4 +122,6 @@ def _optimizers(masters: dict[str, Tensor], config: TrainingConfig) -> list[torc
 
 
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
-    return parameter.dim() == 2 and "layers." in name
+    # Of heads and distances there are tables of numbers, which map nothing to anything.
+    is_table = ".score." in name or ".distance." in name
+    return parameter.dim() == 2 and "layers." in name and not is_table

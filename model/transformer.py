@@ -5,55 +5,21 @@ boolean, True where attention is allowed. The full pass and the cached step are 
 cache only means that keys and values of earlier tokens need not be computed again.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from model.architecture import Activation, Architecture
+from model.attention_scores import attention_score
+from model.positions import PositionedEmbedding, RelativePositions, RotaryPositions
 
 # Finite, so that a fully masked row becomes uniform instead of NaN; representable in bfloat16.
 MASKED_SCORE = -1e9
 LAYER_NORM_EPS = 1e-5
-
-
-def sinusoidal_positions(num_positions: int, d_model: int) -> Tensor:
-    """Sines in even and cosines in odd columns, wavelengths from 2 pi to 10000 * 2 pi.
-
-    Section 3.5 of the paper. Returns float32 [num_positions, d_model].
-    """
-    position = torch.arange(num_positions, dtype=torch.float64)[:, None]
-    frequency = 10000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
-    angle = position * frequency
-    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).float()
-
-
-class PositionedEmbedding(nn.Module):
-    """Adds to each token's embedding something that tells where it stands."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        size = (architecture.max_positions, architecture.d_model)
-        if architecture.positions == "learned":
-            self.weight = nn.Parameter(torch.randn(size) * 0.02)
-        else:
-            self.register_buffer("weight", sinusoidal_positions(*size), persistent=False)
-        self.scale = math.sqrt(architecture.d_model) if architecture.scale_embedding else 1.0
-        self.dropout = nn.Dropout(architecture.dropout)
-
-    def forward(self, embedded: Tensor, first_position: int = 0) -> Tensor:
-        """[batch, length, d_model] -> the same, tokens beginning at `first_position`.
-
-        Raises:
-            ValueError: There are fewer positions than tokens.
-        """
-        end = first_position + embedded.shape[1]
-        if end > len(self.weight):
-            raise ValueError(f"{end} tokens, but the model has {len(self.weight)} positions")
-        positions = self.weight[first_position:end]
-        return self.dropout(embedded * self.scale + positions)
 
 
 class KeyValues(NamedTuple):
@@ -80,13 +46,20 @@ class DecoderCache:
 
 
 class MultiHeadAttention(nn.Module):
-    """`softmax(Q K^T / sqrt(head_dim)) V` in several heads, with separate projections."""
+    """`softmax(Q K^T / sqrt(head_dim)) V` in several heads, with separate projections.
 
-    def __init__(self, architecture: Architecture) -> None:
+    Other scores may stand for the product. Within one sequence, relative and rotary positions
+    say how far apart query and key are; keys are kept as they were projected.
+    """
+
+    def __init__(self, architecture: Architecture, *, is_self: bool = True) -> None:
         super().__init__()
         d_model = architecture.d_model
         self.num_heads = architecture.num_heads
-        self.scale = architecture.head_dim**-0.5
+        self.score = attention_score(architecture)
+        positions = architecture.positions if is_self else None
+        self.rotary = RotaryPositions(architecture) if positions == "rotary" else None
+        self.distance = RelativePositions(architecture) if positions == "relative" else None
         self.query = nn.Linear(d_model, d_model)
         self.key = nn.Linear(d_model, d_model)
         self.value = nn.Linear(d_model, d_model)
@@ -110,14 +83,22 @@ class MultiHeadAttention(nn.Module):
         Returns:
             Output [batch, query, d_model] and attention weights [batch, heads, query, key].
         """
-        query = self._split(self.query(inputs)) * self.scale
         # Two batched products: measured faster on CPU than the fused operator at these lengths.
-        scores = query @ attended.key.transpose(-1, -2)
+        scores = self._scores(self._split(self.query(inputs)), attended.key)
         if mask is not None:
             scores = scores.masked_fill(~mask, MASKED_SCORE)
         weights = scores.softmax(dim=-1)
         context = self.dropout(weights) @ attended.value
         return self.output(context.transpose(1, 2).flatten(2)), weights
+
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """[batch, heads, query, key]."""
+        if self.rotary is not None:
+            query, key = self.rotary(query, key)
+        scores: Tensor = self.score(query, key)
+        if self.distance is not None:
+            scores = scores + self.distance(query.shape[-2], key.shape[-2])
+        return scores
 
     def _split(self, projected: Tensor) -> Tensor:
         return projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
@@ -185,7 +166,7 @@ class DecoderLayer(_Layer):
         super().__init__(architecture)
         self.self_attention = MultiHeadAttention(architecture)
         self.self_attention_norm = _norm(architecture)
-        self.cross_attention = MultiHeadAttention(architecture)
+        self.cross_attention = MultiHeadAttention(architecture, is_self=False)
         self.cross_attention_norm = _norm(architecture)
         self.feed_forward = FeedForward(architecture)
         self.feed_forward_norm = _norm(architecture)
@@ -370,17 +351,27 @@ class Transformer(nn.Module):
         return DecoderCache([LayerCache() for _ in self.decoder.layers])
 
     def attention_maps(
-        self, source_ids: Tensor, source_mask: Tensor | None, target_ids: Tensor
+        self,
+        source_ids: Tensor,
+        source_mask: Tensor | None,
+        target_ids: Tensor,
+        *,
+        is_cached: bool = False,
     ) -> AttentionMaps:
-        """Every attention weight of the teacher-forced pass; arguments as in `forward`."""
+        """Every attention weight of the teacher-forced pass; arguments as in `forward`.
+
+        With `is_cached` the target goes through the decoder token by token, as in a search.
+        """
         memory, encoder = self._encode(source_ids, source_mask)
-        outputs = self._decode(target_ids, memory, source_mask, self.new_cache())
-        hidden, decoder, cross = outputs
+        steps = target_ids.split(1, dim=1) if is_cached else (target_ids,)
+        cache = self.new_cache()
+        outputs = [self._decode(step, memory, source_mask, cache) for step in steps]
+        hidden, decoder, cross = zip(*outputs, strict=True)
         return AttentionMaps(
             encoder=torch.stack(encoder),
-            decoder=torch.stack(decoder),
-            cross=torch.stack(cross),
-            logits=self.output_projection(hidden),
+            decoder=_joined_rows(decoder, target_ids.shape[1]),
+            cross=_joined_rows(cross, source_ids.shape[1]),
+            logits=self.output_projection(torch.cat(hidden, dim=1)),
         )
 
     def _encode(
@@ -406,6 +397,16 @@ class Transformer(nn.Module):
                 nn.init.xavier_uniform_(parameter)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+
+
+def _joined_rows(steps: Sequence[Sequence[Tensor]], num_keys: int) -> Tensor:
+    """Per step and layer [batch, heads, new, keys so far] -> [layers, batch, heads, target, keys].
+
+    Keys that did not exist yet have the weight 0.
+    """
+    stacked = [torch.stack(list(step)) for step in steps]
+    padded = [functional.pad(step, (0, num_keys - step.shape[-1])) for step in stacked]
+    return torch.cat(padded, dim=-2)
 
 
 def _over_keys(mask: Tensor | None) -> Tensor | None:

@@ -66,14 +66,14 @@ def sentences(count: int, *, seed: int) -> list[str]:
     return list(_distinct(count, random.Random(seed)))
 
 
-def train_copy_model(folder: Path) -> Path:
+def train_copy_model(folder: Path, text: str = CONFIG) -> Path:
     """Train in `folder`, which is a folder of data and of the run; returns the checkpoint."""
     torch.set_num_threads(1)
     texts = sentences(NUM_HELD_OUT + NUM_TRAINING, seed=1)
     _write(folder / "dev.tsv", texts[:NUM_HELD_OUT])
     _write(folder / "train.tsv", texts[NUM_HELD_OUT:])
-    config = parse_config(CONFIG, where="copy")
-    Trainer(config, CONFIG, prepare(config, folder, folder), folder).run()
+    config = parse_config(text, where="copy")
+    Trainer(config, text, prepare(config, folder, folder), folder).run()
     return folder / AVERAGED_NAME
 
 

@@ -36,6 +36,24 @@ KINDS: dict[str, dict[str, Any]] = {
         "num_decoder_layers": 3,
     },
 }
+PLAIN_KINDS: dict[str, dict[str, Any]] = {
+    "relative positions": {"positions": "relative", "max_distance": 4},
+    "rotary positions, pre-norm": {"positions": "rotary", "norm_position": "pre"},
+    "additive scores": {"attention_score": "additive"},
+    "bilinear scores, relative positions": {
+        "attention_score": "bilinear",
+        "positions": "relative",
+        "max_distance": 30,
+    },
+    "Euclidean scores, learned positions": {
+        "attention_score": "euclidean",
+        "positions": "learned",
+    },
+    "cosine scores, rotary positions": {"attention_score": "cosine", "positions": "rotary"},
+    "heads of an odd width": {"d_model": 30, "num_heads": 2},
+}
+"""What the fused attention does not know."""
+ALL_KINDS = KINDS | PLAIN_KINDS
 
 
 def random_transformer(seed: int = 0, **architecture: Any) -> Transformer:  # noqa: ANN401

@@ -27,6 +27,15 @@ CONFIGURATIONS = {
     "unscaled": replace(ARCHITECTURE, scale_embedding=False),
     "one decoder layer": replace(ARCHITECTURE, num_decoder_layers=1),
     "three decoder layers": replace(ARCHITECTURE, num_decoder_layers=3, num_encoder_layers=1),
+    "relative positions": replace(ARCHITECTURE, positions="relative", max_distance=3),
+    "rotary positions": replace(ARCHITECTURE, positions="rotary"),
+    "additive scores": replace(ARCHITECTURE, attention_score="additive"),
+    "bilinear scores": replace(ARCHITECTURE, attention_score="bilinear", norm_position="pre"),
+    "Euclidean scores": replace(ARCHITECTURE, attention_score="euclidean"),
+    "cosine scores": replace(ARCHITECTURE, attention_score="cosine", positions="rotary"),
+    "additive, relative": replace(
+        ARCHITECTURE, attention_score="additive", positions="relative", max_distance=3
+    ),
     "one head": replace(ARCHITECTURE, num_heads=1),
 }
 

@@ -3,10 +3,11 @@ import copy
 import pytest
 import torch
 
+from model.architecture import Architecture
 from model.config import TrainingConfig
 from model.optimizer import MasterOptimizer
 from model.transformer import Transformer
-from tests.model.networks import random_ids, random_network
+from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
 
 
 def config(**changes: object) -> TrainingConfig:
@@ -49,16 +50,20 @@ def test_a_large_gradient_is_clipped_and_its_true_norm_reported() -> None:
         assert total.item() == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_muon_updates_hidden_matrices_and_adam_the_rest() -> None:
+@pytest.mark.parametrize(
+    "architecture", [ARCHITECTURE, CONFIGURATIONS["additive, relative"]], ids=["plain", "tables"]
+)
+def test_muon_updates_hidden_matrices_and_adam_the_rest(architecture: Architecture) -> None:
     first = {}
     for name in ("adam", "muon"):
-        network = random_network()
+        network = random_network(architecture)
         optimizer = MasterOptimizer(network, config(optimizer=name))
         give_gradients(network)
         optimizer.step(1.0, 0)
         first[name] = {n: p.detach().clone() for n, p in network.named_parameters()}
     for name, weight in first["adam"].items():
-        is_hidden_matrix = weight.dim() == 2 and "layers." in name
+        is_table = name.endswith(("score.weight", "distance.weight"))
+        is_hidden_matrix = weight.dim() == 2 and "layers." in name and not is_table
         assert torch.equal(weight, first["muon"][name]) != is_hidden_matrix
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from model.architecture import Activation, Architecture, NormPosition, Positions
+from model.positions import sinusoidal_positions
 from model.transformer import (
     DecoderLayer,
     EncoderLayer,
@@ -14,7 +15,6 @@ from model.transformer import (
     MultiHeadAttention,
     Transformer,
     causal_mask,
-    sinusoidal_positions,
 )
 from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
 
@@ -119,6 +119,19 @@ def test_attention_rows_are_distributions_over_what_may_be_seen(architecture: Ar
     assert (maps.decoder.triu(1) == 0).all()
     assert (maps.decoder.tril() > 0).sum() == maps.decoder[..., 0, 0].numel() * 21
     torch.testing.assert_close(maps.logits, network(source, mask, target))
+
+
+@every_configuration
+@torch.inference_mode()
+def test_attention_collected_token_by_token_is_that_of_one_pass(architecture: Architecture) -> None:
+    network = random_network(architecture)
+    source, mask = padded(random_ids(2, 5), 7)
+    target = random_ids(2, 6, seed=1)
+    whole = network.attention_maps(source, mask, target)
+    cached = network.attention_maps(source, mask, target, is_cached=True)
+    for kind in ("encoder", "decoder", "cross", "logits"):
+        torch.testing.assert_close(getattr(cached, kind), getattr(whole, kind))
+    assert (cached.decoder.triu(1) == 0).all()
 
 
 @torch.inference_mode()
