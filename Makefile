@@ -32,7 +32,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak
+.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +92,9 @@ soak: $(DEVELOPMENT) ## hours of mixed traffic: does anything grow? (HOURS=0.5)
 invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by many clients (DATA= BUNDLE=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make invariance DATA=FILE [BUNDLE=FOLDER]" >&2; exit 2; }
 	$(BIN)/python -m tests.end_to_end.invariance $(DATA) --bundle $(BUNDLE) $(ARGS)
+
+alternatives: $(DEVELOPMENT) ## train, export and serve every alternative part of the network (ARGS="Swish")
+	$(BIN)/python -m tests.end_to_end.alternatives $(ARGS)
 
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)

@@ -69,10 +69,10 @@ def best_head(
 
 
 def _wordless_ids(sessions: Sessions) -> list[int]:
-    """Source ids from which no target piece comes: the end token and language prefixes."""
+    """Source ids from which no target piece comes: end tokens and language prefixes."""
     manifest, tokenizer = sessions.bundle.manifest, sessions.bundle.tokenizer
     prefixes = [tokenizer.source_id(p.source_prefix) for p in manifest.pairs if p.source_prefix]
-    return [manifest.special_ids.eos, *prefixes]
+    return [*manifest.special_ids.ends_of_source, *prefixes]
 
 
 def _attention(

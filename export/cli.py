@@ -3,6 +3,10 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bundle.manifest import Manifest
 
 _EXAMPLES = """\
 examples:
@@ -28,11 +32,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--precision", type=_precision, default="int8", metavar="{int8,fp32}", help="default int8"
     )
     parser.add_argument("--name", help="name of the bundle; default: the folder's")
-    parser.add_argument("--max-source-tokens", type=_positive, default=256, metavar="N")
-    parser.add_argument("--max-target-tokens", type=_positive, default=256, metavar="N")
+    parser.add_argument("--max-source-tokens", type=positive, default=256, metavar="N")
+    parser.add_argument("--max-target-tokens", type=positive, default=256, metavar="N")
     parser.add_argument(
         "--sentences",
-        type=_positive,
+        type=positive,
         default=500,
         metavar="N",
         help="development sentences to verify with, default 500",
@@ -80,14 +84,19 @@ def run(arguments: argparse.Namespace) -> int:
     except (ExportError, ModelError, BundleError, OSError) as error:
         print(f"pellucid export: {error}", file=sys.stderr)
         return 2
+    print(f"{options.out}: {describe(manifest)}")
+    return 0
+
+
+def describe(manifest: "Manifest") -> str:
+    """Size and quality of a bundle, on one line."""
     size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
-    scores = ", ".join(
+    scores = [
         f"{q.pair} {q.precision}{' with shortlist' if q.with_shortlist else ''} beam {q.beam_size} "
         f"BLEU {q.bleu} chrF {q.chrf}"
         for q in manifest.quality
-    )
-    print(f"{options.out}: {size_bytes / 1e6:.1f} MB, {scores}")
-    return 0
+    ]
+    return ", ".join([f"{size_bytes / 1e6:.1f} MB", *scores])
 
 
 def _precision(text: str) -> str:
@@ -101,7 +110,8 @@ def _precision(text: str) -> str:
     return text
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A count of an option."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")

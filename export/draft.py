@@ -1,6 +1,5 @@
 """A bundle that is not yet verified: its files, open, under a manifest that lacks all figures."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,10 @@ from bundle.manifest import (
     Quantization,
 )
 from bundle.reader import Bundle
-from bundle.tensors import SOURCE_TOKENIZER_NAME
 from export.graphs import write_graphs
 from export.job import ExportJob
-from export.provenance import provenance_of
 from export.quantize import ActivationPlan
 from export.shortlist import ShortlistPlan
-from model.tokenizer import PLACEHOLDERS
 from service.engine.sessions import Sessions, check_attention, open_sessions
 
 
@@ -43,7 +39,8 @@ def open_draft(job: ExportJob, form: Form, folder: Path) -> Sessions:
     """Write a bundle's files to a new folder and open its graphs."""
     folder.mkdir()
     write_graphs(job.network, form.plan, folder, form.shortlist)
-    shutil.copyfile(job.checkpoint.tokenizer_path, folder / SOURCE_TOKENIZER_NAME)
+    for name, content in job.tokenizer_files.items():
+        (folder / name).write_bytes(content)
     bundle = Bundle(
         path=folder,
         manifest=_manifest(job, form),
@@ -63,7 +60,7 @@ def _manifest(job: ExportJob, form: Form) -> Manifest:
         name=options.name or options.out.absolute().name,
         pairs=job.pairs,
         special_ids=job.network.special_ids,
-        placeholders=_placeholders(job),
+        placeholders=job.placeholders,
         max_source_tokens=options.max_source_tokens,
         max_target_tokens=options.max_target_tokens,
         architecture=job.network.architecture,
@@ -77,19 +74,12 @@ def _manifest(job: ExportJob, form: Form) -> Manifest:
         ),
         shortlist=form.shortlist.report if form.shortlist else None,
         onnxruntime=ort.__version__,
+        decoding=job.decoding,
         files={},
-        provenance=provenance_of(job.checkpoint),
+        provenance=job.provenance,
         parity=NOT_MEASURED,
         canary=Canary(pair=job.pairs[0], source_text="", target_ids=()),
     )
-
-
-def _placeholders(job: ExportJob) -> tuple[str, ...]:
-    """Those that the tokenizer has, if the model has learnt to copy them."""
-    if not job.checkpoint.config.augmentation.placeholders:
-        return ()
-    unknown = job.network.special_ids.unk
-    return tuple(p for p in PLACEHOLDERS if job.tokenizer.source_id(p) != unknown)
 
 
 def _rounded(ratios: dict[str, float]) -> dict[str, float]:
@@ -102,6 +92,7 @@ NOT_MEASURED = ParityReport(
     later_steps_max_error=0,
     ragged_batch_max_error=0,
     attention_max_error=0,
+    cached_attention_max_error=0,
     sentences=0,
     identical_sentences=0,
     token_agreement=0,

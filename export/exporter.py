@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bundle.manifest import MANIFEST_NAME, Manifest, QualityReport
+from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest, ParityReport, QualityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.alignment_choice import choose_alignment_head
@@ -13,12 +13,14 @@ from export.canary import choose_canary
 from export.draft import Form, open_draft
 from export.errors import VerificationError
 from export.invariance import check_invariance
-from export.job import ExportJob, prepare
+from export.job import ExportJob, ShortlistText
 from export.lexicon import Lexicon, learn_lexicon
 from export.model_card import model_card
 from export.options import ExportOptions
+from export.original_parity import check_original, measure_original
 from export.packing import check_replaceable, file_entries, publish
-from export.parity import check_parity, measure_parity
+from export.parity import Ids, check_parity, measure_parity
+from export.preparation import prepare
 from export.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
 from export.quantize import ActivationPlan
 from export.shortlist import build_shortlist, encode_some
@@ -40,8 +42,17 @@ def export_bundle(options: ExportOptions) -> Manifest:
         InvalidBundleError: The service's own loader refuses it.
     """
     check_replaceable(options.out, force=options.force)
-    job = prepare(options)
-    out = options.out.absolute()
+    return make_bundle(prepare(options))
+
+
+def make_bundle(job: ExportJob) -> Manifest:
+    """Build and verify a bundle, and give it its name only if it passed everything.
+
+    Raises:
+        ExportError: It did not pass.
+        InvalidBundleError: The service's own loader refuses it.
+    """
+    out = job.options.out.absolute()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent) as folder:
         try:
@@ -59,8 +70,7 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
     plain = open_draft(job, Form(), folder / "fp32")
     sources = [p.source_ids for p in job.verification]
     targets = [p.target_ids for p in job.verification]
-    parity = measure_parity(job.checkpoint.model, plain, sources, targets)
-    check_parity(parity)
+    parity = _measure_parity(job, plain, sources, targets)
     meters = [QualityMeter(plain, dev) for dev in job.dev]
     quality = _measure(meters, plain)
     served = plain
@@ -72,12 +82,29 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         "parity": parity,
         "quality": tuple(quality),
         "batch_invariant": True,
-        "alignment_head": choose_alignment_head(served, job.verification, _lexicon(job)),
+        "alignment_head": _alignment_head(job, served),
     }
     manifest = served.bundle.manifest.model_copy(
-        update={**found, "canary": choose_canary(served, job.dev[0])}
+        update={**found, "canary": choose_canary(served, job.trials[0])}
     )
     return served.bundle.path, _finish(served.bundle.path, manifest)
+
+
+def _measure_parity(job: ExportJob, plain: Sessions, sources: Ids, targets: Ids) -> ParityReport:
+    parity = measure_parity(job.model, plain, sources, targets)
+    check_parity(parity)
+    if job.reference is None:
+        return parity
+    original = measure_original(job.reference, plain, sources)
+    check_original(original)
+    return parity.model_copy(update={"original": original})
+
+
+def _alignment_head(job: ExportJob, served: Sessions) -> AlignmentHead | None:
+    """None where there is nothing to learn from what a word becomes."""
+    if not job.dev:
+        return None
+    return choose_alignment_head(served, job.verification, _lexicon(job))
 
 
 def _build_int8(
@@ -88,9 +115,9 @@ def _build_int8(
     sessions = open_draft(job, Form(plan=plan), folder / "int8")
     quality = _measure(meters, sessions)
     check_precision([*plain, *quality], job.options.max_bleu_loss)
-    if job.options.shortlist is None:
+    if job.shortlist is None:
         return sessions, quality
-    short = _open_shortlisted(job, plan, folder / "shortlist")
+    short = _open_shortlisted(job, job.shortlist, plan, folder / "shortlist")
     shortened = [meter.measure(short) for meter in meters]
     check_shortlist(shortened, quality)
     return _with_speedups(short, sessions, job), quality + shortened
@@ -100,23 +127,23 @@ def _measure(meters: list[QualityMeter], sessions: Sessions) -> list[QualityRepo
     return [meter.measure(sessions, beam_size) for meter in meters for beam_size in BEAM_SIZES]
 
 
-def _open_shortlisted(job: ExportJob, plan: ActivationPlan, folder: Path) -> Sessions:
-    assert job.options.shortlist is not None
-    pairs = read_pairs(job.options.shortlist, job.options.data)[0]
-    directions, size = job.checkpoint.config.data.directions, job.options.shortlist_size
-    shortlist = build_shortlist(pairs, directions, job.tokenizer, size)
+def _open_shortlisted(
+    job: ExportJob, text: ShortlistText, plan: ActivationPlan, folder: Path
+) -> Sessions:
+    pairs = read_pairs(text.pairs, text.data)[0]
+    shortlist = build_shortlist(pairs, text.directions, job.tokenizer, text.size)
     return open_draft(job, Form(plan=plan, shortlist=shortlist), folder)
 
 
 def _lexicon(job: ExportJob) -> Lexicon:
     """Learnt from the shortlist's pairs where there are any, else from the development data."""
-    if job.options.shortlist is None:
+    if job.shortlist is None:
         pairs = [p for dev in job.dev for p in dev.pairs]
         sources = [list(p.source_ids) for p in pairs]
         targets = [list(p.target_ids[:-1]) for p in pairs]
     else:
-        directions = job.checkpoint.config.data.directions
-        text = read_pairs(job.options.shortlist, job.options.data)[0]
+        text = read_pairs(job.shortlist.pairs, job.shortlist.data)[0]
+        directions = job.shortlist.directions
         sources, targets = encode_some(text, directions, job.tokenizer, LEXICON_PAIRS)
     both = [(s, t) for s, t in zip(sources, targets, strict=True) if t]
     return learn_lexicon([s for s, _ in both], [t for _, t in both], job.tokenizer.vocab_size)

@@ -53,7 +53,7 @@ def learn_lexicon(
     Args:
         sources: Source ids, end token included.
         targets: Target ids, none of them empty.
-        vocab_size: Ids on either side are smaller.
+        vocab_size: Ids of targets are smaller.
         links_at_once: A link is a source and a target piece of one pair; bounds the memory.
     """
     keys, links = _link(sources, targets, vocab_size, links_at_once)

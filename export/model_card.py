@@ -1,17 +1,19 @@
 """The model card: what a manifest holds, as a page for people."""
 
-from bundle.manifest import Manifest, Shortlist
+from bundle.manifest import Manifest, OriginalParity, Shortlist
 
 
 def model_card(manifest: Manifest) -> str:
     """Markdown for `MODEL_CARD.md`."""
+    origin = manifest.provenance
+    language = "" if origin.foreign else "toml"
     sections = [
         f"# {manifest.name}\n\n{_summary(manifest)}",
-        f"## Training\n\n{_training(manifest)}",
+        f"## Training\n\n{_foreign(manifest) if origin.foreign else _training(manifest)}",
         f"## Data\n\n{_data(manifest)}",
         f"## Quality\n\n{_quality(manifest)}",
         f"## Fidelity of the export\n\n{_parity(manifest)}",
-        f"## Configuration\n\n```toml\n{manifest.provenance.training_config.strip()}\n```",
+        f"## Configuration\n\n```{language}\n{origin.training_config.strip()}\n```",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -26,7 +28,20 @@ def _summary(manifest: Manifest) -> str:
         f"{shape.num_heads} heads, vocabulary {shape.vocab_size}, "
         f"{shape.num_parameters / 1e6:.2f} million parameters, {manifest.precision}. A sentence's "
         f"translation {invariant} on its batch. Up to {manifest.max_source_tokens} source and "
-        f"{manifest.max_target_tokens} target tokens a sentence.{_skills(manifest)}"
+        f"{manifest.max_target_tokens} target tokens a sentence."
+        f"{_parts(manifest)}{_skills(manifest)}"
+    )
+
+
+def _parts(manifest: Manifest) -> str:
+    """What the fused attention does not know, as a sentence."""
+    shape = manifest.architecture
+    if shape.attention_operator == "fused":
+        return ""
+    score = shape.attention_score.replace("_", " ")
+    return (
+        f" Attention ({score} scores, {shape.positions} positions, heads of {shape.head_dim}) is "
+        "computed by plain operators, slower than by the fused one, which does not know it."
     )
 
 
@@ -49,12 +64,30 @@ def _training(manifest: Manifest) -> str:
     )
 
 
+def _foreign(manifest: Manifest) -> str:
+    """Of a checkpoint that another program trained."""
+    origin, foreign = manifest.provenance, manifest.provenance.foreign
+    assert foreign is not None
+    files = "\n".join(f"- `{name}`, sha256 `{sha256}`" for name, sha256 in foreign.files.items())
+    return (
+        f"Not trained here: imported from the {foreign.kind} checkpoint {foreign.name}, "
+        f"{origin.created}, at commit `{origin.commit}`. It was read from\n\n{files}"
+    )
+
+
 def _data(manifest: Manifest) -> str:
+    if not manifest.provenance.data:
+        return (
+            "The checkpoint does not say what it was trained on and under which licence: ask those "
+            "who published it."
+        )
     rows = [f"| {d.name} | {d.pairs:,} | {d.licence} |" for d in manifest.provenance.data]
     return "\n".join(["| source | pairs | licence |", "|---|---|---|", *rows])
 
 
 def _quality(manifest: Manifest) -> str:
+    if not manifest.quality:
+        return "Not measured: no development set was given."
     rows = [
         f"| {q.dataset} | {q.pair} | {q.precision}{' with shortlist' if q.with_shortlist else ''} "
         f"| {q.beam_size} | {q.sentences} | {q.bleu:.2f} "
@@ -83,6 +116,17 @@ def _shortlist(shortlist: Shortlist) -> str:
     )
 
 
+def _original(found: OriginalParity | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f" Against {found.implementation}, over {found.sentences} sentences: "
+        f"{found.identical_sentences} identical greedy translations, with a beam of "
+        f"{found.beam_size} {found.identical_beams} of {found.beams}; largest difference of a "
+        f"logit {found.max_logit_error:.1e}, of a beam's score {found.max_score_error:.1e}."
+    )
+
+
 def _parity(manifest: Manifest) -> str:
     parity, activations = manifest.parity, manifest.quantization
     quantized = (
@@ -97,5 +141,6 @@ def _parity(manifest: Manifest) -> str:
         f"{parity.encoder_max_error:.1e}, first step {parity.first_step_max_error:.1e}, later "
         f"steps {parity.later_steps_max_error:.1e}, ragged batch "
         f"{parity.ragged_batch_max_error:.1e}, attention {parity.attention_max_error:.1e}."
+        f"{_original(parity.original)}"
         f"{quantized if manifest.precision == 'int8' else ''}"
     )

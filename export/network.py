@@ -1,5 +1,6 @@
 """A trained network as plain arrays: what graphs are built from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,13 @@ from numpy.typing import NDArray
 
 from bundle import manifest
 from bundle.manifest import SpecialIds
+from export.errors import ExportError
+from model.architecture import Architecture
 from model.transformer import LAYER_NORM_EPS, Transformer
 
 Float32 = NDArray[np.float32]
+HEAD_DIM_STEP = 8
+"""onnxruntime's fused attention takes no other head widths than multiples of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +26,14 @@ class Network:
     weights: dict[str, Float32]
     """Matrices of linear layers are [out, in], as torch stores them."""
     source_positions: Float32
-    """[max_source_tokens, d_model]."""
+    """[max_source_tokens, d_model], or of no width where nothing is added to embeddings."""
     target_positions: Float32
-    """[max_target_tokens, d_model]."""
+    """[max_target_tokens, d_model], likewise."""
     embedding_scale: float
     is_tied: bool
-    """Source, target and output projection share one matrix."""
+    """The output projection is the embedding of the target."""
+    is_shared: bool
+    """Source and target have one embedding."""
     layer_norm_eps: float = LAYER_NORM_EPS
 
 
@@ -37,12 +44,16 @@ def network_of(model: Transformer, *, max_source: int, max_target: int) -> Netwo
         model: A trained model.
         max_source: Longest source in tokens that the bundle will accept.
         max_target: Longest target in tokens that the bundle will generate.
+
+    Raises:
+        ExportError: A weight is no number.
     """
     shape = model.architecture
     weights = {
         name: parameter.detach().float().numpy().copy()
         for name, parameter in model.state_dict(keep_vars=True).items()
     }
+    _check_finite(weights)
     return Network(
         architecture=architecture_of(model),
         special_ids=SpecialIds(
@@ -53,7 +64,28 @@ def network_of(model: Transformer, *, max_source: int, max_target: int) -> Netwo
         target_positions=model.target_positions.weight.detach().numpy()[:max_target].copy(),
         embedding_scale=model.source_positions.scale,
         is_tied=shape.tie_embeddings,
+        is_shared=shape.tie_embeddings,
     )
+
+
+def _check_finite(weights: Mapping[str, Float32]) -> None:
+    """Looked at here, because an int8 graph rounds NaN to a number, and nobody sees it again."""
+    broken = sorted(name for name, values in weights.items() if not np.isfinite(values).all())
+    if broken:
+        raise ExportError(
+            f"the checkpoint has NaN or infinite weights in {', '.join(broken)}: "
+            "export an earlier one"
+        )
+
+
+def num_parameters(weights: Mapping[str, Float32], *, is_tied: bool, is_shared: bool) -> int:
+    """Numbers in a network's weights, each matrix counted once."""
+    counted = dict(weights)
+    if is_shared:
+        del counted["source_embedding.weight"]
+    if is_tied:
+        counted.pop("output_projection.weight", None)
+    return sum(values.size for values in counted.values())
 
 
 def architecture_of(model: Transformer) -> manifest.Architecture:
@@ -69,5 +101,20 @@ def architecture_of(model: Transformer) -> manifest.Architecture:
         activation=shape.activation,
         norm_position=shape.norm_position,
         positions=shape.positions,
+        attention_score=shape.attention_score,
+        attention_operator=attention_operator(shape),
         num_parameters=sum(p.numel() for p in model.parameters()),
     )
+
+
+def attention_operator(shape: Architecture) -> manifest.AttentionOperator:
+    """The fused one where it computes what the network computes."""
+    # Positions that are added to embeddings are no business of attention.
+    is_added = shape.positions in ("sinusoidal", "learned")
+    is_known = shape.attention_score == "scaled_dot" and is_added
+    return dot_product_operator(shape.head_dim) if is_known else "plain"
+
+
+def dot_product_operator(head_dim: int) -> manifest.AttentionOperator:
+    """What computes the paper's attention in heads of a width."""
+    return "plain" if head_dim % HEAD_DIM_STEP else "fused"

@@ -41,15 +41,11 @@ class ShortlistSize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportOptions:
-    """One export."""
+class BundleOptions:
+    """What is made of a network, wherever it comes from."""
 
-    checkpoint: Path
-    """`averaged.pt` or `best.pt` of a run; its tokenizer lies beside it."""
     out: Path
     """Folder of the bundle; must not exist unless `force`."""
-    data: Path
-    """Folder that the run's data paths start at: for calibration and verification."""
     precision: Precision = "int8"
     name: str | None = None
     """Of the bundle; None: the folder's."""
@@ -60,7 +56,17 @@ class ExportOptions:
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """int8 that loses more against fp32 is refused."""
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOptions(BundleOptions):
+    """One export."""
+
+    checkpoint: Path
+    """`averaged.pt` or `best.pt` of a run; its tokenizer lies beside it."""
+    data: Path
+    """Folder that the run's data paths start at: for calibration and verification."""
     shortlist: str | None = None
     """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
     shortlist_size: ShortlistSize = ShortlistSize()
-    force: bool = False

@@ -42,12 +42,14 @@ def measure_parity(
     first, later = _step_errors(model, sessions, sources[few], targets[few])
     ragged = slice(0, RAGGED_BATCH)
     identical, agreement = _greedy_agreement(model, sessions, sources)
+    whole, cached = _attention_errors(model, sessions, sources[ragged], targets[ragged])
     return ParityReport(
         encoder_max_error=_encoder_error(model, sessions, sources[ragged]),
         first_step_max_error=first,
         later_steps_max_error=later,
         ragged_batch_max_error=_ragged_error(model, sessions, sources[ragged], targets[ragged]),
-        attention_max_error=_attention_error(model, sessions, sources[ragged], targets[ragged]),
+        attention_max_error=whole,
+        cached_attention_max_error=cached,
         sentences=len(sources),
         identical_sentences=identical,
         token_agreement=agreement,
@@ -122,16 +124,26 @@ def _decoder_input(model: Transformer, targets: Ids) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _attention_error(model: Transformer, sessions: Sessions, sources: Ids, targets: Ids) -> float:
+def _attention_errors(
+    model: Transformer, sessions: Sessions, sources: Ids, targets: Ids
+) -> tuple[float, float]:
+    """Of the attention graph against one pass of the network, and against its cached steps."""
     source_ids, source_mask = pad_sources(sources, model.architecture.pad_id)
-    maps = model.attention_maps(source_ids, source_mask, _decoder_input(model, targets))
-    worst = 0.0
-    for i, have in enumerate(attend(sessions, sources, targets)):
-        want = _expected(maps, i, len(sources[i]), targets[i])
-        for field in fields(PairAttention):
-            error = largest_difference(getattr(have, field.name), getattr(want, field.name))
-            worst = max(worst, error)
-    return worst
+    inputs = _decoder_input(model, targets)
+    found = attend(sessions, sources, targets)
+    errors = []
+    for is_cached in (False, True):
+        maps = model.attention_maps(source_ids, source_mask, inputs, is_cached=is_cached)
+        wanted = [_expected(maps, i, len(sources[i]), t) for i, t in enumerate(targets)]
+        errors.append(max(map(_attention_error, found, wanted)))
+    return errors[0], errors[1]
+
+
+def _attention_error(have: PairAttention, want: PairAttention) -> float:
+    return max(
+        largest_difference(getattr(have, field.name), getattr(want, field.name))
+        for field in fields(PairAttention)
+    )
 
 
 def _expected(

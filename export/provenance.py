@@ -4,7 +4,7 @@ import datetime
 import subprocess
 from pathlib import Path
 
-from bundle.manifest import DataSource, Provenance
+from bundle.manifest import DataSource, ForeignOrigin, Provenance
 from model.checkpoint import Checkpoint
 
 
@@ -12,9 +12,8 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
     """What the manifest says of a checkpoint's training, as of now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
-    now = datetime.datetime.now(datetime.UTC)
     return Provenance(
-        created=now.isoformat(timespec="seconds"),
+        created=_now(),
         commit=_commit(),
         training_config=checkpoint.config_text,
         training_steps=progress.step,
@@ -25,6 +24,28 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
             for name, pairs in sorted(checkpoint.num_pairs.items())
         ),
     )
+
+
+def foreign_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
+    """What the manifest says of a checkpoint that was trained elsewhere, as of now.
+
+    Args:
+        origin: Which it is.
+        config_text: Its own configuration, as it stood beside the weights.
+    """
+    return Provenance(
+        created=_now(),
+        commit=_commit(),
+        training_config=config_text,
+        training_steps=0,
+        training_target_tokens=0,
+        training_minutes=0,
+        foreign=origin,
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _commit() -> str:

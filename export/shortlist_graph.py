@@ -24,7 +24,7 @@ TENSOR = "output_projection"
 def build_shortlist(builder: GraphBuilder, shortlist: manifest.Shortlist) -> onnx.ModelProto:
     """Append to an empty builder; see `bundle.tensors.shortlist_spec`."""
     matrix, biases = _projection(builder)
-    name = "shared_embedding" if builder.network.is_tied else "shortlist.rows"
+    name = builder.embedding_name("target") if builder.network.is_tied else "shortlist.rows"
     weight = builder.weight(name, np.ascontiguousarray(matrix.values.T))
     rows = builder.add("Gather", weight, "shortlist_ids")
     builder.rename(builder.add("Transpose", rows, perm=[0, 2, 1]), "shortlist_weights")

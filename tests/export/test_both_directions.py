@@ -9,8 +9,8 @@ from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.development_set import DevelopmentPair, in_turns
 from export.exporter import export_bundle
-from export.job import prepare
 from export.options import CalibrationOptions, ExportOptions
+from export.preparation import prepare
 from tests.data.toy_language import sentence_pairs
 from tests.export.runs import BOTH_WAYS, write_run
 

@@ -117,6 +117,18 @@ def test_fp32_is_exported_without_quantisation(checkpoint: Path, tmp_path: Path)
     assert read_bundle(options.out).manifest == manifest
 
 
+def test_what_the_fused_attention_does_not_know_is_exported_and_said(tmp_path: Path) -> None:
+    model = random_transformer(
+        vocab_size=VOCAB_SIZE, positions="rotary", attention_score="cosine", d_model=24
+    )
+    manifest = export_bundle(_options(write_run(tmp_path / "run", model), tmp_path / "out"))
+    shape = manifest.architecture
+    assert (shape.attention_operator, shape.attention_score) == ("plain", "cosine")
+    assert (manifest.precision, manifest.cache, manifest.batch_invariant) == ("int8", "int8", True)
+    card = (tmp_path / "out" / MODEL_CARD_NAME).read_text()
+    assert "(cosine scores, rotary positions, heads of 12) is computed by plain operators" in card
+
+
 def test_the_same_checkpoint_gives_the_same_files(
     checkpoint: Path, exported: tuple[Path, Manifest], tmp_path: Path
 ) -> None:
@@ -164,19 +176,18 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         broken.output_projection.bias[:] = torch.nan
     options = _options(write_run(tmp_path / "run", broken), tmp_path / "out")
-    with pytest.raises(VerificationError):
+    with pytest.raises(ExportError, match=r"NaN or infinite weights in output_projection\.bias"):
         export_bundle(options)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
 def test_all_that_does_not_fit_is_said_at_once(tmp_path: Path) -> None:
-    model = random_transformer(vocab_size=VOCAB_SIZE + 1, d_model=24, num_heads=2)
+    model = random_transformer(vocab_size=VOCAB_SIZE + 1)
     checkpoint = write_run(tmp_path / "run", model)
     options = replace(_options(checkpoint, tmp_path / "out"), max_source_tokens=33)
     with pytest.raises(ExportError) as caught:
         export_bundle(options)
     for fault in (
-        "heads are 12 wide",
         "the model has 32 positions",
         f"{VOCAB_SIZE} pieces, the model {VOCAB_SIZE + 1}",
     ):

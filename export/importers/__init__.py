@@ -1,0 +1,1 @@
+"""Foreign checkpoints become networks: one file for each kind."""

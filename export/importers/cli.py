@@ -1,0 +1,126 @@
+"""`pellucid import`: a checkpoint of another program in, a verified bundle out."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from export.cli import describe, positive
+
+KINDS = ("hf-marian", "marian")
+_EXAMPLES = """\
+examples:
+  pellucid import hf-marian opus-mt-en-de bundles/en-de --source en --target de
+  pellucid import hf-marian Helsinki-NLP/opus-mt-en-de bundles/en-de
+  pellucid import hf-marian opus-mt-en-de bundles/en-de --precision int8 --dev dev.tsv
+  pellucid import marian model.npz bundles/en-de --source en --target de
+"""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `import` to the commands of `pellucid`."""
+    parser = commands.add_parser(
+        "import",
+        help="turn a model of another program into a verified bundle",
+        description="Read a foreign checkpoint, build its graphs, and compare them with the "
+        "program that it belongs to, where that is installed.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("path", type=Path, help="folder or file of the checkpoint")
+    parser.add_argument("out", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "int8"),
+        default="fp32",
+        help="default fp32; int8 takes --dev",
+    )
+    _add_languages(parser)
+    _add_sentences(parser)
+    parser.add_argument("--name", help="name of the bundle; default: the folder's")
+    parser.add_argument("--max-source-tokens", type=positive, default=256, metavar="N")
+    parser.add_argument("--max-target-tokens", type=positive, default=256, metavar="N")
+    parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+    parser.set_defaults(run=run)
+
+
+def _add_languages(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="LANGUAGE",
+        help="code of a source language, where the checkpoint does not say; may be given again",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        metavar="LANGUAGE",
+        help="likewise; of a model with many target languages, one that the bundle shall have",
+    )
+
+
+def _add_sentences(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dev",
+        action="append",
+        default=[],
+        metavar="[DIRECTION=]FILE",
+        help="sentences and translations, tab-separated, to verify and calibrate with; of a model "
+        "with several directions, en-de=FILE; may be given again",
+    )
+    parser.add_argument(
+        "--sentences",
+        type=positive,
+        default=500,
+        metavar="N",
+        help="sentences of each to verify with, default 500",
+    )
+    parser.add_argument(
+        "--max-bleu-loss",
+        type=float,
+        default=0.3,
+        metavar="POINTS",
+        help="refuse int8 that loses more against fp32, default 0.3",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import; returns the exit code."""
+    from bundle.errors import BundleError
+    from export.errors import ExportError
+    from export.importers.hub import local_checkpoint
+    from export.importers.importer import import_bundle
+    from export.importers.options import DevelopmentFile, ImportOptions
+    from model.errors import ModelError
+
+    dev = [text.rpartition("=") for text in arguments.dev]
+    try:
+        options = ImportOptions(
+            kind=arguments.kind,
+            path=local_checkpoint(arguments.path),
+            out=arguments.out,
+            precision=arguments.precision,
+            name=arguments.name,
+            sources=tuple(arguments.source),
+            targets=tuple(arguments.target),
+            dev=tuple(DevelopmentFile(path=Path(f), direction=d or None) for d, _, f in dev),
+            max_source_tokens=arguments.max_source_tokens,
+            max_target_tokens=arguments.max_target_tokens,
+            verification_sentences=arguments.sentences,
+            max_bleu_loss=arguments.max_bleu_loss,
+            force=arguments.force,
+        )
+        manifest = import_bundle(options)
+    except (ExportError, ModelError, BundleError, OSError) as error:
+        print(f"pellucid import: {error}", file=sys.stderr)
+        return 2
+    original = manifest.parity.original
+    compared = (
+        f"as {original.implementation} in {original.sentences} sentences"
+        if original
+        else "not compared with the original program, which is not installed"
+    )
+    print(f"{options.out}: {describe(manifest)}; {compared}")
+    return 0

@@ -1,0 +1,96 @@
+"""A Transformer as CTranslate2 runs it: what an import is compared with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+
+from export.graph_builder import MASKED_SCORE
+from export.reference import BeamTranslation, GreedyTranslation, Ids
+
+
+class CTranslate2Reference:
+    """Translates ids, with a converted model."""
+
+    def __init__(
+        self,
+        folder: Path,
+        source_pieces: Sequence[str],
+        target_pieces: Sequence[str],
+        *,
+        vocab_size: int,
+        added_end: str | None,
+        end: str,
+    ) -> None:
+        """Load a converted model; its folder is not read again.
+
+        Args:
+            folder: Of the model.
+            source_pieces: By id.
+            target_pieces: By id.
+            vocab_size: Ids of the bundle's graphs, at least as many as there are target pieces.
+            added_end: What CTranslate2 itself puts behind a source; None: nothing.
+            end: The end token of a target.
+        """
+        self._translator: Any = ctranslate2.Translator(
+            str(folder), device="cpu", compute_type="float32", intra_threads=1
+        )
+        self._source_pieces = source_pieces
+        self._target_ids = {piece: i for i, piece in enumerate(target_pieces)}
+        self._vocab_size = vocab_size
+        self._added_end = added_end
+        self._end = end
+
+    @property
+    def implementation(self) -> str:
+        """See `Reference`."""
+        return f"ctranslate2 {ctranslate2.__version__}"
+
+    def greedy(self, sources: Ids, max_tokens: int) -> list[GreedyTranslation]:
+        """See `Reference`."""
+        found = self._translate(sources, 1, max_tokens, return_logits_vocab=True)
+        return [
+            GreedyTranslation(
+                target_ids=self._ids(result),
+                logits=self._logits(result.logits[0], self._ids(result)),
+            )
+            for result in found
+        ]
+
+    def beam(self, sources: Ids, beam_size: int, max_tokens: int) -> list[BeamTranslation]:
+        """See `Reference`."""
+        found = self._translate(sources, beam_size, max_tokens, return_scores=True)
+        return [
+            BeamTranslation(target_ids=self._ids(result), log_prob=float(result.scores[0]))
+            for result in found
+        ]
+
+    def _translate(
+        self, sources: Ids, beam_size: int, max_tokens: int, **more: bool
+    ) -> Sequence[Any]:
+        found: Sequence[Any] = self._translator.translate_batch(
+            [self._tokens(ids) for ids in sources],
+            beam_size=beam_size,
+            length_penalty=0.0,
+            patience=2.0,
+            max_decoding_length=max_tokens,
+            min_decoding_length=0,
+            max_input_length=0,
+            return_end_token=True,
+            **more,
+        )
+        return found
+
+    def _tokens(self, source_ids: Sequence[int]) -> list[str]:
+        tokens = [self._source_pieces[i] for i in source_ids]
+        return tokens[:-1] if self._added_end is not None else tokens
+
+    def _ids(self, result: Any) -> tuple[int, ...]:  # noqa: ANN401
+        return tuple(self._target_ids[piece] for piece in result.hypotheses[0])
+
+    def _logits(self, rows: Any, ids: Sequence[int]) -> np.ndarray[Any, np.dtype[np.float32]]:  # noqa: ANN401
+        logits = np.stack([np.asarray(row) for row in rows])[: len(ids)]
+        missing = self._vocab_size - logits.shape[1]
+        return np.pad(logits, ((0, 0), (0, missing)), constant_values=MASKED_SCORE)

@@ -1,0 +1,86 @@
+"""`pellucid import`: one line and an exit code."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bundle.reader import read_bundle
+from export.importers.cli import KINDS, register
+from export.importers.importer import IMPORTERS
+from tests.export.importers.marian_models import save_model
+
+
+def _import(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+    parsed = parser.parse_args(["import", *map(str, arguments)])
+    return int(parsed.run(parsed))
+
+
+def test_every_importer_has_a_name_on_the_command_line() -> None:
+    assert tuple(IMPORTERS) == KINDS
+
+
+def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = save_model(tmp_path / "model"), tmp_path / "out"
+    sizes = ["--max-source-tokens", 32, "--max-target-tokens", 24]
+    languages = ["--source", "en", "--source", "fr", "--target", "de", "--name", "small"]
+    assert _import("marian", path, out, *sizes, *languages) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{out}: 0.")
+    assert "as ctranslate2 " in line or "not compared with the original program" in line
+    manifest = read_bundle(out).manifest
+    assert [str(pair) for pair in manifest.pairs] == ["en->de", "fr->de"]
+    assert (manifest.name, manifest.max_source_tokens) == ("small", 32)
+    assert _import("marian", path, out, *sizes, *languages) == 2
+    assert "use --force" in capsys.readouterr().err
+
+
+def test_what_cannot_be_imported_is_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert _import("hf-marian", tmp_path / "nowhere", out) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"pellucid import: {tmp_path / 'nowhere'} is no folder: ")
+    assert not out.exists()
+
+
+def test_int8_names_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save_model(tmp_path / "model")
+    assert _import("marian", path, tmp_path / "out", "--precision", "int8") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "give --dev FILE" in line
+
+
+def test_a_kind_that_there_is_not_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _import("tensor2tensor", "x", "y")
+    assert ended.value.code == 2
+    assert "hf-marian" in capsys.readouterr().err
+
+
+def test_a_repository_that_cannot_be_reached_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    assert _import("hf-marian", "nobody/no-such-model", tmp_path / "out") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "nobody/no-such-model does not exist and cannot be downloaded" in line
+
+
+def test_the_command_line_is_parsed_without_heavy_libraries() -> None:
+    code = (
+        "import argparse, sys; from export.importers.cli import register; "
+        "register(argparse.ArgumentParser().add_subparsers()); "
+        "print({'torch', 'onnx', 'transformers'} & sys.modules.keys())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "set()"

@@ -1,0 +1,167 @@
+"""What Marian saved becomes a bundle that translates as CTranslate2 translates with it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bundle.manifest import Manifest
+from bundle.reader import read_bundle
+from export.errors import ExportError
+from export.importers.importer import import_bundle
+from export.importers.marian import read
+from export.importers.options import ImportOptions
+from tests.export.importers.marian_models import PRE_NORM, save_arrays, save_model
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "one vocabulary, all tied": {},
+    "two vocabularies, tied in the decoder, GELU": {
+        "vocabularies": "two spm",
+        "tying": "decoder",
+        "transformer_ffn_activation": "gelu",
+    },
+    "two vocabularies, untied, before, ReLU": {
+        "vocabularies": "two spm",
+        "tying": "none",
+        "transformer_ffn_activation": "relu",
+        "enc_depth": 1,
+        "end_bias": 7,
+        **{name.replace("-", "_"): value for name, value in PRE_NORM.items()},
+    },
+    "numbered pieces, learnt positions": {"vocabularies": "yml", "has_positions": True},
+}
+
+
+def _options(path: Path, out: Path) -> ImportOptions:
+    return ImportOptions(
+        out=out,
+        kind="marian",
+        path=path,
+        sources=("en",),
+        targets=("de",),
+        max_source_tokens=40,
+        max_target_tokens=24,
+    )
+
+
+def _agrees(manifest: Manifest) -> bool:
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
+    found = manifest.parity.original
+    assert found is not None
+    assert found.implementation == f"ctranslate2 {ctranslate2.__version__}"
+    assert found.identical_sentences == found.sentences >= 20
+    assert found.identical_beams == found.beams >= 5
+    return 0 < found.max_logit_error <= 1e-4 and 0 < found.max_score_error <= 1e-4
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model", **VARIANTS[variant])
+    manifest = import_bundle(_options(path, tmp_path / "out"))
+    assert read_bundle(tmp_path / "out").manifest == manifest
+    assert manifest.provenance.foreign is not None
+    assert "model.npz" in manifest.provenance.foreign.files
+    assert "dim-emb: 32\n" in manifest.provenance.training_config
+    assert _agrees(manifest)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("type", "amun"),
+        ("transformer_decoder_autoreg", "rnn"),
+        ("transformer_decoder_autoreg", "average-attention"),
+        ("transformer_tied_layers", [1, 1]),
+        ("transformer_ffn_depth", 3),
+        ("transformer_no_projection", True),
+        ("transformer_postprocess_emb", "nd"),
+        ("lemma_dim_emb", 16),
+    ],
+)
+def test_what_there_is_no_graph_for_is_named(option: str, value: object, tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {option: value}
+    path = save_model(tmp_path / "model", **wrong)
+    with pytest.raises(ExportError, match=r"is not supported: it has ") as refused:
+        read(_options(path, tmp_path / "out"))
+    assert f"{option.replace('_', '-')} {value!r} (only " in str(refused.value)
+
+
+def test_another_order_of_normalisation_and_another_activation_are_named(tmp_path: Path) -> None:
+    wrong: dict[str, Any] = {
+        "transformer_preprocess": "n",
+        "transformer_ffn_activation": "leakyrelu",
+    }
+    path = save_model(tmp_path / "model", **wrong)
+    with pytest.raises(ExportError, match=r"-postprocess-top.*; .*ffn-activation 'leakyrelu'"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_inner_widths_that_differ_are_named(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    with np.load(path / "model.npz") as archive:
+        arrays = dict(archive)
+    arrays["decoder_l1_ffn_W1"] = np.ones((32, 64), dtype=np.float32)
+    save_arrays(path / "model.npz", arrays)
+    with pytest.raises(ExportError, match="decoder_l1_ffn_W1 is 32x64, not 32x48"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_factored_embeddings_are_refused(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    with np.load(path / "model.npz") as archive:
+        arrays = dict(archive)
+    arrays["decoder_ff_logit_lemma_out_Wt"] = np.ones((2, 2))
+    save_arrays(path / "model.npz", arrays)
+    with pytest.raises(ExportError, match="decoder_ff_logit_lemma_out_Wt, which is factored"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    with np.load(path / "model.npz") as archive:
+        arrays = dict(archive)
+    gone = ["encoder_l1_self_Wq", "decoder_l2_context_bv", "decoder_l1_ffn_ffn_ln_scale"]
+    arrays = {name: array for name, array in arrays.items() if name not in gone}
+    save_arrays(path / "model.npz", arrays)
+    with pytest.raises(ExportError, match="missing: ") as refused:
+        read(_options(path, tmp_path / "out"))
+    assert all(name in str(refused.value) for name in gone)
+
+
+@pytest.mark.parametrize("file", ["model.npz", "vocab.spm"])
+def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    content = (path / file).read_bytes()
+    (path / file).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ExportError, match=f"{file}.*cut short"):
+        import_bundle(_options(path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_alone_lacks_its_vocabulary(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    (path / "vocab.spm").unlink()
+    with pytest.raises(ExportError, match=r"has no vocabulary: vocab.spm or vocab.yml"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_two_vocabularies_have_to_be_told_apart(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model", vocabularies="two spm", tying="none")
+    (path / "decoder.yml").unlink()
+    with pytest.raises(ExportError, match=r"vocab.de.spm, vocab.en.spm: say in decoder.yml"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_pieces_of_another_kind_of_cutter_are_refused(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model", vocabularies="yml")
+    (path / "source.spm").unlink()
+    with pytest.raises(ExportError, match=r"there is no source\.spm that cuts a text into them"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_languages_have_to_be_said(tmp_path: Path) -> None:
+    options = _options(save_model(tmp_path / "model"), tmp_path / "out")
+    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
+        read(replace(options, sources=(), targets=()))
