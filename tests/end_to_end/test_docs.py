@@ -27,6 +27,8 @@ from bundle.tensors import (
     encoder_spec,
 )
 from service.errors import ServiceError
+from service.settings import ENV_PREFIX, Settings
+from service.telemetry import Metrics
 from tests.service.server_process import command, environment, serving
 
 REPOSITORY = Path(__file__).parents[2]
@@ -195,3 +197,20 @@ def test_every_tensor_is_documented() -> None:
     ):
         names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}
         assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+def test_every_setting_and_every_metric_is_explained_to_the_operator() -> None:
+    text = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    settings = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+    metrics = [family.name for family in Metrics().registry.collect()]
+    ours = [name for name in metrics if name.startswith("pellucid_")]
+    assert len(ours) > 20
+    assert [name for name in (*settings, *ours) if f"`{name}" not in text] == []
+
+
+def test_every_alert_is_explained_to_the_operator() -> None:
+    rules = (REPOSITORY / "docker/prometheus/alerts.yml").read_text(encoding="utf-8")
+    alerts = re.findall(r"- alert: (\w+)", rules)
+    assert len(alerts) > 10
+    text = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    assert [name for name in alerts if f"| `{name}` |" not in text] == []
