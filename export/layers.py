@@ -40,10 +40,10 @@ def attention_output(builder: GraphBuilder, context: str, attention: str) -> str
 
 
 def final_norm(builder: GraphBuilder, hidden: str, stack: str) -> str:
-    """Ends a pre-norm stack; a post-norm stack ends normalised."""
-    if builder.network.architecture.norm_position == "pre":
-        return builder.layer_norm(hidden, f"{stack}.final_norm")
-    return hidden
+    """Ends a stack that has one: ours do before sub-layers are normalised, others always may."""
+    name = f"{stack}.final_norm"
+    has_norm = f"{name}.weight" in builder.network.weights
+    return builder.layer_norm(hidden, name) if has_norm else hidden
 
 
 def memory_projections(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:

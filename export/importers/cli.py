@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.cli import describe, positive
 
-KINDS = ("hf-marian", "marian")
+KINDS = ("hf-marian", "marian", "torch")
 _EXAMPLES = """\
 examples:
   pellucid import hf-marian opus-mt-en-de bundles/en-de --source en --target de

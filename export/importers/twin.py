@@ -26,6 +26,9 @@ def twin_of(network: Network) -> Transformer:
     for side in ("source", "target"):
         table: Float32 = getattr(network, f"{side}_positions")
         weights[f"{side}_positions.weight"] = _lengthened(table, model.architecture.max_positions)
+    for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
+        has_norm = f"{name}.final_norm.weight" in weights
+        stack.final_norm = nn.LayerNorm(source.shape[1]) if has_norm else nn.Identity()
     model.load_state_dict(weights)
     for positions in (model.source_positions, model.target_positions):
         positions.scale = network.embedding_scale

@@ -9,7 +9,7 @@ from model.corpus import read_pairs
 from model.errors import ConfigError, CorpusError
 from model.held_out import HELD_OUT_NAME
 from model.preparation import COUNTS_NAME, prepare
-from model.trainer import TrainingData
+from model.training_data import TrainingData
 from tests.model.runs import both_ways, config_text, new_trainer, write_data
 
 

@@ -1,0 +1,179 @@
+"""A state dict of `nn.Transformer` becomes a bundle that translates as torch does with it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bundle.manifest import Manifest
+from bundle.reader import read_bundle
+from bundle.tokenizer import Tokenizer
+from export.errors import ExportError
+from export.importers.importer import import_bundle
+from export.importers.options import ImportOptions
+from export.importers.torch_module import read
+from tests.export.importers.torch_models import PIECES, SOURCE_PIECES, SPECIALS, save_model
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as torch makes it": {},
+    "normalised before, GELU": {"norm_first": True, "activation": "gelu"},
+    "normalised before, nothing at the end": {
+        "norm_first": True,
+        "final_norms": False,
+        "end_bias": 20,
+        "spread": 1,
+    },
+    "nothing at the end, learnt positions": {"final_norms": False, "learnt": True},
+    "one embedding, tied, narrow heads": {"is_shared": True, "is_tied": True, "nhead": 8},
+    "no start before a source, embeddings as they are": {
+        "settings": "embedding_scale = 1.0\nspecials.source_has_start = false",
+        "layer_norm_eps": 1e-3,
+        "num_encoder_layers": 1,
+    },
+}
+
+
+def _options(path: Path, out: Path) -> ImportOptions:
+    return ImportOptions(
+        out=out,
+        kind="torch",
+        path=path,
+        sources=("en",),
+        targets=("de",),
+        max_source_tokens=40,
+        max_target_tokens=24,
+    )
+
+
+def _agrees(manifest: Manifest) -> bool:
+    found = manifest.parity.original
+    assert found is not None
+    assert found.implementation == f"torch {torch.__version__}"
+    assert found.identical_sentences == found.sentences >= 20
+    assert found.identical_beams == found.beams >= 5
+    return 0 < found.max_logit_error <= 1e-4 and 0 < found.max_score_error <= 1e-4
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model", **VARIANTS[variant])
+    manifest = import_bundle(_options(path, tmp_path / "out"))
+    assert read_bundle(tmp_path / "out").manifest == manifest
+    assert manifest.provenance.foreign is not None
+    assert set(manifest.provenance.foreign.files) == {"model.pt", "model.toml"}
+    assert "num_heads = " in manifest.provenance.training_config
+    assert _agrees(manifest)
+
+
+def test_each_letter_is_a_token_with_its_number(tmp_path: Path) -> None:
+    more = "lower_case = true\nreplace = {'ō' = 'o'}\n"
+    foreign = read(_options(save_model(tmp_path / "model", source=more), tmp_path / "out"))
+    network = foreign.network
+    models = (foreign.source_tokenizer, foreign.target_tokenizer)
+    tokenizer = Tokenizer(*models, network.special_ids, network.architecture)
+    text = "  Thē dōg, É."
+    letters = text.replace("ō", "o").lower()
+    wanted = [SOURCE_PIECES.index(c) if c in SOURCE_PIECES else 0 for c in letters]
+    start, end = SPECIALS.index("<bos>"), SPECIALS.index("<eos>")
+    assert tokenizer.encode_source(text, foreign.pairs[0]) == [start, *wanted, end]
+    ids = tokenizer.encode_target(" der hund. ")
+    assert ids == [*[PIECES.index(c) for c in " der hund. "], end]
+    assert tokenizer.decode_target(ids) == " der hund. "
+
+
+def test_words_are_numbered_in_a_file(tmp_path: Path) -> None:
+    words = [*SPECIALS, *(f"word{letter}" for letter in "abcdefghijklmnopqrstuvwxyzäöüß")]
+    names = [*words, *(f"other{i}" for i in range(len(PIECES) - len(words)))]
+    path = save_model(tmp_path / "model", is_shared=True)
+    (path / "words.txt").write_text("".join(f"{n}\n" for n in names), encoding="utf-8")
+    text = (path / "model.toml").read_text(encoding="utf-8")
+    text = text.partition("[source]")[0] + '[source]\ncut = "words"\npieces = "words.txt"\n'
+    (path / "model.toml").write_text(text, encoding="utf-8")
+    manifest = import_bundle(_options(path, tmp_path / "out"))
+    assert _agrees(manifest)
+    tokenizer = read_bundle(tmp_path / "out").tokenizer
+    ids = tokenizer.encode_source(" wordc  worda nothing wordß", manifest.pairs[0])
+    assert ids == [2, names.index("wordc"), names.index("worda"), 0, names.index("wordß"), 3]
+    assert tokenizer.decode_target([names.index("wordb"), names.index("wordä"), 3]) == "wordb wordä"
+
+
+def _with_state(path: Path, change: Any) -> None:  # noqa: ANN401
+    content = torch.load(path / "model.pt", weights_only=True)
+    change(content["model"])
+    torch.save(content, path / "model.pt")
+
+
+def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    gone = ["encoder.layers.1.norm1.bias", "decoder.layers.0.multihead_attn.in_proj_weight"]
+    names = [f"transformer.{name}" for name in gone]
+
+    def remove(state: dict[str, Any]) -> None:
+        for name in names:
+            del state[name]
+
+    _with_state(path, remove)
+    with pytest.raises(ExportError, match="missing: ") as refused:
+        read(_options(path, tmp_path / "out"))
+    assert all(name in str(refused.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("num_heads = 2", "num_heads = 3", "32 wide is no multiple of 3 heads"),
+        ("num_heads = 2", "", "num_heads: Field required"),
+        ("activation = 'relu'", "activation = 'tanh'", "the activation 'tanh' is not supported"),
+        ("state = ", "states = ", "states: Extra inputs are not permitted"),
+        ('state = "model"', 'state = "net"', "model.pt has no 'net'"),
+        ('weights = "model.pt"', 'weights = "gone.pt"', "gone.pt cannot be read"),
+        ("source.weight", "embedding.weight", "missing: embedding.weight"),
+        ('"<bos>", ', "", "the vocabulary has no <bos>"),
+        ('"é"', '"a"', "the vocabulary has 'a' more than once"),
+        (', "é"', "", "38 pieces of the source, but 39 rows in its embedding"),
+        ("cut = 'characters'", "cut = 'sentencepiece'", "do not go together"),
+        ("[tensors]", "[tensors]\ntransformer = 'net'", "no layers in net.encoder"),
+        ("[tensors]", "[tensors", "model.toml cannot be read"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(
+    old: str, new: str, reason: str, tmp_path: Path
+) -> None:
+    path = save_model(tmp_path / "model")
+    text = (path / "model.toml").read_text(encoding="utf-8")
+    assert old in text
+    (path / "model.toml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ExportError, match=reason):
+        import_bundle(_options(path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_state_dict_alone_lacks_its_description(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    (path / "model.toml").unlink()
+    with pytest.raises(ExportError, match="a state dict needs a description beside it"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_a_whole_module_is_code_and_is_not_run(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    torch.save(torch.nn.Linear(2, 2), path / "model.pt")
+    with pytest.raises(ExportError, match="code in a checkpoint is not run"):
+        read(_options(path, tmp_path / "out"))
+
+
+def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model")
+    content = (path / "model.pt").read_bytes()
+    (path / "model.pt").write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ExportError, match=r"model\.pt.*cut short"):
+        import_bundle(_options(path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_languages_have_to_be_said(tmp_path: Path) -> None:
+    options = _options(save_model(tmp_path / "model"), tmp_path / "out")
+    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
+        read(replace(options, sources=(), targets=()))
