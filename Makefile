@@ -129,7 +129,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-extras.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
-	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --extra train \
+	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --extra train --extra import \
 		--excludes /dev/stdin --constraints requirements-test.lock \
 		--output-file requirements-development.lock
 
@@ -153,7 +153,7 @@ $(RUNTIME): requirements.lock pyproject.toml | $(BIN)/python
 $(DEVELOPMENT): requirements-development.lock $(RUNTIME)
 	@echo "installing what training, tests and checks need into $(VENV)"
 	@$(PIP) install --require-hashes --requirement requirements-development.lock
-	@$(PIP) install --no-build-isolation --editable '.[train]'
+	@$(PIP) install --no-build-isolation --editable '.[train,import]'
 	@touch $@
 
 # Not by hash: these packages serve no purpose but to be compared with.
