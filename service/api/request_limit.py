@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from http import HTTPStatus
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.admission import Clock
 from service.api.middleware import HttpMiddleware
@@ -17,7 +17,8 @@ class RequestLimitMiddleware(HttpMiddleware):
     """Refuses at a fraction of what reading a request costs, so that a flood leaves time to work.
 
     One address may have half of what the others leave, so that n who flood leave room for one more.
-    What is asked with GET (pages, probes, metrics) is always let in.
+    What is asked with GET (pages, probes, metrics) is always let in. A request counts from when all
+    of it is there: who is slow to send it takes nothing but a connection.
     """
 
     def __init__(self, app: ASGIApp, max_requests: int, metrics: Metrics, clock: Clock) -> None:
@@ -37,12 +38,22 @@ class RequestLimitMiddleware(HttpMiddleware):
         if self._is_full(address):
             await self._refuse(scope, receive, send)
             return
-        self._count(address, 1)
+        is_inside = False
+
+        async def receive_and_count() -> Message:
+            nonlocal is_inside
+            message = await receive()
+            if not is_inside and not message.get("more_body", False):
+                is_inside = True
+                self._count(address, 1)
+            return message
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive_and_count, send)
         finally:
-            self._count(address, -1)
-            self._rate.add()
+            if is_inside:
+                self._count(address, -1)
+                self._rate.add()
 
     def _is_full(self, address: str) -> bool:
         own = self._inside.get(address, 0)

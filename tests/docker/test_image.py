@@ -136,7 +136,9 @@ def test_labels_say_what_it_is(engine: Engine, image: str) -> None:
 def test_termination_finishes_the_running_requests_and_exits_with_0(
     engine: Engine, image: str
 ) -> None:
-    fields = {"q": "The weather is nice today. " * 400, "beam_size": 4}
+    # Each another one: equal sentences would be translated once.
+    text = " ".join(f"The weather was nice on day {number}." for number in range(400))
+    fields = {"q": text, "beam_size": 4}
     with _running(engine, image) as (container, url), ThreadPoolExecutor(1) as client:
         reply = client.submit(ask, f"{url}/translate", {**fields, "source": "en", "target": "de"})
         wait_until(lambda: _slots_in_use(url) > 0, "the request is being decoded")

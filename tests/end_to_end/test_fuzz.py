@@ -12,7 +12,7 @@ def test_two_thousand_made_up_requests_find_no_server_error_and_nothing_undocume
     tmp_path: Path,
 ) -> None:
     with serving(tmp_path, *FLAGS) as server:
-        run = fuzz(server, tmp_path, examples=85, seed=20)
+        run = fuzz(server, tmp_path, examples=90, seed=20)
         assert run.has_passed, run.report
         assert run.num_cases >= 2_000
         assert httpx.get(f"{server.url}/readyz").status_code == 200

@@ -67,6 +67,7 @@ def test_a_repository_that_cannot_be_reached_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     assert _import("hf-marian", "nobody/no-such-model", tmp_path / "out") == 2

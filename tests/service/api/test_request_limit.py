@@ -18,6 +18,8 @@ class Held:
         self.open = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body", False):
+            pass
         self.num_inside += 1
         await self.open.wait()
         self.num_inside -= 1
@@ -32,6 +34,7 @@ class Service:
         self.metrics = Metrics()
         self.app = Held()
         self.now_s = 0.0
+        self.num_read = 0
         self.limit = RequestLimitMiddleware(
             self.app, max_requests, self.metrics, lambda: self.now_s
         )
@@ -40,7 +43,8 @@ class Service:
         sent: list[Any] = []
 
         async def receive() -> Message:
-            raise AssertionError("who is refused is not read")
+            self.num_read += 1
+            return {"type": "http.request", "body": b"{}"}
 
         async def send(message: Message) -> None:
             sent.append(message)
@@ -75,6 +79,7 @@ def test_one_address_may_have_half() -> None:
             assert (status, content["code"]) == (429, "overloaded")
             assert content["error"].startswith("Slowdown: 4 requests")
             assert int(headers["retry-after"]) >= 1
+            assert service.num_read == 4, "who is refused is not read"
         refused = service.metrics.rejected.labels(reason="too_many_requests")
         assert refused._value.get() == 1
 
@@ -139,5 +144,31 @@ def test_the_wait_is_what_others_took() -> None:
         async with service.inside("a", 4):
             _, headers, _ = refusal(await service.ask("a"))
             assert headers["retry-after"] == "2"
+
+    asyncio.run(work())
+
+
+def test_who_has_not_sent_all_of_it_takes_no_room() -> None:
+    async def work() -> None:
+        service = Service(max_requests=2)
+        rest = asyncio.Event()
+
+        async def receive() -> Message:
+            if rest.is_set():
+                return {"type": "http.request", "body": b"}"}
+            rest.set()
+            await asyncio.sleep(0.01)
+            return {"type": "http.request", "body": b"{", "more_body": True}
+
+        async def send(_message: Message) -> None:
+            pass
+
+        scope = {"type": "http", "method": "POST", "path": "/translate", "client": ("a", 1)}
+        slow = asyncio.create_task(service.limit(scope, receive, send))
+        await asyncio.sleep(0)
+        service.app.open.set()
+        sent = await service.ask("a")
+        assert sent[0]["status"] == 200
+        await slow
 
     asyncio.run(work())
