@@ -25,7 +25,8 @@ def parse_yaml(text: str, where: str, *, as_strings: bool = False) -> Any:  # no
     kind = "BaseLoader" if as_strings else "SafeLoader"
     loader = getattr(yaml, f"C{kind}", None) or getattr(yaml, kind)
     try:
-        return yaml.load(text, Loader=loader)  # nosec B506 - neither loader makes objects
+        # Neither loader makes objects.
+        return yaml.load(text, Loader=loader)  # nosec B506
     except yaml.YAMLError as error:
         first = str(error).partition("\n")[0]
         raise ExportError(f"{where} cannot be read: {first}") from error
