@@ -5,10 +5,12 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.commands.journal import Journal
+from service.commands.line_request import line_request
 from service.commands.local import open_service
 from service.documents.errors import DocumentError
 from service.documents.formats import FORMATS, read_document
@@ -81,21 +83,7 @@ def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def _options(arguments: argparse.Namespace) -> "TranslateRequest":
-    from service.translation import TranslateRequest
-
-    return TranslateRequest(
-        texts=(),
-        source=arguments.source,
-        target=arguments.target,
-        unwrap=arguments.unwrap,
-        beam_size=arguments.beam_size,
-        length_penalty=arguments.length_penalty,
-        max_target_tokens=arguments.max_target_tokens,
-        min_target_tokens=arguments.min_target_tokens,
-        max_length_factor=arguments.max_length_factor,
-        no_repeat_ngram_size=arguments.no_repeat_ngram_size,
-        with_scores=False,
-    )
+    return replace(line_request(arguments), unwrap=arguments.unwrap, with_scores=False)
 
 
 def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:

@@ -1,4 +1,4 @@
-"""What is asked for every line, as the flags of `pellucid translate` have it."""
+"""What is asked of the model, as the flags of `pellucid translate` have it."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
-    """All but the text and what its translation begins with."""
+    """All but the text and what its translation begins with, for a line or a file."""
     from service.translation import TranslateRequest
 
     return TranslateRequest(

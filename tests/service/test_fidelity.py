@@ -16,10 +16,12 @@ from tests.service.server_process import serving
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}
-_LIMITS = (
+_FLAGS = (
     ("--max-text-chars", "2000000"),
     ("--max-body-bytes", "20000000"),
     ("--deadline-ms", "300000"),
+    # Else what grows by repeating a sentence would be translated once, whatever its size.
+    ("--share-runs", "false"),
 )
 _LONGEST_S = 300
 _STEPS_FOR_A_CHARACTER = 8
@@ -68,7 +70,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    flags = [word for limit in _LIMITS for word in limit]
+    flags = [word for flag in _FLAGS for word in flag]
     with (
         serving(tmp_path_factory.mktemp("fidelity"), *flags) as server,
         httpx.Client(base_url=server.url, timeout=_LONGEST_S) as client,

@@ -14,7 +14,6 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from bundle.manifest import Manifest  # noqa: E402
 from bundle.reader import read_bundle  # noqa: E402
 from bundle.tensors import (  # noqa: E402
     MODEL_CARD_NAME,
@@ -27,6 +26,7 @@ from export.importers import hf_marian  # noqa: E402
 from export.importers.importer import import_bundle, prepare  # noqa: E402
 from export.importers.options import DevelopmentFile, ImportOptions  # noqa: E402
 from tests.data.toy_language import sentence_pairs  # noqa: E402
+from tests.export.importers.agreement import assert_agrees  # noqa: E402
 from tests.export.importers.hf_models import TAGS, save_model  # noqa: E402
 
 pytestmark = [
@@ -79,15 +79,6 @@ def _options(path: Path, out: Path, **more: Any) -> ImportOptions:  # noqa: ANN4
     )
 
 
-def _agrees(manifest: Manifest) -> bool:
-    found = manifest.parity.original
-    assert found is not None
-    assert found.implementation == f"transformers {transformers.__version__}"
-    assert found.identical_sentences == found.sentences >= 20
-    assert found.identical_beams == found.beams >= 1
-    return 0 < found.max_logit_error <= 1e-4 and 0 < found.max_score_error <= 1e-4
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tmp_path_factory.mktemp("models") / "opus", tags=TAGS, without=3)
@@ -97,7 +88,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
     manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"transformers {transformers.__version__}", min_beams=1)
     assert read_bundle(tmp_path / "out").manifest == manifest
     is_separate = "share_encoder_decoder_embeddings" in VARIANTS[variant]
     assert (manifest.architecture.source_vocab_size is not None) == is_separate
@@ -110,7 +101,11 @@ def test_positions_are_those_of_the_checkpoint_where_it_has_any(tmp_path: Path) 
     for side in ("encoder", "decoder"):
         tensors[f"model.{side}.embed_positions.weight"] = torch.randn(40, 32)
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
-    assert _agrees(import_bundle(_options(path, tmp_path / "out")))
+    assert_agrees(
+        import_bundle(_options(path, tmp_path / "out")),
+        f"transformers {transformers.__version__}",
+        min_beams=1,
+    )
     with pytest.raises(ExportError, match="the model has 40 positions"):
         import_bundle(_options(path, tmp_path / "longer", max_source_tokens=41))
     assert not (tmp_path / "longer").exists()
@@ -126,7 +121,7 @@ def imported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_tags_are_target_languages(imported: Path) -> None:
     bundle = read_bundle(imported)
     manifest = bundle.manifest
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"transformers {transformers.__version__}", min_beams=1)
     assert [(str(p), p.source_prefix) for p in manifest.pairs] == [
         ("eng->deu", ">>deu<<"),
         ("eng->nds", ">>nds<<"),
@@ -152,7 +147,7 @@ def test_int8_with_development_sentences_goes_through_everything(
         verification_sentences=20,
     )
     manifest = import_bundle(options)
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"transformers {transformers.__version__}", min_beams=1)
     assert [str(p) for p in manifest.pairs] == ["en->nds", "en->deu"]
     assert (manifest.precision, manifest.cache, manifest.batch_invariant) == ("int8", "int8", True)
     measured = [(str(q.pair), q.precision, q.beam_size) for q in manifest.quality]
@@ -192,7 +187,7 @@ def test_padding_is_never_written(checkpoint: Path, tmp_path: Path) -> None:
     tensors["final_logits_bias"][0, -1] = 1e4  # the likeliest of all
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
     manifest = import_bundle(_options(path, tmp_path / "out", targets=("deu",)))
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"transformers {transformers.__version__}", min_beams=1)
     assert manifest.special_ids.bos not in manifest.canary.target_ids
 
 

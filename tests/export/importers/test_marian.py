@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bundle.manifest import Manifest
 from bundle.reader import read_bundle
 from export.errors import ExportError
 from export.importers.importer import import_bundle
 from export.importers.marian import read
 from export.importers.options import ImportOptions
+from tests.export.importers.agreement import assert_agrees
 from tests.export.importers.marian_models import PRE_NORM, save_arrays, save_model
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -46,16 +46,6 @@ def _options(path: Path, out: Path) -> ImportOptions:
     )
 
 
-def _agrees(manifest: Manifest) -> bool:
-    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
-    found = manifest.parity.original
-    assert found is not None
-    assert found.implementation == f"ctranslate2 {ctranslate2.__version__}"
-    assert found.identical_sentences == found.sentences >= 20
-    assert found.identical_beams == found.beams >= 5
-    return 0 < found.max_logit_error <= 1e-4 and 0 < found.max_score_error <= 1e-4
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
@@ -64,7 +54,8 @@ def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) 
     assert manifest.provenance.foreign is not None
     assert "model.npz" in manifest.provenance.foreign.files
     assert "dim-emb: 32\n" in manifest.provenance.training_config
-    assert _agrees(manifest)
+    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
+    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}")
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from bundle.manifest import Manifest
 from bundle.reader import read_bundle
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.importers.importer import import_bundle
 from export.importers.options import ImportOptions
 from export.importers.torch_module import read
+from tests.export.importers.agreement import assert_agrees
 from tests.export.importers.torch_models import PIECES, SOURCE_PIECES, SPECIALS, save_model
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -47,15 +47,6 @@ def _options(path: Path, out: Path) -> ImportOptions:
     )
 
 
-def _agrees(manifest: Manifest) -> bool:
-    found = manifest.parity.original
-    assert found is not None
-    assert found.implementation == f"torch {torch.__version__}"
-    assert found.identical_sentences == found.sentences >= 20
-    assert found.identical_beams == found.beams >= 5
-    return 0 < found.max_logit_error <= 1e-4 and 0 < found.max_score_error <= 1e-4
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
@@ -64,7 +55,7 @@ def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) 
     assert manifest.provenance.foreign is not None
     assert set(manifest.provenance.foreign.files) == {"model.pt", "model.toml"}
     assert "num_heads = " in manifest.provenance.training_config
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"torch {torch.__version__}")
 
 
 def test_each_letter_is_a_token_with_its_number(tmp_path: Path) -> None:
@@ -92,7 +83,7 @@ def test_words_are_numbered_in_a_file(tmp_path: Path) -> None:
     text = text.partition("[source]")[0] + '[source]\ncut = "words"\npieces = "words.txt"\n'
     (path / "model.toml").write_text(text, encoding="utf-8")
     manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert _agrees(manifest)
+    assert_agrees(manifest, f"torch {torch.__version__}")
     tokenizer = read_bundle(tmp_path / "out").tokenizer
     ids = tokenizer.encode_source(" wordc  worda nothing wordß", manifest.pairs[0])
     assert ids == [2, names.index("wordc"), names.index("worda"), 0, names.index("wordß"), 3]
