@@ -19,6 +19,7 @@ from service.api.keys import load_api_keys
 from service.api.middleware import ObservationMiddleware, RequestIdMiddleware
 from service.api.problems import add_exception_handlers
 from service.api.request_limit import RequestLimitMiddleware
+from service.api.request_room import RequestRoom
 from service.api.security_headers import SecurityHeadersMiddleware
 from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
@@ -144,6 +145,7 @@ def create_app_over(
         metrics=metrics,
         tracing=tracing,
         gate=Gate(metrics),
+        room=RequestRoom(settings.max_requests, metrics, time.monotonic),
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
@@ -167,12 +169,7 @@ def create_app_over(
     )
     allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)
-    app.add_middleware(
-        RequestLimitMiddleware,
-        max_requests=settings.max_requests,
-        metrics=metrics,
-        clock=time.monotonic,
-    )
+    app.add_middleware(RequestLimitMiddleware, room=app.state.parts.room)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)

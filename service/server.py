@@ -16,8 +16,6 @@ from service.api.gate import Gate
 from service.errors import StartupError
 
 _BACKLOG = 2048
-_MAX_HEAD_BYTES = 65_536
-"""Request line and headers: some clients send their text in the address."""
 _KEEP_ALIVE_S = 75
 """Longer than proxies keep idle connections, so that it is never us who closes under a request."""
 _LAST_WORDS_S = 2
@@ -65,7 +63,6 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
                 proxy_headers=False,  # the app has its own, which follows our settings
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEP_ALIVE_S,

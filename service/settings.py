@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     encoder_tokens_per_turn: PositiveInt = 256
     """Source tokens that a worker encodes between two steps, so that new sentences do not hold up
     those that are being translated; a longer sentence comes alone."""
-    max_requests: PositiveInt = 1024
+    max_requests: PositiveInt = 512
     """Requests that may be worked on or wait, half of that from one address while there are no
     others; beyond that: 429."""
     max_queued_jobs: PositiveInt = 1024

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from service.api.gate import Gate
 from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
+from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.backend import Catalogue, Reloading, TranslationBackend
 from service.file_jobs import FileJobs
@@ -31,6 +32,7 @@ class Parts:
     metrics: Metrics
     tracing: Tracing
     gate: Gate
+    room: RequestRoom
     keys: ApiKeys
 
 

@@ -38,20 +38,24 @@ class HttpMiddleware:
         raise NotImplementedError
 
 
+def request_id(given: str) -> str:
+    """What a client calls its request, if that may stand in logs; else a new name."""
+    return given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
 class RequestIdMiddleware(HttpMiddleware):
     """Takes over the client's request id, or makes one; logs and the reply carry it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        request_id = given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        own_id = request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = own_id
             await send(message)
 
-        token = REQUEST_ID.set(request_id)
+        token = REQUEST_ID.set(own_id)
         try:
             await self._app(scope, receive, send_with_id)
         finally:

@@ -1,33 +1,21 @@
-"""How many requests may be inside: beyond that they are refused before anything is read of them."""
-
-import math
-from collections import Counter
-from http import HTTPStatus
+"""Requests for which there is no room are refused before anything is read of them."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.admission import Clock
 from service.api.middleware import HttpMiddleware
-from service.api.problems import problem
-from service.drain_rate import DrainRate
-from service.telemetry import Metrics
+from service.api.request_room import RequestRoom
 
 
 class RequestLimitMiddleware(HttpMiddleware):
     """Refuses at a fraction of what reading a request costs, so that a flood leaves time to work.
 
-    One address may have half of what the others leave, so that n who flood leave room for one more.
     What is asked with GET (pages, probes, metrics) is always let in. A request counts from when all
     of it is there: who is slow to send it takes nothing but a connection.
     """
 
-    def __init__(self, app: ASGIApp, max_requests: int, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, room: RequestRoom) -> None:
         super().__init__(app)
-        self._max_requests = max_requests
-        self._metrics = metrics
-        self._rate = DrainRate(clock)
-        self._inside: Counter[str] = Counter()
-        self._num_inside = 0
+        self._room = room
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,8 +23,8 @@ class RequestLimitMiddleware(HttpMiddleware):
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]
-        if self._is_full(address):
-            await self._refuse(scope, receive, send)
+        if self._room.is_full(address):
+            await self._room.refusal(scope["path"])(scope, receive, send)
             return
         is_inside = False
 
@@ -45,38 +33,11 @@ class RequestLimitMiddleware(HttpMiddleware):
             message = await receive()
             if not is_inside and not message.get("more_body", False):
                 is_inside = True
-                self._count(address, 1)
+                self._room.enter(address)
             return message
 
         try:
             await self._app(scope, receive_and_count, send)
         finally:
             if is_inside:
-                self._count(address, -1)
-                self._rate.add()
-
-    def _is_full(self, address: str) -> bool:
-        own = self._inside.get(address, 0)
-        room_for_one = (self._max_requests - self._num_inside + own) // 2
-        return own >= max(1, room_for_one)
-
-    def _count(self, address: str, change: int) -> None:
-        self._num_inside += change
-        self._inside[address] += change
-        if not self._inside[address]:
-            del self._inside[address]
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.rejected.labels(reason="too_many_requests").inc()
-        status = HTTPStatus.TOO_MANY_REQUESTS
-        # Not under its route: to find that would cost more than all the rest.
-        self._metrics.requests.labels(route="refused", dialect="none", status=str(status)).inc()
-        wait_s = self._rate.seconds_for(self._num_inside)
-        text = (
-            f"Slowdown: {self._num_inside} requests are being worked on; one address may have "
-            f"half of the {self._max_requests} that there is room for and that others leave"
-        )
-        answer = problem(
-            scope["path"], status, "overloaded", text, {"Retry-After": str(math.ceil(wait_s))}
-        )
-        await answer(scope, receive, send)
+                self._room.leave(address)

@@ -5,7 +5,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.api.middleware import HttpMiddleware
 
-_HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # Nothing of ours but the pages is meant to be shown, and those bring a policy of their own.
@@ -24,7 +24,7 @@ class SecurityHeadersMiddleware(HttpMiddleware):
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 

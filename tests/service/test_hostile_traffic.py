@@ -228,7 +228,7 @@ def test_pipelined_requests_are_answered_in_their_order(server: ServerProcess) -
         (HEAD + b"Content-Length: -1\r\n\r\n", 400),
         (HEAD + b"Content-Length: 1e3\r\n\r\n", 400),
         (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 400),
-        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 400),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
         (HEAD + b"X-Bomb: " + b"x" * 100_000, 431),
         (HEAD + b"X: y\r\n" * 20_000, 431),
@@ -240,6 +240,42 @@ def test_what_is_no_request_is_answered_like_any_error(
 ) -> None:
     assert _problem(ask(server, request_bytes)) == (status, "invalid_request")
     assert _translates(server)
+
+
+def test_what_was_asked_before_a_malformed_request_is_answered_before_it_is_refused(
+    server: ServerProcess,
+) -> None:
+    answer = ask(server, WHOLE * 3 + b"no request\r\n\r\n")
+    statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200"] * 3 + [b"400"]
+
+
+@pytest.mark.parametrize("trailer", [b"X: y\r\n" * 20_000, b"X: " + b"y" * 100_000])
+def test_trailer_without_end_is_refused(server: ServerProcess, trailer: bytes) -> None:
+    chunk = b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
+    answer = ask(server, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + trailer)
+    assert _problem(answer) == (431, "invalid_request")
+
+
+def test_offer_of_another_protocol_is_declined_and_the_connection_goes_on(
+    server: ServerProcess,
+) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    for_good = WHOLE.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    with connect(server) as connection:
+        connection.sendall(WHOLE.replace(b"Host: x\r\n", b"Host: x\r\n" + offer))
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(for_good)
+        assert b"HTTP/1.1 200 " in read_to_end(connection)
+
+
+def test_connection_goes_on_behind_a_body_that_nobody_wanted(server: ServerProcess) -> None:
+    last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+        connection.sendall(b"56789" + last)
+        assert b"HTTP/1.1 200 " in read_to_end(connection)
 
 
 def test_many_small_headers_harm_nobody(server: ServerProcess) -> None:

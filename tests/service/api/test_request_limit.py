@@ -7,6 +7,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.request_limit import RequestLimitMiddleware
+from service.api.request_room import RequestRoom
 from service.telemetry import Metrics
 
 
@@ -35,9 +36,8 @@ class Service:
         self.app = Held()
         self.now_s = 0.0
         self.num_read = 0
-        self.limit = RequestLimitMiddleware(
-            self.app, max_requests, self.metrics, lambda: self.now_s
-        )
+        self.room = RequestRoom(max_requests, self.metrics, lambda: self.now_s)
+        self.limit = RequestLimitMiddleware(self.app, self.room)
 
     async def ask(self, address: str, method: str = "POST", path: str = "/translate") -> list[Any]:
         sent: list[Any] = []
@@ -106,7 +106,7 @@ def test_room_comes_back() -> None:
             async with service.inside("a", 1):
                 assert refusal(await service.ask("a"))[0] == 429
             service.app.open.clear()
-        assert not service.limit._inside
+        assert not service.room._inside
 
     asyncio.run(work())
 

@@ -1,0 +1,60 @@
+"""How many requests may be inside, and what is said to those that come beyond that."""
+
+import math
+from collections import Counter
+from http import HTTPStatus
+
+from fastapi import Response
+
+from service.admission import Clock
+from service.api.problems import problem
+from service.drain_rate import DrainRate
+from service.telemetry import Metrics
+
+
+class RequestRoom:
+    """Counts requests by address; belongs to one event loop.
+
+    One address may have half of what the others leave, so that n who flood leave room for one more.
+    """
+
+    def __init__(self, max_requests: int, metrics: Metrics, clock: Clock) -> None:
+        self._max_requests = max_requests
+        self._metrics = metrics
+        self._rate = DrainRate(clock)
+        self._inside: Counter[str] = Counter()
+        self._num_inside = 0
+
+    def is_full(self, address: str) -> bool:
+        """Whether another request from `address` has to be refused."""
+        own = self._inside.get(address, 0)
+        room_for_one = (self._max_requests - self._num_inside + own) // 2
+        return own >= max(1, room_for_one)
+
+    def enter(self, address: str) -> None:
+        """A request is being worked on."""
+        self._count(address, 1)
+
+    def leave(self, address: str) -> None:
+        """It has its answer."""
+        self._count(address, -1)
+        self._rate.add()
+
+    def refusal(self, path: str) -> Response:
+        """What a request for `path` is answered when there is no room, which is counted."""
+        self._metrics.rejected.labels(reason="too_many_requests").inc()
+        status = HTTPStatus.TOO_MANY_REQUESTS
+        # Not under its route: to find that would cost more than all the rest.
+        self._metrics.requests.labels(route="refused", dialect="none", status=str(status)).inc()
+        wait_s = self._rate.seconds_for(self._num_inside)
+        text = (
+            f"Slowdown: {self._num_inside} requests are being worked on; one address may have "
+            f"half of the {self._max_requests} that there is room for and that others leave"
+        )
+        return problem(path, status, "overloaded", text, {"Retry-After": str(math.ceil(wait_s))})
+
+    def _count(self, address: str, change: int) -> None:
+        self._num_inside += change
+        self._inside[address] += change
+        if not self._inside[address]:
+            del self._inside[address]
