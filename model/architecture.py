@@ -44,6 +44,9 @@ class Architecture:
     num_encoder_layers: int = 6
     num_decoder_layers: int = 6
     dropout: float = 0.1
+    """Of embeddings and of what every sub-layer adds."""
+    inner_dropout: float | None = None
+    """Of attention weights and within feed-forward; None: the same."""
     activation: Activation = "relu"
     norm_position: NormPosition = "post"
     """After the residual, as in Vaswani et al. (2017), or before the sub-layer."""
@@ -73,6 +76,11 @@ class Architecture:
         """Width of one head."""
         return self.d_model // self.num_heads
 
+    @property
+    def dropout_inside(self) -> float:
+        """Of sub-layers."""
+        return self.dropout if self.inner_dropout is None else self.inner_dropout
+
     def _faults(self) -> list[str]:
         faults = [
             f"{n} is {getattr(self, n)}, must be >= 1" for n in _COUNTS if getattr(self, n) < 1
@@ -83,8 +91,8 @@ class Architecture:
             faults.append(f"d_model {self.d_model} is odd: sinusoids come in pairs")
         if self.positions == "rotary":
             faults += self._rotary_faults()
-        if not 0 <= self.dropout < 1:
-            faults.append(f"dropout is {self.dropout}, must be in [0, 1)")
+        dropouts = {"dropout": self.dropout, "inner_dropout": self.inner_dropout or 0.0}
+        faults += [f"{n} is {p}, must be in [0, 1)" for n, p in dropouts.items() if not 0 <= p < 1]
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 faults.append(f"{name} is {getattr(self, name)!r}, must be one of {allowed}")

@@ -115,6 +115,7 @@ class ArchitectureConfig(_Section):
     num_encoder_layers: Positive = 6
     num_decoder_layers: Positive = 6
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    inner_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     activation: Activation = "relu"
     norm_position: NormPosition = "post"
     positions: Positions = "sinusoidal"

@@ -64,7 +64,7 @@ class MultiHeadAttention(nn.Module):
         self.key = nn.Linear(d_model, d_model)
         self.value = nn.Linear(d_model, d_model)
         self.output = nn.Linear(d_model, d_model)
-        self.dropout = nn.Dropout(architecture.dropout)
+        self.dropout = nn.Dropout(architecture.dropout_inside)
 
     def keys_and_values(self, inputs: Tensor) -> KeyValues:
         """Project [batch, key, d_model] to what queries attend to."""
@@ -112,7 +112,7 @@ class FeedForward(nn.Module):
         self.inner = nn.Linear(architecture.d_model, architecture.d_ff)
         self.outer = nn.Linear(architecture.d_ff, architecture.d_model)
         self.activation = _activation(architecture.activation)
-        self.dropout = nn.Dropout(architecture.dropout)
+        self.dropout = nn.Dropout(architecture.dropout_inside)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[batch, length, d_model] -> the same."""

@@ -116,6 +116,7 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
             d_model=15,
             num_heads=4,
             dropout=1.0,
+            inner_dropout=-0.1,
             activation="tanh",  # type: ignore[arg-type]
         )
     assert refused.value.faults == (
@@ -123,6 +124,7 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
         "d_model 15 is not a multiple of num_heads 4",
         "d_model 15 is odd: sinusoids come in pairs",
         "dropout is 1.0, must be in [0, 1)",
+        "inner_dropout is -0.1, must be in [0, 1)",
         "activation is 'tanh', must be one of ('relu', 'gelu', 'swish')",
     )
 

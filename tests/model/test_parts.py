@@ -76,5 +76,17 @@ def test_dropout_is_at_its_four_places() -> None:
     assert seen == expected
 
 
+def test_dropout_within_sub_layers_may_be_another() -> None:
+    network = Transformer(replace(ARCHITECTURE, dropout=0.3, inner_dropout=0.0))
+    found = {n.removesuffix(".dropout"): m.p for n, m in network.named_modules() if _drops(m)}
+    inside = {name for name, share in found.items() if share == 0.0}
+    assert inside == {name for name in found if name.endswith(("attention", "feed_forward"))}
+    assert set(found.values()) == {0.0, 0.3}
+
+
+def _drops(module: nn.Module) -> bool:
+    return isinstance(module, nn.Dropout)
+
+
 def _count(seen: Counter[str], name: str, *_: object) -> None:
     seen[name] += 1
