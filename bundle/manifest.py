@@ -142,7 +142,8 @@ class OriginalParity(_Value):
     sentences: Annotated[int, Field(ge=0)]
     """Decoded by both."""
     max_logit_error: Annotated[float, Field(ge=0)]
-    """Largest difference of a logit along the original's greedy translations."""
+    """Largest difference of a logit along the original's greedy translations; of a step with
+    logits over 5, divided by a fifth of the largest."""
     identical_sentences: Annotated[int, Field(ge=0)]
     """Greedy translations that are the same."""
     beam_size: Positive
@@ -160,6 +161,7 @@ class ParityReport(_Value):
     encoder_max_error: Annotated[float, Field(ge=0)]
     """Largest absolute difference of the cross-attention keys and values."""
     first_step_max_error: Annotated[float, Field(ge=0)]
+    """Of logits; of a step with logits over 5, divided by a fifth of the largest."""
     later_steps_max_error: Annotated[float, Field(ge=0)]
     ragged_batch_max_error: Annotated[float, Field(ge=0)]
     attention_max_error: Annotated[float, Field(ge=0)]

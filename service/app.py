@@ -26,7 +26,8 @@ from service.api.uploads import FORM_BYTES
 from service.backend import Backend, Catalogue, TranslationBackend
 from service.cpu_quota import available_cpus
 from service.file_jobs import FileJobLimits, FileJobs
-from service.registry import Registry, RegistryOptions
+from service.loaded_model import RegistryOptions
+from service.registry import Registry
 from service.reload import Reloader
 from service.scheduler import SchedulerOptions
 from service.settings import Settings
@@ -72,6 +73,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
         threads_per_worker=settings.threads_per_worker,
         canary_interval_s=settings.canary_interval_s,
         max_silence_s=settings.max_silence_s,
+        pivots=settings.pivot,
     )
 
 

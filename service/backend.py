@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bundle.reader import Bundle
 from service.reload import Reload
+from service.routes import Routes
 from service.text.detection import Detection
 from service.translation import (
     AttentionRequest,
@@ -41,6 +42,10 @@ class Catalogue(Protocol):
     @property
     def models(self) -> Sequence[ServedModel]:
         """In the order in which they were given."""
+
+    @property
+    def routes(self) -> Routes:
+        """What can be translated to what."""
 
     @property
     def is_busy(self) -> bool:

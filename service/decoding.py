@@ -9,8 +9,8 @@ from service.engine.hypothesis import Hypothesis
 from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
 from service.errors import InvalidRequestError
 from service.job import Job, JobResult
+from service.loaded_model import LoadedModel
 from service.logs import REQUEST_ID
-from service.registry import LoadedModel
 from service.source_text import SourceSentence, check_unicode
 from service.submission import run_jobs
 from service.translation import TranslateRequest

@@ -1,41 +1,43 @@
-"""Texts of one direction of a model: read, decoded, restored, and put together."""
+"""Texts of one direction: read, translated sentence by sentence, and put together."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
+from typing import Protocol
 
-from bundle.manifest import LanguagePair
 from service.admission import Clock
-from service.attention_selection import check_selection
-from service.decode_request import decode_options
-from service.decoding import DecodePlan, decode, decode_pieces
-from service.inspected import generated_pair
-from service.inspection import Inspector
 from service.job import JobResult
-from service.patchwork import cut, sew
-from service.registry import LoadedModel
-from service.restoration import restore
-from service.source_text import ReadOptions, SourceText, TextReader
+from service.leg import Outcome
+from service.side_thread import apart
+from service.source_text import SourceSentence, SourceText, TextReader
 from service.stages import Moments, stage_times, stages
-from service.tally import count_sentences
 from service.target_text import TranslatedSentence, TranslatedText, assemble
 from service.tracing import Tracing
 from service.translation import (
-    AttentionMaps,
-    AttentionSelection,
     SentenceTranslation,
     StageTimes,
     TranslateRequest,
     Translation,
 )
 
-_MAX_INLINE_CHARS = 8_000
-"""More text than this is cut and tokenised in a thread, so that the event loop stays free."""
+Runs = Sequence[Sequence[JobResult]]
+"""What each model of a way did."""
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+
+class Way(Protocol):
+    """From one language to another: with one model, or with two."""
+
+    @property
+    def reader(self) -> TextReader:
+        """Reads texts for the first model."""
+
+    async def translate(
+        self,
+        texts: Sequence[Sequence[SourceSentence]],
+        prefixes: Sequence[str] | None,
+        wants_links: Sequence[bool],
+    ) -> Outcome:
+        """Translate the sentences of all texts, or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,33 +53,16 @@ class DirectionTranslator:
 
     def __init__(
         self,
-        model: LoadedModel,
-        pair: LanguagePair,
+        way: Way,
         request: TranslateRequest,
-        inspector: Inspector,
         clock: Clock = time.monotonic,
-        deadline_s: float | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        """Check what can be checked before any work.
-
-        Raises:
-            InvalidRequestError: An option is out of its range, or does not exist in this model.
-        """
-        self._model = model
-        self._pair = pair
-        self._request = request
-        self._inspector = inspector
+        self._way = way
+        self._with_alignment = request.with_alignment
+        self._num_alternatives = request.num_alternatives
         self._clock = clock
-        self._deadline_s = deadline_s
         self._tracing = tracing or Tracing()
-        manifest = model.bundle.manifest
-        self._plan = DecodePlan(
-            request=request, options=decode_options(request, manifest), deadline_s=deadline_s
-        )
-        if request.attention:
-            check_selection(request.attention, manifest.architecture)
-        self._reader = TextReader(model.bundle, pair, _read_options(request))
 
     async def translate(
         self, texts: Sequence[str], prefixes: Sequence[str] | None
@@ -93,13 +78,13 @@ class DirectionTranslator:
         """
         size = sum(map(len, texts))
         started_s = self._clock()
-        sources = await _apart(size, _read_all, self._reader, texts)
+        sources = await apart(size, _read_all, self._way.reader, texts)
         tokenized_s = self._clock()
-        found, results = await self._translate_sources(sources, prefixes)
+        found, runs = await self._translate_sources(sources, prefixes)
         decoded_s = self._clock()
-        translations = await _apart(size, self._assemble, sources, found)
-        moments = self._trace(results, started_s, tokenized_s, decoded_s)
-        return DirectionResult(translations=translations, times=stage_times(results, moments))
+        translations = await apart(size, self._assemble, sources, found)
+        moments = self._trace(runs, started_s, tokenized_s, decoded_s)
+        return DirectionResult(translations=translations, times=stage_times(runs, moments))
 
     async def stream(
         self, text: str, num_sentences: int
@@ -111,14 +96,14 @@ class DirectionTranslator:
             num_sentences: How many are translated side by side.
         """
         started_s = self._clock()
-        source = await _apart(len(text), self._reader.read, text)
+        source = await apart(len(text), self._way.reader.read, text)
         tokenized_s = self._clock()
         source_offset = target_offset = 0
         for part in _parts(source, num_sentences):
-            found, results = await self._translate_sources([part], None)
+            found, runs = await self._translate_sources([part], None)
             decoded_s = self._clock()
             (translation,) = self._assemble([part], found)
-            self._trace(results, started_s, tokenized_s, decoded_s)
+            self._trace(runs, started_s, tokenized_s, decoded_s)
             for piece, sentences in _sentence_by_sentence(part, translation):
                 moved = [_moved(s, source_offset, target_offset) for s in sentences]
                 yield piece, tuple(moved)
@@ -126,9 +111,7 @@ class DirectionTranslator:
             target_offset += sum(map(len, _target_texts(found[0])))
             started_s = tokenized_s = self._clock()
 
-    def _trace(
-        self, results: Sequence[JobResult], started_s: float, tokenized_s: float, decoded_s: float
-    ) -> Moments:
+    def _trace(self, runs: Runs, started_s: float, tokenized_s: float, decoded_s: float) -> Moments:
         """Note that a translation has ended."""
         moments = Moments(
             started_s=started_s,
@@ -137,135 +120,32 @@ class DirectionTranslator:
             ended_s=self._clock(),
         )
         if self._tracing.is_on:
+            results = [result for run in runs for result in run]
             self._tracing.record(stages(results, moments), now_s=moments.ended_s)
         return moments
 
     async def _translate_sources(
         self, sources: Sequence[SourceText], prefixes: Sequence[str] | None
-    ) -> tuple[list[TranslatedText], list[JobResult]]:
-        plan = replace(self._plan, prefixes=prefixes)
-        results = await decode(self._model, [list(s.sentences) for s in sources], plan)
-        size = sum(len(s.segment.text) for source in sources for s in source.sentences)
-        sentences = await _apart(size, self._all_restored, sources, results)
-        sentences = await self._aligned(sentences, self._wanting_links(sources, sentences))
-        sentences = await self._patched(sentences)
-        count_sentences(_lengths(sentences))
-        sentences = await self._inspected(sentences)
-        return _by_passage(sources, sentences), results
-
-    def _all_restored(
-        self, sources: Sequence[SourceText], results: Sequence[JobResult]
-    ) -> list[TranslatedSentence]:
-        remaining = iter(results)
-        return [
-            self._restored(
-                TranslatedSentence(
-                    source=sentence,
-                    hypotheses=next(remaining).hypotheses if sentence.source_ids else (),
-                )
-            )
-            for source in sources
-            for sentence in source.sentences
-        ]
-
-    def _restored(
-        self, sentence: TranslatedSentence, attention: AttentionMaps | None = None
-    ) -> TranslatedSentence:
-        """With its texts; attention, where there is any, is that of the best hypothesis."""
-        weights = None if attention is None else attention.alignment.tolist()
-        restored = tuple(
-            restore(
-                sentence.source,
-                hypothesis,
-                self._model.bundle,
-                weights if rank == 0 else None,
-                pair=self._pair,
-            )
-            for rank, hypothesis in enumerate(sentence.hypotheses)
-        )
-        return replace(sentence, restored=restored)
-
-    def _wanting_links(
-        self, sources: Sequence[SourceText], sentences: Sequence[TranslatedSentence]
-    ) -> list[bool]:
-        """Whether it must be known which word of each sentence became which."""
-        tagged = [
-            bool(passage.markup and passage.markup.tags)
-            for source in sources
-            for passage in source.passages
-            for _ in passage.sentences
-        ]
-        return [
-            bool(s.hypotheses)
-            and (has_tags or self._request.with_alignment or not s.best.is_complete)
-            for s, has_tags in zip(sentences, tagged, strict=True)
-        ]
-
-    async def _aligned(
-        self, sentences: Sequence[TranslatedSentence], wanted: Sequence[bool]
-    ) -> list[TranslatedSentence]:
-        chosen = [s for s, is_wanted in zip(sentences, wanted, strict=True) if is_wanted]
-        maps = iter(await self._attention(chosen, None))
-        return [
-            self._restored(s, next(maps)) if is_wanted else s
-            for s, is_wanted in zip(sentences, wanted, strict=True)
-        ]
-
-    async def _patched(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
-        """Those that still lack something, translated around it."""
-        patchworks = {
-            i: cut(s.source, self._reader)
-            for i, s in enumerate(sentences)
-            if not s.best.is_complete
-        }
-        pieces = [ids for patchwork in patchworks.values() for ids in patchwork.source_ids]
-        results = iter(await decode_pieces(self._model, pieces, self._plan))
-        patched = list(sentences)
-        for i, patchwork in patchworks.items():
-            hypotheses = [next(results).hypotheses[0] for _ in patchwork.source_ids]
-            whole, text = sew(patchwork, hypotheses, self._model.bundle)
-            patched[i] = replace(sentences[i], hypotheses=(whole,), restored=(text,))
-        return patched
-
-    async def _inspected(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
-        """With the attention maps that were asked for, where a model ran."""
-        if self._request.attention is None:
-            return list(sentences)
-        ran = [sentence for sentence in sentences if sentence.hypotheses]
-        maps = iter(await self._attention(ran, self._request.attention))
-        return [replace(s, attention=next(maps)) if s.hypotheses else s for s in sentences]
-
-    async def _attention(
-        self, sentences: Sequence[TranslatedSentence], selection: AttentionSelection | None
-    ) -> list[AttentionMaps]:
-        if not sentences:
-            return []
-        eos = self._model.bundle.manifest.special_ids.eos
-        timeout_s = None
-        if self._deadline_s is not None:
-            timeout_s = max(0.0, self._deadline_s - self._clock())
-        pairs = [generated_pair(sentence, eos) for sentence in sentences]
-        return await self._inspector.inspect(self._model, pairs, selection, timeout_s=timeout_s)
+    ) -> tuple[list[TranslatedText], Runs]:
+        wanted = [self._with_alignment or has_tags for has_tags in _tagged(sources)]
+        outcome = await self._way.translate([list(s.sentences) for s in sources], prefixes, wanted)
+        return _by_passage(sources, outcome.sentences), outcome.runs
 
     def _assemble(
         self, sources: Sequence[SourceText], found: Sequence[TranslatedText]
     ) -> tuple[Translation, ...]:
         return tuple(
-            assemble(
-                source,
-                passages,
-                self._model.bundle,
-                num_alternatives=self._request.num_alternatives,
-            )
+            assemble(source, passages, num_alternatives=self._num_alternatives)
             for source, passages in zip(sources, found, strict=True)
         )
 
 
-def _lengths(sentences: Sequence[TranslatedSentence]) -> Iterator[tuple[int, int]]:
-    """Tokens, source and target, of those that a model translated."""
-    for sentence in sentences:
-        if sentence.hypotheses:
-            yield len(sentence.source.source_ids), len(sentence.hypotheses[0].target_ids)
+def _tagged(sources: Sequence[SourceText]) -> Iterator[bool]:
+    """Whether each sentence is of a passage with tags, which follow their words."""
+    for source in sources:
+        for passage in source.passages:
+            has_tags = bool(passage.markup and passage.markup.tags)
+            yield from (has_tags for _ in passage.sentences)
 
 
 def _moved(
@@ -307,15 +187,6 @@ def _sentence_by_sentence(
         yield translation.text[start:end], (sentence,)
 
 
-def _read_options(request: TranslateRequest) -> ReadOptions:
-    return ReadOptions(
-        markup=request.markup,
-        splitting=request.splitting,
-        unwrap=request.unwrap,
-        glossary=request.glossary,
-    )
-
-
 def _by_passage(
     sources: Sequence[SourceText], sentences: Sequence[TranslatedSentence]
 ) -> list[TranslatedText]:
@@ -339,22 +210,3 @@ def _parts(source: SourceText, num_sentences: int) -> Iterator[SourceText]:
         for start in range(0, len(part.sentences), num_sentences):
             sentences = part.sentences[start : start + num_sentences]
             yield SourceText(parts=(replace(part, sentences=sentences),))
-
-
-async def _apart(
-    size: int,
-    function: Callable[Parameters, Result],
-    *args: Parameters.args,
-    **kwargs: Parameters.kwargs,
-) -> Result:
-    """Call `function` in a thread if it has much text to work on; a hop costs more than a little.
-
-    Args:
-        size: Characters of text.
-        function: Pure.
-        args: Its arguments.
-        kwargs: Its arguments.
-    """
-    if size <= _MAX_INLINE_CHARS:
-        return function(*args, **kwargs)
-    return await asyncio.to_thread(function, *args, **kwargs)

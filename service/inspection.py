@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from service.attention_selection import aligning, check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention, attend
 from service.errors import DeadlineExceededError
-from service.registry import LoadedModel
+from service.loaded_model import LoadedModel
 from service.tokenized import made_text, read_text
 from service.translation import AttentionMaps, AttentionSelection
 from service.word_pooling import pooled

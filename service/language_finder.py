@@ -31,7 +31,7 @@ class LanguageFinder:
         """
         if request.source.lower() != AUTO:
             return [None] * len(request.texts)
-        sources = self._sources(request.target.lower())
+        sources = self._registry.routes.sources_of(request.target)
         if not sources:
             raise UnsupportedLanguageError(f"{request.target} is not supported")
         return [(await self._rank(text, sources))[0] for text in request.texts]
@@ -57,9 +57,6 @@ class LanguageFinder:
             loading = asyncio.ensure_future(asyncio.to_thread(Detector, languages))
             self._detectors[languages] = loading
         return await asyncio.shield(self._detectors[languages])
-
-    def _sources(self, target: str) -> list[str]:
-        return sorted({pair.source for pair in self._pairs() if pair.target == target})
 
     def _pairs(self) -> list[LanguagePair]:
         return [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]

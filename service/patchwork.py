@@ -48,7 +48,19 @@ def sew(
     translated = iter(hypotheses)
     texts = [_sewn(piece, translated, guise, bundle) for piece in patchwork.pieces]
     links = tuple(_links(patchwork, texts))
-    return _joined(hypotheses), RestoredText(text=guise.whole("".join(texts)), links=links)
+    return joined(hypotheses), RestoredText(text=guise.whole("".join(texts)), links=links)
+
+
+def joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """One hypothesis for all parts of a sentence; it has ended only if all of them have."""
+    unended = [h for h in hypotheses if h.finish_reason != "stop"]
+    return Hypothesis(
+        target_ids=tuple(i for h in hypotheses for i in h.target_ids),
+        token_log_probs=tuple(p for h in hypotheses for p in h.token_log_probs),
+        finish_reason=unended[0].finish_reason if unended else "stop",
+        has_ended=all(h.has_ended for h in hypotheses),
+        score=sum(h.score for h in hypotheses),
+    )
 
 
 def _is_translated(piece: str | Protected) -> TypeGuard[str]:
@@ -80,15 +92,3 @@ def _links(patchwork: Patchwork, texts: Sequence[str]) -> Iterator[WordLink]:
             target=(target[0] + guise.offset, target[1] + guise.offset),
         )
         start, target_start = start + length, target[1]
-
-
-def _joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
-    """One hypothesis for all pieces; it has ended only if all of them have."""
-    unended = [h for h in hypotheses if h.finish_reason != "stop"]
-    return Hypothesis(
-        target_ids=tuple(i for h in hypotheses for i in h.target_ids),
-        token_log_probs=tuple(p for h in hypotheses for p in h.token_log_probs),
-        finish_reason=unended[0].finish_reason if unended else "stop",
-        has_ended=all(h.has_ended for h in hypotheses),
-        score=sum(h.score for h in hypotheses),
-    )

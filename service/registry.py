@@ -1,74 +1,22 @@
-"""Which model serves which pair: starts what runs the bundles, knows if they are well."""
+"""Which model serves which pair: loads the bundles, leases them, knows if they are well."""
 
-import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.manifest import LanguagePair
-from bundle.reader import Bundle
 from service.admission import Clock
 from service.bundle_folders import open_bundles
-from service.canary import Canary
-from service.engine.sessions import Sessions
-from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
-from service.leases import Leases
-from service.scheduler import Scheduler, SchedulerOptions
+from service.errors import ShuttingDownError
+from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
+from service.routes import Routes
 from service.telemetry import Metrics
 
-_CANARY_START_S = 30.0
-"""How long anybody waits for the first canary of a model."""
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryOptions:
-    """How every bundle is run."""
-
-    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
-    threads_per_worker: int = 1
-    """Threads within one operator; with several workers 1 is fastest."""
-    canary_interval_s: float = 60.0
-    max_silence_s: float = 10.0
-    """A worker that has not come round for this long is taken for dead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedModel:
-    """A bundle with everything that runs it; equal to nothing but itself."""
-
-    bundle: Bundle
-    sessions: Sessions
-    scheduler: Scheduler
-    canary: Canary
-    options: RegistryOptions
-    leases: Leases = field(default_factory=Leases)
-
-    @property
-    def name(self) -> str:
-        """The bundle's name."""
-        return self.bundle.manifest.name
-
-    @property
-    def fault(self) -> str | None:
-        """Why it cannot serve, as last seen; None if it can."""
-        if not self.scheduler.is_alive(self.options.max_silence_s):
-            return f"no heart-beat for {self.options.max_silence_s:g} s"
-        return self.canary.fault
-
-    def start(self) -> None:
-        """Start the workers and begin to translate the canary."""
-        self.scheduler.start()
-        self.canary.check()
-
-    def close(self) -> None:
-        """Stop the workers; whatever is left ends with an error."""
-        self.leases.close()
-        self.scheduler.close()
+ServedPair = tuple[LoadedModel, LanguagePair]
+"""A model, and which of its directions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +24,44 @@ class _Served:
     """What is served at one moment; replaced as a whole, so that nobody sees half of a change."""
 
     models: tuple[LoadedModel, ...]
-    by_pair: Mapping[tuple[str, str], tuple[LoadedModel, LanguagePair]]
+    by_pair: Mapping[tuple[str, str], ServedPair]
+    routes: Routes
 
     @classmethod
-    def of(cls, models: Sequence[LoadedModel]) -> "_Served":
+    def of(cls, models: Sequence[LoadedModel], *, pivots: bool) -> "_Served":
         by_pair = {
             (pair.source, pair.target): (model, pair)
             for model in models
             for pair in model.bundle.manifest.pairs
         }
-        return cls(models=tuple(models), by_pair=by_pair)
+        return cls(models=tuple(models), by_pair=by_pair, routes=Routes(by_pair, pivots=pivots))
+
+    def find(self, source: str, target: str) -> ServedPair:
+        """The model of a direction.
+
+        Raises:
+            UnsupportedLanguageError: There is none.
+        """
+        found = self.by_pair.get((source.lower(), target.lower()))
+        if found is None:
+            raise self.routes.refusal(source, target)
+        return found
+
+    def route(self, source: str, target: str) -> tuple[ServedPair, ...]:
+        """The models that translate from `source` to `target`, one after the other.
+
+        Raises:
+            UnsupportedLanguageError: There are none.
+        """
+        return tuple(self.by_pair[direction] for direction in self.routes.find(source, target))
 
 
 class Registry:
     """All models of the process; safe between threads."""
 
-    def __init__(self, models: Sequence[LoadedModel]) -> None:
-        self._served = _Served.of(models)
+    def __init__(self, models: Sequence[LoadedModel], *, pivots: bool = True) -> None:
+        self._served = _Served.of(models, pivots=pivots)
+        self._pivots = pivots
         self._retired: tuple[LoadedModel, ...] = ()
         self._lock = threading.Lock()
         self._is_draining = False
@@ -120,12 +89,17 @@ class Registry:
         models = [load(sessions, options, metrics, clock) for sessions in opened]
         for model in models:
             announce(model, metrics)
-        return cls(models)
+        return cls(models, pivots=options.pivots)
 
     @property
     def models(self) -> tuple[LoadedModel, ...]:
         """Those that are served now."""
         return self._served.models
+
+    @property
+    def routes(self) -> Routes:
+        """What can be translated to what now."""
+        return self._served.routes
 
     @property
     def running_models(self) -> tuple[LoadedModel, ...]:
@@ -137,34 +111,45 @@ class Registry:
         """Start the workers and translate every canary once."""
         warm_up(self.models)
 
-    def find(self, source: str, target: str) -> tuple[LoadedModel, LanguagePair]:
+    def find(self, source: str, target: str) -> ServedPair:
         """The model that translates from `source` to `target`, in any case of letters.
 
         Raises:
             UnsupportedLanguageError: There is none; names the language that is to blame.
         """
-        source, target = source.lower(), target.lower()
-        by_pair = self._served.by_pair
-        found = by_pair.get((source, target))
-        if found is None:
-            is_source = any(pair_source == source for pair_source, _ in by_pair)
-            raise UnsupportedLanguageError(f"{target if is_source else source} is not supported")
-        return found
+        return self._served.find(source, target)
 
     @contextmanager
-    def lease(self, source: str, target: str) -> Iterator[tuple[LoadedModel, LanguagePair]]:
+    def lease(self, source: str, target: str) -> Iterator[ServedPair]:
         """Like `find`, for work with the model: it runs until the work has ended.
 
         Raises:
             UnsupportedLanguageError: Likewise.
         """
-        model, pair = self.find(source, target)
-        while not model.leases.take():  # it was replaced since: there is a successor by now
-            model, pair = self.find(source, target)
+        with self._leased(lambda served: (served.find(source, target),)) as (found,):
+            yield found
+
+    @contextmanager
+    def lease_route(self, source: str, target: str) -> Iterator[tuple[ServedPair, ...]]:
+        """One model that translates from `source` to `target`, or two that do it together.
+
+        Raises:
+            UnsupportedLanguageError: There is no way.
+        """
+        with self._leased(lambda served: served.route(source, target)) as found:
+            yield found
+
+    @contextmanager
+    def _leased(
+        self, find: Callable[[_Served], tuple[ServedPair, ...]]
+    ) -> Iterator[tuple[ServedPair, ...]]:
+        found = find(self._served)
+        while not _take(found):  # one was replaced since: there is a successor by now
+            found = find(self._served)
         try:
-            yield model, pair
+            yield found
         finally:
-            model.leases.give_back()
+            _give_back(found)
 
     def replace(self, models: Sequence[LoadedModel]) -> list[LoadedModel]:
         """Serve `models` from now on.
@@ -179,7 +164,7 @@ class Registry:
             if self._is_draining:
                 raise ShuttingDownError("the service is shutting down")
             replaced = [model for model in self._served.models if model not in models]
-            self._served = _Served.of(models)
+            self._served = _Served.of(models, pivots=self._pivots)
             self._retired += tuple(replaced)
         return replaced
 
@@ -226,51 +211,15 @@ class Registry:
             model.close()
 
 
-def load(
-    sessions: Sessions, options: RegistryOptions, metrics: Metrics, clock: Clock = time.monotonic
-) -> LoadedModel:
-    """A model that is ready to start.
-
-    Raises:
-        StartupError: The options cannot work.
-    """
-    bundle = sessions.bundle
-    try:
-        scheduler = Scheduler(sessions, options.scheduler, metrics, clock)
-    except ValueError as error:
-        raise StartupError(str(error)) from error
-    canary = Canary(bundle, scheduler, metrics, interval_s=options.canary_interval_s, clock=clock)
-    return LoadedModel(
-        bundle=bundle, sessions=sessions, scheduler=scheduler, canary=canary, options=options
-    )
+def _take(found: Sequence[ServedPair]) -> bool:
+    """Lease all, or none; returns which."""
+    for number, (model, _) in enumerate(found):
+        if not model.leases.take():
+            _give_back(found[:number])
+            return False
+    return True
 
 
-def warm_up(models: Sequence[LoadedModel]) -> None:
-    """Start models and translate the canary of each once."""
-    for model in models:
-        model.start()
-    for model in models:
-        model.canary.wait(_CANARY_START_S)
-
-
-def announce(model: LoadedModel, metrics: Metrics) -> None:
-    """Say that a model is served."""
-    metrics.model_info.labels(**_labels(model)).set(1)
-    _log.info("model loaded", extra={"model": model.name, "folder": str(model.bundle.path)})
-
-
-def withdraw(model: LoadedModel, metrics: Metrics) -> None:
-    """Say that a model is no longer served."""
-    metrics.model_info.remove(*_labels(model).values())
-    _log.info("model replaced", extra={"model": model.name, "folder": str(model.bundle.path)})
-
-
-def _labels(model: LoadedModel) -> dict[str, str]:
-    """In the order in which the metric has them."""
-    manifest = model.bundle.manifest
-    return {
-        "name": manifest.name,
-        "pairs": ",".join(str(pair) for pair in manifest.pairs),
-        "precision": manifest.precision,
-        "sha256": model.bundle.sha256,
-    }
+def _give_back(found: Sequence[ServedPair]) -> None:
+    for model, _ in found:
+        model.leases.give_back()

@@ -15,15 +15,8 @@ from pathlib import Path
 from service.admission import Clock
 from service.bundle_folders import open_bundles
 from service.errors import ReloadRefusedError, ShuttingDownError, StartupError
-from service.registry import (
-    LoadedModel,
-    Registry,
-    RegistryOptions,
-    announce,
-    load,
-    warm_up,
-    withdraw,
-)
+from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up, withdraw
+from service.registry import Registry
 from service.telemetry import Metrics
 
 _log = logging.getLogger(__name__)

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         default_factory=_default_bundles
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
+    pivot: bool = True
+    """Whether a direction without a bundle of its own is translated with two, by way of a third
+    language, English where that is possible."""
     workers: PositiveInt | None = None
     """Worker threads per bundle; by default the CPUs of the process, divided by the next."""
     threads_per_worker: PositiveInt = 1

@@ -46,6 +46,8 @@ class SourceSentence:
     """None where there is nothing to translate."""
     source_ids: tuple[int, ...] = ()
     """Language prefix, pieces, end token; empty where there is nothing to translate."""
+    stand_ins: str = ""
+    """Characters of its passage that each stand for an element that must come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,18 @@ class TextReader:
             return SourceText(parts=(SourcePassage(sentences=sentences, unwrapped=unwrapped),))
         return SourceText(parts=(SourcePassage(sentences=tuple(self._sentences(text))),))
 
+    def read_running(self, text: str, stand_ins: str = "") -> tuple[SourceSentence, ...]:
+        """Sentences of a text that has neither markup nor hard line breaks.
+
+        Args:
+            text: Their segments joined are this text.
+            stand_ins: Characters of it that each stand for something that must come back.
+
+        Raises:
+            TextTooLongError: A single character is over the model's limit.
+        """
+        return tuple(self._sentences(text, stand_ins))
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of what the model is to see."""
         return tuple(self._tokenizer.encode_source(text, self._pair))
@@ -167,7 +181,12 @@ class TextReader:
         guise = disguise(segment.text, self._disguise_options, stand_ins)
         if not guise.needs_model:
             return SourceSentence(segment=segment, disguise=guise if guise.has_terms else None)
-        return SourceSentence(segment=segment, disguise=guise, source_ids=self.encode(guise.text))
+        return SourceSentence(
+            segment=segment,
+            disguise=guise,
+            source_ids=self.encode(guise.text),
+            stand_ins=stand_ins,
+        )
 
     def _checked(self, sentence: SourceSentence) -> SourceSentence:
         if len(sentence.source_ids) > self._max_tokens:

@@ -18,13 +18,19 @@ class Moments:
     ended_s: float
 
 
-def stage_times(results: Sequence[JobResult], moments: Moments) -> StageTimes:
-    """What each stage took; of queue, encode and decode the longest of the sentences."""
+def stage_times(runs: Sequence[Sequence[JobResult]], moments: Moments) -> StageTimes:
+    """What each stage took.
+
+    Args:
+        runs: The sentences of each model: they run side by side, so the longest counts; models
+            follow each other, so they add up.
+        moments: Of the whole.
+    """
     return StageTimes(
         tokenize=moments.tokenized_s - moments.started_s,
-        queue=max((result.queue_s for result in results), default=0.0),
-        encode=max((result.encode_s for result in results), default=0.0),
-        decode=max((result.decode_s for result in results), default=0.0),
+        queue=sum(max((result.queue_s for result in run), default=0.0) for run in runs),
+        encode=sum(max((result.encode_s for result in run), default=0.0) for run in runs),
+        decode=sum(max((result.decode_s for result in run), default=0.0) for run in runs),
         detokenize=moments.ended_s - moments.decoded_s,
     )
 

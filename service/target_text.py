@@ -12,7 +12,7 @@ from service.text.passage import Passage
 from service.text.segment import join
 from service.text.tag_placement import place_tags
 from service.text.word_link import WordLink
-from service.translation import AttentionMaps, SentenceTranslation, Translation
+from service.translation import AttentionMaps, LegTranslation, SentenceTranslation, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,11 @@ class TranslatedSentence:
     restored: tuple[RestoredText, ...] = ()
     """One for each hypothesis."""
     attention: AttentionMaps | None = None
+    source_tokens: tuple[str, ...] = ()
+    target_tokens: tuple[str, ...] = ()
+    """Of the best hypothesis; `</s>` last where the model ended by itself."""
+    route: tuple[LegTranslation, ...] = ()
+    """Where several models had a part in it."""
 
     @property
     def best(self) -> RestoredText:
@@ -53,15 +58,25 @@ TranslatedText = list[list[TranslatedSentence]]
 """The sentences of each passage of a text."""
 
 
-def assemble(
-    text: SourceText, passages: TranslatedText, bundle: Bundle, *, num_alternatives: int
-) -> Translation:
+def spelt(sentence: TranslatedSentence, bundle: Bundle) -> TranslatedSentence:
+    """With the pieces that the model read and wrote, where it ran."""
+    if not sentence.hypotheses:
+        return sentence
+    best = sentence.hypotheses[0]
+    return replace(
+        sentence,
+        source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source.source_ids)),
+        target_tokens=target_pieces(best.target_ids, bundle, ended=best.has_ended),
+    )
+
+
+def assemble(text: SourceText, passages: TranslatedText, *, num_alternatives: int) -> Translation:
     """Join the best translations of all sentences, and tell where each of them is."""
     main = _written(text, passages, 0)
     return Translation(
         text=main,
         alternatives=_alternatives(text, passages, main, num_alternatives),
-        sentences=_all_details(text, passages, bundle),
+        sentences=_all_details(text, passages),
     )
 
 
@@ -92,7 +107,7 @@ def _passage(
     whole = join(sentence.source.segment for sentence in sentences)
     if source.markup is None and NO_BREAK_SPACES.isdisjoint(whole):
         return target
-    links = _passage_links(sentences, chosen)
+    links = passage_links(sentences, chosen)
     target = keep_no_break_spaces(whole, target, links)
     if source.markup is None:
         return target
@@ -100,7 +115,7 @@ def _passage(
     return replace(source.markup, text=target, tags=tags)
 
 
-def _passage_links(
+def passage_links(
     sentences: Sequence[TranslatedSentence], chosen: Sequence[RestoredText]
 ) -> list[WordLink]:
     """Links of all sentences, with offsets in the passage; untranslated ones are linked whole."""
@@ -149,9 +164,7 @@ def _alternatives(
     return tuple(found)[1 : count + 1]
 
 
-def _all_details(
-    text: SourceText, passages: TranslatedText, bundle: Bundle
-) -> tuple[SentenceTranslation, ...]:
+def _all_details(text: SourceText, passages: TranslatedText) -> tuple[SentenceTranslation, ...]:
     """Of every sentence; the offsets in a marked-up text are those in its passages, joined."""
     details: list[SentenceTranslation] = []
     source_offset = target_offset = 0
@@ -160,9 +173,7 @@ def _all_details(
             segment = sentence.source.segment
             if segment.text:
                 span = _source_span(passage, segment.start, segment.end)
-                details.append(
-                    _details(sentence, _moved(span, source_offset), target_offset, bundle)
-                )
+                details.append(_details(sentence, _moved(span, source_offset), target_offset))
             target_offset += len(sentence.best.text) + len(segment.separator)
         source_offset += len(passage.markup.text) if passage.markup else 0
     return tuple(details)
@@ -176,19 +187,18 @@ def _source_span(passage: SourcePassage, start: int, end: int) -> tuple[int, int
 
 
 def _details(
-    sentence: TranslatedSentence, source_span: tuple[int, int], offset: int, bundle: Bundle
+    sentence: TranslatedSentence, source_span: tuple[int, int], offset: int
 ) -> SentenceTranslation:
     source = sentence.source
     best = sentence.hypotheses[0] if sentence.hypotheses else _unchanged()
-    ended = bool(sentence.hypotheses) and best.has_ended
     text = sentence.best.text
     return SentenceTranslation(
         source=source.segment.text,
         translation=text,
         source_span=source_span,
         target_span=(offset, offset + len(text)),
-        source_tokens=tuple(bundle.tokenizer.source_pieces(source.source_ids)),
-        target_tokens=target_pieces(best.target_ids, bundle, ended=ended),
+        source_tokens=sentence.source_tokens,
+        target_tokens=sentence.target_tokens,
         score=best.log_prob,
         token_log_probs=best.token_log_probs,
         finish_reason=best.finish_reason,
@@ -197,6 +207,7 @@ def _details(
         case=source.disguise.case if source.disguise else "as_is",
         alignment=sentence.best.links,
         attention=sentence.attention,
+        route=sentence.route,
     )
 
 

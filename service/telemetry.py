@@ -112,6 +112,7 @@ class Metrics:
         for reason in FINISH_REASONS:
             self.finish.labels(reason=reason)
         self.truncated = self._counter("truncated", "Sentences not translated to their end.")
+        self.pivoted = self._counter("pivoted", "Sentences translated by way of a third language.")
         self.repetition_guard = self._counter(
             "repetition_guard", "Sentences stopped because they repeated themselves."
         )

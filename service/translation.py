@@ -90,10 +90,30 @@ class TranslateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegTranslation:
+    """What one of several models made of a sentence."""
+
+    model: str
+    """The bundle's name."""
+    source: str
+    """Language code."""
+    target: str
+    """Language code."""
+    translation: str
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    score: float
+    """Summed log-probability, nats."""
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
     """One sentence of a text, and how its translation ended.
 
-    A sentence without letters comes back as it is: it has no tokens, because no model ran.
+    A sentence without letters comes back as it is: it has no tokens, because no model ran. Where
+    several models ran one after the other, source tokens are the first one's; target tokens, score
+    and log-probabilities the last one's.
     """
 
     source: str
@@ -118,6 +138,8 @@ class SentenceTranslation:
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`, where it was asked for."""
     attention: AttentionMaps | None = None
+    route: tuple[LegTranslation, ...] = ()
+    """Each model's part, in order, where there were several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 
 from service.admission import Clock
-from service.direction import DirectionResult, DirectionTranslator
+from service.direction import DirectionResult, DirectionTranslator, Way
 from service.errors import InvalidRequestError
 from service.inspected import sentence_pairs, token_pair, whole_pair
 from service.inspection import Inspector
 from service.language_finder import LanguageFinder
-from service.registry import Registry
+from service.leg import Leg
+from service.pivot import Pivot, pivot_requests
+from service.registry import Registry, ServedPair
 from service.tally import count_sentences
 from service.telemetry import Metrics
 from service.text.detection import Detection
@@ -30,6 +32,7 @@ from service.translation import (
     InspectedPair,
     ScoredPair,
     ScoreRequest,
+    SentenceTranslation,
     StageTimes,
     StreamedSentence,
     TranslateRequest,
@@ -118,7 +121,7 @@ class Translator:
             language = detection.language if detection else request.source
             with self._direction(request, language) as direction:
                 async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
-                    self._metrics.truncated.inc(sum(s.truncated for s in sentences))
+                    count_outcomes(self._metrics, sentences)
                     yield StreamedSentence(text_index=index, text=part, sentences=sentences)
 
     async def detect(self, text: str) -> list[Detection]:
@@ -173,17 +176,25 @@ class Translator:
 
     @contextmanager
     def _direction(self, request: TranslateRequest, source: str) -> Iterator[DirectionTranslator]:
-        timeout_s = request.timeout_s
-        with self._registry.lease(source, request.target) as (model, pair):
+        with self._registry.lease_route(source, request.target) as found:
             yield DirectionTranslator(
-                model,
-                pair,
-                request,
-                self._inspector,
-                clock=self._clock,
-                deadline_s=None if timeout_s is None else self._clock() + timeout_s,
-                tracing=self._tracing,
+                self._way(request, found), request, clock=self._clock, tracing=self._tracing
             )
+
+    def _way(self, request: TranslateRequest, found: Sequence[ServedPair]) -> Way:
+        timeout_s = request.timeout_s
+        deadline_s = None if timeout_s is None else self._clock() + timeout_s
+
+        def leg(served: ServedPair, asked: TranslateRequest) -> Leg:
+            return Leg(*served, asked, self._inspector, clock=self._clock, deadline_s=deadline_s)
+
+        if len(found) == 1:
+            return leg(found[0], request)
+        first, second = found
+        if request.attention is not None or request.prefixes is not None:
+            raise self._registry.routes.refusal(first[1].source, second[1].target)
+        requests = pivot_requests(request)
+        return Pivot(leg(first, requests[0]), leg(second, requests[1]), request.glossary)
 
 
 async def attention_of_ours(
@@ -234,7 +245,15 @@ def count(metrics: Metrics, translations: Iterable[Translation], times: StageTim
     stages.labels(stage="encode").observe(times.encode)
     stages.labels(stage="decode").observe(times.decode)
     stages.labels(stage="detokenize").observe(times.detokenize)
-    metrics.truncated.inc(sum(s.truncated for t in translations for s in t.sentences))
+    for translation in translations:
+        count_outcomes(metrics, translation.sentences)
+
+
+def count_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
+    """Note what was cut off, and what went by way of a third language."""
+    found = list(sentences)
+    metrics.truncated.inc(sum(sentence.truncated for sentence in found))
+    metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
 
 
 def by_language(

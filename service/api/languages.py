@@ -14,8 +14,9 @@ from service.api.replies import (
     json_response,
 )
 from service.api.schemas import DetectParameters
-from service.api.served_languages import AUTO, described, target_languages, targets_by_source
+from service.api.served_languages import AUTO, described, target_languages
 from service.documents.formats import FORMATS
+from service.routes import Routes
 
 FRONTEND_TIMEOUT_MS = 500
 """How long LibreTranslate's page waits after a key before it translates."""
@@ -41,8 +42,20 @@ async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> R
 @router.get("/languages", summary="List the languages", response_model=list[LanguageReply])
 async def languages(parts: PartsOf) -> Response:
     """Every language that can be translated from, and what it can be translated to."""
-    targets = targets_by_source(parts.registry)
-    return json_response([{**described(code), "targets": targets[code]} for code in targets])
+    routes = parts.registry.routes
+    return json_response(
+        [
+            {**described(source), "targets": targets, **_pivots(routes, source)}
+            for source, targets in routes.targets_by_source().items()
+        ]
+    )
+
+
+def _pivots(routes: Routes, source: str) -> dict[str, dict[str, str]]:
+    between = {
+        target: by for (start, target), by in sorted(routes.pivots.items()) if start == source
+    }
+    return {"pivots": between} if between else {}
 
 
 @router.get(

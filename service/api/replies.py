@@ -1,6 +1,7 @@
 """What goes out: the shape of every success, and how the translator's values become JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import Response
@@ -58,6 +59,23 @@ class LinkReply(_Reply):
     """From 0 to 1."""
 
 
+class LegReply(_Reply):
+    """What one of several models made of a sentence."""
+
+    model: str
+    """The bundle's name."""
+    source: str
+    """Language code."""
+    target: str
+    """Language code."""
+    translation: str
+    source_tokens: list[str]
+    target_tokens: list[str]
+    score: float
+    """Summed log-probability, nats."""
+    finish_reason: FinishReason
+
+
 class SentenceReply(_Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -83,6 +101,9 @@ class SentenceReply(_Reply):
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
     attention: MapsReply | None = None
+    route: list[LegReply] | None = None
+    """Each model's part, where two translated one after the other, by way of a third language. The
+    source tokens above are then the first one's; target tokens and scores the last one's."""
 
 
 class DetectionReply(_Reply):
@@ -141,6 +162,9 @@ class LanguageReply(_Reply):
     code: str
     name: str
     targets: list[str]
+    pivots: dict[str, str] | None = None
+    """For each of those targets that no model translates to by itself, the language between; only
+    where there are any."""
 
 
 class NamedLanguage(_Reply):
@@ -253,6 +277,8 @@ def _sentence(sentence: SentenceTranslation) -> Json:
         ]
     if sentence.attention is not None:
         content["attention"] = _maps(sentence.attention)
+    if sentence.route:
+        content["route"] = [asdict(leg) for leg in sentence.route]
     return content
 
 

@@ -8,11 +8,7 @@ AUTO = "auto"
 
 def targets_by_source(registry: Catalogue) -> dict[str, list[str]]:
     """Every language that can be translated from, with what it can be translated to, sorted."""
-    targets: dict[str, set[str]] = {}
-    for model in registry.models:
-        for pair in model.bundle.manifest.pairs:
-            targets.setdefault(pair.source, set()).add(pair.target)
-    return {source: sorted(targets[source]) for source in sorted(targets)}
+    return registry.routes.targets_by_source()
 
 
 def target_languages(registry: Catalogue) -> list[str]:

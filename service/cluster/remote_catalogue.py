@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.cluster.remote_model import RemoteModel
-from service.errors import UnsupportedLanguageError
+from service.routes import Routes
 
 
 class RemoteCatalogue:
@@ -16,6 +16,8 @@ class RemoteCatalogue:
             for model in models
             for pair in model.bundle.manifest.pairs
         }
+        # Nothing goes from engine to engine, so nothing goes by way of a third language.
+        self.routes = Routes(self._by_pair, pivots=False)
         self._is_open = True
 
     @property
@@ -29,11 +31,9 @@ class RemoteCatalogue:
         Raises:
             UnsupportedLanguageError: There is none; names the language that is to blame.
         """
-        source, target = source.lower(), target.lower()
-        found = self._by_pair.get((source, target))
+        found = self._by_pair.get((source.lower(), target.lower()))
         if found is None:
-            is_source = any(pair_source == source for pair_source, _ in self._by_pair)
-            raise UnsupportedLanguageError(f"{target if is_source else source} is not supported")
+            raise self.routes.refusal(source, target)
         return found
 
     def unready_reason(self) -> str | None:

@@ -186,8 +186,10 @@ def _welcome(url: str, registry: "Registry") -> str:
     canary = registry.models[0].bundle.manifest.canary
     example = shlex.quote(f"q={canary.source_text}")
     pairs = ", ".join(str(p) for m in registry.models for p in m.bundle.manifest.pairs)
+    pivots = len(registry.routes.pivots)
+    others = f", and {pivots} more by way of a third language" if pivots else ""
     return (
-        f"\nPellucid translates {pairs}. Ctrl-C stops it.\n\n"
+        f"\nPellucid translates {pairs}{others}. Ctrl-C stops it.\n\n"
         f"  {url}/      try it\n"
         f"  {url}/docs  what can be called\n\n"
         f"  curl -s {url}/translate --data-urlencode {example} "

@@ -11,7 +11,8 @@ from typing import Any, Self
 import httpx
 
 from bundle.manifest import LanguagePair
-from service.registry import Registry, RegistryOptions
+from service.loaded_model import RegistryOptions
+from service.registry import Registry
 from service.scheduler import SchedulerOptions
 from service.telemetry import Metrics
 from service.translation import TranslateRequest, Translation

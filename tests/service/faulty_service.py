@@ -7,7 +7,8 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.engine.sessions import Sessions
-from service.registry import Registry, RegistryOptions, load
+from service.loaded_model import RegistryOptions, load
+from service.registry import Registry
 from service.scheduler import SchedulerOptions
 from service.settings import load_settings
 from service.telemetry import Metrics

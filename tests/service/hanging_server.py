@@ -7,8 +7,9 @@ import time
 from service.app import open_registry, registry_options
 from service.commands.serve import serve
 from service.engine.sessions import Sessions
+from service.loaded_model import load
 from service.logs import configure_logging
-from service.registry import Registry, load
+from service.registry import Registry
 from service.server import bind
 from service.settings import load_settings
 from service.telemetry import Metrics

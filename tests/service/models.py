@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
+from service.admission import Clock
 from service.admission_limits import AdmissionLimits
-from service.registry import LoadedModel, Registry, RegistryOptions
+from service.loaded_model import LoadedModel, RegistryOptions
+from service.registry import Registry
 from service.scheduler import SchedulerOptions
 from service.telemetry import Metrics
 from service.translator import Translator
@@ -28,6 +31,13 @@ def altered_copy(folder: Path, **changes: object) -> Path:
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest | changes), encoding="utf-8")
     return folder
+
+
+def renamed_copy(folder: Path, source: str, target: str) -> Path:
+    """A copy that claims to translate between other languages."""
+    pair = {"source": source, "target": target}
+    canary = tiny_bundle().manifest.canary.model_dump(mode="json") | {"pair": pair}
+    return altered_copy(folder, name=f"{source}-{target}", pairs=[pair], canary=canary)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,12 +78,15 @@ def running(
     is_started: bool = True,
     limits: AdmissionLimits | None = None,
     max_attention_cells: int = 1_000_000,
+    pivots: bool = True,
+    clock: Clock = time.monotonic,
 ) -> Iterator[Running]:
     """Open everything; without `is_started` jobs are accepted and wait."""
     metrics = Metrics()
     scheduler = SchedulerOptions(slots_per_worker=8, limits=limits or AdmissionLimits())
-    registry = Registry.open([folder], RegistryOptions(scheduler=scheduler), metrics)
-    translator = Translator(registry, metrics, max_attention_cells=max_attention_cells)
+    options = RegistryOptions(scheduler=scheduler, pivots=pivots)
+    registry = Registry.open([folder], options, metrics, clock)
+    translator = Translator(registry, metrics, max_attention_cells=max_attention_cells, clock=clock)
     try:
         if is_started:
             registry.start()

@@ -4,7 +4,7 @@ import pytest
 
 from service.app import open_registry
 from service.cpu_quota import available_cpus
-from service.registry import RegistryOptions
+from service.loaded_model import RegistryOptions
 from service.settings import load_settings
 from service.telemetry import Metrics
 from tests.service.models import TINY_BUNDLE

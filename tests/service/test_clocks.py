@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import DeadlineExceededError
 from service.job import Job
-from service.registry import LoadedModel
+from service.loaded_model import LoadedModel
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
 from tests.service.models import running
 

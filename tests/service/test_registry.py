@@ -1,5 +1,8 @@
 import json
 import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +12,19 @@ from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
 from service.engine.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
 from service.job import Job
-from service.registry import Registry, RegistryOptions
+from service.leases import Leases
+from service.loaded_model import RegistryOptions
+from service.registry import Registry
 from service.scheduler import SchedulerOptions
 from service.telemetry import Metrics
-from tests.service.models import TINY_BUNDLE, FakeClock, altered_copy, running, tiny_bundle
+from tests.service.models import (
+    TINY_BUNDLE,
+    FakeClock,
+    altered_copy,
+    renamed_copy,
+    running,
+    tiny_bundle,
+)
 
 PAIR = tiny_bundle().manifest.pairs[0]
 OPTIONS = RegistryOptions(scheduler=SchedulerOptions(slots_per_worker=8), max_silence_s=5.0)
@@ -143,3 +155,30 @@ def test_every_model_is_announced() -> None:
             "sha256": service.model.bundle.sha256,
         }
         assert service.counted("model_info", **labels) == 1
+
+
+class _Outrun(Leases):
+    """Of a model that is replaced at the moment when somebody wants it."""
+
+    def __init__(self, replace: Callable[[], object]) -> None:
+        super().__init__()
+        self._replace = replace
+
+    def take(self) -> bool:
+        self._replace()
+        return False
+
+
+def test_two_models_are_leased_together_or_not_at_all(tmp_path: Path) -> None:
+    registry = open_registry(TINY_BUNDLE, renamed_copy(tmp_path / "de-fr", "de", "fr"))
+    first, second = registry.models
+    outrun = replace(second, leases=_Outrun(lambda: registry.replace([first, second])))
+    registry.replace([first, outrun])
+    with registry.lease_route("en", "fr") as route:
+        assert [model for model, _ in route] == [first, second]
+        ending = threading.Thread(target=first.leases.end)
+        ending.start()
+        ending.join(0.05)
+        assert ending.is_alive()
+    ending.join(20)
+    assert not ending.is_alive()

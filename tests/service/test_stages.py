@@ -71,8 +71,15 @@ def test_decoding_says_how_much_it_was() -> None:
 
 
 def test_times_are_those_of_the_slowest_sentence() -> None:
-    times = stage_times([result(1, 5, 2, 18), result(3, 2, 4, 19)], MOMENTS)
+    times = stage_times([[result(1, 5, 2, 18), result(3, 2, 4, 19)]], MOMENTS)
     assert times == StageTimes(tokenize=1.0, queue=3, encode=5, decode=4, detokenize=1.5)
+
+
+def test_times_of_models_that_follow_each_other_add_up() -> None:
+    times = stage_times(
+        [[result(1, 5, 2, 18), result(3, 2, 4, 19)], [], [result(1, 1, 1, 20)]], MOMENTS
+    )
+    assert times == StageTimes(tokenize=1.0, queue=4, encode=6, decode=5, detokenize=1.5)
 
 
 @given(st.lists(st.builds(result, seconds, seconds, seconds, seconds), max_size=4))

@@ -4,7 +4,7 @@ import pytest
 
 from service.engine.hypothesis import FinishReason, Hypothesis
 from service.source_text import SourcePassage, SourceSentence, SourceText
-from service.target_text import RestoredText, TranslatedSentence, assemble
+from service.target_text import RestoredText, TranslatedSentence, assemble, spelt
 from service.text.segment import Segment
 from service.translation import Translation
 from tests.service.models import tiny_bundle
@@ -28,17 +28,18 @@ def hypothesis(text: str, reason: FinishReason = "stop") -> Hypothesis:
 def translated(segment: Segment, *texts: str) -> TranslatedSentence:
     """A sentence with translations, best first; without any it is left as it is."""
     ids = (3,) if texts else ()
-    return TranslatedSentence(
+    sentence = TranslatedSentence(
         source=SourceSentence(segment=segment, source_ids=ids),
         hypotheses=tuple(hypothesis(text) for text in texts),
         restored=tuple(RestoredText(text=text) for text in texts),
     )
+    return spelt(sentence, BUNDLE)
 
 
 def assembled(sentences: Sequence[TranslatedSentence], num_alternatives: int = 0) -> Translation:
     passage = SourcePassage(sentences=tuple(sentence.source for sentence in sentences))
     text = SourceText(parts=(passage,))
-    return assemble(text, [list(sentences)], BUNDLE, num_alternatives=num_alternatives)
+    return assemble(text, [list(sentences)], num_alternatives=num_alternatives)
 
 
 FIRST = Segment(text="One.", separator="\n\n", start=2)
@@ -66,7 +67,7 @@ def test_a_sentence_says_how_it_ended(reason: FinishReason, is_cut: bool) -> Non
     best = hypothesis("eins", reason)
     restored = (RestoredText(text="eins"),)
     sentence = TranslatedSentence(source=source, hypotheses=(best,), restored=restored)
-    (details,) = assembled([sentence]).sentences
+    (details,) = assembled([spelt(sentence, BUNDLE)]).sentences
     assert (details.finish_reason, details.truncated) == (reason, is_cut)
     assert (details.target_tokens[-1] == EOS) == (not is_cut)
     assert len(details.target_tokens) == len(details.token_log_probs)

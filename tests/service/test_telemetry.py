@@ -14,6 +14,7 @@ COUNTERS = (
     "cancelled_total",
     "finish_total",
     "truncated_total",
+    "pivoted_total",
     "repetition_guard_total",
     "cache_hits_total",
     "cache_misses_total",

@@ -27,6 +27,10 @@ export function detailsPanel(sentence, reply) {
     "Log-probability": `${sentence.score.toFixed(2)} nats, ${perPiece(sentence)} for each piece`,
     "Placeholders": sentence.placeholders_ok ? "all there" : "one is missing or was changed",
   };
+  if (sentence.route) {
+    const [first] = sentence.route;
+    facts["By way of"] = `${first.target}: ${first.translation}`;
+  }
   if (sentence.truncated) facts.Ending += "; part of the text is missing";
   const rows = Object.entries(facts).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]);
   return [element("dl", { class: "facts" }, rows), ...probabilities(sentence), ...times(reply.times)];
