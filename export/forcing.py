@@ -10,6 +10,11 @@ from service.engine.encoder import encode
 from service.engine.sessions import Sessions
 from service.engine.slot_cache import SlotCache
 
+MASKED_LOGIT = -1e8
+"""Below it is what is never written: it need not be the same large number everywhere."""
+LARGE_LOGIT = 5.0
+"""Up to it a difference of logits counts as it is."""
+
 
 def forced_logits(
     sessions: Sessions, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]
@@ -48,3 +53,19 @@ def largest_difference(have: NDArray[np.float32], want: NDArray[np.float32]) -> 
     """Over all elements; infinite where one is not a number, which `max` would step over."""
     differences = np.nan_to_num(np.abs(have - want), nan=np.inf)
     return float(differences.max(initial=0.0))
+
+
+def logit_error(have: NDArray[np.float32], want: NDArray[np.float32]) -> float:
+    """Largest difference of logits, as far as it is not explained by their size.
+
+    float32 rounds in proportion to what is added up. A step's difference counts as it is while no
+    logit is over `LARGE_LOGIT`, and is divided by how often the largest holds that otherwise.
+
+    Args:
+        have: float32 [.., vocab], a step a row.
+        want: Likewise; its logits are those whose size is looked at.
+    """
+    is_possible = want > MASKED_LOGIT
+    largest = np.max(np.abs(want), axis=-1, keepdims=True, where=is_possible, initial=LARGE_LOGIT)
+    differences = (have - want) * (LARGE_LOGIT / largest)
+    return largest_difference(differences, np.zeros_like(differences))

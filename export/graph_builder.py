@@ -127,7 +127,10 @@ class GraphBuilder:
         return "shared_embedding" if self.network.is_shared else f"{side}_embedding"
 
     def embedding(self, ids: str, side: str, positions: str | None) -> str:
-        """Scaled embeddings of `ids` plus `positions`, if any: [.., d_model]."""
+        """Scaled embeddings of `ids` plus `positions`, if any: [.., d_model].
+
+        Foreign networks may normalise their sum.
+        """
         name = self.embedding_name(side)
         table = self.network.weights[f"{side}_embedding.weight"]
         scale = np.float32(self.network.embedding_scale)
@@ -140,7 +143,10 @@ class GraphBuilder:
             scales = self.weight(f"{name}_row_scales", quantized.scales[:, None] * scale)
             rows = self.add("Cast", self.add("Gather", values, ids), to=TensorProto.FLOAT)
             rows = self.add("Mul", rows, self.add("Gather", scales, ids))
-        return rows if positions is None else self.add("Add", rows, positions)
+        embedded = rows if positions is None else self.add("Add", rows, positions)
+        norm = f"{side}_positions.norm"
+        has_norm = f"{norm}.weight" in self.network.weights
+        return self.layer_norm(embedded, norm) if has_norm else embedded
 
     def vocabulary_projection(self, hidden: str) -> str:
         """Logits; the matrix is the embedding where they are tied, stored once."""

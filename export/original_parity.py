@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from bundle.manifest import OriginalParity
 from export.errors import VerificationError
-from export.forcing import forced_logits, largest_difference
+from export.forcing import MASKED_LOGIT, forced_logits, logit_error
 from export.reference import GreedyTranslation, Ids, Reference
 from service.engine.batch import decode_batch
 from service.engine.hypothesis import Hypothesis
@@ -17,6 +17,7 @@ from service.engine.options import DecodeOptions
 from service.engine.sessions import Sessions
 
 MAX_LOGIT_ERROR = 1e-4
+"""As `logit_error` measures."""
 MAX_SCORE_ERROR = 1e-4
 """Over the score itself, or over 1 where that is less: four digits."""
 BEAM_SIZE = 4
@@ -24,8 +25,6 @@ MAX_SENTENCES = 100
 """An original may be slow, and differs in every sentence or in none."""
 MAX_TOKENS = 128
 """Of a translation that is compared: what an original wrote holds all its logits."""
-MASKED_LOGIT = -1e8
-"""Below it is what is never written: it need not be the same large number."""
 _TOGETHER = 4
 
 
@@ -122,7 +121,7 @@ def _compare_beams(
 
 def _logit_error(have: NDArray[np.float32], want: GreedyTranslation) -> float:
     is_possible = (have > MASKED_LOGIT) & (want.logits > MASKED_LOGIT)
-    return largest_difference(np.where(is_possible, have, 0), np.where(is_possible, want.logits, 0))
+    return logit_error(np.where(is_possible, have, 0), np.where(is_possible, want.logits, 0))
 
 
 def _decode(sessions: Sessions, sources: Ids, beam_size: int) -> list[Hypothesis]:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from bundle.manifest import ParityReport
 from export.errors import VerificationError
-from export.forcing import forced_logits, largest_difference
+from export.forcing import forced_logits, largest_difference, logit_error
 from model.greedy import greedy_translate, pad_sources
 from model.transformer import AttentionMaps, DecoderLayer, Transformer
 from service.engine.attention_pass import PairAttention, attend
@@ -100,15 +100,15 @@ def _step_errors(
     for source, target in zip(sources, targets, strict=True):
         have = forced_logits(sessions, [source], [target])[0]
         want = _torch_logits(model, [source], [target])[0]
-        first = max(first, largest_difference(have[:1], want[:1]))
-        later = max(later, largest_difference(have[1:], want[1:]))
+        first = max(first, logit_error(have[:1], want[:1]))
+        later = max(later, logit_error(have[1:], want[1:]))
     return first, later
 
 
 def _ragged_error(model: Transformer, sessions: Sessions, sources: Ids, targets: Ids) -> float:
     have = forced_logits(sessions, sources, targets)
     want = _torch_logits(model, sources, targets)
-    return max(largest_difference(h, w) for h, w in zip(have, want, strict=True))
+    return max(logit_error(h, w) for h, w in zip(have, want, strict=True))
 
 
 @torch.inference_mode()
@@ -140,10 +140,10 @@ def _attention_errors(
 
 
 def _attention_error(have: PairAttention, want: PairAttention) -> float:
-    return max(
-        largest_difference(getattr(have, field.name), getattr(want, field.name))
-        for field in fields(PairAttention)
-    )
+    maps = [field.name for field in fields(PairAttention) if field.name != "log_probs"]
+    errors = [largest_difference(getattr(have, name), getattr(want, name)) for name in maps]
+    # As large as logits are, and as exact.
+    return max(*errors, logit_error(have.log_probs[:, None], want.log_probs[:, None]))
 
 
 def _expected(

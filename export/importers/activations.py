@@ -10,6 +10,7 @@ KNOWN = {
     "swish": "swish",
     "silu": "swish",
     "gelu_new": "gelu-tanh",
+    "gelu_accurate": "gelu-tanh",
     "gelu_fast": "gelu-tanh",
     "gelu_pytorch_tanh": "gelu-tanh",
     "quick_gelu": "gelu-sigmoid",

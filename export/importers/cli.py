@@ -6,13 +6,14 @@ from pathlib import Path
 
 from export.cli import describe, positive
 
-KINDS = ("hf-marian", "marian", "torch")
+KINDS = ("ctranslate2", "fairseq", "hf-marian", "joeynmt", "marian", "opennmt", "torch")
 _EXAMPLES = """\
 examples:
   pellucid import hf-marian opus-mt-en-de bundles/en-de --source en --target de
   pellucid import hf-marian Helsinki-NLP/opus-mt-en-de bundles/en-de
   pellucid import hf-marian opus-mt-en-de bundles/en-de --precision int8 --dev dev.tsv
   pellucid import marian model.npz bundles/en-de --source en --target de
+  pellucid import ctranslate2 translate-en_de bundles/en-de
 """
 
 

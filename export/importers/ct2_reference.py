@@ -21,6 +21,7 @@ class CTranslate2Reference:
         target_pieces: Sequence[str],
         *,
         vocab_size: int,
+        added_start: str | None = None,
         added_end: str | None,
         end: str,
     ) -> None:
@@ -31,7 +32,8 @@ class CTranslate2Reference:
             source_pieces: By id.
             target_pieces: By id.
             vocab_size: Ids of the bundle's graphs, at least as many as there are target pieces.
-            added_end: What CTranslate2 itself puts behind a source; None: nothing.
+            added_start: What CTranslate2 itself puts before a source; None: nothing.
+            added_end: Likewise behind.
             end: The end token of a target.
         """
         self._translator: Any = ctranslate2.Translator(
@@ -40,7 +42,7 @@ class CTranslate2Reference:
         self._source_pieces = source_pieces
         self._target_ids = {piece: i for i, piece in enumerate(target_pieces)}
         self._vocab_size = vocab_size
-        self._added_end = added_end
+        self._num_added = (int(added_start is not None), int(added_end is not None))
         self._end = end
 
     @property
@@ -84,8 +86,8 @@ class CTranslate2Reference:
         return found
 
     def _tokens(self, source_ids: Sequence[int]) -> list[str]:
-        tokens = [self._source_pieces[i] for i in source_ids]
-        return tokens[:-1] if self._added_end is not None else tokens
+        begin, end = self._num_added
+        return [self._source_pieces[i] for i in source_ids[begin : len(source_ids) - end]]
 
     def _ids(self, result: Any) -> tuple[int, ...]:  # noqa: ANN401
         return tuple(self._target_ids[piece] for piece in result.hypotheses[0])

@@ -9,7 +9,7 @@ from bundle.tokenizer import Tokenizer
 from export.development_set import DevelopmentSet, encode_pairs, in_turns
 from export.errors import ExportError
 from export.exporter import make_bundle
-from export.importers import hf_marian, marian, torch_module
+from export.importers import ct2_model, fairseq, hf_marian, joeynmt, marian, opennmt, torch_module
 from export.importers.foreign import ForeignModel, Importer
 from export.importers.options import DevelopmentFile, ImportOptions
 from export.importers.trials import made_up
@@ -20,8 +20,12 @@ from export.provenance import foreign_provenance
 from model.corpus import read_pairs
 
 IMPORTERS: dict[str, Importer] = {
+    ct2_model.KIND: ct2_model.read,
+    fairseq.KIND: fairseq.read,
     hf_marian.KIND: hf_marian.read,
+    joeynmt.KIND: joeynmt.read,
     marian.KIND: marian.read,
+    opennmt.KIND: opennmt.read,
     torch_module.KIND: torch_module.read,
 }
 """By what `pellucid import` calls the kind of a checkpoint."""

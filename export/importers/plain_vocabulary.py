@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -59,7 +60,7 @@ def lower_cased(pieces: Sequence[str]) -> dict[str, str]:
 
 
 def _check(pieces: Sequence[str], unknown: str) -> None:
-    twice = sorted({piece for piece in pieces if pieces.count(piece) > 1})
+    twice = sorted(piece for piece, count in Counter(pieces).items() if count > 1)
     if twice:
         raise ExportError(f"the vocabulary has {', '.join(map(repr, twice))} more than once")
     if unknown not in pieces:

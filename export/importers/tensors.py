@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
+from export.importers.shells import shells_for
 from export.network import Float32
 
 SAFE_NAME = "model.safetensors"
@@ -31,7 +32,7 @@ def read_safetensors(path: Path) -> dict[str, Float32]:
             f"{path}: reading it takes safetensors: pip install 'pellucid[import]'"
         ) from error
     try:
-        return _as_float32(load_file(path))
+        return as_float32(load_file(path))
     except (OSError, SafetensorError) as error:
         raise ExportError(f"{path} cannot be read, it may be cut short: {error}") from error
 
@@ -45,17 +46,22 @@ def read_pickled(path: Path) -> dict[str, Float32]:
     state = load_pickled(path)
     if not isinstance(state, Mapping):
         raise ExportError(f"{path}: a {type(state).__name__}, not a state dict")
-    return _as_float32({n: t for n, t in state.items() if isinstance(t, torch.Tensor)})
+    return as_float32({n: t for n, t in state.items() if isinstance(t, torch.Tensor)})
 
 
-def load_pickled(path: Path) -> Any:  # noqa: ANN401
+def load_pickled(path: Path, shells: Sequence[str] = ()) -> Any:  # noqa: ANN401
     """What torch saved, if it is plain values and tensors.
+
+    Args:
+        path: Of the file.
+        shells: Classes that may be in it, and are replaced; see `importers.shells`.
 
     Raises:
         ExportError: It holds code, or cannot be read.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with shells_for(shells):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ExportError(
             f"{path} holds more than tensors and plain values, and code in a checkpoint is not "
@@ -91,6 +97,7 @@ class TensorReader:
         self._where = where
         self._missing: list[str] = []
         self._wrong: list[str] = []
+        self._taken: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self._tensors
@@ -102,6 +109,7 @@ class TensorReader:
         if name is None:
             self._missing.append(" or ".join(names))
             return _zeros(shape)
+        self._taken.add(name)
         found = self._tensors[name]
         if not _fits(found.shape, shape):
             self._wrong.append(f"{name} is {_dimensions(found.shape)}, not {_dimensions(shape)}")
@@ -131,8 +139,22 @@ class TensorReader:
         if faults:
             raise ExportError(f"{self._where}: {'; '.join(faults)}")
 
+    def check_all_taken(self) -> None:
+        """Refuse a checkpoint with more than was taken: nobody looked at what that is for.
 
-def _as_float32(tensors: Mapping[str, torch.Tensor]) -> dict[str, Float32]:
+        Raises:
+            ExportError: With every tensor that is left over.
+        """
+        left_over = [name for name in self._tensors if name not in self._taken]
+        if left_over:
+            raise ExportError(
+                f"{self._where} is not supported: {', '.join(left_over)} belong to parts of the "
+                "network that there are no graphs for"
+            )
+
+
+def as_float32(tensors: Mapping[str, torch.Tensor]) -> dict[str, Float32]:
+    """Arrays of all tensors."""
     return {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
 
 

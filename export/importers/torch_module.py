@@ -13,11 +13,12 @@ from export.importers.activations import known_activation
 from export.importers.foreign import ForeignModel, origin_of
 from export.importers.languages import directions
 from export.importers.options import ImportOptions
+from export.importers.side import Side
 from export.importers.tensors import TensorReader, load_pickled, read_safetensors
 from export.importers.torch_description import NAME, Description, read_description
 from export.importers.torch_layers import StackShape, stack_shape, stack_weights
 from export.importers.torch_reference import TorchReference, TorchTransformer
-from export.importers.torch_vocabulary import Side, read_side
+from export.importers.torch_vocabulary import read_side
 from export.network import Float32, Network, dot_product_operator, num_parameters
 from model.positions import sinusoidal_positions
 

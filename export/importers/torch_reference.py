@@ -1,6 +1,6 @@
 """A state dict as torch's own Transformer runs it: what an import is compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from bundle.manifest import SpecialIds
 from export.importers.activations import activation_module
+from export.importers.full_pass import FullPassReference
 from export.importers.torch_layers import StackShape
 from export.network import Float32
-from export.reference import BeamTranslation, GreedyTranslation, Ids
+from export.reference import Ids
 from model.greedy import pad_sources
 
 
@@ -36,7 +37,7 @@ class TorchTransformer:
     special_ids: SpecialIds
 
 
-class TorchReference:
+class TorchReference(FullPassReference):
     """Runs both stacks without a cache, from beginning to end for every token.
 
     In double precision: what is left of a difference is the rounding of one side only.
@@ -44,6 +45,7 @@ class TorchReference:
 
     def __init__(self, made: TorchTransformer, tensors: Mapping[str, Float32], prefix: str) -> None:
         """Load the stacks from a checkpoint, where `prefix` is before `encoder` and `decoder`."""
+        super().__init__(made.special_ids.eos)
         self._made = made
         encoder_layer = nn.TransformerEncoderLayer(
             made.encoder.d_model, made.num_heads, made.encoder.d_ff, **_layer_options(made)
@@ -71,63 +73,7 @@ class TorchReference:
         """See `Reference`."""
         return f"torch {torch.__version__}"
 
-    @torch.inference_mode()
-    def greedy(self, sources: Ids, max_tokens: int) -> list[GreedyTranslation]:
-        """See `Reference`."""
-        memory, padding = self._encode(sources)
-        end = self._made.special_ids.eos
-        rows: list[list[int]] = [[] for _ in sources]
-        logits: list[Tensor] = []
-        while len(logits) < max_tokens and not all(end in row for row in rows):
-            logits.append(self._next_logits(rows, memory, padding))
-            for row, token in zip(rows, logits[-1].argmax(dim=-1).tolist(), strict=True):
-                row.append(token)
-        every = torch.stack(logits, dim=1).float().numpy()
-        lengths = [row.index(end) + 1 if end in row else len(row) for row in rows]
-        return [
-            GreedyTranslation(target_ids=tuple(row[:length]), logits=every[i, :length])
-            for i, (row, length) in enumerate(zip(rows, lengths, strict=True))
-        ]
-
-    @torch.inference_mode()
-    def beam(self, sources: Ids, beam_size: int, max_tokens: int) -> list[BeamTranslation]:
-        """See `Reference`."""
-        return [self._search(source, beam_size, max_tokens) for source in sources]
-
-    def _search(self, source: Sequence[int], beam_size: int, max_tokens: int) -> BeamTranslation:
-        memory, padding = self._encode([source])
-        live: list[tuple[list[int], float]] = [([], 0.0)]
-        best: tuple[list[int], float] | None = None
-        for _ in range(max_tokens):
-            # Log-probabilities only fall: what has ended cannot be overtaken from below.
-            if best and best[1] >= live[0][1]:
-                break
-            wide = (memory.expand(len(live), -1, -1), padding.expand(len(live), -1))
-            extended = self._extended(live, *wide, count=2 * beam_size)
-            ended = [found for found in extended[:beam_size] if self._has_ended(found[0])]
-            best = max([*ended, *([best] if best else [])], key=lambda f: f[1], default=None)
-            live = [found for found in extended if not self._has_ended(found[0])][:beam_size]
-        ids, score = best or live[0]
-        return BeamTranslation(target_ids=tuple(ids), log_prob=score)
-
-    def _extended(
-        self, live: list[tuple[list[int], float]], memory: Tensor, padding: Tensor, *, count: int
-    ) -> list[tuple[list[int], float]]:
-        """The most probable continuations of all hypotheses, best first."""
-        logits = self._next_logits([ids for ids, _ in live], memory, padding)
-        past = torch.tensor([[score] for _, score in live], dtype=torch.double)
-        scores = logits.log_softmax(dim=-1) + past
-        found = scores.flatten().topk(min(count, scores.numel()))
-        return [
-            ([*live[place // scores.shape[1]][0], place % scores.shape[1]], score)
-            for place, score in zip(found.indices.tolist(), found.values.tolist(), strict=True)
-        ]
-
-    def _has_ended(self, ids: Sequence[int]) -> bool:
-        return ids[-1] == self._made.special_ids.eos
-
     def _encode(self, sources: Ids) -> tuple[Tensor, Tensor]:
-        """Memory [batch, source, d_model], and True where a row is only filled up."""
         made = self._made
         ids, mask = pad_sources(sources, made.special_ids.pad)
         inputs = self._embedded(ids, made.source_embedding, made.source_positions)

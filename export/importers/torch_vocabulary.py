@@ -1,23 +1,12 @@
 """The vocabularies that the description of a state dict names."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import ExportError
 from export.importers.plain_vocabulary import lower_cased, plain_vocabulary
+from export.importers.side import Side
 from export.importers.torch_description import Specials, Vocabulary
 from export.importers.vocabulary import in_order_of, pieces_of, read_model
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """The vocabulary of source or target."""
-
-    pieces: tuple[str, ...]
-    """In the order of their ids."""
-    model: bytes
-    """A SentencePiece model with the same ids."""
-    files: tuple[Path, ...]
 
 
 def read_side(

@@ -12,6 +12,7 @@ from torch.nn import functional
 from export.importers.activations import activation_module
 from export.network import Float32, Network
 from model.architecture import Architecture
+from model.positions import PositionedEmbedding
 from model.transformer import FeedForward, Transformer
 
 
@@ -29,8 +30,12 @@ def twin_of(network: Network) -> Transformer:
     for name, stack in (("encoder", model.encoder), ("decoder", model.decoder)):
         has_norm = f"{name}.final_norm.weight" in weights
         stack.final_norm = nn.LayerNorm(source.shape[1]) if has_norm else nn.Identity()
+    for name, positions in _positions(model).items():
+        if f"{name}.norm.weight" in weights:
+            positions.norm = nn.LayerNorm(source.shape[1])
+            positions.register_forward_hook(_normalised)
     model.load_state_dict(weights)
-    for positions in (model.source_positions, model.target_positions):
+    for positions in _positions(model).values():
         positions.scale = network.embedding_scale
     for module in model.modules():
         if isinstance(module, nn.LayerNorm):
@@ -38,6 +43,17 @@ def twin_of(network: Network) -> Transformer:
         elif isinstance(module, FeedForward):
             module.activation = activation_module(network.architecture.activation)
     return model.eval().requires_grad_(False)
+
+
+def _positions(model: Transformer) -> dict[str, PositionedEmbedding]:
+    return {name: getattr(model, name) for name in ("source_positions", "target_positions")}
+
+
+def _normalised(positions: nn.Module, _: object, embedded: Tensor) -> Tensor:
+    """Ours end where positions are added."""
+    norm = positions.get_submodule("norm")
+    normalised: Tensor = norm(embedded)
+    return normalised
 
 
 def _architecture(network: Network) -> Architecture:

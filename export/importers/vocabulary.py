@@ -75,8 +75,19 @@ def in_order_of(
         for piece in vocabulary
     ]
     in_vocabulary = set(vocabulary)
-    pieces += [piece for name, piece in known.items() if name not in in_vocabulary]
+    kinds = (*_TEXT, Piece.UNUSED)  # what is merged on the way to others is merged as before
+    pieces += [p for p in proto.pieces if p.type in kinds and p.piece not in in_vocabulary]
     return _with_pieces(proto, pieces, unknown)
+
+
+def limited_to(vocabulary: Sequence[str], model: bytes) -> bytes:
+    """A model that cuts no text into pieces of several letters that `vocabulary` lacks."""
+    proto, known = _parse(model), set(vocabulary)
+    for piece in proto.pieces:
+        is_text = piece.type in (Piece.NORMAL, Piece.BYTE)
+        if is_text and len(piece.piece) > 1 and piece.piece not in known:
+            piece.type = Piece.UNUSED
+    return bytes(proto.SerializeToString())
 
 
 def pieces_of(model: bytes) -> list[str]:

@@ -1,0 +1,127 @@
+"""The folder of a CTranslate2 model, alone or in a package of Argos Translate."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from export.errors import ExportError
+from export.importers.ct2_file import StoredModel, read_model_file
+
+MODEL_NAME, CONFIG_NAME, PACKAGE_NAME = "model.bin", "config.json", "metadata.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What `config.json` says, or in older files the model itself."""
+
+    unknown: str
+    end: str
+    source_start: str | None
+    """What CTranslate2 puts before every source, if anything."""
+    source_end: str | None
+    """Likewise behind."""
+    decoder_start: str | None
+    """None: whoever asks has to say it."""
+    layer_norm_eps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """What is on disk."""
+
+    path: Path
+    """Of the model itself."""
+    root: Path
+    """Of the package that it is in, else the same."""
+    stored: StoredModel
+    config: Config
+    config_text: str
+    package: Mapping[str, Any] = field(default_factory=dict)
+    """Of Argos Translate, where it is one."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was read, without vocabularies."""
+        names = (self.path / MODEL_NAME, self.path / CONFIG_NAME, self.root / PACKAGE_NAME)
+        return tuple(file for file in names if file.is_file())
+
+
+def open_folder(path: Path) -> Folder:
+    """Read a model.
+
+    Args:
+        path: Its folder, its `model.bin`, or the unpacked package that its folder is in.
+
+    Raises:
+        ExportError: It is none of these, or broken.
+    """
+    root = path.parent if path.name == MODEL_NAME else path
+    if not root.is_dir():
+        raise ExportError(
+            f"{path} is no folder with a {MODEL_NAME}; a package of Argos Translate is a zip file: "
+            "unpack it first"
+        )
+    is_package = not (root / MODEL_NAME).is_file() and (root / "model" / MODEL_NAME).is_file()
+    folder = root / "model" if is_package else root
+    if not (folder / MODEL_NAME).is_file():
+        raise ExportError(f"{root} has no {MODEL_NAME}")
+    stored = read_model_file(folder / MODEL_NAME)
+    said = _said(stored, folder / CONFIG_NAME)
+    package = _read_json(root / PACKAGE_NAME) if (root / PACKAGE_NAME).is_file() else {}
+    return Folder(
+        path=folder,
+        root=root,
+        stored=stored,
+        config=_config(said),
+        config_text=json.dumps(said, indent=2, ensure_ascii=False) + "\n",
+        package=package,
+    )
+
+
+def _said(stored: StoredModel, path: Path) -> dict[str, Any]:
+    if stored.version < 6:
+        return _said_by_variables(stored)
+    if not path.is_file():
+        raise ExportError(f"{path.parent} has no {path.name}")
+    return _read_json(path)
+
+
+def _said_by_variables(stored: StoredModel) -> dict[str, Any]:
+    """By the names of `config.json`, which came with version 6."""
+    start, end = stored.attribute("bos_token", "<s>"), stored.attribute("eos_token", "</s>")
+    starts_with_start = stored.attribute("with_target_bos", 1)
+    is_asked = stored.attribute("user_decoder_start_tokens", 0)
+    return {
+        "unk_token": stored.attribute("unk_token", "<unk>"),
+        "bos_token": start,
+        "eos_token": end,
+        "add_source_bos": bool(stored.attribute("with_source_bos", 0)),
+        "add_source_eos": bool(stored.attribute("with_source_eos", 0)),
+        "decoder_start_token": None if is_asked else start if starts_with_start else end,
+        "layer_norm_epsilon": None,
+    }
+
+
+def _config(said: Mapping[str, Any]) -> Config:
+    start, end = said.get("bos_token", "<s>"), said.get("eos_token", "</s>")
+    eps = said.get("layer_norm_epsilon")
+    return Config(
+        unknown=said.get("unk_token", "<unk>"),
+        end=end,
+        source_start=start if said.get("add_source_bos") else None,
+        source_end=end if said.get("add_source_eos") else None,
+        decoder_start=said.get("decoder_start_token"),
+        layer_norm_eps=1e-5 if eps is None else float(eps),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path} cannot be read, it may be cut short: {error}") from error
+    if not isinstance(content, dict):
+        raise ExportError(f"{path} holds no options")
+    return content
