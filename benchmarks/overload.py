@@ -44,13 +44,13 @@ def measure_overload(
     """Capacity, half of it and four times as much."""
     peak = max(capacity(server, workload, clients=n, seconds=5.0) for n in (32, 64, 64))
     before_mb = server.memory_mb()
-    calm = _on_schedule(server, workload, peak / 2, arguments.seconds)
-    flood = _on_schedule(server, workload, 4 * peak, arguments.seconds)
+    calm, calm_cpus = _on_schedule(server, workload, peak / 2, arguments.seconds)
+    flood, flood_cpus = _on_schedule(server, workload, 4 * peak, arguments.seconds)
     goodput = len(flood.accepted) / arguments.seconds
     return {
         "peak_per_s": round(peak, 1),
-        "half": _figures(calm),
-        "fourfold": _figures(flood),
+        "half": {**_figures(calm), "sender_cpus": calm_cpus},
+        "fourfold": {**_figures(flood), "sender_cpus": flood_cpus},
         "goodput_to_peak": round(goodput / peak, 3),
         "memory_mb": {"before": round(before_mb, 1), "after": round(server.memory_mb(), 1)},
     }
@@ -58,10 +58,13 @@ def measure_overload(
 
 def _on_schedule(
     server: ServerProcess, workload: Workload, rate: float, seconds: float
-) -> Arrivals:
+) -> tuple[Arrivals, float]:
+    """Also how many CPUs the sender took, which the server did not have."""
     print(f"{rate:.0f} requests a second for {seconds:g} s", file=sys.stderr)
     plan = Plan(rate=rate, seconds=seconds)
-    return asyncio.run(send_on_schedule(server.port, workload.single(seed=3), plan, seed=4))
+    before_s = time.process_time()
+    arrivals = asyncio.run(send_on_schedule(server.port, workload.single(seed=3), plan, seed=4))
+    return arrivals, round((time.process_time() - before_s) / seconds, 2)
 
 
 def _figures(arrivals: Arrivals) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Ours and LibreTranslate with the same weights under the same load, in one run.
 
 Single sentences from several clients at once, each asking again as soon as it has its answer; the
-rounds of both alternate. LibreTranslate is asked with each of several numbers of threads, and the
-best of them stands for it.
+rounds of all alternate. LibreTranslate is asked with each of several numbers of threads, and the
+best of them stands for it; ours as one process, and as two with one worker each behind haproxy.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from tqdm import tqdm
 from benchmarks.libretranslate import serving_libretranslate, version_in
 from benchmarks.load import send
 from benchmarks.machine import commit, machine, versions
+from benchmarks.replicas import two_replicas
 from benchmarks.server_process import ServerProcess
 from benchmarks.workload import Workload
 from bundle.reader import read_bundle
@@ -89,7 +90,10 @@ def running(arguments: argparse.Namespace) -> Iterator[dict[str, int]]:
         # Else the few different sentences would be translated once for all who wait for them.
         flags = ["--share-runs", "false"]
         ours = stack.enter_context(ServerProcess(str(arguments.bundle), flags=flags))
-        ports = {"Pellucid": ours.port}
+        both = stack.enter_context(
+            two_replicas(str(arguments.bundle), flags=[*flags, "--workers", "1"])
+        )
+        ports = {"Pellucid": ours.port, "Pellucid, 2 replicas": both}
         for threads in arguments.threads:
             url = stack.enter_context(
                 serving_libretranslate(arguments.libretranslate, bundle, threads=threads)
