@@ -129,7 +129,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-extras.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
-	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --extra train --extra import \
+	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra train --extra import \
 		--excludes /dev/stdin --constraints requirements-test.lock \
 		--output-file requirements-development.lock
 

@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     """Whether a direction without a bundle of its own is translated with two, by way of a third
     language, English where that is possible."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; by default the CPUs of the process, divided by the next. For single
-    sentences replicas of one worker are faster than workers."""
+    """Worker threads per bundle; by default the CPUs of the process, divided by the next. For
+    single sentences replicas of one worker are faster than workers."""
     threads_per_worker: PositiveInt = 1
     """Threads within one operator; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32

@@ -39,7 +39,7 @@ def image(engine: Engine) -> str:
     return IMAGE
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def composition(engine: Engine, image: str) -> Iterator[Composition]:
     """`docker/compose.yaml`, up and healthy on free ports."""
     ports = dict.fromkeys(("PELLUCID_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"), "0")
