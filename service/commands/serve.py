@@ -35,9 +35,10 @@ _SWITCH_INTERVAL_S = 0.0005
 and with the usual 5 ms each time could cost more than the step (a median of 7.6 instead of 10 ms a
 sentence beside nothing else)."""
 
-_COLLECT_EVERY = (20_000, 20, 50)
+_COLLECT_EVERY = (20_000, 10, 10)
 """Objects more than gone, then collections of each generation until the next one is looked at. With
-Python's own 700 and 10 and 10, a flood spent a sixth of its time looking for garbage."""
+Python's own 700 a flood spent a sixth of its time looking for garbage; with more generations of it
+than Python's own, what only the oldest finds would pile up."""
 
 _log = logging.getLogger(__name__)
 
