@@ -8,6 +8,7 @@ from typing import Any
 
 from export.errors import ExportError
 from export.importers.ct2_file import StoredModel, read_model_file
+from export.importers.json_files import read_json_object
 
 MODEL_NAME, CONFIG_NAME, PACKAGE_NAME = "model.bin", "config.json", "metadata.json"
 
@@ -69,7 +70,7 @@ def open_folder(path: Path) -> Folder:
         raise ExportError(f"{root} has no {MODEL_NAME}")
     stored = read_model_file(folder / MODEL_NAME)
     said = _said(stored, folder / CONFIG_NAME)
-    package = _read_json(root / PACKAGE_NAME) if (root / PACKAGE_NAME).is_file() else {}
+    package = read_json_object(root / PACKAGE_NAME) if (root / PACKAGE_NAME).is_file() else {}
     return Folder(
         path=folder,
         root=root,
@@ -85,7 +86,7 @@ def _said(stored: StoredModel, path: Path) -> dict[str, Any]:
         return _said_by_variables(stored)
     if not path.is_file():
         raise ExportError(f"{path.parent} has no {path.name}")
-    return _read_json(path)
+    return read_json_object(path)
 
 
 def _said_by_variables(stored: StoredModel) -> dict[str, Any]:
@@ -115,13 +116,3 @@ def _config(said: Mapping[str, Any]) -> Config:
         decoder_start=said.get("decoder_start_token"),
         layer_norm_eps=1e-5 if eps is None else float(eps),
     )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path} cannot be read, it may be cut short: {error}") from error
-    if not isinstance(content, dict):
-        raise ExportError(f"{path} holds no options")
-    return content

@@ -10,6 +10,7 @@ from export.errors import ExportError
 from export.graph_builder import MASKED_SCORE
 from export.importers.activations import known_activation
 from export.importers.bart_layers import bart_layers
+from export.importers.expectations import Expected, unexpected
 from export.importers.fairseq_checkpoint import Checkpoint, open_checkpoint
 from export.importers.fairseq_vocabulary import END, PADDING, SPECIALS, UNKNOWN, read_dictionary
 from export.importers.foreign import ForeignModel, origin_of
@@ -26,7 +27,7 @@ LAYER_NORM_EPS = 1e-5
 PAD_ID = SPECIALS.index(PADDING)
 FIRST_POSITION = PAD_ID + 1
 """Row of the first token in a table of positions: rows up to that of padding are for nothing."""
-_EXPECTED: dict[str, tuple[object, ...]] = {
+_EXPECTED: Expected = {
     "task": ("translation",),
     "adaptive_input": (False, None),
     "adaptive_softmax_cutoff": (None,),
@@ -40,7 +41,6 @@ _EXPECTED: dict[str, tuple[object, ...]] = {
     "no_cross_attention": (False, None),
     "tokenizer": ("space", None),
 }
-"""What options must be; None: they may not be there."""
 _SAME = ("embed_dim", "ffn_embed_dim", "attention_heads", "normalize_before")
 """What encoder and decoder have to have in common."""
 _COUNTS = ("embed_dim", "ffn_embed_dim", "attention_heads", "layers")
@@ -71,11 +71,7 @@ def read(options: ImportOptions) -> ForeignModel:
 
 def _check_supported(checkpoint: Checkpoint) -> None:
     options = checkpoint.options
-    faults = [
-        f"{name} {options.get(name)!r} (only {values[0]!r})"
-        for name, values in _EXPECTED.items()
-        if options.get(name) not in values
-    ]
+    faults = unexpected(options, _EXPECTED)
     arch = str(options.get("arch"))
     if not arch.startswith("transformer") or arch.startswith("transformer_lm"):
         faults.insert(0, f"arch {arch!r} (only those that are a transformer)")

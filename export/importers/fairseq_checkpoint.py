@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from export.errors import ExportError
+from export.importers.checkpoint_file import checkpoint_file
 from export.importers.shells import attributes
 from export.importers.tensors import as_float32, load_pickled
 from export.network import Float32
@@ -61,7 +62,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ExportError: It cannot be read, or is not one of these.
     """
-    path = _file(path)
+    path = checkpoint_file(path, ".pt", (BEST_NAME,))
     content = load_pickled(path, _SHELLS)
     if not isinstance(content, Mapping) or not isinstance(content.get("model"), Mapping):
         raise ExportError(f"{path} is no checkpoint of fairseq: it has no model")
@@ -71,19 +72,6 @@ def open_checkpoint(path: Path) -> Checkpoint:
     tensors = as_float32({n: t for n, t in content["model"].items() if _is_tensor(t)})
     versions = {side: _version(tensors, side) for side in _NORMS}
     return Checkpoint(path=path, options=options, tensors=_renamed(tensors), versions=versions)
-
-
-def _file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob("*.pt"))
-    if path / BEST_NAME in found:
-        return path / BEST_NAME
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found)
-        what = f"has several checkpoints, name one of them: {names}" if found else "has no .pt file"
-        raise ExportError(f"{path} {what}")
-    return found[0]
 
 
 def _is_tensor(value: object) -> bool:

@@ -5,7 +5,6 @@ residual; with `normalize_before` in the configuration it is done before the sub
 Pegasus, which is the same network otherwise.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from export.graph_builder import MASKED_SCORE
 from export.importers.activations import known_activation
 from export.importers.bart_layers import bart_layers
 from export.importers.foreign import ForeignModel, origin_of
+from export.importers.json_files import read_json_object
 from export.importers.languages import directions, language_code, target_tags
 from export.importers.options import ImportOptions
 from export.importers.positions import sines_then_cosines
@@ -112,20 +112,10 @@ def _open(path: Path) -> _Folder:
     for name in ("generation_config.json", "target_vocab.json", "tokenizer_config.json"):
         if (path / name).is_file():
             files[name] = path / name
-    config = _read_json(files["config.json"])
+    config = read_json_object(files["config.json"])
     if "generation_config.json" in files:
-        config = {**_read_json(files["generation_config.json"]), **config}
+        config = {**read_json_object(files["generation_config.json"]), **config}
     return _Folder(path=path, config=config, files=files)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExportError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ExportError(f"{path} holds no JSON object")
-    return content
 
 
 def _check_supported(folder: _Folder) -> None:
@@ -253,8 +243,8 @@ def _architecture(folder: _Folder, weights: dict[str, Float32]) -> Architecture:
 
 
 def _special_ids(folder: _Folder) -> SpecialIds:
-    pieces = _read_json(folder.files["vocab.json"])
-    target = pieces if folder.is_shared else _read_json(folder.files["target_vocab.json"])
+    pieces = read_json_object(folder.files["vocab.json"])
+    target = pieces if folder.is_shared else read_json_object(folder.files["target_vocab.json"])
     missing = [piece for piece in (UNKNOWN, "</s>") if piece not in pieces or piece not in target]
     if missing:
         raise ExportError(f"{folder.path}: no {' and no '.join(missing)} in the vocabulary")
@@ -271,7 +261,7 @@ def _special_ids(folder: _Folder) -> SpecialIds:
 
 
 def _vocabulary(folder: _Folder, name: str, size: int) -> list[str]:
-    return numbered(_read_json(folder.files[name]), size, str(folder.files[name]))
+    return numbered(read_json_object(folder.files[name]), size, str(folder.files[name]))
 
 
 def _tokenizers(folder: _Folder, pieces: list[str]) -> tuple[bytes, bytes]:
@@ -295,7 +285,7 @@ def _tokenizers(folder: _Folder, pieces: list[str]) -> tuple[bytes, bytes]:
 def _pairs(folder: _Folder, pieces: list[str], options: ImportOptions) -> tuple[LanguagePair, ...]:
     """By what the user says, else by the tags, else by the tokenizer's configuration."""
     file = folder.files.get("tokenizer_config.json")
-    said = _read_json(file) if file else {}
+    said = read_json_object(file) if file else {}
     tags = target_tags(pieces)
     codes = [language_code(said.get(f"{side}_lang")) for side in ("source", "target")]
     sources = options.sources or tuple(filter(None, codes[:1]))

@@ -11,6 +11,7 @@ from bundle.manifest import Architecture, SpecialIds
 from export.errors import ExportError
 from export.graph_builder import MASKED_SCORE
 from export.importers.activations import known_activation
+from export.importers.checkpoint_file import checkpoint_file
 from export.importers.foreign import ForeignModel, origin_of
 from export.importers.joeynmt_config import NAME, Config, read_config
 from export.importers.joeynmt_layers import stack_weights
@@ -90,7 +91,7 @@ def _said(language: str | None) -> tuple[str, ...]:
 def _open(path: Path) -> _Checkpoint:
     folder = path if path.is_dir() else path.parent
     config, text = read_config(folder / NAME)
-    weights = _weights_file(path) if path.is_dir() else path
+    weights = checkpoint_file(path, ".ckpt", _BEST)
     specials = config.data.special_symbols
     source = read_side(config.data.src, specials, folder, name="src_vocab.txt", is_written=False)
     target = read_side(config.data.trg, specials, folder, name="trg_vocab.txt", is_written=True)
@@ -104,18 +105,6 @@ def _open(path: Path) -> _Checkpoint:
         source=source,
         target=target,
     )
-
-
-def _weights_file(folder: Path) -> Path:
-    """The best, else the latest, else the only one."""
-    named = [folder / name for name in _BEST if (folder / name).is_file()]
-    found = named or sorted(folder.glob("*.ckpt"))
-    if not found:
-        raise ExportError(f"{folder} has no best.ckpt")
-    if not named and len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise ExportError(f"{folder} has several checkpoints, name one of them: {names}")
-    return found[0]
 
 
 def _read_tensors(path: Path) -> dict[str, Float32]:

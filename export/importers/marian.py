@@ -11,6 +11,7 @@ import numpy as np
 from bundle.manifest import Architecture, SpecialIds
 from export.errors import ExportError
 from export.graph_builder import MASKED_SCORE
+from export.importers.expectations import Expected, unexpected
 from export.importers.foreign import ForeignModel, origin_of
 from export.importers.languages import directions, target_tags
 from export.importers.marian_layers import stack_weights
@@ -29,20 +30,19 @@ _ACTIVATIONS = {"relu": "relu", "swish": "swish", "gelu": "gelu-sigmoid"}
 _NORMS = {("", "dan", ""): "post", ("n", "da", "n"): "pre"}
 """What is done before a sub-layer, after it and at the top of a stack."""
 _COUNTS = ("dim-emb", "transformer-dim-ffn", "transformer-heads", "enc-depth", "dec-depth")
-_EXPECTED: dict[str, object] = {
-    "type": "transformer",
-    "transformer-decoder-autoreg": "self-attention",
-    "transformer-no-projection": False,
-    "transformer-ffn-depth": 2,
-    "transformer-decoder-ffn-depth": (0, 2),
-    "transformer-tied-layers": ([],),
-    "transformer-postprocess-emb": ("d", ""),
-    "lemma-dim-emb": 0,
-    "ulr": False,
-    "transformer-rnn-projection": False,
-    "input-types": ([], ["sequence"]),
+_EXPECTED: Expected = {
+    "type": ("transformer", None),
+    "transformer-decoder-autoreg": ("self-attention", None),
+    "transformer-no-projection": (False, None),
+    "transformer-ffn-depth": (2, None),
+    "transformer-decoder-ffn-depth": (0, 2, None),
+    "transformer-tied-layers": ([], None),
+    "transformer-postprocess-emb": ("d", "", None),
+    "lemma-dim-emb": (0, None),
+    "ulr": (False, None),
+    "transformer-rnn-projection": (False, None),
+    "input-types": ([], ["sequence"], None),
 }
-"""What options must be where they are said: a value, or one of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +126,7 @@ def _open(path: Path) -> _Checkpoint:
 
 def _check_supported(checkpoint: _Checkpoint) -> None:
     config = checkpoint.config
-    faults = []
-    for name, wanted in _EXPECTED.items():
-        allowed = wanted if isinstance(wanted, tuple) else (wanted,)
-        if name in config and config[name] not in allowed:
-            faults.append(f"{name} {config[name]!r} (only {' or '.join(map(repr, allowed))})")
+    faults = unexpected(config, _EXPECTED)
     if checkpoint.norm_position is None:
         faults.append(
             "transformer-preprocess, -postprocess and -postprocess-top other than '', dan, '' or "

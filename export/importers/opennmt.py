@@ -8,6 +8,7 @@ import numpy as np
 
 from bundle.manifest import Architecture, SpecialIds
 from export.errors import ExportError
+from export.importers.expectations import Expected, unexpected
 from export.importers.foreign import ForeignModel, origin_of
 from export.importers.languages import directions
 from export.importers.opennmt_checkpoint import END, PADDING, UNKNOWN, Checkpoint, open_checkpoint
@@ -24,7 +25,7 @@ LAYER_NORM_EPS = 1e-6
 """Where the options do not say."""
 _DEPTHS = {"encoder": "enc_layers", "decoder": "dec_layers"}
 _TABLES = "embeddings.make_embedding"
-_EXPECTED: dict[str, tuple[object, ...]] = {
+_EXPECTED: Expected = {
     "encoder_type": ("transformer",),
     "decoder_type": ("transformer",),
     "model_type": ("text", None),
@@ -45,7 +46,6 @@ _EXPECTED: dict[str, tuple[object, ...]] = {
     "lora_embedding": (False, None),
     "quant_layers": ([], None),
 }
-"""What options must be; None: they may not be there."""
 _COUNTS = (*_DEPTHS.values(), "heads", "transformer_ff")
 _ADDED = ("prefix", "suffix")
 """Transforms that put words around every sentence."""
@@ -75,11 +75,7 @@ def read(options: ImportOptions) -> ForeignModel:
 
 def _check_supported(checkpoint: Checkpoint) -> None:
     options = checkpoint.options
-    faults = [
-        f"{name} {options.get(name)!r} (only {_listed(values)})"
-        for name, values in _EXPECTED.items()
-        if options.get(name) not in values
-    ]
+    faults = unexpected(options, _EXPECTED)
     faults += [
         f"{name} {options.get(name)!r} (only a number)"
         for name in _COUNTS
@@ -93,10 +89,6 @@ def _check_supported(checkpoint: Checkpoint) -> None:
     ]
     if faults:
         raise ExportError(f"{checkpoint.path} is not supported: it has {'; '.join(faults)}")
-
-
-def _listed(values: tuple[object, ...]) -> str:
-    return " or ".join(str(value) for value in values if value is not None)
 
 
 def _config_text(checkpoint: Checkpoint) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from export.errors import ExportError
+from export.importers.checkpoint_file import checkpoint_file
 from export.importers.shells import attributes
 from export.importers.tensors import as_float32, load_pickled, read_safetensors
 from export.network import Float32
@@ -56,7 +57,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ExportError: It cannot be read, or is not one of these.
     """
-    path = _file(path)
+    path = checkpoint_file(path, ".pt")
     content = load_pickled(path, _SHELLS)
     if not isinstance(content, Mapping) or not {"vocab", "opt"} <= content.keys():
         raise ExportError(f"{path} is no checkpoint of OpenNMT-py: it has no vocab and opt")
@@ -76,17 +77,6 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 def _options(found: object) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else attributes(found)
-
-
-def _file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    found = sorted(path.glob("*.pt"))
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found)
-        what = f"has several checkpoints, name one of them: {names}" if found else "has no .pt file"
-        raise ExportError(f"{path} {what}")
-    return found[0]
 
 
 def _tensors(path: Path, content: Mapping[str, Any]) -> tuple[dict[str, Float32], tuple[Path, ...]]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,15 @@ from export.exporter import make_bundle
 from export.importers.ct2_file import read_model_file
 from export.importers.ct2_model import read
 from export.importers.importer import import_bundle, prepare
-from export.importers.options import ImportOptions
-from tests.export.importers.agreement import assert_agrees
 from tests.export.importers.ct2_models import save_model, save_package, save_variables
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_asks_for_languages,
+    assert_cut_short_is_refused,
+    ctranslate2_version,
+    imported,
+    small_import,
+)
 
 ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
 
@@ -72,27 +79,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out,
-        kind="ctranslate2",
-        path=path,
-        sources=("en",),
-        targets=("de",),
-        max_source_tokens=40,
-        max_target_tokens=24,
-    )
+_options = partial(small_import, "ctranslate2")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
-    assert manifest.provenance.foreign is not None
-    assert {"model.bin", "config.json"} < manifest.provenance.foreign.files.keys()
-    assert '"add_source_eos": ' in manifest.provenance.training_config
-    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}")
+    options = _options(path, tmp_path / "out")
+    manifest = imported(options, files={"model.bin", "config.json"}, config='"add_source_eos": ')
+    assert_agrees(manifest, ctranslate2_version())
 
 
 def test_a_fault_that_changes_no_translation_is_found(tmp_path: Path) -> None:
@@ -129,7 +124,7 @@ def test_a_package_of_argos_translate_says_its_languages(tmp_path: Path) -> None
     options = replace(_options(path, tmp_path / "out"), sources=(), targets=())
     manifest = import_bundle(options)
     assert [str(pair) for pair in manifest.pairs] == ["en->de"]
-    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}")
+    assert_agrees(manifest, ctranslate2_version())
     cutter = sentencepiece.SentencePieceProcessor(model_file=str(path / "sentencepiece.model"))
     vocabulary = (path / "model" / "shared_vocabulary.txt").read_text(encoding="utf-8").split("\n")
     text = "Der kleine Hund </s> trägt 7 Äpfel."
@@ -290,11 +285,7 @@ def test_a_file_that_is_missing_is_named(file: str, reason: str, tmp_path: Path)
 )
 def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / file).read_bytes()
-    (path / file).write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=f"{file}.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), file)
 
 
 def test_every_length_that_a_file_can_be_cut_to_is_refused(tmp_path: Path) -> None:
@@ -330,5 +321,4 @@ def test_a_package_that_is_still_packed_is_refused(tmp_path: Path) -> None:
 
 def test_languages_have_to_be_said(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
-    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
-        read(replace(options, sources=(), targets=()))
+    assert_asks_for_languages(read, options)

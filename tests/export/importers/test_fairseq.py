@@ -5,6 +5,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,18 @@ from export.errors import ExportError
 from export.forcing import forced_logits
 from export.importers.fairseq import read
 from export.importers.importer import import_bundle
-from export.importers.options import ImportOptions
 from export.importers.positions import fairseq_positions
 from service.engine.batch import decode_batch
 from service.engine.options import DecodeOptions
 from service.engine.sessions import open_sessions
-from tests.export.importers.agreement import assert_agrees
 from tests.export.importers.fairseq_models import change, save_model, state_of
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_cut_short_is_refused,
+    ctranslate2_version,
+    imported,
+    small_import,
+)
 
 TRAINED = Path(__file__).parents[2] / "data" / "fairseq"
 """A checkpoint of fairseq itself, trained for a minute, with what it then translated."""
@@ -61,26 +67,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out, kind="fairseq", path=path, max_source_tokens=40, max_target_tokens=24
-    )
+_options = partial(small_import, "fairseq", sources=(), targets=())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
-    assert [str(pair) for pair in manifest.pairs] == ["en->de"]
-    assert manifest.provenance.foreign is not None
+    options = _options(path, tmp_path / "out")
     files = {"checkpoint_best.pt", "dict.en.txt", "dict.de.txt"}
-    assert files <= set(manifest.provenance.foreign.files)
-    assert '"encoder_embed_dim": 32' in manifest.provenance.training_config
+    manifest = imported(options, files=files, config='"encoder_embed_dim": 32')
+    assert [str(pair) for pair in manifest.pairs] == ["en->de"]
     assert "data-bin" not in manifest.provenance.training_config
-    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
     # Random weights without a bias seldom end; those of the trained model do.
-    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}", min_beams=1)
+    assert_agrees(manifest, ctranslate2_version(), min_beams=1)
 
 
 def test_a_checkpoint_of_fairseq_itself_translates_as_fairseq_does(tmp_path: Path) -> None:
@@ -235,11 +234,7 @@ def test_pieces_that_nothing_here_cuts_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["checkpoint_best.pt", "source.spm"])
 def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / file).read_bytes()
-    (path / file).write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=f"{file}.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), file)
 
 
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:

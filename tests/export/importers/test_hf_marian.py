@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,13 @@ from export.errors import ExportError, VerificationError  # noqa: E402
 from export.exporter import make_bundle  # noqa: E402
 from export.importers import hf_marian  # noqa: E402
 from export.importers.importer import import_bundle, prepare  # noqa: E402
-from export.importers.options import DevelopmentFile, ImportOptions  # noqa: E402
+from export.importers.options import DevelopmentFile  # noqa: E402
 from tests.data.toy_language import sentence_pairs  # noqa: E402
-from tests.export.importers.agreement import assert_agrees  # noqa: E402
 from tests.export.importers.hf_models import TAGS, save_model  # noqa: E402
+from tests.export.importers.imports import (  # noqa: E402
+    assert_agrees,
+    small_import,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning"),
@@ -63,20 +67,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path, **more: Any) -> ImportOptions:  # noqa: ANN401
-    return replace(
-        ImportOptions(
-            out=out,
-            kind="hf-marian",
-            path=path,
-            sources=("en",),
-            targets=("de",),
-            max_source_tokens=40,
-            max_target_tokens=24,
-            max_bleu_loss=100,
-        ),
-        **more,
-    )
+_options = partial(small_import, "hf-marian", max_bleu_loss=100)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What JoeyNMT left behind becomes a bundle that computes what JoeyNMT's formulas say."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.reader import read_bundle
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.importers.foreign import ForeignModel
 from export.importers.importer import import_bundle
 from export.importers.joeynmt import read
-from export.importers.options import ImportOptions
-from tests.export.importers.agreement import assert_agrees
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_cut_short_is_refused,
+    imported,
+    small_import,
+)
 from tests.export.importers.joeynmt_models import SPECIALS, save_model
 from tests.export.importers.spm_models import pieces, spm
 
@@ -45,10 +49,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out, kind="joeynmt", path=path, max_source_tokens=40, max_target_tokens=24
-    )
+_options = partial(small_import, "joeynmt", sources=(), targets=())
 
 
 def _tokenizer(foreign: ForeignModel) -> Tokenizer:
@@ -59,13 +60,10 @@ def _tokenizer(foreign: ForeignModel) -> Tokenizer:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_formulas_say(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
+    options = _options(path, tmp_path / "out")
+    files = {"best.ckpt", "config.yaml", "src_vocab.txt", "trg_vocab.txt"}
+    manifest = imported(options, files=files, config="num_layers: 2")
     assert [(pair.source, pair.target) for pair in manifest.pairs] == [("en", "de")]
-    assert manifest.provenance.foreign is not None
-    wanted = {"best.ckpt", "config.yaml", "src_vocab.txt", "trg_vocab.txt"}
-    assert wanted <= set(manifest.provenance.foreign.files)
-    assert "num_layers: 2" in manifest.provenance.training_config
     assert_agrees(manifest, f"JoeyNMT's formulas in torch {torch.__version__}")
 
 
@@ -160,7 +158,7 @@ def test_what_versions_differ_about_has_to_be_said(tmp_path: Path) -> None:
     ("name", "reason"),
     [
         ("config.yaml", "config.yaml cannot be read"),
-        ("best.ckpt", "has no best.ckpt"),
+        ("best.ckpt", r"has no \.ckpt file"),
         ("src_vocab.txt", "has no src_vocab.txt"),
         ("sp.trg.model", "sp.trg.model: No such file"),
     ],
@@ -225,8 +223,4 @@ def test_another_program_s_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / "best.ckpt").read_bytes()
-    (path / "best.ckpt").write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=r"best\.ckpt.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), "best.ckpt")

@@ -1,18 +1,22 @@
 """What Marian saved becomes a bundle that translates as CTranslate2 translates with it."""
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bundle.reader import read_bundle
 from export.errors import ExportError
-from export.importers.importer import import_bundle
 from export.importers.marian import read
-from export.importers.options import ImportOptions
-from tests.export.importers.agreement import assert_agrees
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_asks_for_languages,
+    assert_cut_short_is_refused,
+    ctranslate2_version,
+    imported,
+    small_import,
+)
 from tests.export.importers.marian_models import PRE_NORM, save_arrays, save_model
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -34,28 +38,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out,
-        kind="marian",
-        path=path,
-        sources=("en",),
-        targets=("de",),
-        max_source_tokens=40,
-        max_target_tokens=24,
-    )
+_options = partial(small_import, "marian")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
-    assert manifest.provenance.foreign is not None
-    assert "model.npz" in manifest.provenance.foreign.files
-    assert "dim-emb: 32\n" in manifest.provenance.training_config
-    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
-    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}")
+    options = _options(path, tmp_path / "out")
+    manifest = imported(options, files={"model.npz"}, config="dim-emb: 32\n")
+    assert_agrees(manifest, ctranslate2_version())
 
 
 @pytest.mark.parametrize(
@@ -124,11 +115,7 @@ def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["model.npz", "vocab.spm"])
 def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / file).read_bytes()
-    (path / file).write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=f"{file}.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), file)
 
 
 def test_a_model_alone_lacks_its_vocabulary(tmp_path: Path) -> None:
@@ -154,5 +141,4 @@ def test_pieces_of_another_kind_of_cutter_are_refused(tmp_path: Path) -> None:
 
 def test_languages_have_to_be_said(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
-    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
-        read(replace(options, sources=(), targets=()))
+    assert_asks_for_languages(read, options)

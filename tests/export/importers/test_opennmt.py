@@ -1,10 +1,9 @@
 """What OpenNMT-py saved becomes a bundle that translates as CTranslate2 translates with it."""
 
-import json
 import os
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,14 @@ from bundle.reader import read_bundle
 from export.errors import ExportError
 from export.importers.importer import import_bundle
 from export.importers.opennmt import read
-from export.importers.options import ImportOptions
-from tests.export.importers.agreement import assert_agrees
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_asks_for_languages,
+    assert_cut_short_is_refused,
+    ctranslate2_version,
+    imported,
+    small_import,
+)
 from tests.export.importers.opennmt_models import save_model
 
 NAME = "model_step_20.pt"
@@ -45,30 +50,17 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out,
-        kind="opennmt",
-        path=path,
-        sources=("en",),
-        targets=("de",),
-        max_source_tokens=40,
-        max_target_tokens=24,
-    )
+_options = partial(small_import, "opennmt")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
-    assert manifest.provenance.foreign is not None
-    assert NAME in manifest.provenance.foreign.files
-    assert json.loads(manifest.provenance.training_config)["encoder_type"] == "transformer"
+    options = _options(path, tmp_path / "out")
+    manifest = imported(options, files={NAME}, config='"encoder_type": "transformer"')
     is_shared = VARIANTS[variant].get("is_shared", False)
     assert (manifest.architecture.source_vocab_size is None) == is_shared
-    ctranslate2 = pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed")
-    assert_agrees(manifest, f"ctranslate2 {ctranslate2.__version__}")
+    assert_agrees(manifest, ctranslate2_version())
 
 
 def test_a_text_becomes_the_ids_of_its_pieces_without_an_end(tmp_path: Path) -> None:
@@ -246,11 +238,7 @@ def test_code_is_refused_and_not_run(key: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", [NAME, "source.spm"])
 def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / file).read_bytes()
-    (path / file).write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=f"{file}.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), file)
 
 
 def test_pieces_without_what_cut_them_are_refused(tmp_path: Path) -> None:
@@ -273,5 +261,4 @@ def test_a_folder_has_to_have_one_checkpoint(tmp_path: Path) -> None:
 
 def test_languages_have_to_be_said(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
-    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
-        read(replace(options, sources=(), targets=()))
+    assert_asks_for_languages(read, options)

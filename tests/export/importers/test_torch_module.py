@@ -1,6 +1,6 @@
 """A state dict of `nn.Transformer` becomes a bundle that translates as torch does with it."""
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,15 @@ from bundle.reader import read_bundle
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.importers.importer import import_bundle
-from export.importers.options import ImportOptions
 from export.importers.torch_module import read
-from tests.export.importers.agreement import assert_agrees
+from tests.export.importers.imports import (
+    assert_agrees,
+    assert_asks_for_languages,
+    assert_cut_short_is_refused,
+    imported,
+    origin,
+    small_import,
+)
 from tests.export.importers.torch_models import PIECES, SOURCE_PIECES, SPECIALS, save_model
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -35,26 +41,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _options(path: Path, out: Path) -> ImportOptions:
-    return ImportOptions(
-        out=out,
-        kind="torch",
-        path=path,
-        sources=("en",),
-        targets=("de",),
-        max_source_tokens=40,
-        max_target_tokens=24,
-    )
+_options = partial(small_import, "torch")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
-    manifest = import_bundle(_options(path, tmp_path / "out"))
-    assert read_bundle(tmp_path / "out").manifest == manifest
-    assert manifest.provenance.foreign is not None
-    assert set(manifest.provenance.foreign.files) == {"model.pt", "model.toml"}
-    assert "num_heads = " in manifest.provenance.training_config
+    options = _options(path, tmp_path / "out")
+    manifest = imported(options, files={"model.pt", "model.toml"}, config="num_heads = ")
+    assert len(origin(manifest).files) == 2
     assert_agrees(manifest, f"torch {torch.__version__}")
 
 
@@ -157,14 +152,9 @@ def test_a_whole_module_is_code_and_is_not_run(tmp_path: Path) -> None:
 
 def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
-    content = (path / "model.pt").read_bytes()
-    (path / "model.pt").write_bytes(content[: len(content) * 2 // 3])
-    with pytest.raises(ExportError, match=r"model\.pt.*cut short"):
-        import_bundle(_options(path, tmp_path / "out"))
-    assert not (tmp_path / "out").exists()
+    assert_cut_short_is_refused(_options(path, tmp_path / "out"), "model.pt")
 
 
 def test_languages_have_to_be_said(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
-    with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
-        read(replace(options, sources=(), targets=()))
+    assert_asks_for_languages(read, options)
