@@ -4,8 +4,7 @@ import http.client
 import json
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from tests.service.hostile_client import (
 )
 from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, serving
+from tests.service.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -45,14 +45,6 @@ MEBIBYTE = 1_048_576
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with serving(tmp_path_factory.mktemp("server"), *HASTY, "--workers", "1") as process:
         yield process
-
-
-def _eventually(condition: Callable[[], bool]) -> None:
-    """Wait for another process, which has no clock that could be given to it."""
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never came to be"
-        time.sleep(0.01)
 
 
 def _translates(server: ServerProcess) -> bool:
@@ -76,7 +68,7 @@ def _flood(server: ServerProcess, count: int) -> Cost:
                 assert _translates(server)
         assert _translates(server)
         # They still hold their ends, and only the server can let go.
-        _eventually(lambda: server.metric("pellucid_connections") == 1)
+        eventually(lambda: server.metric("pellucid_connections") == 1, PATIENCE_S)
         assert _translates(server)
     return Cost.of(server)
 
@@ -161,8 +153,11 @@ def test_reply_that_nobody_takes_is_broken_off(server: ServerProcess) -> None:
     with connect(server) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 400)
-        _eventually(lambda: server.metric('pellucid_rejected_total{reason="slow_reader"}') > before)
-        _eventually(lambda: server.metric("pellucid_connections") == 1)
+        eventually(
+            lambda: server.metric('pellucid_rejected_total{reason="slow_reader"}') > before,
+            PATIENCE_S,
+        )
+        eventually(lambda: server.metric("pellucid_connections") == 1, PATIENCE_S)
 
 
 def _send_until_refused(server: ServerProcess, head: bytes, part: bytes) -> tuple[int, bytes]:

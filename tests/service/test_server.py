@@ -4,8 +4,7 @@ import http.client
 import json
 import shutil
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from bundle.manifest import Manifest
 from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.waiting import eventually
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}
@@ -30,14 +30,6 @@ ONE_BY_ONE = ("--share-runs", "false")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with serving(tmp_path_factory.mktemp("server"), *ONE_BY_ONE) as process:
         yield process
-
-
-def _eventually(condition: Callable[[], bool]) -> None:
-    """Wait for another process, which has no clock that could be given to it."""
-    until_s = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until_s, "it never came to be"
-        time.sleep(0.01)
 
 
 def _connect(server: ServerProcess) -> socket.socket:
@@ -121,9 +113,9 @@ def test_client_that_leaves_takes_its_work_with_it(server: ServerProcess) -> Non
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         # Not before it is being decoded: until then there is nothing of it to be cancelled.
-        _eventually(lambda: server.metric("pellucid_slots_in_use") > 0)
-    _eventually(lambda: server.metric('pellucid_cancelled_total{reason="client"}') > 0)
-    _eventually(lambda: server.metric("pellucid_slots_in_use") == 0)
+        eventually(lambda: server.metric("pellucid_slots_in_use") > 0, 20)
+    eventually(lambda: server.metric('pellucid_cancelled_total{reason="client"}') > 0, 20)
+    eventually(lambda: server.metric("pellucid_slots_in_use") == 0, 20)
     assert server.metric("pellucid_in_flight") == 0
 
 
@@ -153,7 +145,7 @@ def test_log_is_json_with_request_ids_and_without_texts(server: ServerProcess) -
     def ours() -> list[dict[str, Any]]:
         return [e for e in server.events() if e.get("request_id") == "look-for-me"]
 
-    _eventually(lambda: bool(ours()))  # it is written once the reply is on its way
+    eventually(lambda: bool(ours()), 20)  # it is written once the reply is on its way
     (event,) = ours()
     assert (event["event"], event["route"], event["status"]) == ("request", "/translate", 200)
     assert "unmistakable" not in server.log.read_text(encoding="utf-8")
@@ -175,9 +167,9 @@ def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path)
         httpx.Client(base_url=server.url) as client,
     ):
         accepted = other.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
-        _eventually(lambda: server.metric("pellucid_in_flight") == 1)
+        eventually(lambda: server.metric("pellucid_in_flight") == 1, 20)
         server.terminate()
-        _eventually(lambda: client.get("/readyz").status_code == 503)
+        eventually(lambda: client.get("/readyz").status_code == 503, 20)
         refused = client.post("/translate", json={"q": TEXT, **PAIR})
         assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
         assert client.get("/livez").status_code == 200
@@ -192,7 +184,7 @@ def test_work_that_outlasts_the_drain_is_told_so(tmp_path: Path) -> None:
     flags = (*ONE_BY_ONE, "--workers", "1", "--slots-per-worker", "8", "--drain-s", "0")
     with serving(tmp_path, *flags) as server, ThreadPoolExecutor(1) as other:
         accepted = other.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
-        _eventually(lambda: server.metric("pellucid_in_flight") == 1)
+        eventually(lambda: server.metric("pellucid_in_flight") == 1, 20)
         server.terminate()
         reply = accepted.result()
         assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
