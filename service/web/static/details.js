@@ -1,6 +1,7 @@
 // What is known of one sentence beyond its words: alternatives, ending, probabilities, times.
 
 import { element } from "./element.js";
+import { languageName } from "./languages.js";
 
 const ENDINGS = {
   stop: "The model ended it itself",
@@ -29,7 +30,7 @@ export function detailsPanel(sentence, reply) {
   };
   if (sentence.route) {
     const [first] = sentence.route;
-    facts["By way of"] = `${first.target}: ${first.translation}`;
+    facts["By way of"] = `${languageName(first.target)}: ${first.translation}`;
   }
   if (sentence.truncated) facts.Ending += "; part of the text is missing";
   const rows = Object.entries(facts).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]);

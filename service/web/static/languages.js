@@ -4,6 +4,8 @@ export const AUTO = "auto";
 
 const ENGLISH = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
 
+export const languageName = (code) => ENGLISH.of(code);
+
 export class LanguageChoice {
   #languages;
   #source;
@@ -28,7 +30,7 @@ export class LanguageChoice {
   }
 
   nameOf(code) {
-    return this.#names.get(code) ?? ENGLISH.of(code);
+    return this.#names.get(code) ?? languageName(code);
   }
 
   #targetsOf(code) {
