@@ -24,6 +24,7 @@ PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.ta
 TEXT = MANIFEST.canary.source_text
 ONE_BY_ONE = ("--share-runs", "false")
 """Equal sentences are work, of which some tests need much."""
+SOON_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +114,9 @@ def test_client_that_leaves_takes_its_work_with_it(server: ServerProcess) -> Non
             b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         )
         # Not before it is being decoded: until then there is nothing of it to be cancelled.
-        eventually(lambda: server.metric("pellucid_slots_in_use") > 0, 20)
-    eventually(lambda: server.metric('pellucid_cancelled_total{reason="client"}') > 0, 20)
-    eventually(lambda: server.metric("pellucid_slots_in_use") == 0, 20)
+        eventually(lambda: server.metric("pellucid_slots_in_use") > 0, SOON_S)
+    eventually(lambda: server.metric('pellucid_cancelled_total{reason="client"}') > 0, SOON_S)
+    eventually(lambda: server.metric("pellucid_slots_in_use") == 0, SOON_S)
     assert server.metric("pellucid_in_flight") == 0
 
 
@@ -145,7 +146,7 @@ def test_log_is_json_with_request_ids_and_without_texts(server: ServerProcess) -
     def ours() -> list[dict[str, Any]]:
         return [e for e in server.events() if e.get("request_id") == "look-for-me"]
 
-    eventually(lambda: bool(ours()), 20)  # it is written once the reply is on its way
+    eventually(lambda: bool(ours()), SOON_S)  # it is written once the reply is on its way
     (event,) = ours()
     assert (event["event"], event["route"], event["status"]) == ("request", "/translate", 200)
     assert "unmistakable" not in server.log.read_text(encoding="utf-8")
@@ -167,9 +168,9 @@ def test_sigterm_finishes_what_was_accepted_and_refuses_the_rest(tmp_path: Path)
         httpx.Client(base_url=server.url) as client,
     ):
         accepted = other.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
-        eventually(lambda: server.metric("pellucid_in_flight") == 1, 20)
+        eventually(lambda: server.metric("pellucid_in_flight") == 1, SOON_S)
         server.terminate()
-        eventually(lambda: client.get("/readyz").status_code == 503, 20)
+        eventually(lambda: client.get("/readyz").status_code == 503, SOON_S)
         refused = client.post("/translate", json={"q": TEXT, **PAIR})
         assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
         assert client.get("/livez").status_code == 200
@@ -184,7 +185,7 @@ def test_work_that_outlasts_the_drain_is_told_so(tmp_path: Path) -> None:
     flags = (*ONE_BY_ONE, "--workers", "1", "--slots-per-worker", "8", "--drain-s", "0")
     with serving(tmp_path, *flags) as server, ThreadPoolExecutor(1) as other:
         accepted = other.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
-        eventually(lambda: server.metric("pellucid_in_flight") == 1, 20)
+        eventually(lambda: server.metric("pellucid_in_flight") == 1, SOON_S)
         server.terminate()
         reply = accepted.result()
         assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
