@@ -24,6 +24,9 @@ _FIXED = re.compile(
 )
 """What may be the same in both languages: addresses, tags, numbers, names."""
 _PUNCTUATION = re.compile(r"(?<=\w)[,.!?;:](?= |$)")
+_BETWEEN_CLAUSES = re.compile(r"(?<=\w)([,;:]|[.!?…]+| [\u2013\u2014-]) +(?=\w)")
+MAX_FRAGMENT_RATIO = 1.5
+FREE_FRAGMENT_CHARACTERS = 3
 
 
 def augmented(
@@ -85,12 +88,28 @@ def badly_spaced(pair: SentencePair, source: random.Random) -> SentencePair | No
     return _changed(pair, noisy, pair.target)
 
 
+def fragment(pair: SentencePair, source: random.Random) -> SentencePair | None:
+    """One clause of both sides, where the same marks in the same order cut them into clauses.
+
+    Clauses that changed places are mostly of unlike length; where they are, there is no variant.
+    """
+    sides = [_BETWEEN_CLAUSES.split(side) for side in (pair.source, pair.target)]
+    (clauses, marks), (translated, other_marks) = ((side[::2], side[1::2]) for side in sides)
+    if not marks or marks != other_marks:
+        return None
+    ours, theirs = source.choice(list(zip(clauses, translated, strict=True)))
+    shorter, longer = sorted((len(ours), len(theirs)))
+    is_alike = longer <= MAX_FRAGMENT_RATIO * shorter + FREE_FRAGMENT_CHARACTERS
+    return _changed(pair, ours, theirs) if is_alike and ours != theirs else None
+
+
 _VARIANTS: dict[str, Variant] = {
     "placeholders": with_placeholders,
     "capitals": in_capitals,
     "lower_case": in_lower_case,
     "unfinished": unfinished,
     "spacing": badly_spaced,
+    "fragments": fragment,
 }
 """By the name of their share in the configuration."""
 

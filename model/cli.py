@@ -45,7 +45,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         dest="start",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin with the weights and the vocabulary of another run's averaged.pt",
+        help="begin with the weights and the vocabulary of another run's averaged.pt; they also "
+        "score the sources that have a keep_best",
     )
     parser.add_argument(
         "--decay-minutes",
@@ -124,11 +125,8 @@ def _prepare(
     arguments: argparse.Namespace, config: RunConfig, processes: "Processes"
 ) -> "TrainingData":
     """Prepare the data; other processes than the first read what that has left in the folder."""
-    from model.checkpoint import TOKENIZER_NAME
     from model.preparation import prepare
 
-    start = arguments.start
-    vocabulary = start.parent / TOKENIZER_NAME if start else None
     if not processes.is_first:
         processes.wait()
         return prepare(config, arguments.data, arguments.out, is_resumed=True)
@@ -138,7 +136,7 @@ def _prepare(
         arguments.data,
         arguments.out,
         is_resumed=arguments.resume,
-        tokenizer_path=vocabulary,
+        start=arguments.start,
     )
     processes.wait()
     return data

@@ -33,6 +33,8 @@ class SourceConfig(_Section):
     licence: str = ""
     held_out: Annotated[int, Field(ge=0)] = 0
     """Pairs that are never trained on; they lie beside the run, to measure quality by domain."""
+    keep_best: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share that is trained on: what the weights that the run begins from find likeliest."""
 
 
 class DataConfig(_Section):
@@ -80,6 +82,8 @@ class AugmentationConfig(_Section):
     """Both sides without their final punctuation."""
     spacing: Share = 0.0
     """The source with a space too many or too few around its punctuation."""
+    fragments: Share = 0.0
+    """One clause of both sides, where the same punctuation cuts them alike."""
     joined: Share = 0.0
     """Two or three pairs of one source as one."""
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from sentencepiece import SentencePieceProcessor
 from tqdm import tqdm
 
 from model.alignment import CorpusLinks, align_corpus
 from model.augmentation import augmented
 from model.batching import EncodedCorpus, encode_corpus
-from model.checkpoint import TOKENIZER_NAME
+from model.checkpoint import TOKENIZER_NAME, load_checkpoint
 from model.config import RunConfig
 from model.corpus import SentencePair, read_pairs
 from model.errors import ConfigError, CorpusError
 from model.filtering import filtered
 from model.held_out import HELD_OUT_NAME, choose_held_out, without_texts_of, write_pairs
+from model.scoring import dual_cross_entropies, likeliest
 from model.tokenizer import load_tokenizer, train_tokenizer
 from model.training_data import TrainingData
 from model.validation import ValidationSet
@@ -34,7 +36,7 @@ def prepare(
     out: Path,
     *,
     is_resumed: bool = False,
-    tokenizer_path: Path | None = None,
+    start: Path | None = None,
 ) -> TrainingData:
     """Read, filter, augment, tokenise and weight the data of a run.
 
@@ -44,19 +46,20 @@ def prepare(
         out: Folder of the run, where tokenizer, held-out pairs and encoded corpus are kept.
         is_resumed: Use those that are there. A run that begins never does: they may be left over
             from another configuration.
-        tokenizer_path: Take this vocabulary instead of learning one.
+        start: Checkpoint that the run begins from: its vocabulary is taken instead of learning one,
+            and its model scores the sources that are filtered by a score.
 
     Raises:
         CorpusError: The data cannot be used; bad lines alone are only reported.
-        ConfigError: The tokenizer cannot be trained as it is configured, or lacks a piece.
-        CheckpointError: The run that is resumed lacks its tokenizer.
+        ConfigError: The tokenizer cannot be trained as it is configured, or lacks a piece; a
+            source should be scored, but there is no `start`.
+        CheckpointError: The run that is resumed lacks its tokenizer, or `start` cannot be read.
     """
     dev = _read([config.data.dev], data)
     if is_resumed and (out / COUNTS_NAME).exists():
         prepared = _prepared_before(config, out)
     else:
-        vocabulary = out / TOKENIZER_NAME if is_resumed else tokenizer_path
-        prepared = _prepared_anew(config, data, dev, out, vocabulary, is_resumed=is_resumed)
+        prepared = _prepared_anew(config, data, dev, out, start, is_resumed=is_resumed)
     corpus, tokenizer, held_out = prepared.corpus, prepared.tokenizer, prepared.held_out
     return TrainingData(
         corpus=corpus,
@@ -96,20 +99,17 @@ def _prepared_anew(
     data: Path,
     dev: Sequence[SentencePair],
     out: Path,
-    vocabulary: Path | None,
+    start: Path | None,
     *,
     is_resumed: bool,
 ) -> _Prepared:
+    _check_scorable(config, start)
     pairs, held_out = _divided(config, _read(config.data.train, data), dev)
-    path = out / TOKENIZER_NAME
     for name in (COUNTS_NAME, HELD_OUT_NAME):
         (out / name).unlink(missing_ok=True)
-    if vocabulary is None:
-        tokenizer = train_tokenizer(pairs, config.tokenizer, path, seed=config.training.seed)
-    else:
-        tokenizer = load_tokenizer(vocabulary)
-        path.write_bytes(vocabulary.read_bytes())
+    tokenizer = _tokenizer(config, pairs, out, start, is_resumed=is_resumed)
     _check_prefixes(config, tokenizer)
+    pairs = _likeliest(config, pairs, tokenizer, start)
     if held_out:
         write_pairs(out / HELD_OUT_NAME, held_out)
     corpus = _corpus(config, pairs, tokenizer, out / CORPUS_NAME, is_resumed=is_resumed)
@@ -117,6 +117,56 @@ def _prepared_anew(
     # The last file: where it lies, the others are whole.
     (out / COUNTS_NAME).write_text(json.dumps(num_pairs), encoding="utf-8")
     return _Prepared(corpus=corpus, tokenizer=tokenizer, held_out=held_out, num_pairs=num_pairs)
+
+
+def _tokenizer(
+    config: RunConfig,
+    pairs: Sequence[SentencePair],
+    out: Path,
+    start: Path | None,
+    *,
+    is_resumed: bool,
+) -> SentencePieceProcessor:
+    """That of the run, of the checkpoint it begins from, or a new one."""
+    path = out / TOKENIZER_NAME
+    if is_resumed:
+        return load_tokenizer(path)
+    if start is None:
+        return train_tokenizer(pairs, config.tokenizer, path, seed=config.training.seed)
+    tokenizer = load_tokenizer(start.parent / TOKENIZER_NAME)
+    path.write_bytes((start.parent / TOKENIZER_NAME).read_bytes())
+    return tokenizer
+
+
+def _check_scorable(config: RunConfig, start: Path | None) -> None:
+    faults = [
+        f"keep_best of {s.name} needs --from: weights that score its pairs"
+        for s in config.data.sources
+        if s.keep_best < 1
+    ]
+    if faults and start is None:
+        raise ConfigError("data.sources", faults)
+
+
+def _likeliest(
+    config: RunConfig,
+    pairs: list[SentencePair],
+    tokenizer: SentencePieceProcessor,
+    start: Path | None,
+) -> list[SentencePair]:
+    """All pairs, but only the best of the sources whose `keep_best` says so."""
+    shares = {s.name: s.keep_best for s in config.data.sources if s.keep_best < 1}
+    if start is None or not shares:
+        return pairs
+    is_bf16 = config.training.precision == "bf16"
+    model = load_checkpoint(start).model.to(torch.bfloat16 if is_bf16 else torch.float32)
+    for name, share in shares.items():
+        candidates = _short_enough([p for p in pairs if p.origin == name], config, tokenizer)
+        scores = dual_cross_entropies(model, tokenizer, candidates, config.data.directions)
+        kept = set(likeliest(candidates, scores, share))
+        tqdm.write(f"{name}: the {len(kept)} likeliest of {len(candidates)} pairs kept")
+        pairs = [p for p in pairs if p.origin != name or p in kept]
+    return pairs
 
 
 def _read(files: Sequence[str | tuple[str, str]], data: Path) -> list[SentencePair]:

@@ -103,8 +103,7 @@ def new_trainer(
     """What `pellucid train` makes of a configuration."""
     out.mkdir(exist_ok=True)
     config = parse_config(text, where="test")
-    tokenizer = start.parent / TOKENIZER_NAME if start else None
-    prepared = prepare(config, data, out, is_resumed=is_resumed, tokenizer_path=tokenizer)
+    prepared = prepare(config, data, out, is_resumed=is_resumed, start=start)
     trainer = Trainer(config, text, prepared, out)
     if start:
         trainer.begin_from(start)

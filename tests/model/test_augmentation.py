@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from model.augmentation import (
     augmented,
     badly_spaced,
+    fragment,
     in_capitals,
     in_lower_case,
     unfinished,
@@ -18,7 +19,7 @@ from model.tokenizer import PLACEHOLDERS
 from tests.data.toy_language import sentence_pairs
 
 PAIRS = [
-    SentencePair(source, target, ("news", "help")[i % 2], ">>de<<")
+    SentencePair(f"{source[:-1]}, Tom.", f"{target[:-1]}, Tom.", ("news", "help")[i % 2], ">>de<<")
     for i, (source, target) in enumerate(sentence_pairs(100, seed=2))
 ]
 FIXED = st.sampled_from(
@@ -99,6 +100,33 @@ def test_what_cannot_be_changed_gives_no_variant(text: str) -> None:
     assert badly_spaced(SentencePair(text, text), random.Random(1)) is None
 
 
+def test_a_fragment_is_a_clause_and_its_translation() -> None:
+    pair = SentencePair(
+        "If it rains, stay here; I will go.", "Wenn es regnet, bleib hier; ich gehe."
+    )
+    assert {fragment(pair, random.Random(seed)) for seed in range(30)} == {
+        SentencePair("If it rains", "Wenn es regnet"),
+        SentencePair("stay here", "bleib hier"),
+        SentencePair("I will go.", "ich gehe."),
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("No clauses here.", "Hier sind keine."),
+        ("I know that he left.", "Ich weiß, dass er weg ist."),  # cut on one side only
+        ("Wait: he left, I think.", "Warte, er ist weg: wohl."),  # cut by other marks
+        ("Yes, that is what we had hoped.", "Das hatten wir alle gehofft, ja."),  # changed places
+        ("Tom, Mary", "Tom, Mary"),  # nothing to learn
+        ("It costs 3,500.", "Es kostet 3,500."),  # no clauses: a number
+    ],
+)
+def test_what_is_not_cut_alike_gives_no_fragment(source: str, target: str) -> None:
+    for seed in range(10):
+        assert fragment(SentencePair(source, target), random.Random(seed)) is None
+
+
 def test_joined_sentences_are_of_one_source_and_in_one_order() -> None:
     joined = augmented(PAIRS, AugmentationConfig(joined=1.0), seed="1")
     assert len(joined) == len(PAIRS)
@@ -116,6 +144,7 @@ def test_a_share_is_a_share_of_the_pairs_and_zero_is_none(name: str) -> None:
     whole = len(augmented(PAIRS, AugmentationConfig(**{name: 1.0}), seed="1"))
     some = len(augmented(PAIRS, AugmentationConfig(**{name: 0.3}), seed="1"))
     assert augmented(PAIRS, AugmentationConfig(), seed="1") == []
+    assert whole >= 40
     assert 0.15 * whole <= some <= 0.45 * whole
 
 
