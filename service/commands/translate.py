@@ -30,6 +30,7 @@ Every line gives one line, in order; blank lines stay. Text is UTF-8. With --out
 translated as a whole, in its own layout and encoding; after an interruption the same command goes
 on where it was.
 """
+_STANDARD_INPUT = Path("-")
 _MAX_LINES_AHEAD = 256
 """Lines in work at once: enough to fill the workers' batches, few enough to stay small."""
 
@@ -43,7 +44,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="else standard input")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="- or none is standard input"
+    )
     add_model_arguments(parser)
     parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
     parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
@@ -81,6 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: A file, a setting or a bundle is no good.
         ServiceError: A line could not be translated; those before it are written.
     """
+    if arguments.files == [_STANDARD_INPUT]:
+        arguments.files = []
     for path in arguments.files:
         if not path.is_file():
             raise StartupError(f"there is no file {path}")

@@ -72,9 +72,10 @@ def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--por" in capsys.readouterr().err
 
 
-def test_translate_keeps_order_blank_lines_and_line_ends() -> None:
+@pytest.mark.parametrize("files", [[], ["-"]])
+def test_translate_keeps_order_blank_lines_and_line_ends(files: list[str]) -> None:
     lines = [f"{TEXT}\n", "\n", "  \n", f"{TEXT}\r\n", TEXT]
-    ended = run_command("translate", *MODEL, text="".join(lines))
+    ended = run_command("translate", *MODEL, *files, text="".join(lines))
     assert ended.returncode == 0, ended.stderr
     first, blank, spaces, carriage, last = ended.stdout.split("\n")
     assert first == carriage.rstrip("\r") == last != ""
