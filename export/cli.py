@@ -1,6 +1,7 @@
 """`pellucid export`: a checkpoint in, a verified bundle out."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="parallel text below --data to learn from which target pieces a source may need: "
         "greedy search then chooses from those alone; refused if it loses over 0.2 BLEU",
     )
+    parser.add_argument(
+        "--length-penalty",
+        type=_penalty,
+        default=0.6,
+        metavar="ALPHA",
+        help="of beam search where a request has none: 0 favours short translations, default 0.6; "
+        "`pellucid evaluate --length-penalty` shows which is best",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
     parser.set_defaults(run=run)
 
@@ -77,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         verification_sentences=arguments.sentences,
         max_bleu_loss=arguments.max_bleu_loss,
         shortlist=arguments.shortlist,
+        length_penalty=arguments.length_penalty,
         force=arguments.force,
     )
     try:
@@ -108,6 +118,13 @@ def _precision(text: str) -> str:
     if text not in ("int8", "fp32"):
         raise argparse.ArgumentTypeError(f"{text} is neither int8 nor fp32")
     return text
+
+
+def _penalty(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number of 0 or more")
+    return number
 
 
 def positive(text: str) -> int:

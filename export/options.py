@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.manifest import Precision
+from bundle.manifest import DecodingDefaults, Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,3 +70,5 @@ class ExportOptions(BundleOptions):
     shortlist: str | None = None
     """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
     shortlist_size: ShortlistSize = ShortlistSize()
+    length_penalty: float = DecodingDefaults().length_penalty
+    """Of beam search, where a request does not say otherwise."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bundle.manifest import DecodingDefaults
 from bundle.tensors import SOURCE_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
 from export.development_set import DevelopmentSet, encode_pairs, in_turns, language_pair
@@ -38,6 +39,7 @@ def prepare(options: ExportOptions) -> ExportJob:
         tokenizer_files={SOURCE_TOKENIZER_NAME: checkpoint.tokenizer_path.read_bytes()},
         pairs=tuple(each.pair for each in dev),
         provenance=provenance_of(checkpoint),
+        decoding=DecodingDefaults(length_penalty=options.length_penalty),
         placeholders=_placeholders(checkpoint, network, tokenizer),
         dev=dev,
         trials=dev,

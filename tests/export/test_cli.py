@@ -20,7 +20,7 @@ def _export(*arguments: object) -> int:
 def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint, out = write_run(tmp_path / "run"), tmp_path / "out"
     sizes = ["--max-source-tokens", 32, "--max-target-tokens", 24, "--sentences", 20]
-    more = ["--max-bleu-loss", 100, "--name", "small"]
+    more = ["--max-bleu-loss", 100, "--name", "small", "--length-penalty", 1.25]
     assert _export(checkpoint, out, "--data", checkpoint.parent, *sizes, *more) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{out}: 0.")
@@ -32,6 +32,7 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
         24,
     )
     assert manifest.quality[0].sentences == 20
+    assert (manifest.decoding.beam_size, manifest.decoding.length_penalty) == (1, 1.25)
 
 
 @pytest.mark.parametrize("missing", ["checkpoint", "data"])
@@ -71,3 +72,13 @@ def test_counts_below_one_are_wrong_use(flag: str, capsys: pytest.CaptureFixture
         _export("x.pt", "out", "--data", "data", flag, "0")
     assert ended.value.code == 2
     assert "0 is not 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("penalty", ["-1", "inf", "nan"])
+def test_a_length_penalty_that_ranks_nothing_is_wrong_use(
+    penalty: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _export("x.pt", "out", "--data", "data", "--length-penalty", penalty)
+    assert ended.value.code == 2
+    assert f"{penalty} is not a finite number of 0 or more" in capsys.readouterr().err
