@@ -1,15 +1,17 @@
-"""`python -m model train ...`, the same as `pellucid train ...`."""
+"""`python -m model train ...`, the same as `pellucid train ...`; `average` likewise."""
 
 import argparse
 import sys
 
-from model.cli import register
+from model import averaging_cli, cli
 
 
 def main() -> int:
-    """Parse the command line and train."""
+    """Parse the command line and run the command."""
     parser = argparse.ArgumentParser(prog="python -m model")
-    register(parser.add_subparsers(required=True))
+    commands = parser.add_subparsers(required=True)
+    for command in (cli, averaging_cli):
+        command.register(commands)
     arguments = parser.parse_args()
     return int(arguments.run(arguments))
 

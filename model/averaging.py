@@ -1,0 +1,69 @@
+"""The mean of several checkpoints' weights."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from model.checkpoint import AVERAGED_NAME, TOKENIZER_NAME, Checkpoint, load_checkpoint, save_model
+from model.errors import CheckpointError
+
+
+def average_checkpoints(paths: Sequence[Path], out: Path) -> Path:
+    """Write the mean of the checkpoints at `paths` as `averaged.pt` and its vocabulary.
+
+    Models that one training made from another are close enough for their mean to lie lower than
+    each of them: Wortsman et al. (2022), "Model soups". Configuration, progress and number of pairs
+    are those of the last checkpoint.
+
+    Args:
+        paths: Two or more, each with its `source.spm` beside it.
+        out: Folder to write to; it must not hold an `averaged.pt` yet.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        CheckpointError: One cannot be read or fits the last one in neither vocabulary nor shape,
+            there is only one, or `out` is taken.
+    """
+    written = out / AVERAGED_NAME
+    if len(paths) < 2:
+        raise CheckpointError("a mean needs two checkpoints or more")
+    if written.exists():
+        raise CheckpointError(f"{written} exists already: name another folder")
+    checkpoints = [load_checkpoint(path) for path in paths]
+    last = checkpoints[-1]
+    for path, checkpoint in zip(paths, checkpoints, strict=True):
+        _check_fits(path, checkpoint, last)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / TOKENIZER_NAME).write_bytes(last.tokenizer_path.read_bytes())
+    save_model(
+        written,
+        last.model.architecture,
+        _mean([dict(each.model.named_parameters()) for each in checkpoints]),
+        last.progress,
+        config_text=last.config_text,
+        num_pairs=last.num_pairs,
+    )
+    return written
+
+
+def _check_fits(path: Path, checkpoint: Checkpoint, last: Checkpoint) -> None:
+    ours, others = asdict(checkpoint.model.architecture), asdict(last.model.architecture)
+    unlike = [
+        f"{name} {ours[name]}, not {others[name]}" for name in ours if ours[name] != others[name]
+    ]
+    if unlike:
+        raise CheckpointError(f"{path} has another architecture: {', '.join(unlike)}")
+    try:
+        is_same = checkpoint.tokenizer_path.read_bytes() == last.tokenizer_path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"vocabulary beside {path}: {error}") from error
+    if not is_same:
+        raise CheckpointError(f"{path} has another vocabulary than the last checkpoint")
+
+
+def _mean(weights: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    return {name: torch.stack([each[name] for each in weights]).mean(dim=0) for name in weights[0]}
