@@ -6,7 +6,14 @@ from pathlib import Path
 
 import torch
 
-from model.checkpoint import AVERAGED_NAME, TOKENIZER_NAME, Checkpoint, load_checkpoint, save_model
+from model.checkpoint import (
+    AVERAGED_NAME,
+    TOKENIZER_NAME,
+    Checkpoint,
+    check_vocabulary,
+    load_checkpoint,
+    save_model,
+)
 from model.errors import CheckpointError
 
 
@@ -57,12 +64,7 @@ def _check_fits(path: Path, checkpoint: Checkpoint, last: Checkpoint) -> None:
     ]
     if unlike:
         raise CheckpointError(f"{path} has another architecture: {', '.join(unlike)}")
-    try:
-        is_same = checkpoint.tokenizer_path.read_bytes() == last.tokenizer_path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"vocabulary beside {path}: {error}") from error
-    if not is_same:
-        raise CheckpointError(f"{path} has another vocabulary than the last checkpoint")
+    check_vocabulary(path, last.tokenizer_path)
 
 
 def _mean(weights: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:

@@ -131,6 +131,20 @@ def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor
         raise CheckpointError(f"weights do not fit the architecture: {'; '.join(faults)}")
 
 
+def check_vocabulary(path: Path, expected: Path) -> None:
+    """See whether the checkpoint at `path` lies beside the same vocabulary as file `expected`.
+
+    Raises:
+        CheckpointError: It is another, or one of the two files is missing.
+    """
+    found = path.parent / TOKENIZER_NAME
+    missing = [str(file) for file in (found, expected) if not file.exists()]
+    if missing:
+        raise CheckpointError(f"{path} cannot be compared: no vocabulary {', '.join(missing)}")
+    if found.read_bytes() != expected.read_bytes():
+        raise CheckpointError(f"{path} has another vocabulary than {expected}")
+
+
 def read(path: Path) -> dict[str, Any]:
     """Content of a checkpoint file; never runs code from it.
 

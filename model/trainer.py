@@ -81,9 +81,7 @@ class Trainer:
             CheckpointError: It cannot be read, or its weights or vocabulary are others.
         """
         start = checkpoint.load_checkpoint(path)
-        ours, theirs = self._out / checkpoint.TOKENIZER_NAME, start.tokenizer_path
-        if not theirs.exists() or ours.read_bytes() != theirs.read_bytes():
-            raise CheckpointError(f"{path} has another vocabulary than {ours}")
+        checkpoint.check_vocabulary(path, self._out / checkpoint.TOKENIZER_NAME)
         self._optimizer.load_weights(start.model)
 
     def resume(self) -> None:

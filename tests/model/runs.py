@@ -88,6 +88,21 @@ def write_shift_task(folder: Path) -> Path:
     return folder
 
 
+def shift_task_text() -> str:
+    """The TOML of a run that learns the shift task both ways."""
+    text = config_text(
+        max_steps=200,
+        validate_every=200,
+        validation_sentences=20,
+        optimizer="muon",
+        learning_rate=1e-2,
+        matrix_learning_rate=2e-2,
+        label_smoothing=0.0,
+    )
+    text = text.replace("d_model = 16", "d_model = 32\nnorm_position = 'pre'")
+    return both_ways(text.replace("dropout = 0.1", "dropout = 0.0"))
+
+
 def _write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
     path.write_text("".join(f"{a}\t{b}\ttoy\n" for a, b in pairs), encoding="utf-8")
 

@@ -16,7 +16,7 @@ from model.preparation import prepare
 from model.scoring import cross_entropies, dual_cross_entropies, likeliest
 from model.tokenizer import load_tokenizer
 from model.transformer import Transformer
-from tests.model.runs import both_ways, config_text, new_trainer, write_shift_task
+from tests.model.runs import both_ways, config_text, new_trainer, shift_task_text, write_shift_task
 
 BOTH_WAYS = (
     Direction(source="en", target="de", prefix=">>de<<"),
@@ -28,17 +28,7 @@ BOTH_WAYS = (
 def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Checkpoint of a model that has learned the shift task both ways."""
     data, out = (tmp_path_factory.mktemp(name) for name in ("data", "run"))
-    text = config_text(
-        max_steps=200,
-        validate_every=200,
-        optimizer="muon",
-        learning_rate=1e-2,
-        matrix_learning_rate=2e-2,
-        label_smoothing=0.0,
-    )
-    text = text.replace("d_model = 16", "d_model = 32\nnorm_position = 'pre'")
-    text = both_ways(text).replace("dropout = 0.1", "dropout = 0.0")
-    new_trainer(text, write_shift_task(data), out).run()
+    new_trainer(shift_task_text(), write_shift_task(data), out).run()
     return out / AVERAGED_NAME
 
 

@@ -31,6 +31,7 @@ from tests.model.runs import (
     config_text,
     interrupted_trainer,
     new_trainer,
+    shift_task_text,
     weights_of,
     write_data,
     write_shift_task,
@@ -279,17 +280,7 @@ def test_weights_of_another_vocabulary_are_no_beginning(data: Path, tmp_path: Pa
 def test_one_model_learns_both_directions(tmp_path: Path, out: Path) -> None:
     """Each word becomes the next in one direction and the one before in the other."""
     data = write_shift_task(tmp_path)
-    text = config_text(
-        max_steps=200,
-        validate_every=200,
-        validation_sentences=20,
-        optimizer="muon",
-        learning_rate=1e-2,
-        matrix_learning_rate=2e-2,
-        label_smoothing=0.0,
-    )
-    text = text.replace("d_model = 16", "d_model = 32\nnorm_position = 'pre'")
-    new_trainer(both_ways(text.replace("dropout = 0.1", "dropout = 0.0")), data, out).run()
+    new_trainer(shift_task_text(), data, out).run()
     scores = rows(out)[-1]
     assert scores["chrf"] == pytest.approx(
         (scores["dev en-de chrf"] + scores["dev de-en chrf"]) / 2, abs=1e-4
