@@ -4,7 +4,6 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import Future
 
 from service.admission_limits import AdmissionLimits
@@ -13,10 +12,9 @@ from service.drain_rate import DrainRate
 from service.errors import OverloadedError, ShuttingDownError
 from service.fair_queue import FairQueue, Line
 from service.job import Entry, Job, JobResult
+from service.observability.clock import Clock
 from service.recent_clients import RecentClients
 from service.telemetry import Metrics
-
-Clock = Callable[[], float]
 
 
 class AdmissionQueue:

@@ -23,16 +23,17 @@ from service.api.request_room import RequestRoom
 from service.api.security_headers import SecurityHeadersMiddleware
 from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
-from service.backend import Backend, Catalogue, TranslationBackend
+from service.backend import Backend, TranslationBackend
 from service.cpu_quota import available_cpus
 from service.file_jobs import FileJobLimits, FileJobs
+from service.inspection.throttle import SpareTime, SpareTimeLimits
 from service.loaded_model import RegistryOptions
+from service.models.interfaces import Catalogue
 from service.registry import Registry
 from service.reload import Reloader
 from service.scheduler import SchedulerOptions
 from service.settings import Settings
 from service.single_flight import SharingOptions
-from service.spare_time import SpareTime, SpareTimeLimits
 from service.telemetry import Metrics
 from service.tracing import Tracing, open_tracing
 from service.translator import Translator

@@ -9,10 +9,10 @@ import time
 from concurrent.futures import Future
 
 from bundle.reader import Bundle
-from service.admission import Clock
 from service.engine.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
 from service.job import Job, JobResult
+from service.observability.clock import Clock
 from service.scheduler import Scheduler
 from service.telemetry import Metrics
 

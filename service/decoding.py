@@ -11,8 +11,9 @@ from service.errors import InvalidRequestError
 from service.job import Job, JobResult
 from service.loaded_model import LoadedModel
 from service.logs import REQUEST_ID
-from service.source_text import SourceSentence, check_unicode
+from service.source_text import SourceSentence
 from service.submission import run_jobs
+from service.text.unicode import check_unicode
 from service.translation import TranslateRequest
 
 

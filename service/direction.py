@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from service.admission import Clock
 from service.job import JobResult
 from service.leg import Outcome
+from service.observability.clock import Clock
 from service.side_thread import apart
 from service.source_text import SourceSentence, SourceText, TextReader
 from service.stages import Moments, stage_times, stages

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
-from service.backend import Catalogue
 from service.errors import UnsupportedLanguageError
-from service.source_text import check_unicode
+from service.models.interfaces import Catalogue
 from service.text.detection import Detection, Detector
+from service.text.unicode import check_unicode
 from service.translation import TranslateRequest
 
 AUTO = "auto"

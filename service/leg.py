@@ -5,14 +5,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bundle.manifest import LanguagePair
-from service.admission import Clock
-from service.attention_selection import check_selection
 from service.decode_request import decode_options
 from service.decoding import DecodePlan, decode, decode_pieces
-from service.inspected import generated_pair
-from service.inspection import Inspector
+from service.inspection.inspector import Inspector
+from service.inspection.selection import check_selection
+from service.inspection.token_pairs import TokenPair
+from service.inspection.values import (
+    AttentionMaps,
+    AttentionSelection,
+)
 from service.job import JobResult
 from service.loaded_model import LoadedModel
+from service.observability.clock import Clock
 from service.patchwork import cut, sew
 from service.restoration import restore
 from service.side_thread import apart
@@ -20,7 +24,7 @@ from service.source_text import ReadOptions, SourceSentence, TextReader
 from service.tally import count_sentences
 from service.target_text import TranslatedSentence, spelt
 from service.text.glossary import GlossaryEntry
-from service.translation import AttentionMaps, AttentionSelection, TranslateRequest
+from service.translation import TranslateRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,4 +203,15 @@ def _read_options(request: TranslateRequest) -> ReadOptions:
         splitting=request.splitting,
         unwrap=request.unwrap,
         glossary=request.glossary,
+    )
+
+
+def generated_pair(sentence: TranslatedSentence, eos: int) -> TokenPair:
+    """A sentence and its best translation, exactly as they went through the model."""
+    best = sentence.hypotheses[0]
+    ended = best.has_ended
+    return TokenPair(
+        source_ids=sentence.source.source_ids,
+        # A translation that was cut off has no end token, and perhaps no position left for it.
+        target_ids=(*best.target_ids, eos) if ended else best.target_ids,
     )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bundle.reader import Bundle
-from service.admission import Clock
 from service.canary import Canary
 from service.engine.sessions import Sessions
 from service.errors import StartupError
 from service.leases import Leases
+from service.observability.clock import Clock
 from service.scheduler import Scheduler, SchedulerOptions
 from service.telemetry import Metrics
 

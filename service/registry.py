@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.manifest import LanguagePair
-from service.admission import Clock
 from service.bundle_folders import open_bundles
 from service.errors import ShuttingDownError
 from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
+from service.observability.clock import Clock
 from service.routes import Routes
 from service.telemetry import Metrics
 

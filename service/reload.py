@@ -12,10 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.admission import Clock
 from service.bundle_folders import open_bundles
 from service.errors import ReloadRefusedError, ShuttingDownError, StartupError
 from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up, withdraw
+from service.observability.clock import Clock
 from service.registry import Registry
 from service.telemetry import Metrics
 

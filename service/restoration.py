@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.engine.hypothesis import Hypothesis
+from service.inspection.token_pairs import made_text, shown_text
 from service.source_text import SourceSentence
 from service.target_text import RestoredText
 from service.text.alignment import transferred, word_links
@@ -12,7 +13,6 @@ from service.text.disguise import Disguise
 from service.text.masking import place_by_alignment
 from service.text.rewriting import Rewritten
 from service.text.word_link import WordLink
-from service.tokenized import made_text, shown_text
 
 _NO_CHARACTER = "\ufffd"
 

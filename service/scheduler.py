@@ -4,12 +4,13 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.admission import AdmissionQueue, Clock
+from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
 from service.engine.options import MAX_BEAM_SIZE
 from service.engine.sessions import Sessions
 from service.errors import ShuttingDownError
 from service.job import Job, JobResult
+from service.observability.clock import Clock
 from service.single_flight import SharingOptions, SingleFlight
 from service.telemetry import Metrics
 from service.worker import Worker

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.admission import AdmissionQueue, Clock
+from service.admission import AdmissionQueue
 from service.errors import DeadlineExceededError
 from service.job import Entry, Job, JobResult, deadline_of
+from service.observability.clock import Clock
 from service.result_cache import Key, ResultCache
 from service.telemetry import Metrics
 

@@ -17,6 +17,7 @@ from service.text.placeholders import find_placeholders
 from service.text.protected import Protected
 from service.text.segment import Segment
 from service.text.segmentation import SplitMode, split
+from service.text.unicode import check_unicode
 from service.text.unwrap import Unwrapped, unwrap
 
 _CHARS_PER_TOKEN = 4
@@ -195,21 +196,6 @@ class TextReader:
                 f"{len(sentence.source_ids)} tokens; this model takes {self._max_tokens}"
             )
         return sentence
-
-
-def check_unicode(text: str) -> None:
-    """Refuse halves of surrogate pairs, which no tokenizer and no UTF-8 can represent.
-
-    Raises:
-        InvalidRequestError: Says where the first one is.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError(
-            f"Invalid request: character {error.start} is half of a surrogate pair: "
-            "send valid Unicode"
-        ) from error
 
 
 def _cut(segment: Segment, protected: Sequence[Protected]) -> Iterator[Segment | Protected]:

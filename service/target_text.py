@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from bundle.reader import Bundle
 from service.engine.hypothesis import Hypothesis
+from service.inspection.values import AttentionMaps
 from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.text.markup_writer import write_markup
 from service.text.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
@@ -12,7 +13,7 @@ from service.text.passage import Passage
 from service.text.segment import join
 from service.text.tag_placement import place_tags
 from service.text.word_link import WordLink
-from service.translation import AttentionMaps, LegTranslation, SentenceTranslation, Translation
+from service.translation import LegTranslation, SentenceTranslation, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,20 @@ from collections.abc import (
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 
-from service.admission import Clock
 from service.direction import DirectionResult, DirectionTranslator, Way
 from service.errors import InvalidRequestError
-from service.inspected import sentence_pairs, token_pair, whole_pair
-from service.inspection import Inspector
+from service.inspection.inspector import Inspector
+from service.inspection.token_pairs import token_pair, whole_pair
+from service.inspection.values import (
+    AttentionRequest,
+    InspectedPair,
+    InspectedSentence,
+    ScoredPair,
+    ScoreRequest,
+)
 from service.language_finder import LanguageFinder
 from service.leg import Leg
+from service.observability.clock import Clock
 from service.pivot import Pivot, pivot_requests
 from service.registry import Registry, ServedPair
 from service.tally import count_sentences
@@ -28,10 +35,6 @@ from service.telemetry import Metrics
 from service.text.detection import Detection
 from service.tracing import Tracing
 from service.translation import (
-    AttentionRequest,
-    InspectedPair,
-    ScoredPair,
-    ScoreRequest,
     SentenceTranslation,
     StageTimes,
     StreamedSentence,
@@ -288,4 +291,24 @@ def longest(times: Sequence[StageTimes]) -> StageTimes:
             stage.name: max((getattr(each, stage.name) for each in times), default=0.0)
             for stage in fields(StageTimes)
         }
+    )
+
+
+def sentence_pairs(text: str, translation: Translation) -> InspectedPair:
+    """A text and our translation, inspected sentence by sentence."""
+    return InspectedPair(
+        source=text,
+        translation=translation.text,
+        sentences=tuple(
+            InspectedSentence(
+                source=sentence.source,
+                translation=sentence.translation,
+                source_span=sentence.source_span,
+                target_span=sentence.target_span,
+                links=sentence.alignment or (),
+                attention=sentence.attention,
+            )
+            for sentence in translation.sentences
+            if sentence.attention
+        ),
     )

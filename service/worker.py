@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.admission import AdmissionQueue, Clock
+from service.admission import AdmissionQueue
 from service.admission_policy import Room
 from service.engine.batch_decoder import BatchDecoder, Finished
 from service.engine.encoder import EncodedGroup
@@ -21,6 +21,7 @@ from service.errors import (
     TranslationFailedError,
 )
 from service.job import Entry, JobResult
+from service.observability.clock import Clock
 from service.telemetry import Metrics
 
 IDLE_WAIT_S = 0.5

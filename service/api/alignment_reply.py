@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from service.inspection.values import InspectedSentence
 from service.text.alignment import pharaoh, words
-from service.translation import InspectedSentence
 
 
 class _Reply(BaseModel):

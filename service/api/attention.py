@@ -23,8 +23,8 @@ from service.api.replies import InspectedTextReply
 from service.api.schemas import AttentionParameters
 from service.client import Client
 from service.errors import InvalidRequestError
+from service.inspection.values import AttentionRequest
 from service.settings import Settings
-from service.translation import AttentionRequest
 
 router = APIRouter(tags=["native"])
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from service.api.json_content import json_bytes
 from service.api.replies import inspected_content
-from service.heat_map.arrays import npz
-from service.heat_map.layout import lay_out
-from service.heat_map.page import CONTENT_SECURITY_POLICY, page
-from service.heat_map.png_limit import check_fits
-from service.heat_map.svg import svg
-from service.translation import AttentionSelection, InspectedPair
+from service.inspection.heat_map.arrays import npz
+from service.inspection.heat_map.layout import lay_out
+from service.inspection.heat_map.page import CONTENT_SECURITY_POLICY, page
+from service.inspection.heat_map.png import check_fits
+from service.inspection.heat_map.svg import svg
+from service.inspection.values import AttentionSelection, InspectedPair
 
 JSON, NPZ, SVG = "application/json", "application/x-npz", "image/svg+xml"
 PNG, HTML = "image/png", "text/html"
@@ -63,7 +63,7 @@ def attention_headers(media_type: str) -> dict[str, str]:
 
 
 def _png(pairs: Sequence[InspectedPair], selection: AttentionSelection) -> bytes:
-    from service.heat_map.png import png
+    from service.inspection.heat_map.png import png
 
     figure = lay_out(pairs, selection)
     check_fits(figure, pairs, selection)

@@ -11,10 +11,11 @@ from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.backend import Catalogue, Reloading, TranslationBackend
+from service.backend import TranslationBackend
 from service.file_jobs import FileJobs
+from service.inspection.throttle import SpareTime
+from service.models.interfaces import Catalogue, Reloading
 from service.settings import Settings
-from service.spare_time import SpareTime
 from service.telemetry import Metrics
 from service.tracing import Tracing
 

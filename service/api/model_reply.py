@@ -16,7 +16,7 @@ from bundle.manifest import (
     Quantization,
     Shortlist,
 )
-from service.backend import ServedModel
+from service.models.interfaces import ServedModel
 
 
 class CanaryReply(BaseModel):

@@ -21,10 +21,11 @@ from service.api.replies import (
 from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
 from service.client import Client
+from service.inspection.values import AttentionSelection
 from service.settings import Settings
 from service.text.glossary import GlossaryEntry
 from service.text.markup_options import MarkupOptions
-from service.translation import AttentionSelection, TranslateRequest, TranslateResult
+from service.translation import TranslateRequest, TranslateResult
 
 router = APIRouter(tags=["native"])
 

@@ -10,17 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from service.api.alignment_reply import AlignmentReply, ConfidenceReply, alignment_content
 from service.api.json_content import json_bytes
 from service.engine.hypothesis import FinishReason
+from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.casing import Case
 from service.text.detection import Detection
-from service.translation import (
-    AttentionMaps,
-    InspectedPair,
-    InspectedSentence,
-    SentenceTranslation,
-    StageTimes,
-    StreamedSentence,
-    Translation,
-)
+from service.translation import SentenceTranslation, StageTimes, StreamedSentence, Translation
 
 Json = dict[str, Any]
 AttentionMap = list[list[list[list[float]]]]

@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from fastapi import Response
 
-from service.admission import Clock
 from service.api.problems import problem
 from service.drain_rate import DrainRate
+from service.observability.clock import Clock
 from service.telemetry import Metrics
 
 

@@ -12,7 +12,7 @@ from service.api.parameters import parse_parameters, read_parameters
 from service.api.replies import json_response
 from service.api.schemas import ScoreParameters
 from service.api.score_reply import ScoreReply, score_content
-from service.translation import ScoredPair, ScoreRequest
+from service.inspection.values import ScoredPair, ScoreRequest
 
 router = APIRouter(tags=["native"])
 

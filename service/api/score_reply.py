@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from service.translation import ScoredPair
+from service.inspection.values import ScoredPair
 
 
 class ScoreReply(BaseModel):

@@ -1,7 +1,7 @@
 """What the loaded models translate from and to."""
 
 from service.api.language_names import name_of
-from service.backend import Catalogue
+from service.models.interfaces import Catalogue
 
 AUTO = "auto"
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from service.translation import AttentionRequest, ScoreRequest, TranslateRequest
+from service.inspection.values import AttentionRequest, ScoreRequest
+from service.translation import TranslateRequest
 
 RequestT = TypeVar("RequestT", bound=TranslateRequest | AttentionRequest | ScoreRequest)
 

@@ -7,18 +7,11 @@ from typing import Any, TypeVar
 from service.app import create_translator, open_registry
 from service.cluster.call import Call, RequestT
 from service.errors import ServiceError
+from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.logs import REQUEST_ID, TRACE_ID, configure_logging
 from service.settings import Settings
 from service.telemetry import Metrics
-from service.translation import (
-    AttentionRequest,
-    InspectedPair,
-    ScoredPair,
-    ScoreRequest,
-    StreamedSentence,
-    TranslateRequest,
-    TranslateResult,
-)
+from service.translation import StreamedSentence, TranslateRequest, TranslateResult
 
 ReplyT = TypeVar("ReplyT")
 

@@ -6,20 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from service.admission import Clock
 from service.cluster.call import Call, Channel, LostEngineError, RequestT
 from service.errors import DeadlineExceededError, NotReadyError, ServiceError
+from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.logs import REQUEST_ID, TRACE_ID
+from service.observability.clock import Clock
 from service.telemetry import Metrics
-from service.translation import (
-    AttentionRequest,
-    InspectedPair,
-    ScoredPair,
-    ScoreRequest,
-    StreamedSentence,
-    TranslateRequest,
-    TranslateResult,
-)
+from service.translation import StreamedSentence, TranslateRequest, TranslateResult
 
 MAX_TRIES = 4
 """Replicas that a call may be lost with. A node takes several down at once; but a call that itself

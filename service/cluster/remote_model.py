@@ -4,9 +4,9 @@ import asyncio
 import time
 
 from bundle.reader import Bundle
-from service.admission import Clock
 from service.cluster.call import LostEngineError
 from service.cluster.remote_engine import RemoteEngine
+from service.observability.clock import Clock
 
 PROBE_INTERVAL_S = 2.0
 """A verdict younger than this is not asked for again."""

@@ -6,15 +6,12 @@ from dataclasses import replace
 
 from service.cluster.remote_catalogue import RemoteCatalogue
 from service.cluster.remote_engine import RemoteEngine
+from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.language_finder import LanguageFinder
 from service.tally import count_sentences
 from service.telemetry import Metrics
 from service.text.detection import Detection
 from service.translation import (
-    AttentionRequest,
-    InspectedPair,
-    ScoredPair,
-    ScoreRequest,
     SentenceTranslation,
     StreamedSentence,
     TranslateRequest,

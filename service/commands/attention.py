@@ -10,7 +10,7 @@ from service.commands.local import add_model_arguments, open_translator
 from service.errors import StartupError
 
 if TYPE_CHECKING:
-    from service.translation import AttentionMaps, AttentionRequest, InspectedPair
+    from service.inspection.values import AttentionMaps, AttentionRequest, InspectedPair
 
 _EXAMPLES = """\
 examples:
@@ -93,7 +93,7 @@ def _media_type(path: Path) -> str:
 
 
 def _request(arguments: argparse.Namespace) -> "AttentionRequest":
-    from service.translation import AttentionRequest, AttentionSelection
+    from service.inspection.values import AttentionRequest, AttentionSelection
 
     def indices(given: list[int] | None) -> tuple[int, ...] | None:
         return None if given is None else tuple(given)

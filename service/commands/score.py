@@ -10,7 +10,7 @@ from service.commands.local import add_model_arguments, open_translator
 from service.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    from service.translation import ScoredPair
+    from service.inspection.values import ScoredPair
 
 _EXAMPLES = """\
 examples:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: A setting or a bundle is no good.
         ServiceError: A pair cannot be scored.
     """
-    from service.translation import ScoreRequest
+    from service.inspection.values import ScoreRequest
 
     pairs = _pairs(arguments.texts)
     request = ScoreRequest(pairs=pairs, source=arguments.source, target=arguments.target)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
-from service.admission import Clock
 from service.admission_limits import AdmissionLimits
 from service.loaded_model import LoadedModel, RegistryOptions
+from service.observability.clock import Clock
 from service.registry import Registry
 from service.scheduler import SchedulerOptions
 from service.telemetry import Metrics

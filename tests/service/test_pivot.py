@@ -17,17 +17,11 @@ from service.errors import (
     InvalidRequestError,
     UnsupportedLanguageError,
 )
+from service.inspection.values import AttentionRequest, AttentionSelection, ScoreRequest
 from service.loaded_model import LoadedModel
 from service.text.glossary import GlossaryEntry
 from service.text.markup_options import MarkupOptions
-from service.translation import (
-    AttentionRequest,
-    AttentionSelection,
-    ScoreRequest,
-    StreamedSentence,
-    TranslateRequest,
-    Translation,
-)
+from service.translation import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
 from tests.service.fidelity.markup_texts import MARKUP_TEXTS
 from tests.service.fidelity.properties import faults

@@ -17,15 +17,13 @@ from service.errors import (
     TextTooLongError,
     UnsupportedLanguageError,
 )
-from service.translation import (
+from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
     AttentionSelection,
     InspectedPair,
-    TranslateRequest,
-    TranslateResult,
-    Translation,
 )
+from service.translation import TranslateRequest, TranslateResult, Translation
 from tests.service.models import Running, running
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))

@@ -12,18 +12,20 @@ from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
 from service.app import create_app
-from service.registry import Registry
-from service.settings import load_settings
-from service.telemetry import Metrics
-from service.text.detection import Detection
-from service.text.word_link import WordLink
-from service.translation import (
+from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
     InspectedPair,
     InspectedSentence,
     ScoredPair,
     ScoreRequest,
+)
+from service.registry import Registry
+from service.settings import load_settings
+from service.telemetry import Metrics
+from service.text.detection import Detection
+from service.text.word_link import WordLink
+from service.translation import (
     SentenceTranslation,
     StageTimes,
     StreamedSentence,

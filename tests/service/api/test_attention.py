@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.api.replies import InspectedTextReply
-from service.translation import AttentionRequest, AttentionSelection
+from service.inspection.values import AttentionRequest, AttentionSelection
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 BASE = {"q": "hello world", "source": "en", "target": "de"}

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from service.api.replies import TranslateReply
+from service.inspection.values import AttentionSelection
 from service.text.glossary import GlossaryEntry
 from service.text.markup_options import MarkupOptions
-from service.translation import AttentionSelection, TranslateRequest
+from service.translation import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 BASE = {"q": "hello world", "source": "en", "target": "de"}

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from service.inspection.values import AttentionKind, AttentionMaps, InspectedPair, InspectedSentence
 from service.text.word_link import WordLink
-from service.translation import AttentionKind, AttentionMaps, InspectedPair, InspectedSentence
 
 # Two layers, one head: rows are Guten, Tag, </s>; columns Good, day.
 CROSS = np.array(

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from service.inspection.values import AttentionKind, AttentionMaps
 from service.text.alignment import Span, TokenizedText, words
-from service.translation import AttentionKind, AttentionMaps
 
 _PARTIAL = re.compile(r"<0x[0-9A-F]{2}>|▁+")
 """A piece that is a byte of a character, or the space before one."""

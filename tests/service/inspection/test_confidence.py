@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.attention_confidence import absentmindedness, confidence_of, coverage_deviation
+from service.inspection.confidence import absentmindedness, confidence_of, coverage_deviation
 
 DIAGONAL = np.eye(4, dtype=np.float32)
 UNIFORM = np.full((4, 4), 0.25, dtype=np.float32)

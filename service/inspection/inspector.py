@@ -6,30 +6,19 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from service.attention_selection import aligning, check_cells, check_selection, select
 from service.engine.attention_pass import PairAttention, attend
 from service.errors import DeadlineExceededError
+from service.inspection.selection import aligning, check_cells, check_selection, select
+from service.inspection.token_pairs import TokenPair, made_text, read_text
+from service.inspection.values import AttentionMaps, AttentionSelection
+from service.inspection.word_pooling import pooled
 from service.loaded_model import LoadedModel
-from service.tokenized import made_text, read_text
-from service.translation import AttentionMaps, AttentionSelection
-from service.word_pooling import pooled
 
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""
 LOWEST_PRIORITY = 19
 """As `nice` has it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPair:
-    """A sentence and a translation of it, as the model sees them."""
-
-    source_ids: tuple[int, ...]
-    """End token included."""
-    target_ids: tuple[int, ...]
-    """End token included where the translation has one, start token not."""
 
 
 class Inspector:

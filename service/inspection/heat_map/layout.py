@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from service.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel
-from service.heat_map.shades import shades
-from service.heat_map.wording import HEADINGS, panel_name, printable, token_label, width_of
-from service.translation import (
+from service.inspection.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel, shades
+from service.inspection.heat_map.wording import (
+    HEADINGS,
+    panel_name,
+    printable,
+    token_label,
+    width_of,
+)
+from service.inspection.values import (
     AttentionKind,
     AttentionMaps,
     AttentionSelection,

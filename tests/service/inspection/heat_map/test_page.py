@@ -3,8 +3,8 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from service.heat_map.page import CONTENT_SECURITY_POLICY, page
-from service.translation import AttentionSelection
+from service.inspection.heat_map.page import CONTENT_SECURITY_POLICY, page
+from service.inspection.values import AttentionSelection
 from tests.service.heat_map.samples import inspected, pair_of
 
 ALL = AttentionSelection()

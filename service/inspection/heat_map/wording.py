@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from service.translation import AttentionKind, AttentionSelection
+from service.inspection.values import AttentionKind, AttentionSelection
 
 HEADINGS: dict[AttentionKind, str] = {
     "encoder": "Encoder: rows are source tokens, columns the source tokens that they looked at",

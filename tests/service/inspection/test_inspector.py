@@ -9,8 +9,9 @@ import pytest
 
 from service.engine.attention_pass import attend
 from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTooLargeError
-from service.inspection import LOWEST_PRIORITY, Inspector, TokenPair
-from service.translation import AttentionMaps, AttentionSelection
+from service.inspection.inspector import LOWEST_PRIORITY, Inspector
+from service.inspection.token_pairs import TokenPair
+from service.inspection.values import AttentionMaps, AttentionSelection
 from tests.service.models import Running, running
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))

@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from service.inspection.values import InspectedPair, InspectedSentence
 from service.text.alignment import pharaoh, words
-from service.translation import InspectedPair, InspectedSentence
 
 Entry = tuple[str, NDArray[np.generic]]
 

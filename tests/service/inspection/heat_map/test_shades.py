@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from service.heat_map.shades import DARKEST, as_hex, colour, shades
+from service.inspection.heat_map.figure import DARKEST, as_hex, colour, shades
 
 
 def test_shades_grow_with_the_square_root() -> None:

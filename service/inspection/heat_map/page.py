@@ -7,11 +7,16 @@ from html import escape
 
 import numpy as np
 
-from service.heat_map.layout import axes, lay_out
-from service.heat_map.svg import svg
-from service.heat_map.wording import HEADINGS, printable
+from service.inspection.heat_map.layout import axes, lay_out
+from service.inspection.heat_map.svg import svg
+from service.inspection.heat_map.wording import HEADINGS, printable
+from service.inspection.values import (
+    AttentionMaps,
+    AttentionSelection,
+    InspectedPair,
+    InspectedSentence,
+)
 from service.text.alignment import pharaoh, words
-from service.translation import AttentionMaps, AttentionSelection, InspectedPair, InspectedSentence
 
 _MAX_TITLE = 80
 STYLE = """

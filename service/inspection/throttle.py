@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from service.admission import Clock
 from service.errors import DeadlineExceededError, OverloadedError
+from service.observability.clock import Clock
 
 _LONGEST_NAP_S = 0.02
 """How soon it is seen that the translations have ended."""

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from service.heat_map.figure import CELL, Figure
-from service.heat_map.layout import lay_out
-from service.heat_map.shades import shades
-from service.translation import AttentionSelection
+from service.inspection.heat_map.figure import CELL, Figure, shades
+from service.inspection.heat_map.layout import lay_out
+from service.inspection.values import AttentionSelection
 from tests.service.heat_map.samples import CROSS, inspected, large_map, pair_of
 
 SCALE = ["1%", "5%", "10%", "25%", "50%", "100%"]

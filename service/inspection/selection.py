@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bundle.manifest import AlignmentHead, Architecture
 from service.engine.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
-from service.translation import ATTENTION_KINDS, AttentionKind, AttentionSelection
+from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
 
 
 def check_selection(selection: AttentionSelection, architecture: Architecture) -> None:

@@ -7,8 +7,16 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from service.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel
-from service.heat_map.shades import DARKEST, as_hex, colour
+from service.inspection.heat_map.figure import (
+    CELL,
+    DARKEST,
+    Figure,
+    Label,
+    LabelStyle,
+    Panel,
+    as_hex,
+    colour,
+)
 
 _FONT = "DejaVu Sans, Noto Sans, system-ui, sans-serif"
 _FRAME = "#d5dae2"

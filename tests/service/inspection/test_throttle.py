@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.errors import DeadlineExceededError, OverloadedError
-from service.spare_time import SpareTime, SpareTimeLimits
+from service.inspection.throttle import SpareTime, SpareTimeLimits
 
 
 class World:

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.heat_map.figure import CELL
-from service.heat_map.layout import lay_out
-from service.heat_map.shades import DARKEST, as_hex, colour, shades
-from service.heat_map.svg import svg
-from service.translation import AttentionSelection
+from service.inspection.heat_map.figure import CELL, DARKEST, as_hex, colour, shades
+from service.inspection.heat_map.layout import lay_out
+from service.inspection.heat_map.svg import svg
+from service.inspection.values import AttentionSelection
 from tests.service.heat_map.samples import CROSS, inspected, large_map, pair_of
 
 NAMES = {"svg": "http://www.w3.org/2000/svg"}

@@ -1,25 +1,28 @@
 """Pairs of texts on their way to an attention pass, and back from it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import TextTooLongError
-from service.inspection import TokenPair
-from service.source_text import check_unicode
-from service.target_text import TranslatedSentence
-from service.text.alignment import transferred, word_links
-from service.tokenized import made_text, shown_text
-from service.translation import AttentionMaps, InspectedPair, InspectedSentence, Translation
+from service.inspection.values import (
+    AttentionMaps,
+    InspectedPair,
+    InspectedSentence,
+)
+from service.text.alignment import TokenizedText, transferred, word_links
+from service.text.unicode import check_unicode
 
 
-def generated_pair(sentence: TranslatedSentence, eos: int) -> TokenPair:
-    """A sentence and its best translation, exactly as they went through the model."""
-    best = sentence.hypotheses[0]
-    ended = best.has_ended
-    return TokenPair(
-        source_ids=sentence.source.source_ids,
-        # A translation that was cut off has no end token, and perhaps no position left for it.
-        target_ids=(*best.target_ids, eos) if ended else best.target_ids,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """A sentence and a translation of it, as the model sees them."""
+
+    source_ids: tuple[int, ...]
+    """End token included."""
+    target_ids: tuple[int, ...]
+    """End token included where the translation has one, start token not."""
 
 
 def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) -> TokenPair:
@@ -72,21 +75,23 @@ def _stripped_span(text: str) -> tuple[int, int]:
     return start, start + len(text.strip())
 
 
-def sentence_pairs(text: str, translation: Translation) -> InspectedPair:
-    """A text and our translation, inspected sentence by sentence."""
-    return InspectedPair(
-        source=text,
-        translation=translation.text,
-        sentences=tuple(
-            InspectedSentence(
-                source=sentence.source,
-                translation=sentence.translation,
-                source_span=sentence.source_span,
-                target_span=sentence.target_span,
-                links=sentence.alignment or (),
-                attention=sentence.attention,
-            )
-            for sentence in translation.sentences
-            if sentence.attention
-        ),
-    )
+def shown_text(
+    text: str, source_ids: Sequence[int], bundle: Bundle, pair: LanguagePair
+) -> TokenizedText:
+    """A source: the language prefix and the end token have places, but no characters."""
+    prefix = [(0, 0)] * (pair.source_prefix is not None)
+    spans = [*prefix, *bundle.tokenizer.source_spans(text)]
+    spans += [(0, 0)] * (len(source_ids) - len(spans))
+    return TokenizedText(text=text, spans=tuple(spans))
+
+
+def read_text(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """A source as the model sees it, where only its ids are known."""
+    text, spans = bundle.tokenizer.source_text_and_spans(source_ids)
+    return TokenizedText(text=text, spans=tuple(spans))
+
+
+def made_text(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """A target."""
+    text, spans = bundle.tokenizer.target_text_and_spans(target_ids)
+    return TokenizedText(text=text, spans=tuple(spans))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.lib.npyio import NpzFile
 
-from service.heat_map.arrays import npz
-from service.translation import InspectedPair
+from service.inspection.heat_map.arrays import npz
+from service.inspection.values import InspectedPair
 from tests.service.heat_map.samples import CROSS, TARGETS, inspected, pair_of
 
 

@@ -5,12 +5,10 @@ import pytest
 from PIL import Image
 
 from service.errors import PayloadTooLargeError
-from service.heat_map.figure import CELL
-from service.heat_map.layout import lay_out
-from service.heat_map.png import png
-from service.heat_map.png_limit import MAX_PIXELS, check_fits
-from service.heat_map.shades import colour
-from service.translation import AttentionSelection
+from service.inspection.heat_map.figure import CELL, colour
+from service.inspection.heat_map.layout import lay_out
+from service.inspection.heat_map.png import MAX_PIXELS, check_fits, png
+from service.inspection.values import AttentionSelection
 from tests.service.heat_map.samples import inspected, large_map, pair_of
 
 ALL = AttentionSelection()
