@@ -7,7 +7,7 @@ at the same places then, and no difference between them comes from there.
 import importlib
 import sys
 
-from service.text.segmentation import split
+from service.text.segmentation.splitter import split
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from itertools import count
 
 from service.documents.document import Document, DocumentString
 from service.errors import OverloadedError
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
 from service.translation import TranslateRequest, TranslateResult
 
 Translate = Callable[[TranslateRequest], Awaitable[TranslateResult]]

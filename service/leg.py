@@ -23,7 +23,7 @@ from service.side_thread import apart
 from service.source_text import ReadOptions, SourceSentence, TextReader
 from service.tally import count_sentences
 from service.target_text import TranslatedSentence, spelt
-from service.text.glossary import GlossaryEntry
+from service.text.masking.glossary import GlossaryEntry
 from service.translation import TranslateRequest
 
 

@@ -8,11 +8,11 @@ from bundle.reader import Bundle
 from service.engine.hypothesis import Hypothesis
 from service.source_text import SourceSentence, TextReader
 from service.target_text import RestoredText
-from service.text.disguise import Disguise
-from service.text.masking import cut_around
-from service.text.protected import Protected
+from service.text.alignment.word_links import WordLink
+from service.text.masking.edits import Protected
+from service.text.masking.preprocessing import Disguise
+from service.text.masking.symbols import cut_around
 from service.text.shape import needs_model
-from service.text.word_link import WordLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

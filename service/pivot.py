@@ -9,9 +9,8 @@ from service.patchwork import joined
 from service.side_thread import apart
 from service.source_text import SourceSentence, TextReader
 from service.target_text import RestoredText, TranslatedSentence, passage_links
-from service.text.chained_links import chained
-from service.text.glossary import Glossary, GlossaryEntry
-from service.text.word_link import WordLink
+from service.text.alignment.word_links import WordLink, chained
+from service.text.masking.glossary import Glossary, GlossaryEntry
 from service.translation import LegTranslation, TranslateRequest
 
 

@@ -8,11 +8,10 @@ from service.engine.hypothesis import Hypothesis
 from service.inspection.token_pairs import made_text, shown_text
 from service.source_text import SourceSentence
 from service.target_text import RestoredText
-from service.text.alignment import transferred, word_links
-from service.text.disguise import Disguise
-from service.text.masking import place_by_alignment
-from service.text.rewriting import Rewritten
-from service.text.word_link import WordLink
+from service.text.alignment.word_links import WordLink, transferred, word_links
+from service.text.masking.edits import Rewritten
+from service.text.masking.preprocessing import Disguise
+from service.text.masking.symbols import place_by_alignment
 
 _NO_CHARACTER = "\ufffd"
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
-from service.text.disguise import Disguise, DisguiseOptions, disguise
-from service.text.fitting import split_to_fit
-from service.text.glossary import Glossary, GlossaryEntry, GlossaryError
-from service.text.markup import read_markup
-from service.text.markup_options import MarkupOptions
-from service.text.masking import PLAIN_SYMBOLS, cut_around
-from service.text.passage import Passage
-from service.text.placeholders import find_placeholders
-from service.text.protected import Protected
-from service.text.segment import Segment
-from service.text.segmentation import SplitMode, split
+from service.text.markup.document import read_markup
+from service.text.markup.passage import MarkupOptions, Passage
+from service.text.masking.edits import Protected
+from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
+from service.text.masking.placeholders import find_placeholders
+from service.text.masking.preprocessing import Disguise, DisguiseOptions, disguise
+from service.text.masking.symbols import PLAIN_SYMBOLS, cut_around
+from service.text.segmentation.fitting import split_to_fit
+from service.text.segmentation.segment import Segment
+from service.text.segmentation.splitter import SplitMode, split
+from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
-from service.text.unwrap import Unwrapped, unwrap
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""

@@ -7,12 +7,12 @@ from bundle.reader import Bundle
 from service.engine.hypothesis import Hypothesis
 from service.inspection.values import AttentionMaps
 from service.source_text import SourcePassage, SourceSentence, SourceText
-from service.text.markup_writer import write_markup
-from service.text.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
-from service.text.passage import Passage
-from service.text.segment import join
-from service.text.tag_placement import place_tags
-from service.text.word_link import WordLink
+from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
+from service.text.alignment.word_links import WordLink
+from service.text.markup.document import write_markup
+from service.text.markup.passage import Passage
+from service.text.segmentation.segment import join
+from service.text.tags.placement import place_tags
 from service.translation import LegTranslation, SentenceTranslation, Translation
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from service.client import NOBODY, Client
 from service.engine.hypothesis import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
-from service.text.casing import Case
+from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
-from service.text.segmentation import SplitMode
-from service.text.word_link import WordLink
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.casing import Case
+from service.text.masking.glossary import GlossaryEntry
+from service.text.segmentation.splitter import SplitMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from service.inspection.values import InspectedSentence
-from service.text.alignment import pharaoh, words
+from service.text.alignment.word_links import pharaoh, words
 
 
 class _Reply(BaseModel):

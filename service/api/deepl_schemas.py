@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from service.api.schemas import LanguageCode, Texts
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
 
 
 def _tag_names(value: object) -> object:

@@ -23,8 +23,8 @@ from service.api.served_languages import AUTO
 from service.client import Client
 from service.inspection.values import AttentionSelection
 from service.settings import Settings
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
 from service.translation import TranslateRequest, TranslateResult
 
 router = APIRouter(tags=["native"])

@@ -11,8 +11,8 @@ from service.api.alignment_reply import AlignmentReply, ConfidenceReply, alignme
 from service.api.json_content import json_bytes
 from service.engine.hypothesis import FinishReason
 from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
-from service.text.casing import Case
 from service.text.detection import Detection
+from service.text.masking.casing import Case
 from service.translation import SentenceTranslation, StageTimes, StreamedSentence, Translation
 
 Json = dict[str, Any]

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from service.engine.options import MAX_BEAM_SIZE
 from service.inspection.values import AttentionKind
-from service.text.glossary import Glossary, GlossaryEntry, GlossaryError
+from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0
 """Far beyond any use; a larger power overflows."""

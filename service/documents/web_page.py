@@ -5,9 +5,8 @@ from dataclasses import replace
 
 from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
-from service.text.markup import read_markup
-from service.text.markup_options import MarkupOptions
-from service.text.markup_writer import write_markup
+from service.text.markup.document import read_markup, write_markup
+from service.text.markup.passage import MarkupOptions
 
 
 def read(data: bytes) -> Document:

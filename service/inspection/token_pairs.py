@@ -11,7 +11,7 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
-from service.text.alignment import TokenizedText, transferred, word_links
+from service.text.alignment.word_links import TokenizedText, transferred, word_links
 from service.text.unicode import check_unicode
 
 

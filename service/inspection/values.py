@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.client import NOBODY, Client
 from service.inspection.confidence import Confidence, confidence_of
-from service.text.word_link import WordLink
+from service.text.alignment.word_links import WordLink
 
 AttentionKind = Literal["encoder", "decoder", "cross"]
 

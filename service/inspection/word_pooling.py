@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inspection.values import AttentionKind, AttentionMaps
-from service.text.alignment import Span, TokenizedText, words
+from service.text.alignment.word_links import Span, TokenizedText, words
 
 _PARTIAL = re.compile(r"<0x[0-9A-F]{2}>|▁+")
 """A piece that is a byte of a character, or the space before one."""

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from service.errors import InvalidRequestError
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
 from service.translation import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
 from tests.service.models import Running, running

@@ -19,8 +19,8 @@ from service.errors import (
 )
 from service.inspection.values import AttentionRequest, AttentionSelection, ScoreRequest
 from service.loaded_model import LoadedModel
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
 from service.translation import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
 from tests.service.fidelity.markup_texts import MARKUP_TEXTS

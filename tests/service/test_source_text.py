@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.source_text import ReadOptions, SourceSentence, TextReader
-from service.text.segment import join
+from service.text.segmentation.segment import join
 from tests.service.models import tiny_bundle
 
 BUNDLE = tiny_bundle()

@@ -5,7 +5,7 @@ import pytest
 from service.engine.hypothesis import FinishReason, Hypothesis
 from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.target_text import RestoredText, TranslatedSentence, assemble, spelt
-from service.text.segment import Segment
+from service.text.segmentation.segment import Segment
 from service.translation import Translation
 from tests.service.models import tiny_bundle
 

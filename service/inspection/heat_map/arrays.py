@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inspection.values import InspectedPair, InspectedSentence
-from service.text.alignment import pharaoh, words
+from service.text.alignment.word_links import pharaoh, words
 
 Entry = tuple[str, NDArray[np.generic]]
 

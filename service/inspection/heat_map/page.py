@@ -16,7 +16,7 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
-from service.text.alignment import pharaoh, words
+from service.text.alignment.word_links import pharaoh, words
 
 _MAX_TITLE = 80
 STYLE = """

@@ -23,8 +23,8 @@ from service.inspection.values import (
 from service.registry import Registry
 from service.settings import load_settings
 from service.telemetry import Metrics
+from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
-from service.text.word_link import WordLink
 from service.translation import (
     SentenceTranslation,
     StageTimes,

@@ -8,7 +8,7 @@ import pytest
 from service.api.deepl import PATIENCE_S
 from service.api.deepl_languages import from_deepl, source_names, target_names
 from service.errors import DeadlineExceededError
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
 from service.translation import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 

@@ -6,8 +6,8 @@ import pytest
 
 from service.api.replies import TranslateReply
 from service.inspection.values import AttentionSelection
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
 from service.translation import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 

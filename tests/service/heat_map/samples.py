@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inspection.values import AttentionKind, AttentionMaps, InspectedPair, InspectedSentence
-from service.text.word_link import WordLink
+from service.text.alignment.word_links import WordLink
 
 # Two layers, one head: rows are Guten, Tag, </s>; columns Good, day.
 CROSS = np.array(

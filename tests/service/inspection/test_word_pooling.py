@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.inspection.values import ATTENTION_KINDS, AttentionMaps
 from service.inspection.word_pooling import pool, pooled, word_starts
-from service.text.alignment import TokenizedText
+from service.text.alignment.word_links import TokenizedText
 from tests.service.models import tiny_bundle
 
 
