@@ -7,7 +7,7 @@ from pathlib import Path
 from bundle.errors import InvalidBundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import Bundle, read_bundle, sha256_of
-from service.engine.sessions import Sessions, check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 from service.errors import StartupError
 
 _log = logging.getLogger(__name__)

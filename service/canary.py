@@ -9,7 +9,7 @@ import time
 from concurrent.futures import Future
 
 from bundle.reader import Bundle
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
 from service.job import Job, JobResult
 from service.observability.clock import Clock

@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 from bundle.manifest import Manifest
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
-from service.engine.repetition import max_loop_tokens
+from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.search.repetition import max_loop_tokens
 from service.errors import InvalidRequestError
 from service.translation import TranslateRequest
 

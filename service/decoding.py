@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from bundle.reader import Bundle
 from service.decode_request import sentence_options
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothesis
 from service.errors import InvalidRequestError
 from service.job import Job, JobResult
 from service.loaded_model import LoadedModel

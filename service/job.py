@@ -5,8 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.client import NOBODY, Client
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions, Hypothesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

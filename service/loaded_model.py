@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bundle.reader import Bundle
 from service.canary import Canary
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
 from service.leases import Leases
 from service.observability.clock import Clock

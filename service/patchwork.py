@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from bundle.reader import Bundle
-from service.engine.hypothesis import Hypothesis
+from service.engine.search.options import Hypothesis
 from service.source_text import SourceSentence, TextReader
 from service.target_text import RestoredText
 from service.text.alignment.word_links import WordLink

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.engine.hypothesis import Hypothesis
+from service.engine.search.options import Hypothesis
 from service.leg import Leg, Outcome
 from service.patchwork import joined
 from service.side_thread import apart

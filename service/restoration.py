@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
-from service.engine.hypothesis import Hypothesis
+from service.engine.search.options import Hypothesis
 from service.inspection.token_pairs import made_text, shown_text
 from service.source_text import SourceSentence
 from service.target_text import RestoredText

@@ -3,8 +3,7 @@
 import sys
 from collections import OrderedDict
 
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions, Hypothesis
 
 Key = tuple[tuple[int, ...], DecodeOptions]
 """All that a result depends on within one bundle: source ids and how they are decoded."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
-from service.engine.options import MAX_BEAM_SIZE
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ShuttingDownError
 from service.job import Job, JobResult
 from service.observability.clock import Clock

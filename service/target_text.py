@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bundle.reader import Bundle
-from service.engine.hypothesis import Hypothesis
+from service.engine.search.options import Hypothesis
 from service.inspection.values import AttentionMaps
 from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from service.client import NOBODY, Client
-from service.engine.hypothesis import FinishReason
+from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection

@@ -10,10 +10,10 @@ from dataclasses import replace
 from service.admission import AdmissionQueue
 from service.admission_policy import Room
 from service.engine.batch_decoder import BatchDecoder, Finished
-from service.engine.encoder import EncodedGroup
-from service.engine.options import MAX_BEAM_SIZE
-from service.engine.preparation import DecodeRequest, PreparedSentence
-from service.engine.sessions import Sessions
+from service.engine.graphs.encoder import EncodedGroup
+from service.engine.graphs.sessions import Sessions
+from service.engine.prefill import DecodeRequest, PreparedSentence
+from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import (
     DeadlineExceededError,
     ServiceError,

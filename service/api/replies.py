@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from service.api.alignment_reply import AlignmentReply, ConfidenceReply, alignment_content
 from service.api.json_content import json_bytes
-from service.engine.hypothesis import FinishReason
+from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.detection import Detection
 from service.text.masking.casing import Case

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.engine.options import MAX_BEAM_SIZE
+from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.values import AttentionKind
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 

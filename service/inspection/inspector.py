@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from service.engine.attention_pass import PairAttention, attend
+from service.engine.graphs.attention_pass import PairAttention, attend
 from service.errors import DeadlineExceededError
 from service.inspection.selection import aligning, check_cells, check_selection, select
 from service.inspection.token_pairs import TokenPair, made_text, read_text

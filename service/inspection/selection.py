@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead, Architecture
-from service.engine.attention_pass import PairAttention
+from service.engine.graphs.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
 from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
 

@@ -8,7 +8,7 @@ from bundle.manifest import AlignmentHead
 from export.alignment_choice import Origins, best_head, choose_alignment_head
 from export.development_set import DevelopmentPair
 from export.lexicon import Lexicon
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
 from tests.service.models import tiny_bundle
 
 EOS = 3

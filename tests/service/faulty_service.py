@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fastapi import FastAPI
 
 from service.app import create_app
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 from service.loaded_model import RegistryOptions, load
 from service.registry import Registry
 from service.scheduler import SchedulerOptions

@@ -6,7 +6,7 @@ import time
 
 from service.app import open_registry, registry_options
 from service.commands.serve import serve
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 from service.loaded_model import load
 from service.logs import configure_logging
 from service.registry import Registry

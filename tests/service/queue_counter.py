@@ -7,7 +7,7 @@ from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
 from service.admission_policy import Room
 from service.client import NOBODY, Client
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError
 from service.job import Entry, Job, JobResult
 from service.telemetry import Metrics

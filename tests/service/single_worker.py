@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions, Hypothesis
 from service.job import Job, JobResult
 from service.telemetry import Metrics
 from service.worker import Worker

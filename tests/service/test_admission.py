@@ -5,7 +5,7 @@ import pytest
 
 from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
 from service.job import Job, JobResult
 from tests.service.queue_counter import RESULT, SMALL, Counter, futures_of

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from service.admission_policy import LOOKAHEAD, MAX_PASSES, Room, choose
 from service.client import Client
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.job import Entry, Job
 from tests.service.models import FakeClock
 

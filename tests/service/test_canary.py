@@ -6,7 +6,7 @@ import pytest
 from bundle.reader import Bundle
 from service.admission_limits import AdmissionLimits
 from service.canary import Canary
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.job import Job
 from tests.service.models import FakeClock, Running, running
 

@@ -10,8 +10,8 @@ from service.decode_request import (
     decode_options,
     sentence_options,
 )
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
-from service.engine.repetition import SOURCE_FACTOR, TOLERATED_TOKENS
+from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.search.repetition import SOURCE_FACTOR, TOLERATED_TOKENS
 from service.errors import InvalidRequestError
 from service.translation import TranslateRequest
 from tests.service.models import tiny_bundle

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 from service.job import Job
 from service.telemetry import Metrics
 from tests.service.engine.spy import Tensors, spied

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.admission_policy import LOOKAHEAD, MAX_PASSES, Room, choose
 from service.client import Client
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.fair_queue import ROUND_WORK, FairQueue
 from service.job import Entry, Job
 

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 from service.telemetry import Metrics
 from tests.service.engine.spy import Tensors, spied
 from tests.service.faulty_service import serving

@@ -9,7 +9,7 @@ import pytest
 
 from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
 from service.job import Job
 from service.leases import Leases

@@ -6,8 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions, Hypothesis
 from service.result_cache import Key, ResultCache, size_of
 
 OPTIONS = DecodeOptions()

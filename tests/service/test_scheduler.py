@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from service.admission_limits import AdmissionLimits
-from service.engine.options import MAX_BEAM_SIZE
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.job import JobResult
 from service.scheduler import Scheduler, SchedulerOptions

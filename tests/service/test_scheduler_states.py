@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
 from service.client import NOBODY, Client
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import (
     DeadlineExceededError,
     OverloadedError,

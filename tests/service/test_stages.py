@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.hypothesis import Hypothesis
+from service.engine.search.options import Hypothesis
 from service.job import JobResult
 from service.stages import Moments, stage_times, stages
 from service.telemetry import STAGES

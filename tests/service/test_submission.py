@@ -7,8 +7,8 @@ import pytest
 
 from service.admission_limits import AdmissionLimits
 from service.client import NOBODY, Client
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
 from service.job import Job, JobResult
 from service.submission import run_jobs

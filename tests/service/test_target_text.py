@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from service.engine.hypothesis import FinishReason, Hypothesis
+from service.engine.search.options import FinishReason, Hypothesis
 from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.target_text import RestoredText, TranslatedSentence, assemble, spelt
 from service.text.segmentation.segment import Segment

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from service.engine.hypothesis import FinishReason
+from service.engine.search.options import FinishReason
 from service.telemetry import FINISH_REASONS, STAGES, Metrics
 
 COUNTERS = (

@@ -8,7 +8,7 @@ import pytest
 
 from service.admission_limits import AdmissionLimits
 from service.decode_request import decode_options
-from service.engine.batch import decode_batch
+from service.engine.offline import decode_batch
 from service.errors import (
     DeadlineExceededError,
     InvalidRequestError,

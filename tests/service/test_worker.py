@@ -5,8 +5,8 @@ import pytest
 
 from service.admission import AdmissionQueue
 from service.admission_limits import AdmissionLimits
-from service.engine.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
-from service.engine.options import DecodeOptions
+from service.engine.graphs.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
+from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.telemetry import Metrics
 from service.worker import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, TranslationFailedError
 from service.job import JobResult
 from tests.service.engine.spy import Tensors

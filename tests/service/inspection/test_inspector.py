@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from service.engine.attention_pass import attend
+from service.engine.graphs.attention_pass import attend
 from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTooLargeError
 from service.inspection.inspector import LOWEST_PRIORITY, Inspector
 from service.inspection.token_pairs import TokenPair

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead, Architecture
-from service.engine.attention_pass import PairAttention
+from service.engine.graphs.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
 from service.inspection.selection import aligning, check_cells, check_selection, select
 from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection

@@ -1,8 +1,8 @@
 import pytest
 
-from service.engine.batch import decode_batch, decode_stream
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch, decode_stream
+from service.engine.search.options import DecodeOptions
 from tests.service.engine.tiny import (
     BEAM,
     EVERY_KIND,

@@ -10,7 +10,7 @@ from bundle.errors import InvalidBundleError
 from bundle.manifest import CacheDtype
 from bundle.reader import Bundle
 from bundle.tensors import ATTENTION_NAME, CANDIDATES_NAME, DECODER_NAME, ENCODER_NAME
-from service.engine.sessions import check_attention, open_sessions
+from service.engine.graphs.sessions import check_attention, open_sessions
 from tests.service.engine.tiny import tiny
 
 Open = Callable[[Bundle], object]

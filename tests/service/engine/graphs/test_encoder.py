@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.engine.encoder import MAX_GROUP_TOKENS, EncodedGroup, encode, length_groups, pad
 from service.engine.errors import NonFiniteSourceError
+from service.engine.graphs.encoder import MAX_GROUP_TOKENS, EncodedGroup, encode, length_groups, pad
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
 
 lengths_of_sentences = st.lists(st.integers(1, 60), max_size=40)

@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from service.engine.options import MAX_BEAM_SIZE
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.search.options import MAX_BEAM_SIZE
 
 MAX_CANDIDATES = 2 * MAX_BEAM_SIZE
 """Best tokens of a row that a search may ask for."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import Manifest
-from service.engine.shortlist import ShortlistBlock, ShortlistSlots
+from service.engine.cache.shortlist import ShortlistBlock, ShortlistSlots
 
 CacheArray = NDArray[np.float32] | NDArray[np.int8]
 

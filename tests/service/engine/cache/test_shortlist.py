@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.shortlist import ShortlistTable
-from service.engine.shortlist import NO_PIECE, Shortlist
+from service.engine.cache.shortlist import NO_PIECE, Shortlist
 
 EOS = 3
 ROWS = {4: [20, 21, 22], 5: [30, 20, 31], 6: [], 7: [40]}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.repetition import (
+from service.engine.search.repetition import (
     MAX_PERIOD,
     MIN_REPEATS,
     SOURCE_FACTOR,

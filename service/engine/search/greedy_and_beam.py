@@ -13,16 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.hypothesis import FinishReason, Hypothesis
-from service.engine.logits_processors import (
+from service.engine.search.logits_processors import (
     MASKED,
     is_any_active,
     logits_processors,
     process_all,
 )
-from service.engine.options import DecodeOptions
-from service.engine.ranking import best_reachable, length_normalised
-from service.engine.repetition import CHECK_EVERY, RETRY_NGRAM, repeated_tail
+from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
+from service.engine.search.ranking import best_reachable, length_normalised
+from service.engine.search.repetition import CHECK_EVERY, RETRY_NGRAM, repeated_tail
 
 LOOKAHEAD_TOKENS = 3
 """How many more tokens a live prefix is expected to need at most, when it is asked whether it can

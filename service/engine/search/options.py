@@ -1,6 +1,7 @@
 """How one sentence is to be decoded."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 MAX_BEAM_SIZE = 8
 
@@ -43,3 +44,26 @@ class DecodeOptions:
         assert self.length_penalty >= 0 and self.max_target_tokens >= 1, self
         assert self.no_repeat_ngram >= 0 and len(self.prefix_ids) <= self.max_target_tokens, self
         assert 0 <= self.min_target_tokens < self.max_target_tokens, self
+
+
+FinishReason = Literal["stop", "length", "repetition", "deadline"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """One output of a search."""
+
+    target_ids: tuple[int, ...]
+    """Without start and end token."""
+    token_log_probs: tuple[float, ...]
+    """Natural log-probability of every token, the end token included where it was reached."""
+    finish_reason: FinishReason
+    has_ended: bool
+    """Whether the end token was reached; else the translation was cut off."""
+    score: float
+    """Length-normalised log-probability that the search ranked by, nats."""
+
+    @property
+    def log_prob(self) -> float:
+        """Summed log-probability, nats."""
+        return sum(self.token_log_probs)

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -23,9 +25,30 @@ from bundle.tensors import (
     encoder_spec,
     shortlist_spec,
 )
-from service.engine.processor import has_exact_integer_product
-from service.engine.refusal import explain_refusal
-from service.engine.shortlist import Shortlist, ShortlistBlock
+from service.engine.cache.shortlist import Shortlist, ShortlistBlock
+from service.engine.graphs.load_errors import explain_refusal
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
+
+
+@cache
+def has_exact_integer_product() -> bool:
+    """Whether products of uint8 and int8 are summed without saturating, which takes VNNI on x86.
+
+    Where that cannot be found out the answer is no: a slower product is always right.
+    """
+    try:
+        return names_vnni(_CPU_INFO.read_text(encoding="utf-8"))
+    except OSError:
+        return False
+
+
+def names_vnni(cpu_info: str) -> bool:
+    """Whether every processor in a `/proc/cpuinfo` has VNNI."""
+    lines = [line for line in cpu_info.splitlines() if line.startswith("flags")]
+    return bool(lines) and all(_VNNI_FLAGS & set(line.split()) for line in lines)
+
 
 _DTYPES = {
     "tensor(float)": "float32",

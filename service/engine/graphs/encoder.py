@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.tensors import cross_key, cross_value
+from service.engine.cache.slot_cache import CacheArray
 from service.engine.errors import NonFiniteSourceError
-from service.engine.sessions import Sessions
-from service.engine.slot_cache import CacheArray
+from service.engine.graphs.sessions import Sessions
 
 MAX_GROUP_TOKENS = 2048
 """Padded source tokens of one encoder call: bounds its time and its memory."""

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 
 MASKED = -1e9
 """What a forbidden token scores: finite, so that nothing becomes NaN, and below everything."""

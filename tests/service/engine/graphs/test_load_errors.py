@@ -11,8 +11,8 @@ import pytest
 from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle
 from bundle.tensors import ATTENTION_NAME, DECODER_NAME, ENCODER_NAME
-from service.engine.refusal import explain_refusal
-from service.engine.sessions import check_attention, open_sessions
+from service.engine.graphs.load_errors import explain_refusal
+from service.engine.graphs.sessions import check_attention, open_sessions
 from tests.service.engine.tiny import tiny
 
 INSTALLED = ort.__version__

@@ -16,8 +16,8 @@ from bundle.tensors import (
     present_key,
     present_value,
 )
-from service.engine.sessions import Sessions
-from service.engine.slot_cache import CacheArray, SlotCache
+from service.engine.cache.slot_cache import CacheArray, SlotCache
+from service.engine.graphs.sessions import Sessions
 
 TensorName = Callable[[int], str]
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import encode
-from service.engine.slot_cache import SlotCache
+from service.engine.cache.slot_cache import SlotCache
+from service.engine.graphs.decoder import DecoderStep
+from service.engine.graphs.encoder import encode
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import LIMIT, tiny, tiny_sessions, tiny_sources
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
 )
 
 from bundle.manifest import CacheDtype, Manifest
-from service.engine.slot_cache import CacheArray, SlotCache
+from service.engine.cache.slot_cache import CacheArray, SlotCache
 from tests.service.engine.tiny import tiny
 
 NUM_SLOTS = 5

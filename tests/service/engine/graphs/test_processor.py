@@ -1,7 +1,6 @@
 import pytest
 
-from service.engine.processor import names_vnni
-from service.engine.sessions import session_options
+from service.engine.graphs.sessions import names_vnni, session_options
 
 HASWELL = "processor\t: {}\nflags\t\t: fpu sse4_1 avx2 fma\n"
 CASCADE_LAKE = "processor\t: {}\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.search import GreedySearch
+from service.engine.search.greedy_and_beam import GreedySearch
+from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.service.engine.toy_model import (
     EOS,
     Model,

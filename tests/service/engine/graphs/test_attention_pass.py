@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from service.engine.attention_pass import PairAttention, attend
-from service.engine.hypothesis import Hypothesis
+from service.engine.graphs.attention_pass import PairAttention, attend
+from service.engine.search.options import Hypothesis
 from tests.service.engine.tiny import BEAM, GREEDY, alone, tiny, tiny_sessions, tiny_sources
 
 Pair = tuple[tuple[int, ...], tuple[int, ...]]

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search import BeamSearch, GreedySearch, Survivors
-from service.engine.shortlist import ShortlistBlock
-from service.engine.slot_cache import CacheArray, SlotCache
+from service.engine.cache.shortlist import ShortlistBlock
+from service.engine.cache.slot_cache import CacheArray, SlotCache
+from service.engine.search.greedy_and_beam import BeamSearch, GreedySearch, Survivors
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.ranking import best_reachable, length_normalised
+from service.engine.search.ranking import best_reachable, length_normalised
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from service.engine.encoder import EncodedGroup, encode
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
-from service.engine.shortlist import ShortlistBlock
-from service.engine.slot_cache import CacheArray
+from service.engine.cache.shortlist import ShortlistBlock
+from service.engine.cache.slot_cache import CacheArray
+from service.engine.graphs.encoder import EncodedGroup, encode
+from service.engine.graphs.sessions import Sessions
+from service.engine.search.options import DecodeOptions
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.engine.logits_processors import (
+from service.engine.search.logits_processors import (
     MASKED,
     is_any_active,
     logits_processors,
     process_all,
 )
-from service.engine.options import DecodeOptions
+from service.engine.search.options import DecodeOptions
 
 
 def forbidden(options: DecodeOptions, target_ids: list[int], vocab_size: int = 6) -> set[int]:

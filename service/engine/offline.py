@@ -4,10 +4,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from service.engine.batch_decoder import BatchDecoder, Finished
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest, Key, PreparedSentence
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.prefill import DecodeRequest, Key, PreparedSentence
+from service.engine.search.options import DecodeOptions, Hypothesis
 
 
 def decode_stream(

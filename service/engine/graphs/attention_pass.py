@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.encoder import pad
-from service.engine.sessions import Sessions
+from service.engine.graphs.encoder import pad
+from service.engine.graphs.sessions import Sessions
 
 _OUTPUTS = ["encoder_attention", "decoder_attention", "cross_attention", "log_probs"]
 
