@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.admission_limits import AdmissionLimits
 from service.api import admin, attention, deepl, files, languages, native, operations, pages, score
 from service.api.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.cross_origin import allow_origins
@@ -29,13 +28,14 @@ from service.file_jobs import FileJobLimits, FileJobs
 from service.inspection.throttle import SpareTime, SpareTimeLimits
 from service.loaded_model import RegistryOptions
 from service.models.interfaces import Catalogue
+from service.observability.metrics import Metrics
+from service.observability.tracing import Tracing, open_tracing
 from service.registry import Registry
 from service.reload import Reloader
-from service.scheduler import SchedulerOptions
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.scheduler import SchedulerOptions
+from service.scheduling.single_flight import SharingOptions
 from service.settings import Settings
-from service.single_flight import SharingOptions
-from service.telemetry import Metrics
-from service.tracing import Tracing, open_tracing
 from service.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")

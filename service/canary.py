@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from bundle.reader import Bundle
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
-from service.job import Job, JobResult
 from service.observability.clock import Clock
-from service.scheduler import Scheduler
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job, JobResult
+from service.scheduling.scheduler import Scheduler
 
 _log = logging.getLogger(__name__)
 

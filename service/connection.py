@@ -22,8 +22,8 @@ from service.api.request_room import RequestRoom
 from service.api.security_headers import SECURITY_HEADERS
 from service.descriptor_limit import allow_connections
 from service.lobby import Lobby
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.telemetry import Metrics
 
 LINGER_S = 2.0
 """For reading on after an answer that came before the end of the request: who is still sending

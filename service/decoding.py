@@ -7,9 +7,9 @@ from bundle.reader import Bundle
 from service.decode_request import sentence_options
 from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothesis
 from service.errors import InvalidRequestError
-from service.job import Job, JobResult
 from service.loaded_model import LoadedModel
-from service.logs import REQUEST_ID
+from service.observability.logs import REQUEST_ID
+from service.scheduling.job import Job, JobResult
 from service.source_text import SourceSentence
 from service.submission import run_jobs
 from service.text.unicode import check_unicode

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from service.job import JobResult
 from service.leg import Outcome
 from service.observability.clock import Clock
+from service.observability.tracing import Tracing
+from service.scheduling.job import JobResult
 from service.side_thread import apart
 from service.source_text import SourceSentence, SourceText, TextReader
 from service.stages import Moments, stage_times, stages
 from service.target_text import TranslatedSentence, TranslatedText, assemble
-from service.tracing import Tracing
 from service.translation import (
     SentenceTranslation,
     StageTimes,

@@ -14,14 +14,14 @@ from service.inspection.values import (
     AttentionMaps,
     AttentionSelection,
 )
-from service.job import JobResult
 from service.loaded_model import LoadedModel
 from service.observability.clock import Clock
+from service.observability.logs import count_sentences
 from service.patchwork import cut, sew
 from service.restoration import restore
+from service.scheduling.job import JobResult
 from service.side_thread import apart
 from service.source_text import ReadOptions, SourceSentence, TextReader
-from service.tally import count_sentences
 from service.target_text import TranslatedSentence, spelt
 from service.text.masking.glossary import GlossaryEntry
 from service.translation import TranslateRequest

@@ -11,8 +11,8 @@ from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
 from service.leases import Leases
 from service.observability.clock import Clock
-from service.scheduler import Scheduler, SchedulerOptions
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.scheduler import Scheduler, SchedulerOptions
 
 _CANARY_START_S = 30.0
 """How long anybody waits for the first canary of a model."""

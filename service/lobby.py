@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 
 
 class Lobby:

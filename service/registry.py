@@ -12,8 +12,8 @@ from service.bundle_folders import open_bundles
 from service.errors import ShuttingDownError
 from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
 from service.observability.clock import Clock
+from service.observability.metrics import Metrics
 from service.routes import Routes
-from service.telemetry import Metrics
 
 ServedPair = tuple[LoadedModel, LanguagePair]
 """A model, and which of its directions."""

@@ -16,8 +16,8 @@ from service.bundle_folders import open_bundles
 from service.errors import ReloadRefusedError, ShuttingDownError, StartupError
 from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up, withdraw
 from service.observability.clock import Clock
+from service.observability.metrics import Metrics
 from service.registry import Registry
-from service.telemetry import Metrics
 
 _log = logging.getLogger(__name__)
 

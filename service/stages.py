@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.job import JobResult
-from service.tracing import Stage
+from service.observability.tracing import Stage
+from service.scheduling.job import JobResult
 from service.translation import StageTimes
 
 

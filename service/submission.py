@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.job import Job, JobResult
-from service.scheduler import Scheduler, SchedulerOptions
+from service.scheduling.job import Job, JobResult
+from service.scheduling.scheduler import Scheduler, SchedulerOptions
 
 
 async def run_jobs(

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from service.client import NOBODY, Client
 from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
+from service.scheduling.limits import NOBODY, Client
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
 from service.text.markup.passage import MarkupOptions

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
-from service.client import Client
 from service.errors import KeyStoreError, QuotaExceededError, RateLimitedError, ServiceError
 from service.keys.key import Key
 from service.keys.store import KeyStore
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
 
 Now = Callable[[], datetime]
 UNLIMITED_CHARS = 1_000_000_000_000

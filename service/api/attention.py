@@ -21,9 +21,9 @@ from service.api.native import selection_of
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies import InspectedTextReply
 from service.api.schemas import AttentionParameters
-from service.client import Client
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest
+from service.scheduling.limits import Client
 from service.settings import Settings
 
 router = APIRouter(tags=["native"])

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import HttpMiddleware
 from service.errors import BodyTimeoutError, OverloadedError, PayloadTooLargeError
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 
 _RETRY_AFTER_S = 1.0
 

@@ -19,7 +19,7 @@ from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.replies import Json, json_response
 from service.api.served_languages import AUTO, target_languages, targets_by_source
-from service.client import Client
+from service.scheduling.limits import Client
 from service.translation import TranslateRequest, Translation
 
 PATIENCE_S = 9.0

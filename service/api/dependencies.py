@@ -15,9 +15,9 @@ from service.backend import TranslationBackend
 from service.file_jobs import FileJobs
 from service.inspection.throttle import SpareTime
 from service.models.interfaces import Catalogue, Reloading
+from service.observability.metrics import Metrics
+from service.observability.tracing import Tracing
 from service.settings import Settings
-from service.telemetry import Metrics
-from service.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,8 @@ from service.api.openapi import path_parameter, problems
 from service.api.parameters import parse_parameters
 from service.api.replies import json_response
 from service.api.uploads import Upload, read_upload
-from service.client import Client
 from service.file_job import FileJob
+from service.scheduling.limits import Client
 from service.translation import TranslateRequest
 
 router = APIRouter(tags=["native"])

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from service.api.problems import SHUTTING_DOWN
 from service.errors import ShuttingDownError
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 
 T = TypeVar("T")
 

@@ -8,13 +8,13 @@ from fastapi import Request
 
 from service.api.account import Account, Now, counted_refusals
 from service.api.peers import Peers
-from service.client import Client
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
 from service.keys.key import Key, digest_of
 from service.keys.memory_store import MemoryStore
 from service.keys.store import KeyStore, open_store
+from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
 from service.settings import Settings
-from service.telemetry import Metrics
 
 _SCHEMES = ("bearer", "deepl-auth-key")
 

@@ -12,9 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.logs import REQUEST_ID
-from service.tally import TALLY, Tally
-from service.telemetry import UNKNOWN_ROUTE, Metrics
+from service.observability.logs import REQUEST_ID, TALLY, Tally
+from service.observability.metrics import UNKNOWN_ROUTE, Metrics
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")

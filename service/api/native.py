@@ -20,8 +20,8 @@ from service.api.replies import (
 )
 from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
-from service.client import Client
 from service.inspection.values import AttentionSelection
+from service.scheduling.limits import Client
 from service.settings import Settings
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry

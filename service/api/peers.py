@@ -6,7 +6,7 @@ import secrets
 
 from fastapi import Request
 
-from service.client import Client
+from service.scheduling.limits import Client
 
 _SALT_BYTES = 16
 _NAME_BYTES = 8

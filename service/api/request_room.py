@@ -7,9 +7,9 @@ from http import HTTPStatus
 from fastapi import Response
 
 from service.api.problems import problem
-from service.drain_rate import DrainRate
 from service.observability.clock import Clock
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.limits import DrainRate
 
 
 class RequestRoom:

@@ -18,9 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware import HttpMiddleware
-from service.logs import TRACE_ID
-from service.telemetry import UNKNOWN_ROUTE
-from service.tracing import Tracing
+from service.observability.logs import TRACE_ID
+from service.observability.metrics import UNKNOWN_ROUTE
+from service.observability.tracing import Tracing
 
 TRACE_RESPONSE_HEADER = "traceresponse"
 """Where W3C's Trace Context tells a client which span its request became."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from service.app import create_translator, open_registry
 from service.errors import InvalidRequestError
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.telemetry import Metrics
 from service.translation import TranslateRequest
 
 PART_BYTES = 262_144

@@ -13,10 +13,10 @@ from service.cluster.remote_engine import RemoteEngine
 from service.cluster.remote_model import RemoteModel
 from service.cluster.remote_reloader import RemoteReloader
 from service.cluster.remote_translator import RemoteTranslator
-from service.logs import configure_logging
+from service.observability.logs import configure_logging
+from service.observability.metrics import Metrics
+from service.observability.tracing import open_tracing
 from service.settings import Settings
-from service.telemetry import Metrics
-from service.tracing import open_tracing
 
 
 def create_door(settings: Settings, channels: Iterable[tuple[Bundle, Channel]]) -> FastAPI:

@@ -8,9 +8,9 @@ from service.app import create_translator, open_registry
 from service.cluster.call import Call, RequestT
 from service.errors import ServiceError
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.logs import REQUEST_ID, TRACE_ID, configure_logging
+from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.telemetry import Metrics
 from service.translation import StreamedSentence, TranslateRequest, TranslateResult
 
 ReplyT = TypeVar("ReplyT")

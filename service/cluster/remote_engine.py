@@ -9,9 +9,9 @@ from typing import Any
 from service.cluster.call import Call, Channel, LostEngineError, RequestT
 from service.errors import DeadlineExceededError, NotReadyError, ServiceError
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.logs import REQUEST_ID, TRACE_ID
 from service.observability.clock import Clock
-from service.telemetry import Metrics
+from service.observability.logs import REQUEST_ID, TRACE_ID
+from service.observability.metrics import Metrics
 from service.translation import StreamedSentence, TranslateRequest, TranslateResult
 
 MAX_TRIES = 4

@@ -8,8 +8,8 @@ from service.cluster.remote_catalogue import RemoteCatalogue
 from service.cluster.remote_engine import RemoteEngine
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.language_finder import LanguageFinder
-from service.tally import count_sentences
-from service.telemetry import Metrics
+from service.observability.logs import count_sentences
+from service.observability.metrics import Metrics
 from service.text.detection import Detection
 from service.translation import (
     SentenceTranslation,

@@ -56,7 +56,7 @@ def open_service(
         StartupError: A setting or a bundle is no good.
     """
     from service.app import create_translator, open_registry
-    from service.telemetry import Metrics
+    from service.observability.metrics import Metrics
 
     settings = local_settings(arguments)
     metrics = Metrics()

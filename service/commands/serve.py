@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from pydantic.fields import FieldInfo
 
-from service.logs import configure_logging
+from service.observability.logs import configure_logging
 from service.settings import ENV_PREFIX, Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
+    from service.observability.metrics import Metrics
     from service.registry import Registry
-    from service.telemetry import Metrics
 
 _EXAMPLES = """\
 examples:
@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings.log_level)
 
     from service.app import open_registry
+    from service.observability.metrics import Metrics
     from service.server import bind, ignore_reloads
-    from service.telemetry import Metrics
 
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     metrics = Metrics()

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.client import NOBODY, Client
 from service.inspection.confidence import Confidence, confidence_of
+from service.scheduling.limits import NOBODY, Client
 from service.text.alignment.word_links import WordLink
 
 AttentionKind = Literal["encoder", "decoder", "cross"]

@@ -12,9 +12,9 @@ import httpx
 
 from bundle.manifest import LanguagePair
 from service.loaded_model import RegistryOptions
+from service.observability.metrics import Metrics
 from service.registry import Registry
-from service.scheduler import SchedulerOptions
-from service.telemetry import Metrics
+from service.scheduling.scheduler import SchedulerOptions
 from service.translation import TranslateRequest, Translation
 from service.translator import Translator
 

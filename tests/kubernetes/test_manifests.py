@@ -9,9 +9,9 @@ import kubernetes_validate
 import pytest
 
 from service.app import create_app
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.kubernetes.manifests import FOLDER, RENDERED, Manifests, rendered
 
 OLDEST, NEWEST = "1.33", "1.37"

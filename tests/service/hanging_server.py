@@ -8,11 +8,11 @@ from service.app import open_registry, registry_options
 from service.commands.serve import serve
 from service.engine.graphs.sessions import Sessions
 from service.loaded_model import load
-from service.logs import configure_logging
+from service.observability.logs import configure_logging
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.server import bind
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.engine.spy import Tensors, spied
 from tests.service.poison import POISON_LENGTH
 

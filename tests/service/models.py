@@ -10,12 +10,12 @@ from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
-from service.admission_limits import AdmissionLimits
 from service.loaded_model import LoadedModel, RegistryOptions
 from service.observability.clock import Clock
+from service.observability.metrics import Metrics
 from service.registry import Registry
-from service.scheduler import SchedulerOptions
-from service.telemetry import Metrics
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.scheduler import SchedulerOptions
 from service.translator import Translator
 
 TINY_BUNDLE = Path(__file__).parents[1] / "data" / "tiny-bundle"

@@ -3,14 +3,13 @@
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
-from service.admission_policy import Room
-from service.client import NOBODY, Client
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError
-from service.job import Entry, Job, JobResult
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import Room
+from service.scheduling.job import Entry, Job, JobResult
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.queue import AdmissionQueue
 from tests.service.models import FakeClock
 from tests.service.single_worker import counted
 

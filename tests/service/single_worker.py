@@ -3,12 +3,12 @@
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.job import Job, JobResult
-from service.telemetry import Metrics
-from service.worker import Worker
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.models import FakeClock

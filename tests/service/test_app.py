@@ -5,8 +5,8 @@ import pytest
 from service.app import open_registry
 from service.cpu_quota import available_cpus
 from service.loaded_model import RegistryOptions
+from service.observability.metrics import Metrics
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.models import TINY_BUNDLE
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from bundle.reader import Bundle
-from service.admission_limits import AdmissionLimits
 from service.canary import Canary
 from service.engine.search.options import DecodeOptions
-from service.job import Job
+from service.scheduling.job import Job
+from service.scheduling.limits import AdmissionLimits
 from tests.service.models import FakeClock, Running, running
 
 INTERVAL_S = 60.0

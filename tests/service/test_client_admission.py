@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from service.admission_limits import AdmissionLimits
-from service.admission_policy import Room
-from service.client import NOBODY, Client
 from service.errors import OverloadedError, ShuttingDownError
+from service.scheduling.batching_policy import Room
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from tests.service.queue_counter import ANNA, BERT, CARL, SMALL, WIDE, Counter, futures_of
 from tests.service.single_worker import counted
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.errors import DeadlineExceededError
-from service.job import Job
 from service.loaded_model import LoadedModel
+from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
 from tests.service.models import running
 

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 
 from service.engine.graphs.sessions import Sessions
-from service.job import Job
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone
 from tests.service.faulty_service import serving

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from numpy.typing import NDArray
 
 from service.engine.graphs.sessions import Sessions
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
 from tests.service.faulty_service import serving
 from tests.service.poison import POISON, POISON_LENGTH, TEXTS
@@ -163,7 +163,10 @@ def test_one_text_fails_and_everybody_else_is_served(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     metrics = Metrics()
-    with serving(fault, metrics) as app, caplog.at_level(logging.ERROR, logger="service.worker"):
+    with (
+        serving(fault, metrics) as app,
+        caplog.at_level(logging.ERROR, logger="service.scheduling.workers.decode_loop"),
+    ):
         replies = ask_all(app, TEXTS)
         for text, reply in zip(TEXTS, replies, strict=True):
             if text == POISON:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from service.lobby import Lobby
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 from tests.service.single_worker import counted
 
 ROOM = 3

@@ -11,12 +11,12 @@ from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
 from service.engine.search.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
-from service.job import Job
 from service.leases import Leases
 from service.loaded_model import RegistryOptions
+from service.observability.metrics import Metrics
 from service.registry import Registry
-from service.scheduler import SchedulerOptions
-from service.telemetry import Metrics
+from service.scheduling.job import Job
+from service.scheduling.scheduler import SchedulerOptions
 from tests.service.models import (
     TINY_BUNDLE,
     FakeClock,

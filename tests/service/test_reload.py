@@ -11,9 +11,9 @@ import pytest
 
 from bundle.tensors import WEIGHTS_NAME
 from service.errors import ReloadRefusedError, ShuttingDownError, UnsupportedLanguageError
-from service.job import Job
 from service.loaded_model import LoadedModel
 from service.reload import Reload, Reloader
+from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY
 from tests.service.models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
 

@@ -13,9 +13,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
-from service.client import NOBODY, Client
 from service.engine.search.options import DecodeOptions
 from service.errors import (
     DeadlineExceededError,
@@ -23,10 +20,12 @@ from service.errors import (
     ShuttingDownError,
     TranslationFailedError,
 )
-from service.job import Job, JobResult
-from service.single_flight import SharingOptions, SingleFlight
-from service.telemetry import Metrics
-from service.worker import Worker
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.single_flight import SharingOptions, SingleFlight
+from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.models import FakeClock

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app, registry_options
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.models import TINY_BUNDLE
 from tests.service.poison import TEXTS
 from tests.service.single_worker import counted

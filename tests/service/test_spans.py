@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.telemetry import STAGES
+from service.observability.metrics import STAGES
 from tests.service.collector import Collector, attributes_of, collecting
 from tests.service.models import tiny_bundle
 from tests.service.server_process import REPOSITORY, ServerProcess, environment, serving

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import Hypothesis
-from service.job import JobResult
+from service.observability.metrics import STAGES
+from service.scheduling.job import JobResult
 from service.stages import Moments, stage_times, stages
-from service.telemetry import STAGES
 from service.translation import StageTimes
 
 MOMENTS = Moments(started_s=10.0, tokenized_s=11.0, decoded_s=20.0, ended_s=21.5)

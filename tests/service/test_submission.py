@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from service.admission_limits import AdmissionLimits
-from service.client import NOBODY, Client
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
-from service.job import Job, JobResult
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from service.submission import run_jobs
 from tests.service.models import Running, running
 

@@ -6,7 +6,6 @@ from typing import TypedDict, Unpack
 import numpy as np
 import pytest
 
-from service.admission_limits import AdmissionLimits
 from service.decode_request import decode_options
 from service.engine.offline import decode_batch
 from service.errors import (
@@ -23,6 +22,7 @@ from service.inspection.values import (
     AttentionSelection,
     InspectedPair,
 )
+from service.scheduling.limits import AdmissionLimits
 from service.translation import TranslateRequest, TranslateResult, Translation
 from tests.service.models import Running, running
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from service.errors import DeadlineExceededError, TranslationFailedError
-from service.job import JobResult
-from service.worker import Worker
+from service.scheduling.job import JobResult
+from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
 from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of, job_of

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, TranslationFailedError
-from service.job import JobResult
+from service.scheduling.job import JobResult
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sources
 from tests.service.single_worker import SingleWorker, hypotheses_of

@@ -15,9 +15,9 @@ pytest.importorskip("tg2fa_translit", reason="tg2fa-translit is not installed")
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
 from service.app import create_app
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.models import Running, running
 
 decoding = importlib.import_module("tg2fa_translit.decode")

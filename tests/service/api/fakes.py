@@ -20,9 +20,9 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
 from service.translation import (

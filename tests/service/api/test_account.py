@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from service.api.account import UNLIMITED_CHARS, Account
-from service.client import NOBODY
 from service.errors import QuotaExceededError
 from service.keys.key import Key, digest_of
 from service.keys.memory_store import MemoryStore
 from service.keys.store import KeyStore
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.limits import NOBODY
 from tests.service.keys.failing_store import FailingStore
 
 JANUARY = datetime(2026, 1, 31, tzinfo=UTC)

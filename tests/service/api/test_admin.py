@@ -6,8 +6,8 @@ from fastapi import FastAPI
 
 from service.app import create_app, open_registry
 from service.errors import StartupError
+from service.observability.metrics import Metrics
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 from tests.service.models import TINY_BUNDLE, tiny_bundle
 

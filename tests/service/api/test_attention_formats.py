@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from PIL import Image
 
 from service.app import create_app
+from service.observability.metrics import Metrics
 from service.registry import Registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.models import Running, running
 
 MAX_CELLS = 1000

@@ -10,13 +10,13 @@ import pytest
 from fastapi import FastAPI
 
 from service.api.keys import ApiKeys, load_api_keys
-from service.client import Client
 from service.errors import StartupError
 from service.keys.key import Key, digest_of
 from service.keys.memory_store import MemoryStore
 from service.keys.store import KeyStore
+from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 from tests.service.keys.failing_store import FailingStore
 

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from service.api.language_names import name_of
 from service.api.model_reply import ModelReply
 from service.app import create_app, open_registry
+from service.observability.metrics import Metrics
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.api.fakes import ask, parts_of
 from tests.service.models import TINY_BUNDLE, altered_copy, tiny_bundle
 

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from service.api.replies import LanguageReply, TranslateReply
 from service.app import create_app, open_registry
+from service.observability.metrics import Metrics
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.api.fakes import ask
 from tests.service.models import renamed_copy, tiny_bundle
 

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.api.request_limit import RequestLimitMiddleware
 from service.api.request_room import RequestRoom
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 
 
 class Held:

@@ -13,7 +13,7 @@ from starlette.types import Message
 from service.api.event_stream import event_stream
 from service.api.gate import Gate
 from service.errors import DeadlineExceededError, ShuttingDownError
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": ["hello", "world"], "source": "en", "target": "de", "stream": True}

@@ -12,8 +12,8 @@ from opentelemetry.trace import SpanKind, StatusCode, TraceFlags, format_span_id
 from starlette.types import Receive, Scope, Send
 
 from service.api.trace import TraceMiddleware
-from service.logs import TRACE_ID
-from service.tracing import Tracing
+from service.observability.logs import TRACE_ID
+from service.observability.tracing import Tracing
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

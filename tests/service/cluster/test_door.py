@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from service.app import create_app, open_registry
 from service.cluster.door import create_door
 from service.cluster.engine import Engine
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.telemetry import Metrics
 from tests.service.cluster.channels import PickledChannel, tiny_engine
 from tests.service.models import TINY_BUNDLE, tiny_bundle
 

@@ -14,9 +14,9 @@ from service.errors import (
     UnsupportedLanguageError,
 )
 from service.inspection.values import AttentionRequest, ScoreRequest
-from service.logs import REQUEST_ID, TRACE_ID
+from service.observability.logs import REQUEST_ID, TRACE_ID
+from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.telemetry import Metrics
 from service.translation import TranslateRequest
 from tests.service.cluster.channels import PickledChannel, SilentChannel, tiny_engine
 from tests.service.single_worker import counted

@@ -3,7 +3,7 @@ import asyncio
 from service.cluster.call import LostEngineError
 from service.cluster.remote_engine import RemoteEngine
 from service.cluster.remote_model import PROBE_INTERVAL_S, RemoteModel
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 from tests.service.cluster.channels import SilentChannel
 from tests.service.models import FakeClock, tiny_bundle
 

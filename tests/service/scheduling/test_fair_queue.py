@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission_policy import LOOKAHEAD, MAX_PASSES, Room, choose
-from service.client import Client
 from service.engine.search.options import DecodeOptions
-from service.fair_queue import ROUND_WORK, FairQueue
-from service.job import Entry, Job
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.fair_queue import ROUND_WORK, FairQueue
+from service.scheduling.job import Entry, Job
+from service.scheduling.limits import Client
 
 ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
 MAX_TOKENS = 300

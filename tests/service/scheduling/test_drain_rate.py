@@ -1,6 +1,6 @@
 import pytest
 
-from service.drain_rate import DrainRate
+from service.scheduling.limits import DrainRate
 from tests.service.models import FakeClock
 
 

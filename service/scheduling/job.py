@@ -4,8 +4,8 @@ import math
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.client import NOBODY, Client
 from service.engine.search.options import DecodeOptions, Hypothesis
+from service.scheduling.limits import NOBODY, Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from service.admission import AdmissionQueue
-from service.admission_policy import Room
 from service.engine.batch_decoder import BatchDecoder, Finished
 from service.engine.graphs.encoder import EncodedGroup
 from service.engine.graphs.sessions import Sessions
@@ -20,9 +18,11 @@ from service.errors import (
     ShuttingDownError,
     TranslationFailedError,
 )
-from service.job import Entry, JobResult
 from service.observability.clock import Clock
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import Room
+from service.scheduling.job import Entry, JobResult
+from service.scheduling.queue import AdmissionQueue
 
 IDLE_WAIT_S = 0.5
 """An idle worker shows its heart-beat this often."""

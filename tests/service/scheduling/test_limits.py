@@ -1,5 +1,4 @@
-from service.admission_limits import AdmissionLimits
-from service.client import NOBODY, Client
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 
 LIMITS = AdmissionLimits(max_queued_jobs=100, max_queued_tokens=1000)
 SOMEBODY = Client(name="somebody")

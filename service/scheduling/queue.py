@@ -4,17 +4,45 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
 
-from service.admission_limits import AdmissionLimits
-from service.admission_policy import LOOKAHEAD, Room, choose
-from service.drain_rate import DrainRate
 from service.errors import OverloadedError, ShuttingDownError
-from service.fair_queue import FairQueue, Line
-from service.job import Entry, Job, JobResult
 from service.observability.clock import Clock
-from service.recent_clients import RecentClients
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import LOOKAHEAD, Room, choose
+from service.scheduling.fair_queue import FairQueue, Line
+from service.scheduling.job import Entry, Job, JobResult
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client, DrainRate
+
+RECENTLY_S = 1.0
+"""Who has not asked for so long is not waited for: somebody who types pauses for less."""
+
+
+class RecentClients:
+    """Who has asked lately; not safe between threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._asked_s: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def are_several(self) -> bool:
+        """Whether there is more than one of them."""
+        self._forget()
+        return len(self._asked_s) > 1
+
+    def add(self, client: Client) -> None:
+        """A client asks now; the service's own work does not count."""
+        if client != NOBODY:
+            self._asked_s[client.name] = self._clock()
+            self._asked_s.move_to_end(client.name)
+            self._forget()
+
+    def _forget(self) -> None:
+        until_s = self._clock() - RECENTLY_S
+        while self._asked_s and next(iter(self._asked_s.values())) < until_s:
+            self._asked_s.popitem(last=False)
 
 
 class AdmissionQueue:

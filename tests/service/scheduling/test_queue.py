@@ -3,11 +3,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
-from service.job import Job, JobResult
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.queue import AdmissionQueue
 from tests.service.queue_counter import RESULT, SMALL, Counter, futures_of
 from tests.service.single_worker import counted
 

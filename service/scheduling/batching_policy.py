@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 
-from service.client import NOBODY
-from service.job import Entry
+from service.scheduling.job import Entry
+from service.scheduling.limits import NOBODY
 
 LOOKAHEAD = 64
 """Jobs that are looked at, from the head on."""

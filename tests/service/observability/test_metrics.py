@@ -3,7 +3,7 @@
 from typing import get_args
 
 from service.engine.search.options import FinishReason
-from service.telemetry import FINISH_REASONS, STAGES, Metrics
+from service.observability.metrics import FINISH_REASONS, STAGES, Metrics
 
 COUNTERS = (
     "requests_total",

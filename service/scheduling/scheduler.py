@@ -4,16 +4,16 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
 from service.engine.graphs.sessions import Sessions
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ShuttingDownError
-from service.job import Job, JobResult
 from service.observability.clock import Clock
-from service.single_flight import SharingOptions, SingleFlight
-from service.telemetry import Metrics
-from service.worker import Worker
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.single_flight import SharingOptions, SingleFlight
+from service.scheduling.workers.decode_loop import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@ from dataclasses import replace
 
 import pytest
 
-from service.admission import AdmissionQueue
-from service.admission_limits import AdmissionLimits
 from service.engine.graphs.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
 from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, ShuttingDownError
-from service.telemetry import Metrics
-from service.worker import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker
+from service.observability.metrics import Metrics
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.workers.decode_loop import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,

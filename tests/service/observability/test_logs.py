@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.logs import REQUEST_ID, TRACE_ID, configure_logging
+from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
 
 
 @pytest.fixture

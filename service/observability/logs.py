@@ -4,7 +4,9 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -53,3 +55,31 @@ def _exception_fields(error: BaseException | None) -> dict[str, object]:
         f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
     ]
     return {"error": type(error).__name__, "traceback": frames}
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts up while the request is worked on; its tasks share it."""
+
+    sentences: int = 0
+    source_tokens: int = 0
+    target_tokens: int = 0
+
+
+TALLY: ContextVar[Tally | None] = ContextVar("tally", default=None)
+"""Of the request that the current task works for."""
+
+
+def count_sentences(lengths: Iterable[tuple[int, int]]) -> None:
+    """Add sentences to the request that the current task works for, if there is one.
+
+    Args:
+        lengths: Source and target tokens of each.
+    """
+    tally = TALLY.get()
+    if tally is None:
+        return
+    for source_tokens, target_tokens in lengths:
+        tally.sentences += 1
+        tally.source_tokens += source_tokens
+        tally.target_tokens += target_tokens

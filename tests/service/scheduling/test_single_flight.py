@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from service.client import Client
 from service.errors import (
     DeadlineExceededError,
     OverloadedError,
     ShuttingDownError,
     TranslationFailedError,
 )
-from service.job import Job, JobResult
-from service.scheduler import Scheduler, SchedulerOptions
-from service.single_flight import LEAST_LEFT_S, SharingOptions, SingleFlight
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import Client
+from service.scheduling.scheduler import Scheduler, SchedulerOptions
+from service.scheduling.single_flight import LEAST_LEFT_S, SharingOptions, SingleFlight
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     EVERY_KIND,

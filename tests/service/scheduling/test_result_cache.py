@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.result_cache import Key, ResultCache, size_of
+from service.scheduling.single_flight import Key, ResultCache, size_of
 
 OPTIONS = DecodeOptions()
 

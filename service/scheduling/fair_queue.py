@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count, islice
 
-from service.client import Client
-from service.job import Entry
+from service.scheduling.job import Entry
+from service.scheduling.limits import Client
 
 ROUND_WORK = 64.0
 """Work, for a weight of 1, within which it does not matter who is first: a few sentences, so that

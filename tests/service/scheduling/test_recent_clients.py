@@ -1,5 +1,5 @@
-from service.client import NOBODY, Client
-from service.recent_clients import RECENTLY_S, RecentClients
+from service.scheduling.limits import NOBODY, Client
+from service.scheduling.queue import RECENTLY_S, RecentClients
 
 
 class Clock:

@@ -3,10 +3,10 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.admission_policy import LOOKAHEAD, MAX_PASSES, Room, choose
-from service.client import Client
 from service.engine.search.options import DecodeOptions
-from service.job import Entry, Job
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.job import Entry, Job
+from service.scheduling.limits import Client
 from tests.service.models import FakeClock
 
 TURN_S = 0.01

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.tally import TALLY, Tally, count_sentences
+from service.observability.logs import TALLY, Tally, count_sentences
 
 
 def test_sentences_add_up() -> None:

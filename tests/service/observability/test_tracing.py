@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from service.errors import StartupError
-from service.tracing import Stage, Tracing, open_tracing
+from service.observability.tracing import Stage, Tracing, open_tracing
 
 SENDER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 STAGES = [
