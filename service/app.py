@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import admin, attention, deepl, files, languages, native, operations, pages, score
+from service.api.backend import Backend, TranslationBackend
 from service.api.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.cross_origin import allow_origins
 from service.api.dependencies import Parts
@@ -22,16 +23,15 @@ from service.api.request_room import RequestRoom
 from service.api.security_headers import SecurityHeadersMiddleware
 from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
-from service.backend import Backend, TranslationBackend
 from service.cpu_quota import available_cpus
 from service.file_jobs import FileJobLimits, FileJobs
 from service.inspection.throttle import SpareTime, SpareTimeLimits
-from service.loaded_model import RegistryOptions
 from service.models.interfaces import Catalogue
+from service.models.loaded_model import RegistryOptions
+from service.models.registry import Registry
+from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing, open_tracing
-from service.registry import Registry
-from service.reload import Reloader
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
 from service.scheduling.single_flight import SharingOptions

@@ -7,7 +7,7 @@ from bundle.reader import Bundle
 from service.decode_request import sentence_options
 from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothesis
 from service.errors import InvalidRequestError
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 from service.observability.logs import REQUEST_ID
 from service.scheduling.job import Job, JobResult
 from service.source_text import SourceSentence

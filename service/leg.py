@@ -14,7 +14,7 @@ from service.inspection.values import (
     AttentionMaps,
     AttentionSelection,
 )
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.patchwork import cut, sew

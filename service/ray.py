@@ -18,10 +18,10 @@ from ray.serve.exceptions import ReplicaUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from bundle.reader import Bundle, read_bundle
-from service.bundle_folders import read_bundles
 from service.cluster.call import LostEngineError
 from service.cluster.door import create_door
 from service.cluster.engine import Engine
+from service.models.discovery import read_bundles
 from service.settings import Settings, load_settings
 
 _LOST = (

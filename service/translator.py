@@ -27,12 +27,12 @@ from service.inspection.values import (
 )
 from service.language_finder import LanguageFinder
 from service.leg import Leg
+from service.models.registry import Registry, ServedPair
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.pivot import Pivot, pivot_requests
-from service.registry import Registry, ServedPair
 from service.text.detection import Detection
 from service.translation import (
     SentenceTranslation,

@@ -11,7 +11,7 @@ from service.api.problems import SHUTTING_DOWN
 from service.api.replies import json_response
 from service.api.tokens import check_token
 from service.errors import ShuttingDownError
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.backend import TranslationBackend
 from service.api.gate import Gate
 from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.backend import TranslationBackend
 from service.file_jobs import FileJobs
 from service.inspection.throttle import SpareTime
 from service.models.interfaces import Catalogue, Reloading

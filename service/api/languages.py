@@ -16,7 +16,7 @@ from service.api.replies import (
 from service.api.schemas import DetectParameters
 from service.api.served_languages import AUTO, described, target_languages
 from service.documents.formats import FORMATS
-from service.routes import Routes
+from service.models.routes import Routes
 
 FRONTEND_TIMEOUT_MS = 500
 """How long LibreTranslate's page waits after a key before it translates."""

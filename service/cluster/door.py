@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from fastapi import FastAPI
 
 from bundle.reader import Bundle
+from service.api.backend import Backend
 from service.app import create_app_over, release
-from service.backend import Backend
 from service.cluster.call import Channel
 from service.cluster.remote_catalogue import RemoteCatalogue
 from service.cluster.remote_engine import RemoteEngine

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from service.cluster.remote_model import RemoteModel
-from service.routes import Routes
+from service.models.routes import Routes
 
 
 class RemoteCatalogue:

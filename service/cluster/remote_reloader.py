@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 from service.errors import ReloadRefusedError
-from service.reload import Reload
+from service.models.reload import Reload
 
 
 class RemoteReloader:

@@ -18,7 +18,7 @@ from service.errors import StartupError
 
 if TYPE_CHECKING:
     from service.documents.document import Document
-    from service.registry import Registry
+    from service.models.registry import Registry
     from service.translation import TranslateRequest
     from service.translator import Translator
 

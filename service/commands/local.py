@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
-    from service.registry import Registry
+    from service.models.registry import Registry
     from service.translator import Translator
 
 _SETTINGS = {

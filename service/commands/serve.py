@@ -17,8 +17,8 @@ from service.observability.logs import configure_logging
 from service.settings import ENV_PREFIX, Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
+    from service.models.registry import Registry
     from service.observability.metrics import Metrics
-    from service.registry import Registry
 
 _EXAMPLES = """\
 examples:

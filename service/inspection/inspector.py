@@ -13,7 +13,7 @@ from service.inspection.selection import aligning, check_cells, check_selection,
 from service.inspection.token_pairs import TokenPair, made_text, read_text
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.inspection.word_pooling import pooled
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from bundle.reader import Bundle
-from service.reload import Reload
-from service.routes import Routes
+from service.models.reload import Reload
+from service.models.routes import Routes
 
 
 class ServedModel(Protocol):

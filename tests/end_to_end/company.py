@@ -11,9 +11,9 @@ from typing import Any, Self
 import httpx
 
 from bundle.manifest import LanguagePair
-from service.loaded_model import RegistryOptions
+from service.models.loaded_model import RegistryOptions
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.scheduling.scheduler import SchedulerOptions
 from service.translation import TranslateRequest, Translation
 from service.translator import Translator

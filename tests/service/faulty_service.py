@@ -7,9 +7,9 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.engine.graphs.sessions import Sessions
-from service.loaded_model import RegistryOptions, load
+from service.models.loaded_model import RegistryOptions, load
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.scheduling.scheduler import SchedulerOptions
 from service.settings import load_settings
 from tests.service.models import TINY_BUNDLE

@@ -7,10 +7,10 @@ import time
 from service.app import open_registry, registry_options
 from service.commands.serve import serve
 from service.engine.graphs.sessions import Sessions
-from service.loaded_model import load
+from service.models.loaded_model import load
+from service.models.registry import Registry
 from service.observability.logs import configure_logging
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.server import bind
 from service.settings import load_settings
 from tests.service.engine.spy import Tensors, spied

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
-from service.loaded_model import LoadedModel, RegistryOptions
+from service.models.loaded_model import LoadedModel, RegistryOptions
+from service.models.registry import Registry
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
 from service.translator import Translator

@@ -4,7 +4,7 @@ import pytest
 
 from service.app import open_registry
 from service.cpu_quota import available_cpus
-from service.loaded_model import RegistryOptions
+from service.models.loaded_model import RegistryOptions
 from service.observability.metrics import Metrics
 from service.settings import load_settings
 from tests.service.models import TINY_BUNDLE

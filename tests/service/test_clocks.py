@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import DeadlineExceededError
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
 from tests.service.models import running
@@ -73,7 +73,7 @@ def test_jumps_end_no_job_and_keep_none_alive() -> None:
         with pytest.raises(DeadlineExceededError):
             late.result(PATIENCE_S)
         assert is_well(model)
-        assert service.registry.drain(PATIENCE_S)
+        assert service.models.registry.drain(PATIENCE_S)
 
 
 def is_well(model: LoadedModel) -> bool:

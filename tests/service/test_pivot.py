@@ -18,7 +18,7 @@ from service.errors import (
     UnsupportedLanguageError,
 )
 from service.inspection.values import AttentionRequest, AttentionSelection, ScoreRequest
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation import StreamedSentence, TranslateRequest, Translation
@@ -256,7 +256,7 @@ def test_pivots_can_be_turned_off(bundles: Path) -> None:
 
 
 def by_name(service: Running, name: str) -> LoadedModel:
-    return next(model for model in service.registry.models if model.name == name)
+    return next(model for model in service.models.registry.models if model.name == name)
 
 
 async def at_the_second(service: Running, request: TranslateRequest) -> "asyncio.Task[Translation]":
@@ -283,7 +283,7 @@ def test_cancelling_reaches_the_second_model(bundles: Path) -> None:
 
         asyncio.run(scenario())
         by_name(service, "de-it").scheduler.start()
-        service.registry.drain(10)
+        service.models.registry.drain(10)
         assert service.counted("cancelled_total", reason="client") == 1
 
 
@@ -303,7 +303,7 @@ def test_one_deadline_is_that_of_both(bundles: Path) -> None:
 
 def test_models_that_are_replaced_meanwhile_finish_the_request(bundles: Path) -> None:
     with running(folder=bundles, is_started=False) as service:
-        registry = service.registry
+        registry = service.models.registry
 
         async def scenario() -> Translation:
             task = await at_the_second(service, request_of(FIRST))

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_app, registry_options
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.settings import load_settings
 from tests.service.models import TINY_BUNDLE
 from tests.service.poison import TEXTS

@@ -241,7 +241,7 @@ def test_a_full_queue_refuses_the_whole_request() -> None:
             with pytest.raises(OverloadedError) as caught:
                 await service.translator.translate(other)
             assert caught.value.retry_after_s >= 1
-            service.registry.start()
+            service.models.registry.start()
             assert (await first).translations[0].text
 
         asyncio.run(scenario())
@@ -262,8 +262,8 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
                 await task
 
         asyncio.run(scenario())
-        service.registry.start()
-        service.registry.drain(10)
+        service.models.registry.start()
+        service.models.registry.drain(10)
         assert service.counted("cancelled_total", reason="client") == 3
 
 

@@ -17,8 +17,8 @@ from export.importers.hf_reference import HuggingFaceReference
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
 from service.app import create_app
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.settings import load_settings
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.hf_models import original_tokenizer, save_model
@@ -75,7 +75,9 @@ def _imported(checkpoint: Path, precision: Any) -> Path:  # noqa: ANN401
 
 
 def _post(service: Running, route: str, **body: object) -> Any:  # noqa: ANN401
-    app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
+    app: FastAPI = create_app(
+        load_settings({}), Registry(service.models.registry.models), Metrics()
+    )
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)

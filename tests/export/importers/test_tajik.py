@@ -15,8 +15,8 @@ pytest.importorskip("tg2fa_translit", reason="tg2fa-translit is not installed")
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
 from service.app import create_app
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.settings import load_settings
 from tests.service.models import Running, running
 
@@ -102,7 +102,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def _translated(service: Running, text: str) -> str:
-    app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
+    app: FastAPI = create_app(
+        load_settings({}), Registry(service.models.registry.models), Metrics()
+    )
     body = {"q": text, "source": "tg", "target": "fa", "beam_size": 1}
 
     async def send() -> httpx.Response:

@@ -20,8 +20,8 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.settings import load_settings
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection

@@ -15,8 +15,8 @@ from fastapi import FastAPI
 from PIL import Image
 
 from service.app import create_app
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.settings import load_settings
 from tests.service.models import Running, running
 
@@ -31,13 +31,13 @@ def service() -> Iterator[Running]:
 
 @pytest.fixture
 def app(service: Running) -> FastAPI:
-    return create_app(load_settings({}), Registry(service.registry.models), Metrics())
+    return create_app(load_settings({}), Registry(service.models.registry.models), Metrics())
 
 
 @pytest.fixture
 def strict_app(service: Running) -> FastAPI:
     settings = load_settings({"max_attention_cells": MAX_CELLS})
-    return create_app(settings, Registry(service.registry.models), Metrics())
+    return create_app(settings, Registry(service.models.registry.models), Metrics())
 
 
 def text_of(service: Running) -> str:

@@ -1,18 +1,55 @@
 """A bundle with everything that runs it, from its start to its end."""
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bundle.reader import Bundle
-from service.canary import Canary
 from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
-from service.leases import Leases
+from service.models.canary import Canary
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
+
+
+class Leases:
+    """Counts users until the last has gone; safe between threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._num_users = 0
+        self._is_ending = False
+        self._is_closed = False
+
+    def take(self) -> bool:
+        """Begin to use it; False: it is no longer given out, and must not be used."""
+        with self._changed:
+            if self._is_ending:
+                return False
+            self._num_users += 1
+            return True
+
+    def give_back(self) -> None:
+        """End what `take` began."""
+        with self._changed:
+            self._num_users -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Give out no more, and wait until the last user has gone or `close` was called."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.wait_for(lambda: self._is_closed or self._num_users == 0)
+
+    def close(self) -> None:
+        """Let `end` wait for nobody any longer."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
 
 _CANARY_START_S = 30.0
 """How long anybody waits for the first canary of a model."""

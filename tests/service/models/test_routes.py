@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import UnsupportedLanguageError
-from service.routes import Direction, Routes
+from service.models.routes import Direction, Routes
 
 codes = st.sampled_from(["de", "en", "fr", "it", "pt-br"])
 directions = st.lists(st.tuples(codes, codes).filter(lambda pair: pair[0] != pair[1]))

@@ -6,9 +6,9 @@ import pytest
 
 from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import ENCODER_NAME, SOURCE_TOKENIZER_NAME, WEIGHTS_NAME
-from service.bundle_folders import open_bundles
 from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
+from service.models.discovery import open_bundles
 from tests.service.models import TINY_BUNDLE, altered_copy
 
 

@@ -12,12 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.bundle_folders import open_bundles
 from service.errors import ReloadRefusedError, ShuttingDownError, StartupError
-from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up, withdraw
+from service.models.discovery import open_bundles
+from service.models.loaded_model import (
+    LoadedModel,
+    RegistryOptions,
+    announce,
+    load,
+    warm_up,
+    withdraw,
+)
+from service.models.registry import Registry
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.registry import Registry
 
 _log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.manifest import LanguagePair
-from service.bundle_folders import open_bundles
 from service.errors import ShuttingDownError
-from service.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
+from service.models.discovery import open_bundles
+from service.models.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
+from service.models.routes import Routes
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.routes import Routes
 
 ServedPair = tuple[LoadedModel, LanguagePair]
 """A model, and which of its directions."""

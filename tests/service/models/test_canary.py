@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from bundle.reader import Bundle
-from service.canary import Canary
 from service.engine.search.options import DecodeOptions
+from service.models.canary import Canary
 from service.scheduling.job import Job
 from service.scheduling.limits import AdmissionLimits
 from tests.service.models import FakeClock, Running, running
@@ -96,6 +96,6 @@ def test_a_full_queue_leaves_the_last_verdict(service: Running) -> None:
 def test_shutting_down_is_no_failure(service: Running) -> None:
     canary = canary_of(service, FakeClock())
     canary.check()
-    service.registry.close()
+    service.models.registry.close()
     canary.check()
     assert service.counted("canary_failures_total") == 0

@@ -11,10 +11,9 @@ from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
 from service.engine.search.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
-from service.leases import Leases
-from service.loaded_model import RegistryOptions
+from service.models.loaded_model import Leases, RegistryOptions
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.registry import Registry
 from service.scheduling.job import Job
 from service.scheduling.scheduler import SchedulerOptions
 from tests.service.models import (
@@ -113,7 +112,7 @@ def test_a_setting_that_cannot_work_is_refused() -> None:
 
 def test_a_started_registry_is_ready_and_a_draining_one_is_not() -> None:
     with running() as service:
-        registry = service.registry
+        registry = service.models.registry
         assert registry.unready_reason() is None
         assert registry.drain(10)
         assert registry.unready_reason() == "the service is shutting down"
@@ -140,7 +139,7 @@ def test_a_canary_that_differs_makes_the_service_unready(tmp_path: Path) -> None
     canary = json.loads((TINY_BUNDLE / MANIFEST_NAME).read_bytes())["canary"]
     folder = altered_copy(tmp_path / "bundle", canary=canary | {"target_ids": [5, 5]})
     with running(folder=folder) as service:
-        reason = service.registry.unready_reason()
+        reason = service.models.registry.unready_reason()
     assert reason is not None
     assert "came out differently" in reason
 

@@ -1,6 +1,6 @@
 import threading
 
-from service.leases import Leases
+from service.models.loaded_model import Leases
 
 
 def _ending(leases: Leases) -> threading.Thread:
