@@ -36,7 +36,7 @@ from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
 from service.settings import Settings
-from service.translator import Translator
+from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
 """Asked for every few seconds, for ever: no span is worth that."""

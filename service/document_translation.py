@@ -8,7 +8,7 @@ from itertools import count
 from service.documents.document import Document, DocumentString
 from service.errors import OverloadedError
 from service.text.markup.passage import MarkupOptions
-from service.translation import TranslateRequest, TranslateResult
+from service.translation.values import TranslateRequest, TranslateResult
 
 Translate = Callable[[TranslateRequest], Awaitable[TranslateResult]]
 OnBatch = Callable[[Mapping[int, str]], None]

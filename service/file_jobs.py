@@ -25,7 +25,7 @@ from service.errors import (
     TranslationFailedError,
 )
 from service.file_job import FileJob, FileJobState
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 _SMALLEST_BYTES = 4_096
 """What a job takes at least: its record, and a block of the disk."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.models.interfaces import Catalogue, Reloading
 from service.text.detection import Detection
-from service.translation import StreamedSentence, TranslateRequest, TranslateResult
+from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
 
 class TranslationBackend(Protocol):

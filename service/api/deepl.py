@@ -20,7 +20,7 @@ from service.api.parameters import parse_parameters, read_parameters
 from service.api.replies import Json, json_response
 from service.api.served_languages import AUTO, target_languages, targets_by_source
 from service.scheduling.limits import Client
-from service.translation import TranslateRequest, Translation
+from service.translation.values import TranslateRequest, Translation
 
 PATIENCE_S = 9.0
 """The official client gives up after ten seconds, and sends the same again."""

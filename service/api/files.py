@@ -20,7 +20,7 @@ from service.api.replies import json_response
 from service.api.uploads import Upload, read_upload
 from service.file_job import FileJob
 from service.scheduling.limits import Client
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 router = APIRouter(tags=["native"])
 

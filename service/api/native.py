@@ -25,7 +25,7 @@ from service.scheduling.limits import Client
 from service.settings import Settings
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
-from service.translation import TranslateRequest, TranslateResult
+from service.translation.values import TranslateRequest, TranslateResult
 
 router = APIRouter(tags=["native"])
 

@@ -13,7 +13,12 @@ from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.detection import Detection
 from service.text.masking.casing import Case
-from service.translation import SentenceTranslation, StageTimes, StreamedSentence, Translation
+from service.translation.values import (
+    SentenceTranslation,
+    StageTimes,
+    StreamedSentence,
+    Translation,
+)
 
 Json = dict[str, Any]
 AttentionMap = list[list[list[list[float]]]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from service.inspection.values import AttentionRequest, ScoreRequest
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 RequestT = TypeVar("RequestT", bound=TranslateRequest | AttentionRequest | ScoreRequest)
 

@@ -9,7 +9,7 @@ from service.app import create_translator, open_registry
 from service.errors import InvalidRequestError
 from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 PART_BYTES = 262_144
 """About as much as an engine translates at once: seconds of work, so that little is lost with it

@@ -11,7 +11,7 @@ from service.inspection.values import AttentionRequest, InspectedPair, ScoredPai
 from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
 from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.translation import StreamedSentence, TranslateRequest, TranslateResult
+from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
 ReplyT = TypeVar("ReplyT")
 

@@ -12,7 +12,7 @@ from service.inspection.values import AttentionRequest, InspectedPair, ScoredPai
 from service.observability.clock import Clock
 from service.observability.logs import REQUEST_ID, TRACE_ID
 from service.observability.metrics import Metrics
-from service.translation import StreamedSentence, TranslateRequest, TranslateResult
+from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
 MAX_TRIES = 4
 """Replicas that a call may be lost with. A node takes several down at once; but a call that itself

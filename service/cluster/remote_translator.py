@@ -7,23 +7,23 @@ from dataclasses import replace
 from service.cluster.remote_catalogue import RemoteCatalogue
 from service.cluster.remote_engine import RemoteEngine
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.language_finder import LanguageFinder
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.text.detection import Detection
-from service.translation import (
-    SentenceTranslation,
-    StreamedSentence,
-    TranslateRequest,
-    TranslateResult,
-)
-from service.translator import (
+from service.translation.language_detection import LanguageFinder
+from service.translation.translator import (
     attention_of_ours,
     by_language,
     checked_prefixes,
     count,
     in_order,
     longest,
+)
+from service.translation.values import (
+    SentenceTranslation,
+    StreamedSentence,
+    TranslateRequest,
+    TranslateResult,
 )
 
 

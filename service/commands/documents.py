@@ -19,8 +19,8 @@ from service.errors import StartupError
 if TYPE_CHECKING:
     from service.documents.document import Document
     from service.models.registry import Registry
-    from service.translation import TranslateRequest
-    from service.translator import Translator
+    from service.translation.translator import Translator
+    from service.translation.values import TranslateRequest
 
 _JOURNAL_SUFFIX = ".journal"
 

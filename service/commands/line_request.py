@@ -4,12 +4,12 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from service.translation import TranslateRequest
+    from service.translation.values import TranslateRequest
 
 
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
     """All but the text and what its translation begins with, for a line or a file."""
-    from service.translation import TranslateRequest
+    from service.translation.values import TranslateRequest
 
     return TranslateRequest(
         texts=(),

@@ -9,7 +9,7 @@ from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
     from service.models.registry import Registry
-    from service.translator import Translator
+    from service.translation.translator import Translator
 
 _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",

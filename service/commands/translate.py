@@ -17,7 +17,7 @@ from service.commands.local import add_model_arguments, open_translator
 from service.errors import InvalidRequestError, StartupError
 
 if TYPE_CHECKING:
-    from service.translator import Translator
+    from service.translation.translator import Translator
 
 _EXAMPLES = """\
 examples:

@@ -15,8 +15,8 @@ from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.scheduler import SchedulerOptions
-from service.translation import TranslateRequest, Translation
-from service.translator import Translator
+from service.translation.translator import Translator
+from service.translation.values import TranslateRequest, Translation
 
 Progress = Callable[[int], object]
 """Told how many texts have been translated since the last time."""

@@ -16,7 +16,7 @@ from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
-from service.translator import Translator
+from service.translation.translator import Translator
 
 TINY_BUNDLE = Path(__file__).parents[1] / "data" / "tiny-bundle"
 

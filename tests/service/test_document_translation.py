@@ -9,7 +9,7 @@ from service.document_translation import translate_document
 from service.documents.formats import read_document
 from service.errors import OverloadedError, TranslationFailedError
 from service.text.detection import Detection
-from service.translation import TranslateRequest, TranslateResult, Translation
+from service.translation.values import TranslateRequest, TranslateResult, Translation
 
 OPTIONS = TranslateRequest(texts=(), source="en", target="de", beam_size=3)
 MIXED = "Plain words.\n\n**Bold** words.\n\nMore words.\n"

@@ -18,7 +18,7 @@ from service.errors import (
     UnsupportedLanguageError,
 )
 from service.file_jobs import FileJobLimits, FileJobs
-from service.translation import TranslateRequest, TranslateResult, Translation
+from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.models import FakeClock
 
 OPTIONS = TranslateRequest(texts=(), source="en", target="de")

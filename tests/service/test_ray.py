@@ -22,7 +22,7 @@ from service.errors import InvalidRequestError
 from service.ray import RayChannel
 from service.ray_corpus import translate_corpus
 from service.settings import Settings
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.models import TINY_BUNDLE, running
 from tests.service.ray_cluster import (
     ENGINE,

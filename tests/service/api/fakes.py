@@ -25,7 +25,8 @@ from service.observability.metrics import Metrics
 from service.settings import load_settings
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
-from service.translation import (
+from service.translation.translator import Translator
+from service.translation.values import (
     SentenceTranslation,
     StageTimes,
     StreamedSentence,
@@ -33,7 +34,6 @@ from service.translation import (
     TranslateResult,
     Translation,
 )
-from service.translator import Translator
 
 TIMES = StageTimes(tokenize=0.001, queue=0.002, encode=0.003, decode=0.004, detokenize=0.0005)
 

@@ -9,7 +9,7 @@ from service.api.deepl import PATIENCE_S
 from service.api.deepl_languages import from_deepl, source_names, target_names
 from service.errors import DeadlineExceededError
 from service.text.markup.passage import MarkupOptions
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 BASE = {"text": ["hello"], "source_lang": "EN", "target_lang": "DE"}

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import create_file_jobs
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
 FORM = {"source": "en", "target": "de"}

@@ -8,7 +8,7 @@ from service.api.replies import TranslateReply
 from service.inspection.values import AttentionSelection
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 BASE = {"q": "hello world", "source": "en", "target": "de"}

@@ -17,7 +17,7 @@ from service.inspection.values import AttentionRequest, ScoreRequest
 from service.observability.logs import REQUEST_ID, TRACE_ID
 from service.observability.metrics import Metrics
 from service.settings import Settings
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.cluster.channels import PickledChannel, SilentChannel, tiny_engine
 from tests.service.single_worker import counted
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bundle.manifest import LanguagePair
-from service.decode_request import decode_options
-from service.decoding import DecodePlan, decode, decode_pieces
 from service.inspection.inspector import Inspector
 from service.inspection.selection import check_selection
 from service.inspection.token_pairs import TokenPair
@@ -17,14 +15,15 @@ from service.inspection.values import (
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
-from service.patchwork import cut, sew
-from service.restoration import restore
 from service.scheduling.job import JobResult
-from service.side_thread import apart
-from service.source_text import ReadOptions, SourceSentence, TextReader
-from service.target_text import TranslatedSentence, spelt
 from service.text.masking.glossary import GlossaryEntry
-from service.translation import TranslateRequest
+from service.translation.decode_options import decode_options
+from service.translation.decoding import DecodePlan, decode, decode_pieces
+from service.translation.offload import apart
+from service.translation.postprocessing import cut, restore, sew
+from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.target_text import TranslatedSentence, spelt
+from service.translation.values import TranslateRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from service.engine.search.options import Hypothesis
 from service.observability.metrics import STAGES
 from service.scheduling.job import JobResult
-from service.stages import Moments, stage_times, stages
-from service.translation import StageTimes
+from service.translation.timings import Moments, stage_times, stages
+from service.translation.values import StageTimes
 
 MOMENTS = Moments(started_s=10.0, tokenized_s=11.0, decoded_s=20.0, ended_s=21.5)
 seconds = st.floats(min_value=0, max_value=30)

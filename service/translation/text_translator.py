@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from service.leg import Outcome
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
 from service.scheduling.job import JobResult
-from service.side_thread import apart
-from service.source_text import SourceSentence, SourceText, TextReader
-from service.stages import Moments, stage_times, stages
-from service.target_text import TranslatedSentence, TranslatedText, assemble
-from service.translation import (
+from service.translation.offload import apart
+from service.translation.sentence_translator import Outcome
+from service.translation.source_text import SourceSentence, SourceText, TextReader
+from service.translation.target_text import TranslatedSentence, TranslatedText, assemble
+from service.translation.timings import Moments, stage_times, stages
+from service.translation.values import (
     SentenceTranslation,
     StageTimes,
     TranslateRequest,

@@ -14,7 +14,6 @@ from collections.abc import (
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 
-from service.direction import DirectionResult, DirectionTranslator, Way
 from service.errors import InvalidRequestError
 from service.inspection.inspector import Inspector
 from service.inspection.token_pairs import token_pair, whole_pair
@@ -25,16 +24,17 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
-from service.language_finder import LanguageFinder
-from service.leg import Leg
 from service.models.registry import Registry, ServedPair
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
-from service.pivot import Pivot, pivot_requests
 from service.text.detection import Detection
-from service.translation import (
+from service.translation.language_detection import LanguageFinder
+from service.translation.pivot import Pivot, pivot_requests
+from service.translation.sentence_translator import Leg
+from service.translation.text_translator import DirectionResult, DirectionTranslator, Way
+from service.translation.values import (
     SentenceTranslation,
     StageTimes,
     StreamedSentence,

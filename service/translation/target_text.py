@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
 from service.inspection.values import AttentionMaps
-from service.source_text import SourcePassage, SourceSentence, SourceText
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
 from service.text.alignment.word_links import WordLink
 from service.text.markup.document import write_markup
 from service.text.markup.passage import Passage
 from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
-from service.translation import LegTranslation, SentenceTranslation, Translation
+from service.translation.source_text import SourcePassage, SourceSentence, SourceText
+from service.translation.values import LegTranslation, SentenceTranslation, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

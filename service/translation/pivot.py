@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.engine.search.options import Hypothesis
-from service.leg import Leg, Outcome
-from service.patchwork import joined
-from service.side_thread import apart
-from service.source_text import SourceSentence, TextReader
-from service.target_text import RestoredText, TranslatedSentence, passage_links
 from service.text.alignment.word_links import WordLink, chained
 from service.text.masking.glossary import Glossary, GlossaryEntry
-from service.translation import LegTranslation, TranslateRequest
+from service.translation.offload import apart
+from service.translation.postprocessing import joined
+from service.translation.sentence_translator import Leg, Outcome
+from service.translation.source_text import SourceSentence, TextReader
+from service.translation.target_text import RestoredText, TranslatedSentence, passage_links
+from service.translation.values import LegTranslation, TranslateRequest
 
 
 def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, TranslateRequest]:

@@ -3,10 +3,10 @@ from collections.abc import Sequence
 import pytest
 
 from service.engine.search.options import FinishReason, Hypothesis
-from service.source_text import SourcePassage, SourceSentence, SourceText
-from service.target_text import RestoredText, TranslatedSentence, assemble, spelt
 from service.text.segmentation.segment import Segment
-from service.translation import Translation
+from service.translation.source_text import SourcePassage, SourceSentence, SourceText
+from service.translation.target_text import RestoredText, TranslatedSentence, assemble, spelt
+from service.translation.values import Translation
 from tests.service.models import tiny_bundle
 
 BUNDLE = tiny_bundle()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.observability.tracing import Stage
 from service.scheduling.job import JobResult
-from service.translation import StageTimes
+from service.translation.values import StageTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

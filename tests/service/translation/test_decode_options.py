@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from service.decode_request import (
+from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
+from service.engine.search.repetition import SOURCE_FACTOR, TOLERATED_TOKENS
+from service.errors import InvalidRequestError
+from service.translation.decode_options import (
     DEFAULT_LENGTH_FACTOR,
     SPARE_TARGET_TOKENS,
     decode_options,
     sentence_options,
 )
-from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
-from service.engine.search.repetition import SOURCE_FACTOR, TOLERATED_TOKENS
-from service.errors import InvalidRequestError
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 from tests.service.models import tiny_bundle
 
 MANIFEST = tiny_bundle().manifest

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.errors import InvalidRequestError
-from service.translation import TranslateRequest, TranslateResult, Translation
+from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.models import Running, running
 
 
@@ -20,7 +20,7 @@ def request_of(service: Running, *texts: str) -> TranslateRequest:
 
 
 def run(service: Running, request: TranslateRequest) -> TranslateResult:
-    return asyncio.run(service.translator.translate(request))
+    return asyncio.run(service.translation.translator.translate(request))
 
 
 def one(service: Running, request: TranslateRequest) -> Translation:

@@ -10,7 +10,7 @@ from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
-from service.submission import run_jobs
+from service.translation.decoding import run_jobs
 from tests.service.models import Running, running
 
 SMALL = AdmissionLimits(max_queued_jobs=8, max_queued_tokens=1000)

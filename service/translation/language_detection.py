@@ -8,7 +8,7 @@ from service.errors import UnsupportedLanguageError
 from service.models.interfaces import Catalogue
 from service.text.detection import Detection, Detector
 from service.text.unicode import check_unicode
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 AUTO = "auto"
 

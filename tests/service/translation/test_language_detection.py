@@ -4,9 +4,9 @@ from collections.abc import Iterator
 import pytest
 
 from service.errors import InvalidRequestError, UnsupportedLanguageError
-from service.language_finder import LanguageFinder
 from service.text.detection import Detection
-from service.translation import TranslateRequest
+from service.translation.language_detection import LanguageFinder
+from service.translation.values import TranslateRequest
 from tests.service.models import Running, running
 
 

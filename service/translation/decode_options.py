@@ -7,7 +7,7 @@ from bundle.manifest import Manifest
 from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
 from service.engine.search.repetition import max_loop_tokens
 from service.errors import InvalidRequestError
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 DEFAULT_LENGTH_FACTOR = 3.0
 """Output tokens for each source token. With the spare ones, none of 120,000 English-German pairs,
@@ -23,7 +23,7 @@ def decode_options(request: TranslateRequest, manifest: Manifest) -> DecodeOptio
 
     Alternatives come from the beam, so it is widened to hold them, as far as it may be. All its
     hypotheses are asked for then: two of them may spell the same text. Behind a prefix they come
-    from elsewhere: see `service.decoding`.
+    from elsewhere: see `service.translation.decoding`.
 
     Raises:
         InvalidRequestError: A value is out of its range.

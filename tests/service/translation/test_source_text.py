@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
-from service.source_text import ReadOptions, SourceSentence, TextReader
 from service.text.segmentation.segment import join
+from service.translation.source_text import ReadOptions, SourceSentence, TextReader
 from tests.service.models import tiny_bundle
 
 BUNDLE = tiny_bundle()
