@@ -24,7 +24,7 @@ from service.api.security_headers import SecurityHeadersMiddleware
 from service.api.trace import TraceMiddleware
 from service.api.uploads import FORM_BYTES
 from service.cpu_quota import available_cpus
-from service.file_jobs import FileJobLimits, FileJobs
+from service.documents.jobs import FileJobLimits, FileJobs
 from service.inspection.throttle import SpareTime, SpareTimeLimits
 from service.models.interfaces import Catalogue
 from service.models.loaded_model import RegistryOptions

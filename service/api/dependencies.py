@@ -12,7 +12,7 @@ from service.api.keys import ApiKeys
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.file_jobs import FileJobs
+from service.documents.jobs import FileJobs
 from service.inspection.throttle import SpareTime
 from service.models.interfaces import Catalogue, Reloading
 from service.observability.metrics import Metrics

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.openapi import request_body
 from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
 from service.documents.formats import FORMATS
-from service.file_job import FileJob, FileJobState
+from service.documents.jobs import FileJob, FileJobState
 
 MULTIPART = "multipart/form-data"
 

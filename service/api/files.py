@@ -18,7 +18,7 @@ from service.api.openapi import path_parameter, problems
 from service.api.parameters import parse_parameters
 from service.api.replies import json_response
 from service.api.uploads import Upload, read_upload
-from service.file_job import FileJob
+from service.documents.jobs import FileJob
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
 

@@ -97,7 +97,7 @@ async def _translate(
 ) -> bytes:
     from tqdm import tqdm
 
-    from service.document_translation import translate_document
+    from service.documents.translation import translate_document
 
     sizes = [len(string.text) for string in document.strings]
     with (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from service.cli import main
-from service.document_translation import translate_document
 from service.documents.formats import read_document
+from service.documents.translation import translate_document
 from service.errors import (
     DeadlineExceededError,
     InvalidRequestError,

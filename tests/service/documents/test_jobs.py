@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.documents.jobs import FileJobLimits, FileJobs
 from service.errors import (
     BadFileError,
     DeadlineExceededError,
@@ -17,7 +18,6 @@ from service.errors import (
     TranslationFailedError,
     UnsupportedLanguageError,
 )
-from service.file_jobs import FileJobLimits, FileJobs
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.models import FakeClock
 

@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Literal
 
-from service.document_translation import Translate, translate_document
 from service.documents.document import Document
 from service.documents.errors import DocumentError
 from service.documents.formats import read_document
+from service.documents.translation import Translate, translate_document
 from service.errors import (
     BadFileError,
     DeadlineExceededError,
@@ -24,8 +25,41 @@ from service.errors import (
     StorageError,
     TranslationFailedError,
 )
-from service.file_job import FileJob, FileJobState
 from service.translation.values import TranslateRequest
+
+FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+ENDED: frozenset[FileJobState] = frozenset({"done", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileJob:
+    """What is known of a job at one moment."""
+
+    id: str
+    file_name: str
+    """Of the translated file: `<id>.<its own name>`."""
+    state: FileJobState = "waiting"
+    num_strings: int = 0
+    num_translated: int = 0
+    error: ServiceError | None = None
+    """Why it failed."""
+    ended_s: float | None = None
+    """On the clock of the store."""
+    size_bytes: int = 0
+    """Of the translated file."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1; 1 only when the file is there."""
+        if self.state == "done":
+            return 1.0
+        return min(self.num_translated / self.num_strings, 0.999) if self.num_strings else 0.0
+
 
 _SMALLEST_BYTES = 4_096
 """What a job takes at least: its record, and a block of the disk."""

@@ -1,6 +1,6 @@
 """Web pages: text between block elements, with its inline tags."""
 
-from service.documents.web_page import read
+from service.documents.readers.web_page import read
 
 PAGE = """\
 <!doctype html><html><head><meta charset="utf-8"><title>A page</title>

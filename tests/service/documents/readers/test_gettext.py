@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.catalogue import read
 from service.documents.errors import DocumentError
+from service.documents.readers.gettext import read
 
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 MESSAGES = st.text(

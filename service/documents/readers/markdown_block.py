@@ -8,8 +8,8 @@ from functools import partial
 from markdown_it.token import Token
 
 from service.documents.document import DocumentString
-from service.documents.markdown_inline import Piece, WalkError, pieces_of
-from service.documents.wrapping import filled
+from service.documents.readers.markdown_inline import Piece, WalkError, pieces_of
+from service.documents.readers.wrapping import filled
 
 _MARK = re.compile(r'</?g(\d+)>|<(?:br|img) id="g(\d+)">|&lt;')
 _BREAK = "\0"

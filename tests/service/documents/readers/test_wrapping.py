@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.documents.wrapping import balanced, filled, joined
+from service.documents.readers.wrapping import balanced, filled, joined
 
 WORDS = st.lists(st.text("abäß", min_size=1, max_size=12), min_size=1)
 ANY_WORD = re.compile("")

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
-from service.documents.markdown_block import Place, string_of
+from service.documents.readers.markdown_block import Place, string_of
 
 # `text_join` would undo the escapes that have to come back.
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")

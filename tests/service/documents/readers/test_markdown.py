@@ -5,7 +5,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from service.documents.markdown import read
+from service.documents.readers.markdown import read
 
 README = """\
 ---

@@ -4,7 +4,7 @@ import pytest
 import srt
 
 from service.documents.errors import DocumentError
-from service.documents.subtitles import read
+from service.documents.readers.subtitles import read
 
 HEAD = "7\n00:00:01,000 --> 00:00:02,500\n"
 

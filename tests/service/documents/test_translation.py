@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from service.document_translation import translate_document
 from service.documents.formats import read_document
+from service.documents.translation import translate_document
 from service.errors import OverloadedError, TranslationFailedError
 from service.text.detection import Detection
 from service.translation.values import TranslateRequest, TranslateResult, Translation

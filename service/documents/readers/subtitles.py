@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
 from service.documents.errors import DocumentError
-from service.documents.wrapping import balanced, joined
+from service.documents.readers.wrapping import balanced, joined
 
 _TIMES = re.compile(r"\s*\d+:\d+:\d+[.,]\d+\s*-->\s*\d+:\d+:\d+[.,]\d+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")

@@ -1,6 +1,6 @@
 """Texts by paragraph."""
 
-from service.documents.plain_text import read
+from service.documents.readers.plain_text import read
 
 
 def _texts(text: str) -> list[str]:
