@@ -9,20 +9,20 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.api import admin, attention, deepl, files, languages, native, operations, pages, score
+from service.api.auth.api_keys import load_api_keys
 from service.api.backend import Backend, TranslationBackend
-from service.api.body_limit import BodyLimitMiddleware, BodyLimits
-from service.api.cross_origin import allow_origins
+from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
-from service.api.gate import Gate
-from service.api.keys import load_api_keys
-from service.api.middleware import ObservationMiddleware, RequestIdMiddleware
+from service.api.in_flight import Gate
+from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
+from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
+from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
+from service.api.middleware.trace import TraceMiddleware
+from service.api.native import attention, files, languages, score, translate
+from service.api.native.files import FORM_BYTES
+from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
-from service.api.request_limit import RequestLimitMiddleware
-from service.api.request_room import RequestRoom
-from service.api.security_headers import SecurityHeadersMiddleware
-from service.api.trace import TraceMiddleware
-from service.api.uploads import FORM_BYTES
 from service.cpu_quota import available_cpus
 from service.documents.jobs import FileJobLimits, FileJobs
 from service.inspection.throttle import SpareTime, SpareTimeLimits
@@ -152,7 +152,7 @@ def create_app_over(
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
-    for module in (native, languages, files, attention, score, deepl, operations):
+    for module in (translate, languages, files, attention, score, deepl, probes):
         app.include_router(module.router)
     if settings.pages:
         app.include_router(pages.router)

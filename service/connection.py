@@ -17,9 +17,9 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.api.middleware import REQUEST_ID_HEADER, request_id
-from service.api.request_room import RequestRoom
-from service.api.security_headers import SECURITY_HEADERS
+from service.api.middleware.request_limit import RequestRoom
+from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
+from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.descriptor_limit import allow_connections
 from service.lobby import Lobby
 from service.observability.metrics import Metrics

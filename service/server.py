@@ -12,7 +12,7 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.gate import Gate
+from service.api.in_flight import Gate
 from service.errors import StartupError
 
 _BACKLOG = 2048

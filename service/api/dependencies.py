@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.auth.api_keys import ApiKeys
 from service.api.backend import TranslationBackend
-from service.api.gate import Gate
-from service.api.keys import ApiKeys
+from service.api.in_flight import Gate
+from service.api.middleware.request_limit import RequestRoom
 from service.api.parameters import parse_parameters, read_parameters
-from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
 from service.inspection.throttle import SpareTime

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: A setting or a bundle is no good.
         ServiceError: The text cannot be translated, or there are no such maps.
     """
-    from service.api.attention_formats import JSON, attention_body
+    from service.api.native.attention_formats import JSON, attention_body
 
     media_type = _media_type(arguments.out) if arguments.out else JSON
     request = _request(arguments)
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _media_type(path: Path) -> str:
-    from service.api.attention_formats import SUFFIXES
+    from service.api.native.attention_formats import SUFFIXES
 
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)

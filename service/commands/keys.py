@@ -14,8 +14,8 @@ from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
 
 if TYPE_CHECKING:
-    from service.keys.key import Key
-    from service.keys.store import KeyStore
+    from service.api.auth.key import Key
+    from service.api.auth.key_store import KeyStore
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
     Work = Callable[[KeyStore, argparse.Namespace], Coroutine[None, None, None]]
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: There is no store, or it cannot be used.
         ServiceError: There is no such key, or the store does not answer.
     """
-    from service.keys.store import open_store
+    from service.api.auth.key_store import open_store
 
     given = arguments.key_store
     address = load_settings({} if given is None else {"key_store": given}).key_store
@@ -100,7 +100,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
-    from service.keys.key import Key, digest_of, new_secret
+    from service.api.auth.key import Key, digest_of, new_secret
 
     secret = new_secret()
     key = Key(

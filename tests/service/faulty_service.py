@@ -12,7 +12,7 @@ from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.scheduler import SchedulerOptions
 from service.settings import load_settings
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 
 @contextmanager

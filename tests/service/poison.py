@@ -1,7 +1,7 @@
 """Texts, and one among them on which a model with a fault fails: its length is how it is known."""
 
 from tests.data.toy_language import sentence_pairs
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 def texts_and_poison(count: int) -> tuple[list[str], str, int]:

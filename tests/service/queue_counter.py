@@ -10,8 +10,8 @@ from service.scheduling.batching_policy import Room
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from service.scheduling.queue import AdmissionQueue
-from tests.service.models import FakeClock
 from tests.service.single_worker import counted
+from tests.service.tiny_models import FakeClock
 
 RESULT = JobResult(hypotheses=(), queue_s=0, encode_s=0, decode_s=0)
 SMALL = AdmissionLimits(max_queued_jobs=4, max_queued_tokens=20)

@@ -15,7 +15,7 @@ from ray import serve
 from ray.cluster_utils import Cluster
 
 from service.ray import RayOptions, build
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 ENGINE = "engine-tiny"
 _OBJECT_STORE_BYTES = 100_000_000

@@ -11,7 +11,7 @@ from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
-from tests.service.models import FakeClock
+from tests.service.tiny_models import FakeClock
 
 MANY_TURNS = 10_000
 

@@ -7,7 +7,7 @@ from service.cpu_quota import available_cpus
 from service.models.loaded_model import RegistryOptions
 from service.observability.metrics import Metrics
 from service.settings import load_settings
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 
 def options_of(**settings: int) -> RegistryOptions:

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from tests.service.balancer import CONFIGURATION, HAPROXY, Balancer, balancing, free_port, version
-from tests.service.models import tiny_bundle
 from tests.service.server_process import ServerProcess, serving
 from tests.service.steady_load import steady_load
+from tests.service.tiny_models import tiny_bundle
 from tests.service.waiting import eventually
 
 pytestmark = [

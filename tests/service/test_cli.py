@@ -10,8 +10,8 @@ import pytest
 from bundle.manifest import Manifest
 from service.cli import COMMANDS_GROUP, main
 from service.settings import Settings, flag_of
-from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import REPOSITORY, command, environment, run_command
+from tests.service.tiny_models import TINY_BUNDLE
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 TEXT = MANIFEST.canary.source_text

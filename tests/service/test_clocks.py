@@ -12,7 +12,7 @@ from service.errors import DeadlineExceededError
 from service.models.loaded_model import LoadedModel
 from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
-from tests.service.models import running
+from tests.service.tiny_models import running
 
 SERVICE = Path(__file__).parents[2] / "service"
 WALL_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "fromtimestamp", "localtime", "gmtime"}
@@ -73,7 +73,7 @@ def test_jumps_end_no_job_and_keep_none_alive() -> None:
         with pytest.raises(DeadlineExceededError):
             late.result(PATIENCE_S)
         assert is_well(model)
-        assert service.models.registry.drain(PATIENCE_S)
+        assert service.registry.drain(PATIENCE_S)
 
 
 def is_well(model: LoadedModel) -> bool:

@@ -9,8 +9,8 @@ import pytest
 
 from bundle.manifest import Manifest
 from tests.service.hostile_client import connect, read_to_end
-from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, serving
+from tests.service.tiny_models import TINY_BUNDLE
 from tests.service.waiting import eventually
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())

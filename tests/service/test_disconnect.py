@@ -16,9 +16,9 @@ from service.scheduling.job import Job
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone
 from tests.service.faulty_service import serving
-from tests.service.models import tiny_bundle
 from tests.service.poison import POISON, POISON_LENGTH
 from tests.service.single_worker import counted
+from tests.service.tiny_models import tiny_bundle
 
 PATIENCE_S = 30
 LEAVES_AT_STEP = 3

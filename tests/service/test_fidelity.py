@@ -11,8 +11,8 @@ from tests.service.fidelity.corpus import NASTY_TEXTS
 from tests.service.fidelity.exchange import Exchange, exchange
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import OUTER_SPACE, verbatim
-from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import serving
+from tests.service.tiny_models import TINY_BUNDLE
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}

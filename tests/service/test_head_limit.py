@@ -6,8 +6,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.service.models import tiny_bundle
 from tests.service.server_process import ServerProcess, serving
+from tests.service.tiny_models import tiny_bundle
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = f"source={CANARY.pair.source}&target={CANARY.pair.target}"

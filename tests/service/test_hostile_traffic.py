@@ -22,8 +22,8 @@ from tests.service.hostile_client import (
     many_connections,
     read_to_end,
 )
-from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, serving
+from tests.service.tiny_models import TINY_BUNDLE
 from tests.service.waiting import eventually
 
 pytestmark = pytest.mark.slow

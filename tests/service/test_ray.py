@@ -23,7 +23,6 @@ from service.ray import RayChannel
 from service.ray_corpus import translate_corpus
 from service.settings import Settings
 from service.translation.values import TranslateRequest
-from tests.service.models import TINY_BUNDLE, running
 from tests.service.ray_cluster import (
     ENGINE,
     LONGEST_S,
@@ -36,6 +35,7 @@ from tests.service.ray_cluster import (
     serving_on_ray,
     wait_until,
 )
+from tests.service.tiny_models import TINY_BUNDLE, running
 
 pytestmark = [
     pytest.mark.skipif(not is_alone(), reason="needs a network of its own: make test-ray"),

@@ -28,8 +28,8 @@ from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
-from tests.service.models import FakeClock
 from tests.service.single_worker import MANY_TURNS, counted, hypotheses_of
+from tests.service.tiny_models import FakeClock
 
 pytestmark = pytest.mark.slow
 

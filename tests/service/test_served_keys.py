@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.service.keys.redis_server import needs_redis, redis_server
-from tests.service.models import tiny_bundle
+from tests.service.api.auth.redis_server import needs_redis, redis_server
 from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.tiny_models import tiny_bundle
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from bundle.manifest import Manifest
-from tests.service.models import TINY_BUNDLE
 from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.tiny_models import TINY_BUNDLE
 from tests.service.waiting import eventually
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())

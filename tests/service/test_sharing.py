@@ -12,9 +12,9 @@ from service.app import create_app, registry_options
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.settings import load_settings
-from tests.service.models import TINY_BUNDLE
 from tests.service.poison import TEXTS
 from tests.service.single_worker import counted
+from tests.service.tiny_models import TINY_BUNDLE
 
 NUM_CLIENTS = 12
 KINDS: tuple[dict[str, Any], ...] = (

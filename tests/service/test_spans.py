@@ -11,8 +11,8 @@ import pytest
 
 from service.observability.metrics import STAGES
 from tests.service.collector import Collector, attributes_of, collecting
-from tests.service.models import tiny_bundle
 from tests.service.server_process import REPOSITORY, ServerProcess, environment, serving
+from tests.service.tiny_models import tiny_bundle
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

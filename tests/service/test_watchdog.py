@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.watchdog import EXIT_CODE, Watchdog
-from tests.service.models import FakeClock
+from tests.service.tiny_models import FakeClock
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from service.observability.metrics import Metrics
 from service.settings import load_settings
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.hf_models import original_tokenizer, save_model
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning"),
@@ -75,9 +75,7 @@ def _imported(checkpoint: Path, precision: Any) -> Path:  # noqa: ANN401
 
 
 def _post(service: Running, route: str, **body: object) -> Any:  # noqa: ANN401
-    app: FastAPI = create_app(
-        load_settings({}), Registry(service.models.registry.models), Metrics()
-    )
+    app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)

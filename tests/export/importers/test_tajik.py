@@ -18,7 +18,7 @@ from service.app import create_app
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.settings import load_settings
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 decoding = importlib.import_module("tg2fa_translit.decode")
 pipeline = importlib.import_module("tg2fa_translit.convert")
@@ -102,9 +102,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def _translated(service: Running, text: str) -> str:
-    app: FastAPI = create_app(
-        load_settings({}), Registry(service.models.registry.models), Metrics()
-    )
+    app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
     body = {"q": text, "source": "tg", "target": "fa", "beam_size": 1}
 
     async def send() -> httpx.Response:

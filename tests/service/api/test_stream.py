@@ -10,8 +10,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message
 
-from service.api.event_stream import event_stream
-from service.api.gate import Gate
+from service.api.in_flight import Gate
+from service.api.native.event_stream import event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of

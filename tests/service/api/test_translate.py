@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.api.replies import TranslateReply
+from service.api.replies.translation import TranslateReply
 from service.inspection.values import AttentionSelection
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry

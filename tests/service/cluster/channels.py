@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from service.cluster.call import LostEngineError
 from service.cluster.engine import Engine
 from service.settings import Settings
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 T = TypeVar("T")
 

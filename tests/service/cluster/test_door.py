@@ -17,7 +17,7 @@ from service.cluster.engine import Engine
 from service.observability.metrics import Metrics
 from service.settings import Settings
 from tests.service.cluster.channels import PickledChannel, tiny_engine
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))
 TOKEN = "an operator's token"

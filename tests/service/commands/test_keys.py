@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from service.api.auth.key import digest_of
 from service.cli import main
-from service.keys.key import digest_of
-from tests.service.keys.redis_server import needs_redis, redis_server
+from tests.service.api.auth.redis_server import needs_redis, redis_server
 
 Captured = pytest.CaptureFixture[str]
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from service.cli import main
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 PAIR = tiny_bundle().manifest.canary.pair
 FLAGS = ["--source", PAIR.source, "--target", PAIR.target, "--bundles", str(TINY_BUNDLE)]

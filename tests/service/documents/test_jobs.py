@@ -19,7 +19,7 @@ from service.errors import (
     UnsupportedLanguageError,
 )
 from service.translation.values import TranslateRequest, TranslateResult, Translation
-from tests.service.models import FakeClock
+from tests.service.tiny_models import FakeClock
 
 OPTIONS = TranslateRequest(texts=(), source="en", target="de")
 

@@ -8,7 +8,7 @@ from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.data.toy_language import sentence_pairs
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 @cache

@@ -12,7 +12,7 @@ from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTo
 from service.inspection.inspector import LOWEST_PRIORITY, Inspector
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionMaps, AttentionSelection
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))
 

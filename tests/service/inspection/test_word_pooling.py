@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.inspection.values import ATTENTION_KINDS, AttentionMaps
 from service.inspection.word_pooling import pool, pooled, word_starts
 from service.text.alignment.word_links import TokenizedText
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 def tokenized(text: str, *spans: tuple[int, int]) -> TokenizedText:

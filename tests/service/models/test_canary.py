@@ -8,7 +8,7 @@ from service.engine.search.options import DecodeOptions
 from service.models.canary import Canary
 from service.scheduling.job import Job
 from service.scheduling.limits import AdmissionLimits
-from tests.service.models import FakeClock, Running, running
+from tests.service.tiny_models import FakeClock, Running, running
 
 INTERVAL_S = 60.0
 
@@ -96,6 +96,6 @@ def test_a_full_queue_leaves_the_last_verdict(service: Running) -> None:
 def test_shutting_down_is_no_failure(service: Running) -> None:
     canary = canary_of(service, FakeClock())
     canary.check()
-    service.models.registry.close()
+    service.registry.close()
     canary.check()
     assert service.counted("canary_failures_total") == 0

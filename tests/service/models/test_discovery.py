@@ -9,7 +9,7 @@ from bundle.tensors import ENCODER_NAME, SOURCE_TOKENIZER_NAME, WEIGHTS_NAME
 from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
 from service.models.discovery import open_bundles
-from tests.service.models import TINY_BUNDLE, altered_copy
+from tests.service.tiny_models import TINY_BUNDLE, altered_copy
 
 
 def _cut_short(file: Path) -> None:

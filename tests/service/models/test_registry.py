@@ -16,7 +16,7 @@ from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job
 from service.scheduling.scheduler import SchedulerOptions
-from tests.service.models import (
+from tests.service.tiny_models import (
     TINY_BUNDLE,
     FakeClock,
     altered_copy,
@@ -112,7 +112,7 @@ def test_a_setting_that_cannot_work_is_refused() -> None:
 
 def test_a_started_registry_is_ready_and_a_draining_one_is_not() -> None:
     with running() as service:
-        registry = service.models.registry
+        registry = service.registry
         assert registry.unready_reason() is None
         assert registry.drain(10)
         assert registry.unready_reason() == "the service is shutting down"
@@ -139,7 +139,7 @@ def test_a_canary_that_differs_makes_the_service_unready(tmp_path: Path) -> None
     canary = json.loads((TINY_BUNDLE / MANIFEST_NAME).read_bytes())["canary"]
     folder = altered_copy(tmp_path / "bundle", canary=canary | {"target_ids": [5, 5]})
     with running(folder=folder) as service:
-        reason = service.models.registry.unready_reason()
+        reason = service.registry.unready_reason()
     assert reason is not None
     assert "came out differently" in reason
 

@@ -15,7 +15,7 @@ from service.models.loaded_model import LoadedModel
 from service.models.reload import Reload, Reloader
 from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY
-from tests.service.models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def _open_site(folder: Path) -> Iterator[Site]:
     shutil.copytree(TINY_BUNDLE, folder / "first")
     with running(folder=folder) as service:
         options = service.model.options
-        reloader = Reloader(service.models.registry, [folder], options, service.metrics)
+        reloader = Reloader(service.registry, [folder], options, service.metrics)
         try:
             yield Site(folder=folder, service=service, reloader=reloader)
         finally:

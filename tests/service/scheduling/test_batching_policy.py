@@ -7,7 +7,7 @@ from service.engine.search.options import DecodeOptions
 from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
 from service.scheduling.job import Entry, Job
 from service.scheduling.limits import Client
-from tests.service.models import FakeClock
+from tests.service.tiny_models import FakeClock
 
 TURN_S = 0.01
 jobs = st.tuples(st.integers(1, 60), st.integers(1, 8))

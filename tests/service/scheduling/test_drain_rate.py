@@ -1,7 +1,7 @@
 import pytest
 
 from service.scheduling.limits import DrainRate
-from tests.service.models import FakeClock
+from tests.service.tiny_models import FakeClock
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

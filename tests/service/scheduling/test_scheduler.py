@@ -23,8 +23,8 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.models import FakeClock
 from tests.service.single_worker import counted, hypotheses_of, job_of
+from tests.service.tiny_models import FakeClock
 
 PATIENCE_S = 30.0
 """How long a test waits for a thread; nothing that works takes so long."""
@@ -104,7 +104,7 @@ def test_many_clients_get_what_each_gets_alone(num_workers: int) -> None:
         job_of(source, EVERY_KIND[i % len(EVERY_KIND)]) for i, source in enumerate(tiny_sources())
     ]
     with running(num_workers=num_workers) as service, ThreadPoolExecutor(8) as clients:
-        futures = list(clients.map(service.scheduling.scheduler.submit, asked))
+        futures = list(clients.map(service.scheduler.submit, asked))
         assert wait(futures, PATIENCE_S).not_done == set()
     expected = [alone(job.source_ids, job.options) for job in asked]
     assert [hypotheses_of(future) for future in futures] == expected
@@ -140,9 +140,9 @@ def test_a_job_that_is_given_up_leaves_its_slots_to_others() -> None:
         assert encoder.reached.wait(PATIENCE_S)
         assert future.cancel()
         encoder.gate.set()
-        assert service.scheduling.scheduler.drain(PATIENCE_S)
+        assert service.scheduler.drain(PATIENCE_S)
         # Drained is who is answered; the worker sees it at its next turn.
-        service.scheduling.scheduler.close()
+        service.scheduler.close()
     assert counted(service.metrics, "slots_in_use") == 0
     assert counted(service.metrics, "cancelled_total", reason="client") == 1
 
@@ -151,15 +151,15 @@ def test_draining_waits_for_what_is_being_encoded_and_for_what_waits() -> None:
     with gated() as (service, encoder):
         futures = [service.submit(source) for source in tiny_sources()]
         assert encoder.reached.wait(PATIENCE_S)
-        assert not service.scheduling.scheduler.drain(0.01)
+        assert not service.scheduler.drain(0.01)
         encoder.gate.set()
-        assert service.scheduling.scheduler.drain(PATIENCE_S)
+        assert service.scheduler.drain(PATIENCE_S)
         assert [hypotheses_of(f) for f in futures] == [alone(s, GREEDY) for s in tiny_sources()]
 
 
 def test_draining_accepts_nothing_new() -> None:
     with running() as service:
-        assert service.scheduling.scheduler.drain(PATIENCE_S)
+        assert service.scheduler.drain(PATIENCE_S)
         with pytest.raises(ShuttingDownError):
             service.submit(tiny_sources()[0])
 
@@ -176,7 +176,7 @@ def test_closing_in_the_middle_answers_everybody() -> None:
     with gated(num_workers=2) as (service, encoder):
         futures = [service.submit(source) for source in tiny_sources()]
         assert encoder.reached.wait(PATIENCE_S)
-        closing = in_background(service.scheduling.scheduler.close)
+        closing = in_background(service.scheduler.close)
         while not is_refused(service):
             pass
         encoder.gate.set()
@@ -199,21 +199,19 @@ def is_refused(service: Running) -> bool:
 
 def test_closing_twice_is_closing_once() -> None:
     with running(num_workers=2) as service:
-        service.scheduling.scheduler.close()
-        service.scheduling.scheduler.close()
-        assert service.scheduling.scheduler.drain(0)
+        service.scheduler.close()
+        service.scheduler.close()
+        assert service.scheduler.drain(0)
 
 
 def test_closing_releases_who_drains() -> None:
     with gated() as (service, encoder):
         service.submit(tiny_sources()[0])
         drained: list[bool] = []
-        draining = in_background(
-            lambda: drained.append(service.scheduling.scheduler.drain(PATIENCE_S))
-        )
+        draining = in_background(lambda: drained.append(service.scheduler.drain(PATIENCE_S)))
         assert encoder.reached.wait(PATIENCE_S)
         encoder.gate.set()
-        service.scheduling.scheduler.close()
+        service.scheduler.close()
         draining.join(PATIENCE_S)
         assert drained == [True]
 
@@ -222,14 +220,14 @@ def test_a_worker_that_is_stuck_is_not_alive() -> None:
     with gated() as (service, encoder):
         stuck = service.submit(tiny_sources()[0])
         assert encoder.reached.wait(PATIENCE_S)
-        assert service.scheduling.scheduler.is_alive(5)
+        assert service.scheduler.is_alive(5)
         service.clock.now_s += 6
-        assert not service.scheduling.scheduler.is_alive(5)
+        assert not service.scheduler.is_alive(5)
         encoder.gate.set()
         stuck.result(PATIENCE_S)
         # Its later turns were on the new time.
         service.submit(tiny_sources()[1]).result(PATIENCE_S)
-        assert service.scheduling.scheduler.is_alive(5)
+        assert service.scheduler.is_alive(5)
 
 
 def test_one_stuck_worker_of_several_is_enough() -> None:
@@ -237,4 +235,4 @@ def test_one_stuck_worker_of_several_is_enough() -> None:
         service.submit(tiny_sources()[0])
         assert encoder.reached.wait(PATIENCE_S)
         service.clock.now_s += 6
-        assert not service.scheduling.scheduler.is_alive(5)
+        assert not service.scheduler.is_alive(5)

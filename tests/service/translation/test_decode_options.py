@@ -14,7 +14,7 @@ from service.translation.decode_options import (
     sentence_options,
 )
 from service.translation.values import TranslateRequest
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 MANIFEST = tiny_bundle().manifest
 

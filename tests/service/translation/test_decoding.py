@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import InvalidRequestError
 from service.translation.values import TranslateRequest, TranslateResult, Translation
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def request_of(service: Running, *texts: str) -> TranslateRequest:
 
 
 def run(service: Running, request: TranslateRequest) -> TranslateResult:
-    return asyncio.run(service.translation.translator.translate(request))
+    return asyncio.run(service.translator.translate(request))
 
 
 def one(service: Running, request: TranslateRequest) -> Translation:

@@ -7,7 +7,7 @@ from service.errors import InvalidRequestError, UnsupportedLanguageError
 from service.text.detection import Detection
 from service.translation.language_detection import LanguageFinder
 from service.translation.values import TranslateRequest
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def service() -> Iterator[Running]:
 
 def detect(service: Running, source: str, target: str, *texts: str) -> list[Detection | None]:
     request = TranslateRequest(texts=texts, source=source, target=target)
-    return asyncio.run(LanguageFinder(service.models.registry).detect(request))
+    return asyncio.run(LanguageFinder(service.registry).detect(request))
 
 
 def test_a_language_that_is_given_is_not_looked_for(service: Running) -> None:
@@ -44,7 +44,7 @@ def test_half_a_surrogate_pair_is_refused(service: Running) -> None:
 
 
 def test_languages_are_ranked(service: Running) -> None:
-    ranked = asyncio.run(LanguageFinder(service.models.registry).rank("The house is very old."))
+    ranked = asyncio.run(LanguageFinder(service.registry).rank("The house is very old."))
     assert [detection.language for detection in ranked] == [
         service.pair.source,
         service.pair.target,

@@ -26,7 +26,7 @@ from tests.data.toy_language import sentence_pairs
 from tests.service.fidelity.markup_texts import MARKUP_TEXTS
 from tests.service.fidelity.properties import faults
 from tests.service.fidelity.token_texts import TOKEN_TEXTS
-from tests.service.models import FakeClock, Running, renamed_copy, running
+from tests.service.tiny_models import FakeClock, Running, renamed_copy, running
 from tests.service.waiting import eventually
 
 SENTENCES = [source[0].upper() + source[1:] for source, _ in sentence_pairs(40, seed=7)]
@@ -55,7 +55,7 @@ def request_of(*texts: str, **fields: object) -> TranslateRequest:
 
 def translate(service: Running, text: str, **fields: object) -> Translation:
     request = request_of(text, **fields)
-    return asyncio.run(service.translation.translator.translate(request)).translations[0]
+    return asyncio.run(service.translator.translate(request)).translations[0]
 
 
 def in_turn(service: Running, text: str, **fields: object) -> str:
@@ -74,7 +74,7 @@ def test_sentences_are_translated_by_both_models_and_joined_as_they_were(service
 
 def test_many_texts_come_in_order_whatever_is_beside_them(service: Running) -> None:
     texts = (*SENTENCES[:20], "", "7", FIRST)
-    found = asyncio.run(service.translation.translator.translate(request_of(*texts))).translations
+    found = asyncio.run(service.translator.translate(request_of(*texts))).translations
     assert [t.text for t in found] == [translate(service, text).text for text in texts]
 
 
@@ -186,7 +186,7 @@ def test_a_detected_language_may_need_two_models(service: Running) -> None:
 
 def test_a_stream_gives_the_same(service: Running) -> None:
     text = " ".join(SENTENCES)
-    parts = asyncio.run(collected(service.translation.translator.stream(request_of(text))))
+    parts = asyncio.run(collected(service.translator.stream(request_of(text))))
     whole = translate(service, text)
     assert len(parts) > 1
     assert "".join(part.text for part in parts) == whole.text
@@ -199,7 +199,7 @@ async def collected(stream: AsyncIterator[StreamedSentence]) -> list[StreamedSen
 
 def test_a_file_goes_through_both(service: Running) -> None:
     document = read_document("a.html", f"<p>{FIRST}</p>\n<ul><li>{SECOND}</ul>".encode())
-    translate_texts = service.translation.translator.translate
+    translate_texts = service.translator.translate
     written = asyncio.run(translate_document(document, request_of(), translate_texts))
     first, second = (in_turn(service, text) for text in (FIRST, SECOND))
     assert written.decode() == f"<p>{first}</p>\n<ul><li>{second}</ul>"
@@ -219,9 +219,9 @@ def test_attention_and_scores_are_of_one_model(service: Running) -> None:
     asked = AttentionRequest(texts=(FIRST,), source="en", target="it")
     scored = ScoreRequest(pairs=((FIRST, FIRST),), source="en", target="it")
     for work in (
-        service.translation.translator.attention(asked),
-        service.translation.translator.attention(replace(asked, translations=(FIRST,))),
-        service.translation.translator.score(scored),
+        service.translator.attention(asked),
+        service.translator.attention(replace(asked, translations=(FIRST,))),
+        service.translator.score(scored),
     ):
         with pytest.raises(UnsupportedLanguageError, match="ask for en->de or de->it"):
             asyncio.run(work)
@@ -243,7 +243,7 @@ def test_it_is_counted(service: Running) -> None:
 
 
 def test_times_are_those_of_both_models(service: Running) -> None:
-    result = asyncio.run(service.translation.translator.translate(request_of(FIRST)))
+    result = asyncio.run(service.translator.translate(request_of(FIRST)))
     assert min(result.times.encode, result.times.decode, result.times.tokenize) > 0
 
 
@@ -256,14 +256,14 @@ def test_pivots_can_be_turned_off(bundles: Path) -> None:
 
 
 def by_name(service: Running, name: str) -> LoadedModel:
-    return next(model for model in service.models.registry.models if model.name == name)
+    return next(model for model in service.registry.models if model.name == name)
 
 
 async def at_the_second(service: Running, request: TranslateRequest) -> "asyncio.Task[Translation]":
     """A request that waits for its second model, which has not been started."""
 
     async def work() -> Translation:
-        return (await service.translation.translator.translate(request)).translations[0]
+        return (await service.translator.translate(request)).translations[0]
 
     by_name(service, "en-de").start()
     task = asyncio.create_task(work())
@@ -283,7 +283,7 @@ def test_cancelling_reaches_the_second_model(bundles: Path) -> None:
 
         asyncio.run(scenario())
         by_name(service, "de-it").scheduler.start()
-        service.models.registry.drain(10)
+        service.registry.drain(10)
         assert service.counted("cancelled_total", reason="client") == 1
 
 
@@ -303,7 +303,7 @@ def test_one_deadline_is_that_of_both(bundles: Path) -> None:
 
 def test_models_that_are_replaced_meanwhile_finish_the_request(bundles: Path) -> None:
     with running(folder=bundles, is_started=False) as service:
-        registry = service.models.registry
+        registry = service.registry
 
         async def scenario() -> Translation:
             task = await at_the_second(service, request_of(FIRST))

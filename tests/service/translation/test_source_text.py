@@ -8,7 +8,7 @@ from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.text.segmentation.segment import join
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 BUNDLE = tiny_bundle()
 PAIR = BUNDLE.manifest.pairs[0]

@@ -11,7 +11,7 @@ from service.errors import DeadlineExceededError, OverloadedError
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from service.translation.decoding import run_jobs
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 SMALL = AdmissionLimits(max_queued_jobs=8, max_queued_tokens=1000)
 OPTIONS = DecodeOptions(max_target_tokens=12)

@@ -7,7 +7,7 @@ from service.text.segmentation.segment import Segment
 from service.translation.source_text import SourcePassage, SourceSentence, SourceText
 from service.translation.target_text import RestoredText, TranslatedSentence, assemble, spelt
 from service.translation.values import Translation
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 BUNDLE = tiny_bundle()
 EOS = BUNDLE.tokenizer.target_pieces([BUNDLE.manifest.special_ids.eos])[0]

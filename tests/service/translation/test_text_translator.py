@@ -11,7 +11,7 @@ from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 HTML = MarkupOptions(kind="html")
 SENTENCES = [source[0].upper() + source[1:] for source, _ in sentence_pairs(40, seed=7)]
@@ -31,7 +31,7 @@ def request_of(service: Running, *texts: str, **fields: object) -> TranslateRequ
 
 def translate(service: Running, text: str, **fields: object) -> Translation:
     request = request_of(service, text, **fields)
-    return asyncio.run(service.translation.translator.translate(request)).translations[0]
+    return asyncio.run(service.translator.translate(request)).translations[0]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_spans_are_those_of_the_translation(service: Running) -> None:
 def test_texts_in_auto_say_what_they_were_taken_for(service: Running) -> None:
     pair = service.pair
     request = TranslateRequest(texts=(FIRST, "42"), source="auto", target=pair.target)
-    found = asyncio.run(service.translation.translator.translate(request)).translations
+    found = asyncio.run(service.translator.translate(request)).translations
     assert [t.detected.language for t in found if t.detected] == [pair.source] * 2
     assert found[1].text == "42"
 
@@ -130,8 +130,8 @@ def test_a_stream_joined_is_the_translation(service: Running, markup: MarkupOpti
     paragraphs = [f"<p>{sentence}</p>" if markup else sentence for sentence in SENTENCES]
     long = "\n".join(paragraphs)
     request = request_of(service, long, "42", f"\n{FIRST}\n", markup=markup)
-    parts = asyncio.run(collected(service.translation.translator.stream(request)))
-    whole = asyncio.run(service.translation.translator.translate(request)).translations
+    parts = asyncio.run(collected(service.translator.stream(request)))
+    whole = asyncio.run(service.translator.translate(request)).translations
     assert [part.text_index for part in parts] == sorted(part.text_index for part in parts)
     for index, translation in enumerate(whole):
         own = [part for part in parts if part.text_index == index]
@@ -146,7 +146,7 @@ def test_a_stream_joined_is_the_translation(service: Running, markup: MarkupOpti
 def test_a_stream_has_no_alternatives(service: Running) -> None:
     request = request_of(service, FIRST, num_alternatives=1)
     with pytest.raises(InvalidRequestError, match="stream"):
-        asyncio.run(collected(service.translation.translator.stream(request)))
+        asyncio.run(collected(service.translator.stream(request)))
 
 
 @pytest.mark.parametrize("markup", [None, HTML])

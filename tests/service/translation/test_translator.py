@@ -24,7 +24,7 @@ from service.inspection.values import (
 from service.scheduling.limits import AdmissionLimits
 from service.translation.decode_options import decode_options
 from service.translation.values import TranslateRequest, TranslateResult, Translation
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))
 
@@ -67,7 +67,7 @@ def request_of(service: Running, *texts: str) -> TranslateRequest:
 
 def translate(service: Running, *texts: str, **fields: Unpack[Fields]) -> TranslateResult:
     request = replace(request_of(service, *texts), **fields)
-    return asyncio.run(service.translation.translator.translate(request))
+    return asyncio.run(service.translator.translate(request))
 
 
 def translate_one(service: Running, text: str, **fields: Unpack[Fields]) -> Translation:
@@ -78,7 +78,7 @@ def translate_one(service: Running, text: str, **fields: Unpack[Fields]) -> Tran
 def attend(service: Running, *texts: str, **fields: Unpack[AttentionFields]) -> list[InspectedPair]:
     source, target = service.pair.source, service.pair.target
     request = AttentionRequest(texts=texts, source=source, target=target, **fields)
-    return asyncio.run(service.translation.translator.attention(request))
+    return asyncio.run(service.translator.attention(request))
 
 
 def sentence_of(service: Running) -> str:
@@ -235,13 +235,13 @@ def test_a_full_queue_refuses_the_whole_request() -> None:
         async def scenario() -> None:
             text = sentence_of(service)
             request = request_of(service, text)
-            first = asyncio.create_task(service.translation.translator.translate(request))
+            first = asyncio.create_task(service.translator.translate(request))
             await turns()
             other = request_of(service, text.split()[0])
             with pytest.raises(OverloadedError) as caught:
-                await service.translation.translator.translate(other)
+                await service.translator.translate(other)
             assert caught.value.retry_after_s >= 1
-            service.models.registry.start()
+            service.registry.start()
             assert (await first).translations[0].text
 
         asyncio.run(scenario())
@@ -254,7 +254,7 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
             words = sentence_of(service).split()
             texts = tuple(" ".join(words[i:]) for i in range(3))  # equal ones would share a run
             request = request_of(service, *texts)
-            task = asyncio.create_task(service.translation.translator.translate(request))
+            task = asyncio.create_task(service.translator.translate(request))
             await turns()  # its lanes submit
             assert service.counted("queue_depth") == len(texts)
             task.cancel()
@@ -262,8 +262,8 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
                 await task
 
         asyncio.run(scenario())
-        service.models.registry.start()
-        service.models.registry.drain(10)
+        service.registry.start()
+        service.registry.drain(10)
         assert service.counted("cancelled_total", reason="client") == 3
 
 
