@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.app import create_translator, open_registry
 from service.errors import InvalidRequestError
 from service.observability.metrics import Metrics
+from service.server.app import create_translator, open_registry
 from service.settings import Settings
 from service.translation.values import TranslateRequest
 

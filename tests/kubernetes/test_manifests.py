@@ -8,9 +8,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from service.app import create_app
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
 from tests.kubernetes.manifests import FOLDER, RENDERED, Manifests, rendered
 

@@ -48,7 +48,7 @@ class ServerProcess:
 
 def command(*arguments: str) -> list[str]:
     """`pellucid` with `arguments`, wherever it is installed."""
-    code = "import sys; from service.cli import main; sys.exit(main())"
+    code = "import sys; from service.cli.main import main; sys.exit(main())"
     return [sys.executable, "-c", code, *arguments]
 
 

@@ -16,9 +16,9 @@ from bundle.reader import read_bundle
 from export.importers.hf_reference import HuggingFaceReference
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
-from service.app import create_app
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.hf_models import original_tokenizer, save_model

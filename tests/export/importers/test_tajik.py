@@ -14,9 +14,9 @@ pytest.importorskip("tg2fa_translit", reason="tg2fa-translit is not installed")
 
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
-from service.app import create_app
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
 from tests.service.tiny_models import Running, running
 

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
-from service.app import create_app
 from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
@@ -22,6 +21,7 @@ from service.inspection.values import (
 )
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection

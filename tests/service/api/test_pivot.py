@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 
 from service.api.replies.translation import LanguageReply, TranslateReply
-from service.app import create_app, open_registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app, open_registry
 from service.settings import load_settings
 from tests.service.api.fakes import ask
 from tests.service.tiny_models import renamed_copy, tiny_bundle

@@ -1,8 +1,6 @@
 import asyncio
 
-from service.cluster.call import LostEngineError
-from service.cluster.remote_engine import RemoteEngine
-from service.cluster.remote_model import PROBE_INTERVAL_S, RemoteModel
+from service.cluster.remote import PROBE_INTERVAL_S, LostEngineError, RemoteEngine, RemoteModel
 from service.observability.metrics import Metrics
 from tests.service.cluster.channels import SilentChannel
 from tests.service.tiny_models import FakeClock, tiny_bundle

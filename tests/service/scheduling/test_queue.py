@@ -8,8 +8,8 @@ from service.errors import OverloadedError, ShuttingDownError
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from tests.service.queue_counter import RESULT, SMALL, Counter, futures_of
-from tests.service.single_worker import counted
+from tests.service.scheduling.queue_counter import RESULT, SMALL, Counter, futures_of
+from tests.service.scheduling.workers.single_worker import counted
 
 
 def test_who_came_first_goes_first() -> None:

@@ -25,7 +25,12 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.single_worker import SingleWorker, assert_translated, hypotheses_of, job_of
+from tests.service.scheduling.workers.single_worker import (
+    SingleWorker,
+    assert_translated,
+    hypotheses_of,
+    job_of,
+)
 
 SOURCE = tiny_sources()[0]
 MINE, YOURS = Client(name="mine"), Client(name="yours")

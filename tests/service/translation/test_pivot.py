@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli import main
+from service.cli.main import main
 from service.documents.formats import read_document
 from service.documents.translation import translate_document
 from service.errors import (

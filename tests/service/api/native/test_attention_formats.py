@@ -14,9 +14,9 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
-from service.app import create_app
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
 from tests.service.tiny_models import Running, running
 

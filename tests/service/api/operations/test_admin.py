@@ -4,9 +4,9 @@ from contextlib import contextmanager
 import pytest
 from fastapi import FastAPI
 
-from service.app import create_app, open_registry
 from service.errors import StartupError
 from service.observability.metrics import Metrics
+from service.server.app import create_app, open_registry
 from service.settings import load_settings
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle

@@ -7,7 +7,7 @@ from numpy.lib.npyio import NpzFile
 
 from service.inspection.heat_map.arrays import npz
 from service.inspection.values import InspectedPair
-from tests.service.heat_map.samples import CROSS, TARGETS, inspected, pair_of
+from tests.service.inspection.heat_map.samples import CROSS, TARGETS, inspected, pair_of
 
 
 def loaded(*pairs: InspectedPair, is_list: bool = False) -> NpzFile:

@@ -4,7 +4,7 @@ import pytest
 from service.inspection.heat_map.figure import CELL, Figure, shades
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.values import AttentionSelection
-from tests.service.heat_map.samples import CROSS, inspected, large_map, pair_of
+from tests.service.inspection.heat_map.samples import CROSS, inspected, large_map, pair_of
 
 SCALE = ["1%", "5%", "10%", "25%", "50%", "100%"]
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 from service.inspection.heat_map.page import CONTENT_SECURITY_POLICY, page
 from service.inspection.values import AttentionSelection
-from tests.service.heat_map.samples import inspected, pair_of
+from tests.service.inspection.heat_map.samples import inspected, pair_of
 
 ALL = AttentionSelection()
 

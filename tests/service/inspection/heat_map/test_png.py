@@ -9,7 +9,7 @@ from service.inspection.heat_map.figure import CELL, colour
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.png import MAX_PIXELS, check_fits, png
 from service.inspection.values import AttentionSelection
-from tests.service.heat_map.samples import inspected, large_map, pair_of
+from tests.service.inspection.heat_map.samples import inspected, large_map, pair_of
 
 ALL = AttentionSelection()
 

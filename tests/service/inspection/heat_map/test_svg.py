@@ -10,7 +10,7 @@ from service.inspection.heat_map.figure import CELL, DARKEST, as_hex, colour, sh
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.svg import svg
 from service.inspection.values import AttentionSelection
-from tests.service.heat_map.samples import CROSS, inspected, large_map, pair_of
+from tests.service.inspection.heat_map.samples import CROSS, inspected, large_map, pair_of
 
 NAMES = {"svg": "http://www.w3.org/2000/svg"}
 RUN = re.compile(r"M(\d+) (\d+)h(\d+)v16h-\3z")

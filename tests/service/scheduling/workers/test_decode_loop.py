@@ -20,7 +20,12 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.single_worker import MANY_TURNS, SingleWorker, assert_translated, hypotheses_of
+from tests.service.scheduling.workers.single_worker import (
+    MANY_TURNS,
+    SingleWorker,
+    assert_translated,
+    hypotheses_of,
+)
 
 LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
 
