@@ -20,19 +20,12 @@ from service.engine.prefill import (
     PreparedSentence,
     prepare,
 )
-from service.engine.search.greedy_and_beam import (
-    BeamSearch,
-    Continuation,
-    GreedySearch,
-    Hypotheses,
-    Restart,
-    Survivors,
-    begin_search,
-    best_continuations,
-    best_tokens,
-)
+from service.engine.search.beam import BeamSearch, Continuation, best_continuations, best_tokens
+from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import Hypothesis
+from service.engine.search.outcome import Hypotheses, Restart, Survivors
+from service.engine.search.strategy import begin_search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +212,8 @@ class BatchDecoder(Generic[Key]):
         self, sentence: Sentence, outcome: Hypotheses | Restart
     ) -> list[Finished[Key]]:
         if isinstance(outcome, Restart):
-            sentence.search = outcome.search
+            eos_id = self._manifest.special_ids.eos
+            sentence.search = begin_search(outcome.options, eos_id, is_retry=True)
             self._rows.restart(sentence)
             return []
         return [Finished(key=sentence.key, hypotheses=outcome)]  # type: ignore[arg-type]

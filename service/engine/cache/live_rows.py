@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from service.engine.cache.shortlist import ShortlistBlock
 from service.engine.cache.slot_cache import CacheArray, SlotCache
-from service.engine.search.greedy_and_beam import BeamSearch, GreedySearch, Survivors
+from service.engine.search.outcome import Survivors
+from service.engine.search.strategy import Search
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class Sentence:
     """A live sentence; `rows[i]` is the cache row of its i-th live hypothesis."""
 
     key: Hashable
-    search: GreedySearch | BeamSearch
+    search: Search
     num_slots: int
     rows: list[int] = field(default_factory=list)
 
