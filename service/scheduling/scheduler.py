@@ -1,4 +1,4 @@
-"""Who waits for whom: one bounded queue, several workers that decode from it continuously."""
+"""The scheduler of one model: a bounded queue, and workers that decode from it continuously."""
 
 import time
 from concurrent.futures import Future
@@ -13,12 +13,12 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions:
-    """How much work runs and waits at once."""
+    """How many jobs run and wait at once."""
 
     num_workers: int = 1
     """Threads that decode, one batch each."""
@@ -27,8 +27,8 @@ class SchedulerOptions:
     encoder_tokens_per_turn: int = 256
     """Source tokens that a worker encodes between two steps of a running batch."""
     client_share: float = 0.25
-    """Of a worker's slots, for each client while several ask: a step takes the longer the more rows
-    it has, and whoever waits for one sentence waits for all rows of the others."""
+    """Share of a worker's slots for each client while several are active. A step takes longer the
+    more rows it has, so a single sentence waits for all rows of the other clients."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
@@ -57,7 +57,7 @@ class Scheduler:
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._workers = [
-            Worker(
+            DecodeLoop(
                 sessions,
                 self._queue,
                 metrics,
@@ -98,16 +98,16 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job was accepted that has not ended."""
+        """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
     def is_alive(self, max_silence_s: float) -> bool:
-        """Whether every worker came round within the last `max_silence_s` seconds."""
+        """Whether every worker had a heartbeat within the last `max_silence_s` seconds."""
         now_s = self._clock()
-        return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
+        return all(now_s - worker.heartbeat_s <= max_silence_s for worker in self._workers)
 
     def close(self) -> None:
-        """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
+        """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
         for worker in self._workers:

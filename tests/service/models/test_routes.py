@@ -55,7 +55,7 @@ def test_where_no_way_leads_the_language_to_blame_is_named(
 
 
 def test_a_refusal_names_the_directions_that_have_a_model() -> None:
-    refusal = str(routes("de-en", "en-fr").refusal("DE", "fr"))
+    refusal = str(routes("de-en", "en-fr").unsupported("DE", "fr"))
     assert "no model translates de->fr" in refusal
     assert "ask for de->en or en->fr" in refusal
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from service.errors import OverloadedError, ShuttingDownError
-from service.scheduling.batching_policy import Room
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.batching_policy import BatchCapacity
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.scheduling.queue import RECENTLY_S
 from tests.service.scheduling.queue_counter import (
     ANNA,
@@ -16,7 +16,7 @@ from tests.service.scheduling.queue_counter import (
     futures_of,
 )
 from tests.service.scheduling.remembered_clients import remembered_clients
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 
 
 def test_one_client_alone_may_have_half_of_the_queue() -> None:
@@ -62,7 +62,7 @@ def test_a_client_who_waits_no_more_may_come_again() -> None:
 
 def test_no_bound_of_clients_is_for_the_service_itself() -> None:
     counter = Counter(limits=replace(SMALL, max_queued_jobs_per_client=1))
-    assert counter.fill(NOBODY) == SMALL.max_queued_jobs
+    assert counter.fill(INTERNAL_CLIENT) == SMALL.max_queued_jobs
 
 
 def test_what_goes_on_is_not_refused() -> None:
@@ -109,22 +109,30 @@ def test_a_client_takes_only_its_part_of_the_slots_while_another_asks() -> None:
     assert not counter.queue.is_contested
     counter.submit(client=BERT)
     assert counter.queue.is_contested
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
-    taken = [entry.job.client.name for entry in counter.queue.take(room, is_idle=False)]
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 5}
+    )
+    taken = [entry.job.client.name for entry in counter.queue.take(capacity, is_idle=False)]
     assert sorted(taken) == ["anna"] * 3 + ["bert"]
-    full = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 8})
+    full = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 8}
+    )
     assert counter.queue.take(full, is_idle=False) == []
-    assert len(counter.queue.take(Room(free_slots=32, max_tokens=100), is_idle=False)) == 7
+    assert len(counter.queue.take(BatchCapacity(free_slots=32, max_tokens=100), is_idle=False)) == 7
 
 
 def test_a_wide_beam_waits_for_a_part_that_has_room_for_it() -> None:
     counter = Counter(limits=WIDE)
     counter.submit(client=ANNA, beam_size=4)
     counter.submit(client=ANNA)
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
-    assert counter.queue.take(room, is_idle=False) == []  # nobody overtakes it
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 3})
-    assert [e.num_slots for e in counter.queue.take(room, is_idle=False)] == [4, 1]
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 5}
+    )
+    assert counter.queue.take(capacity, is_idle=False) == []  # nobody overtakes it
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 3}
+    )
+    assert [e.num_slots for e in counter.queue.take(capacity, is_idle=False)] == [4, 1]
 
 
 def test_ten_thousand_sentences_of_one_do_not_hold_up_one_of_another() -> None:
@@ -133,15 +141,15 @@ def test_ten_thousand_sentences_of_one_do_not_hold_up_one_of_another() -> None:
     counter = Counter(limits=limits)
     for number in range(10_000):
         counter.submit(5 + number % 36, client=ANNA)
-    room = Room(free_slots=2, max_tokens=256, num_ahead=8)
+    capacity = BatchCapacity(free_slots=2, max_tokens=256, max_prefilled=8)
     before = []
     for number in range(200):
         for _ in range(number % 4):
-            counter.queue.take(room, is_idle=False)
+            counter.queue.take(capacity, is_idle=False)
         single = counter.submit(5 + 7 * number % 36, client=BERT)
         num_before = 0
         while True:
-            taken = futures_of(counter.queue.take(room, is_idle=False))
+            taken = futures_of(counter.queue.take(capacity, is_idle=False))
             if single in taken:
                 break
             num_before += len(taken)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions
-from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_OVERTAKES, BatchCapacity, select_batch
 from service.scheduling.fair_queue import ROUND_WORK, FairQueue
 from service.scheduling.job import Entry, Job
 from service.scheduling.limits import Client
@@ -40,8 +40,8 @@ def many(queue: FairQueue, client: Client, number: int, num_tokens: int = 16) ->
 
 def take(queue: FairQueue, free_slots: int = 4, *, max_tokens: int = MAX_TOKENS) -> list[Entry]:
     """One turn: whoever is chosen is served."""
-    room = Room(free_slots=free_slots, max_tokens=max_tokens)
-    chosen = choose(queue.window(LOOKAHEAD), room)
+    capacity = BatchCapacity(free_slots=free_slots, max_tokens=max_tokens)
+    chosen = select_batch(queue.window(LOOKAHEAD), capacity)
     queue.serve(chosen)
     return chosen
 
@@ -115,7 +115,7 @@ def test_who_leaves_and_comes_again_has_gained_nothing() -> None:
         many(queue, Client(name=f"{number}"), 200, 10)
     served = ""
     for _ in range(500):
-        if not queue.line_of(BERT):
+        if not queue.flow_of(BERT):
             many(queue, BERT, 1, 50)
         served += names(one_by_one(queue, 1))
     num_fair = 500 / (9 * 5 + 1)
@@ -202,8 +202,8 @@ def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_co
         come(4)
         take(queue, max_tokens=64)
         num_turns += 1
-    assert num_turns <= 40 / 4 + MAX_PASSES + 1
-    assert long.num_passes <= MAX_PASSES
+    assert num_turns <= 40 / 4 + MAX_OVERTAKES + 1
+    assert long.num_overtakes <= MAX_OVERTAKES
 
 
 def test_whoever_waited_with_others_is_in_no_later_round_alone() -> None:
@@ -283,5 +283,5 @@ def test_everybody_is_served_once_and_passed_over_no_more_often_than_the_bound(
         assert sum(one.num_slots for one in chosen) <= slots
         served += chosen
     assert sorted(map(id, served)) == sorted(map(id, everybody))
-    assert all(one.num_passes <= MAX_PASSES for one in everybody)
+    assert all(one.num_overtakes <= MAX_OVERTAKES for one in everybody)
     assert (remembered_clients(queue), queue.num_tokens) == (set(), 0)

@@ -1,4 +1,4 @@
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 
 LIMITS = AdmissionLimits(max_queued_jobs=100, max_queued_tokens=1000)
 SOMEBODY = Client(name="somebody")
@@ -24,5 +24,5 @@ def test_what_is_set_counts_and_what_a_key_says_before_it() -> None:
 
 
 def test_the_service_itself_may_have_everything() -> None:
-    assert LIMITS.max_jobs_of(NOBODY, 40) == LIMITS.max_queued_jobs
-    assert LIMITS.max_tokens_of(NOBODY, 40) == LIMITS.max_queued_tokens
+    assert LIMITS.max_jobs_of(INTERNAL_CLIENT, 40) == LIMITS.max_queued_jobs
+    assert LIMITS.max_tokens_of(INTERNAL_CLIENT, 40) == LIMITS.max_queued_tokens

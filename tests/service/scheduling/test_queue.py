@@ -9,7 +9,7 @@ from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from tests.service.scheduling.queue_counter import RESULT, SMALL, Counter, futures_of
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.waiting import eventually
 
 

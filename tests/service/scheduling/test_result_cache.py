@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.single_flight import Key, ResultCache, size_of
+from service.scheduling.single_flight import ResultCache, ResultKey, size_of
 
 OPTIONS = DecodeOptions()
 
@@ -24,7 +24,7 @@ def result(length: int) -> tuple[Hypothesis, ...]:
     return (best,)
 
 
-def key(number: int, length: int = 10) -> Key:
+def key(number: int, length: int = 10) -> ResultKey:
     return tuple(range(1000 * number, 1000 * number + length)), replace(OPTIONS)
 
 

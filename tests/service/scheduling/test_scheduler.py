@@ -23,7 +23,7 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import counted, hypotheses_of, job_of
+from tests.service.scheduling.workers.single_loop import counted, hypotheses_of, job_of
 from tests.service.tiny_models import FakeClock
 from tests.service.waiting import eventually
 

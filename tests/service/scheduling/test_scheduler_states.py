@@ -17,14 +17,14 @@ from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.remembered_clients import remembered_clients
-from tests.service.scheduling.workers.single_worker import MANY_TURNS, counted, hypotheses_of
+from tests.service.scheduling.workers.single_loop import MANY_TURNS, counted, hypotheses_of
 from tests.service.tiny_models import FakeClock
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 NUM_SLOTS = 8
 NUM_WORKERS = 2
 LIMITS = AdmissionLimits(max_queued_jobs=12, max_queued_tokens=200)
-CLIENTS = (NOBODY, Client(name="light", weight=0.25), Client(name="heavy", weight=4.0))
+CLIENTS = (INTERNAL_CLIENT, Client(name="light", weight=0.25), Client(name="heavy", weight=4.0))
 NARROW = Client(name="narrow", max_queued_jobs=2)
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 workers = st.integers(0, NUM_WORKERS - 1)
@@ -54,7 +54,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.flights = SingleFlight(self.queue, SharingOptions(), self.metrics, self.clock)
         sessions, self.decoder = spied(tiny_sessions())
         self.workers = [
-            Worker(
+            DecodeLoop(
                 sessions,
                 self.queue,
                 self.metrics,
@@ -111,15 +111,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.clock.now_s += elapsed_s
 
     @rule(number=workers, count=st.integers(1, 12))
-    def turn(self, number: int, count: int) -> None:
+    def iterate(self, number: int, count: int) -> None:
         for _ in range(count):
-            self.workers[number].turn()
+            self.workers[number].iterate()
 
     @rule(number=workers)
     def break_down(self, number: int) -> None:
         """One turn in which a decoder fails, if it has anything to decode."""
         self.decoder.before = self.fail
-        self.workers[number].turn()
+        self.workers[number].iterate()
         self.decoder.before = None
 
     def fail(self, _: Tensors) -> None:
@@ -164,7 +164,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.finish(lambda: not self.queue.is_busy)
         for worker in self.workers:
-            worker.turn()  # who was cancelled last is let go
+            worker.iterate()  # who was cancelled last is let go
             assert worker.is_idle
         assert all(one.future.done() for one in self.jobs), "accepted, so answered"
         self.every_end_is_the_only_one()
@@ -180,7 +180,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         for number in range(MANY_TURNS):
             if is_done():
                 return
-            self.workers[number % NUM_WORKERS].turn()
+            self.workers[number % NUM_WORKERS].iterate()
         pytest.fail(f"still not done after {MANY_TURNS} turns")
 
 

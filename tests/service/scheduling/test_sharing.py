@@ -13,7 +13,7 @@ from service.observability.metrics import Metrics
 from service.server.app import create_app, registry_options
 from service.settings import load_settings
 from tests.service.scheduling.workers.poison import TEXTS
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.tiny_models import TINY_BUNDLE
 
 NUM_CLIENTS = 12

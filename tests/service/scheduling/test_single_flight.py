@@ -23,8 +23,8 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import (
-    SingleWorker,
+from tests.service.scheduling.workers.single_loop import (
+    SingleLoop,
     assert_translated,
     hypotheses_of,
     job_of,
@@ -39,12 +39,12 @@ MINE, YOURS = Client(name="mine"), Client(name="yours")
 class Sharing:
     """A worker behind single flight, turned by hand."""
 
-    single: SingleWorker
+    single: SingleLoop
     flights: SingleFlight
 
     @classmethod
     def create(cls, *, shares_runs: bool = True, cache_bytes: int = 0) -> "Sharing":
-        single = SingleWorker.create()
+        single = SingleLoop.create()
         options = SharingOptions(shares_runs=shares_runs, cache_bytes=cache_bytes)
         flights = SingleFlight(single.queue, options, single.metrics, single.clock)
         return cls(single=single, flights=flights)
@@ -57,8 +57,8 @@ class Sharing:
     ) -> Future[JobResult]:
         return self.flights.submit(replace(job_of(source_ids), client=client))
 
-    def turn(self, count: int = 1) -> None:
-        self.single.turn(count)
+    def iterate(self, count: int = 1) -> None:
+        self.single.iterate(count)
 
     def counted(self, metric: str, /, **labels: str) -> float:
         return self.single.counted(metric, **labels)
@@ -75,7 +75,7 @@ def is_failed(future: Future[JobResult], error: type[Exception]) -> bool:
 
 def test_equal_jobs_run_once(sharing: Sharing) -> None:
     futures = [sharing.submit() for _ in range(5)]
-    sharing.turn(3)
+    sharing.iterate(3)
     futures += [sharing.submit() for _ in range(5)]
     sharing.single.run()
     for future in futures:
@@ -107,9 +107,9 @@ def test_other_options_and_other_sources_run_by_themselves(sharing: Sharing) -> 
 @pytest.mark.parametrize("who", [0, 1, 2])
 def test_one_who_leaves_leaves_alone(sharing: Sharing, who: int) -> None:
     futures = [sharing.submit() for _ in range(3)]
-    sharing.turn(2)
+    sharing.iterate(2)
     assert futures[who].cancel()
-    sharing.turn()
+    sharing.iterate()
     assert sharing.single.slots_in_use == 1
     sharing.single.run()
     for future in futures:
@@ -122,18 +122,18 @@ def test_one_who_leaves_leaves_alone(sharing: Sharing, who: int) -> None:
 @pytest.mark.parametrize("turns", [0, 2])
 def test_the_last_who_leaves_ends_the_run(sharing: Sharing, turns: int) -> None:
     futures = [sharing.submit() for _ in range(3)]
-    sharing.turn(turns)
+    sharing.iterate(turns)
     for future in futures:
         assert future.cancel()
     assert not sharing.single.queue.is_busy
-    sharing.turn()
+    sharing.iterate()
     assert (sharing.single.slots_in_use, sharing.counted("queue_depth")) == (0, 0)
     assert wait(futures, 0).not_done == set()
 
 
 def test_a_run_that_was_given_up_is_not_joined(sharing: Sharing) -> None:
     first = sharing.submit()
-    sharing.turn(2)
+    sharing.iterate(2)
     first.cancel()
     second = sharing.submit()
     sharing.single.run()
@@ -150,7 +150,7 @@ def test_nobody_waits_in_the_line_of_another_client(sharing: Sharing) -> None:
 
 def test_a_run_on_its_way_is_everybodys(sharing: Sharing) -> None:
     mine = sharing.submit(client=MINE)
-    sharing.turn(2)
+    sharing.iterate(2)
     yours = sharing.submit(client=YOURS)
     assert mine.cancel()
     sharing.single.run()
@@ -172,7 +172,7 @@ def test_who_joins_a_run_that_is_tried_again_is_answered_with_it(sharing: Sharin
 
     futures = [sharing.submit()]
     sharing.single.decoder.before = break_down
-    sharing.turn()
+    sharing.iterate()
     sharing.single.decoder.before = None
     futures.append(sharing.submit())
     sharing.single.run()
@@ -183,7 +183,7 @@ def test_who_joins_a_run_that_is_tried_again_is_answered_with_it(sharing: Sharin
 
 def test_a_job_that_must_run_runs(sharing: Sharing) -> None:
     sharing.submit()
-    sharing.turn(2)
+    sharing.iterate(2)
     probe = sharing.flights.submit(replace(job_of(SOURCE), must_run=True))
     sharing.single.run()
     assert_translated(probe, SOURCE)

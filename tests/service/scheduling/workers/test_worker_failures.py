@@ -8,11 +8,11 @@ import pytest
 
 from service.errors import TranslationFailedError
 from service.scheduling.job import JobResult
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
-from tests.service.scheduling.workers.single_worker import (
-    SingleWorker,
+from tests.service.scheduling.workers.single_loop import (
+    SingleLoop,
     assert_translated,
     hypotheses_of,
     job_of,
@@ -20,15 +20,15 @@ from tests.service.scheduling.workers.single_worker import (
 
 
 @pytest.fixture
-def single() -> SingleWorker:
-    return SingleWorker.create()
+def single() -> SingleLoop:
+    return SingleLoop.create()
 
 
 def break_down(_: Tensors) -> None:
     raise RuntimeError("the graph broke down")
 
 
-def breaks_on(source_ids: tuple[int, ...], single: SingleWorker) -> None:
+def breaks_on(source_ids: tuple[int, ...], single: SingleLoop) -> None:
     """Let every step fail that has a row of this source; its length is how it is known."""
 
     def look(tensors: Tensors) -> None:
@@ -44,9 +44,7 @@ def sources_of_different_lengths(count: int) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("position", [0, 2, 5])
-def test_a_poisoned_job_fails_alone_when_encoding_fails(
-    single: SingleWorker, position: int
-) -> None:
+def test_a_poisoned_job_fails_alone_when_encoding_fails(single: SingleLoop, position: int) -> None:
     sources = list(tiny_sources()[:5])
     sources.insert(position, POISONED)
     futures = [single.submit(source) for source in sources]
@@ -60,11 +58,11 @@ def test_a_poisoned_job_fails_alone_when_encoding_fails(
     assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
 
 
-def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> None:
+def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleLoop) -> None:
     sources = sources_of_different_lengths(6)
     breaks_on(sources[3], single)
     futures = [single.submit(source) for source in sources]
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 0  # thrown out, all of them wait again
     assert single.counted("queue_depth") == 6
     single.run()
@@ -75,11 +73,11 @@ def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> N
         assert_translated(future, source)
 
 
-def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker) -> None:
+def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleLoop) -> None:
     futures = [single.submit(source) for source in tiny_sources()[:5]]
-    single.turn(4)
+    single.iterate(4)
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     single.run()
     for source, future in zip(tiny_sources(), futures, strict=False):
@@ -87,7 +85,7 @@ def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker
     assert single.slots_in_use == 0
 
 
-def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWorker) -> None:
+def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleLoop) -> None:
     futures: list[Future[JobResult]] = []
     ended: list[Future[JobResult]] = []
     for source in tiny_sources()[:5]:
@@ -95,20 +93,20 @@ def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWork
         futures[-1].add_done_callback(ended.append)
         single.clock.now_s += 1
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     single.run()
     assert ended == futures
 
 
-def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
+def test_nobody_joins_one_who_is_tried_again(single: SingleLoop) -> None:
     """Else a poisoned newcomer would be the second failure of an innocent."""
     innocent = single.submit(tiny_sources()[0])
-    single.turn()
+    single.iterate()
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
-    single.turn(2)
+    single.iterate(2)
     newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
     single.run()
     assert_translated(innocent, tiny_sources()[0])
@@ -117,28 +115,28 @@ def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
     assert_translated(newcomers[1], tiny_sources()[1])
 
 
-def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleWorker) -> None:
-    other = Worker(
+def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleLoop) -> None:
+    other = DecodeLoop(
         tiny_sessions(), single.queue, single.metrics, num_slots=8, max_encoder_tokens=256
     )
     running = single.submit(tiny_sources()[0])
-    other.turn()
+    other.iterate()
     failed = [single.submit(source) for source in tiny_sources()[1:4]]
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     newcomer = single.submit(tiny_sources()[4])
-    other.turn()
+    other.iterate()
     assert single.counted("queue_depth") == len(failed)
     while not (running.done() and newcomer.done()):
-        other.turn()
+        other.iterate()
     single.run()
     for source, future in zip(tiny_sources(), [running, *failed, newcomer], strict=False):
         assert_translated(future, source)
 
 
 def test_who_fails_twice_is_named_by_its_request(
-    single: SingleWorker, caplog: pytest.LogCaptureFixture
+    single: SingleLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [job_of(source) for source in tiny_sources()[:2]]
     with caplog.at_level(logging.ERROR):
@@ -150,11 +148,11 @@ def test_who_fails_twice_is_named_by_its_request(
     assert [record.getMessage() for record in named] == ["job failed"]
 
 
-def test_who_waits_to_be_tried_again_may_give_up(single: SingleWorker) -> None:
+def test_who_waits_to_be_tried_again_may_give_up(single: SingleLoop) -> None:
     kept = single.submit(tiny_sources()[0])
     given_up = single.submit(tiny_sources()[1])
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     assert given_up.cancel()
     assert single.counted("queue_depth") == 1
@@ -162,7 +160,7 @@ def test_who_waits_to_be_tried_again_may_give_up(single: SingleWorker) -> None:
     assert_translated(kept, tiny_sources()[0])
 
 
-def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
+def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
 
     def give_up_and_break_down(tensors: Tensors) -> None:
@@ -170,7 +168,7 @@ def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWo
         break_down(tensors)
 
     single.decoder.before = give_up_and_break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     assert single.counted("queue_depth") == 1
     single.run()
@@ -178,25 +176,25 @@ def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWo
 
 
 def test_a_failure_is_logged_without_the_text(
-    single: SingleWorker, caplog: pytest.LogCaptureFixture
+    single: SingleLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
         single.submit(tiny_sources()[0])
         single.decoder.before = break_down
-        single.turn()
+        single.iterate()
     (record,) = caplog.records
     assert record.getMessage() == "batch failed"
     assert vars(record)["jobs"] == 1
     assert vars(record)["error"] == "RuntimeError: the graph broke down"
 
 
-def test_who_is_tried_again_may_give_up_while_it_runs(single: SingleWorker) -> None:
+def test_who_is_tried_again_may_give_up_while_it_runs(single: SingleLoop) -> None:
     given_up = single.submit(tiny_sources()[0])
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
-    single.turn(2)
+    single.iterate(2)
     assert single.slots_in_use == 1
     assert given_up.cancel()
-    single.turn()
+    single.iterate()
     assert (single.slots_in_use, single.worker.is_idle) == (0, True)

@@ -8,7 +8,7 @@ from service.observability.metrics import Metrics
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.tiny_models import FakeClock
@@ -38,21 +38,21 @@ def counted(metrics: Metrics, metric: str, /, **labels: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SingleWorker:
+class SingleLoop:
     """Everything of a scheduler but its threads."""
 
     clock: FakeClock
     metrics: Metrics
     queue: AdmissionQueue
-    worker: Worker
+    worker: DecodeLoop
     decoder: DecoderSpy
 
     @classmethod
-    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleWorker":
+    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleLoop":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
         sessions, decoder = spied(tiny_sessions())
-        worker = Worker(
+        worker = DecodeLoop(
             sessions,
             queue,
             metrics,
@@ -74,16 +74,16 @@ class SingleWorker:
         self.queue.add(entry)
         return entry.future
 
-    def turn(self, count: int = 1) -> None:
+    def iterate(self, count: int = 1) -> None:
         for _ in range(count):
-            self.worker.turn()
+            self.worker.iterate()
 
     def run(self) -> None:
         """Take turns until everything has ended."""
         for _ in range(MANY_TURNS):
             if not self.queue.is_busy:
                 return
-            self.worker.turn()
+            self.worker.iterate()
         raise AssertionError(f"still not done after {MANY_TURNS} turns")
 
     def counted(self, metric: str, /, **labels: str) -> float:
