@@ -66,7 +66,7 @@ def run_all(decoder: BatchDecoder[int], waiting: Requests, *, burst: int) -> dic
 @pytest.mark.parametrize("num_slots", [8, 13, 32])
 @pytest.mark.parametrize("burst", [1, 3, 32])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_company_changes_nothing(num_slots: int, burst: int, seed: int) -> None:
+def test_no_result_depends_on_the_rest_of_the_batch(num_slots: int, burst: int, seed: int) -> None:
     requests = mixed_requests()
     random.Random(seed).shuffle(requests)
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=num_slots)
@@ -190,7 +190,7 @@ def test_logits_that_are_no_numbers_stop_the_batch_and_clearing_it_helps(value: 
     assert run_all(decoder, requests, burst=8) == {r.handle: expected(r) for r in requests}
 
 
-def test_one_number_that_is_none_is_enough() -> None:
+def test_one_nan_is_enough() -> None:
     def spoil(tensors: Tensors) -> None:
         tensors["logits"][0, 7] = math.nan
 
@@ -234,7 +234,9 @@ def refusals() -> list[tuple[str, Requests]]:
 
 
 @pytest.mark.parametrize(("message", "asked"), refusals(), ids=lambda value: str(value)[:20])
-def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked: Requests) -> None:
+def test_a_request_that_does_not_fit_is_refused_with_its_group(
+    message: str, asked: Requests
+) -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=5)
     admit(decoder, [request(0)])
     with pytest.raises(ValueError, match=message):
@@ -243,7 +245,7 @@ def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked
     assert run_all(decoder, [], burst=1) == {0: alone(tiny_sources()[0], GREEDY)}
 
 
-def test_nobody_joins_when_the_encoder_fails() -> None:
+def test_no_sentence_joins_when_the_encoder_fails() -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=8)
     admit(decoder, [request(0)])
     poisoned = DecodeRequest(handle=1, source_ids=POISONED, options=GREEDY)

@@ -10,7 +10,7 @@ def _ending(references: ReferenceCount) -> threading.Thread:
     return thread
 
 
-def test_nobody_holds_up_the_end_of_what_nobody_uses() -> None:
+def test_an_unused_model_is_retired_at_once() -> None:
     references = ReferenceCount()
     assert references.acquire()
     references.release()
@@ -18,7 +18,7 @@ def test_nobody_holds_up_the_end_of_what_nobody_uses() -> None:
     assert not references.acquire()
 
 
-def test_the_end_waits_for_the_last_user() -> None:
+def test_retiring_waits_for_the_last_user() -> None:
     references = ReferenceCount()
     for _ in range(2):
         assert references.acquire()
@@ -31,7 +31,7 @@ def test_the_end_waits_for_the_last_user() -> None:
     assert not ending.is_alive()
 
 
-def test_closing_waits_for_nobody() -> None:
+def test_closing_does_not_wait_for_users() -> None:
     references = ReferenceCount()
     references.acquire()
     ending = _ending(references)

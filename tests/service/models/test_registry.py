@@ -68,7 +68,7 @@ def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     ("source", "target", "blamed"),
     [("xx", PAIR.target, "xx"), (PAIR.source, "yy", "yy"), ("auto", "yy", "auto")],
 )
-def test_the_language_to_blame_is_named(source: str, target: str, blamed: str) -> None:
+def test_the_unsupported_language_is_named(source: str, target: str, blamed: str) -> None:
     registry = open_registry(TINY_BUNDLE)
     with (
         pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"),
@@ -162,7 +162,7 @@ def test_every_model_is_announced() -> None:
 
 
 class _Outrun(ReferenceCount):
-    """Of a model that is replaced at the moment when somebody wants it."""
+    """The count of a model that is replaced at the moment of its first use."""
 
     def __init__(self, replace: Callable[[], object]) -> None:
         super().__init__()

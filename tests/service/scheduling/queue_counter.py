@@ -1,4 +1,4 @@
-"""A queue for jobs, and those who stand in it."""
+"""An admission queue on a fake clock, with short ways to add and take jobs."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """A queue, and those who stand in it."""
+    """An admission queue on a fake clock."""
 
     limits: AdmissionLimits = SMALL
     clock: FakeClock = field(default_factory=FakeClock)

@@ -18,7 +18,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert rate.seconds_for(10) == 60.0
 
 
-def test_the_time_to_come_back_is_between_a_second_and_a_minute() -> None:
+def test_retry_after_is_between_a_second_and_a_minute() -> None:
     clock = FakeClock()
     rate = CompletionRate(clock)
     clock.now_s += 1

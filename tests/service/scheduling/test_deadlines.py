@@ -1,4 +1,4 @@
-"""Deadlines and cancellation on the event loop, with a worker whose turns are taken by hand."""
+"""Deadlines and cancellation on the event loop, with a decode loop that the test iterates."""
 
 import asyncio
 from collections import Counter
@@ -27,7 +27,7 @@ Task = asyncio.Task[JobResult]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """What stands on the event loop, before a worker."""
+    """The parts of a scheduler on the event loop, in front of a decode loop."""
 
     single: SingleLoop
     flights: SingleFlight

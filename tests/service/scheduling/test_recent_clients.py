@@ -17,7 +17,7 @@ def test_one_client_is_alone_however_often_it_asks() -> None:
     assert not clients.has_several
 
 
-def test_two_who_ask_are_several_until_one_has_been_silent() -> None:
+def test_two_active_clients_are_several_until_one_is_silent() -> None:
     clock = Clock()
     clients = RecentClients(clock)
     clients.add(Client(name="a"))
@@ -30,7 +30,7 @@ def test_two_who_ask_are_several_until_one_has_been_silent() -> None:
     assert clients.has_several
 
 
-def test_own_work_of_the_service_is_no_client() -> None:
+def test_internal_jobs_count_as_no_client() -> None:
     clients = RecentClients(Clock())
     clients.add(Client(name="a"))
     clients.add(INTERNAL_CLIENT)

@@ -1,7 +1,7 @@
-"""Whatever several clients do in whatever order: every job ends exactly once, nothing is left over.
+"""A state machine of the scheduler: every job ends exactly once, and nothing is left over.
 
-Everything of a scheduler but its threads: the queue, what shares runs before it, and two workers
-whose turns are taken by hand, on a clock that is set.
+It has all parts of a scheduler except threads: queue, single flight and two decode loops, which the
+test iterates on a fake clock.
 """
 
 from collections.abc import Callable
@@ -164,7 +164,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.finish(lambda: not self.queue.is_busy)
         for worker in self.workers:
-            worker.iterate()  # who was cancelled last is let go
+            worker.iterate()  # drops the job cancelled last
             assert worker.is_idle
         assert all(one.future.done() for one in self.jobs), "accepted, so answered"
         self.every_end_is_the_only_one()

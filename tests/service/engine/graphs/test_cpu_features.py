@@ -15,7 +15,7 @@ def test_vnni_is_found_where_every_processor_has_it(newer: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", HASWELL.format(0), "Features\t: asimd asimddp\n"])
-def test_what_is_not_known_to_be_exact_is_not_trusted(text: str) -> None:
+def test_an_unknown_cpu_is_not_trusted_to_be_exact(text: str) -> None:
     assert not has_vnni(text)
 
 

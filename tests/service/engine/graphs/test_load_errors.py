@@ -100,7 +100,7 @@ def test_a_graph_of_a_later_format_is_explained(changed: Change) -> None:
     assert fault_of(bundle).endswith(", this one has 99; install a newer one")
 
 
-def test_what_is_no_matter_of_versions_is_said_in_onnxruntime_s_own_words() -> None:
+def test_other_errors_keep_the_words_of_onnxruntime() -> None:
     said = "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Failed to load model\nand more"
     assert explain_load_error(said, installed="1.31.1", exported_with="1.31.1") == (
         "onnxruntime 1.31.1 refuses it: [ONNXRuntimeError] : 7 : INVALID_PROTOBUF : "

@@ -187,7 +187,7 @@ def test_what_is_cut_off_is_returned_only_where_too_few_have_ended() -> None:
     assert only == ended
 
 
-def test_a_dictated_beginning_is_scored_by_the_model_and_continued() -> None:
+def test_a_forced_prefix_is_scored_by_the_model_and_continued() -> None:
     greedy = run_greedy(GARDEN_PATH, DecodeOptions(prefix_ids=(B,), max_target_tokens=5))
     assert greedy.target_ids == (B,)
     assert greedy.token_log_probs == pytest.approx((math.log(0.4375), math.log(0.875)))

@@ -16,7 +16,7 @@ def test_greedy_search_takes_the_best_token_of_every_step() -> None:
     assert found.score == pytest.approx(math.log(0.1875) / (8 / 6))
 
 
-def test_scores_that_nobody_reads_are_not_computed() -> None:
+def test_unused_scores_are_not_computed() -> None:
     options = DecodeOptions(with_scores=False, max_target_tokens=5)
     assert GreedySearch(options, EOS).num_candidates == 0
     found = run_greedy(GARDEN_PATH, options)

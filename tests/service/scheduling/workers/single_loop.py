@@ -1,4 +1,4 @@
-"""A queue and one worker whose turns a test takes by hand, on a clock that it sets."""
+"""A queue and one decode loop that the test iterates, on a fake clock."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def counted(metrics: Metrics, metric: str, /, **labels: str) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleLoop:
-    """Everything of a scheduler but its threads."""
+    """All parts of a scheduler except threads."""
 
     clock: FakeClock
     metrics: Metrics

@@ -64,13 +64,13 @@ def test_a_result_says_how_long_it_took(single: SingleLoop) -> None:
     assert (result.queue_s, result.encode_s, result.decode_s) == (2, 0, 3)
 
 
-def test_every_turn_is_a_heart_beat(single: SingleLoop) -> None:
+def test_every_iteration_is_a_heartbeat(single: SingleLoop) -> None:
     single.clock.now_s += 7
     single.iterate()
     assert single.worker.heartbeat_s == single.clock.now_s
 
 
-def test_what_happens_is_counted(single: SingleLoop) -> None:
+def test_metrics_count_jobs_steps_and_tokens(single: SingleLoop) -> None:
     sources = tiny_sources()[:3]
     for source in sources:
         single.submit(source)
@@ -99,7 +99,7 @@ def test_what_happens_is_counted(single: SingleLoop) -> None:
     assert single.counted("finish_total", reason="length") == 1
 
 
-def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleLoop) -> None:
+def test_a_cancelled_job_leaves_at_the_next_iteration(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0], LONG), single.submit(tiny_sources()[1])
     single.iterate(2)
     assert single.slots_in_use == 3
@@ -112,7 +112,7 @@ def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleLoop) -> 
     assert single.counted("finish_total", reason="stop") == 1
 
 
-def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleLoop) -> None:
+def test_a_wide_beam_is_admitted_while_narrow_ones_keep_coming(single: SingleLoop) -> None:
     source = tiny_sources()[0]
     for _ in range(4):
         single.submit(source, LONG)
@@ -126,21 +126,23 @@ def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleL
         late.append(single.submit(source, LONG))
         single.iterate()
     assert hypotheses_of(wide) == alone(tiny_sources()[4], replace(BEAM, beam_size=8))
-    assert not any(future.done() for future in late), "it was at the head: nobody overtook it"
+    assert not any(future.done() for future in late), "it was at the head: no job overtook it"
 
 
-def test_a_worker_takes_as_much_as_it_may_encode_in_a_turn() -> None:
+def test_a_worker_takes_as_much_as_it_may_encode_in_an_iteration() -> None:
     longest = max(tiny_sources(), key=len)
     single = SingleLoop.create(num_slots=32, max_encoder_tokens=3 * len(longest))
     for _ in range(20):
         single.submit(longest, LONG)
     single.iterate()
-    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, "idle, it holds nobody up"
+    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, (
+        "an idle worker delays no running sentence"
+    )
     single.iterate()
     assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
 
 
-def test_a_full_batch_prepares_those_who_come_next_together() -> None:
+def test_a_full_batch_prefills_the_next_jobs_together() -> None:
     single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
@@ -157,7 +159,7 @@ def test_a_full_batch_prepares_those_who_come_next_together() -> None:
     assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * MAX_PREFILLED
 
 
-def test_who_is_prepared_may_still_give_up() -> None:
+def test_a_prefilled_job_can_still_be_cancelled() -> None:
     single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     first = [single.submit(source, LONG) for _ in range(4)]
@@ -170,7 +172,7 @@ def test_who_is_prepared_may_still_give_up() -> None:
     assert single.counted("finish_total", reason="stop") == 5
 
 
-def test_who_gives_up_in_the_last_step_has_given_up(single: SingleLoop) -> None:
+def test_a_job_cancelled_in_its_last_step_stays_cancelled(single: SingleLoop) -> None:
     future = single.submit(tiny_sources()[0], DecodeOptions(max_target_tokens=1))
 
     def give_up(_: Tensors) -> None:
@@ -183,7 +185,7 @@ def test_who_gives_up_in_the_last_step_has_given_up(single: SingleLoop) -> None:
     assert single.slots_in_use == 0
 
 
-def test_stopping_answers_everybody_in_the_batch(single: SingleLoop) -> None:
+def test_stopping_ends_every_job_of_the_batch(single: SingleLoop) -> None:
     inside = [single.submit(source, LONG) for source in tiny_sources()[:2]]
     single.iterate()
     single.worker.stop()
@@ -201,7 +203,7 @@ def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleLoop) 
     assert single.worker.is_idle
 
 
-def test_an_idle_worker_need_not_be_waited_for() -> None:
+def test_stopping_an_idle_worker_takes_no_time() -> None:
     class PatientQueue(AdmissionQueue):
         def wait(self, timeout_s: float, stopping: threading.Event) -> None:
             super().wait(120 * timeout_s, stopping)

@@ -1,4 +1,4 @@
-"""A failing batch is tried again job by job: who is to blame fails alone."""
+"""A failed batch is retried job by job, and the faulty job fails alone."""
 
 import logging
 from concurrent.futures import Future
@@ -73,7 +73,7 @@ def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleLoop) -> Non
         assert_translated(future, source)
 
 
-def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleLoop) -> None:
+def test_a_transient_failure_costs_no_translation(single: SingleLoop) -> None:
     futures = [single.submit(source) for source in tiny_sources()[:5]]
     single.iterate(4)
     single.decoder.before = break_down
@@ -85,7 +85,7 @@ def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleLoop) 
     assert single.slots_in_use == 0
 
 
-def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleLoop) -> None:
+def test_jobs_are_retried_in_order_of_arrival(single: SingleLoop) -> None:
     futures: list[Future[JobResult]] = []
     ended: list[Future[JobResult]] = []
     for source in tiny_sources()[:5]:
@@ -99,23 +99,23 @@ def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleLoop
     assert ended == futures
 
 
-def test_nobody_joins_one_who_is_tried_again(single: SingleLoop) -> None:
-    """Else a poisoned newcomer would be the second failure of an innocent."""
-    innocent = single.submit(tiny_sources()[0])
+def test_no_job_joins_a_retried_one(single: SingleLoop) -> None:
+    """A poisoned new job would otherwise be the second failure of a healthy one."""
+    healthy = single.submit(tiny_sources()[0])
     single.iterate()
     single.decoder.before = break_down
     single.iterate()
     single.decoder.before = None
     single.iterate(2)
-    newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
+    new_jobs = [single.submit(POISONED), single.submit(tiny_sources()[1])]
     single.run()
-    assert_translated(innocent, tiny_sources()[0])
+    assert_translated(healthy, tiny_sources()[0])
     with pytest.raises(TranslationFailedError):
-        hypotheses_of(newcomers[0])
-    assert_translated(newcomers[1], tiny_sources()[1])
+        hypotheses_of(new_jobs[0])
+    assert_translated(new_jobs[1], tiny_sources()[1])
 
 
-def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleLoop) -> None:
+def test_other_workers_admit_new_jobs_while_a_batch_is_retried(single: SingleLoop) -> None:
     other = DecodeLoop(
         tiny_sessions(), single.queue, single.metrics, num_slots=8, max_encoder_tokens=256
     )
@@ -135,7 +135,7 @@ def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: Sing
         assert_translated(future, source)
 
 
-def test_who_fails_twice_is_named_by_its_request(
+def test_a_job_that_fails_twice_is_logged_with_its_request_id(
     single: SingleLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [job_of(source) for source in tiny_sources()[:2]]
@@ -148,7 +148,7 @@ def test_who_fails_twice_is_named_by_its_request(
     assert [record.getMessage() for record in named] == ["job failed"]
 
 
-def test_who_waits_to_be_tried_again_may_give_up(single: SingleLoop) -> None:
+def test_a_job_that_waits_for_its_retry_can_be_cancelled(single: SingleLoop) -> None:
     kept = single.submit(tiny_sources()[0])
     given_up = single.submit(tiny_sources()[1])
     single.decoder.before = break_down
@@ -160,7 +160,7 @@ def test_who_waits_to_be_tried_again_may_give_up(single: SingleLoop) -> None:
     assert_translated(kept, tiny_sources()[0])
 
 
-def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleLoop) -> None:
+def test_a_job_cancelled_before_its_batch_fails_is_not_retried(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
 
     def give_up_and_break_down(tensors: Tensors) -> None:
@@ -188,7 +188,7 @@ def test_a_failure_is_logged_without_the_text(
     assert vars(record)["error"] == "RuntimeError: the graph broke down"
 
 
-def test_who_is_tried_again_may_give_up_while_it_runs(single: SingleLoop) -> None:
+def test_a_retried_job_can_be_cancelled_while_it_runs(single: SingleLoop) -> None:
     given_up = single.submit(tiny_sources()[0])
     single.decoder.before = break_down
     single.iterate()

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: every job ends exactly once, and no slot is lost."""
+"""A state machine of the decode loop: every job ends exactly once, and no slot is lost."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,7 +17,7 @@ from tests.service.scheduling.workers.single_loop import SingleLoop, hypotheses_
 
 NUM_SLOTS = 8
 ENDS = ("stop", "length", "repetition")
-"""Finish reasons of a search; others are given from outside."""
+"""Finish reasons of a search."""
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 
 
@@ -108,7 +108,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.single.run()
         single, futures = self.single, [job.future for job in self.jobs]
-        single.iterate()  # who was cancelled last is let go
+        single.iterate()  # drops the job cancelled last
         assert all(future.done() for future in futures)
         self.every_end_is_the_only_one()
         self.every_end_is_a_right_one()
