@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
+from benchmarks.contestants.interface import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
 from service.admission_limits import AdmissionLimits
 from service.engine.batch import decode_requests
