@@ -73,21 +73,21 @@ export: $(DEVELOPMENT) ## turn a checkpoint into a verified bundle (CHECKPOINT= 
 	$(BIN)/pellucid export $(CHECKPOINT) $(OUT) --data $(DATA) $(ARGS)
 
 bench: $(DEVELOPMENT) ## print the figures of the service on this machine
-	$(BIN)/python -m benchmarks.load $(if $(BUNDLES),--bundles $(BUNDLES)) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.load $(if $(BUNDLES),--bundles $(BUNDLES)) $(ARGS)
 
 bench-engine: $(BENCHMARKS) ## compare the engine with others on the same weights (DATA= BUNDLE= CHECKPOINT=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make bench-engine DATA=FILE [BUNDLE=FOLDER] [CHECKPOINT=FILE] [ARGS=--help]" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.engine --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
+	$(BIN)/python -m benchmarks.engine.comparison --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
 bench-overload: $(DEVELOPMENT) ## measure four times the load that can be carried, and fairness beside a batch
-	$(BIN)/python -m benchmarks.overload --bundles $(BUNDLE) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.overload --bundles $(BUNDLE) $(ARGS)
 
 bench-serving: $(DEVELOPMENT) ## compare with LibreTranslate on the same weights (LIBRETRANSLATE=PYTHON)
 	@test -n "$(LIBRETRANSLATE)" || { echo "say where it is installed: make bench-serving LIBRETRANSLATE=venv/bin/python" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.serving --bundle $(BUNDLE) --libretranslate $(LIBRETRANSLATE) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.comparison --bundle $(BUNDLE) --libretranslate $(LIBRETRANSLATE) $(ARGS)
 
 soak: $(DEVELOPMENT) ## hours of mixed traffic: does anything grow? (HOURS=0.5)
-	$(BIN)/python -m benchmarks.soak --bundles $(BUNDLE) --hours $(HOURS) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.soak --bundles $(BUNDLE) --hours $(HOURS) $(ARGS)
 
 invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by many clients (DATA= BUNDLE=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make invariance DATA=FILE [BUNDLE=FOLDER]" >&2; exit 2; }

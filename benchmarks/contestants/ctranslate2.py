@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import ctranslate2
 
-from benchmarks.contestants.contestant import (
+from benchmarks.contestants.interface import (
     LENGTH_PENALTY,
     Contestant,
     Order,

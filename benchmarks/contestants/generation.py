@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Order, Request, groups_of, limit_of
+from benchmarks.contestants.interface import LENGTH_PENALTY, Order, Request, groups_of, limit_of
 
 
 class Generator(Protocol):

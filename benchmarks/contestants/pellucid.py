@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
+from benchmarks.contestants.interface import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import Sessions, open_sessions
