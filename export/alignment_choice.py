@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bundle.manifest import AlignmentHead
 from export.development_set import DevelopmentPair
 from export.lexicon import Lexicon
-from service.engine.attention_pass import attend
-from service.engine.sessions import Sessions
+from service.engine.graphs.attention_pass import attend
+from service.engine.graphs.sessions import Sessions
 
 MAX_PAIRS = 400
 """Of each direction: more change the choice no more."""

@@ -15,7 +15,7 @@ from export.graph_builder import GraphBuilder, initializer
 from export.network import Network
 from export.options import CalibrationOptions
 from export.quantize import ROW_GRID, ActivationPlan, Grid, grid_between
-from service.engine.encoder import pad
+from service.engine.graphs.encoder import pad
 
 DEFAULTS = CalibrationOptions()
 ROWS_PER_SENTENCE = 16

@@ -17,7 +17,7 @@ from export.graphs import write_graphs
 from export.job import ExportJob
 from export.quantize import ActivationPlan
 from export.shortlist import ShortlistPlan
-from service.engine.sessions import Sessions, check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

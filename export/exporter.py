@@ -27,7 +27,7 @@ from export.shortlist import build_shortlist, encode_some
 from export.speed import measure_speedups
 from model.corpus import read_pairs
 from service.engine.errors import EngineError
-from service.engine.sessions import Sessions, check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 LEXICON_PAIRS = 50_000
 """Enough to tell one head from another."""

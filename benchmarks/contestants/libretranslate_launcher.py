@@ -7,7 +7,7 @@ sentences, which excludes the splitter as a cause of differences.
 import importlib
 import sys
 
-from service.text.segmentation import split
+from service.text.segmentation.splitter import split
 
 
 def main() -> None:

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from benchmarks.contestants.interface import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
-from service.admission_limits import AdmissionLimits
-from service.engine.batch import decode_requests
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import Sessions, open_sessions
-from service.job import Job
-from service.scheduler import Scheduler, SchedulerOptions
-from service.single_flight import SharingOptions
-from service.telemetry import Metrics
+from service.engine.graphs.sessions import Sessions, open_sessions
+from service.engine.offline import decode_requests
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions
+from service.observability.metrics import Metrics
+from service.scheduling.job import Job
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.scheduler import Scheduler, SchedulerOptions
+from service.scheduling.single_flight import SharingOptions
 
 _UNLIMITED = 1_000_000_000
 

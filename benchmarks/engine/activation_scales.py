@@ -21,10 +21,10 @@ from onnx import helper
 from benchmarks.harness.machine import commit, machine, versions
 from bundle.reader import read_bundle
 from bundle.tensors import DECODER_NAME, ENCODER_NAME
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import encode
-from service.engine.sessions import Sessions, open_sessions
-from service.engine.slot_cache import SlotCache
+from service.engine.cache.slot_cache import SlotCache
+from service.engine.graphs.decoder import DecoderStep
+from service.engine.graphs.encoder import encode
+from service.engine.graphs.sessions import Sessions, open_sessions
 
 ROWS = (1, 8, 32)
 SOURCE_TOKENS = 14

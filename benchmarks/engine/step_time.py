@@ -10,9 +10,9 @@ import numpy as np
 from bundle.manifest import Architecture
 from bundle.reader import Bundle
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

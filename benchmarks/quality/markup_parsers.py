@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 
-from service.text.markup import read_markup
-from service.text.markup_options import MarkupOptions
+from service.text.markup.document import read_markup
+from service.text.markup.passage import MarkupOptions
 
 Parser = Callable[[str], object]
 

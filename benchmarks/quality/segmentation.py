@@ -17,12 +17,12 @@ from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 
-from service.text.segmentation import split
+from service.text.segmentation.splitter import split
 
 Segmenter = Callable[[str, str], Sequence[str]]
 """Sentences of a text in a language, with the white space behind them if they keep it."""
 
-_TABLE = Path(__file__).parents[2] / "tests/service/text/sentence_ends.tsv"
+_TABLE = Path(__file__).parents[2] / "tests/service/text/segmentation/sentence_ends.tsv"
 _LINES_A_PARAGRAPH = 20
 _NUM_RANDOM = 2_000
 _SPEED_CHARS = 300_000

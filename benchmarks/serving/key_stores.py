@@ -11,9 +11,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.keys.key import Key, digest_of
-from service.keys.memory_store import MemoryStore
-from service.keys.store import KeyStore, open_store
+from service.api.auth.key import Key, digest_of
+from service.api.auth.key_store import KeyStore, MemoryStore, open_store
 
 _NUM_KEYS = 10_000
 _NUM_REQUESTS = 3_000

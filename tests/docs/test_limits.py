@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from service.api.auth.key import Key
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
-from service.connection import FRUITLESS_BYTES
-from service.engine.options import MAX_BEAM_SIZE
-from service.file_jobs import FileJobLimits
-from service.keys.key import Key
-from service.server import _BACKLOG, _KEEP_ALIVE_S
+from service.documents.jobs import FileJobLimits
+from service.engine.search.options import MAX_BEAM_SIZE
+from service.inspection.throttle import SpareTimeLimits
+from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
+from service.server.connection import FRUITLESS_BYTES
+from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
 from service.settings import ENV_PREFIX, Settings
-from service.spare_time import SpareTimeLimits
-from service.telemetry import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
 
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 FIXED = {

@@ -13,7 +13,7 @@ DOCUMENTS = sorted(
     for path in (REPOSITORY / folder).glob("*.md")
 )
 MODULE = re.compile(r"python -m ((?:benchmarks|tests|service|model|export)[\w.]*)")
-FILE = re.compile(r"`((?:benchmarks|bundle|docker|export|model)/[\w./-]+\.\w+)`")
+FILE = re.compile(r"`((?:benchmarks|bundle|docker|export|model|service|tests)/[\w./-]+\.\w+)`")
 LINK = re.compile(r"\]\(([^)#:]+)(#[\w-]+)?\)")
 VERB = re.compile(r"^([a-z-]+):", re.MULTILINE)
 for_each = pytest.mark.parametrize("name", DOCUMENTS)

@@ -15,7 +15,7 @@ from export.network import Network, network_of
 from export.quantize import ActivationPlan
 from model.architecture import Architecture
 from model.transformer import Transformer
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
 
 TOKENIZER = Path(__file__).parents[1] / "data" / "tiny-bundle" / "source.spm"
 MAX_TOKENS = 24

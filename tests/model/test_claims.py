@@ -26,10 +26,10 @@ from model.transformer import (
     Transformer,
     causal_mask,
 )
-from service.engine.attention_pass import PairAttention, attend
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.attention_pass import PairAttention, attend
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.model.networks import ARCHITECTURE, random_ids, random_network
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from export.graphs import write_graphs
 from model.greedy import greedy_translate
 from model.transformer import Transformer
 from tests.export.networks import KINDS, as_bundle, network, random_ids, random_transformer
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 CONFIG = """\
 name = "random"

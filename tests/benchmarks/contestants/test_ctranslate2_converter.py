@@ -8,7 +8,7 @@ from benchmarks.contestants.ctranslate2_converter import convert
 from model.architecture import Activation, Architecture, NormPosition, Positions
 from model.greedy import greedy_translate
 from model.transformer import Transformer
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 MAX_TOKENS = 20
 

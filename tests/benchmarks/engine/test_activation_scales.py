@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from benchmarks.engine.activation_scales import with_dynamic_scales
 from bundle.reader import read_bundle
 from export.forcing import forced_logits
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
 
 TINY_BUNDLE = Path(__file__).parents[2] / "data" / "tiny-bundle"
 SOURCES = [[20, 30, 40, 3], [50, 60, 70, 80, 90, 3]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 REPOSITORY = Path(__file__).parents[3]
 KEYS = {

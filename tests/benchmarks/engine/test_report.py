@@ -9,7 +9,7 @@ from benchmarks.engine.report import rows_of
 from benchmarks.engine.rounds import Effort, Entry, Setting
 from benchmarks.engine.scaling import exponent
 from tests.export.networks import random_transformer
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 SETTING = Setting(mode="batch", batch=2, beam=1)
 

@@ -1,5 +1,5 @@
 from benchmarks.engine.step_time import measure_steps
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 def test_steps_are_measured_up_to_the_end_of_the_cache() -> None:

@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 REPOSITORY = Path(__file__).parents[3]
 
