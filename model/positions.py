@@ -40,7 +40,7 @@ class PositionedEmbedding(nn.Module):
         super().__init__()
         size = (architecture.max_positions, architecture.d_model)
         if architecture.positions == "learned":
-            self.weight = nn.Parameter(torch.randn(size) * 0.02)
+            self.weight = nn.Parameter(torch.randn(size))
         elif architecture.positions == "sinusoidal":
             self.register_buffer("weight", sinusoidal_positions(*size), persistent=False)
         else:

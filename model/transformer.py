@@ -7,7 +7,7 @@ cache only means that keys and values of earlier tokens need not be computed aga
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -251,6 +251,13 @@ class Decoder(nn.Module):
         cache.num_tokens += hidden.shape[1]
         return self.final_norm(hidden), self_attention, cross_attention
 
+    @property
+    def last_norm(self) -> nn.LayerNorm:
+        """The norm whose output the output projection reads."""
+        last_layer = cast("DecoderLayer", self.layers[-1])
+        is_final = isinstance(self.final_norm, nn.LayerNorm)
+        return self.final_norm if is_final else last_layer.feed_forward_norm
+
 
 def _final_norm(architecture: Architecture) -> nn.Module:
     """Without it a pre-norm stack would hand out a sum that was never normalised."""
@@ -388,15 +395,23 @@ class Transformer(nn.Module):
         return self.decoder(embedded, memory, _over_keys(source_mask), cache)
 
     def _initialise(self) -> None:
-        """Glorot for matrices; embeddings so that scaled they have unit variance."""
+        """Scaled embeddings, positions and logits begin with unit variance, matrices with Glorot.
+
+        An embedding that is tied but not scaled is longer than an output projection should be, by
+        a factor of sqrt(d_model): the gain of the last norm makes up for it.
+        """
+        narrow = self.architecture.d_model**-0.5
         for name, parameter in self.named_parameters():
-            if name.endswith("embedding.weight") or name == "output_projection.weight":
-                scale = self.architecture.d_model**-0.5
-                nn.init.normal_(parameter, std=scale)
+            if name.endswith("embedding.weight"):
+                nn.init.normal_(parameter, std=1 / self.source_positions.scale)
+            elif name == "output_projection.weight":
+                nn.init.normal_(parameter, std=narrow)
             elif parameter.dim() == 2 and "positions" not in name:
                 nn.init.xavier_uniform_(parameter)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+        if self.architecture.tie_embeddings and not self.architecture.scale_embedding:
+            nn.init.constant_(self.decoder.last_norm.weight, narrow)
 
 
 def _joined_rows(steps: Sequence[Sequence[Tensor]], num_keys: int) -> Tensor:

@@ -59,7 +59,11 @@ def test_an_architecture_that_does_not_fit_together_is_refused_with_the_other_fa
     with pytest.raises(ConfigError) as refused:
         parse_config(text, where="run.toml")
     told = str(refused.value)
-    for fault in ("batch_tokens", "d_model 15 is not a multiple of num_heads", "d_model 15 is odd, but"):
+    for fault in (
+        "batch_tokens",
+        "d_model 15 is not a multiple of num_heads",
+        "d_model 15 is odd, but",
+    ):
         assert fault in told
 
 
