@@ -113,12 +113,12 @@ class Architecture:
         faults = []
         if self.num_heads >= 1 and self.head_dim % 2:
             faults.append(
-                f"d_model {self.d_model} in {self.num_heads} heads makes them {self.head_dim} wide, "
-                "but rotary positions turn pairs of channels: make the width of a head even"
+                f"heads are {self.head_dim} wide (d_model {self.d_model} / num_heads "
+                f"{self.num_heads}), but rotary positions turn pairs of channels: make it even"
             )
         if self.attention_score not in ROTARY_SCORES:
             faults.append(
-                f"attention_score {self.attention_score!r} does not keep rotary positions relative: "
-                f"choose one of {ROTARY_SCORES} or relative positions"
+                f"attention_score {self.attention_score!r} makes rotary positions absolute: "
+                f"choose one of {ROTARY_SCORES}, or relative positions"
             )
         return faults

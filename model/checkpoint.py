@@ -29,6 +29,11 @@ class Progress:
     """How far a run has come."""
 
     step: int = 0
+    """Updates so far, those that were skipped included."""
+    num_skipped: int = 0
+    """Updates whose gradients were not finite: they changed nothing."""
+    num_skipped_in_row: int = 0
+    """Of these, the ones since the last that was finite."""
     epoch: int = 0
     position: int = 0
     """Batch of the epoch that comes next."""

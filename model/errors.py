@@ -3,7 +3,8 @@
 ModelError            one line on stderr, exit code 2
 |-- ConfigError       the run's TOML, or values in it
 |-- CorpusError       the training data
-`-- CheckpointError   a checkpoint that is missing, broken or of another run
+|-- CheckpointError   a checkpoint that is missing, broken or of another run
+`-- DivergenceError   gradients that are no longer finite
 """
 
 from collections.abc import Sequence
@@ -27,3 +28,7 @@ class CorpusError(ModelError):
 
 class CheckpointError(ModelError):
     """A checkpoint that cannot be used."""
+
+
+class DivergenceError(ModelError):
+    """Training whose gradients are no longer finite."""

@@ -1,5 +1,6 @@
 """Updates fp32 weights from the gradients of a model that may compute in bfloat16."""
 
+import math
 from typing import Any
 
 import torch
@@ -46,17 +47,27 @@ class MasterOptimizer:
     def step(self, learning_rate_factor: float, num_steps: int) -> float:
         """Clip, update the masters and their average, copy them to the model.
 
+        Gradients that are not finite are discarded: one of them would destroy every weight, and
+        the moments and averages with them.
+
         Args:
-            learning_rate_factor: Of the peak rates.
+            learning_rate_factor: Multiplies the peak rates.
             num_steps: Updates made before this one; a young average forgets faster.
 
         Returns:
-            Norm of the gradient before clipping.
+            Norm of the gradient before clipping; where it is not finite nothing has changed.
         """
         self.collect()
         for name, master in self.masters.items():
             master.grad = self._gradients.pop(name, None)
-        norm = nn.utils.clip_grad_norm_(self.masters.values(), self._config.max_gradient_norm)
+        norm = float(
+            nn.utils.clip_grad_norm_(self.masters.values(), self._config.max_gradient_norm)
+        )
+        if math.isfinite(norm):
+            self._update(learning_rate_factor, num_steps)
+        return norm
+
+    def _update(self, learning_rate_factor: float, num_steps: int) -> None:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak_lr"] * learning_rate_factor
@@ -65,7 +76,6 @@ class MasterOptimizer:
         masters = list(self.masters.values())
         torch._foreach_lerp_(list(self.averages.values()), masters, 1 - decay)
         torch._foreach_copy_([p.detach() for p in self._parameters.values()], masters)
-        return float(norm)
 
     def load_weights(self, model: Transformer) -> None:
         """Begin with the weights of `model`, which are fp32 and of the same architecture.

@@ -33,17 +33,18 @@ class RunLog:
             self._board = Board(self._board_folder, step=step)
 
     def add(self, progress: Progress, values: Mapping[str, float]) -> None:
-        """Add a row of `values` at `progress`."""
+        """Add a row of `values` at `progress`; JSON writes those that are not finite as null."""
         row = {
             "step": progress.step,
             "target_tokens": progress.target_tokens,
             "minutes": round(progress.seconds / 60, 3),
-            **{name: round(value, 5) for name, value in values.items()},
+            **{n: round(v, 5) if math.isfinite(v) else None for n, v in values.items()},
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._board is not None:
-            self._board.add(progress.step, values)
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            self._board.add(progress.step, finite)
 
     def add_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
         """Add a row of the mean scores, and those of each set where there are several."""

@@ -1,5 +1,6 @@
 """The training loop: batches in, checkpoints and a curve out; resumes where it was."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from model import checkpoint
 from model.batching import Batch, batch_links, batch_stream, make_batch
 from model.checkpoint import Progress
 from model.config import RunConfig, TrainingConfig, parse_config
-from model.errors import CheckpointError
+from model.errors import CheckpointError, DivergenceError
 from model.loss import batch_loss, guided_losses
 from model.optimizer import MasterOptimizer
 from model.processes import Processes
@@ -29,6 +30,8 @@ from model.validation import ValidationScores, mean_scores, validate
 
 ALONE = Processes()
 SEED_STEP = 1_000_003
+MAX_SKIPPED_IN_ROW = 5
+"""A single bad batch is forgiven; after so many updates the weights themselves are to blame."""
 Place = tuple[int, int, NDArray[np.int64]]
 """Epoch, position of a batch in it, and its pairs."""
 
@@ -113,7 +116,11 @@ class Trainer:
         )
 
     def run(self) -> Progress:
-        """Train until the budget is used; leaves `last.pt`, `best.pt` and `averaged.pt`."""
+        """Train until the budget is used; leaves `last.pt`, `best.pt` and `averaged.pt`.
+
+        Raises:
+            DivergenceError: Too many updates in a row had gradients that are not finite.
+        """
         is_first = self._processes.is_first
         if is_first:
             self._log.begin_after(self._progress.step)
@@ -196,23 +203,44 @@ class Trainer:
         factor = learning_rate_factor(settings, progress.step, self._used())
         num_tokens = sum(map(self._data.corpus.num_target_tokens, batches))
         losses = self._collect_gradients(batches, num_tokens)
+        # Gradients are summed over all processes: each of them skips the same updates.
         norm = self._optimizer.step(factor, progress.step)
+        is_skipped = not math.isfinite(norm)
         seconds = time.perf_counter() - started
         self._progress = replace(
             progress,
             step=progress.step + 1,
+            num_skipped=progress.num_skipped + is_skipped,
+            num_skipped_in_row=progress.num_skipped_in_row + 1 if is_skipped else 0,
             target_tokens=progress.target_tokens + num_tokens,
             seconds=progress.seconds + seconds,
         )
-        if self._progress.step % settings.log_every == 0 and self._processes.is_first:
-            values = {name: value.item() for name, value in losses.items()}
-            rates = {
-                "learning_rate": factor,
-                "gradient_norm": norm,
-                "rate": num_tokens / seconds,
-            }
-            self._log.add(self._progress, values | rates)
+        if is_skipped or self._progress.step % settings.log_every == 0:
+            rates = {"learning_rate": factor, "gradient_norm": norm, "rate": num_tokens / seconds}
+            self._tell_update({n: loss.item() for n, loss in losses.items()} | rates, bar)
+        self._check_finite()
+
+    def _tell_update(self, values: dict[str, float], bar: ProgressBar) -> None:
+        if self._processes.is_first:
+            num_skipped = self._progress.num_skipped
+            skipped = {"skipped_updates": float(num_skipped)} if num_skipped else {}
+            self._log.add(self._progress, values | skipped)
             bar.tell_pace(self._progress, values["loss"])
+
+    def _check_finite(self) -> None:
+        """See whether a run can still recover.
+
+        Raises:
+            DivergenceError: Too many updates in a row had gradients that are not finite.
+        """
+        num_skipped = self._progress.num_skipped_in_row
+        if num_skipped >= MAX_SKIPPED_IN_ROW:
+            raise DivergenceError(
+                f"{num_skipped} updates in a row, up to step {self._progress.step}, had gradients "
+                "that are not finite and were skipped: start anew with a lower "
+                "training.learning_rate, a longer training.warmup_steps or "
+                f'training.precision = "fp32"; the checkpoints in {self._out} are left as they were'
+            )
 
     def _collect_gradients(
         self, batches: Sequence[NDArray[np.int64]], num_tokens: int

@@ -129,8 +129,10 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
     assert refused.value.faults == (
         "vocab_size is 0, must be >= 1",
         "d_model 15 is not a multiple of num_heads 4",
-        "d_model 15 is odd, but sinusoidal positions fill its columns in pairs: make it even or "
-        "choose other positions",
+        (
+            "d_model 15 is odd, but sinusoidal positions fill its columns in pairs: make it even "
+            "or choose other positions"
+        ),
         "dropout is 1.0, must be in [0, 1)",
         "inner_dropout is -0.1, must be in [0, 1)",
         "activation is 'tanh', must be one of ('relu', 'gelu', 'swish')",
@@ -146,10 +148,14 @@ def test_rotary_positions_need_pairs_of_channels_and_a_score_that_keeps_them_rel
             vocab_size=9, d_model=6, num_heads=2, positions="rotary", attention_score=score
         )
     assert refused.value.faults == (
-        "d_model 6 in 2 heads makes them 3 wide, but rotary positions turn pairs of channels: make "
-        "the width of a head even",
-        f"attention_score '{score}' does not keep rotary positions relative: choose one of "
-        "('scaled_dot', 'euclidean', 'cosine') or relative positions",
+        (
+            "heads are 3 wide (d_model 6 / num_heads 2), but rotary positions turn pairs of "
+            "channels: make it even"
+        ),
+        (
+            f"attention_score '{score}' makes rotary positions absolute: choose one of "
+            "('scaled_dot', 'euclidean', 'cosine'), or relative positions"
+        ),
     )
 
 
@@ -157,7 +163,7 @@ def test_rotary_positions_need_pairs_of_channels_and_a_score_that_keeps_them_rel
 def test_an_odd_width_is_refused_where_positions_come_in_pairs(positions: Positions) -> None:
     shape = replace(ARCHITECTURE, num_heads=3, d_model=18)
     if positions in ("sinusoidal", "rotary"):
-        with pytest.raises(ConfigError, match=r"d_model 15 .*pairs.* even"):
+        with pytest.raises(ConfigError, match=r"d_model 15.*pairs.* even"):
             replace(shape, d_model=15, positions=positions)
         return
     network = random_network(replace(shape, d_model=15, positions=positions))
