@@ -12,6 +12,7 @@ from torch import Tensor
 from model.architecture import Architecture
 from model.config import RunConfig, parse_config
 from model.errors import CheckpointError
+from model.lineage import RANDOM, Lineage, Stage, read_lineage
 from model.transformer import Transformer
 
 LAST_NAME = "last.pt"
@@ -59,8 +60,10 @@ class Checkpoint:
     config: RunConfig
     config_text: str
     progress: Progress
+    lineage: Lineage
+    """Every stage of training, the one that `progress` tells of the last."""
     num_pairs: dict[str, int]
-    """Training pairs by source."""
+    """Training pairs of the last stage by source."""
     tokenizer_path: Path
 
 
@@ -72,15 +75,22 @@ def save_model(
     *,
     config_text: str,
     num_pairs: dict[str, int],
+    lineage: Lineage | None = None,
 ) -> None:
-    """Write a model that needs nothing but its tokenizer; tied weights are stored once."""
-    content = {
+    """Write a model that needs nothing but its tokenizer; tied weights are stored once.
+
+    Args:
+        lineage: Its stages; None if only the one of `progress` is known.
+    """
+    content: dict[str, Any] = {
         "architecture": asdict(architecture),
         "weights": {name: weight.detach().clone() for name, weight in weights.items()},
         "progress": asdict(progress),
         "config": config_text,
         "num_pairs": num_pairs,
     }
+    if lineage is not None:
+        content["lineage"] = lineage.as_dict()
     write_atomically(path, content)
 
 
@@ -94,16 +104,42 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         model = Transformer(Architecture(**content["architecture"]))
         load_weights(model, content["weights"])
+        config = parse_config(content["config"], where=str(path))
+        progress = Progress(**content["progress"])
         return Checkpoint(
             model=model.eval(),
-            config=parse_config(content["config"], where=str(path)),
+            config=config,
             config_text=content["config"],
-            progress=Progress(**content["progress"]),
+            progress=progress,
+            lineage=(
+                read_lineage(content["lineage"])
+                if "lineage" in content
+                else lineage_of_run(config, progress, began_from=None)
+            ),
             num_pairs=content["num_pairs"],
             tokenizer_path=path.parent / TOKENIZER_NAME,
         )
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is no model checkpoint: {error!r}") from error
+
+
+def lineage_of_run(config: RunConfig, progress: Progress, *, began_from: Lineage | None) -> Lineage:
+    """The stages up to the point that a run has come to.
+
+    Args:
+        config: Of the run.
+        progress: Of the run.
+        began_from: Lineage of the weights it began from; None if it is not known.
+    """
+    stage = Stage(
+        name=config.name,
+        seed=config.training.seed,
+        steps=progress.step,
+        target_tokens=progress.target_tokens,
+        minutes=round(progress.seconds / 60, 1),
+        began_from=None if began_from is None else began_from.mean_of,
+    )
+    return (began_from or RANDOM).followed_by(stage)
 
 
 def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from model.averaging import mean_weights
 from model.checkpoint import read, write_atomically
 
 
@@ -31,15 +31,9 @@ class RecentWeights:
                 self._path(later).unlink()
 
     def mean(self) -> dict[str, Tensor] | None:
-        """Their mean by name, in double precision before it is rounded; None if none is kept."""
-        steps = self._steps()
-        if not steps:
-            return None
-        kept = [read(self._path(step)) for step in steps]
-        return {
-            name: torch.stack([weights[name].double() for weights in kept]).mean(dim=0).float()
-            for name in kept[0]
-        }
+        """Their mean by name; None if none is kept."""
+        kept = [read(self._path(step)) for step in self._steps()]
+        return mean_weights(kept) if kept else None
 
     def _steps(self) -> list[int]:
         return sorted(int(path.stem) for path in self._folder.glob("*.pt"))

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from model import checkpoint
 from model.batching import Batch, batch_links, batch_stream, make_batch
-from model.checkpoint import Progress
+from model.checkpoint import Progress, lineage_of_run
 from model.config import RunConfig, TrainingConfig, parse_config
 from model.errors import CheckpointError, DivergenceError
+from model.lineage import RANDOM, Lineage, read_lineage
 from model.loss import batch_loss, guided_losses
 from model.optimizer import MasterOptimizer
 from model.processes import Processes
@@ -71,6 +72,7 @@ class Trainer:
         if not processes.is_first:  # the weights are those of the first, what drops out is not
             torch.manual_seed(config.training.seed + processes.rank * SEED_STEP)
         self._progress = Progress()
+        self._began_from: Lineage | None = RANDOM
         self._recent = RecentWeights(
             out / checkpoint.RECENT_NAME, config.training.average_checkpoints
         )
@@ -86,6 +88,7 @@ class Trainer:
         start = checkpoint.load_checkpoint(path)
         checkpoint.check_vocabulary(path, self._out / checkpoint.TOKENIZER_NAME)
         self._optimizer.load_weights(start.model)
+        self._began_from = start.lineage
 
     def resume(self) -> None:
         """Continue from `last.pt`.
@@ -105,6 +108,8 @@ class Trainer:
             self._optimizer.load_state(content["optimizer"])
             self._processes.set_random_state(content["random_state"])
             self._progress = Progress(**content["progress"])
+            began_from = content.get("began_from")  # earlier versions did not record it
+            self._began_from = None if began_from is None else read_lineage(began_from)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is no checkpoint to go on from: {error!r}") from error
 
@@ -314,6 +319,7 @@ class Trainer:
             self._progress,
             config_text=self._config_text,
             num_pairs=self._data.num_pairs,
+            lineage=lineage_of_run(self._config, self._progress, began_from=self._began_from),
         )
 
     def _save_last(self) -> None:
@@ -324,5 +330,6 @@ class Trainer:
                 "optimizer": self._optimizer.state(),
                 "random_state": random_state,
                 "progress": asdict(self._progress),
+                "began_from": None if self._began_from is None else self._began_from.as_dict(),
             }
             checkpoint.write_atomically(self._out / checkpoint.LAST_NAME, content)

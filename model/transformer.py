@@ -254,9 +254,9 @@ class Decoder(nn.Module):
     @property
     def last_norm(self) -> nn.LayerNorm:
         """The norm whose output the output projection reads."""
-        last_layer = cast("DecoderLayer", self.layers[-1])
-        is_final = isinstance(self.final_norm, nn.LayerNorm)
-        return self.final_norm if is_final else last_layer.feed_forward_norm
+        if isinstance(self.final_norm, nn.LayerNorm):
+            return self.final_norm
+        return cast("DecoderLayer", self.layers[-1]).feed_forward_norm
 
 
 def _final_norm(architecture: Architecture) -> nn.Module:
