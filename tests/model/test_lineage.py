@@ -92,7 +92,9 @@ def test_checkpoints_of_earlier_versions_know_their_own_stage_only(
     old = load_checkpoint(out / AVERAGED_NAME)
     assert names(old.lineage) == [("old", None)]
     assert old.lineage.steps == 3
-    resumed = new_trainer(text("old").replace("max_steps = 3", "max_steps = 6"), data, out, is_resumed=True)
+    resumed = new_trainer(
+        text("old").replace("max_steps = 3", "max_steps = 6"), data, out, is_resumed=True
+    )
     resumed.resume()
     resumed.run()
     assert names(load_checkpoint(out / AVERAGED_NAME).lineage) == [("old", None)]
