@@ -1,4 +1,4 @@
-"""The shape of a Transformer, as one frozen value."""
+"""The architecture of a Transformer, as one frozen value."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -11,10 +11,10 @@ Positions = Literal["sinusoidal", "learned", "relative", "rotary"]
 AttentionScore = Literal["scaled_dot", "additive", "bilinear", "euclidean", "cosine"]
 
 ROTARY_SCORES: tuple[AttentionScore, ...] = ("scaled_dot", "euclidean", "cosine")
-"""Scores that rotate with query and key: they depend on the product and the lengths of the two.
+"""Scores that keep rotary positions relative: functions of the dot product and the two lengths.
 
-Additive scores sum the two before a non-linearity and bilinear ones put a matrix between them, so
-that turning both by the position leaves more than their distance.
+Rotating query and key changes neither but by their distance. An additive score sums the two before
+a non-linearity and a bilinear one puts a matrix between them: both depend on the positions.
 """
 
 _COUNTS = (
@@ -56,7 +56,7 @@ class Architecture:
     """Share on attention weights and within the feed-forward; None: that of `dropout`."""
     activation: Activation = "relu"
     norm_position: NormPosition = "post"
-    """After the residual, as in Vaswani et al. (2017), or before the sub-layer."""
+    """After the residual sum, as in Vaswani et al. (2017), or before the sub-layer."""
     positions: Positions = "sinusoidal"
     """Sinusoidal and learned ones are added to embeddings; relative and rotary ones act within
     self-attention."""

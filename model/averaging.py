@@ -1,4 +1,4 @@
-"""The mean of several checkpoints' weights."""
+"""The mean of the weights of several checkpoints."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -39,19 +39,19 @@ def average_checkpoints(paths: Sequence[Path], out: Path) -> Path:
     number of pairs are those of the last checkpoint; the lineage has the stages of all.
 
     Args:
-        paths: Two or more, each with its `source.spm` beside it.
-        out: Folder to write to; it must not hold an `averaged.pt` yet.
+        paths: At least two, each with its `source.spm` beside it.
+        out: Folder to write to, without an `averaged.pt`.
 
     Returns:
-        Where it was written.
+        Path of the file.
 
     Raises:
-        CheckpointError: One cannot be read or fits the last one in neither vocabulary nor shape,
-            there is only one, or `out` is taken.
+        CheckpointError: A checkpoint cannot be read or differs from the last one in architecture
+            or vocabulary, there is only one, or the file exists already.
     """
     written = out / AVERAGED_NAME
     if len(paths) < 2:
-        raise CheckpointError("a mean needs two checkpoints or more")
+        raise CheckpointError("a mean needs two checkpoints or more: name another one")
     if written.exists():
         raise CheckpointError(f"{written} exists already: name another folder")
     checkpoints = [load_checkpoint(path) for path in paths]

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and how it is read again."""
+"""The checkpoint files of a run, written and read."""
 
 import os
 from collections.abc import Mapping
@@ -27,33 +27,33 @@ BOARD_NAME = "tensorboard"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run has come."""
+    """Position of a run: its counters and its clock."""
 
     step: int = 0
     """Updates so far, those that were skipped included."""
     num_skipped: int = 0
     """Updates whose gradients were not finite: they changed nothing."""
     num_skipped_in_row: int = 0
-    """Of these, the ones since the last that was finite."""
+    """Updates skipped since the last that was finite."""
     epoch: int = 0
     position: int = 0
-    """Batch of the epoch that comes next."""
+    """Index of the next batch in the epoch."""
     target_tokens: int = 0
     seconds: float = 0.0
     """Wall-clock time over all resumes."""
     best_chrf: float = -1.0
     num_stale: int = 0
-    """Validations since the best one."""
+    """Validations since the one with `best_chrf`."""
     validated_step: int = 0
     """Step of the latest validation."""
     decay_begins_s: float | None = None
-    """Where the decay was asked for: it then ends the run, whatever the budget was."""
+    """Clock at which a decay was requested; its end then replaces the budget."""
     decay_ends_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model as a run left it."""
+    """A trained model and the record of its training."""
 
     model: Transformer
     """fp32, in evaluation mode."""
@@ -61,7 +61,7 @@ class Checkpoint:
     config_text: str
     progress: Progress
     lineage: Lineage
-    """Every stage of training, the one that `progress` tells of the last."""
+    """All stages of training; `progress` is that of the last."""
     num_pairs: dict[str, int]
     """Training pairs of the last stage by source."""
     tokenizer_path: Path
@@ -77,10 +77,10 @@ def save_model(
     num_pairs: dict[str, int],
     lineage: Lineage | None = None,
 ) -> None:
-    """Write a model that needs nothing but its tokenizer; tied weights are stored once.
+    """Write a model, complete but for its tokenizer; tied weights are stored once.
 
     Args:
-        lineage: Its stages; None if only the one of `progress` is known.
+        lineage: Its stages of training; None if only the last is known.
     """
     content: dict[str, Any] = {
         "architecture": asdict(architecture),
@@ -98,7 +98,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read `best.pt` or `averaged.pt`.
 
     Raises:
-        CheckpointError: It is missing, broken, or holds other parameters than it says.
+        CheckpointError: It is missing or broken, or its weights do not fit its architecture.
     """
     content = read(path)
     try:
@@ -124,12 +124,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def lineage_of_run(config: RunConfig, progress: Progress, *, began_from: Lineage | None) -> Lineage:
-    """The stages up to the point that a run has come to.
+    """The stages of a run's weights at its present position.
 
     Args:
-        config: Of the run.
-        progress: Of the run.
-        began_from: Lineage of the weights it began from; None if it is not known.
+        config: Configuration of the run.
+        progress: Its position.
+        began_from: Lineage of its initial weights; None if unknown.
     """
     stage = Stage(
         name=config.name,
@@ -156,7 +156,7 @@ def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
 
 
 def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    """See whether `weights` has the names and shapes of `parameters`.
+    """Check that `weights` has the names and shapes of `parameters`.
 
     Raises:
         CheckpointError: A parameter is missing or has another shape; names all of them.
@@ -173,10 +173,10 @@ def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor
 
 
 def check_vocabulary(path: Path, expected: Path) -> None:
-    """See whether the checkpoint at `path` lies beside the same vocabulary as file `expected`.
+    """Check that the vocabulary beside the checkpoint at `path` is that of the file `expected`.
 
     Raises:
-        CheckpointError: It is another, or one of the two files is missing.
+        CheckpointError: It differs, or one of the two files is missing.
     """
     found = path.parent / TOKENIZER_NAME
     missing = [str(file) for file in (found, expected) if not file.exists()]
@@ -187,14 +187,14 @@ def check_vocabulary(path: Path, expected: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint file; never runs code from it.
+    """Content of a checkpoint file, read without running code from it.
 
     Raises:
         CheckpointError: It is missing or broken.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling raises whatever the bytes provoke
+    except Exception as error:  # unpickling broken bytes can raise any exception
         reason = (str(error) or repr(error)).splitlines()[0]
         raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
     if not isinstance(content, dict):
@@ -203,7 +203,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Write so that a crash leaves the old file or the new one, never half of one."""
+    """Write so that a crash leaves either the old file or the new one, complete."""
     staged = path.with_suffix(".tmp")
     with staged.open("wb") as file:
         torch.save(content, file)

@@ -1,4 +1,4 @@
-"""The runs that a model's weights went through, from random ones to those that are served."""
+"""Lineage of weights: the stages of training from random initialisation on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,63 +7,63 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One run of training, as far as the weights came in it."""
+    """One run of training, up to the point where its weights were taken."""
 
     name: str
-    """That of its configuration."""
+    """Name of its configuration."""
     seed: int
     steps: int
     target_tokens: int
     minutes: float
     """Wall-clock time over all resumes."""
     began_from: tuple[str, ...] | None
-    """Stages whose weights it began from: none if they were random, the mean where there are
-    several; None in checkpoints of versions that did not record it."""
+    """Names of the stages that its initial weights come from: empty for random weights, several for
+    their mean; None if the checkpoint is too old to record it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Every stage that had a part in some weights."""
+    """All stages that contributed to the weights of a model."""
 
     stages: tuple[Stage, ...] = ()
-    """Each after those that it began from."""
+    """In order of training: each stage comes after those that it began from."""
     mean_of: tuple[str, ...] = ()
-    """Stages whose weights these are: one, or the several that they are the mean of."""
+    """Names of the stages that the weights come from: one, or several for their mean."""
 
     @property
     def steps(self) -> int:
-        """Updates of all stages."""
+        """Updates in all stages together."""
         return sum(stage.steps for stage in self.stages)
 
     @property
     def target_tokens(self) -> int:
-        """Target tokens of all stages."""
+        """Target tokens in all stages together."""
         return sum(stage.target_tokens for stage in self.stages)
 
     @property
     def minutes(self) -> float:
-        """Wall-clock time of all stages."""
+        """Wall-clock time of all stages together."""
         return sum(stage.minutes for stage in self.stages)
 
     def followed_by(self, stage: Stage) -> "Lineage":
-        """These stages and one more, whose weights are now meant."""
+        """The lineage of weights that `stage` made of these."""
         return Lineage(stages=(*self.stages, stage), mean_of=(stage.name,))
 
     def as_dict(self) -> dict[str, Any]:
-        """In values that a checkpoint file can hold; `read_lineage` takes it back."""
+        """As plain values for a checkpoint file; `read_lineage` is the inverse."""
         return asdict(self)
 
 
 RANDOM = Lineage()
-"""Of weights that nothing was trained before."""
+"""Lineage of random weights."""
 
 
 def read_lineage(content: Mapping[str, Any]) -> Lineage:
-    """What `Lineage.as_dict` made.
+    """Inverse of `Lineage.as_dict`.
 
     Raises:
-        KeyError: Something is missing.
-        TypeError: Something is unknown or of another kind.
+        KeyError: A field is missing.
+        TypeError: A field is unknown or of the wrong type.
     """
     stages = tuple(
         Stage(**{**stage, "began_from": _names(stage["began_from"])}) for stage in content["stages"]
@@ -76,7 +76,10 @@ def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def merged(lineages: Iterable[Lineage]) -> Lineage:
-    """Of the mean of weights: every stage once, as far as the one that came farthest in it."""
+    """Lineage of a mean: every stage once, at the largest step of any of `lineages`.
+
+    Stages of the same name, seed and beginning are one run, taken at different steps.
+    """
     farthest: dict[tuple[object, ...], Stage] = {}
     mean_of: dict[str, None] = {}
     for lineage in lineages:
