@@ -23,9 +23,9 @@ def test_a_second_attempt_says_why_it_was_made(is_retry: bool, reason: str) -> N
     assert found[0].finish_reason == reason
     beam = begin_search(DecodeOptions(beam_size=2, length_penalty=0.0), EOS, is_retry=is_retry)
     assert isinstance(beam, BeamSearch)
-    found = beam.advance([(0, EOS, -0.5), (0, 1, -4.0)])
-    assert isinstance(found, tuple)
-    assert (found[0].finish_reason, found[0].has_ended) == (reason, True)
+    best = beam.advance([(0, EOS, -0.5), (0, 1, -4.0)])
+    assert isinstance(best, tuple)
+    assert (best[0].finish_reason, best[0].has_ended) == (reason, True)
 
 
 def test_the_first_attempt_is_the_default() -> None:
