@@ -1,4 +1,4 @@
-"""Real sentences that an export is calibrated and verified with."""
+"""Sentence pairs that an export is calibrated and verified with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,15 @@ from bundle.manifest import LanguagePair
 from bundle.tokenizer import Tokenizer
 from model.corpus import SentencePair
 from model.directions import Direction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelText:
+    """Sentences of one direction and their translations, as text."""
+
+    name: str
+    pair: LanguagePair
+    sentences: Sequence[SentencePair]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +31,7 @@ class DevelopmentPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevelopmentSet:
-    """Sentences of one direction."""
+    """Encoded sentences of one direction."""
 
     name: str
     pair: LanguagePair
@@ -45,12 +54,12 @@ class DevelopmentSet:
 
 
 def in_turns(sets: Sequence[Sequence[DevelopmentPair]]) -> list[DevelopmentPair]:
-    """The pairs of all sets, one of each in turn: the first few speak for every direction."""
+    """The pairs of all sets, one of each in turn: the first few cover every direction."""
     return [pair for turn in zip_longest(*sets) for pair in turn if pair is not None]
 
 
 def language_pair(direction: Direction) -> LanguagePair:
-    """A direction of training as the manifest calls it."""
+    """A direction of training in the manifest's terms."""
     return LanguagePair(
         source=direction.source, target=direction.target, source_prefix=direction.prefix
     )
@@ -64,7 +73,15 @@ def encode_pairs(
     max_source: int,
     max_target: int,
 ) -> list[DevelopmentPair]:
-    """Tokenise pairs, without those that the bundle would not take; no set has many."""
+    """Tokenise pairs; those over a limit are left out.
+
+    Args:
+        pairs: Sentences and translations.
+        tokenizer: The bundle's.
+        pair: Direction of the pairs.
+        max_source: Longest source in tokens, end token included.
+        max_target: Longest target in tokens, end token included.
+    """
     encoded = (
         DevelopmentPair(
             source=p.source,

@@ -13,7 +13,7 @@ from bundle.manifest import MANIFEST_NAME, FileEntry
 from bundle.reader import sha256_of
 from bundle.tensors import WEIGHTS_NAME
 from export.errors import ExportError
-from export.graph_builder import initializer
+from export.graphs.builder import initializer
 
 PAGE_BYTES = 4096
 """onnxruntime maps pages; offsets that are no multiple of it are copied instead."""

@@ -1,4 +1,4 @@
-"""Where a bundle's weights come from."""
+"""The manifest's record of where the weights come from."""
 
 import datetime
 import subprocess
@@ -9,7 +9,7 @@ from model.checkpoint import Checkpoint
 
 
 def provenance_of(checkpoint: Checkpoint) -> Provenance:
-    """What the manifest says of a checkpoint's training, as of now."""
+    """Of a checkpoint of a training run, exported now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
     return Provenance(
@@ -26,12 +26,12 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
     )
 
 
-def foreign_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
-    """What the manifest says of a checkpoint that was trained elsewhere, as of now.
+def imported_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
+    """Of a checkpoint that another program trained, imported now.
 
     Args:
-        origin: Which it is.
-        config_text: Its own configuration, as it stood beside the weights.
+        origin: Kind, name and files of the checkpoint.
+        config_text: Its own configuration.
     """
     return Provenance(
         created=_now(),
@@ -49,7 +49,7 @@ def _now() -> str:
 
 
 def _commit() -> str:
-    """Commit of the code that exports, where it is a checkout."""
+    """Commit of the exporting code; `unknown` outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -9,10 +9,10 @@ import torch
 from bundle.manifest import Canary, LanguagePair, Manifest, Provenance
 from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
-from export.draft import NOT_MEASURED
-from export.graphs import write_graphs
+from export.graphs.writer import write_graphs
 from export.network import Network, network_of
-from export.quantize import ActivationPlan
+from export.quantization.grids import ActivationPlan
+from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
 from service.engine.sessions import Sessions, open_sessions

@@ -10,7 +10,7 @@ from bundle.tensors import MODEL_CARD_NAME
 from export.development_set import DevelopmentPair, in_turns
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
-from export.preparation import prepare
+from export.training_run import prepare_run
 from tests.data.toy_language import sentence_pairs
 from tests.export.runs import BOTH_WAYS, write_run
 
@@ -86,11 +86,11 @@ def test_what_was_not_learnt_is_not_promised(
 
 
 def test_sources_of_both_directions_take_turns(options: ExportOptions) -> None:
-    job = prepare(options)
+    job = prepare_run(options)
     (english, german), *_ = sentence_pairs(1, seed=2)
     assert [p.source for p in job.verification[:2]] == [english, german]
     assert [p.reference for p in job.verification[:2]] == [german, english]
-    prefixes = [job.tokenizer.source_pieces(p.source_ids)[0] for p in job.calibration]
+    prefixes = [job.model.tokenizer.source_pieces(p.source_ids)[0] for p in job.calibration]
     assert prefixes == [">>de<<", ">>en<<"] * 10
     assert not {p.source for p in job.verification} & {p.source for p in job.calibration}
 

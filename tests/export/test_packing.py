@@ -10,9 +10,8 @@ from onnx import TensorProto, numpy_helper
 
 from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import CANDIDATES_NAME, GRAPH_NAMES, WEIGHTS_NAME
-from export.calibration import calibrate
 from export.errors import ExportError
-from export.graphs import write_graphs
+from export.graphs.writer import write_graphs
 from export.packing import (
     ALIGNMENT,
     INLINE_BYTES,
@@ -22,6 +21,7 @@ from export.packing import (
     file_entries,
     publish,
 )
+from export.quantization.calibration import calibrate
 from tests.export.networks import network, random_ids, random_transformer
 
 

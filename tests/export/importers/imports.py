@@ -9,7 +9,7 @@ import pytest
 from bundle.manifest import ForeignOrigin, Manifest
 from bundle.reader import read_bundle
 from export.errors import ExportError
-from export.importers.foreign import Importer
+from export.importers.imported_model import Reader
 from export.importers.importer import import_bundle
 from export.importers.options import ImportOptions
 
@@ -76,7 +76,7 @@ def assert_cut_short_is_refused(options: ImportOptions, file: str) -> None:
     assert not options.out.exists()
 
 
-def assert_asks_for_languages(read: Importer, options: ImportOptions) -> None:
+def assert_asks_for_languages(read: Reader, options: ImportOptions) -> None:
     """A model that does not say its languages has to be told them."""
     with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
         read(replace(options, sources=(), targets=()))

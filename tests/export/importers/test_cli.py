@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import read_bundle
-from export.importers.cli import KINDS, register
-from export.importers.importer import IMPORTERS
-from tests.export.importers.marian_models import save_model
+from export.importers.cli import register
+from export.importers.kinds import READERS, reader_of
+from tests.export.importers.marian.marian_models import save_model
 
 
 def _import(*arguments: object) -> int:
@@ -20,8 +20,9 @@ def _import(*arguments: object) -> int:
     return int(parsed.run(parsed))
 
 
-def test_every_importer_has_a_name_on_the_command_line() -> None:
-    assert tuple(IMPORTERS) == KINDS
+@pytest.mark.parametrize("kind", READERS)
+def test_every_kind_on_the_command_line_has_a_reader(kind: str) -> None:
+    assert reader_of(kind).__module__ == READERS[kind]
 
 
 def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

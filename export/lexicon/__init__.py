@@ -1,0 +1,1 @@
+"""What source pieces become, learnt from parallel text."""

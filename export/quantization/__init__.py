@@ -1,0 +1,1 @@
+"""int8: grids of activations, scales of weights and caches."""

@@ -1,0 +1,1 @@
+"""What a bundle has to prove before it is published."""

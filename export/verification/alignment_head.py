@@ -1,0 +1,111 @@
+"""Which head of the cross-attention says best which word became which.
+
+A head is judged by how often it looks most at the source piece that IBM Model 1 takes for the
+origin of a target piece. A decoder may attend to a piece while it writes it, or when it reads it
+again as the input of the next step: both are tried.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import AlignmentHead
+from export.development_set import DevelopmentPair
+from export.lexicon.ibm_model_1 import Lexicon
+from service.engine.attention_pass import attend
+from service.engine.sessions import Sessions
+
+MAX_PAIRS = 400
+"""Of each direction: more change the choice no more."""
+SURE = 0.1
+"""Probability from which on the lexicon's word counts."""
+_BATCH = 16
+
+
+def choose_alignment_head(
+    sessions: Sessions, pairs: Sequence[DevelopmentPair], lexicon: Lexicon
+) -> AlignmentHead | None:
+    """Judge every head on sentence pairs.
+
+    Args:
+        sessions: What runs the bundle.
+        pairs: Development data, references as targets.
+        lexicon: Learnt from parallel text of the same vocabulary.
+
+    Returns:
+        The best head; None if the lexicon explains no piece of the pairs.
+    """
+    origins = Origins(
+        lexicon, sessions.bundle.manifest.architecture.vocab_size, _wordless_ids(sessions)
+    )
+    return best_head(_attention(sessions, pairs[:MAX_PAIRS]), origins)
+
+
+def best_head(
+    seen: Iterable[tuple[DevelopmentPair, NDArray[np.float32]]], origins: "Origins"
+) -> AlignmentHead | None:
+    """The head that looks most often where the pieces come from.
+
+    Args:
+        seen: Pairs, each with its cross-attention, float32 [layers, heads, target, source].
+        origins: Say where that is.
+    """
+    agreed: NDArray[np.int64] | None = None
+    num_sure = 0
+    for pair, cross in seen:
+        from_where = origins.of(pair)
+        (places,) = np.nonzero(from_where >= 0)
+        num_sure += len(places)
+        looked_at = cross.argmax(axis=-1)  # [layers, heads, target]
+        hits = [(looked_at[..., places + shift] == from_where[places]) for shift in (0, 1)]
+        counts = np.stack([hit.sum(axis=-1) for hit in hits], axis=-1)
+        agreed = counts if agreed is None else agreed + counts
+    if agreed is None or not num_sure:
+        return None
+    layer, head, shift = (int(axis) for axis in np.unravel_index(agreed.argmax(), agreed.shape))
+    agreement = round(int(agreed.max()) / num_sure, 4)
+    return AlignmentHead(layer=layer, head=head, shift=shift, agreement=agreement)
+
+
+def _wordless_ids(sessions: Sessions) -> list[int]:
+    """Source ids from which no target piece comes: end tokens and language prefixes."""
+    manifest, tokenizer = sessions.bundle.manifest, sessions.bundle.tokenizer
+    prefixes = [tokenizer.source_id(p.source_prefix) for p in manifest.pairs if p.source_prefix]
+    return [*manifest.special_ids.ends_of_source, *prefixes]
+
+
+def _attention(
+    sessions: Sessions, pairs: Sequence[DevelopmentPair]
+) -> Iterator[tuple[DevelopmentPair, NDArray[np.float32]]]:
+    """Each pair with its cross-attention, float32 [layers, heads, target, source]."""
+    for start in range(0, len(pairs), _BATCH):
+        batch = pairs[start : start + _BATCH]
+        maps = attend(sessions, [p.source_ids for p in batch], [p.target_ids for p in batch])
+        yield from zip(batch, (each.cross for each in maps), strict=True)
+
+
+class Origins:
+    """Looks up where target pieces come from."""
+
+    def __init__(self, lexicon: Lexicon, vocab_size: int, wordless: Sequence[int]) -> None:
+        """Take a lexicon; nothing comes from the source ids that are `wordless`."""
+        self._keys = lexicon.source_ids * vocab_size + lexicon.target_ids
+        self._probabilities = lexicon.probabilities
+        self._vocab_size = vocab_size
+        self._wordless = wordless
+
+    def of(self, pair: DevelopmentPair) -> NDArray[np.int64]:
+        """The likeliest source piece of each target piece but the end token.
+
+        Returns:
+            Places in the source, int64 [target - 1]; -1 where the lexicon is not sure, or takes the
+            piece for one that comes from no word.
+        """
+        sources, targets = np.array(pair.source_ids), np.array(pair.target_ids[:-1], dtype=np.int64)
+        wanted = sources[None, :] * self._vocab_size + targets[:, None]
+        places = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        found = np.where(self._keys[places] == wanted, self._probabilities[places], 0)
+        best = found.argmax(axis=1)
+        is_sure = found[np.arange(len(targets)), best] >= SURE
+        return np.where(is_sure & ~np.isin(sources[best], self._wordless), best, -1)
