@@ -7,6 +7,7 @@ from pathlib import Path
 from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest, ParityReport, QualityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
+from export.calibration.activations import calibrate
 from export.errors import VerificationError
 from export.job import ExportJob, ShortlistText
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
@@ -14,8 +15,7 @@ from export.lexicon.shortlist import build_shortlist, encode_some
 from export.model_card import model_card
 from export.options import ExportOptions
 from export.packing import check_replaceable, file_entries, publish
-from export.quantization.calibration import calibrate
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 from export.staging import GraphVariant, open_staged
 from export.training_run import prepare_run
 from export.verification.alignment_head import choose_alignment_head

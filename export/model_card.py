@@ -1,4 +1,4 @@
-"""The model card: what a manifest holds, as a page for people."""
+"""Writes the model card: the content of a manifest as a page."""
 
 from bundle.manifest import Manifest, OriginalParity, Shortlist
 
@@ -34,7 +34,7 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _parts(manifest: Manifest) -> str:
-    """What the fused attention does not know, as a sentence."""
+    """A sentence about attention from plain operators, where the fused one is not used."""
     shape = manifest.architecture
     if shape.attention_operator == "fused":
         return ""
@@ -46,7 +46,7 @@ def _parts(manifest: Manifest) -> str:
 
 
 def _skills(manifest: Manifest) -> str:
-    """What it was trained for besides translating, each as a sentence behind the others."""
+    """Sentences about what it was trained for besides translating."""
     symbols, aligned = manifest.placeholders, manifest.alignment_head
     copies = f" It copies {', '.join(symbols)}, which stand in for what must not be translated."
     aligns = (
@@ -65,7 +65,7 @@ def _training(manifest: Manifest) -> str:
 
 
 def _foreign(manifest: Manifest) -> str:
-    """Of a checkpoint that another program trained."""
+    """Origin of a checkpoint that another program trained."""
     origin, foreign = manifest.provenance, manifest.provenance.foreign
     assert foreign is not None
     files = "\n".join(f"- `{name}`, sha256 `{sha256}`" for name, sha256 in foreign.files.items())

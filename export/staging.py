@@ -16,7 +16,7 @@ from bundle.reader import Bundle
 from export.graphs.writer import write_graphs
 from export.job import ExportJob
 from export.lexicon.shortlist import ShortlistPlan
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 from service.engine.sessions import Sessions, check_attention, open_sessions
 
 

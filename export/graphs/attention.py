@@ -1,7 +1,7 @@
 """The attention graph: the teacher-forced pass, with every attention weight as an output.
 
-It reads the same (quantised) linear layers as encoder and decoder, and computes attention with
-plain products and a softmax, where the other graphs use a fused operator that hides the weights.
+It has the same (quantised) linear layers as encoder and decoder, and computes attention with plain
+products and a softmax, because the fused operator of the other graphs hides the weights.
 """
 
 from collections.abc import Callable
@@ -23,27 +23,27 @@ from export.graphs.layers import (
     split_heads,
 )
 from export.graphs.plain_attention import (
-    Attended,
-    Places,
-    allowing,
+    KeyValues,
+    PositionIds,
     as_float,
+    as_key_mask,
     attend,
-    into_cache,
-    is_token,
-    numbers,
-    out_of_cache,
-    over_keys,
-    sequence_places,
+    dequantized_from_cache,
+    mask_bias,
+    position_range,
+    quantized_for_cache,
+    self_position_ids,
+    token_mask,
 )
 from export.network import Float32
-from export.quantization.grids import LayerCacheScales
+from export.quantization import LayerCacheScales
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
+class _Sequence:
     """One of the two sequences of every pair."""
 
-    counted: str
+    position_ids: str
     """0 .. length - 1, int32 [length]."""
     tokens: str
     """Bool [batch, length], false on padding."""
@@ -51,13 +51,13 @@ class _Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mask:
-    """Where attention is allowed, and which of its rows are tokens."""
+    """Mask of the keys, and of the queries that are tokens."""
 
     bias: str
     """0 or a large negative, [batch, 1, 1 or query, key]."""
     is_query: str
     """1.0 on tokens, 0.0 on padding, [batch, 1, query, 1]."""
-    places: Places | None
+    positions: PositionIds | None
 
 
 def build_attention(
@@ -67,7 +67,7 @@ def build_attention(
 
     Args:
         builder: Empty.
-        with_activations: Also output what every linear layer reads, for calibration.
+        with_activations: Also output the input of every linear layer, for calibration.
 
     Returns:
         The graph, and the value names of its activations in the order of `builder.activations`.
@@ -86,7 +86,7 @@ def build_attention(
     return builder.model("attention", spec, values), values
 
 
-def _encode(builder: GraphBuilder, source: _Side) -> str:
+def _encode(builder: GraphBuilder, source: _Sequence) -> str:
     hidden = builder.embedding("source_ids", "source", leading_positions(builder, "source_ids"))
     mask = _self_mask(builder, source)
     maps: list[str] = []
@@ -101,7 +101,7 @@ def _encode(builder: GraphBuilder, source: _Side) -> str:
 
 
 def _decode(
-    builder: GraphBuilder, memory: list[tuple[str, str]], source: _Side, target: _Side
+    builder: GraphBuilder, memory: list[tuple[str, str]], source: _Sequence, target: _Sequence
 ) -> str:
     positions = leading_positions(builder, "target_ids", "target")
     hidden = builder.embedding("target_ids", "target", positions)
@@ -128,14 +128,14 @@ def _feed(builder: GraphBuilder, layer: str) -> Callable[[str], str]:
 
 
 def _memory(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:
-    """Keys and values of each decoder layer, as the decoder finds them in its cache."""
+    """Keys and values of each decoder layer, rounded as in the decoder's cache."""
     pairs = memory_projections(builder, memory)
     if builder.cache is None:
         return pairs
     return [
         (
-            out_of_cache(builder, key, f"{i}.cross_key", scales.cross_key),
-            out_of_cache(builder, value, f"{i}.cross_value", scales.cross_value),
+            dequantized_from_cache(builder, key, f"{i}.cross_key", scales.cross_key),
+            dequantized_from_cache(builder, value, f"{i}.cross_value", scales.cross_value),
         )
         for i, ((key, value), scales) in enumerate(zip(pairs, builder.cache.layers, strict=True))
     ]
@@ -152,17 +152,19 @@ def _self_attention(
         inputs = self_attention_inputs(builder, value, attention)
         query, key, values = split_heads(builder, inputs, 3)
         if scales is not None:
-            key = through_cache(builder, key, f"{attention}.key", scales.self_key)
-            values = through_cache(builder, values, f"{attention}.value", scales.self_value)
+            key = rounded_as_cached(builder, key, f"{attention}.key", scales.self_key)
+            values = rounded_as_cached(builder, values, f"{attention}.value", scales.self_value)
         context = _attend(builder, attention, query, (key, values), mask, maps)
         return attention_output(builder, context, attention)
 
     return append
 
 
-def through_cache(builder: GraphBuilder, value: str, name: str, scales: Float32) -> str:
-    """What is left of keys or values [batch, heads, target, head_dim] that went to the cache."""
-    return out_of_cache(builder, into_cache(builder, value, name, scales), name, scales)
+def rounded_as_cached(builder: GraphBuilder, value: str, name: str, scales: Float32) -> str:
+    """Keys or values [batch, heads, target, head_dim], rounded as by the cache."""
+    return dequantized_from_cache(
+        builder, quantized_for_cache(builder, value, name, scales), name, scales
+    )
 
 
 def _cross_attention(
@@ -188,8 +190,8 @@ def _attend(
     maps: list[str],
 ) -> str:
     key, value = memory
-    attended = Attended(key=key, value=value, bias=mask.bias, places=mask.places)
-    context, weights = attend(builder, attention, query, attended)
+    key_values = KeyValues(key=key, value=value, bias=mask.bias, positions=mask.positions)
+    context, weights = attend(builder, attention, query, key_values)
     maps.append(builder.add("Mul", weights, mask.is_query))
     return context
 
@@ -201,24 +203,30 @@ def _stack(builder: GraphBuilder, maps: list[str], name: str) -> None:
     builder.rename(builder.add("Concat", *layers, axis=1), name)
 
 
-def _side(builder: GraphBuilder, side: str) -> _Side:
-    counted = numbers(builder, side, length_of(builder, f"{side}_ids"))
-    return _Side(counted=counted, tokens=is_token(builder, counted, f"{side}_lengths"))
+def _side(builder: GraphBuilder, side: str) -> _Sequence:
+    position_ids = position_range(builder, side, length_of(builder, f"{side}_ids"))
+    return _Sequence(
+        position_ids=position_ids, tokens=token_mask(builder, position_ids, f"{side}_lengths")
+    )
 
 
-def _self_mask(builder: GraphBuilder, side: _Side, *, is_causal: bool = False) -> _Mask:
-    allowed = over_keys(builder, side.tokens)
+def _self_mask(builder: GraphBuilder, side: _Sequence, *, is_causal: bool = False) -> _Mask:
+    allowed = as_key_mask(builder, side.tokens)
     if is_causal:
         # Bool [query, key]: no token sees a later one.
-        rows = builder.add("Unsqueeze", side.counted, builder.constant([1], np.int64))
-        allowed = builder.add("And", allowed, builder.add("LessOrEqual", side.counted, rows))
-    return _mask(builder, side, allowed, sequence_places(builder, side.counted))
+        rows = builder.add("Unsqueeze", side.position_ids, builder.constant([1], np.int64))
+        allowed = builder.add("And", allowed, builder.add("LessOrEqual", side.position_ids, rows))
+    return _mask(builder, side, allowed, self_position_ids(builder, side.position_ids))
 
 
-def _cross_mask(builder: GraphBuilder, query: _Side, key: _Side) -> _Mask:
-    return _mask(builder, query, over_keys(builder, key.tokens), None)
+def _cross_mask(builder: GraphBuilder, query: _Sequence, key: _Sequence) -> _Mask:
+    return _mask(builder, query, as_key_mask(builder, key.tokens), None)
 
 
-def _mask(builder: GraphBuilder, query: _Side, allowed: str, places: Places | None) -> _Mask:
+def _mask(
+    builder: GraphBuilder, query: _Sequence, allowed: str, positions: PositionIds | None
+) -> _Mask:
     rows = builder.add("Unsqueeze", query.tokens, builder.constant([1, 3], np.int64))
-    return _Mask(bias=allowing(builder, allowed), is_query=as_float(builder, rows), places=places)
+    return _Mask(
+        bias=mask_bias(builder, allowed), is_query=as_float(builder, rows), positions=positions
+    )

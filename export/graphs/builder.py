@@ -1,7 +1,7 @@
-"""Puts ONNX graphs together from the operations of a Transformer, in fp32 or int8.
+"""Builds ONNX graphs from the operations of a Transformer, in fp32 or int8.
 
-Activations that linear layers read are named; in int8 each is quantised once, however many
-layers read it, and all graphs quantise it in the same way.
+Inputs of linear layers are named; in int8 each is quantised once, however many layers read it,
+and in the same way in all graphs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bundle.manifest import CacheDtype
 from bundle.tensors import GraphSpec, TensorSpec
 from export.network import Network
-from export.quantization.grids import (
+from export.quantization import (
     ROW_GRID,
     ActivationPlan,
     CacheScales,
@@ -47,7 +47,7 @@ class QuantizedActivation:
     scale: str
     zero_point: str
     row_scales: str | None
-    """[.., 1], where rows are scaled by themselves."""
+    """[.., 1], with scales per row; else None."""
 
 
 class GraphBuilder:
@@ -59,7 +59,7 @@ class GraphBuilder:
         self.weights: dict[str, NDArray[np.generic]] = {}
         """Initialisers by name; the same name holds the same values in every graph."""
         self.activations: dict[str, str] = {}
-        """What linear layers read: tensor name -> value name in this graph."""
+        """Inputs of linear layers: tensor name -> value name in this graph."""
         self._plan = plan
         self._nodes: list[onnx.NodeProto] = []
         self._num_nodes = 0  # of all branches: no name is used twice
@@ -67,7 +67,7 @@ class GraphBuilder:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the fused attention does not know what this network computes."""
+        """Whether the fused attention does not support the network."""
         return self.network.architecture.attention_operator == "plain"
 
     @property
@@ -81,7 +81,7 @@ class GraphBuilder:
 
     @property
     def cache_dtype(self) -> CacheDtype:
-        """NumPy's name of what the cache holds."""
+        """NumPy's name of the cache's dtype."""
         return "float32" if self.cache is None else "int8"
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
@@ -123,13 +123,13 @@ class GraphBuilder:
         return self.weight(f"constant_{array.dtype}_{array.ndim}_{text}", array)
 
     def embedding_name(self, side: str) -> str:
-        """What the table of `source` or `target` is called among the weights."""
+        """Name of the table of `source` or `target` among the weights."""
         return "shared_embedding" if self.network.is_shared else f"{side}_embedding"
 
     def embedding(self, ids: str, side: str, positions: str | None) -> str:
         """Scaled embeddings of `ids` plus `positions`, if any: [.., d_model].
 
-        Foreign networks may normalise their sum.
+        Imported networks may normalise the sum.
         """
         name = self.embedding_name(side)
         table = self.network.weights[f"{side}_embedding.weight"]
@@ -179,7 +179,7 @@ class GraphBuilder:
             value: The activation, [.., in].
             tensor: Its name in the activation plan.
             layers: Names of the layers in the state dict; their outputs are concatenated.
-            divisors: What each output is to be divided by, float32 [out]; costs nothing.
+            divisors: Divide each output, float32 [out]; folded into the weights.
         """
         name = "+".join(layers)
         state = self.network.weights
@@ -197,19 +197,21 @@ class GraphBuilder:
         scales = self.weight(f"{name}.scales", quantized.scales)
         return self.integer_product(value, tensor, weight, scales, bias)
 
-    def choose(self, condition: str, then: Callable[[], str], otherwise: Callable[[], str]) -> str:
-        """One of two results, of which only the one that is wanted is computed.
+    def conditional(
+        self, condition: str, then: Callable[[], str], otherwise: Callable[[], str]
+    ) -> str:
+        """One of two results; the other is not computed.
 
         Args:
             condition: Bool [1].
-            then: Appends what is computed where it is true, and returns its name.
+            then: Appends the result where it is true, and returns its name.
             otherwise: Likewise where it is false.
         """
         branches = {"then_branch": self._branch(then), "else_branch": self._branch(otherwise)}
         return self.add("If", condition, **branches)
 
     def quantized(self, value: str, tensor: str) -> QuantizedActivation:
-        """The activation in bytes, made once for all that read it."""
+        """The activation in bytes, quantised once for all layers that read it."""
         if value not in self._quantized:
             self._quantized[value] = self._quantize(value, tensor)
         return self._quantized[value]
@@ -224,7 +226,7 @@ class GraphBuilder:
         return self.add("Add", self.add("Mul", product, activation.row_scales), bias)
 
     def activation_scale(self, tensor: str) -> float:
-        """What one step of the activation's grid is worth; of a row's largest value, if per row."""
+        """Step of the activation's grid; per row, relative to the row's largest value."""
         return self._grid(tensor).scale
 
     def round_to_int8(self, value: str) -> str:
@@ -263,7 +265,7 @@ class GraphBuilder:
     def model(
         self, name: str, spec: GraphSpec, extra_outputs: Sequence[str] = ()
     ) -> onnx.ModelProto:
-        """The graph; weights stay outside until `save_graph` places them."""
+        """The graph; weights stay outside until `save_graphs` places them."""
         outputs = [_value_info(t) for t in spec.outputs]
         outputs += [
             helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in extra_outputs

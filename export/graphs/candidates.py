@@ -1,7 +1,7 @@
 """The candidates graph: logits -> log-probabilities and the best tokens of every row.
 
-Beam search reads its output, greedy search needs none of it: therefore it is no part of the
-decoder graph, which would compute it for all.
+Only beam search needs its output, so it is no part of the decoder graph, which greedy search runs
+too.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from bundle.tensors import candidates_spec
 from export.graphs.builder import MASKED_SCORE, GraphBuilder
 
 LARGEST_BLOCK = 128
-"""Tokens of which only the best is looked at first: one TopK over all of them is three times
+"""Tokens of a block, whose maximum is compared first: one TopK over all tokens is three times
 slower."""
 
 
@@ -47,13 +47,13 @@ def _best_blocks(builder: GraphBuilder, maxima: str, num_blocks: int) -> str:
 
 
 def _block_size(vocab_size: int) -> int:
-    """A divisor of the vocabulary if there is one, so that nothing has to be filled up."""
+    """A divisor of the vocabulary if there is one, which needs no padding."""
     divisors = (n for n in range(LARGEST_BLOCK, LARGEST_BLOCK // 2, -1) if vocab_size % n == 0)
     return next(divisors, LARGEST_BLOCK)
 
 
 def _blocks(builder: GraphBuilder, shape: tuple[int, int], vocab_size: int) -> str:
-    """[rows, blocks, block]; the last one is filled up with what nobody chooses."""
+    """[rows, blocks, block]; the last block is padded with masked tokens."""
     log_probs = "log_probs"
     missing = shape[0] * shape[1] - vocab_size
     if missing:

@@ -73,7 +73,7 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
 
 
 def _positions(builder: GraphBuilder) -> str | None:
-    """Of each row's new token, [rows, 1, d_model]; None where none are added."""
+    """Positions of each row's new token, [rows, 1, d_model]; None where none are added."""
     if not builder.network.target_positions.shape[1]:
         return None
     table = builder.weight("target_positions", builder.network.target_positions)
@@ -93,7 +93,7 @@ def _self_attention(builder: GraphBuilder, inputs: str, layer: int, attention: s
 def _cross_attention(
     builder: GraphBuilder, query: str, layer: int, attention: str, last_source: str
 ) -> str:
-    """The source's keys and values stand in as the past of an attention without new keys."""
+    """Attention to the source: its keys and values are the past, and there are no new keys."""
     start, axis = builder.constant([0], np.int64), builder.constant([1], np.int64)
     no_keys = builder.add("Slice", query, start, start, axis)
     past = [cross_key(layer), cross_value(layer)]
@@ -112,12 +112,12 @@ def cached_attention(
     scales: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
     **attributes: object,
 ) -> str:
-    """Attention over a cache that is read, and extended by what is new, in place."""
+    """Attention over a cache that is extended in place by the new keys and values."""
     heads = builder.network.architecture.num_heads
     if scales is not None:
         names = (f"{attention}.key_scales", f"{attention}.value_scales")
         weights = [builder.weight(n, s) for n, s in zip(names, scales, strict=True)]
-        # Five inputs are left out: rotary positions, a bias, and what else the operator knows.
+        # Five optional inputs are left out, such as rotary positions and a bias.
         arguments = [*arguments, "", "", "", "", "", *weights]
         kind = "PER_CHANNEL"
         attributes |= {"k_quant_type": kind, "v_quant_type": kind, "kv_cache_bit_width": 8}

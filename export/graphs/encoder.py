@@ -18,15 +18,15 @@ from export.graphs.layers import (
     split_heads,
 )
 from export.graphs.plain_attention import (
-    Attended,
-    Places,
-    allowing,
+    KeyValues,
+    PositionIds,
+    as_key_mask,
     attend,
-    in_blocks,
-    is_token,
-    numbers,
-    over_keys,
-    sequence_places,
+    mask_bias,
+    position_range,
+    rounded_to_blocks,
+    self_position_ids,
+    token_mask,
 )
 
 Attention = Callable[[str, str], str]
@@ -98,19 +98,19 @@ def _fused_attention(builder: GraphBuilder) -> Attention:
 
 def _plain_attention(builder: GraphBuilder) -> Attention:
     length = length_of(builder, "input_ids")
-    num_keys = in_blocks(builder, length)
-    counted = numbers(builder, "source", num_keys)
-    tokens = over_keys(builder, is_token(builder, counted, "source_lengths"))
-    bias = allowing(builder, tokens)
-    queries = sequence_places(builder, numbers(builder, "source", length)).query
-    places = Places(query=queries, key=counted)
+    num_keys = rounded_to_blocks(builder, length)
+    position_ids = position_range(builder, "source", num_keys)
+    tokens = as_key_mask(builder, token_mask(builder, position_ids, "source_lengths"))
+    bias = mask_bias(builder, tokens)
+    queries = self_position_ids(builder, position_range(builder, "source", length)).query
+    positions = PositionIds(query=queries, key=position_ids)
     missing = builder.add("Sub", num_keys, length)
 
     def append(inputs: str, attention: str) -> str:
         query, key, value = split_heads(builder, inputs, 3)
         key, value = (_longer(builder, vectors, missing) for vectors in (key, value))
-        attended = Attended(key=key, value=value, bias=bias, places=places)
-        return attend(builder, attention, query, attended)[0]
+        key_values = KeyValues(key=key, value=value, bias=bias, positions=positions)
+        return attend(builder, attention, query, key_values)[0]
 
     return append
 

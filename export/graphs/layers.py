@@ -1,4 +1,4 @@
-"""The sub-layers that the graphs share: residuals and norms in either order, feed-forward."""
+"""Sub-layers that the graphs share: residuals and norms in either order, feed-forward."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ def residual(builder: GraphBuilder, hidden: str, norm: str, sublayer: Callable[[
     """A sub-layer with its residual connection and its normalisation.
 
     Args:
-        builder: What is built.
+        builder: Appends to the graph.
         hidden: Input, [.., d_model].
         norm: Name of the layer normalisation in the state dict.
-        sublayer: Appends the sub-layer to the input that it is given.
+        sublayer: Appends the sub-layer to its input, and returns its output.
     """
     if builder.network.architecture.norm_position == "pre":
         return builder.add("Add", hidden, sublayer(builder.layer_norm(hidden, norm)))
@@ -40,14 +40,14 @@ def attention_output(builder: GraphBuilder, context: str, attention: str) -> str
 
 
 def final_norm(builder: GraphBuilder, hidden: str, stack: str) -> str:
-    """Ends a stack that has one: ours do before sub-layers are normalised, others always may."""
+    """The final norm of a stack that has one: of our own networks those with pre-norm."""
     name = f"{stack}.final_norm"
     has_norm = f"{name}.weight" in builder.network.weights
     return builder.layer_norm(hidden, name) if has_norm else hidden
 
 
 def memory_projections(builder: GraphBuilder, memory: str) -> list[tuple[str, str]]:
-    """Keys and values that each decoder layer attends to, as the cache holds them.
+    """Keys and values of each decoder layer's cross-attention, as the cache holds them.
 
     Returns:
         Per layer, key and value [batch, heads, source, head_dim]; int8 where the cache is int8.

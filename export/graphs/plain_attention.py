@@ -1,8 +1,8 @@
-"""Attention from plain products and a softmax: any score, any positions, and its weights to see.
+"""Attention from plain products and a softmax: any score, any positions, and visible weights.
 
-The attention graph is made of it because a fused operator hides the weights. The graphs that
-serve are made of it where the fused operator does not know what the network computes; there a row
-sees as many keys as its longest neighbour has, in whole blocks, so that its sums stay as they are.
+The attention graph uses it because the fused operator hides the weights; encoder and decoder use
+it where the fused operator does not support the network. There a row has as many keys as the
+longest row of its batch, in whole blocks, so that its sums do not depend on the batch.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from model.positions import wave_angles
 
 SMALLEST_SQUARE = 1e-24
 BLOCK = 64
-"""Sums run in vectors of at most 16, four side by side: blocks of nothing leave the order alone."""
+"""Sums run in vectors of at most 16, four side by side: empty blocks do not change their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where in one sequence the queries and the keys of a self-attention stand."""
+class PositionIds:
+    """Positions of the queries and the keys of a self-attention in their sequence."""
 
     query: str
     """int32 [batch or 1, query]."""
@@ -30,21 +30,21 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attended:
-    """What queries attend to."""
+class KeyValues:
+    """Keys and values that queries attend to."""
 
     key: str
     """float32 [batch, heads, key, head_dim]."""
     value: str
     """float32 [batch, heads, key, head_dim]."""
     bias: str
-    """0 or a large negative where attention is not allowed, to be added to scores."""
-    places: Places | None = None
-    """None in cross-attention, where no distance means anything."""
+    """Added to scores: 0, or a large negative where attention is not allowed."""
+    positions: PositionIds | None = None
+    """None in cross-attention, which has no distances."""
 
 
 def attend(
-    builder: GraphBuilder, attention: str, query: str, attended: Attended
+    builder: GraphBuilder, attention: str, query: str, key_values: KeyValues
 ) -> tuple[str, str]:
     """Attend from every query.
 
@@ -52,74 +52,74 @@ def attend(
         builder: What is built.
         attention: Name of the attention in the state dict.
         query: [batch, heads, query, head_dim].
-        attended: What is looked at.
+        key_values: Keys and values that it attends to.
 
     Returns:
         Context of all heads [batch, query, d_model], and weights [batch, heads, query, key].
     """
-    scores = _positioned_scores(builder, attention, query, attended)
-    weights = builder.add("Softmax", builder.add("Add", scores, attended.bias), axis=-1)
-    context = builder.add("MatMul", weights, attended.value)
+    scores = _positioned_scores(builder, attention, query, key_values)
+    weights = builder.add("Softmax", builder.add("Add", scores, key_values.bias), axis=-1)
+    context = builder.add("MatMul", weights, key_values.value)
     context = builder.add("Transpose", context, perm=[0, 2, 1, 3])
     d_model = builder.network.architecture.d_model
     joined = builder.add("Reshape", context, builder.constant([0, 0, d_model], np.int64))
     return joined, weights
 
 
-def numbers(builder: GraphBuilder, side: str, length: str) -> str:
-    """0 .. length - 1, int32 [length]; the length is int64 [1]."""
-    capacity = _in_blocks(len(getattr(builder.network, f"{side}_positions")))
-    counted = builder.weight(f"{side}_numbers", np.arange(capacity, dtype=np.int32))
+def position_range(builder: GraphBuilder, side: str, length: str) -> str:
+    """0 .. length - 1, int32 [length], of a length int64 [1]."""
+    capacity = _rounded_to_blocks(len(getattr(builder.network, f"{side}_positions")))
+    position_ids = builder.weight(f"{side}_numbers", np.arange(capacity, dtype=np.int32))
     zero = builder.constant([0], np.int64)
-    return builder.add("Slice", counted, zero, length, zero)
+    return builder.add("Slice", position_ids, zero, length, zero)
 
 
-def in_blocks(builder: GraphBuilder, length: str) -> str:
+def rounded_to_blocks(builder: GraphBuilder, length: str) -> str:
     """A length, int64 [1], rounded up to whole blocks."""
     block, rest = (builder.constant([n], np.int64) for n in (BLOCK, BLOCK - 1))
     blocks = builder.add("Div", builder.add("Add", length, rest), block)
     return builder.add("Mul", blocks, block)
 
 
-def _in_blocks(length: int) -> int:
+def _rounded_to_blocks(length: int) -> int:
     return -(-length // BLOCK) * BLOCK
 
 
-def sequence_places(builder: GraphBuilder, counted: str) -> Places:
-    """Of a whole sequence that attends to itself, in every sentence alike."""
-    query = builder.add("Unsqueeze", counted, builder.constant([0], np.int64))
-    return Places(query=query, key=counted)
+def self_position_ids(builder: GraphBuilder, position_ids: str) -> PositionIds:
+    """Position ids of a whole sequence that attends to itself, the same for every row."""
+    query = builder.add("Unsqueeze", position_ids, builder.constant([0], np.int64))
+    return PositionIds(query=query, key=position_ids)
 
 
-def is_token(builder: GraphBuilder, counted: str, lengths: str) -> str:
+def token_mask(builder: GraphBuilder, position_ids: str, lengths: str) -> str:
     """Bool [batch, length], false on padding."""
     column = builder.add("Unsqueeze", lengths, builder.constant([1], np.int64))
-    return builder.add("Less", counted, column)
+    return builder.add("Less", position_ids, column)
 
 
-def over_keys(builder: GraphBuilder, tokens: str) -> str:
+def as_key_mask(builder: GraphBuilder, tokens: str) -> str:
     """[batch, key] -> [batch, 1, 1, key]: the same for every head and query."""
     return builder.add("Unsqueeze", tokens, builder.constant([1, 2], np.int64))
 
 
-def allowing(builder: GraphBuilder, allowed: str) -> str:
-    """The bias that lets softmax see only what is allowed."""
+def mask_bias(builder: GraphBuilder, allowed: str) -> str:
+    """The bias that masks all but the allowed keys."""
     zero, masked = builder.constant(0, np.float32), builder.constant(MASKED_SCORE, np.float32)
     return builder.add("Where", allowed, zero, masked)
 
 
-def into_cache(builder: GraphBuilder, value: str, name: str, scales: Float32) -> str:
+def quantized_for_cache(builder: GraphBuilder, value: str, name: str, scales: Float32) -> str:
     """Keys or values [batch, heads, length, head_dim] as an int8 cache holds them.
 
-    To the bit what the fused operator writes: it multiplies by the inverse of the scale, and a
-    quotient may round to the next integer.
+    Bit-identical to the fused operator, which multiplies by the inverse of the scale; a division
+    may round to another integer.
     """
     inverse = _by_head(builder, f"{name}.inverse", np.float32(1) / scales)
     return builder.round_to_int8(builder.add("Mul", value, inverse))
 
 
-def out_of_cache(builder: GraphBuilder, kept: str, name: str, scales: Float32) -> str:
-    """Float32 of what an int8 cache holds."""
+def dequantized_from_cache(builder: GraphBuilder, kept: str, name: str, scales: Float32) -> str:
+    """Keys or values of an int8 cache in float32."""
     return builder.widen(kept, _by_head(builder, name, scales))
 
 
@@ -131,34 +131,38 @@ def _by_head(builder: GraphBuilder, name: str, scales: Float32) -> str:
 
 
 def _positioned_scores(
-    builder: GraphBuilder, attention: str, query: str, attended: Attended
+    builder: GraphBuilder, attention: str, query: str, key_values: KeyValues
 ) -> str:
-    positions, places, key = builder.network.architecture.positions, attended.places, attended.key
-    if places is not None and positions == "rotary":
+    kind, positions, key = (
+        builder.network.architecture.positions,
+        key_values.positions,
+        key_values.key,
+    )
+    if positions is not None and kind == "rotary":
         axes = builder.constant([1], np.int64)
-        query = _turned(builder, query, builder.add("Unsqueeze", places.query, axes))
-        key = _turned(builder, key, places.key)
+        query = _rotated(builder, query, builder.add("Unsqueeze", positions.query, axes))
+        key = _rotated(builder, key, positions.key)
     scores = _scores(builder, attention, query, key)
-    if places is not None and positions == "relative":
-        return builder.add("Add", scores, _distance_bias(builder, attention, places))
+    if positions is not None and kind == "relative":
+        return builder.add("Add", scores, _distance_bias(builder, attention, positions))
     return scores
 
 
-def _turned(builder: GraphBuilder, vectors: str, places: str) -> str:
-    """Pairs of channels of [.., length, head_dim] turned by the angles of their places."""
+def _rotated(builder: GraphBuilder, vectors: str, positions: str) -> str:
+    """Pairs of channels of [.., length, head_dim], rotated by the angles of their positions."""
     network, head_dim = builder.network, builder.network.architecture.head_dim
-    length = _in_blocks(max(len(network.source_positions), len(network.target_positions)))
+    length = _rounded_to_blocks(max(len(network.source_positions), len(network.target_positions)))
     angle = wave_angles(length, head_dim).repeat_interleave(2, dim=1)
     cosine, sine = (
-        builder.add("Gather", builder.weight(f"rotary.{name}", table.float().numpy()), places)
+        builder.add("Gather", builder.weight(f"rotary.{name}", table.float().numpy()), positions)
         for name, table in (("cosine", angle.cos()), ("sine", angle.sin()))
     )
-    quarter = builder.weight("rotary.quarter", _quarter_turn(head_dim))
+    quarter = builder.weight("rotary.quarter", _quarter_rotation(head_dim))
     across = builder.add("Mul", builder.add("MatMul", vectors, quarter), sine)
     return builder.add("Add", builder.add("Mul", vectors, cosine), across)
 
 
-def _quarter_turn(head_dim: int) -> Float32:
+def _quarter_rotation(head_dim: int) -> Float32:
     """Maps every pair of channels (a, b) of a row vector to (-b, a)."""
     matrix = np.zeros((head_dim, head_dim), np.float32)
     even = np.arange(0, head_dim, 2)
@@ -166,13 +170,13 @@ def _quarter_turn(head_dim: int) -> Float32:
     return matrix
 
 
-def _distance_bias(builder: GraphBuilder, attention: str, places: Places) -> str:
+def _distance_bias(builder: GraphBuilder, attention: str, positions: PositionIds) -> str:
     """[batch or 1, heads, query, key]."""
     table = builder.network.weights[f"{attention}.distance.weight"]
     longest = len(table) // 2
-    query = builder.add("Unsqueeze", places.query, builder.constant([2], np.int64))
+    query = builder.add("Unsqueeze", positions.query, builder.constant([2], np.int64))
     limits = [builder.constant(limit, np.int32) for limit in (-longest, longest)]
-    distance = builder.add("Clip", builder.add("Sub", places.key, query), *limits)
+    distance = builder.add("Clip", builder.add("Sub", positions.key, query), *limits)
     rows = builder.add("Add", distance, limits[1])
     weight = builder.weight(f"{attention}.distance.weight", table)
     return builder.add("Transpose", builder.add("Gather", weight, rows), perm=[0, 3, 1, 2])
@@ -229,9 +233,9 @@ def _unit(builder: GraphBuilder, vectors: str) -> str:
 
 
 def _square(builder: GraphBuilder, vectors: str) -> str:
-    """Of the length of [.., head_dim]: [.., 1].
+    """Squared norms of vectors [.., head_dim]: [.., 1].
 
-    A product, because the order of a reduction depends on where in memory a vector lies.
+    A product, because the order of a reduction depends on the alignment of the vector in memory.
     """
     ones = np.ones((builder.network.architecture.head_dim, 1), np.float32)
     squares = builder.add("Mul", vectors, vectors)

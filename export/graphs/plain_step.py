@@ -1,7 +1,7 @@
-"""The attentions of a decoder step from plain operators: the cache is read, and written in place.
+"""The attentions of a decoder step from plain operators, with the cache updated in place.
 
-Slower than the fused operator, which reads no more of a row than it holds: here every row is as
-long as the longest.
+Slower than the fused operator, which reads each row only up to its own length: here every row is
+read up to the longest.
 """
 
 from dataclasses import dataclass
@@ -22,57 +22,57 @@ from bundle.tensors import (
 from export.graphs.builder import GraphBuilder
 from export.graphs.layers import split_heads
 from export.graphs.plain_attention import (
-    Attended,
-    Places,
-    allowing,
+    KeyValues,
+    PositionIds,
+    as_key_mask,
     attend,
-    in_blocks,
-    into_cache,
-    is_token,
-    numbers,
-    out_of_cache,
-    over_keys,
+    dequantized_from_cache,
+    mask_bias,
+    position_range,
+    quantized_for_cache,
+    rounded_to_blocks,
+    token_mask,
 )
 from export.network import Float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What all layers of a step share."""
+    """Values that all layers of a step share."""
 
     num_keys: str
-    """That are read of every row, int64 [1]."""
+    """Keys that are read of every row, int64 [1]."""
     slot: str
-    """Where each row's new key goes, int64 [rows, heads, 1, head_dim]."""
+    """Index of each row's new key, int64 [rows, heads, 1, head_dim]."""
     bias: str
-    places: Places
+    positions: PositionIds
     num_source: str
-    """Likewise of the source."""
+    """Source keys that are read of every row, int64 [1]."""
     source_bias: str
 
 
 def begin_step(builder: GraphBuilder) -> Step:
-    """Append what all layers share."""
+    """Append the values that all layers share."""
     num_keys = _read_length(builder, "total", "target")
     num_source = _read_length(builder, "source_total", "source")
-    key = numbers(builder, "target", num_keys)
+    key = position_range(builder, "target", num_keys)
     query = builder.add("Unsqueeze", "positions", builder.constant([1], np.int64))
-    seen = over_keys(builder, builder.add("LessOrEqual", key, query))
-    source = is_token(builder, numbers(builder, "source", num_source), "source_lengths")
+    seen = as_key_mask(builder, builder.add("LessOrEqual", key, query))
+    source = token_mask(builder, position_range(builder, "source", num_source), "source_lengths")
     return Step(
         num_keys=num_keys,
         slot=_slot(builder),
-        bias=allowing(builder, seen),
-        places=Places(query=query, key=key),
+        bias=mask_bias(builder, seen),
+        positions=PositionIds(query=query, key=key),
         num_source=num_source,
-        source_bias=allowing(builder, over_keys(builder, source)),
+        source_bias=mask_bias(builder, as_key_mask(builder, source)),
     )
 
 
 def _read_length(builder: GraphBuilder, longest: str, side: str) -> str:
-    """Whole blocks up to the longest row's end, if the cache has as many."""
+    """Length of the longest row in whole blocks, at most the capacity of the cache."""
     capacity = len(getattr(builder.network, f"{side}_positions"))
-    length = in_blocks(builder, builder.add("Cast", longest, to=TensorProto.INT64))
+    length = rounded_to_blocks(builder, builder.add("Cast", longest, to=TensorProto.INT64))
     return builder.add("Min", length, builder.constant([capacity], np.int64))
 
 
@@ -96,14 +96,14 @@ def self_attention(
         ("value", value, past_value(layer), present_value(layer), scales[1]),
     )
     keys, values = (
-        _remembered(builder, step, f"{attention}.{kind}", new, (past, present), scale)
+        _appended(builder, step, f"{attention}.{kind}", new, (past, present), scale)
         for kind, new, past, present, scale in names
     )
-    attended = Attended(key=keys, value=values, bias=step.bias, places=step.places)
-    return attend(builder, attention, query, attended)[0]
+    key_values = KeyValues(key=keys, value=values, bias=step.bias, positions=step.positions)
+    return attend(builder, attention, query, key_values)[0]
 
 
-def _remembered(
+def _appended(
     builder: GraphBuilder,
     step: Step,
     name: str,
@@ -111,10 +111,10 @@ def _remembered(
     memory: tuple[str, str],
     scales: Float32 | None,
 ) -> str:
-    """Write the new keys or values to the cache and read all that it holds."""
+    """Write the new keys or values to the cache, and read all of it."""
     past, present = memory
     if scales is not None:
-        new = into_cache(builder, new, name, scales)
+        new = quantized_for_cache(builder, new, name, scales)
     builder.produce("ScatterElements", [past, step.slot, new], [present], axis=2)
     return _read(builder, present, step.num_keys, name, scales)
 
@@ -123,7 +123,7 @@ def cross_attention(
     builder: GraphBuilder, step: Step, query: str, layer: int, attention: str
 ) -> str:
     """Context [rows, 1, d_model] of queries [rows, 1, d_model]."""
-    # In the same memory already: nothing is copied.
+    # Both names share their memory: nothing is copied.
     builder.rename(cross_key(layer), present_cross_key(layer))
     builder.rename(cross_value(layer), present_cross_value(layer))
     cache = builder.layer_cache(layer)
@@ -136,8 +136,8 @@ def cross_attention(
         )
     )
     (heads,) = split_heads(builder, query, 1)
-    attended = Attended(key=keys, value=values, bias=step.source_bias)
-    return attend(builder, attention, heads, attended)[0]
+    key_values = KeyValues(key=keys, value=values, bias=step.source_bias)
+    return attend(builder, attention, heads, key_values)[0]
 
 
 def _read(
@@ -145,4 +145,4 @@ def _read(
 ) -> str:
     start, axis = builder.constant([0], np.int64), builder.constant([2], np.int64)
     held = builder.add("Slice", memory, start, length, axis)
-    return held if scales is None else out_of_cache(builder, held, name, scales)
+    return held if scales is None else dequantized_from_cache(builder, held, name, scales)

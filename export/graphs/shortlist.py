@@ -1,9 +1,9 @@
 """The output projection onto a shortlist, and the graph that prepares a sentence's part of it.
 
-The common pieces are a constant matrix for all rows. What a sentence has beside them is a matrix
-of its own for every row, gathered once when it joins the batch: no row reads another one's, so a
-sentence's choice cannot depend on its batch. Both give the same logits, to the bit, as the
-projection onto the whole vocabulary.
+The common pieces are a constant matrix for all rows. The other pieces of a sentence are a matrix
+for every row, gathered once when it joins the batch: no row reads that of another, so a
+translation cannot depend on its batch. Both give logits bit-identical to those of the projection
+onto the whole vocabulary.
 """
 
 import numpy as np
@@ -15,10 +15,10 @@ from bundle import manifest
 from bundle.tensors import shortlist_spec
 from export.graphs.builder import MASKED_SCORE, GraphBuilder
 from export.lexicon.shortlist import ShortlistPlan
-from export.quantization.grids import QuantizedMatrix, quantize_matrix
+from export.quantization import QuantizedMatrix, quantize_matrix
 
 TENSOR = "output_projection"
-"""Name of what the projection reads, in the activation plan."""
+"""Name of the projection's input in the activation plan."""
 
 
 def build_shortlist(builder: GraphBuilder, shortlist: manifest.Shortlist) -> onnx.ModelProto:
@@ -41,8 +41,8 @@ def build_shortlist(builder: GraphBuilder, shortlist: manifest.Shortlist) -> onn
 
 def project(builder: GraphBuilder, hidden: str, shortlist: ShortlistPlan) -> str:
     """Logits [rows, pieces] of hidden states [rows, d_model]; see `bundle.tensors.decoder_spec`."""
-    builder.quantized(hidden, TENSOR)  # outside, for both branches
-    return builder.choose(
+    builder.quantized(hidden, TENSOR)  # outside of both branches, which share it
+    return builder.conditional(
         "whole_vocabulary",
         lambda: builder.vocabulary_projection(hidden),
         lambda: _short_projection(builder, hidden, shortlist.table.common),

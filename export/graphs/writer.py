@@ -1,4 +1,4 @@
-"""All graphs of a bundle, in one precision, as files in a folder."""
+"""Writes all graphs of a bundle, in one precision, to a folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +20,10 @@ from export.graphs.candidates import build_candidates
 from export.graphs.decoder import build_decoder
 from export.graphs.encoder import build_encoder
 from export.graphs.shortlist import build_shortlist
+from export.graphs.weight_file import save_graphs
 from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
-from export.packing import save_graphs
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 
 
 def write_graphs(
@@ -35,10 +35,10 @@ def write_graphs(
     """Build all graphs and save them with their weights.
 
     Args:
-        network: What is exported.
-        plan: How activations are quantised; None builds in fp32.
+        network: The network.
+        plan: Quantisation of activations; None builds in fp32.
         folder: Existing folder.
-        shortlist: In int8 only.
+        shortlist: Int8 only.
     """
     vocab_size = network.architecture.vocab_size
     build: dict[str, Callable[[GraphBuilder], onnx.ModelProto]] = {

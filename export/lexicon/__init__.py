@@ -1,1 +1,1 @@
-"""What source pieces become, learnt from parallel text."""
+"""A translation lexicon from parallel text, and the shortlists made of it."""

@@ -1,7 +1,7 @@
-"""What source pieces become, learnt from parallel text: IBM Model 1 (Brown et al. 1993) in NumPy.
+"""A translation lexicon of pieces from parallel text: IBM Model 1 (Brown et al. 1993) in NumPy.
 
-Every target piece is explained by the source pieces of its sentence; the end token of the source
-stands in for Brown's empty word.
+Every target piece is explained by the source pieces of its sentence; the source's end token takes
+the place of Brown's empty word.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ Ids = Sequence[Sequence[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lexicon:
-    """Which target pieces a source piece becomes, and how often."""
+    """Translation probabilities of source pieces."""
 
     source_ids: NDArray[np.int64]
     """Ascending, [entries]."""
     target_ids: NDArray[np.int64]
     """[entries]."""
     probabilities: NDArray[np.float32]
-    """Of the target piece, given the source piece: they sum to 1 over its entries, [entries]."""
+    """Of the target piece given the source piece, over whose entries they sum to 1, [entries]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Links:
-    """Links of some sentence pairs, those of one target token side by side."""
+    """Links of some sentence pairs, grouped by target token."""
 
     entries: NDArray[np.int32]
-    """Of the lexicon, [links]."""
+    """Lexicon entry of each link, [links]."""
     lengths: NDArray[np.int64]
-    """Source pieces that may explain a target token, [target tokens]."""
+    """Links of each target token, [target tokens]."""
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -53,8 +53,9 @@ def learn_lexicon(
     Args:
         sources: Source ids, end token included.
         targets: Target ids, none of them empty.
-        vocab_size: Ids of targets are smaller.
-        links_at_once: A link is a source and a target piece of one pair; bounds the memory.
+        vocab_size: Upper bound of ids.
+        links_at_once: Links that are held at once: bounds the memory. A link is a source and a
+            target piece of one pair.
     """
     keys, links = _link(sources, targets, vocab_size, links_at_once)
     source_ids = keys // vocab_size
@@ -80,7 +81,7 @@ def _expected_counts(links: _Links, probabilities: NDArray[np.float32]) -> NDArr
 def _link(
     sources: Ids, targets: Ids, vocab_size: int, links_at_once: int
 ) -> tuple[NDArray[np.int64], list[_Links]]:
-    """Every (source, target) that occurs, as one ascending number each, and all links to them."""
+    """Every (source, target) that occurs as an ascending key, and the links to these keys."""
     parts = [
         _keys(sources[part], targets[part], vocab_size)
         for part in _parts(sources, targets, links_at_once)
@@ -95,7 +96,7 @@ def _link(
 
 
 def _parts(sources: Ids, targets: Ids, links_at_once: int) -> list[slice]:
-    """Runs of sentence pairs with about as many links each."""
+    """Slices of sentence pairs with about equally many links."""
     num_links = np.cumsum([len(s) * len(t) for s, t in zip(sources, targets, strict=True)])
     number = num_links // links_at_once
     ends = [*(np.flatnonzero(np.diff(number)) + 1).tolist(), len(sources)]
@@ -105,7 +106,7 @@ def _parts(sources: Ids, targets: Ids, links_at_once: int) -> list[slice]:
 def _keys(
     sources: Ids, targets: Ids, vocab_size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Links as numbers [links], and how many each target token has [target tokens]."""
+    """Keys of all links [links], and the number of links of each target token [target tokens]."""
     source_lengths = np.array([len(s) for s in sources])
     target_lengths = np.array([len(t) for t in targets])
     source_ids = np.fromiter(chain.from_iterable(sources), dtype=np.int64)

@@ -18,21 +18,21 @@ from model.corpus import SentencePair
 from model.directions import Direction
 
 MAX_PAIRS = 300_000
-"""Evenly taken out of what there is; three times as many change nothing that can be measured."""
+"""Sampled evenly; three times as many make no measurable difference."""
 MAX_TOKENS = 40
-"""Of either side: the work grows with the product of both."""
+"""Of either side: the cost grows with the product of both."""
 MIN_PROBABILITY = 1e-3
 MAX_TARGETS = 50
-"""Of one source piece."""
+"""Target pieces of one source piece."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortlistPlan:
-    """What a bundle with a shortlist is built from."""
+    """A shortlist, before it is measured."""
 
     table: ShortlistTable
     report: manifest.Shortlist
-    """Its sizes; what it gains is not yet measured."""
+    """Its sizes, without speed-ups."""
 
 
 def build_shortlist(
@@ -41,13 +41,13 @@ def build_shortlist(
     tokenizer: Tokenizer,
     size: ShortlistSize,
 ) -> ShortlistPlan:
-    """Learn what source pieces become, and keep the likeliest of it.
+    """Learn a lexicon, and keep the likeliest target pieces of every source piece.
 
     Args:
         pairs: Parallel text.
-        directions: That the bundle translates; all of them share one table.
-        tokenizer: Of the bundle, one for both sides.
-        size: How many pieces a sentence may choose from.
+        directions: Those of the bundle, which share one table.
+        tokenizer: The bundle's, one for both sides.
+        size: Numbers of pieces.
 
     Raises:
         ExportError: The vocabulary is no larger than the shortlist, or no pair is short enough.
@@ -81,7 +81,7 @@ def encode_some(
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Sources with their language prefix, and targets without the end token.
 
-    At most `max_pairs` in every direction, evenly taken out of what there is, and the short ones.
+    At most `max_pairs` in every direction, sampled evenly; long pairs are left out.
     """
     sources, targets = [], []
     some = pairs[:: -(-len(pairs) // max_pairs)]
@@ -96,7 +96,7 @@ def encode_some(
 
 
 def _common(counts: NDArray[np.int64], tokenizer: Tokenizer, num_common: int) -> NDArray[np.int32]:
-    """The end token, what has no letters, and then the most frequent pieces, ascending."""
+    """The end token, pieces without letters, then the most frequent pieces; sorted by id."""
     pieces = tokenizer.target_pieces(range(len(counts)))
     has_letters = np.array([any(c.isalpha() for c in piece) for piece in pieces])
     is_end = np.arange(len(counts)) == tokenizer.encode_target("")[-1]
@@ -107,7 +107,7 @@ def _common(counts: NDArray[np.int64], tokenizer: Tokenizer, num_common: int) ->
 def _table(lexicon: Lexicon, common: NDArray[np.int32], vocab_size: int) -> ShortlistTable:
     is_rare = np.ones(vocab_size, dtype=bool)
     is_rare[common] = False
-    # Names and numbers are copied: a piece may always become itself, before anything else.
+    # Names and numbers are copied: the piece itself always comes first.
     itself = np.flatnonzero(is_rare)
     is_kept = is_rare[lexicon.target_ids] & (lexicon.probabilities >= MIN_PROBABILITY)
     is_kept &= lexicon.source_ids != lexicon.target_ids

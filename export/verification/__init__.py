@@ -1,1 +1,1 @@
-"""What a bundle has to prove before it is published."""
+"""Checks that a bundle has to pass before it is published, and its measurements."""

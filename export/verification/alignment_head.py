@@ -1,8 +1,8 @@
-"""Which head of the cross-attention says best which word became which.
+"""Chooses the head of the cross-attention that aligns words best.
 
-A head is judged by how often it looks most at the source piece that IBM Model 1 takes for the
-origin of a target piece. A decoder may attend to a piece while it writes it, or when it reads it
-again as the input of the next step: both are tried.
+The score of a head is the share of target pieces at which it attends most to the source piece that
+IBM Model 1 aligns with them. A decoder may attend to a source piece while it generates the target
+piece, or one step later, when that is its input: both are tried.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,24 +17,24 @@ from service.engine.attention_pass import attend
 from service.engine.sessions import Sessions
 
 MAX_PAIRS = 400
-"""Of each direction: more change the choice no more."""
+"""More do not change the choice."""
 SURE = 0.1
-"""Probability from which on the lexicon's word counts."""
+"""Least probability at which the lexicon's alignment counts."""
 _BATCH = 16
 
 
 def choose_alignment_head(
     sessions: Sessions, pairs: Sequence[DevelopmentPair], lexicon: Lexicon
 ) -> AlignmentHead | None:
-    """Judge every head on sentence pairs.
+    """Score every head on sentence pairs.
 
     Args:
-        sessions: What runs the bundle.
+        sessions: Of the bundle.
         pairs: Development data, references as targets.
         lexicon: Learnt from parallel text of the same vocabulary.
 
     Returns:
-        The best head; None if the lexicon explains no piece of the pairs.
+        The best head; None if the lexicon aligns no piece of the pairs.
     """
     origins = Origins(
         lexicon, sessions.bundle.manifest.architecture.vocab_size, _wordless_ids(sessions)
@@ -45,11 +45,11 @@ def choose_alignment_head(
 def best_head(
     seen: Iterable[tuple[DevelopmentPair, NDArray[np.float32]]], origins: "Origins"
 ) -> AlignmentHead | None:
-    """The head that looks most often where the pieces come from.
+    """The head that attends most often to the aligned source piece.
 
     Args:
         seen: Pairs, each with its cross-attention, float32 [layers, heads, target, source].
-        origins: Say where that is.
+        origins: Alignments by the lexicon.
     """
     agreed: NDArray[np.int64] | None = None
     num_sure = 0
@@ -69,7 +69,7 @@ def best_head(
 
 
 def _wordless_ids(sessions: Sessions) -> list[int]:
-    """Source ids from which no target piece comes: end tokens and language prefixes."""
+    """Source ids that align with no target piece: end tokens and language prefixes."""
     manifest, tokenizer = sessions.bundle.manifest, sessions.bundle.tokenizer
     prefixes = [tokenizer.source_id(p.source_prefix) for p in manifest.pairs if p.source_prefix]
     return [*manifest.special_ids.ends_of_source, *prefixes]
@@ -86,21 +86,21 @@ def _attention(
 
 
 class Origins:
-    """Looks up where target pieces come from."""
+    """Aligns target pieces with source pieces by a lexicon."""
 
     def __init__(self, lexicon: Lexicon, vocab_size: int, wordless: Sequence[int]) -> None:
-        """Take a lexicon; nothing comes from the source ids that are `wordless`."""
+        """Take a lexicon; source ids of `wordless` align with no target piece."""
         self._keys = lexicon.source_ids * vocab_size + lexicon.target_ids
         self._probabilities = lexicon.probabilities
         self._vocab_size = vocab_size
         self._wordless = wordless
 
     def of(self, pair: DevelopmentPair) -> NDArray[np.int64]:
-        """The likeliest source piece of each target piece but the end token.
+        """The likeliest source piece of each target piece, without the end token.
 
         Returns:
-            Places in the source, int64 [target - 1]; -1 where the lexicon is not sure, or takes the
-            piece for one that comes from no word.
+            Positions in the source, int64 [target - 1]; -1 where the probability is too small, or
+            the likeliest source piece is wordless.
         """
         sources, targets = np.array(pair.source_ids), np.array(pair.target_ids[:-1], dtype=np.int64)
         wanted = sources[None, :] * self._vocab_size + targets[:, None]

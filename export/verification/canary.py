@@ -1,4 +1,4 @@
-"""Chooses the sentence that the readiness probe of a bundle will translate."""
+"""Chooses the sentence that the readiness probe of a bundle translates."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from service.engine.sessions import Sessions
 
 CANDIDATES = 50
 MIN_TOKENS = 4
-"""Of the translation; shorter ones exercise too little."""
+"""Of the translation; shorter ones test too little."""
 
 
 def choose_canary(sessions: Sessions, dev: DevelopmentSet) -> Canary:
-    """Take the development sentence that the model is surest of at its least sure token.
+    """Choose the sentence with the largest margin at its least certain token.
 
-    The processor that serves may round in another way than the one that exported. A canary with a
-    near tie would then call a sound bundle broken.
+    The serving processor may round in another way than the exporting one; a canary with a near tie
+    would then fail for a sound bundle.
     """
     candidates = dev.pairs[:CANDIDATES]
     longest = sessions.bundle.manifest.max_target_tokens
@@ -39,9 +39,9 @@ def choose_canary(sessions: Sessions, dev: DevelopmentSet) -> Canary:
 def _smallest_margin(
     sessions: Sessions, pair: DevelopmentPair, target_ids: tuple[int, ...]
 ) -> float:
-    """Least distance of the best logit to the second best on the way to a translation."""
+    """Least difference of the best and the second best logit over a translation."""
     manifest = sessions.bundle.manifest
-    # A translation that filled the cache has no room for an end token.
+    # In a translation that filled the cache there is no room for the end token.
     forced = (*target_ids, manifest.special_ids.eos)[: manifest.max_target_tokens]
     (logits,) = forced_logits(sessions, [pair.source_ids], [forced])
     second, best = np.partition(logits, -2, axis=1)[:, -2:].T

@@ -11,9 +11,9 @@ from service.engine.sessions import Sessions
 from service.engine.slot_cache import SlotCache
 
 MASKED_LOGIT = -1e8
-"""Below it is what is never written: it need not be the same large number everywhere."""
+"""Logits below it are masked, with any large negative number."""
 LARGE_LOGIT = 5.0
-"""Up to it a difference of logits counts as it is."""
+"""Limit up to which a difference of logits counts as it is."""
 
 
 def forced_logits(
@@ -22,7 +22,7 @@ def forced_logits(
     """Feed each pair's target as the decoder's output, all pairs in one ragged batch.
 
     Args:
-        sessions: What runs the bundle.
+        sessions: Of the bundle.
         sources: Source ids, end token included.
         targets: Target ids, end token included.
 
@@ -50,20 +50,20 @@ def forced_logits(
 
 
 def largest_difference(have: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """Over all elements; infinite where one is not a number, which `max` would step over."""
+    """Over all elements; infinite where one is NaN, which `max` may ignore."""
     differences = np.nan_to_num(np.abs(have - want), nan=np.inf)
     return float(differences.max(initial=0.0))
 
 
 def logit_error(have: NDArray[np.float32], want: NDArray[np.float32]) -> float:
-    """Largest difference of logits, as far as it is not explained by their size.
+    """Largest difference of logits, in proportion to large logits.
 
-    float32 rounds in proportion to what is added up. A step's difference counts as it is while no
-    logit is over `LARGE_LOGIT`, and is divided by how often the largest holds that otherwise.
+    float32 rounds in proportion to the summands. The difference of a step counts as it is while no
+    logit is over `LARGE_LOGIT`; else it is scaled by `LARGE_LOGIT` over the largest logit.
 
     Args:
         have: float32 [.., vocab], a step a row.
-        want: Likewise; its logits are those whose size is looked at.
+        want: Likewise; its largest logit of a step decides the scale.
     """
     is_possible = want > MASKED_LOGIT
     largest = np.max(np.abs(want), axis=-1, keepdims=True, where=is_possible, initial=LARGE_LOGIT)

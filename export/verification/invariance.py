@@ -1,4 +1,4 @@
-"""Proves that a sentence is translated in the same way alone and in company."""
+"""Proves that a translation does not depend on its batch."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def check_invariance(sessions: Sessions, sources: Sequence[Sequence[int]]) -> No
     """Decode every sentence alone, and all of them in batches where rows come and go.
 
     Args:
-        sessions: What runs the bundle.
+        sessions: Of the bundle.
         sources: Source ids, end token included.
 
     Raises:

@@ -127,7 +127,7 @@ def _decoder_input(model: Transformer, targets: Ids) -> torch.Tensor:
 def _attention_errors(
     model: Transformer, sessions: Sessions, sources: Ids, targets: Ids
 ) -> tuple[float, float]:
-    """Of the attention graph against one pass of the network, and against its cached steps."""
+    """Errors of the attention graph against one pass of the network, and against cached steps."""
     source_ids, source_mask = pad_sources(sources, model.architecture.pad_id)
     inputs = _decoder_input(model, targets)
     found = attend(sessions, sources, targets)
@@ -142,14 +142,14 @@ def _attention_errors(
 def _attention_error(have: PairAttention, want: PairAttention) -> float:
     maps = [field.name for field in fields(PairAttention) if field.name != "log_probs"]
     errors = [largest_difference(getattr(have, name), getattr(want, name)) for name in maps]
-    # As large as logits are, and as exact.
+    # Log-probabilities are as large as logits, and as exact.
     return max(*errors, logit_error(have.log_probs[:, None], want.log_probs[:, None]))
 
 
 def _expected(
     maps: AttentionMaps, index: int, source: int, target_ids: Sequence[int]
 ) -> PairAttention:
-    """One pair of a padded batch, without its padding."""
+    """Maps of one pair of a padded batch, without the padding."""
     target = len(target_ids)
     log_probs = maps.logits[index].log_softmax(-1)[range(target), list(target_ids)]
     return PairAttention(

@@ -1,4 +1,4 @@
-"""How well a bundle translates, measured with the engine that will serve it."""
+"""Measures the quality of a bundle's translations with the engine that serves it."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ from service.engine.options import DecodeOptions
 from service.engine.sessions import Sessions
 
 BEAM_SIZES = (1, 4)
-"""Greedy search, and the beam that most people ask for."""
+"""Greedy search, and the usual beam."""
 LOGIT_SENTENCES = 50
 MAX_SHORTLIST_LOSS = 0.2
-"""BLEU that a shortlist may cost; --max-bleu-loss is for the precision."""
+"""BLEU that a shortlist may lose; --max-bleu-loss limits the loss of int8."""
 
 
 def translate(sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1) -> list[str]:
@@ -38,7 +38,7 @@ def translate(sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1) -> li
 
 
 class QualityMeter:
-    """Scores the forms of one network beside its fp32 form, which is translated only once."""
+    """Scores variants of one network against fp32, whose translations are kept."""
 
     def __init__(self, reference: Sessions, dev: DevelopmentSet) -> None:
         """Measure against `reference`, on `dev`."""
@@ -130,7 +130,7 @@ def _bleu_by_task(reports: Sequence[QualityReport]) -> dict[tuple[LanguagePair, 
 
 
 def _task(report: QualityReport) -> tuple[LanguagePair, int]:
-    """What two reports must share to be compared."""
+    """Direction and beam, which comparable reports have in common."""
     return report.pair, report.beam_size
 
 

@@ -1,4 +1,4 @@
-"""How much faster a bundle decodes than another form of it."""
+"""Measures how much faster one variant of a bundle decodes than another."""
 
 import time
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from service.engine.options import DecodeOptions
 from service.engine.sessions import Sessions
 
 NUM_SENTENCES = {1: 40, 32: 320}
-"""By rows of the batch; more where they are translated faster."""
+"""By rows of the batch; more where translation is faster."""
 ROUNDS = 5
 
 
 def measure_speedups(
     sessions: Sessions, reference: Sessions, sources: Sequence[Sequence[int]]
 ) -> tuple[Speedup, ...]:
-    """Time greedy decoding of both in turns, so that a slow moment of the machine hits both.
+    """Time greedy decoding of both in turns, so that a slow machine slows both.
 
     Args:
-        sessions: What is measured.
-        reference: What it is compared with.
+        sessions: The measured variant.
+        reference: The variant that it is compared with.
         sources: Source ids, end token included.
     """
     speedups = []
@@ -37,7 +37,7 @@ def measure_speedups(
 def _seconds(sessions: Sessions, sources: Sequence[Sequence[int]], rows: int) -> float:
     longest = sessions.bundle.manifest.max_target_tokens
     options = DecodeOptions(max_target_tokens=longest, with_scores=False)
-    # The sessions have one thread: its time is the same however busy the machine is.
+    # Sessions have one thread, whose CPU time does not depend on the load of the machine.
     start_s = time.process_time()
     decode_batch(sessions, sources, options, num_slots=rows)
     return time.process_time() - start_s

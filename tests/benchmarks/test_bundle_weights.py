@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.bundle_weights import network_of_bundle
 from bundle.reader import Bundle
-from export.quantization.calibration import calibrate
+from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
 from model.greedy import greedy_translate
 from model.transformer import Transformer

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from export.quantization.calibration import calibrate
+from export.calibration.activations import calibrate
 from export.verification.parity import check_parity, measure_parity
 from model.architecture import Architecture
 from model.transformer import Transformer

@@ -11,7 +11,7 @@ from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
 from export.graphs.writer import write_graphs
 from export.network import Network, network_of
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer

@@ -78,7 +78,8 @@ def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
         with stubs_for(stubs):
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ExportError(f"{path} cannot be read: {error.strerror or error}") from error
+        reason = error.strerror or "not a file of torch.save"
+        raise ExportError(f"{path} cannot be read, it may be cut short: {reason}") from error
     except pickle.UnpicklingError as error:
         raise ExportError(
             f"{path} holds more than tensors and plain values, and code in a checkpoint is not "
@@ -86,7 +87,7 @@ def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
         ) from error
     except Exception as error:  # unpickling raises whatever the bytes provoke
         raise ExportError(
-            f"{path} cannot be read: it is cut short, or not a file of torch.save"
+            f"{path} cannot be read, it may be cut short: not a file of torch.save"
         ) from error
 
 
@@ -101,7 +102,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
-        raise ExportError(f"{path} cannot be read: {error.strerror or error}") from error
+        reason = error.strerror or "no archive of NumPy"
+        raise ExportError(f"{path} cannot be read, it may be cut short: {reason}") from error
     except (
         AttributeError,  # a single array has no `files`
         EOFError,
@@ -112,5 +114,5 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
         zlib.error,
     ) as error:
         raise ExportError(
-            f"{path} cannot be read: it is cut short, or no archive of plain NumPy arrays"
+            f"{path} cannot be read, it may be cut short: no archive of plain NumPy arrays"
         ) from error

@@ -31,7 +31,7 @@ from export.importers.option_checks import missing_counts
 from export.importers.options import ImportOptions
 from export.importers.tokenizers.renumbering import pieces_by_id, read_model, renumbered
 from export.importers.tokenizers.side_vocabulary import SideVocabulary
-from export.network import Float32, Network
+from export.network import Float32
 from export.verification.original_program import OriginalProgram
 
 LAYER_NORM_EPS = 1e-5
@@ -112,13 +112,14 @@ def read(options: ImportOptions) -> ImportedModel:
     """
     folder = _open(options.path)
     _check_supported(folder)
+    weights, positions = _weights(folder, options)
     source = _vocabulary(folder, "source", folder.files["vocab.json"], folder.vocab_size)
     target = _vocabulary(folder, "target", folder.target_vocab, folder.target_vocab_size)
     return ImportedModel(
         path=options.path,
         files=tuple(folder.files.values()),
         config_text=folder.files["config.json"].read_text(encoding="utf-8"),
-        network=_network(folder, source, target, options),
+        network=build_network(weights, positions, _description(folder, source, target)),
         source=source,
         target=target,
         pairs=_pairs(folder, source, options),
@@ -171,10 +172,11 @@ def _check_supported(folder: _Folder) -> None:
         raise ExportError(f"{path}: {'; '.join(faults)}")
 
 
-def _network(
-    folder: _Folder, source: SideVocabulary, target: SideVocabulary, options: ImportOptions
-) -> Network:
-    config, path = folder.config, folder.weights
+def _weights(
+    folder: _Folder, options: ImportOptions
+) -> tuple[dict[str, Float32], tuple[Float32, Float32]]:
+    """Weights, and the positions of source and target."""
+    path = folder.weights
     read_tensors = read_safetensors if path.name == SAFETENSORS_NAME else read_state_dict
     reader = TensorReader(read_tensors(path), path)
     weights = _embeddings(reader, folder) | bart_layers(reader, _shapes(folder))
@@ -185,7 +187,14 @@ def _network(
     reader.check()
     for token in folder.banned:
         weights["output_projection.bias"][token] = MASKED_SCORE
-    description = NetworkDescription(
+    return weights, positions
+
+
+def _description(
+    folder: _Folder, source: SideVocabulary, target: SideVocabulary
+) -> NetworkDescription:
+    config = folder.config
+    return NetworkDescription(
         special_ids=_special_ids(folder, source, target),
         num_heads=config["encoder_attention_heads"],
         activation=known_activation(config.get("activation_function", "gelu")),
@@ -195,7 +204,6 @@ def _network(
         layer_norm_eps=LAYER_NORM_EPS,
         is_shared=folder.is_shared,
     )
-    return build_network(weights, positions, description)
 
 
 def _shapes(folder: _Folder) -> tuple[StackShape, StackShape]:

@@ -39,11 +39,11 @@ def stack_weights(
 
 
 def _modules(stack: str) -> dict[str, str]:
-    modules = dict(_FEED_FORWARD)
+    modules: dict[str, str] = {}
     for ours, (theirs, norm) in _ATTENTIONS[stack].items():
         modules |= {f"{ours}.{part}": f"{theirs}.{name}" for part, name in _PARTS.items()}
         modules[f"{ours}_norm"] = norm
-    return modules
+    return modules | _FEED_FORWARD
 
 
 def _divided_outputs(

@@ -35,8 +35,8 @@ def bart_layers(
 
 
 def _modules(stack: str) -> dict[str, str]:
-    modules = dict(_FEED_FORWARD)
+    modules: dict[str, str] = {}
     for ours, theirs in list(_ATTENTIONS.items())[: 2 if stack == "decoder" else 1]:
         modules |= {f"{ours}.{part}": f"{theirs}.{name}" for part, name in _PARTS.items()}
         modules[f"{ours}_norm"] = f"{theirs}_layer_norm"
-    return modules
+    return modules | _FEED_FORWARD

@@ -5,7 +5,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bundle.tensors import GraphSpec, TensorSpec
-from export.graphs.attention import through_cache
+from export.graphs.attention import rounded_as_cached
 from export.graphs.builder import GraphBuilder, initializer
 from export.graphs.decoder import cached_attention
 from export.graphs.layers import split_heads
@@ -48,7 +48,7 @@ def _both(values: Float32, scales: Float32) -> tuple[NDArray[np.int8], Float32, 
     pair = (scales, scales)
     builder.rename(cached_attention(builder, arguments, present, "served", pair), "context")
     (by_head,) = split_heads(builder, "values", 1)
-    builder.rename(through_cache(builder, by_head, "seen", scales), "inspected")
+    builder.rename(rounded_as_cached(builder, by_head, "seen", scales), "inspected")
     heads, head_dim = architecture.num_heads, architecture.head_dim
     axes = (ROWS, heads, CAPACITY, head_dim)
     empty = np.zeros(axes, np.int8)

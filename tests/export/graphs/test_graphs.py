@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from bundle.manifest import CacheDtype
+from export.calibration.activations import calibrate
 from export.errors import VerificationError
-from export.quantization.calibration import calibrate
 from export.verification.forced_decoding import forced_logits, largest_difference
 from export.verification.parity import MAX_ERROR, check_parity, measure_parity
 from model.transformer import Transformer

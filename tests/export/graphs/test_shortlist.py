@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bundle import manifest
 from bundle.shortlist import ShortlistTable, read_table
 from bundle.tensors import DECODER_NAME, SHORTLIST_NAME, SHORTLIST_TABLE_NAME
+from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
 from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
-from export.quantization.calibration import calibrate
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 from service.engine.shortlist import NO_PIECE
 from tests.export.networks import KINDS, MAX_TOKENS, network, random_ids, random_transformer
 

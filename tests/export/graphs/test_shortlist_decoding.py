@@ -9,9 +9,9 @@ import pytest
 
 from bundle import manifest
 from bundle.shortlist import ShortlistTable
+from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
 from export.lexicon.shortlist import ShortlistPlan
-from export.quantization.calibration import calibrate
 from export.verification.invariance import check_invariance
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.hypothesis import Hypothesis

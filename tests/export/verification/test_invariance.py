@@ -9,9 +9,9 @@ import pytest
 from onnx import helper
 
 from bundle.tensors import DECODER_NAME
+from export.calibration.activations import calibrate
 from export.errors import VerificationError
-from export.quantization.calibration import calibrate
-from export.quantization.grids import ActivationPlan
+from export.quantization import ActivationPlan
 from export.verification.forced_decoding import forced_logits
 from export.verification.invariance import check_invariance
 from service.engine.attention_pass import attend

@@ -31,7 +31,7 @@ from tests.export.importers.imports import (
     small_import,
 )
 
-TRAINED = Path(__file__).parents[2] / "data" / "fairseq"
+TRAINED = Path(__file__).parents[3] / "data" / "fairseq"
 """A checkpoint of fairseq itself, trained for a minute, with what it then translated."""
 VARIANTS: dict[str, dict[str, Any]] = {
     "two vocabularies, tied, embeddings normalised": {"layernorm_embedding": True, "end": 4},

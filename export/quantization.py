@@ -1,4 +1,4 @@
-"""int8 weights with a scale per output column, and the grids and scales of everything else."""
+"""int8: weights with a scale per output, grids of activations, scales of the cache."""
 
 from dataclasses import dataclass, field
 
@@ -27,21 +27,21 @@ class Grid:
     zero_point: int
 
     def rounded(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What is left of values after they went through the grid."""
+        """Values rounded to the grid."""
         steps = np.rint(values / np.float32(self.scale)) + self.zero_point
         steps = np.clip(steps, 0, LARGEST_UINT8) - self.zero_point
         return np.asarray(steps * self.scale, dtype=np.float32)
 
 
 ROW_GRID = Grid(scale=1 / LARGEST_INT8, zero_point=128)
-"""Of a row that was divided by its own largest magnitude."""
+"""Grid of a row that was divided by its largest magnitude."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerCacheScales:
-    """One int8 step of a decoder layer's keys and values, float32 [heads * head_dim] each.
+    """Scales of a decoder layer's cached keys and values, float32 [heads * head_dim] each.
 
-    `int8 * scale` approximates what is cached.
+    `int8 * scale` approximates a key or a value.
     """
 
     self_key: NDArray[np.float32]
@@ -52,19 +52,19 @@ class LayerCacheScales:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheScales:
-    """How the key/value caches of a decoder become int8."""
+    """Scales of the int8 key/value caches of a decoder."""
 
     layers: tuple[LayerCacheScales, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationPlan:
-    """How each activation that linear layers read becomes uint8, by tensor name."""
+    """Quantisation of the inputs of linear layers to uint8, by tensor name."""
 
     static: dict[str, Grid]
-    """Calibrated constant grid: nothing is computed at run time."""
+    """Calibrated constant grids, which need no computation at run time."""
     per_row: frozenset[str]
-    """Scaled by each row's own largest value: dearer, and right where rows differ much."""
+    """Scaled by each row's largest value: slower, and needed where rows differ much."""
     noise_ratios: dict[str, float] = field(default_factory=dict)
     """Measured noise of each tensor's constant grid over that of per-row scales, as power."""
     cache: CacheScales | None = None
@@ -74,7 +74,7 @@ class ActivationPlan:
 def grid_between(lowest: float, highest: float, num_levels: int = LARGEST_UINT8 + 1) -> Grid:
     """The finest grid from `lowest` to `highest` that has a point at 0.
 
-    What is never negative, such as the output of ReLU, gets all 256 steps on its side of 0.
+    Values that are never negative, such as outputs of ReLU, use all 256 steps.
     """
     lowest, highest = min(lowest, 0.0), max(highest, 0.0)
     scale = max(highest - lowest, 1e-12) / (num_levels - 1)
@@ -82,7 +82,7 @@ def grid_between(lowest: float, highest: float, num_levels: int = LARGEST_UINT8 
 
 
 def quantize_matrix(weights: NDArray[np.float32]) -> QuantizedMatrix:
-    """Quantise a linear layer's weights symmetrically, each output by its own largest value.
+    """Quantise a linear layer's weights symmetrically, each output by its largest value.
 
     Args:
         weights: float32 [out, in].

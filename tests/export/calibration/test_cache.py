@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.quantization.cache_calibration import SMALLEST_SCALE
-from export.quantization.calibration import calibrate
-from export.quantization.grids import LARGEST_INT8, LayerCacheScales
+from export.calibration.activations import calibrate
+from export.calibration.cache import SMALLEST_SCALE
+from export.quantization import LARGEST_INT8, LayerCacheScales
 from export.verification.forced_decoding import forced_logits
 from service.engine.decoder import DecoderStep
 from service.engine.encoder import encode

@@ -1,4 +1,4 @@
-"""Finds the scales of an int8 key/value cache from what it holds on real sentences.
+"""Calibrates the scales of an int8 key/value cache on real sentences.
 
 A channel is one element of one head: keys and values of a token are [heads * head_dim] channels.
 """
@@ -9,26 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.network import Network
-from export.quantization.grids import LARGEST_INT8, CacheScales, LayerCacheScales
+from export.quantization import LARGEST_INT8, CacheScales, LayerCacheScales
 
 SMALLEST_SCALE = 1e-6
-"""Of a channel that never holds anything."""
+"""Of a channel that is always 0."""
 
 Float32 = NDArray[np.float32]
 
 
 class CacheObserver:
-    """Keeps the largest magnitude that every channel of every cache has held."""
+    """Keeps the largest magnitude of every channel of every cache."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._largest: dict[str, Float32] = {}
 
     def add(self, activations: Mapping[str, Float32]) -> None:
-        """Note what the caches hold on a sentence.
+        """Add the keys and values of a sentence.
 
         Args:
-            activations: What linear layers read, float32 [tokens, d_model], by tensor name.
+            activations: Inputs of linear layers, float32 [tokens, d_model], by tensor name.
         """
         for i in range(self._network.architecture.num_decoder_layers):
             layer = f"decoder.layers.{i}"
@@ -36,7 +36,7 @@ class CacheObserver:
             self._note(f"{layer}.cross_attention", activations["encoder.memory"])
 
     def scales(self) -> CacheScales:
-        """Scales at which nothing that was seen is clipped."""
+        """Scales at which none of the seen values is clipped."""
         scales = {
             name: np.maximum(largest / LARGEST_INT8, SMALLEST_SCALE).astype(np.float32)
             for name, largest in self._largest.items()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from export.calibration.activations import calibrate, noise_ratio
 from export.options import CalibrationOptions
-from export.quantization.calibration import calibrate, noise_ratio
-from export.quantization.grids import ROW_GRID, Grid, grid_between, quantize_matrix
+from export.quantization import ROW_GRID, Grid, grid_between, quantize_matrix
 from export.verification.forced_decoding import forced_logits
 from tests.export.networks import KINDS, network, open_graphs, random_ids, random_transformer
 

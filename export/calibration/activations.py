@@ -1,4 +1,4 @@
-"""Finds the grid of every activation from what it holds on real sentences."""
+"""Calibrates the grid of every activation on real sentences."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,31 +9,31 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from export.calibration.cache import CacheObserver
 from export.graphs.attention import build_attention
 from export.graphs.builder import GraphBuilder, initializer
 from export.network import Network
 from export.options import CalibrationOptions
-from export.quantization.cache_calibration import CacheObserver
-from export.quantization.grids import ROW_GRID, ActivationPlan, Grid, grid_between
+from export.quantization import ROW_GRID, ActivationPlan, Grid, grid_between
 from service.engine.encoder import pad
 
 DEFAULTS = CalibrationOptions()
 ROWS_PER_SENTENCE = 16
-"""A sample is enough to compare noise, and bounds the memory."""
+"""Sampled of every activation: enough to compare noise, and it bounds the memory."""
 
 
 @dataclass(slots=True)
 class _Observation:
-    """What one activation held."""
+    """Values of one activation."""
 
     lowest: list[float] = field(default_factory=list)
     """Per sentence."""
     highest: list[float] = field(default_factory=list)
     rows: list[NDArray[np.float32]] = field(default_factory=list)
-    """A sample of its rows, float32 [tokens, width] per sentence."""
+    """Sampled rows, float32 [tokens, width] per sentence."""
 
     def add(self, rows: NDArray[np.float32]) -> None:
-        """Note what it held on a sentence, [tokens, width]."""
+        """Add the rows of a sentence, [tokens, width]."""
         self.lowest.append(float(rows.min()))
         self.highest.append(float(rows.max()))
         self.rows.append(rows[:: -(-len(rows) // ROWS_PER_SENTENCE)])
@@ -47,9 +47,9 @@ def calibrate(
     """Choose constant grids, per-row scales where those are much worse, and the cache's scales.
 
     Args:
-        network: What is exported.
+        network: The network.
         pairs: Source and target ids of real sentences, end tokens included.
-        options: How grids are chosen.
+        options: Percentiles and limits.
     """
     static: dict[str, Grid] = {}
     noise_ratios: dict[str, float] = {}
@@ -77,7 +77,7 @@ def noise_ratio(rows: NDArray[np.float32], grid: Grid) -> float:
 
     Args:
         rows: float32 [tokens, width].
-        grid: The constant one.
+        grid: The constant grid.
     """
     largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-12)
     own = _power(ROW_GRID.rounded(rows / largest) * largest - rows)

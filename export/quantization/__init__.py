@@ -1,1 +1,0 @@
-"""int8: grids of activations, scales of weights and caches."""
