@@ -316,14 +316,20 @@ def _gradient_norm(module: nn.Module) -> float:
     return torch.nn.utils.get_total_norm(gradients).item()
 
 
+@torch.inference_mode()
 def test_scaling_brings_embeddings_to_the_magnitude_of_positions() -> None:
     """Embedding scaling brings tokens and positions to the same order of magnitude."""
-    network = Transformer(replace(WIDE, num_encoder_layers=1, num_decoder_layers=1))
-    tokens = network.source_embedding.weight
-    positions = sinusoidal_positions(100, 512).square().mean().sqrt()
-    sizes = [part.square().mean().sqrt() / positions for part in (tokens, tokens * 512**0.5)]
-    assert sizes[0] < 0.1
-    assert 0.5 < sizes[1] < 2
+    network = Transformer(replace(WIDE, num_encoder_layers=1, num_decoder_layers=1)).eval()
+    positions = sinusoidal_positions(100, 512)
+    for embedding, positioned in (
+        (network.source_embedding, network.source_positions),
+        (network.target_embedding, network.target_positions),
+    ):
+        embedded = embedding(random_ids(1, 100))
+        scaled = positioned(embedded) - positions
+        sizes = [part.square().mean().sqrt() for part in (embedded, scaled, positions)]
+        assert sizes[0] < 0.1 * sizes[2]
+        assert 0.5 < sizes[1] / sizes[2] < 2
 
 
 def test_dropout_is_for_training_only() -> None:

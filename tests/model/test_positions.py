@@ -1,13 +1,18 @@
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import product
+from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from model.architecture import Positions
+from model.architecture import Architecture, AttentionScore, Positions
+from model.errors import ConfigError
 from model.positions import PositionedEmbedding, RelativePositions, RotaryPositions
 from model.transformer import DecoderLayer
-from tests.model.networks import ARCHITECTURE
+from tests.model.networks import ARCHITECTURE, random_ids, random_network
 
 ROTARY = replace(ARCHITECTURE, positions="rotary")
 RELATIVE = replace(ARCHITECTURE, positions="relative", max_distance=3)
@@ -80,3 +85,55 @@ def test_positions_of_one_sequence_mean_nothing_to_another() -> None:
         cross, own = layer.cross_attention, layer.self_attention
         assert (cross.rotary, cross.distance) == (None, None)
         assert (own.rotary is None) != (own.distance is None)
+
+
+RELATIVE_KINDS: tuple[Positions, ...] = ("relative", "rotary")
+ABSOLUTE_KINDS: tuple[Positions, ...] = ("sinusoidal", "learned")
+
+
+def _accepted(
+    kinds: Sequence[Positions],
+) -> list[Architecture]:
+    """Every attention score that goes with positions of these kinds."""
+    found = []
+    for positions, score in product(kinds, get_args(AttentionScore)):
+        with suppress(ConfigError):
+            found.append(replace(ARCHITECTURE, positions=positions, attention_score=score))
+    return found
+
+
+def _movement_by_left_padding(architecture: Architecture, num_padding: int) -> float:
+    """Largest change of an encoder output when padding that is masked comes before its token."""
+    network, ids = random_network(architecture), random_ids(2, 7)
+    for parameter in network.encoder.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    padding = torch.full((2, num_padding), architecture.pad_id)
+    mask = torch.arange(num_padding + 7).expand(2, -1) >= num_padding
+    padded = network.encode(torch.cat((padding, ids), dim=1), mask)
+    return float((padded[:, num_padding:] - network.encode(ids, None)).abs().max())
+
+
+def _pair(architecture: Architecture) -> str:
+    return f"{architecture.positions}, {architecture.attention_score}"
+
+
+@pytest.mark.parametrize("num_padding", [1, 5, 12])
+@pytest.mark.parametrize("architecture", _accepted(RELATIVE_KINDS), ids=_pair)
+@torch.inference_mode()
+def test_relative_positions_do_not_see_how_much_comes_before(
+    architecture: Architecture, num_padding: int
+) -> None:
+    assert _movement_by_left_padding(architecture, num_padding) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", _accepted(ABSOLUTE_KINDS), ids=_pair)
+@torch.inference_mode()
+def test_absolute_positions_see_how_much_comes_before(architecture: Architecture) -> None:
+    assert _movement_by_left_padding(architecture, 5) > 0.01
+
+
+def test_every_pair_of_positions_and_score_is_accepted_but_two() -> None:
+    """A turned query and key meet in a product of the two, or positions stay absolute."""
+    pairs = {_pair(each) for each in _accepted(get_args(Positions))}
+    assert len(pairs) == 4 * 5 - 2
+    assert not pairs & {"rotary, additive", "rotary, bilinear"}

@@ -133,7 +133,7 @@ def test_later_weights_are_forgotten(tmp_path: Path) -> None:
     assert recent.mean() is None
     for step in (2, 4, 10, 12):
         recent.add(step, {"w": torch.full((2,), float(step))})
-    recent.forget_after(10)
+    recent.discard_after(10)
     mean = recent.mean()
     assert mean is not None
     assert mean["w"].tolist() == [7.0, 7.0]
