@@ -164,7 +164,11 @@ def comet_program(folder: Path, script: str) -> Path:
     ("script", "code", "told"),
     [
         ('test "$8 $9 ${10}" = "--only_system --model m" && wc -l < "$4"', 0, "COMET 40.0000 (m)"),
-        ("echo no such model >&2; exit 1", 2, "comet-score gave no score; it printed: no such model"),
+        (
+            "echo no such model >&2; exit 1",
+            2,
+            "no score; it printed: no such model",
+        ),
         (None, 2, "install unbabel-comet"),
     ],
 )
