@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundle.manifest import DecodingDefaults, LanguagePair, Provenance
+from bundle.manifest import DecodingDefaults, LanguagePair, Lineage, Provenance
 from bundle.tokenizer import Tokenizer
 from export.development_set import DevelopmentPair, DevelopmentSet, in_turns
 from export.network import Network
@@ -39,6 +39,8 @@ class TrainedModel:
     pairs: tuple[LanguagePair, ...]
     """Directions of the bundle."""
     provenance: Provenance
+    lineage: Lineage | None = None
+    """Stages of training; None for an imported model."""
     decoding: DecodingDefaults = field(default_factory=DecodingDefaults)
     placeholders: tuple[str, ...] = ()
     """Pieces that the model was trained to copy."""

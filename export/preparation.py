@@ -53,7 +53,10 @@ def _check(network: Network, tokenizer: Tokenizer, options: BundleOptions) -> No
     )
     too_short = [limit for wanted, limit in limits if wanted is not None and limit < wanted]
     if too_short:
-        faults.append(f"the model has {min(too_short)} positions: ask for no more tokens than that")
+        kind = "trained " if network.architecture.positions == "learned" else ""
+        faults.append(
+            f"the model has {min(too_short)} {kind}positions: ask for no more tokens than that"
+        )
     if tokenizer.vocab_size != network.architecture.vocab_size:
         faults.append(
             f"the tokenizer has {tokenizer.vocab_size} pieces, the model "

@@ -2,14 +2,15 @@
 
 import datetime
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
-from bundle.manifest import DataSource, ForeignOrigin, Provenance
+from bundle.manifest import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
 from model.checkpoint import Checkpoint
 
 
 def provenance_of(checkpoint: Checkpoint) -> Provenance:
-    """Of a checkpoint of a training run, exported now."""
+    """Of a checkpoint's last stage of training, exported now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
     return Provenance(
@@ -23,6 +24,14 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
             DataSource(name=name or "unnamed", licence=licences.get(name) or "unknown", pairs=pairs)
             for name, pairs in sorted(checkpoint.num_pairs.items())
         ),
+    )
+
+
+def lineage_of(checkpoint: Checkpoint) -> Lineage:
+    """Every stage of a checkpoint's training."""
+    return Lineage(
+        stages=tuple(TrainingStage(**asdict(stage)) for stage in checkpoint.lineage.stages),
+        mean_of=checkpoint.lineage.mean_of,
     )
 
 

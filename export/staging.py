@@ -77,6 +77,7 @@ def _manifest(job: ExportJob, variant: GraphVariant) -> Manifest:
         decoding=model.decoding,
         files={},
         provenance=model.provenance,
+        lineage=model.lineage,
         parity=NOT_MEASURED,
         canary=Canary(pair=model.pairs[0], source_text="", target_ids=()),
     )

@@ -11,7 +11,7 @@ from export.job import ExportJob, ShortlistText, TrainedModel
 from export.network import Network, network_of
 from export.options import ExportOptions
 from export.preparation import prepare
-from export.provenance import provenance_of
+from export.provenance import lineage_of, provenance_of
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.corpus import read_pairs
 from model.tokenizer import PLACEHOLDERS
@@ -39,6 +39,7 @@ def prepare_run(options: ExportOptions) -> ExportJob:
         tokenizer_files={SOURCE_TOKENIZER_NAME: checkpoint.tokenizer_path.read_bytes()},
         pairs=tuple(map(language_pair, checkpoint.config.data.directions)),
         provenance=provenance_of(checkpoint),
+        lineage=lineage_of(checkpoint),
         decoding=DecodingDefaults(length_penalty=options.length_penalty),
         placeholders=_placeholders(checkpoint, network, tokenizer),
         shortlist=_shortlist(checkpoint, options),

@@ -31,7 +31,7 @@ def _numpy(content: object) -> bytes:
 
 def _npz(content: object) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **{"special:model.yml": np.array([content], dtype=object)})
+    np.savez(file, objects=np.array([content], dtype=object))
     return file.getvalue()
 
 

@@ -1,5 +1,6 @@
 """What Marian saved becomes a bundle that translates as CTranslate2 translates with it."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from export.errors import ExportError
+from export.importers.importer import import_bundle
 from export.importers.marian.reader import read
 from tests.export.importers.imports import (
     assert_agrees,
@@ -39,6 +41,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 _options = partial(small_import, "marian")
+
+
+def test_learnt_positions_limit_the_tokens_of_a_bundle(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "model", has_positions=True)
+    options = replace(_options(path, tmp_path / "out"), max_source_tokens=None)
+    assert import_bundle(options).max_source_tokens == 40
+    longer = replace(options, out=tmp_path / "longer", max_target_tokens=41)
+    with pytest.raises(ExportError, match="the model has 40 trained positions: ask for no more"):
+        import_bundle(longer)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
