@@ -21,7 +21,7 @@ INLINE_BYTES = 256
 
 
 class WeightFile:
-    """Appends arrays to `weights.bin`; equal bytes are stored once, whatever their names."""
+    """Appends arrays to `weights.bin`; equal bytes are stored once."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / WEIGHTS_NAME

@@ -52,7 +52,7 @@ PLAIN_KINDS: dict[str, dict[str, Any]] = {
     "cosine scores, rotary positions": {"attention_score": "cosine", "positions": "rotary"},
     "heads of an odd width": {"d_model": 30, "num_heads": 2},
 }
-"""What the fused attention does not know."""
+"""Networks that the fused attention does not support."""
 ALL_KINDS = KINDS | PLAIN_KINDS
 
 

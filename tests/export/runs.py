@@ -1,4 +1,4 @@
-"""The folder of a run with random weights, as the trainer would have left it."""
+"""The folder of a run with random weights, as training writes it."""
 
 import shutil
 from pathlib import Path

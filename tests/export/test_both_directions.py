@@ -1,4 +1,4 @@
-"""A model that was trained both ways is calibrated, measured and served both ways."""
+"""A model that was trained in both directions is calibrated, measured and exported for both."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_each_direction_is_measured_by_itself(exported: Manifest) -> None:
     assert {q.sentences for q in exported.quality} == {20}
 
 
-def test_the_manifest_and_the_card_say_what_else_was_learnt(
+def test_the_manifest_and_the_card_name_trained_skills(
     options: ExportOptions, exported: Manifest
 ) -> None:
     assert exported.placeholders == tuple(f"⟦{digit}⟧" for digit in range(10))
@@ -77,7 +77,7 @@ def test_the_manifest_and_the_card_say_what_else_was_learnt(
         ("placeholders = 0.1", "placeholders = 0", "placeholders"),
     ],
 )
-def test_what_was_not_learnt_is_not_promised(
+def test_skills_that_were_not_trained_are_not_in_the_manifest(
     learnt: str, ignored: str, field: str, tmp_path: Path
 ) -> None:
     checkpoint = write_run(tmp_path / "run", config=BOTH_WAYS.replace(learnt, ignored))
@@ -95,7 +95,7 @@ def test_sources_of_both_directions_take_turns(options: ExportOptions) -> None:
     assert not {p.source for p in job.verification} & {p.source for p in job.calibration}
 
 
-def test_a_longer_set_goes_on_alone() -> None:
+def test_pairs_of_a_longer_set_follow_at_the_end() -> None:
     pairs = [DevelopmentPair(source=s, reference="", source_ids=(), target_ids=()) for s in "abc"]
     assert [p.source for p in in_turns([pairs[:1], pairs[1:]])] == ["a", "b", "c"]
 

@@ -42,7 +42,7 @@ def test_learned_positions_end_with_the_longest_training_pair(
 
 
 @pytest.mark.parametrize(("source", "target"), [(TRAINED + 1, None), (None, TRAINED + 1)])
-def test_more_than_was_trained_is_refused_where_it_is_asked_for(
+def test_limits_over_the_trained_positions_are_refused(
     source: int | None, target: int | None, tmp_path: Path
 ) -> None:
     options = replace(
@@ -53,7 +53,7 @@ def test_more_than_was_trained_is_refused_where_it_is_asked_for(
     assert not options.out.exists()
 
 
-def test_fewer_than_were_trained_are_taken_as_they_are_asked_for(tmp_path: Path) -> None:
+def test_limits_under_the_trained_positions_are_kept(tmp_path: Path) -> None:
     options = replace(_options(tmp_path, "learned"), max_source_tokens=18, max_target_tokens=12)
     manifest = export_bundle(options)
     assert (manifest.max_source_tokens, manifest.max_target_tokens) == (18, 12)

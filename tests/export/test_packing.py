@@ -29,7 +29,7 @@ def test_a_bundle_is_replaced_only_by_force(tmp_path: Path) -> None:
     check_replaceable(tmp_path, force=True)
 
 
-def test_what_is_no_bundle_is_not_replaced_even_by_force(tmp_path: Path) -> None:
+def test_force_replaces_bundles_only(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="is no bundle"):
         check_replaceable(tmp_path, force=True)
     file = tmp_path / "file"

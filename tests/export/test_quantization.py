@@ -1,4 +1,4 @@
-"""What int8 may lose, and where it may not."""
+"""The errors of int8, and their limits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_grid_keeps_zero_and_all_that_it_spans(a: float, b: float, shares: lis
     assert (np.abs(grid.rounded(values) - values) <= grid.scale * 1.001 + 1e-6).all()
 
 
-def test_what_is_never_negative_gets_every_step() -> None:
+def test_values_that_are_never_negative_use_every_step() -> None:
     assert grid_between(0.0, 51.0) == Grid(scale=0.2, zero_point=0)
     assert grid_between(-51.0, 51.0).scale == 0.4
 
@@ -58,7 +58,7 @@ def test_values_beyond_a_grid_are_clipped_to_its_ends() -> None:
     np.testing.assert_array_equal(grid.rounded(beyond), [-64, 63.5])
 
 
-def test_rows_of_very_different_size_are_scaled_by_themselves() -> None:
+def test_rows_of_very_different_size_have_scales_per_row() -> None:
     rows = np.random.default_rng(0).normal(size=(100, 32)).astype(np.float32)
     grid = grid_between(float(rows.min()), float(rows.max()))
     assert noise_ratio(rows, grid) < CalibrationOptions().max_noise_ratio

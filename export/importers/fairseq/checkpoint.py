@@ -27,7 +27,7 @@ _JOINT = re.compile(r"(.+)\.in_proj_(weight|bias)")
 _NOT_LEARNT = re.compile(r"(encoder|decoder)\.(version|embed_positions\.(_float_tensor|weights))")
 """Buffers, which are computed."""
 _LAST_WITHOUT_NORM = {"encoder": 1, "decoder": 2}
-"""Up to these versions no stack ends with a normalisation, wherever the other norms are."""
+"""Up to these versions no stack ends with a normalisation, not even with pre-norm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

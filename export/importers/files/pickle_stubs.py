@@ -11,7 +11,7 @@ import torch
 
 
 class PickleStub:
-    """Holds the attributes that were saved, whatever class they belong to."""
+    """Holds the attributes that were saved, of any class."""
 
     def __init__(self, *arguments: object) -> None:
         """Ignores the arguments of the original class."""

@@ -85,7 +85,7 @@ def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
             f"{path} holds more than tensors and plain values, and code in a checkpoint is not "
             "run; or it is cut short"
         ) from error
-    except Exception as error:  # unpickling raises whatever the bytes provoke
+    except Exception as error:  # unpickling broken bytes can raise any exception
         raise ExportError(
             f"{path} cannot be read, it may be cut short: not a file of torch.save"
         ) from error

@@ -75,7 +75,7 @@ def _architecture(network: Network) -> Architecture:
         num_decoder_layers=shape.num_decoder_layers,
         dropout=0.0,
         norm_position="pre" if shape.norm_position == "pre" else "post",
-        positions="learned",  # whatever they are, the table is given
+        positions="learned",  # of any kind: the table is given
         max_positions=max(network.max_source_tokens, network.max_target_tokens),
         tie_embeddings=False,
         pad_id=ids.pad,

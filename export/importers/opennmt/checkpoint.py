@@ -111,5 +111,5 @@ def _pieces(path: Path, vocabularies: Any, side: str) -> tuple[str, ...]:  # noq
 
 
 def _start(vocabularies: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    said = vocabularies.get("decoder_start_token") or options.get("decoder_start_token")
-    return str(said or START)
+    start = vocabularies.get("decoder_start_token") or options.get("decoder_start_token")
+    return str(start or START)

@@ -1,4 +1,4 @@
-"""The int8 cache holds what the float32 cache holds, up to half a step of every channel."""
+"""The int8 cache equals the float32 cache up to half a step of every channel."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -116,7 +116,7 @@ def test_an_int8_cache_adds_little_to_what_int8_costs(
 
 
 @pytest.mark.parametrize("part", ["self_attention", "cross_attention"])
-def test_a_channel_that_never_holds_anything_does_no_harm(part: str, tmp_path: Path) -> None:
+def test_a_channel_of_zeros_has_a_scale(part: str, tmp_path: Path) -> None:
     model = network(random_transformer())
     for name in (f"decoder.layers.1.{part}.{kind}" for kind in ("key", "value")):
         model.weights[f"{name}.weight"][5] = 0

@@ -1,4 +1,4 @@
-"""What is inspected went through the cache in the same way as what is served."""
+"""The attention graph rounds keys and values as the decoder's cache does."""
 
 import numpy as np
 import onnxruntime as ort
@@ -15,7 +15,7 @@ ROWS, CAPACITY = 500, 2
 Float32 = NDArray[np.float32]
 
 
-def test_keys_and_values_are_rounded_as_the_operator_of_the_decoder_rounds_them() -> None:
+def test_keys_and_values_are_rounded_as_in_the_decoder() -> None:
     """Values on and beside the border of two steps, and beyond the last one."""
     random = np.random.default_rng(0)
     shape = random_transformer().architecture

@@ -1,4 +1,4 @@
-"""The candidates graph agrees with NumPy, in values and in the order of equals."""
+"""The candidates graph agrees with NumPy, in values and in the order of ties."""
 
 from functools import cache
 from typing import Any
@@ -91,7 +91,7 @@ def test_candidates_that_share_a_block_are_all_found(vocab_size: int) -> None:
 
 
 @given(vocab_size=vocab_sizes, rows=st.integers(2, 5), seed=st.integers(0, 2**32 - 1))
-def test_a_row_is_ranked_alike_alone_and_beside_others(
+def test_the_ranking_of_a_row_does_not_depend_on_others(
     vocab_size: int, rows: int, seed: int
 ) -> None:
     logits = np.random.default_rng(seed).normal(size=(rows, vocab_size)).astype(np.float32)
@@ -101,7 +101,7 @@ def test_a_row_is_ranked_alike_alone_and_beside_others(
             np.testing.assert_array_equal(alone[0], together[name][i])
 
 
-def test_no_token_is_so_unlikely_that_filling_precedes_it() -> None:
+def test_padding_ranks_behind_every_token() -> None:
     vocab_size = VOCAB_SIZES["a last block that is filled up"]
     logits = np.full((1, vocab_size), -1e6, np.float32)
     logits[0, 3] = 0

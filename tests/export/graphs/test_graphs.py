@@ -1,4 +1,4 @@
-"""The graphs compute what the torch network computes, whatever its architecture."""
+"""The graphs compute the same as the torch network, for every architecture."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_log_probabilities_are_those_of_the_cached_decoder(
 
 @pytest.mark.parametrize("cache", ["float32", "int8"])
 @pytest.mark.parametrize("architecture", ALL_KINDS.values(), ids=list(ALL_KINDS))
-def test_int8_is_inspected_with_the_arithmetic_that_is_served(
+def test_attention_of_int8_has_the_arithmetic_of_the_decoder(
     architecture: dict[str, Any], cache: CacheDtype, tmp_path: Path
 ) -> None:
     model = network(random_transformer(**architecture))
@@ -139,7 +139,7 @@ def test_graphs_of_another_network_are_refused_with_figures(tmp_path: Path) -> N
     assert "greedy translations differ" in str(caught.value)
 
 
-def test_what_is_not_a_number_is_never_taken_for_equal() -> None:
+def test_nan_equals_nothing() -> None:
     numbers = np.ones(3, np.float32)
     broken = np.array([1, np.nan, 1], np.float32)
     assert largest_difference(numbers, numbers) == 0

@@ -1,4 +1,4 @@
-"""Attention without the fused operator: the same numbers, whatever company a sentence has."""
+"""Attention from plain operators: the same values in every batch."""
 
 import random
 from dataclasses import replace
@@ -45,7 +45,7 @@ def _open(network: Network, folder: Path) -> Sessions:
 
 
 @pytest.mark.parametrize("kind", PLAIN_KINDS.values(), ids=list(PLAIN_KINDS))
-def test_neighbours_of_any_length_change_no_bit(kind: dict[str, Any], tmp_path: Path) -> None:
+def test_other_rows_of_any_length_change_no_bit(kind: dict[str, Any], tmp_path: Path) -> None:
     model = random_transformer(**{**kind, "max_positions": MAX_LONG})
     shape = network_of(model, max_source=MAX_LONG, max_target=MAX_LONG)
     sessions = _open(shape, tmp_path / "graphs")
@@ -57,7 +57,7 @@ def test_neighbours_of_any_length_change_no_bit(kind: dict[str, Any], tmp_path: 
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_what_the_fused_operator_knows_comes_out_the_same_without_it(
+def test_plain_operators_equal_the_fused_one_where_it_is_supported(
     kind: dict[str, Any], tmp_path: Path
 ) -> None:
     model = random_transformer(**kind)
@@ -80,7 +80,7 @@ def test_what_the_fused_operator_knows_comes_out_the_same_without_it(
     ],
     ids=[*KINDS, *PLAIN_KINDS],
 )
-def test_the_manifest_says_what_the_graphs_use(
+def test_the_manifest_names_the_attention_operator(
     change: dict[str, Any], operator: AttentionOperator, tmp_path: Path
 ) -> None:
     shape = network(random_transformer(**change))
@@ -91,7 +91,7 @@ def test_the_manifest_says_what_the_graphs_use(
         assert any(n.op_type == "GroupQueryAttention" for n in nodes) == (operator == "fused")
 
 
-def test_heads_that_the_fused_operator_refuses_are_served_without_it() -> None:
+def test_heads_that_the_fused_operator_refuses_use_plain_operators() -> None:
     shape = Architecture(vocab_size=9, d_model=32, num_heads=4)
     assert attention_operator(shape) == "fused"
     assert attention_operator(replace(shape, num_heads=8)) == "plain"

@@ -1,4 +1,4 @@
-"""The projection onto a shortlist gives the logits of the whole vocabulary, to the bit."""
+"""The projection onto a shortlist gives logits bit-identical to the whole vocabulary's."""
 
 from dataclasses import replace
 from pathlib import Path

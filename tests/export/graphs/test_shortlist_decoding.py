@@ -1,4 +1,4 @@
-"""A shortlist decides what a sentence is translated to, whatever else is in its batch."""
+"""The translation by a shortlist does not depend on the batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -91,17 +91,17 @@ def test_no_sentence_depends_on_its_batch(sessions: Sessions) -> None:
     check_invariance(sessions, SOURCES)
 
 
-def test_company_that_needs_the_whole_vocabulary_changes_nothing(sessions: Sessions) -> None:
+def test_rows_with_the_whole_vocabulary_do_not_change_others(sessions: Sessions) -> None:
     alone = _texts(_decode(sessions, [GREEDY], num_slots=1))
     mixed = _decode(sessions, [GREEDY, SCORED, BEAM], num_slots=16)
     assert _texts(mixed, 0) == alone
 
 
-def test_scores_are_had_without_another_translation(sessions: Sessions) -> None:
+def test_scores_do_not_change_the_translation(sessions: Sessions) -> None:
     assert _texts(_decode(sessions, [SCORED], 8)) == _texts(_decode(sessions, [GREEDY], 8))
 
 
-def test_short_sentences_use_only_what_their_shortlist_has(sessions: Sessions) -> None:
+def test_short_sentences_use_only_pieces_of_their_shortlist(sessions: Sessions) -> None:
     assert sessions.shortlist is not None
     blocks = sessions.shortlist.prepare(SOURCES)
     texts = _texts(_decode(sessions, [GREEDY], num_slots=8))

@@ -88,14 +88,16 @@ def test_what_cannot_be_imported_is_one_line_and_exit_code_2(
     assert not out.exists()
 
 
-def test_int8_names_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_int8_without_sentences_asks_for_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = save_model(tmp_path / "model")
     assert _import("marian", path, tmp_path / "out", "--precision", "int8") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "give --dev FILE" in line
 
 
-def test_a_kind_that_there_is_not_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_kind_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         _import("tensor2tensor", "x", "y")
     assert ended.value.code == 2

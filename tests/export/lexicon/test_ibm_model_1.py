@@ -1,4 +1,4 @@
-"""IBM Model 1 finds what becomes what, from nothing but sentence pairs."""
+"""IBM Model 1 finds translations of words in sentence pairs alone."""
 
 import random
 
@@ -33,7 +33,7 @@ def test_each_word_becomes_its_translation() -> None:
         assert _probability(lexicon, source_id, source_id + 20) > 0.8
 
 
-def test_what_is_always_there_is_explained_by_the_end_token() -> None:
+def test_frequent_pieces_are_explained_by_the_end_token() -> None:
     sources, targets = _pairs(400)
     lexicon = learn_lexicon(sources, [[*t, 55] for t in targets], VOCAB_SIZE)
     assert _probability(lexicon, END, 55) > 0.8

@@ -1,4 +1,4 @@
-"""The table holds what sentences need, and little else."""
+"""The table holds the pieces that sentences need, and few others."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_unseen_sentences_find_their_translation_in_it(
     assert sum(complete) >= 0.95 * len(unseen)
 
 
-def test_the_end_and_what_has_no_letters_are_common(
+def test_the_end_token_and_pieces_without_letters_are_common(
     table: ShortlistTable, tokenizer: Tokenizer
 ) -> None:
     assert len(table.common) == SIZE.num_common
@@ -69,7 +69,7 @@ def test_the_end_and_what_has_no_letters_are_common(
     assert {SPECIAL_IDS.eos, *without_letters} <= set(table.common.tolist())
 
 
-def test_a_piece_may_become_itself_before_anything_else(table: ShortlistTable) -> None:
+def test_a_piece_itself_comes_first(table: ShortlistTable) -> None:
     common = set(table.common.tolist())
     for source_id in range(len(table.offsets) - 1):
         row = _row(table, source_id)
@@ -86,7 +86,7 @@ def test_a_shortlist_that_shortens_nothing_is_refused(tokenizer: Tokenizer) -> N
         build_shortlist([SentencePair("a", "b")], [THERE], tokenizer, size)
 
 
-def test_text_that_is_all_too_long_is_refused(tokenizer: Tokenizer) -> None:
+def test_text_of_long_pairs_only_is_refused(tokenizer: Tokenizer) -> None:
     pairs = [SentencePair("dog " * MAX_TOKENS, "Hund " * MAX_TOKENS)]
     with pytest.raises(ExportError, match="no pair has at most"):
         build_shortlist(pairs, [THERE], tokenizer, SIZE)

@@ -1,4 +1,4 @@
-"""The head that aligns best is found, on attention that is known."""
+"""The head that aligns best is found on known attention."""
 
 import numpy as np
 import pytest
@@ -47,25 +47,25 @@ def attention(rows: list[int]) -> NDArray[np.float32]:
     ("rows", "shift", "agreement"),
     [([1, 0, 2, 3], 0, 1.0), ([3, 1, 0, 2], 1, 1.0), ([1, 0, 0, 3], 0, 0.6667)],
 )
-def test_the_head_that_looks_where_words_come_from_is_chosen(
+def test_the_head_that_attends_to_the_aligned_words_is_chosen(
     rows: list[int], shift: int, agreement: float
 ) -> None:
     found = best_head([(PAIR, attention(rows))] * 3, Origins(LEXICON, VOCAB_SIZE, [EOS]))
     assert found == AlignmentHead(**LAST, shift=shift, agreement=agreement)
 
 
-def test_origins_are_the_likeliest_words_where_the_lexicon_is_sure() -> None:
+def test_alignments_are_the_likeliest_words_over_the_least_probability() -> None:
     unsure = lexicon((100, 200, 0.05), (100, 201, 0.3), (101, 201, 0.4), (EOS, 202, 0.9))
     assert Origins(unsure, VOCAB_SIZE, [EOS]).of(PAIR).tolist() == [1, -1, -1]
 
 
-def test_a_lexicon_that_explains_nothing_chooses_nothing() -> None:
+def test_a_lexicon_without_alignments_chooses_no_head() -> None:
     sessions = open_sessions(tiny_bundle())
     assert choose_alignment_head(sessions, [PAIR], lexicon((5, 5, 1.0))) is None
     assert choose_alignment_head(sessions, [], LEXICON) is None
 
 
-def test_the_heads_of_a_bundle_are_judged() -> None:
+def test_the_heads_of_a_bundle_are_scored() -> None:
     sessions = open_sessions(tiny_bundle())
     found = choose_alignment_head(sessions, [PAIR], LEXICON)
     assert found is not None

@@ -1,4 +1,4 @@
-"""The canary is a translation that no other rounding would change."""
+"""The canary is a translation with the largest margin to other roundings."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def _margin(sessions: Sessions, source_ids: tuple[int, ...], target_ids: tuple[i
     return float((ordered[:, -1] - ordered[:, -2]).min())
 
 
-def test_the_surest_translation_is_chosen(sessions: Sessions) -> None:
+def test_the_translation_with_the_largest_margin_is_chosen(sessions: Sessions) -> None:
     dev = _development_set(sessions)
     canary = choose_canary(sessions, dev)
     options = DecodeOptions(max_target_tokens=MAX_TOKENS)

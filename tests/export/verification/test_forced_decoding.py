@@ -1,4 +1,4 @@
-"""How far two programs' logits are apart."""
+"""The distance of two programs' logits."""
 
 import numpy as np
 import pytest
@@ -15,18 +15,18 @@ def test_a_difference_counts_less_where_logits_are_large(largest: float, wanted:
     assert logit_error(have, want) == pytest.approx(wanted * 2**-10)
 
 
-def test_each_step_is_as_large_as_its_own_logits() -> None:
+def test_the_scale_of_a_step_is_that_of_its_own_logits() -> None:
     want = np.array([[1, 2], [500, 2]], np.float32)
     assert logit_error(want + np.array([[0.5, 0], [0, 0]], np.float32), want) == 0.5
 
 
-def test_what_is_never_written_makes_no_step_large() -> None:
+def test_masked_logits_do_not_count_as_large() -> None:
     want = np.array([[1, MASKED]], np.float32)
     assert logit_error(np.array([[1.5, MASKED]], np.float32), want) == 0.5
     assert logit_error(np.array([[1, 0]], np.float32), want) > 1e8
 
 
-def test_what_is_no_number_is_infinitely_far() -> None:
+def test_a_difference_to_nan_is_infinite() -> None:
     numbers = np.ones((1, 2), np.float32)
     broken = np.array([[1, np.nan]], np.float32)
     assert logit_error(broken, numbers) == logit_error(numbers, broken) == np.inf

@@ -1,4 +1,4 @@
-"""A sentence's arithmetic does not depend on its neighbours, its padding or the batch's size."""
+"""The arithmetic of a row depends neither on other rows nor on padding or the batch's size."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What loses too much is refused, with every figure that was measured."""
+"""A variant that loses too much is refused, with all measurements."""
 
 import math
 

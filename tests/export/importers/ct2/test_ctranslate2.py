@@ -1,4 +1,4 @@
-"""A model of CTranslate2 becomes a bundle that translates as CTranslate2 does with it."""
+"""A model of CTranslate2 becomes a bundle that translates as CTranslate2 does."""
 
 import json
 from collections.abc import Callable
@@ -118,7 +118,7 @@ def _as_version_3(model: Path) -> None:
     (model / "shared_vocabulary.txt").write_text(text, encoding="utf-8")
 
 
-def test_a_package_of_argos_translate_says_its_languages(tmp_path: Path) -> None:
+def test_a_package_of_argos_translate_names_its_languages(tmp_path: Path) -> None:
     path = save_package(tmp_path / "translate-en_de-1_0")
     _as_version_3(path / "model")
     options = replace(_options(path, tmp_path / "out"), sources=(), targets=())
@@ -179,7 +179,7 @@ def _changed(path: Path, change: Callable[[dict[str, Any]], object], **more: Any
         ("decoder/scale_embeddings", np.int8(0), "scaled differently in encoder and decoder"),
     ],
 )
-def test_what_there_is_no_graph_for_is_named(
+def test_unsupported_options_are_named(
     name: str,
     value: NDArray[Any] | np.generic,
     reason: str,
@@ -200,13 +200,13 @@ def test_a_network_of_another_kind_is_named(spec: str, tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_a_decoder_that_waits_for_a_language_is_not_supported(tmp_path: Path) -> None:
+def test_a_decoder_without_a_first_token_is_not_supported(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", config={"decoder_start_token": None})
     with pytest.raises(ExportError, match="a decoder whose first token its user gives"):
         read(_options(path, tmp_path / "out"))
 
 
-def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+def test_all_missing_tensors_are_listed(tmp_path: Path) -> None:
     gone = (
         "decoder/layer_1/attention/linear_1/weight",
         "encoder/layer_0/ffn/layer_norm/beta",
@@ -273,7 +273,7 @@ def test_a_vocabulary_of_another_size_is_refused(tmp_path: Path) -> None:
         ("sentencepiece.model", "no SentencePiece model lies beside"),
     ],
 )
-def test_a_file_that_is_missing_is_named(file: str, reason: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(file: str, reason: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     (path / file).unlink()
     with pytest.raises(ExportError, match=reason):
@@ -299,7 +299,7 @@ def test_every_length_that_a_file_can_be_cut_to_is_refused(tmp_path: Path) -> No
             read_model_file(file)
 
 
-def test_a_pickle_by_that_name_is_not_opened(tmp_path: Path) -> None:
+def test_a_pickle_named_model_bin_is_not_opened(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     (path / "model.bin").write_bytes(b"\x80\x04cos\nsystem\n(S'exit 1'\ntR.")
     with pytest.raises(ExportError, match="is no model of CTranslate2 in a version from 2 to 6"):
@@ -319,6 +319,6 @@ def test_a_package_that_is_still_packed_is_refused(tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_languages_have_to_be_said(tmp_path: Path) -> None:
+def test_missing_languages_are_asked_for(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
     assert_asks_for_languages(read, options)

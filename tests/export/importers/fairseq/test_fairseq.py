@@ -1,4 +1,4 @@
-"""What fairseq saved becomes a bundle that translates as CTranslate2 translates with it."""
+"""A checkpoint of fairseq becomes a bundle that translates as CTranslate2 does."""
 
 import json
 import shutil
@@ -113,7 +113,7 @@ def test_positions_are_those_that_fairseq_prints() -> None:
     assert not fairseq_positions(2, 7, 2)[:, 6].any()
 
 
-def test_a_text_becomes_the_numbers_of_the_dictionary(tmp_path: Path) -> None:
+def test_a_text_becomes_the_ids_of_the_dictionary(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", vocabularies="words")
     import_bundle(_options(path, tmp_path / "out"))
     lines = (path / "dict.en.txt").read_text(encoding="utf-8").splitlines()
@@ -123,7 +123,7 @@ def test_a_text_becomes_the_numbers_of_the_dictionary(tmp_path: Path) -> None:
     assert ids == [4 + words.index("The"), 3, 4 + words.index("dog"), 2]
 
 
-def test_padding_is_never_written(tmp_path: Path) -> None:
+def test_padding_is_never_generated(tmp_path: Path) -> None:
     result = read(_options(save_model(tmp_path / "model"), tmp_path / "out"))
     bias = result.network.weights["output_projection.bias"]
     assert np.flatnonzero(bias).tolist() == [1]
@@ -148,7 +148,7 @@ def test_padding_is_never_written(tmp_path: Path) -> None:
         ("encoder_layers", None),
     ],
 )
-def test_what_there_is_no_graph_for_is_named(option: str, value: object, tmp_path: Path) -> None:
+def test_unsupported_options_are_named(option: str, value: object, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     options = Namespace(**{**_saved(path), option: value})
     change(path, cfg=None, args=options)
@@ -163,13 +163,13 @@ def _saved(path: Path) -> dict[str, Any]:
     return {**vars(content["cfg"]["model"])}
 
 
-def test_an_activation_that_is_not_known_is_named(tmp_path: Path) -> None:
+def test_an_unknown_activation_is_named(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", activation_fn="relu_squared")
     with pytest.raises(ExportError, match="the activation 'relu_squared' is not supported"):
         read(_options(path, tmp_path / "out"))
 
 
-def test_parts_of_a_network_that_nobody_knows_are_refused(tmp_path: Path) -> None:
+def test_unused_tensors_are_refused(tmp_path: Path) -> None:
     more = {"decoder.layers.0.c_attn": torch.ones(2), "encoder.layers.1.w_resid": torch.ones(32)}
     path = save_model(tmp_path / "model", tensors=more)
     with pytest.raises(ExportError, match="parts of the network that there are no") as refused:
@@ -177,7 +177,7 @@ def test_parts_of_a_network_that_nobody_knows_are_refused(tmp_path: Path) -> Non
     assert all(name in str(refused.value) for name in more)
 
 
-def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+def test_all_missing_tensors_are_listed(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     gone = ["encoder.layers.1.fc1.bias", "decoder.layers.0.encoder_attn.k_proj.weight"]
     state = {name: tensor for name, tensor in state_of(path).items() if name not in gone}
@@ -214,7 +214,7 @@ def test_a_dictionary_that_does_not_fit_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dictionary_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_dictionary_is_named(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     (path / "dict.en.txt").rename(path / "dict.fr.txt")
     with pytest.raises(ExportError, match=r"has no dict\.en\.txt"):
@@ -223,7 +223,7 @@ def test_a_dictionary_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert [str(pair) for pair in result.pairs] == ["fr->de"]
 
 
-def test_pieces_that_nothing_here_cuts_are_refused(tmp_path: Path) -> None:
+def test_subwords_without_a_sentencepiece_model_are_refused(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     for name in ("source.spm", "target.spm"):
         (path / name).unlink()
@@ -252,9 +252,7 @@ def test_a_pickle_with_code_in_it_is_not_run(tmp_path: Path) -> None:
         ({"cfg": None}, "has no args and no cfg"),
     ],
 )
-def test_what_is_no_checkpoint_of_fairseq_says_so(
-    parts: dict[str, Any], reason: str, tmp_path: Path
-) -> None:
+def test_another_checkpoint_is_refused(parts: dict[str, Any], reason: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     change(path, **parts)
     with pytest.raises(ExportError, match=reason):

@@ -1,4 +1,4 @@
-"""What a pickle names is replaced where it is known, and refused where it is not."""
+"""Known classes of a pickle become stubs; any other class refuses the file."""
 
 import functools
 from argparse import Namespace
@@ -20,7 +20,7 @@ def _saved(folder: Path, content: object) -> Path:
     return folder / "model.pt"
 
 
-def test_a_shell_has_the_attributes_that_were_saved(tmp_path: Path) -> None:
+def test_a_stub_has_the_attributes_that_were_saved(tmp_path: Path) -> None:
     path = _saved(tmp_path, Namespace(layers=6, inner=Namespace(heads=8)))
     opt = load_pickled(path, KNOWN)["opt"]
     assert type(opt) is PickleStub
@@ -28,7 +28,7 @@ def test_a_shell_has_the_attributes_that_were_saved(tmp_path: Path) -> None:
     assert stub_attributes(stub_attributes(opt)["inner"]) == {"heads": 8}
 
 
-def test_what_is_no_shell_has_none() -> None:
+def test_other_values_have_no_stub_attributes() -> None:
     assert stub_attributes({"layers": 6}) == {}
 
 
@@ -45,7 +45,7 @@ def test_any_other_name_refuses_the_file(content: Any, tmp_path: Path) -> None: 
         load_pickled(_saved(tmp_path, content), KNOWN)
 
 
-def test_a_name_is_known_for_one_file_only(tmp_path: Path) -> None:
+def test_stubs_are_allowed_for_one_file_only(tmp_path: Path) -> None:
     path = _saved(tmp_path, Namespace(layers=6))
     load_pickled(path, KNOWN)
     with pytest.raises(ExportError, match="code in a checkpoint is not run"):

@@ -1,4 +1,4 @@
-"""What transformers saved becomes a bundle that translates as transformers does."""
+"""A checkpoint of transformers becomes a bundle that translates as transformers does."""
 
 import json
 import shutil
@@ -123,7 +123,7 @@ def test_tags_are_target_languages(imported: Path) -> None:
     assert not manifest.quality
 
 
-def test_int8_with_development_sentences_goes_through_everything(
+def test_int8_with_development_sentences_passes_every_check(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     dev = tmp_path / "dev.tsv"
@@ -149,7 +149,7 @@ def test_int8_with_development_sentences_goes_through_everything(
     assert f"Against transformers {transformers.__version__}, over 20 sentences" in card
 
 
-def test_the_manifest_says_which_checkpoint_it_was(checkpoint: Path, imported: Path) -> None:
+def test_the_manifest_names_the_checkpoint(checkpoint: Path, imported: Path) -> None:
     manifest = read_bundle(imported).manifest
     foreign = manifest.provenance.foreign
     assert foreign is not None
@@ -171,7 +171,7 @@ def test_equal_vocabularies_are_stored_once(tmp_path: Path) -> None:
     assert read(options).tokenizer_files.keys() == {SOURCE_TOKENIZER_NAME}
 
 
-def test_padding_is_never_written(checkpoint: Path, tmp_path: Path) -> None:
+def test_padding_is_never_generated(checkpoint: Path, tmp_path: Path) -> None:
     tensors = load_file(checkpoint / "model.safetensors")
     assert np.isfinite(tensors["final_logits_bias"].numpy()).all()
     path = _copy(checkpoint, tmp_path / "copy")
@@ -278,7 +278,7 @@ def test_all_missing_files_are_listed(checkpoint: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_there_is_no_graph_for_is_named(
+def test_unsupported_options_are_named(
     changes: dict[str, object], reason: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     path = _copy(checkpoint, tmp_path / "model")
@@ -286,7 +286,7 @@ def test_what_there_is_no_graph_for_is_named(
     assert reason in _refusal(path, tmp_path)
 
 
-def test_a_wrong_meaning_of_the_weights_does_not_pass(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_wrong_embedding_scale_does_not_pass(checkpoint: Path, tmp_path: Path) -> None:
     path = _copy(checkpoint, tmp_path / "model")
     result = read(_options(path, tmp_path / "out", targets=("deu",)))
     wrong = replace(result, network=replace(result.network, embedding_scale=5.0))

@@ -1,4 +1,4 @@
-"""A foreign model is served like any other: from text to text, with everything that is offered."""
+"""An imported model is served like any other: text, attention, tags."""
 
 import asyncio
 from collections.abc import Iterator
@@ -118,7 +118,7 @@ def test_attention_has_a_row_for_every_piece_of_either_vocabulary(int8: Running)
     np.testing.assert_allclose(cross.sum(axis=-1), 1, atol=0.01)
 
 
-def test_int8_serves_tags_and_what_must_not_be_translated(int8: Running) -> None:
+def test_int8_serves_tags_and_addresses(int8: Running) -> None:
     manifest = read_bundle(int8.model.bundle.path).manifest
     assert (manifest.precision, manifest.cache, manifest.placeholders) == ("int8", "int8", ())
     assert manifest.alignment_head is not None

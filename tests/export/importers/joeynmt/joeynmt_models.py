@@ -1,4 +1,4 @@
-"""Folders as JoeyNMT leaves them, with random weights."""
+"""Folders as JoeyNMT writes them, with random weights."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What JoeyNMT left behind becomes a bundle that computes what JoeyNMT's formulas say."""
+"""A folder of JoeyNMT becomes a bundle that computes JoeyNMT's formulas."""
 
 from dataclasses import replace
 from functools import partial
@@ -58,7 +58,7 @@ def _tokenizer(result: ImportedModel) -> Tokenizer:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_translates_as_the_formulas_say(variant: str, tmp_path: Path) -> None:
+def test_every_variant_translates_by_the_formulas(variant: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", **VARIANTS[variant])
     options = _options(path, tmp_path / "out")
     files = {"best.ckpt", "config.yaml", "src_vocab.txt", "trg_vocab.txt"}
@@ -68,7 +68,7 @@ def test_every_variant_translates_as_the_formulas_say(variant: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_a_text_is_cut_into_no_piece_that_the_vocabulary_lacks(kind: str, tmp_path: Path) -> None:
+def test_a_text_has_only_pieces_of_the_vocabulary(kind: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", kind=kind)
     result = read(_options(path, tmp_path / "out"))
     lines = (path / "src_vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -83,7 +83,7 @@ def test_a_text_is_cut_into_no_piece_that_the_vocabulary_lacks(kind: str, tmp_pa
     assert "".join(lines[i] for i in ids).replace("▁", "") == text.replace(" ", "")
 
 
-def test_letters_and_words_have_the_numbers_of_the_file(tmp_path: Path) -> None:
+def test_letters_and_words_have_the_ids_of_the_file(tmp_path: Path) -> None:
     letters = save_model(tmp_path / "letters", level="char", changes={"data.src.lowercase": True})
     result = read(_options(letters, tmp_path / "out"))
     lines = (letters / "src_vocab.txt").read_text(encoding="utf-8").splitlines()
@@ -105,13 +105,13 @@ def test_the_given_name_is_taken_where_there_are_several_checkpoints(tmp_path: P
     assert path / "300.ckpt" in read(_options(path / "300.ckpt", tmp_path / "out")).files
 
 
-def test_what_its_searches_never_write_is_never_written(tmp_path: Path) -> None:
+def test_tokens_that_its_searches_exclude_are_masked(tmp_path: Path) -> None:
     result = read(_options(save_model(tmp_path / "model"), tmp_path / "out"))
     bias = result.network.weights["output_projection.bias"]
     assert {SPECIALS[i] for i in range(len(bias)) if bias[i] < 0} == {"<s>", "<pad>"}
 
 
-def test_other_languages_may_be_said(tmp_path: Path) -> None:
+def test_other_languages_may_be_given(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
     pair = read(replace(options, sources=("fr",), targets=("pt-BR",))).pairs[0]
     assert (pair.source, pair.target) == ("fr", "pt-br")
@@ -139,7 +139,7 @@ def test_other_languages_may_be_said(tmp_path: Path) -> None:
         ({"data": 3}, "data: Input should be"),
     ],
 )
-def test_a_configuration_that_nothing_can_be_made_of_is_refused(
+def test_an_unsupported_configuration_is_refused(
     changes: dict[str, Any], reason: str, tmp_path: Path
 ) -> None:
     path = save_model(tmp_path / "model", changes=changes)
@@ -148,7 +148,7 @@ def test_a_configuration_that_nothing_can_be_made_of_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_versions_differ_about_has_to_be_said(tmp_path: Path) -> None:
+def test_an_option_with_different_defaults_is_asked_for(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", is_old=True, is_pre_norm=False, level="word")
     with pytest.raises(ExportError, match="add layer_norm, pre or post"):
         read(_options(path, tmp_path / "out"))
@@ -163,7 +163,7 @@ def test_what_versions_differ_about_has_to_be_said(tmp_path: Path) -> None:
         ("sp.trg.model", "sp.trg.model: No such file"),
     ],
 )
-def test_a_file_that_is_not_there_is_named(name: str, reason: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named(name: str, reason: str, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     (path / name).unlink()
     with pytest.raises(ExportError, match=reason):
@@ -181,7 +181,7 @@ def _with_state(path: Path, **changes: torch.Tensor | None) -> None:
     torch.save(content, path / "best.ckpt")
 
 
-def test_all_that_is_missing_or_of_another_shape_is_listed(tmp_path: Path) -> None:
+def test_all_missing_and_misshapen_tensors_are_listed(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     gone = ["encoder.layers.1.src_src_att.q_layer.bias", "decoder.layer_norm.weight"]
     shapes = {"decoder.layers.0.dec_layer_norm.bias": torch.zeros(3)}
@@ -207,7 +207,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_a_score_that_is_numpy_s_is_no_code(tmp_path: Path) -> None:
+def test_a_numpy_score_is_no_code(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     content = torch.load(path / "best.ckpt", weights_only=True)
     torch.save({**content, "stats_state": {"best": np.float64(3.5)}}, path / "best.ckpt")

@@ -1,4 +1,4 @@
-"""What Marian saved becomes a bundle that translates as CTranslate2 translates with it."""
+"""A model of Marian becomes a bundle that translates as CTranslate2 does."""
 
 from dataclasses import replace
 from functools import partial
@@ -73,7 +73,7 @@ def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) 
         ("lemma_dim_emb", 16),
     ],
 )
-def test_what_there_is_no_graph_for_is_named(option: str, value: object, tmp_path: Path) -> None:
+def test_unsupported_options_are_named(option: str, value: object, tmp_path: Path) -> None:
     wrong: dict[str, Any] = {option: value}
     path = save_model(tmp_path / "model", **wrong)
     with pytest.raises(ExportError, match=r"is not supported: it has ") as refused:
@@ -111,7 +111,7 @@ def test_factored_embeddings_are_refused(tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+def test_all_missing_tensors_are_listed(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     with np.load(path / "model.npz") as archive:
         arrays = dict(archive)
@@ -136,20 +136,20 @@ def test_a_model_alone_lacks_its_vocabulary(tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_two_vocabularies_have_to_be_told_apart(tmp_path: Path) -> None:
+def test_two_vocabularies_have_to_be_assigned_to_sides(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", vocabularies="two spm", tying="none")
     (path / "decoder.yml").unlink()
     with pytest.raises(ExportError, match=r"vocab.de.spm, vocab.en.spm: say in decoder.yml"):
         read(_options(path, tmp_path / "out"))
 
 
-def test_pieces_of_another_kind_of_cutter_are_refused(tmp_path: Path) -> None:
+def test_pieces_without_a_sentencepiece_model_are_refused(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", vocabularies="yml")
     (path / "source.spm").unlink()
     with pytest.raises(ExportError, match=r"there is no source\.spm that cuts a text into them"):
         read(_options(path, tmp_path / "out"))
 
 
-def test_languages_have_to_be_said(tmp_path: Path) -> None:
+def test_missing_languages_are_asked_for(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
     assert_asks_for_languages(read, options)

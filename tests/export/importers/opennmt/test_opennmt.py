@@ -1,4 +1,4 @@
-"""What OpenNMT-py saved becomes a bundle that translates as CTranslate2 translates with it."""
+"""A checkpoint of OpenNMT-py becomes a bundle that translates as CTranslate2 does."""
 
 import os
 from argparse import Namespace
@@ -112,7 +112,7 @@ def test_weights_may_lie_beside_the_checkpoint(shards: list[str], tmp_path: Path
         ("heads", None),
     ],
 )
-def test_what_there_is_no_graph_for_is_named(option: str, value: object, tmp_path: Path) -> None:
+def test_unsupported_options_are_named(option: str, value: object, tmp_path: Path) -> None:
     wrong: dict[str, Any] = {option: value}
     path = save_model(tmp_path / "model", **wrong)
     with pytest.raises(ExportError, match=r"is not supported: it has ") as refused:
@@ -203,7 +203,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_biases_that_the_options_promise_may_not_be_missing(tmp_path: Path) -> None:
+def test_biases_of_the_options_may_not_be_missing(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     content = _content(path)
     content["opt"].add_qkvbias = content["opt"].add_ffnbias = True
@@ -214,7 +214,7 @@ def test_biases_that_the_options_promise_may_not_be_missing(tmp_path: Path) -> N
 
 
 class _Code:
-    """Runs a command when it is unpickled by who allows that."""
+    """Runs a command when it is unpickled without `weights_only`."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -241,7 +241,7 @@ def test_a_file_that_is_cut_short_is_named(file: str, tmp_path: Path) -> None:
     assert_cut_short_is_refused(_options(path, tmp_path / "out"), file)
 
 
-def test_pieces_without_what_cut_them_are_refused(tmp_path: Path) -> None:
+def test_subwords_without_a_sentencepiece_model_are_refused(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     for name in ("source.spm", "target.spm"):
         (path / name).unlink()
@@ -249,7 +249,7 @@ def test_pieces_without_what_cut_them_are_refused(tmp_path: Path) -> None:
         read(_options(path, tmp_path / "out"))
 
 
-def test_a_folder_has_to_have_one_checkpoint(tmp_path: Path) -> None:
+def test_one_of_several_checkpoints_has_to_be_named(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     (path / "model_step_10.pt").write_bytes((path / NAME).read_bytes())
     with pytest.raises(ExportError, match=r"name one of them: model_step_10.pt, model_step_20.pt"):
@@ -259,6 +259,6 @@ def test_a_folder_has_to_have_one_checkpoint(tmp_path: Path) -> None:
         read(_options(tmp_path, tmp_path / "out"))
 
 
-def test_languages_have_to_be_said(tmp_path: Path) -> None:
+def test_missing_languages_are_asked_for(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
     assert_asks_for_languages(read, options)

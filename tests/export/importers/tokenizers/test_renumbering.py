@@ -1,4 +1,4 @@
-"""A text becomes the ids that the original tokenizer gives it."""
+"""A text gets the same ids as from the original tokenizer."""
 
 import random
 from collections.abc import Callable
@@ -87,7 +87,7 @@ def test_a_source_has_the_ids_of_the_vocabulary(kind: str, without: int) -> None
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 @settings(max_examples=150)
 @given(text=st.text(st.sampled_from("theTdogHundKaßöü ▁.,你ж1<>/s\u0301"), max_size=25))
-def test_any_mixture_of_letters_has_them_too(kind: str, text: str) -> None:
+def test_any_mixture_of_letters_has_the_ids_of_the_vocabulary(kind: str, text: str) -> None:
     tokenizer, _ = _MADE[kind]
     assert tokenizer.encode_source(text, PAIR)[1:-1] == _ORIGINALS[kind](text)
 
@@ -121,7 +121,7 @@ def test_transformers_gives_the_same_ids(tmp_path: Path) -> None:
             assert tokenizer.decode_target(ids) == written, text
 
 
-def test_what_is_written_like_a_control_symbol_is_text() -> None:
+def test_text_that_looks_like_a_control_symbol_is_text() -> None:
     tokenizer, vocabulary = _rebuilt("unigram")
     ids = tokenizer.encode_source("</s> >>deu<<", LanguagePair(source="en", target="de"))
     assert vocabulary.index(">>deu<<") not in ids
@@ -134,7 +134,7 @@ def test_control_symbols_leave_no_trace_in_a_translation() -> None:
     assert tokenizer.decode_target([len(vocabulary) - 1, *ids, len(vocabulary) - 1]) == "Der Hund."
 
 
-def test_a_piece_of_the_other_language_is_written_as_it_is() -> None:
+def test_a_piece_of_the_other_language_decodes_to_its_text() -> None:
     tokenizer, vocabulary = _rebuilt("unigram")
     english = next(p for p in pieces(spm(0)) if p.startswith("▁") and p not in pieces(spm(1)))
     assert tokenizer.decode_target([vocabulary.index(english)]) == english[1:]
@@ -147,7 +147,7 @@ def test_a_piece_of_the_other_language_is_written_as_it_is() -> None:
         (["</s>", "a"], "has no piece '<unk>'"),
     ],
 )
-def test_what_cannot_be_numbered_is_refused(vocabulary: list[str], reason: str) -> None:
+def test_a_faulty_vocabulary_is_refused(vocabulary: list[str], reason: str) -> None:
     with pytest.raises(ExportError, match=reason):
         renumbered(vocabulary, spm(0), unknown=UNKNOWN)
 

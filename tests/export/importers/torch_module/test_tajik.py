@@ -1,4 +1,4 @@
-"""A published model of somebody else: Tajik in Cyrillic letters to Persian, letter by letter."""
+"""A published model: Tajik in Cyrillic letters to Persian, letter by letter."""
 
 import asyncio
 import importlib
@@ -120,7 +120,7 @@ def test_texts_come_out_as_the_package_writes_them(text: str, service: Running) 
     assert _translated(service, text) == decoding.decode(network.transformer, text)
 
 
-def test_capital_letters_are_the_small_ones(service: Running) -> None:
+def test_capital_letters_are_lower_cased(service: Running) -> None:
     assert _translated(service, EXAMPLE[0].strip("!")) == EXAMPLE[1].strip("!")
 
 

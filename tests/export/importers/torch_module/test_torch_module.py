@@ -1,4 +1,4 @@
-"""A state dict of `nn.Transformer` becomes a bundle that translates as torch does with it."""
+"""A state dict of `nn.Transformer` becomes a bundle that translates as torch does."""
 
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_every_variant_translates_as_the_original(variant: str, tmp_path: Path) 
     assert_agrees(manifest, f"torch {torch.__version__}")
 
 
-def test_each_letter_is_a_token_with_its_number(tmp_path: Path) -> None:
+def test_each_letter_is_a_token_with_its_id(tmp_path: Path) -> None:
     more = "lower_case = true\nreplace = {'ō' = 'o'}\n"
     result = read(_options(save_model(tmp_path / "model", source=more), tmp_path / "out"))
     network = result.network
@@ -96,7 +96,7 @@ def _with_state(path: Path, change: Any) -> None:  # noqa: ANN401
     torch.save(content, path / "model.pt")
 
 
-def test_all_that_is_missing_is_listed(tmp_path: Path) -> None:
+def test_all_missing_tensors_are_listed(tmp_path: Path) -> None:
     path = save_model(tmp_path / "model")
     gone = ["encoder.layers.1.norm1.bias", "decoder.layers.0.multihead_attn.in_proj_weight"]
     names = [f"transformer.{name}" for name in gone]
@@ -160,6 +160,6 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
     assert_cut_short_is_refused(_options(path, tmp_path / "out"), "model.pt")
 
 
-def test_languages_have_to_be_said(tmp_path: Path) -> None:
+def test_missing_languages_are_asked_for(tmp_path: Path) -> None:
     options = _options(save_model(tmp_path / "model"), tmp_path / "out")
     assert_asks_for_languages(read, options)

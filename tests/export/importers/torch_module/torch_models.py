@@ -1,4 +1,4 @@
-"""Modules around `torch.nn.Transformer` with random weights, saved as people save them."""
+"""Modules around `torch.nn.Transformer` with random weights, in the usual files."""
 
 from collections.abc import Mapping
 from pathlib import Path
