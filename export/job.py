@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bundle.manifest import DecodingDefaults, LanguagePair, Lineage, Provenance
 from bundle.tokenizer import Tokenizer
-from export.development_set import DevelopmentPair, DevelopmentSet, in_turns
 from export.network import Network
 from export.options import BundleOptions, ShortlistSize
+from export.sentences.development_set import DevelopmentPair, DevelopmentSet, in_turns
 from export.verification.original_program import OriginalProgram
 from model.directions import Direction
 from model.transformer import Transformer

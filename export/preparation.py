@@ -4,18 +4,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bundle.tokenizer import Tokenizer
-from export.development_set import (
+from export.errors import ExportError
+from export.job import ExportJob, TrainedModel
+from export.network import Network
+from export.options import BundleOptions
+from export.sentences.development_set import (
     DevelopmentPair,
     DevelopmentSet,
     ParallelText,
     encode_pairs,
     in_turns,
 )
-from export.errors import ExportError
-from export.job import ExportJob, TrainedModel
-from export.network import Network
-from export.options import BundleOptions
-from export.random_sentences import random_sentences
+from export.sentences.random_sentences import random_sentences
 
 
 def prepare(
@@ -40,7 +40,7 @@ def prepare(
         options=options,
         model=model,
         dev=dev,
-        verification_sets=dev or random_sentences(model),
+        verification_sets=dev or random_sentences(model.network, model.tokenizer, model.pairs),
         calibration=tuple(in_turns([_calibration_pairs(each, options) for each in encoded])),
     )
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from bundle.manifest import DecodingDefaults
 from bundle.tensors import SOURCE_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
-from export.development_set import ParallelText, language_pair
 from export.errors import ExportError
 from export.job import ExportJob, ShortlistText, TrainedModel
 from export.network import Network, network_of
 from export.options import ExportOptions
 from export.preparation import prepare
 from export.provenance import lineage_of, provenance_of
+from export.sentences.development_set import ParallelText, language_pair
 from model.checkpoint import Checkpoint, load_checkpoint
 from model.corpus import read_pairs
 from model.tokenizer import PLACEHOLDERS

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from bundle.manifest import LanguagePair, Manifest
 from bundle.tensors import SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
-from export.development_set import ParallelText
 from export.errors import ExportError
 from export.exporter import make_bundle
 from export.importers.imported_model import ImportedModel, origin_of
@@ -16,6 +15,7 @@ from export.job import ExportJob, TrainedModel
 from export.packing import check_replaceable
 from export.preparation import prepare
 from export.provenance import imported_provenance
+from export.sentences.development_set import ParallelText
 from model.corpus import read_pairs
 
 

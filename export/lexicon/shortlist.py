@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from bundle import manifest
 from bundle.shortlist import ShortlistTable
 from bundle.tokenizer import Tokenizer
-from export.development_set import language_pair
 from export.errors import ExportError
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
 from export.options import ShortlistSize
+from export.sentences.development_set import language_pair
 from model.corpus import SentencePair
 from model.directions import Direction
 

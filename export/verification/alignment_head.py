@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead
-from export.development_set import DevelopmentPair
 from export.lexicon.ibm_model_1 import Lexicon
+from export.sentences.development_set import DevelopmentPair
 from service.engine.attention_pass import attend
 from service.engine.sessions import Sessions
 

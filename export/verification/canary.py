@@ -3,7 +3,7 @@
 import numpy as np
 
 from bundle.manifest import Canary
-from export.development_set import DevelopmentPair, DevelopmentSet
+from export.sentences.development_set import DevelopmentPair, DevelopmentSet
 from export.verification.forced_decoding import forced_logits
 from service.engine.batch import decode_batch
 from service.engine.options import DecodeOptions

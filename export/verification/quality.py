@@ -7,8 +7,8 @@ from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
 from bundle.manifest import LanguagePair, QualityReport
-from export.development_set import DevelopmentSet
 from export.errors import VerificationError
+from export.sentences.development_set import DevelopmentSet
 from export.verification.forced_decoding import forced_logits, largest_difference
 from service.engine.batch import decode_stream
 from service.engine.options import DecodeOptions

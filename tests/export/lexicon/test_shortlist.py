@@ -6,10 +6,10 @@ import pytest
 from bundle.manifest import LanguagePair, SpecialIds
 from bundle.shortlist import ShortlistTable
 from bundle.tokenizer import Tokenizer
-from export.development_set import language_pair
 from export.errors import ExportError
 from export.lexicon.shortlist import MAX_TARGETS, MAX_TOKENS, build_shortlist
 from export.options import ShortlistSize
+from export.sentences.development_set import language_pair
 from model.corpus import SentencePair
 from model.directions import Direction
 from service.engine.shortlist import Shortlist

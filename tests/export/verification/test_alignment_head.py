@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead
-from export.development_set import DevelopmentPair
 from export.lexicon.ibm_model_1 import Lexicon
+from export.sentences.development_set import DevelopmentPair
 from export.verification.alignment_head import Origins, best_head, choose_alignment_head
 from service.engine.sessions import open_sessions
 from tests.service.models import tiny_bundle

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.development_set import DevelopmentSet, encode_pairs
+from export.sentences.development_set import DevelopmentSet, encode_pairs
 from export.verification.canary import CANDIDATES, choose_canary
 from export.verification.forced_decoding import forced_logits
 from model.corpus import SentencePair
