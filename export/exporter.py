@@ -27,7 +27,7 @@ from export.verification.quality import BEAM_SIZES, QualityMeter, check_precisio
 from export.verification.speed import measure_speedups
 from model.corpus import read_pairs
 from service.engine.errors import EngineError
-from service.engine.sessions import Sessions, check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 LEXICON_PAIRS = 50_000
 """Of every direction: enough to tell one head from another."""

@@ -17,7 +17,7 @@ from export.graphs.writer import write_graphs
 from export.job import ExportJob
 from export.lexicon.shortlist import ShortlistPlan
 from export.quantization import ActivationPlan
-from service.engine.sessions import Sessions, check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ TESTS = {
         "tests/model/test_initialisation.py",
         "tests/model/test_parts.py",
         "tests/model/test_positions.py",
+        "tests/model/test_loss.py",
     )
 }
 """Tests of a target where they are not those of the folder that mirrors it."""
@@ -39,6 +40,8 @@ class Options:
     targets: tuple[str, ...]
     """Modules and folders, relative to the root."""
     tests: tuple[str, ...]
+    names: tuple[str, ...]
+    """Patterns of the names of mutants to run; empty for all."""
     processes: int
     minutes: float | None
     """Mutants that are not reached by then are counted as not run."""
@@ -67,6 +70,7 @@ def _options() -> Options:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("targets", nargs="+", help="modules or folders to mutate")
     parser.add_argument("--tests", nargs="+", help="default: the tests that mirror the targets")
+    parser.add_argument("--only", nargs="+", default=[], help="names of mutants, with wildcards")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--minutes", type=float, help="stop then, and list what is known")
     arguments = parser.parse_args()
@@ -78,6 +82,7 @@ def _options() -> Options:
     return Options(
         targets=tuple(targets),
         tests=tuple(dict.fromkeys(tests)),
+        names=tuple(arguments.only),
         processes=arguments.processes,
         minutes=arguments.minutes,
     )
@@ -128,6 +133,7 @@ def _configure(tree: Path, options: Options) -> None:
 def _run(tree: Path, options: Options) -> None:
     """Run mutmut; it prints how far it is, and says what is wrong before the first mutant."""
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(options.processes)]
+    command += options.names
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=tree, env=environment, start_new_session=True) as run:
         try:

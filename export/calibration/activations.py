@@ -15,7 +15,7 @@ from export.graphs.builder import GraphBuilder, initializer
 from export.network import Network
 from export.options import CalibrationOptions
 from export.quantization import ROW_GRID, ActivationPlan, Grid, grid_between
-from service.engine.encoder import pad
+from service.engine.graphs.encoder import pad
 
 DEFAULTS = CalibrationOptions()
 ROWS_PER_SENTENCE = 16

@@ -9,11 +9,10 @@ from tqdm import tqdm
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle, read_bundle
 from export.evaluation.errors import EvaluationError
-from service.engine.batch import decode_stream
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import MAX_BEAM_SIZE, DecodeOptions
-from service.engine.repetition import longest_repetition, max_loop_tokens
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_stream
+from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothesis
+from service.engine.search.repetition import longest_repetition, max_loop_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bundle.manifest import AlignmentHead
 from export.lexicon.ibm_model_1 import Lexicon
 from export.sentences.development_set import DevelopmentPair
-from service.engine.attention_pass import attend
-from service.engine.sessions import Sessions
+from service.engine.graphs.attention_pass import attend
+from service.engine.graphs.sessions import Sessions
 
 MAX_PAIRS = 400
 """More do not change the choice."""

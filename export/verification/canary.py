@@ -5,9 +5,9 @@ import numpy as np
 from bundle.manifest import Canary
 from export.sentences.development_set import DevelopmentPair, DevelopmentSet
 from export.verification.forced_decoding import forced_logits
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 
 CANDIDATES = 50
 MIN_TOKENS = 4

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import encode
-from service.engine.sessions import Sessions
-from service.engine.slot_cache import SlotCache
+from service.engine.cache.slot_cache import SlotCache
+from service.engine.graphs.decoder import DecoderStep
+from service.engine.graphs.encoder import encode
+from service.engine.graphs.sessions import Sessions
 
 MASKED_LOGIT = -1e8
 """Logits below it are masked, with any large negative number."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from export.errors import VerificationError
-from service.engine.batch import decode_stream
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_stream
+from service.engine.search.options import DecodeOptions
 
 BATCH = 32
 

@@ -11,10 +11,9 @@ from bundle.manifest import OriginalParity
 from export.errors import VerificationError
 from export.verification.forced_decoding import MASKED_LOGIT, forced_logits, logit_error
 from export.verification.original_program import GreedyTranslation, Ids, OriginalProgram
-from service.engine.batch import decode_batch
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions, Hypothesis
 
 MAX_LOGIT_ERROR = 1e-4
 """As `logit_error` measures."""

@@ -13,11 +13,11 @@ from export.errors import VerificationError
 from export.verification.forced_decoding import forced_logits, largest_difference, logit_error
 from model.greedy import greedy_translate, pad_sources
 from model.transformer import AttentionMaps, DecoderLayer, Transformer
-from service.engine.attention_pass import PairAttention, attend
-from service.engine.batch import decode_batch
-from service.engine.encoder import encode
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.attention_pass import PairAttention, attend
+from service.engine.graphs.encoder import encode
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 
 MAX_ERROR = 1e-4
 RAGGED_BATCH = 8

@@ -10,9 +10,9 @@ from bundle.manifest import LanguagePair, QualityReport
 from export.errors import VerificationError
 from export.sentences.development_set import DevelopmentSet
 from export.verification.forced_decoding import forced_logits, largest_difference
-from service.engine.batch import decode_stream
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_stream
+from service.engine.search.options import DecodeOptions
 
 BEAM_SIZES = (1, 4)
 """Greedy search, and the usual beam."""

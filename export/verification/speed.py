@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from statistics import median
 
 from bundle.manifest import Speedup
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 
 NUM_SENTENCES = {1: 40, 32: 320}
 """By rows of the batch; more where translation is faster."""

@@ -7,21 +7,21 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.candidates import CandidatesStep, RankedTokens
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import EncodedGroup
+from service.engine.cache.live_rows import LiveRows, Sentence
+from service.engine.cache.slot_cache import SlotCache
 from service.engine.errors import NonFiniteLogitsError
-from service.engine.hypothesis import Hypothesis
-from service.engine.live_rows import LiveRows, Sentence
-from service.engine.logits_processors import MASKED
-from service.engine.preparation import (
+from service.engine.graphs.candidates import CandidatesStep, RankedTokens
+from service.engine.graphs.decoder import DecoderStep
+from service.engine.graphs.encoder import EncodedGroup
+from service.engine.graphs.sessions import Sessions
+from service.engine.prefill import (
     DecodeRequest,
     Key,
     Preparation,
     PreparedSentence,
     prepare,
 )
-from service.engine.search import (
+from service.engine.search.greedy_and_beam import (
     BeamSearch,
     Continuation,
     GreedySearch,
@@ -32,8 +32,8 @@ from service.engine.search import (
     best_continuations,
     best_tokens,
 )
-from service.engine.sessions import Sessions
-from service.engine.slot_cache import SlotCache
+from service.engine.search.logits_processors import MASKED
+from service.engine.search.options import Hypothesis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class BatchDecoder(Generic[Key]):
         return preparation.groups
 
     def prepare(self, requests: Sequence[DecodeRequest[Key]]) -> Preparation[Key]:
-        """Do what needs no slots: `service.engine.preparation.prepare` with the same sessions."""
+        """Do what needs no slots: `service.engine.prefill.prepare` with the same sessions."""
         return prepare(self._sessions, requests)
 
     def join(self, sentences: Sequence[PreparedSentence[Key]]) -> None:

@@ -15,7 +15,7 @@ from export.quantization import ActivationPlan
 from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
 
 TOKENIZER = Path(__file__).parents[1] / "data" / "tiny-bundle" / "source.spm"
 MAX_TOKENS = 24

@@ -6,7 +6,7 @@ import pytest
 from bundle.errors import BundleError
 from bundle.reader import read_bundle
 from export.annotation import annotate
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from export.errors import ExportError, VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
 from model.errors import CheckpointError, CorpusError
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.export.networks import random_transformer
 from tests.export.runs import CONFIG, VOCAB_SIZE, write_run
 

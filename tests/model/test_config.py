@@ -73,13 +73,13 @@ def test_ids_that_do_not_fit_16_bits_are_refused() -> None:
         parse_config(text, where="run.toml")
 
 
-def test_a_head_that_is_not_there_is_not_guided() -> None:
+def test_a_missing_head_is_not_guided() -> None:
     text = config_text().replace("[training]", "[alignment]\nhead = 2\n[training]")
     with pytest.raises(ConfigError, match=r"alignment\.head 2: there are 2 heads"):
         parse_config(text, where="run.toml")
 
 
-def test_only_held_out_pairs_are_watched() -> None:
+def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:
     text = config_text().replace("[training]", '[training]\nvalidation_sources = ["news"]')
     with pytest.raises(ConfigError, match=r"validation_sources: no held_out of news"):
         parse_config(text, where="run.toml")

@@ -41,7 +41,7 @@ def test_an_update_that_is_not_finite_is_skipped_and_counted(
     assert [(row["step"], row["skipped_updates"]) for row in skipped] == [(3, 1), (7, 2)]
 
 
-def test_a_run_that_skips_nothing_does_not_speak_of_it(data: Path, out: Path) -> None:
+def test_a_run_without_skipped_updates_does_not_log_their_number(data: Path, out: Path) -> None:
     assert new_trainer(config_text(log_every=1), data, out).run().num_skipped == 0
     assert not any("skipped_updates" in row for row in rows(out))
 
@@ -67,7 +67,7 @@ def test_a_run_stops_after_several_in_a_row_and_keeps_its_checkpoint(data: Path,
         resumed.run()
 
 
-def test_scattered_ones_never_stop_a_run(data: Path, out: Path) -> None:
+def test_scattered_skipped_updates_never_stop_a_run(data: Path, out: Path) -> None:
     trainer = new_trainer(config_text(max_steps=15), data, out)
     good = {MAX_SKIPPED_IN_ROW, 2 * MAX_SKIPPED_IN_ROW, 3 * MAX_SKIPPED_IN_ROW}
     spoil_gradients(trainer, set(range(1, 16)) - good)
@@ -75,7 +75,7 @@ def test_scattered_ones_never_stop_a_run(data: Path, out: Path) -> None:
     assert (progress.step, progress.num_skipped) == (15, 12)
 
 
-def test_weights_that_explode_stop_the_run(data: Path, out: Path) -> None:
+def test_exploding_weights_stop_a_run(data: Path, out: Path) -> None:
     """The gradients of such weights are never finite again."""
     text = config_text(max_steps=100, validate_every=99, learning_rate=1e30)
     with pytest.raises(DivergenceError):

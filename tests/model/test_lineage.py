@@ -122,7 +122,7 @@ def test_a_lineage_comes_back_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("content", [{}, {"stages": [{"name": "x"}], "mean_of": []}, 7])
-def test_a_lineage_that_is_none_is_refused(data: Path, tmp_path: Path, content: object) -> None:
+def test_a_malformed_lineage_is_refused(data: Path, tmp_path: Path, content: object) -> None:
     path = trained(data, tmp_path / "run")
     write_atomically(path, read(path) | {"lineage": content})
     with pytest.raises(CheckpointError, match=r"averaged\.pt is no model checkpoint"):

@@ -85,7 +85,7 @@ def test_small_updates_are_not_lost_in_bfloat16() -> None:
     assert optimizer.masters[name].dtype == torch.float32
 
 
-def test_the_average_follows_and_a_young_one_forgets_faster() -> None:
+def test_the_average_follows_the_weights_faster_in_the_first_steps() -> None:
     network = random_network()
     optimizer = MasterOptimizer(network, config(average_decay=0.9, learning_rate=0.1))
     name = "output_projection.bias"

@@ -19,7 +19,7 @@ RELATIVE = replace(ARCHITECTURE, positions="relative", max_distance=3)
 
 
 @torch.inference_mode()
-def test_products_of_turned_vectors_depend_on_their_distance_only() -> None:
+def test_products_of_rotated_vectors_depend_on_their_distance_only() -> None:
     rotary = RotaryPositions(ROTARY)
     query, key = (torch.randn(1, 1, 1, 4).expand(1, 1, 20, 4) for _ in range(2))
     products = torch.matmul(*(part.mT if i else part for i, part in enumerate(rotary(query, key))))
@@ -30,7 +30,7 @@ def test_products_of_turned_vectors_depend_on_their_distance_only() -> None:
 
 
 @torch.inference_mode()
-def test_turning_keeps_lengths_and_leaves_the_first_token_alone() -> None:
+def test_rotation_keeps_lengths_and_the_vector_of_the_first_token() -> None:
     vectors = torch.randn(2, 4, 9, 4)
     turned, _ = RotaryPositions(ROTARY)(vectors, vectors)
     torch.testing.assert_close(turned.norm(dim=-1), vectors.norm(dim=-1))
@@ -39,7 +39,7 @@ def test_turning_keeps_lengths_and_leaves_the_first_token_alone() -> None:
 
 
 @torch.inference_mode()
-def test_pairs_of_channels_turn_as_in_the_paper() -> None:
+def test_pairs_of_channels_are_rotated_as_in_the_paper() -> None:
     turned, _ = RotaryPositions(ROTARY)(torch.ones(1, 1, 6, 4), torch.ones(1, 1, 6, 4))
     for pair, frequency in enumerate((1.0, 10000 ** (-2 / 4))):
         angle = torch.tensor(5 * frequency)
@@ -48,7 +48,7 @@ def test_pairs_of_channels_turn_as_in_the_paper() -> None:
 
 
 @torch.inference_mode()
-def test_every_distance_has_its_number_and_far_ones_share_one() -> None:
+def test_every_distance_has_its_bias_and_long_ones_share_one() -> None:
     relative = RelativePositions(RELATIVE)
     relative.weight.copy_(torch.arange(7.0)[:, None].expand(7, 4))
     expected = torch.tensor([[3, 4, 5, 6, 6, 6], [2, 3, 4, 5, 6, 6], [1, 2, 3, 4, 5, 6.0]])
@@ -58,7 +58,7 @@ def test_every_distance_has_its_number_and_far_ones_share_one() -> None:
 
 @pytest.mark.parametrize("num_queries", [1, 2, 5])
 @torch.inference_mode()
-def test_new_queries_stand_behind_the_keys_that_are_cached(num_queries: int) -> None:
+def test_new_queries_are_at_the_positions_of_the_last_keys(num_queries: int) -> None:
     distance, rotary = RelativePositions(RELATIVE), RotaryPositions(ROTARY)
     nn.init.normal_(distance.weight)
     assert torch.equal(distance(num_queries, 5), distance(5, 5)[:, -num_queries:])
@@ -79,7 +79,7 @@ def test_positions_within_attention_add_nothing_to_embeddings(positions: Positio
         embedding(embedded, first_position=20)
 
 
-def test_positions_of_one_sequence_mean_nothing_to_another() -> None:
+def test_cross_attention_has_no_relative_or_rotary_positions() -> None:
     for architecture in (ROTARY, RELATIVE):
         layer = DecoderLayer(architecture)
         cross, own = layer.cross_attention, layer.self_attention

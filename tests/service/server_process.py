@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
 _LONGEST_S = 30
@@ -48,7 +48,7 @@ class ServerProcess:
 
 def command(*arguments: str) -> list[str]:
     """`pellucid` with `arguments`, wherever it is installed."""
-    code = "import sys; from service.cli import main; sys.exit(main())"
+    code = "import sys; from service.cli.main import main; sys.exit(main())"
     return [sys.executable, "-c", code, *arguments]
 
 

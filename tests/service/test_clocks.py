@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from service.errors import DeadlineExceededError
-from service.job import Job
-from service.loaded_model import LoadedModel
+from service.models.loaded_model import LoadedModel
+from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
-from tests.service.models import running
+from tests.service.tiny_models import running
 
 SERVICE = Path(__file__).parents[2] / "service"
 WALL_CLOCKS = {"time", "time_ns", "now", "utcnow", "today", "fromtimestamp", "localtime", "gmtime"}
 MODULES = {"time", "datetime", "date"}
 ALLOWED = {
-    "logs.py": "the time of an event",
-    "api/keys.py": "which month a quota is for",
-    "commands/keys.py": "until when a key is good",
-    "tracing.py": "when a span began, for who collects spans of several machines",
+    "observability/logs.py": "the time of an event",
+    "api/auth/api_keys.py": "which month a quota is for",
+    "cli/keys.py": "until when a key is good",
+    "observability/tracing.py": "when a span began, for who collects spans of several machines",
 }
 YEARS_S = 10 * 365 * 86_400.0
 PATIENCE_S = 30

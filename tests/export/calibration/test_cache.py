@@ -13,10 +13,10 @@ from export.calibration.activations import calibrate
 from export.calibration.cache import SMALLEST_SCALE
 from export.quantization import LARGEST_INT8, LayerCacheScales
 from export.verification.forced_decoding import forced_logits
-from service.engine.decoder import DecoderStep
-from service.engine.encoder import encode
-from service.engine.sessions import Sessions
-from service.engine.slot_cache import CacheArray, SlotCache
+from service.engine.cache.slot_cache import CacheArray, SlotCache
+from service.engine.graphs.decoder import DecoderStep
+from service.engine.graphs.encoder import encode
+from service.engine.graphs.sessions import Sessions
 from tests.export.networks import KINDS, network, open_graphs, random_ids, random_transformer
 
 SOURCES, TARGETS = random_ids(20, seed=3), random_ids(20, seed=4)

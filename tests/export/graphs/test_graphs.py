@@ -15,8 +15,8 @@ from export.errors import VerificationError
 from export.verification.forced_decoding import forced_logits, largest_difference
 from export.verification.parity import MAX_ERROR, check_parity, measure_parity
 from model.transformer import Transformer
-from service.engine.attention_pass import attend
-from service.engine.sessions import Sessions, check_attention
+from service.engine.graphs.attention_pass import attend
+from service.engine.graphs.sessions import Sessions, check_attention
 from tests.export.networks import ALL_KINDS, network, open_graphs, random_ids, random_transformer
 
 SOURCES, TARGETS = random_ids(12, seed=1), random_ids(12, seed=2)

@@ -15,7 +15,7 @@ from export.network import Network, attention_operator, network_of
 from export.verification.forced_decoding import forced_logits
 from export.verification.parity import check_parity, measure_parity
 from model.architecture import Architecture
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
 from tests.export.networks import (
     KINDS,
     MAX_TOKENS,

@@ -17,7 +17,7 @@ from export.graphs.writer import write_graphs
 from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
 from export.quantization import ActivationPlan
-from service.engine.shortlist import NO_PIECE
+from service.engine.cache.shortlist import NO_PIECE
 from tests.export.networks import KINDS, MAX_TOKENS, network, random_ids, random_transformer
 
 ROWS = 5

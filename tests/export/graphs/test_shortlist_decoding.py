@@ -14,10 +14,9 @@ from export.graphs.writer import write_graphs
 from export.lexicon.shortlist import ShortlistPlan
 from export.verification.invariance import check_invariance
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.export.networks import (
     KINDS,
     MAX_TOKENS,

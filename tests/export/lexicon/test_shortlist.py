@@ -12,7 +12,7 @@ from export.options import ShortlistSize
 from export.sentences.development_set import language_pair
 from model.corpus import SentencePair
 from model.directions import Direction
-from service.engine.shortlist import Shortlist
+from service.engine.cache.shortlist import Shortlist
 from tests.data.toy_language import sentence_pairs
 from tests.export.networks import PAIR, TOKENIZER
 

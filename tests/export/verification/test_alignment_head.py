@@ -8,8 +8,8 @@ from bundle.manifest import AlignmentHead
 from export.lexicon.ibm_model_1 import Lexicon
 from export.sentences.development_set import DevelopmentPair
 from export.verification.alignment_head import Origins, best_head, choose_alignment_head
-from service.engine.sessions import open_sessions
-from tests.service.models import tiny_bundle
+from service.engine.graphs.sessions import open_sessions
+from tests.service.tiny_models import tiny_bundle
 
 EOS = 3
 VOCAB_SIZE = 1000

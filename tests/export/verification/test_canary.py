@@ -9,9 +9,9 @@ from export.sentences.development_set import DevelopmentSet, encode_pairs
 from export.verification.canary import CANDIDATES, choose_canary
 from export.verification.forced_decoding import forced_logits
 from model.corpus import SentencePair
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.data.toy_language import sentence_pairs
 from tests.export.networks import MAX_TOKENS, PAIR, network, open_graphs, random_transformer
 from tests.export.runs import VOCAB_SIZE

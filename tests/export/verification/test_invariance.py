@@ -14,8 +14,8 @@ from export.errors import VerificationError
 from export.quantization import ActivationPlan
 from export.verification.forced_decoding import forced_logits
 from export.verification.invariance import check_invariance
-from service.engine.attention_pass import attend
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.attention_pass import attend
+from service.engine.graphs.sessions import Sessions, open_sessions
 from tests.export.networks import (
     KINDS,
     network,

@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.errors import NonFiniteLogitsError
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import (
     BEAM,

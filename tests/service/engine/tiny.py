@@ -4,12 +4,11 @@ from functools import cache
 
 from bundle.reader import Bundle
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.data.toy_language import sentence_pairs
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 @cache

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.hypothesis import FinishReason, Hypothesis
-from service.engine.logits_processors import MASKED
-from service.engine.options import DecodeOptions
-from service.engine.ranking import length_normalised
-from service.engine.search import (
+from service.engine.search.greedy_and_beam import (
     LOOKAHEAD_TOKENS,
     BeamSearch,
     Continuation,
@@ -20,6 +16,9 @@ from service.engine.search import (
     best_continuations,
     best_tokens,
 )
+from service.engine.search.logits_processors import MASKED
+from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
+from service.engine.search.ranking import length_normalised
 
 EOS = 0
 Prefix = tuple[int, ...]

@@ -19,9 +19,9 @@ from export.importers.fairseq.reader import read
 from export.importers.importer import import_bundle
 from export.importers.networks.positions import fairseq_positions
 from export.verification.forced_decoding import forced_logits
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.export.importers.fairseq.fairseq_models import change, save_model, state_of
 from tests.export.importers.imports import (
     assert_agrees,

@@ -16,13 +16,13 @@ from bundle.reader import read_bundle
 from export.importers.hf_marian.original import TransformersOriginal
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
-from service.app import create_app
-from service.registry import Registry
+from service.models.registry import Registry
+from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.hf_marian.hf_models import original_tokenizer, save_model
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning"),

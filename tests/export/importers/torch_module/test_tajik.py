@@ -14,11 +14,11 @@ pytest.importorskip("tg2fa_translit", reason="tg2fa-translit is not installed")
 
 from export.importers.importer import import_bundle
 from export.importers.options import DevelopmentFile, ImportOptions
-from service.app import create_app
-from service.registry import Registry
+from service.models.registry import Registry
+from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
-from service.telemetry import Metrics
-from tests.service.models import Running, running
+from tests.service.tiny_models import Running, running
 
 decoding = importlib.import_module("tg2fa_translit.decode")
 pipeline = importlib.import_module("tg2fa_translit.convert")

@@ -1,0 +1,1 @@
+"""What an engine remembers between steps: key/value slots, live rows, shortlists."""

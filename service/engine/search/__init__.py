@@ -1,0 +1,1 @@
+"""Which hypotheses live: options, logits processors, greedy and beam search, ranking."""

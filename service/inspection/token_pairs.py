@@ -1,0 +1,97 @@
+"""Pairs of texts on their way to an attention pass, and back from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bundle.manifest import LanguagePair
+from bundle.reader import Bundle
+from service.errors import TextTooLongError
+from service.inspection.values import (
+    AttentionMaps,
+    InspectedPair,
+    InspectedSentence,
+)
+from service.text.alignment.word_links import TokenizedText, transferred, word_links
+from service.text.unicode import check_unicode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """A sentence and a translation of it, as the model sees them."""
+
+    source_ids: tuple[int, ...]
+    """End token included."""
+    target_ids: tuple[int, ...]
+    """End token included where the translation has one, start token not."""
+
+
+def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) -> TokenPair:
+    """A text and a translation that somebody gave, tokenised.
+
+    Raises:
+        InvalidRequestError: One of them is no valid Unicode.
+        TextTooLongError: One of them does not fit into the model.
+    """
+    for side in (text, translation):
+        check_unicode(side)
+    manifest = bundle.manifest
+    source_ids = tuple(bundle.tokenizer.encode_source(text.strip(), pair))
+    target_ids = tuple(bundle.tokenizer.encode_target(translation.strip()))
+    _check_length("text", len(source_ids), manifest.max_source_tokens)
+    _check_length("translation", len(target_ids), manifest.max_target_tokens)
+    return TokenPair(source_ids=source_ids, target_ids=target_ids)
+
+
+def _check_length(name: str, num_tokens: int, limit: int) -> None:
+    if num_tokens > limit:
+        raise TextTooLongError(
+            f"Invalid request: the {name} has {num_tokens} tokens; the limit is {limit}: "
+            "inspect it sentence by sentence"
+        )
+
+
+def whole_pair(
+    text: str, translation: str, attention: AttentionMaps, bundle: Bundle, pair: LanguagePair
+) -> InspectedPair:
+    """A text and a given translation, inspected as one sentence."""
+    tokens = token_pair(text, translation, bundle, pair)
+    source, target = text.strip(), translation.strip()
+    made = made_text(tokens.target_ids, bundle)
+    shown = shown_text(source, tokens.source_ids, bundle, pair)
+    links = word_links(attention.alignment.tolist(), shown, made)
+    sentence = InspectedSentence(
+        source=source,
+        translation=target,
+        links=transferred(links, made.text, target),
+        source_span=_stripped_span(text),
+        target_span=_stripped_span(translation),
+        attention=attention,
+    )
+    return InspectedPair(source=text, translation=translation, sentences=(sentence,))
+
+
+def _stripped_span(text: str) -> tuple[int, int]:
+    start = len(text) - len(text.lstrip())
+    return start, start + len(text.strip())
+
+
+def shown_text(
+    text: str, source_ids: Sequence[int], bundle: Bundle, pair: LanguagePair
+) -> TokenizedText:
+    """A source: the language prefix and the end token have places, but no characters."""
+    prefix = [(0, 0)] * (pair.source_prefix is not None)
+    spans = [*prefix, *bundle.tokenizer.source_spans(text)]
+    spans += [(0, 0)] * (len(source_ids) - len(spans))
+    return TokenizedText(text=text, spans=tuple(spans))
+
+
+def read_text(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """A source as the model sees it, where only its ids are known."""
+    text, spans = bundle.tokenizer.source_text_and_spans(source_ids)
+    return TokenizedText(text=text, spans=tuple(spans))
+
+
+def made_text(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """A target."""
+    text, spans = bundle.tokenizer.target_text_and_spans(target_ids)
+    return TokenizedText(text=text, spans=tuple(spans))

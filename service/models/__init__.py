@@ -1,0 +1,1 @@
+"""Which models are loaded, whether they are well, and where they lead."""

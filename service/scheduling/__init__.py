@@ -1,0 +1,1 @@
+"""Which sentence is decoded next: queue, fairness, batching, workers. Knows no text."""

@@ -1,0 +1,1 @@
+"""Where engines run: the decode loop and what hands it work."""

@@ -1,0 +1,205 @@
+"""Makes a passage of the tokens between two block elements."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from service.text.markup.passage import Passage, Tag
+from service.text.markup.references import read_reference, reads_as_markup
+from service.text.markup.tokenizer import MarkupToken
+
+
+def pair_tags(tags: Sequence[MarkupToken]) -> list[int | None]:
+    """For each tag, the index of its other half; None: single, or without one.
+
+    Pairs are nested: of two that cross, the one that ends first is a pair, and the halves of the
+    other are on their own.
+    """
+    partners: list[int | None] = [None] * len(tags)
+    stack: list[int] = []
+    num_open: dict[str, int] = {}
+    for index, tag in enumerate(tags):
+        if tag.kind == "open":
+            stack.append(index)
+            num_open[tag.name] = num_open.get(tag.name, 0) + 1
+        elif tag.kind == "close" and num_open.get(tag.name):
+            while tags[stack[-1]].name != tag.name:
+                num_open[tags[stack.pop()].name] -= 1
+            start = stack.pop()
+            num_open[tag.name] -= 1
+            partners[start], partners[index] = index, start
+    return partners
+
+
+_FIRST_STAND_IN, _LAST_STAND_IN = "\ue000", "\uf8ff"
+"""Private use: no font, no language and no model gives these characters a meaning."""
+_ALWAYS_SPELT = frozenset("&<")
+_SPACES = r"[ \t\n\f\r]"
+_HTML_SPECIAL = re.compile(rf"&|[\t\n\f\r]{_SPACES}*+| {_SPACES}++")
+_XML_SPECIAL = re.compile(r"&")
+_SIGN = re.compile(r"[&<]")
+
+
+class PassageBuilder:
+    """Takes tokens one by one."""
+
+    def __init__(self, kind: Literal["html", "xml"], used_characters: frozenset[str]) -> None:
+        """Begin with nothing.
+
+        Args:
+            kind: Says what characters mean.
+            used_characters: Of the whole document; these cannot stand for anything else.
+        """
+        self._kind = kind
+        self._special = _HTML_SPECIAL if kind == "html" else _XML_SPECIAL
+        self._free = _free_stand_ins(used_characters)
+        self._texts: list[str] = []
+        self._length = 0
+        self._spelt: dict[int, str] = {}
+        """By offset, characters that are not written as themselves."""
+        self._stand_ins: set[int] = set()
+        self._tags: list[MarkupToken] = []
+        self._positions: list[int] = []
+
+    def add(self, token: MarkupToken, *, is_word: bool) -> None:
+        """Go on with text, or with a tag; `is_word`: an element that stands for a word."""
+        if is_word:
+            self._add_stand_in(token)
+        elif token.kind is None:
+            self._add_text(token.text)
+        else:
+            self._add_tag(token)
+
+    def build(self) -> list[str | Passage]:
+        """The passage, and what stands around it: white space and tags."""
+        text = self._set_aside("".join(self._texts))
+        if text is None or not any(
+            not c.isspace() for i, c in enumerate(text) if i not in self._stand_ins
+        ):
+            text = "".join(self._texts)
+            return [self._written(text, 0, len(text), 0, len(self._tags))]
+        partners = pair_tags(self._tags)
+        first, last = self._inner_tags(text, partners)
+        start = self._positions[first] if first < last else len(text)
+        start = min(start, len(text) - len(text.lstrip()))
+        end = self._positions[last - 1] if first < last else 0
+        end = max(end, len(text.rstrip()))
+        passage = Passage(
+            text=text[start:end],
+            tags=tuple(self._inner_tag(i, partners[i], first, start) for i in range(first, last)),
+            spellings=self._spellings(text, start, end),
+            stand_ins="".join(text[i] for i in sorted(self._stand_ins)),
+        )
+        before = self._written(text, 0, start, 0, first)
+        return [before, passage, self._written(text, end, len(text), last, len(self._tags))]
+
+    def _set_aside(self, text: str) -> str | None:
+        """Let stand-ins be for signs that would not be read as themselves.
+
+        A tag cut off at the end of the document, say, or `&` and `amp;` with a tag between them.
+        None: there are more of them than stand-ins.
+        """
+        characters = list(text)
+        for match in _SIGN.finditer(text):
+            offset = match.start()
+            if offset in self._spelt or not reads_as_markup(text, offset):
+                continue
+            stand_in = next(self._free, None)
+            if stand_in is None:
+                return None
+            characters[offset] = stand_in
+            self._spelt[offset] = text[offset]
+            self._stand_ins.add(offset)
+        return "".join(characters)
+
+    def _add_text(self, text: str) -> None:
+        done = 0
+        while match := self._special.search(text, done):
+            self._add_plain(text[done : match.start()])
+            done = self._add_special(text, match)
+        self._add_plain(text[done:])
+
+    def _add_special(self, text: str, match: re.Match[str]) -> int:
+        """What is not simply text; returns where that ends."""
+        written = match.group()
+        if written[0] != "&":
+            self._add_character(" ", written)
+            return match.end()
+        reference = read_reference(text, match.start(), self._kind)
+        if reference is None:
+            self._add_plain("&")
+            return match.end()
+        token = MarkupToken(kind="single", text=reference.text)
+        if reference.is_unseen:
+            self._add_tag(token)
+        elif reference.character:
+            self._add_character(reference.character, reference.text)
+        else:
+            self._add_stand_in(token)
+        return match.start() + len(reference.text)
+
+    def _add_plain(self, text: str) -> None:
+        self._texts.append(text)
+        self._length += len(text)
+
+    def _add_character(self, character: str, spelling: str) -> None:
+        self._spelt[self._length] = spelling
+        self._add_plain(character)
+
+    def _add_stand_in(self, token: MarkupToken) -> None:
+        character = next(self._free, None)
+        if character is None:
+            self._add_tag(token)
+            return
+        self._stand_ins.add(self._length)
+        self._add_character(character, token.text)
+
+    def _add_tag(self, token: MarkupToken) -> None:
+        self._tags.append(token)
+        self._positions.append(self._length)
+
+    def _inner_tags(self, text: str, partners: list[int | None]) -> tuple[int, int]:
+        """First tag of the passage and the one behind its last; what wraps all of it is outside."""
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        num_tags = len(self._tags)
+        num_leading = sum(position <= start for position in self._positions)
+        first_trailing = num_tags - sum(position >= end for position in self._positions)
+        middle = range(num_leading, first_trailing)
+        first = next((i for i in range(num_leading) if partners[i] in middle), num_leading)
+        trailing = range(num_tags - 1, first_trailing - 1, -1)
+        last = next((i + 1 for i in trailing if partners[i] in middle), first_trailing)
+        return first, last
+
+    def _inner_tag(self, index: int, partner: int | None, first: int, start: int) -> Tag:
+        token = self._tags[index]
+        return Tag(
+            position=self._positions[index] - start,
+            text=token.text,
+            kind=token.kind or "single",
+            partner=None if partner is None else partner - first,
+        )
+
+    def _spellings(self, text: str, start: int, end: int) -> dict[str, tuple[str, ...]]:
+        special = {text[i] for i in self._spelt if start <= i < end} | _ALWAYS_SPELT
+        spellings: dict[str, list[str]] = {}
+        for offset in range(start, end):
+            if text[offset] in special:
+                spelling = self._spelt.get(offset, text[offset])
+                spellings.setdefault(text[offset], []).append(spelling)
+        return {character: tuple(written) for character, written in spellings.items()}
+
+    def _written(self, text: str, start: int, end: int, first: int, last: int) -> str:
+        """A part of the source again, tags included."""
+        pieces: list[str] = []
+        for index in range(first, last):
+            position = self._positions[index]
+            pieces.extend(self._spelt.get(i, text[i]) for i in range(start, position))
+            pieces.append(self._tags[index].text)
+            start = position
+        pieces.extend(self._spelt.get(i, text[i]) for i in range(start, end))
+        return "".join(pieces)
+
+
+def _free_stand_ins(used: frozenset[str]) -> Iterator[str]:
+    candidates = map(chr, range(ord(_FIRST_STAND_IN), ord(_LAST_STAND_IN) + 1))
+    return (character for character in candidates if character not in used)

@@ -1,0 +1,1 @@
+"""Where sentences end, and how long ones are cut."""

@@ -1,0 +1,64 @@
+"""Splits a text into sentences, line by line, so that joining them gives the text back."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from service.text.segmentation.segment import Segment
+from service.text.segmentation.sentence_ends import sentence_starts
+
+SplitMode = Literal["sentences", "paragraphs", "none"]
+"""Cut at the ends of sentences and lines, of lines only, or not at all."""
+
+_SPACE = re.compile(r"\s+")
+_BREAK = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""Ends of lines, and of the cells in a line: a tab within a sentence would be lost."""
+
+
+def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> list[Segment]:
+    """Cut `text` into segments; `join(split(text)) == text`.
+
+    White space at the very beginning becomes the separator of an empty segment. Prefers to leave
+    two sentences together over cutting one in two.
+
+    Args:
+        language: Of the text: what is an abbreviation and how numbers are written depends on it.
+        mode: With `none` there is one segment, and line breaks may be in it; with the others a
+            line break or a tab always ends one.
+    """
+    cuts = [*_cuts(text, language, mode), len(text)]
+    bounds = zip([0, *cuts], cuts, strict=False)
+    return [_segment(text, start, end) for start, end in bounds if start < end]
+
+
+def _segment(text: str, start: int, end: int) -> Segment:
+    content = text[start:end].rstrip()
+    return Segment(text=content, separator=text[start + len(content) : end], start=start)
+
+
+def _cuts(text: str, language: str, mode: SplitMode) -> Iterator[int]:
+    """Offsets at which a new segment begins, ascending, 0 left out."""
+    leading = _SPACE.match(text)
+    position = leading.end() if leading else 0
+    if position:
+        yield position
+    if mode == "none":
+        return
+    for start, end, next_start in _lines(text, position):
+        if mode == "sentences":
+            yield from (start + offset for offset in sentence_starts(text[start:end], language))
+        yield next_start
+
+
+def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:
+    """Start and end of every line that is not blank, and where the next one starts."""
+    start = position
+    for space in _SPACE.finditer(text, position):
+        if space.end() == len(text):
+            yield start, space.start(), space.end()
+            return
+        if _BREAK.search(space.group()):
+            yield start, space.start(), space.end()
+            start = space.end()
+    if start < len(text):
+        yield start, len(text), len(text)

@@ -1,0 +1,1 @@
+"""Where a passage's tags go in its translation."""

@@ -1,0 +1,83 @@
+"""A queue for jobs, and those who stand in it."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from service.engine.search.options import DecodeOptions
+from service.errors import OverloadedError
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import Room
+from service.scheduling.job import Entry, Job, JobResult
+from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.queue import AdmissionQueue
+from tests.service.scheduling.workers.single_worker import counted
+from tests.service.tiny_models import FakeClock
+
+RESULT = JobResult(hypotheses=(), queue_s=0, encode_s=0, decode_s=0)
+SMALL = AdmissionLimits(max_queued_jobs=4, max_queued_tokens=20)
+WIDE = AdmissionLimits(max_queued_jobs=100, max_queued_tokens=1000)
+ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """A queue, and those who stand in it."""
+
+    limits: AdmissionLimits = SMALL
+    clock: FakeClock = field(default_factory=FakeClock)
+    metrics: Metrics = field(default_factory=Metrics)
+    queue: AdmissionQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        queue = AdmissionQueue(self.limits, self.metrics, self.clock)
+        object.__setattr__(self, "queue", queue)
+
+    def submit(
+        self,
+        num_tokens: int = 1,
+        *,
+        beam_size: int = 1,
+        timeout_s: float | None = None,
+        client: Client = NOBODY,
+        is_continued: bool = False,
+    ) -> Future[JobResult]:
+        deadline_s = None if timeout_s is None else self.clock.now_s + timeout_s
+        job = Job(
+            source_ids=tuple(range(num_tokens)),
+            options=DecodeOptions(beam_size=beam_size),
+            deadline_s=deadline_s,
+            client=client,
+            is_continued=is_continued,
+        )
+        return self.queue.submit(job)
+
+    def fill(self, client: Client, num_tokens: int = 1) -> int:
+        """Submit for a client until it is refused; how many were accepted."""
+        for number in range(10_000):
+            try:
+                self.submit(num_tokens, client=client)
+            except OverloadedError:
+                return number
+        raise AssertionError("a queue without a bound")
+
+    def take(
+        self, free_slots: int = 99, *, max_tokens: int = 10_000, is_idle: bool = True
+    ) -> list[Future[JobResult]]:
+        room = Room(free_slots=free_slots, max_tokens=max_tokens)
+        return futures_of(self.queue.take(room, is_idle=is_idle))
+
+    def take_entries(self, free_slots: int) -> list[Entry]:
+        return self.queue.take(Room(free_slots=free_slots, max_tokens=10_000), is_idle=True)
+
+    def serve(self, count: int = 1) -> None:
+        """End jobs at the head, one after another."""
+        for _ in range(count):
+            (entry,) = self.take_entries(1)
+            entry.future.set_result(RESULT)
+
+    def depth(self) -> float:
+        return counted(self.metrics, "queue_depth")
+
+
+def futures_of(entries: list[Entry]) -> list[Future[JobResult]]:
+    return [entry.future for entry in entries]

@@ -1,0 +1,286 @@
+from collections import Counter
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.engine.search.options import DecodeOptions
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.fair_queue import ROUND_WORK, FairQueue
+from service.scheduling.job import Entry, Job
+from service.scheduling.limits import Client
+
+ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
+MAX_TOKENS = 300
+"""Source tokens of a turn."""
+clients = st.builds(Client, name=st.sampled_from("abcdef"), weight=st.sampled_from([0.5, 1.0, 4.0]))
+jobs = st.tuples(clients, st.integers(1, 60), st.integers(1, 8))
+"""Whose, source tokens and width of the beam."""
+
+
+def entry(client: Client, num_tokens: int = 16, *, beam_size: int = 1) -> Entry:
+    options = DecodeOptions(beam_size=beam_size)
+    return Entry(
+        job=Job(source_ids=(5,) * num_tokens, options=options, client=client), submitted_s=0.0
+    )
+
+
+def add(queue: FairQueue, *given: Entry) -> list[Entry]:
+    for one in given:
+        queue.add(one)
+    return list(given)
+
+
+def many(queue: FairQueue, client: Client, number: int, num_tokens: int = 16) -> list[Entry]:
+    return add(queue, *(entry(client, num_tokens) for _ in range(number)))
+
+
+def take(queue: FairQueue, free_slots: int = 4, *, max_tokens: int = MAX_TOKENS) -> list[Entry]:
+    """One turn: whoever is chosen is served."""
+    room = Room(free_slots=free_slots, max_tokens=max_tokens)
+    chosen = choose(queue.window(LOOKAHEAD), room)
+    queue.serve(chosen)
+    return chosen
+
+
+def one_by_one(queue: FairQueue, number: int) -> list[Entry]:
+    return [one for _ in range(number) for one in take(queue, 8, max_tokens=1)]
+
+
+def names(entries: Sequence[Entry]) -> str:
+    return "".join(one.job.client.name[0] for one in entries)
+
+
+def work(one: Entry) -> int:
+    return one.num_tokens * one.num_slots
+
+
+def test_one_client_alone_is_served_in_its_order() -> None:
+    queue = FairQueue()
+    line = many(queue, ANNA, 100)
+    assert queue.window(64) == line[:64]
+    assert one_by_one(queue, 100) == line
+
+
+def test_clients_alternate_and_each_keeps_its_order() -> None:
+    queue = FairQueue()
+    annas, berts = many(queue, ANNA, 6), many(queue, BERT, 6)
+    served = one_by_one(queue, 12)
+    assert names(served) == "ab" * 6
+    assert [one for one in served if one in annas] == annas
+    assert [one for one in served if one in berts] == berts
+
+
+def test_shares_are_of_work_and_not_of_sentences() -> None:
+    queue = FairQueue()
+    add(queue, *(entry(ANNA, 40) for _ in range(50)))
+    add(queue, *(entry(BERT, 5, beam_size=2) for _ in range(50)))
+    served = Counter(names(one_by_one(queue, 40)))
+    assert served == {"a": 8, "b": 32}
+
+
+@pytest.mark.parametrize("weight", [2.0, 3.0])
+def test_weights_divide_the_work(weight: float) -> None:
+    queue = FairQueue()
+    many(queue, ANNA, 200)
+    many(queue, Client(name="bert", weight=weight), 200)
+    served = Counter(names(one_by_one(queue, 120)))
+    assert served["b"] == pytest.approx(weight * served["a"], abs=2)
+
+
+def test_a_newcomer_goes_before_all_that_another_has_waiting() -> None:
+    queue = FairQueue()
+    many(queue, ANNA, 500)
+    one_by_one(queue, 100)
+    (late,) = many(queue, BERT, 1)
+    assert late in one_by_one(queue, 2)
+
+
+def test_who_had_nothing_waiting_has_saved_nothing_up() -> None:
+    queue = FairQueue()
+    many(queue, ANNA, 500)
+    many(queue, BERT, 1)
+    one_by_one(queue, 200)
+    many(queue, BERT, 50)
+    assert Counter(names(one_by_one(queue, 40))) == {"a": 20, "b": 20}
+
+
+def test_who_leaves_and_comes_again_has_gained_nothing() -> None:
+    """Whose jobs come one by one has an empty line each time, and yet gets no more than others."""
+    queue = FairQueue()
+    for number in range(9):
+        many(queue, Client(name=f"{number}"), 200, 10)
+    served = ""
+    for _ in range(500):
+        if not queue.line_of(BERT):
+            many(queue, BERT, 1, 50)
+        served += names(one_by_one(queue, 1))
+    num_fair = 500 / (9 * 5 + 1)
+    assert served.count("b") == pytest.approx(num_fair, abs=2)
+
+
+def test_who_gives_up_is_not_charged() -> None:
+    queue = FairQueue()
+    for given_up in many(queue, ANNA, 100):
+        queue.remove(given_up)
+    many(queue, BERT, 4)
+    annas = many(queue, ANNA, 4)
+    for given_up in annas[:2]:
+        queue.remove(given_up)
+    assert names(one_by_one(queue, 6)) == "bababb"
+
+
+def test_what_another_was_given_at_once_is_no_debt_of_a_newcomer() -> None:
+    """A sentence of 512 tokens in a beam of 8 is as much work as 256 of the others."""
+    queue = FairQueue()
+    many(queue, ANNA, 500)
+    add(queue, entry(BERT, 512, beam_size=8))
+    one_by_one(queue, 2)
+    (late,) = many(queue, CARL, 1)
+    assert late in one_by_one(queue, 2 * int(ROUND_WORK) // 16)
+
+
+def test_who_was_given_much_does_not_pay_a_newcomer_for_it() -> None:
+    queue = FairQueue()
+    (left,) = many(queue, BERT, 1)
+    add(queue, entry(ANNA, 512, beam_size=8))
+    many(queue, ANNA, 100)
+    one_by_one(queue, 1)
+    (given_up,) = many(queue, BERT, 1)
+    assert left not in queue
+    one_by_one(queue, 1)
+    queue.remove(given_up)
+    one_by_one(queue, 1)
+    many(queue, CARL, 100)
+    assert Counter(names(one_by_one(queue, 20))) == {"a": 10, "c": 10}
+
+
+def test_newcomers_without_end_do_not_keep_anybody_waiting() -> None:
+    """Three new clients for every two sentences that are served."""
+    queue, numbers = FairQueue(), count()
+    annas = many(queue, ANNA, 40)
+    for _ in range(400):
+        add(queue, *(entry(Client(name=f"new {next(numbers)}")) for _ in range(3)))
+        take(queue, 2)
+    assert not any(one in queue for one in annas[:3])
+
+
+def test_sentences_of_like_length_go_together_whoever_they_are_of() -> None:
+    queue = FairQueue()
+    lengths = [10, 40, 11, 38, 12, 42, 9, 41]
+    add(queue, *(entry(Client(name=str(i)), n) for i, n in enumerate(lengths)))
+    assert [one.num_tokens for one in take(queue)] == [10, 11, 9, 12]
+    assert sorted(one.num_tokens for one in take(queue)) == [38, 40, 41, 42]
+
+
+def test_each_client_gives_those_of_its_sentences_that_fit_best() -> None:
+    queue = FairQueue()
+    for number in range(40):
+        add(queue, entry(ANNA, 20 + number % 2), entry(BERT, 40 - number % 2 * 19))
+    taken = take(queue, 8)
+    assert {one.num_tokens for one in taken} <= {20, 21}
+    assert min(Counter(names(taken)).values()) >= 3
+
+
+@pytest.mark.parametrize("num_clients", [2, 1000])
+def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_coming(
+    num_clients: int,
+) -> None:
+    queue, numbers = FairQueue(), count()
+
+    def come(number: int, num_tokens: int = 5) -> list[Entry]:
+        names = (f"{next(numbers) % num_clients}" for _ in range(number))
+        return add(queue, *(entry(Client(name=name), num_tokens) for name in names))
+
+    come(40)
+    (long,) = come(1, 60)
+    num_turns = 0
+    while long in queue:
+        come(4)
+        take(queue, max_tokens=64)
+        num_turns += 1
+    assert num_turns <= 40 / 4 + MAX_PASSES + 1
+    assert long.num_passes <= MAX_PASSES
+
+
+def test_whoever_waited_with_others_is_in_no_later_round_alone() -> None:
+    queue = FairQueue()
+    annas = many(queue, ANNA, 20)
+    (single,) = many(queue, BERT, 1)
+    assert {one.round for one in queue.window(64)} > {0}
+    queue.remove(single)
+    assert [one.round for one in queue.window(64)] == [0] * len(annas)
+
+
+def test_a_job_of_huge_cost_does_not_shut_its_client_out_for_ever() -> None:
+    queue = FairQueue()
+    light = Client(name="light", weight=1e-6)
+    many(queue, light, 2, 500)
+    many(queue, ANNA, 3)
+    assert names(one_by_one(queue, 5)) in {"laaal", "alaal"}
+
+
+def test_clients_that_are_gone_leave_nothing() -> None:
+    queue = FairQueue()
+    many(queue, ANNA, 3_000)
+    for number in range(2_000):
+        many(queue, Client(name=str(number)), 1)
+        take(queue, 2)
+        assert queue.num_clients < 50
+    for given_up in list(queue):
+        queue.remove(given_up)
+    assert (queue.num_clients, len(queue), queue.num_tokens) == (0, 0, 0)
+
+
+@given(first=st.lists(jobs, min_size=1, max_size=60), data=st.data())
+def test_nobody_gets_ahead_of_a_newcomer_by_more_than_its_share(
+    first: list[tuple[Client, int, int]], data: st.DataObject
+) -> None:
+    """Two rounds and its longest sentence: that is what another may get before it, and a turn."""
+    queue = FairQueue()
+    everybody = add(queue, *(entry(c, n, beam_size=width) for c, n, width in first))
+    for _ in range(data.draw(st.integers(0, 10), label="turns before")):
+        take(queue, 8)
+    newcomer = entry(Client(name="new"), data.draw(st.integers(1, 60), label="tokens"))
+    queue.add(newcomer)
+    served: list[Entry] = []
+    while newcomer in queue:
+        late = data.draw(st.lists(jobs, max_size=3), label="late")
+        everybody += add(queue, *(entry(c, n, beam_size=width) for c, n, width in late))
+        before = list(served)
+        served += take(queue, 8)
+    for name in {one.job.client.name for one in before}:
+        own = [one for one in everybody if one.job.client.name == name]
+        weight = max(one.job.client.weight for one in own)
+        longest = max(map(work, own))
+        got = sum(work(one) for one in before if one.job.client.name == name)
+        assert got <= 2 * ROUND_WORK * weight + longest + MAX_TOKENS * 8
+
+
+@given(
+    first=st.lists(jobs, min_size=1, max_size=60),
+    arrivals=st.lists(st.lists(jobs, max_size=6), max_size=30),
+    slots=st.integers(8, 24),
+)
+def test_everybody_is_served_once_and_passed_over_no_more_often_than_the_bound(
+    first: list[tuple[Client, int, int]],
+    arrivals: list[list[tuple[Client, int, int]]],
+    slots: int,
+) -> None:
+    queue = FairQueue()
+    everybody: list[Entry] = []
+    served: list[Entry] = []
+    turns = iter([first, *arrivals])
+    while queue or not everybody:
+        new = [entry(c, n, beam_size=width) for c, n, width in next(turns, [])]
+        everybody += add(queue, *new)
+        window = queue.window(LOOKAHEAD)
+        chosen = take(queue, slots)
+        assert chosen[0] is window[0], "the head always joins"
+        assert sum(one.num_slots for one in chosen) <= slots
+        served += chosen
+    assert sorted(map(id, served)) == sorted(map(id, everybody))
+    assert all(one.num_passes <= MAX_PASSES for one in everybody)
+    assert (queue.num_clients, queue.num_tokens) == (0, 0)

@@ -1,0 +1,210 @@
+"""A failing batch is tried again job by job: who is to blame fails alone."""
+
+import logging
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+
+from service.errors import DeadlineExceededError, TranslationFailedError
+from service.scheduling.job import JobResult
+from service.scheduling.workers.decode_loop import Worker
+from tests.service.engine.spy import Tensors
+from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
+from tests.service.scheduling.workers.single_worker import (
+    SingleWorker,
+    assert_translated,
+    hypotheses_of,
+    job_of,
+)
+
+
+@pytest.fixture
+def single() -> SingleWorker:
+    return SingleWorker.create()
+
+
+def break_down(_: Tensors) -> None:
+    raise RuntimeError("the graph broke down")
+
+
+def breaks_on(source_ids: tuple[int, ...], single: SingleWorker) -> None:
+    """Let every step fail that has a row of this source; its length is how it is known."""
+
+    def look(tensors: Tensors) -> None:
+        if len(source_ids) in tensors["source_lengths"]:
+            break_down(tensors)
+
+    single.decoder.before = look
+
+
+def sources_of_different_lengths(count: int) -> list[tuple[int, ...]]:
+    by_length = {len(source): source for source in tiny_sources()}
+    return list(by_length.values())[:count]
+
+
+@pytest.mark.parametrize("position", [0, 2, 5])
+def test_a_poisoned_job_fails_alone_when_encoding_fails(
+    single: SingleWorker, position: int
+) -> None:
+    sources = list(tiny_sources()[:5])
+    sources.insert(position, POISONED)
+    futures = [single.submit(source) for source in sources]
+    single.run()
+    for source, future in zip(sources, futures, strict=True):
+        if source is POISONED:
+            with pytest.raises(TranslationFailedError):
+                hypotheses_of(future)
+        else:
+            assert_translated(future, source)
+    assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
+
+
+def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> None:
+    sources = sources_of_different_lengths(6)
+    breaks_on(sources[3], single)
+    futures = [single.submit(source) for source in sources]
+    single.turn()
+    assert single.slots_in_use == 0  # thrown out, all of them wait again
+    assert single.counted("queue_depth") == 6
+    single.run()
+    with pytest.raises(TranslationFailedError):
+        hypotheses_of(futures.pop(3))
+    del sources[3]
+    for source, future in zip(sources, futures, strict=True):
+        assert_translated(future, source)
+
+
+def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker) -> None:
+    futures = [single.submit(source) for source in tiny_sources()[:5]]
+    single.turn(4)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.run()
+    for source, future in zip(tiny_sources(), futures, strict=False):
+        assert_translated(future, source)
+    assert single.slots_in_use == 0
+
+
+def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWorker) -> None:
+    futures: list[Future[JobResult]] = []
+    ended: list[Future[JobResult]] = []
+    for source in tiny_sources()[:5]:
+        futures.append(single.submit(source))
+        futures[-1].add_done_callback(ended.append)
+        single.clock.now_s += 1
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.run()
+    assert ended == futures
+
+
+def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
+    """Else a poisoned newcomer would be the second failure of an innocent."""
+    innocent = single.submit(tiny_sources()[0])
+    single.turn()
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.turn(2)
+    newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
+    single.run()
+    assert_translated(innocent, tiny_sources()[0])
+    with pytest.raises(TranslationFailedError):
+        hypotheses_of(newcomers[0])
+    assert_translated(newcomers[1], tiny_sources()[1])
+
+
+def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleWorker) -> None:
+    other = Worker(
+        tiny_sessions(), single.queue, single.metrics, num_slots=8, max_encoder_tokens=256
+    )
+    running = single.submit(tiny_sources()[0])
+    other.turn()
+    failed = [single.submit(source) for source in tiny_sources()[1:4]]
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    newcomer = single.submit(tiny_sources()[4])
+    other.turn()
+    assert single.counted("queue_depth") == len(failed)
+    while not (running.done() and newcomer.done()):
+        other.turn()
+    single.run()
+    for source, future in zip(tiny_sources(), [running, *failed, newcomer], strict=False):
+        assert_translated(future, source)
+
+
+def test_who_fails_twice_is_named_by_its_request(
+    single: SingleWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = [job_of(source) for source in tiny_sources()[:2]]
+    with caplog.at_level(logging.ERROR):
+        single.queue.submit(jobs[0])
+        single.queue.submit(replace(jobs[1], source_ids=POISONED, request_id="abc"))
+        single.run()
+    named = [record for record in caplog.records if hasattr(record, "request_id")]
+    assert [vars(record)["request_id"] for record in named] == ["abc"]
+    assert [record.getMessage() for record in named] == ["job failed"]
+
+
+def test_who_waits_to_be_tried_again_may_give_up_or_be_too_late(single: SingleWorker) -> None:
+    kept = single.submit(tiny_sources()[0])
+    given_up, late = single.submit(tiny_sources()[1]), single.submit(tiny_sources()[2], timeout_s=5)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    assert given_up.cancel()
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    single.run()
+    assert_translated(kept, tiny_sources()[0])
+    assert single.counted("cancelled_total", reason="client") == 1
+    assert single.counted("cancelled_total", reason="deadline") == 1
+
+
+def test_a_deadline_ends_the_second_try_as_well(single: SingleWorker) -> None:
+    late = single.submit(tiny_sources()[0], timeout_s=5)
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.turn(2)
+    assert single.slots_in_use == 1
+    single.clock.now_s += 5
+    single.turn()
+    with pytest.raises(DeadlineExceededError):
+        hypotheses_of(late)
+    assert single.slots_in_use == 0
+
+
+def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
+    given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
+
+    def give_up_and_break_down(tensors: Tensors) -> None:
+        given_up.cancel()
+        break_down(tensors)
+
+    single.decoder.before = give_up_and_break_down
+    single.turn()
+    single.decoder.before = None
+    assert single.counted("queue_depth") == 1
+    assert single.counted("cancelled_total", reason="client") == 1
+    single.run()
+    assert_translated(other, tiny_sources()[1])
+
+
+def test_a_failure_is_logged_without_the_text(
+    single: SingleWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        single.submit(tiny_sources()[0])
+        single.decoder.before = break_down
+        single.turn()
+    (record,) = caplog.records
+    assert record.getMessage() == "batch failed"
+    assert vars(record)["jobs"] == 1
+    assert vars(record)["error"] == "RuntimeError: the graph broke down"
