@@ -30,7 +30,7 @@ from service.engine.errors import EngineError
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 LEXICON_PAIRS = 50_000
-"""Of every direction: enough to tell one head from another."""
+"""Sentence pairs of a direction: enough to tell one head from another."""
 
 
 def export_bundle(options: ExportOptions) -> Manifest:

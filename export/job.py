@@ -1,4 +1,4 @@
-"""What an export works on: a trained model, and the sentences to verify it with."""
+"""The input of an export: a trained model, and the sentences to verify it with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class TrainedModel:
     """Arrays that the graphs are built from."""
     tokenizer: Tokenizer
     tokenizer_files: Mapping[str, bytes]
-    """By their names in a bundle."""
+    """SentencePiece models by their names in a bundle."""
     pairs: tuple[LanguagePair, ...]
     """Directions of the bundle."""
     provenance: Provenance
@@ -56,11 +56,11 @@ class ExportJob:
     options: BundleOptions
     model: TrainedModel
     dev: tuple[DevelopmentSet, ...]
-    """To measure quality with, one for every direction that has a development set."""
+    """Sets to measure quality with, one for every direction that has one."""
     verification_sets: tuple[DevelopmentSet, ...]
-    """To verify with: `dev`, or random sentences."""
+    """Sets to verify with: `dev`, or random sentences."""
     calibration: tuple[DevelopmentPair, ...]
-    """Of all directions."""
+    """Pairs of all directions."""
 
     @property
     def verification(self) -> list[DevelopmentPair]:

@@ -8,15 +8,15 @@ from bundle.manifest import DecodingDefaults, Precision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOptions:
-    """How the grids of activations are calibrated."""
+    """Options of the calibration of activations."""
 
     sentences: int = 200
-    """Of every direction: those behind the verified ones, or the last where too few are left."""
+    """Sentences per direction: behind the verified ones, or the last where too few are left."""
     encoder_percentile: float = 90.0
-    """Of the sentences' extreme values: a few clipped outliers cost less than a coarse grid."""
+    """Percentile of the sentences' extremes: clipped outliers cost less than a coarse grid."""
     decoder_percentile: float = 99.0
     num_levels: int = 256
-    """Of a grid; fewer than 256 show what a coarser grid costs."""
+    """Levels of a grid; fewer than 256 show what a coarser grid costs."""
     max_noise_ratio: float = 16.0
     """Limit of a constant grid's noise over that of per-row scales, as power; tensors over it are
     scaled per row."""
@@ -58,7 +58,7 @@ class BundleOptions:
     max_target_tokens: int | None = None
     """Longest target, likewise."""
     verification_sentences: int = 500
-    """The first of the development set, in every direction."""
+    """Number of sentences, the first of the development set of every direction."""
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """BLEU that int8 may lose against fp32; more is refused."""
@@ -88,4 +88,4 @@ class ExportOptions(BundleOptions):
     """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
     shortlist_size: ShortlistSize = ShortlistSize()
     length_penalty: float = DecodingDefaults().length_penalty
-    """Of beam search, where a request does not say otherwise."""
+    """Length penalty of beam search, where a request has none."""

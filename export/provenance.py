@@ -10,7 +10,7 @@ from model.checkpoint import Checkpoint
 
 
 def provenance_of(checkpoint: Checkpoint) -> Provenance:
-    """Of a checkpoint's last stage of training, exported now."""
+    """Provenance of a checkpoint's last stage of training, exported now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
     return Provenance(
@@ -36,7 +36,7 @@ def lineage_of(checkpoint: Checkpoint) -> Lineage:
 
 
 def imported_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
-    """Of a checkpoint that another program trained, imported now.
+    """Provenance of a checkpoint of another program, imported now.
 
     Args:
         origin: Kind, name and files of the checkpoint.

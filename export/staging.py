@@ -22,7 +22,7 @@ from service.engine.graphs.sessions import Sessions, check_attention, open_sessi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphVariant:
-    """How the graphs of a network are built."""
+    """Options of the graphs of a network: precision and shortlist."""
 
     plan: ActivationPlan | None = None
     """Quantisation of activations; None builds in fp32."""

@@ -12,7 +12,7 @@ from export.network import Network
 from export.quantization import LARGEST_INT8, CacheScales, LayerCacheScales
 
 SMALLEST_SCALE = 1e-6
-"""Of a channel that is always 0."""
+"""Scale of a channel that is always 0."""
 
 Float32 = NDArray[np.float32]
 

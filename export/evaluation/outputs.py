@@ -20,7 +20,7 @@ class Search:
     """Options of decoding; None: the bundle's default."""
 
     pair: str | None = None
-    """As in `en-de`; needed where a bundle has several."""
+    """Direction, as in `en-de`; needed where a bundle has several."""
     beam_size: int | None = None
     length_penalty: float | None = None
     num_threads: int = 1
@@ -32,11 +32,11 @@ class Output:
 
     text: str
     is_looping: bool = False
-    """Whether it repeats more than the source does; the service would decode again."""
+    """The output repeats more than the source does; the service would decode again."""
     is_cut_off: bool = False
-    """Whether it reached the limit without an end token."""
+    """The output reached the limit without an end token."""
     is_too_long: bool = False
-    """Whether the source has too many tokens, so that there is no translation."""
+    """The source has too many tokens for a translation."""
 
     @property
     def fault(self) -> str:

@@ -15,7 +15,7 @@ from export.graphs.builder import initializer
 PAGE_BYTES = 4096
 """onnxruntime maps pages; offsets that are no multiple of it are copied instead."""
 ALIGNMENT = 64
-"""Of tensors smaller than a page."""
+"""Alignment of tensors smaller than a page."""
 INLINE_BYTES = 256
 """Smaller tensors stay in the graph: its optimisation needs the values of shape arithmetic."""
 

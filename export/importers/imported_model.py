@@ -15,7 +15,7 @@ from export.verification.original_program import OriginalProgram
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:
-    """Everything that its bundle needs."""
+    """An imported model: everything that its bundle needs."""
 
     path: Path
     """Checkpoint or folder that names the model."""
@@ -32,7 +32,7 @@ class ImportedModel:
 
     @property
     def tokenizer_files(self) -> Mapping[str, bytes]:
-        """By their names in a bundle; one for both sides where they are equal."""
+        """SentencePiece models by their names in a bundle; one where both sides are equal."""
         files = {SOURCE_TOKENIZER_NAME: self.source.model}
         if self.target.model != self.source.model:
             files[TARGET_TOKENIZER_NAME] = self.target.model

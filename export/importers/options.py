@@ -13,7 +13,7 @@ class DevelopmentFile:
 
     path: Path
     direction: str | None = None
-    """As in `en-de`; None: the only direction of the model."""
+    """Direction as in `en-de`; None: the only one of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

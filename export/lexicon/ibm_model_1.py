@@ -27,7 +27,7 @@ class Lexicon:
     target_ids: NDArray[np.int64]
     """[entries]."""
     probabilities: NDArray[np.float32]
-    """Of the target piece given the source piece, over whose entries they sum to 1, [entries]."""
+    """Probability of the target piece given the source piece, [entries]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,9 @@ from model.corpus import SentencePair
 from model.directions import Direction
 
 MAX_PAIRS = 300_000
-"""Sampled evenly; three times as many make no measurable difference."""
+"""Pairs that are sampled evenly; three times as many make no measurable difference."""
 MAX_TOKENS = 40
-"""Of either side: the cost grows with the product of both."""
+"""Longest side of a pair: the cost grows with the product of both."""
 MIN_PROBABILITY = 1e-3
 MAX_TARGETS = 50
 """Target pieces of one source piece."""
@@ -32,7 +32,7 @@ class ShortlistPlan:
 
     table: ShortlistTable
     report: manifest.Shortlist
-    """Its sizes, without speed-ups."""
+    """Sizes of the shortlist, without speed-ups."""
 
 
 def build_shortlist(

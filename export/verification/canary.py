@@ -11,7 +11,7 @@ from service.engine.search.options import DecodeOptions
 
 CANDIDATES = 50
 MIN_TOKENS = 4
-"""Of the translation; shorter ones test too little."""
+"""Least length of the translation; shorter ones test too little."""
 
 
 def choose_canary(sessions: Sessions, dev: DevelopmentSet) -> Canary:

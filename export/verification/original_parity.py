@@ -16,14 +16,14 @@ from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions, Hypothesis
 
 MAX_LOGIT_ERROR = 1e-4
-"""As `logit_error` measures."""
+"""Limit of `logit_error`."""
 MAX_SCORE_ERROR = 1e-4
-"""Relative to the score, or to 1 where that is larger: four digits."""
+"""Limit relative to the score, or to 1 where that is larger: four digits."""
 BEAM_SIZE = 4
 MAX_SENTENCES = 100
 """An original may be slow, and wrong arrays change every sentence."""
 MAX_TOKENS = 128
-"""Of a compared translation: an original keeps the logits of every token."""
+"""Longest compared translation: an original keeps the logits of every token."""
 _TOGETHER = 4
 
 

@@ -25,7 +25,7 @@ class BeamTranslation:
     """Best hypothesis of the original's beam search, without length penalty."""
 
     target_ids: tuple[int, ...]
-    """As in `GreedyTranslation`."""
+    """Ids as in `GreedyTranslation`."""
     log_prob: float
     """Sum over all tokens, the end token included, in nats."""
 

@@ -10,7 +10,7 @@ from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions
 
 NUM_SENTENCES = {1: 40, 32: 320}
-"""By rows of the batch; more where translation is faster."""
+"""Sentences by rows of the batch; more where translation is faster."""
 ROUNDS = 5
 
 

@@ -16,11 +16,11 @@ from export.network import Float32
 Array = NDArray[np.generic]
 VERSIONS = range(2, 7)
 _DTYPES = ("float32", "int8", "int16", "int32", "float16", "bfloat16")
-"""By their numbers in the file, since version 4."""
+"""Types by their number in the file, since version 4."""
 _BY_WIDTH = {4: "float32", 2: "int16", 1: "int8"}
-"""By the size of an item, before version 4."""
+"""Types by the size of an item, before version 4."""
 _GLOBAL_INT16_SCALE = np.float32(1000)
-"""Of old files, which do not store it."""
+"""Scale of integers in old files, which do not store it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class StoredModel:
     spec: str
     """Name of the model's class."""
     variables: Mapping[str, Array]
-    """As they are stored, but bfloat16, which NumPy lacks, as float32. An alias is one more name of
-    the same array."""
+    """Arrays as they are stored, but bfloat16, which NumPy lacks, as float32. An alias is one more
+    name of the same array."""
 
     def attribute(self, name: str, default: Any) -> Any:  # noqa: ANN401
         """A variable that is a number or a text."""

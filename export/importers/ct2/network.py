@@ -23,7 +23,7 @@ from export.importers.tokenizers.side_vocabulary import SideVocabulary
 from export.network import Float32, Network
 
 Vocabularies = tuple[SideVocabulary, SideVocabulary]
-"""Of source and target."""
+"""Vocabularies of source and target."""
 
 
 def read_network(

@@ -36,10 +36,10 @@ class Checkpoint:
 
     path: Path
     options: Mapping[str, Any]
-    """Of model and task; those of a stack begin with its name, as in `encoder_layers`."""
+    """Options of model and task; those of a stack begin with its name: `encoder_layers`."""
     tensors: Mapping[str, Float32]
     versions: Mapping[str, float]
-    """Of the modules of encoder and decoder."""
+    """Versions of the modules of encoder and decoder."""
 
     def is_set(self, name: str) -> bool:
         """Whether an option is set; versions without it count as not set."""
@@ -106,7 +106,7 @@ def _version(tensors: Mapping[str, Float32], stack: str) -> float:
 
 
 def _renamed(tensors: Mapping[str, Float32]) -> dict[str, Float32]:
-    """By the names of later versions, as fairseq itself renames them when it loads an early one."""
+    """Tensors by the names of later versions, as fairseq itself renames those of early ones."""
     renamed: dict[str, Float32] = {}
     for name, values in tensors.items():
         joint = _JOINT.fullmatch(name)

@@ -98,7 +98,7 @@ def _other_widths(checkpoint: Checkpoint) -> Iterator[str]:
 
 
 def _dictionary(checkpoint: Checkpoint, options: ImportOptions, side: str) -> SideVocabulary:
-    """By the language of the checkpoint's training, else by the one of the command line."""
+    """The dictionary of the language of training, else of the command line's."""
     given = options.sources if side == "source" else options.targets
     languages = filter(None, [checkpoint.options.get(f"{side}_lang"), *given])
     paths = [checkpoint.path.parent / f"dict.{language}.txt" for language in languages]
@@ -111,7 +111,7 @@ def _dictionary(checkpoint: Checkpoint, options: ImportOptions, side: str) -> Si
 
 
 def _pairs(checkpoint: Checkpoint, options: ImportOptions) -> tuple[LanguagePair, ...]:
-    """By the command line, else by the languages of the checkpoint's training."""
+    """Directions of the command line, else of the checkpoint's training."""
     codes = [language_code(checkpoint.options.get(f"{s}_lang")) for s in ("source", "target")]
     sources = options.sources or tuple(filter(None, codes[:1]))
     targets = options.targets or tuple(filter(None, codes[1:]))

@@ -65,7 +65,7 @@ def state_dict_tensors(state: object, path: Path) -> dict[str, Float32]:
 
 
 def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
-    """What `torch.save` wrote, if it is plain values and tensors.
+    """Read a file of `torch.save` that holds plain values and tensors.
 
     Args:
         path: The file.

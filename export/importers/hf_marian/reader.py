@@ -59,7 +59,7 @@ class _Folder:
     path: Path
     config: dict[str, Any]
     files: dict[str, Path]
-    """By name."""
+    """Paths by name."""
 
     @property
     def weights(self) -> Path:
@@ -284,7 +284,7 @@ def _vocabulary(folder: _Folder, side: str, file: Path, size: int) -> SideVocabu
 def _pairs(
     folder: _Folder, source: SideVocabulary, options: ImportOptions
 ) -> tuple[LanguagePair, ...]:
-    """From the command line, else from the tags, else from the tokenizer's configuration."""
+    """Directions of the command line, else of the tags, else of the tokenizer's configuration."""
     file = folder.files.get("tokenizer_config.json")
     config = read_json_object(file) if file else {}
     tags = target_tags(source.pieces)

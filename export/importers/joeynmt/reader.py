@@ -40,10 +40,10 @@ class _Checkpoint:
     """Content of a folder, before a network is built of it."""
 
     path: Path
-    """Of the weights."""
+    """File of the weights."""
     config: Config
     text: str
-    """Of the configuration."""
+    """Text of the configuration."""
     tensors: Mapping[str, Float32]
     source: SideVocabulary
     target: SideVocabulary

@@ -12,7 +12,7 @@ from export.importers.tokenizers.side_vocabulary import SideVocabulary
 
 
 class _Converter(MarianConverter):  # type: ignore[misc]
-    """With vocabularies as files of pieces, and the epsilon of Marian's normalisation."""
+    """Takes vocabularies as files of pieces, and the epsilon of Marian's normalisation."""
 
     def __init__(self, model: Path, vocabularies: list[Path], epsilon: float) -> None:
         super().__init__(str(model), [str(path) for path in vocabularies])

@@ -14,14 +14,14 @@ OUTPUT_PROJECTION = "output_projection.weight"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkDescription:
-    """What decides the arithmetic besides the weights."""
+    """Constants and options of the arithmetic, besides the weights."""
 
     special_ids: SpecialIds
     num_heads: int
     activation: str
-    """By the manifest's name."""
+    """Name of the activation in the manifest."""
     norm_position: str
-    """`pre` or `post`."""
+    """`pre`: before the sub-layers; `post`: behind the residuals."""
     positions: str
     """`sinusoidal` or `learned`."""
     embedding_scale: float

@@ -22,7 +22,7 @@ class StackShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNames:
-    """What another program calls the modules of a stack."""
+    """Another program's names of the modules of a stack."""
 
     layer: str
     """Prefix of a layer, with `{}` for its number."""

@@ -86,5 +86,5 @@ def _architecture(network: Network) -> Architecture:
 
 
 def _padded(table: Float32, length: int) -> Tensor:
-    """With rows of zeros behind: our model has as many positions on both sides."""
+    """The table with rows of zeros behind: our model has as many positions on both sides."""
     return functional.pad(torch.from_numpy(np.array(table)), (0, 0, 0, length - len(table)))

@@ -15,7 +15,7 @@ _GENERATOR = "generator."
 
 
 class _Converter(OpenNMTPyConverter):  # type: ignore[misc]
-    """With the epsilon of the model's own normalisation."""
+    """Takes the epsilon of the model's own normalisation."""
 
     def __init__(self, model: Path, epsilon: float) -> None:
         super().__init__(str(model))

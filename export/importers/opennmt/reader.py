@@ -27,7 +27,7 @@ from export.network import Float32, Network
 from export.verification.original_program import OriginalProgram
 
 LAYER_NORM_EPS = 1e-6
-"""Where the options do not have it."""
+"""Default of the options."""
 _DEPTHS = {"encoder": "enc_layers", "decoder": "dec_layers"}
 _TABLES = "embeddings.make_embedding"
 _SUPPORTED: Supported = {

@@ -13,7 +13,7 @@ from export.importers.tokenizers.renumbering import check_pieces
 
 _FORMAT: Any = sentencepiece_model_pb2  # its classes are made when it is imported
 _SPACE = "▁"
-"""How SentencePiece writes white space."""
+"""White space in pieces of SentencePiece."""
 
 
 def sentencepiece_model(

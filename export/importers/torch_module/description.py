@@ -36,7 +36,7 @@ class Vocabulary(_Part):
     cut: Literal["characters", "words", "sentencepiece"]
     """Tokens of a text; words are separated by white space."""
     pieces: Annotated[tuple[str, ...], Field(strict=False)] | str | None = None
-    """By id, or the name of a file with one a line; None: those of the SentencePiece model."""
+    """Pieces by id, or a file with one a line; None: those of the SentencePiece model."""
     model: str | None = None
     """File of the SentencePiece model."""
     lower_case: bool = False

@@ -34,10 +34,10 @@ class _Checkpoint:
     """A description, and the state dict that it describes."""
 
     path: Path
-    """Of the description."""
+    """File of the description."""
     description: Description
     text: str
-    """Of the description."""
+    """Text of the description."""
     tensors: Mapping[str, Float32]
 
     @property
