@@ -18,6 +18,12 @@ from tests.service.models import TINY_BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
 _LONGEST_S = 30
+_PELLUCID = """
+import signal, sys
+from service.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,12 @@ class ServerProcess:
 
 
 def command(*arguments: str) -> list[str]:
-    """`pellucid` with `arguments`, wherever it is installed."""
-    code = "import sys; from service.cli import main; sys.exit(main())"
-    return [sys.executable, "-c", code, *arguments]
+    """`pellucid` with `arguments`, wherever it is installed.
+
+    A shell starts a job in the background, and so the tests and what they start, with SIGINT
+    ignored; this command ends on it as in the foreground.
+    """
+    return [sys.executable, "-c", _PELLUCID, *arguments]
 
 
 def run_command(

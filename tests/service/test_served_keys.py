@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.service.command_line import run_here
 from tests.service.keys.redis_server import needs_redis, redis_server
 from tests.service.models import tiny_bundle
-from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.server_process import ServerProcess, serving
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
@@ -17,7 +18,7 @@ FLAGS = ("--workers", "1", "--slots-per-worker", "8", "--key-store")
 
 
 def _key(store: str, *limits: str) -> str:
-    return run_command("keys", "add", "a", *limits, "--key-store", store).stdout.strip()
+    return run_here("keys", "add", "a", *limits, "--key-store", store).stdout.strip()
 
 
 def _ask(server: ServerProcess, key: str) -> int:
@@ -50,9 +51,9 @@ def test_key_is_given_out_and_taken_back_while_it_serves(tmp_path: Path) -> None
     with serving(tmp_path, *FLAGS, store) as server:
         key = _key(store)
         assert _ask(server, key) == 200
-        listed = run_command("keys", "list", "--key-store", store).stdout
+        listed = run_here("keys", "list", "--key-store", store).stdout
         key_id = listed.splitlines()[1].split()[0]
-        assert run_command("keys", "revoke", key_id, "--key-store", store).returncode == 0
+        assert run_here("keys", "revoke", key_id, "--key-store", store).returncode == 0
         assert _ask(server, key) == 403
 
 
