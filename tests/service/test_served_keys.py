@@ -9,7 +9,7 @@ import httpx
 from tests.service.command_line import run_here
 from tests.service.keys.redis_server import needs_redis, redis_server
 from tests.service.models import tiny_bundle
-from tests.service.server_process import ServerProcess, serving
+from tests.service.server_process import LONGEST_S, ServerProcess, serving
 
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
@@ -24,12 +24,16 @@ def _key(store: str, *limits: str) -> str:
 def _ask(server: ServerProcess, key: str) -> int:
     headers = {"Authorization": f"Bearer {key}"}
     body = {"q": CANARY.source_text, **PAIR}
-    return httpx.post(f"{server.url}/translate", json=body, headers=headers).status_code
+    return httpx.post(
+        f"{server.url}/translate", json=body, headers=headers, timeout=LONGEST_S
+    ).status_code
 
 
 def _used(server: ServerProcess, key: str) -> dict[str, int]:
     headers = {"Authorization": f"DeepL-Auth-Key {key}"}
-    usage: dict[str, int] = httpx.get(f"{server.url}/v2/usage", headers=headers).json()
+    usage: dict[str, int] = httpx.get(
+        f"{server.url}/v2/usage", headers=headers, timeout=LONGEST_S
+    ).json()
     return usage
 
 
@@ -75,4 +79,4 @@ def test_replicas_share_a_quota_and_let_nobody_in_without_their_store(tmp_path: 
         redis.close()
         assert [_ask(server, key) for server in replicas] == [503, 503]
         assert first.metric('pellucid_rejected_total{reason="key_store_failed"}') == 1
-        assert httpx.get(f"{first.url}/readyz").status_code == 200
+        assert httpx.get(f"{first.url}/readyz", timeout=LONGEST_S).status_code == 200
