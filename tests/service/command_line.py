@@ -45,8 +45,7 @@ def _exit_code(arguments: tuple[str, ...]) -> int:
     try:
         return main(arguments)
     except SystemExit as ended:  # of argparse
-        assert isinstance(ended.code, int)
-        return ended.code
+        return ended.code if isinstance(ended.code, int) else 1
 
 
 @contextmanager
