@@ -76,9 +76,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: "WorkerController") -> None:
-    """Every worker has collected the same."""
+    """Every worker has collected the same, unless it broke down."""
     left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
-    node.config.stash[NUM_LEFT_OUT] = left_out
+    node.config.stash[NUM_LEFT_OUT] = max(node.config.stash.get(NUM_LEFT_OUT, 0), left_out)
 
 
 def pytest_terminal_summary(

@@ -32,8 +32,6 @@ from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions
 from tests.service.models import FakeClock
 from tests.service.single_worker import MANY_TURNS, counted, hypotheses_of
 
-pytestmark = pytest.mark.slow
-
 NUM_SLOTS = 8
 NUM_WORKERS = 2
 LIMITS = AdmissionLimits(max_queued_jobs=12, max_queued_tokens=200)
