@@ -20,6 +20,8 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 CONTAINERS = "tests/docker/"
+MAX_PROCESSES = 8
+"""Each grows to a gigabyte, and with more of them the longest file is all that is waited for."""
 NUM_LEFT_OUT = pytest.StashKey[int]()
 """Slow tests that were not asked for."""
 _LEVEL = logging.getLogger().level
@@ -36,8 +38,8 @@ def _logging_as_at_the_start() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: as many as this container may use, which the machine's CPUs do not say."""
-    return available_cpus()
+    """`-n auto`: the CPUs that this container may use, not those that the machine has."""
+    return min(available_cpus(), MAX_PROCESSES)
 
 
 @pytest.hookimpl(optionalhook=True)
