@@ -1,14 +1,14 @@
-"""A queue and one worker whose turns a test takes by hand, on a clock that it sets."""
+"""A queue and one decode loop that the test iterates, on a fake clock."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.observability.metrics import Metrics
-from service.scheduling.job import Job, JobResult
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.tiny_models import FakeClock
@@ -38,21 +38,21 @@ def counted(metrics: Metrics, metric: str, /, **labels: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SingleWorker:
-    """Everything of a scheduler but its threads."""
+class SingleLoop:
+    """All parts of a scheduler except threads."""
 
     clock: FakeClock
     metrics: Metrics
     queue: AdmissionQueue
-    worker: Worker
+    worker: DecodeLoop
     decoder: DecoderSpy
 
     @classmethod
-    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleWorker":
+    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleLoop":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
         sessions, decoder = spied(tiny_sessions())
-        worker = Worker(
+        worker = DecodeLoop(
             sessions,
             queue,
             metrics,
@@ -66,22 +66,24 @@ class SingleWorker:
         self,
         source_ids: tuple[int, ...],
         options: DecodeOptions = GREEDY,
-        *,
-        timeout_s: float | None = None,
     ) -> Future[JobResult]:
-        deadline_s = None if timeout_s is None else self.clock.now_s + timeout_s
-        return self.queue.submit(job_of(source_ids, options, deadline_s))
+        return self.add(job_of(source_ids, options))
 
-    def turn(self, count: int = 1) -> None:
+    def add(self, job: Job) -> Future[JobResult]:
+        entry = Entry(job=job, submitted_s=self.clock.now_s)
+        self.queue.add(entry)
+        return entry.future
+
+    def iterate(self, count: int = 1) -> None:
         for _ in range(count):
-            self.worker.turn()
+            self.worker.iterate()
 
     def run(self) -> None:
         """Take turns until everything has ended."""
         for _ in range(MANY_TURNS):
-            if self.queue.wait_until_done(0):
+            if not self.queue.is_busy:
                 return
-            self.worker.turn()
+            self.worker.iterate()
         raise AssertionError(f"still not done after {MANY_TURNS} turns")
 
     def counted(self, metric: str, /, **labels: str) -> float:

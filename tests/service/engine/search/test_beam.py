@@ -1,14 +1,21 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.search.greedy_and_beam import GreedySearch
+from service.engine.search.beam import BeamSearch
 from service.engine.search.options import DecodeOptions, Hypothesis
+from service.engine.search.outcome import Restart, Survivors
+from service.engine.search.repetition import CHECK_EVERY
 from tests.service.engine.toy_model import (
     EOS,
+    GARDEN_PATH,
+    LOOPING,
+    A,
+    B,
     Model,
     RandomModel,
     TableModel,
@@ -18,17 +25,6 @@ from tests.service.engine.toy_model import (
     run_beam,
     run_greedy,
 )
-
-A, B = 1, 2
-GARDEN_PATH = TableModel(
-    table={
-        (): (0.0625, 0.5, 0.4375),
-        (A,): (0.25, 0.375, 0.375),
-        (A, A): (1.0, 1e-30, 1e-30),
-        (B,): (0.875, 0.0625, 0.0625),
-    }
-)
-"""Greedily A comes first, but nothing good follows: `B` alone is 0.383, `A A` only 0.1875."""
 
 
 class UnboundedOptions(DecodeOptions):
@@ -61,15 +57,6 @@ def beam_options(draw: st.DrawFn) -> DecodeOptions:
 
 def text_of(hypothesis: Hypothesis) -> tuple[int, ...]:
     return hypothesis.target_ids
-
-
-def test_greedy_search_takes_the_best_token_of_every_step() -> None:
-    found = run_greedy(GARDEN_PATH, DecodeOptions(length_penalty=1.0, max_target_tokens=5))
-    assert found.target_ids == (A, A)
-    assert found.finish_reason == "stop"
-    assert found.token_log_probs == pytest.approx((math.log(0.5), math.log(0.375), 0.0))
-    assert found.log_prob == pytest.approx(math.log(0.1875))
-    assert found.score == pytest.approx(math.log(0.1875) / (8 / 6))
 
 
 def test_a_beam_finds_what_greedy_search_walks_past() -> None:
@@ -204,15 +191,7 @@ def test_what_is_cut_off_is_returned_only_where_too_few_have_ended() -> None:
     assert only == ended
 
 
-def test_scores_that_nobody_reads_are_not_computed() -> None:
-    options = DecodeOptions(with_scores=False, max_target_tokens=5)
-    assert GreedySearch(options, EOS).num_candidates == 0
-    found = run_greedy(GARDEN_PATH, options)
-    assert (found.target_ids, found.finish_reason) == ((A, A), "stop")
-    assert found.token_log_probs == ()
-
-
-def test_a_dictated_beginning_is_scored_by_the_model_and_continued() -> None:
+def test_a_forced_prefix_is_scored_by_the_model_and_continued() -> None:
     greedy = run_greedy(GARDEN_PATH, DecodeOptions(prefix_ids=(B,), max_target_tokens=5))
     assert greedy.target_ids == (B,)
     assert greedy.token_log_probs == pytest.approx((math.log(0.4375), math.log(0.875)))
@@ -245,14 +224,6 @@ def test_no_n_gram_occurs_twice_where_that_is_forbidden(
         assert len(ngrams) == len(set(ngrams))
 
 
-LOOPING = TableModel(
-    table={
-        **{(A,) * n: (0.1, 0.6, 0.3) for n in range(40)},
-        **{(A,) * n + (B,): (0.9, 0.05, 0.05) for n in range(40)},
-    }
-)
-
-
 @pytest.mark.parametrize("beam_size", [1, 2])
 def test_a_loop_is_decoded_once_more_without_repeating(beam_size: int) -> None:
     run = run_greedy if beam_size == 1 else lambda *a: run_beam(*a)[0][0]
@@ -266,12 +237,6 @@ def test_a_loop_is_decoded_once_more_without_repeating(beam_size: int) -> None:
     assert len(trigrams) == len(set(trigrams))
 
 
-def test_a_tail_that_is_tolerated_is_no_loop() -> None:
-    options = DecodeOptions(max_target_tokens=12, max_loop_tokens=12)
-    found = run_greedy(LOOPING, options)
-    assert (found.target_ids, found.finish_reason) == ((A,) * 12, "length")
-
-
 def test_rules_that_leave_nothing_end_the_sentence() -> None:
     model = TableModel(table={(): (0.1, 0.9)})
     options = DecodeOptions(
@@ -279,3 +244,45 @@ def test_rules_that_leave_nothing_end_the_sentence() -> None:
     )
     (found,), _ = run_beam(model, options)
     assert (found.target_ids, found.finish_reason) == ((A,), "length")
+
+
+def advance_alone(search: BeamSearch, tokens: Sequence[int], log_probs: Sequence[float]) -> object:
+    """Give a beam one continuation a step; what the last step leads to."""
+    for token, log_prob in zip(tokens, log_probs, strict=True):
+        outcome = search.advance([(0, token, log_prob)])
+    return outcome
+
+
+@pytest.mark.parametrize("beam_size", [2, 4])
+def test_a_loop_is_one_of_tokens_and_not_of_their_scores(beam_size: int) -> None:
+    options = DecodeOptions(beam_size=beam_size, max_loop_tokens=4)
+    same, varied = [5] * CHECK_EVERY, list(range(3, 3 + CHECK_EVERY))
+    rising = [-1 / (2 + i) for i in range(CHECK_EVERY)]
+    assert isinstance(advance_alone(BeamSearch(options, EOS), same, rising), Restart)
+    equal = [-0.5] * CHECK_EVERY
+    assert isinstance(advance_alone(BeamSearch(options, EOS), varied, equal), Survivors)
+
+
+def test_a_prefix_that_can_only_equal_the_result_is_pruned() -> None:
+    search = BeamSearch(DecodeOptions(beam_size=2, length_penalty=0.0), EOS)
+    found = search.advance([(0, EOS, -0.5), (0, A, -0.5), (0, B, -0.5)])
+    assert isinstance(found, tuple)
+    assert [h.target_ids for h in found] == [()]
+
+
+def test_a_prefix_is_kept_while_its_bound_over_the_next_tokens_is_higher() -> None:
+    """The end scores -0.5 / (6 / 6) with alpha 1; three tokens on, A has -0.6 / (9 / 6)."""
+    search = BeamSearch(DecodeOptions(beam_size=2, length_penalty=1.0), EOS)
+    outcome = search.advance([(0, EOS, -0.5), (0, A, -0.6), (0, B, -0.8)])
+    assert isinstance(outcome, Survivors)
+    assert (outcome.parents, outcome.tokens) == ([0], [A])
+
+
+def test_the_tokens_of_a_prefix_are_those_of_its_parents() -> None:
+    search = BeamSearch(DecodeOptions(beam_size=2, max_target_tokens=3, length_penalty=0.0), EOS)
+    search.advance([(0, A, -0.1), (0, B, -0.2), (0, 3, -0.3)])
+    search.advance([(1, 4, -0.1), (0, 5, -0.4), (1, 6, -0.5)])
+    found = search.advance([(1, 7, -0.1), (0, 8, -0.4), (1, 9, -0.9)])
+    assert isinstance(found, tuple)
+    assert [(h.target_ids, h.has_ended) for h in found] == [((A, 5, 7), False)]
+    assert found[0].token_log_probs == (-0.1, -0.4, -0.1)
