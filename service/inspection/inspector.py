@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from service.engine.graphs.attention_pass import PairAttention, attend
 from service.errors import DeadlineExceededError
-from service.inspection.selection import aligning, check_cells, check_selection, select
-from service.inspection.token_pairs import TokenPair, made_text, read_text
+from service.inspection.selection import alignment_attention, check_cells, check_selection, select
+from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.inspection.word_pooling import pooled
 from service.models.loaded_model import LoadedModel
@@ -34,7 +34,7 @@ class Inspector:
         self._max_cells = max_cells
         # Not the event loop's own executor: a pass whose client has gone still counts here.
         self._maps = ThreadPoolExecutor(
-            max_runs, thread_name_prefix="pellucid-attention", initializer=_take_what_is_left
+            max_runs, thread_name_prefix="pellucid-attention", initializer=_lower_priority
         )
         # Translations wait for these: their tags and placeholders are placed by alignment.
         self._alignments = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-alignment")
@@ -94,7 +94,7 @@ class Inspector:
         return maps
 
 
-def _take_what_is_left() -> None:
+def _lower_priority() -> None:
     """Let the thread run where no translation wants the processor."""
     # Linux gives every thread a priority of its own; elsewhere this would slow the whole process.
     if sys.platform == "linux":
@@ -130,12 +130,16 @@ def _maps(
         source_tokens=tuple(tokenizer.source_pieces(pair.source_ids)),
         target_tokens=tuple(tokenizer.target_pieces(pair.target_ids)),
         maps=select(attention, selection) if selection else {},
-        alignment=aligning(attention, bundle.manifest.alignment_head),
+        alignment=alignment_attention(attention, bundle.manifest.alignment_head),
         token_log_probs=tuple(attention.log_probs.tolist()),
     )
     if selection is None or not selection.words:
         return maps
-    return pooled(maps, read_text(pair.source_ids, bundle), made_text(pair.target_ids, bundle))
+    return pooled(
+        maps,
+        decoded_source_offsets(pair.source_ids, bundle),
+        target_offsets(pair.target_ids, bundle),
+    )
 
 
 def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:

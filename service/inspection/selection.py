@@ -73,7 +73,9 @@ def select(
     return {kind: _select_one(everything[kind], selection) for kind in selection.kinds}
 
 
-def aligning(attention: PairAttention, head: AlignmentHead | None) -> NDArray[np.float32]:
+def alignment_attention(
+    attention: PairAttention, head: AlignmentHead | None
+) -> NDArray[np.float32]:
     """The cross-attention that says which word became which, float32 [query, key].
 
     Args:

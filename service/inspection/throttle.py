@@ -13,7 +13,7 @@ _LONGEST_NAP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpareTimeLimits:
+class ThrottleLimits:
     """What inspection may take from translation."""
 
     max_turns: int = 2
@@ -24,7 +24,7 @@ class SpareTimeLimits:
     """Of the time, while translations run; all of it while there are none."""
 
 
-class SpareTime:
+class Throttle:
     """Gives turns to inspections; belongs to one event loop.
 
     Each turn that was spent beside translations is paid for with a rest: a turn of t seconds ends
@@ -33,7 +33,7 @@ class SpareTime:
 
     def __init__(
         self,
-        limits: SpareTimeLimits,
+        limits: ThrottleLimits,
         is_busy: Callable[[], bool],
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

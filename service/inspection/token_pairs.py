@@ -11,7 +11,7 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
-from service.text.alignment.word_links import TokenizedText, transferred, word_links
+from service.text.alignment.word_links import TokenizedText, transfer_links, word_links
 from service.text.unicode import check_unicode
 
 
@@ -50,19 +50,19 @@ def _check_length(name: str, num_tokens: int, limit: int) -> None:
         )
 
 
-def whole_pair(
+def inspected_pair(
     text: str, translation: str, attention: AttentionMaps, bundle: Bundle, pair: LanguagePair
 ) -> InspectedPair:
     """A text and a given translation, inspected as one sentence."""
     tokens = token_pair(text, translation, bundle, pair)
     source, target = text.strip(), translation.strip()
-    made = made_text(tokens.target_ids, bundle)
-    shown = shown_text(source, tokens.source_ids, bundle, pair)
+    made = target_offsets(tokens.target_ids, bundle)
+    shown = source_offsets(source, tokens.source_ids, bundle, pair)
     links = word_links(attention.alignment.tolist(), shown, made)
     sentence = InspectedSentence(
         source=source,
         translation=target,
-        links=transferred(links, made.text, target),
+        links=transfer_links(links, made.text, target),
         source_span=_stripped_span(text),
         target_span=_stripped_span(translation),
         attention=attention,
@@ -75,7 +75,7 @@ def _stripped_span(text: str) -> tuple[int, int]:
     return start, start + len(text.strip())
 
 
-def shown_text(
+def source_offsets(
     text: str, source_ids: Sequence[int], bundle: Bundle, pair: LanguagePair
 ) -> TokenizedText:
     """A source: the language prefix and the end token have places, but no characters."""
@@ -85,13 +85,13 @@ def shown_text(
     return TokenizedText(text=text, spans=tuple(spans))
 
 
-def read_text(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+def decoded_source_offsets(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
     """A source as the model sees it, where only its ids are known."""
     text, spans = bundle.tokenizer.source_text_and_spans(source_ids)
     return TokenizedText(text=text, spans=tuple(spans))
 
 
-def made_text(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+def target_offsets(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
     """A target."""
     text, spans = bundle.tokenizer.target_text_and_spans(target_ids)
     return TokenizedText(text=text, spans=tuple(spans))

@@ -55,7 +55,7 @@ _PREFIX = re.compile(rf"(?:\s++|{_MARKER}|{EMOJI.pattern})*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class Trimmed:
     """A sentence in three parts; together they are the sentence."""
 
     prefix: str
@@ -79,7 +79,7 @@ def _is_language(token: str) -> bool:
     return not (_ADDRESS.fullmatch(token) or _ADDRESS.fullmatch(token.strip(_AROUND_TOKEN)))
 
 
-def shell(text: str) -> Shell:
+def trim(text: str) -> Trimmed:
     """Set aside what stands before and behind the words, as it is.
 
     Bullets, numbers and checkboxes of lists, marks of quotations and headings, emoji and white
@@ -88,4 +88,4 @@ def shell(text: str) -> Shell:
     match = _PREFIX.match(text)
     start = match.end() if match else 0
     end = max(start, trailing_emoji_start(text))
-    return Shell(prefix=text[:start], core=text[start:end], suffix=text[end:])
+    return Trimmed(prefix=text[:start], core=text[start:end], suffix=text[end:])

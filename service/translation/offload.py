@@ -11,7 +11,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-async def apart(
+async def offload(
     size: int,
     function: Callable[Parameters, Result],
     *args: Parameters.args,

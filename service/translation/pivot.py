@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.engine.search.options import Hypothesis
-from service.text.alignment.word_links import WordLink, chained
+from service.text.alignment.word_links import WordLink, chain_links
 from service.text.masking.glossary import Glossary, GlossaryEntry
-from service.translation.offload import apart
+from service.translation.offload import offload
 from service.translation.postprocessing import joined
-from service.translation.sentence_translator import Leg, Outcome
+from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
 from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import RestoredText, TranslatedSentence, passage_links
-from service.translation.values import LegTranslation, TranslateRequest
+from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
+from service.translation.values import RouteStep, TranslateRequest
 
 
 def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, TranslateRequest]:
@@ -26,7 +26,12 @@ def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, Transla
 class Pivot:
     """Two legs, one behind the other; used from one event loop."""
 
-    def __init__(self, first: Leg, second: Leg, glossary: Sequence[GlossaryEntry]) -> None:
+    def __init__(
+        self,
+        first: SingleModelTranslator,
+        second: SingleModelTranslator,
+        glossary: Sequence[GlossaryEntry],
+    ) -> None:
         """Check the glossary.
 
         Args:
@@ -49,7 +54,7 @@ class Pivot:
         texts: Sequence[Sequence[SourceSentence]],
         prefixes: Sequence[str] | None,
         wants_links: Sequence[bool],
-    ) -> Outcome:
+    ) -> TranslatedSentences:
         """Translate the sentences of all texts, or none.
 
         The second model gets what became of each sentence as a text of its own, so everything
@@ -66,13 +71,15 @@ class Pivot:
         assert prefixes is None, "refused: what comes first in the target is no prefix between"
         before = await self._first.translate(texts, None, wants_links)
         size = sum(len(sentence.best.text) for sentence in before.sentences)
-        between = await apart(size, self._all_between, before.sentences)
+        between = await offload(size, self._all_between, before.sentences)
         onward = [
             is_wanted for is_wanted, text in zip(wants_links, between, strict=True) for _ in text
         ]
         after = await self._second.translate(between, None, onward)
-        sentences = await apart(size, self._all_joined, before.sentences, between, after.sentences)
-        return Outcome(sentences=sentences, runs=(*before.runs, *after.runs))
+        sentences = await offload(
+            size, self._all_joined, before.sentences, between, after.sentences
+        )
+        return TranslatedSentences(sentences=sentences, runs=(*before.runs, *after.runs))
 
     def _all_between(
         self, sentences: Sequence[TranslatedSentence]
@@ -81,8 +88,8 @@ class Pivot:
         return [self._between(sentence) if sentence.hypotheses else () for sentence in sentences]
 
     def _between(self, sentence: TranslatedSentence) -> tuple[SourceSentence, ...]:
-        stand_ins = sentence.source.stand_ins
-        return self._reader_for(sentence.source).read_running(sentence.best.text, stand_ins)
+        sentinels = sentence.source.sentinels
+        return self._reader_for(sentence.source).read_running(sentence.best.text, sentinels)
 
     def _reader_for(self, source: SourceSentence) -> TextReader:
         """One that leaves alone the terms that are in their last language already.
@@ -148,10 +155,10 @@ def _ended_after(before: Hypothesis, best: Hypothesis) -> Hypothesis:
 
 def _restored(
     before: TranslatedSentence, parts: Sequence[TranslatedSentence], rank: int
-) -> RestoredText:
+) -> Postprocessed:
     chosen = [part.ranked(rank) for part in parts]
     separators = [part.source.segment.separator for part in parts]
-    return RestoredText(
+    return Postprocessed(
         text="".join(c.text + s for c, s in zip(chosen, separators, strict=True)),
         is_complete=before.best.is_complete and all(c.is_complete for c in chosen),
         links=_links(before, parts) if rank == 0 else None,
@@ -165,12 +172,12 @@ def _links(
     first = before.best.links
     if first is None or any(part.hypotheses and part.best.links is None for part in parts):
         return None
-    return chained(first, passage_links(parts, [part.best for part in parts]))
+    return chain_links(first, passage_links(parts, [part.best for part in parts]))
 
 
-def _leg_translation(sentence: TranslatedSentence, leg: Leg) -> LegTranslation:
+def _leg_translation(sentence: TranslatedSentence, leg: SingleModelTranslator) -> RouteStep:
     best = sentence.hypotheses[0]
-    return LegTranslation(
+    return RouteStep(
         model=leg.model.name,
         source=leg.pair.source,
         target=leg.pair.target,

@@ -7,26 +7,26 @@ from typing import TypeGuard
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
-from service.inspection.token_pairs import made_text, shown_text
-from service.text.alignment.word_links import WordLink, transferred, word_links
+from service.inspection.token_pairs import source_offsets, target_offsets
+from service.text.alignment.word_links import WordLink, transfer_links, word_links
 from service.text.masking.edits import Protected, Rewritten
-from service.text.masking.preprocessing import Disguise
+from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.symbols import cut_around, place_by_alignment
 from service.text.shape import needs_model
 from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import RestoredText
+from service.translation.target_text import Postprocessed
 
 _NO_CHARACTER = "\ufffd"
 
 
-def restore(
+def postprocess(
     sentence: SourceSentence,
     hypothesis: Hypothesis,
     bundle: Bundle,
     attention: Sequence[Sequence[float]] | None = None,
     *,
     pair: LanguagePair,
-) -> RestoredText:
+) -> Postprocessed:
     """The translation of a sentence that a model translated.
 
     Args:
@@ -37,21 +37,25 @@ def restore(
             placeholders be placed that the model lost, and words be linked.
         pair: The direction.
     """
-    guise = sentence.disguise
-    assert guise is not None, "it has token ids"
+    preprocessed = sentence.preprocessed
+    assert preprocessed is not None, "it has token ids"
     target = bundle.tokenizer.decode_target(hypothesis.target_ids)
-    recased = guise.recased(_cleaned(target, guise.text))
+    recased = preprocessed.recased(_cleaned(target, preprocessed.text))
     links: tuple[WordLink, ...] = ()
     if attention is not None:
-        shown = shown_text(guise.text, sentence.source_ids, bundle, pair)
-        found = made_text(hypothesis.target_ids, bundle)
-        links = transferred(word_links(attention, shown, found), target, recased)
-    revealed = guise.reveal(target) or place_by_alignment(recased, links, guise.masked)
+        shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
+        found = target_offsets(hypothesis.target_ids, bundle)
+        links = transfer_links(word_links(attention, shown, found), target, recased)
+    revealed = preprocessed.reveal(target) or place_by_alignment(
+        recased, links, preprocessed.masked
+    )
     core = revealed or Rewritten(text=recased)
-    return RestoredText(
-        text=guise.whole(core.text),
+    return Postprocessed(
+        text=preprocessed.whole(core.text),
         is_complete=revealed is not None,
-        links=None if attention is None else tuple(_outer(link, guise, core) for link in links),
+        links=None
+        if attention is None
+        else tuple(_outer(link, preprocessed, core) for link in links),
     )
 
 
@@ -60,10 +64,10 @@ def _cleaned(target: str, source: str) -> str:
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _outer(link: WordLink, guise: Disguise, core: Rewritten) -> WordLink:
+def _outer(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
     """A link between what the model saw and said, as one of the sentence and its translation."""
-    offset = guise.offset
-    start, end = guise.masked.rewritten.old_span(*link.source)
+    offset = preprocessed.offset
+    start, end = preprocessed.masked.rewritten.old_span(*link.source)
     target_start, target_end = core.new_span(*link.target)
     return WordLink(
         source=(start + offset, end + offset),
@@ -77,7 +81,7 @@ class Patchwork:
     """The pieces of a sentence."""
 
     sentence: SourceSentence
-    guise: Disguise
+    preprocessed: Preprocessed
     pieces: tuple[str | Protected, ...]
     """Joined they are what the model sees of the sentence as a whole."""
     source_ids: tuple[tuple[int, ...], ...]
@@ -86,12 +90,12 @@ class Patchwork:
 
 def cut(sentence: SourceSentence, reader: TextReader) -> Patchwork:
     """Cut a sentence around everything in it that is protected."""
-    guise = sentence.disguise
-    assert guise is not None, "it was translated"
-    pieces = tuple(cut_around(guise.masked.text, guise.masked.protected))
+    preprocessed = sentence.preprocessed
+    assert preprocessed is not None, "it was translated"
+    pieces = tuple(cut_around(preprocessed.masked.text, preprocessed.masked.protected))
     return Patchwork(
         sentence=sentence,
-        guise=guise,
+        preprocessed=preprocessed,
         pieces=pieces,
         source_ids=tuple(reader.encode(p.strip()) for p in pieces if _is_translated(p)),
     )
@@ -99,13 +103,13 @@ def cut(sentence: SourceSentence, reader: TextReader) -> Patchwork:
 
 def sew(
     patchwork: Patchwork, hypotheses: Sequence[Hypothesis], bundle: Bundle
-) -> tuple[Hypothesis, RestoredText]:
+) -> tuple[Hypothesis, Postprocessed]:
     """The translation of the whole sentence out of those of its pieces, which keep their order."""
-    guise = patchwork.guise
+    preprocessed = patchwork.preprocessed
     translated = iter(hypotheses)
-    texts = [_sewn(piece, translated, guise, bundle) for piece in patchwork.pieces]
+    texts = [_sewn(piece, translated, preprocessed, bundle) for piece in patchwork.pieces]
     links = tuple(_links(patchwork, texts))
-    return joined(hypotheses), RestoredText(text=guise.whole("".join(texts)), links=links)
+    return joined(hypotheses), Postprocessed(text=preprocessed.whole("".join(texts)), links=links)
 
 
 def joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
@@ -125,27 +129,30 @@ def _is_translated(piece: str | Protected) -> TypeGuard[str]:
 
 
 def _sewn(
-    piece: str | Protected, translated: Iterator[Hypothesis], guise: Disguise, bundle: Bundle
+    piece: str | Protected,
+    translated: Iterator[Hypothesis],
+    preprocessed: Preprocessed,
+    bundle: Bundle,
 ) -> str:
     if isinstance(piece, Protected):
         return piece.replacement
     if not _is_translated(piece):
         return piece
-    text = guise.recased(bundle.tokenizer.decode_target(next(translated).target_ids))
+    text = preprocessed.recased(bundle.tokenizer.decode_target(next(translated).target_ids))
     leading = piece[: len(piece) - len(piece.lstrip())]
     return leading + text + piece[len(piece.rstrip()) :]
 
 
 def _links(patchwork: Patchwork, texts: Sequence[str]) -> Iterator[WordLink]:
     """Each piece with what became of it."""
-    guise = patchwork.guise
+    preprocessed = patchwork.preprocessed
     start = target_start = 0
     for piece, text in zip(patchwork.pieces, texts, strict=True):
         length = len(piece) if isinstance(piece, str) else piece.end - piece.start
-        source = guise.masked.rewritten.old_span(start, start + length)
+        source = preprocessed.masked.rewritten.old_span(start, start + length)
         target = (target_start, target_start + len(text))
         yield WordLink(
-            source=(source[0] + guise.offset, source[1] + guise.offset),
-            target=(target[0] + guise.offset, target[1] + guise.offset),
+            source=(source[0] + preprocessed.offset, source[1] + preprocessed.offset),
+            target=(target[0] + preprocessed.offset, target[1] + preprocessed.offset),
         )
         start, target_start = start + length, target[1]

@@ -19,15 +19,15 @@ from service.scheduling.job import JobResult
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.decode_options import decode_options
 from service.translation.decoding import DecodePlan, decode, decode_pieces
-from service.translation.offload import apart
-from service.translation.postprocessing import cut, restore, sew
+from service.translation.offload import offload
+from service.translation.postprocessing import cut, postprocess, sew
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
-from service.translation.target_text import TranslatedSentence, spelt
+from service.translation.target_text import TranslatedSentence, with_tokens
 from service.translation.values import TranslateRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TranslatedSentences:
     """Sentences that were translated together."""
 
     sentences: list[TranslatedSentence]
@@ -35,7 +35,7 @@ class Outcome:
     """What each model did for them, one after the other."""
 
 
-class Leg:
+class SingleModelTranslator:
     """Translates sentences of one request with one model; used from one event loop."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Leg:
         texts: Sequence[Sequence[SourceSentence]],
         prefixes: Sequence[str] | None,
         wants_links: Sequence[bool],
-    ) -> Outcome:
+    ) -> TranslatedSentences:
         """Translate the sentences of all texts, or none.
 
         Args:
@@ -95,12 +95,14 @@ class Leg:
         results = await decode(self.model, texts, plan)
         sources = [sentence for text in texts for sentence in text]
         size = sum(len(source.segment.text) for source in sources)
-        sentences = await apart(size, self._all_restored, sources, results)
+        sentences = await offload(size, self._all_restored, sources, results)
         sentences = await self._aligned(sentences, _wanted(sentences, wants_links))
         sentences = await self._patched(sentences)
         count_sentences(_lengths(sentences))
         sentences = await self._inspected(sentences)
-        return Outcome(sentences=await apart(size, self._spelt, sentences), runs=(results,))
+        return TranslatedSentences(
+            sentences=await offload(size, self._spelt, sentences), runs=(results,)
+        )
 
     def _all_restored(
         self, sources: Sequence[SourceSentence], results: Sequence[JobResult]
@@ -122,7 +124,7 @@ class Leg:
         """With its texts; attention, where there is any, is that of the best hypothesis."""
         weights = None if attention is None else attention.alignment.tolist()
         restored = tuple(
-            restore(
+            postprocess(
                 sentence.source,
                 hypothesis,
                 self.model.bundle,
@@ -178,7 +180,7 @@ class Leg:
         return await self._inspector.inspect(self.model, pairs, selection, timeout_s=timeout_s)
 
     def _spelt(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
-        return [spelt(sentence, self.model.bundle) for sentence in sentences]
+        return [with_tokens(sentence, self.model.bundle) for sentence in sentences]
 
 
 def _wanted(sentences: Sequence[TranslatedSentence], wants_links: Sequence[bool]) -> list[bool]:

@@ -11,7 +11,7 @@ from service.text.markup.passage import MarkupOptions, Passage
 from service.text.masking.edits import Protected
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 from service.text.masking.placeholders import find_placeholders
-from service.text.masking.preprocessing import Disguise, DisguiseOptions, disguise
+from service.text.masking.preprocessing import Preprocessed, PreprocessingOptions, preprocess
 from service.text.masking.symbols import PLAIN_SYMBOLS, cut_around
 from service.text.segmentation.fitting import split_to_fit
 from service.text.segmentation.segment import Segment
@@ -42,11 +42,11 @@ class SourceSentence:
 
     segment: Segment
     """Where it stands in its passage."""
-    disguise: Disguise | None = None
+    preprocessed: Preprocessed | None = None
     """None where there is nothing to translate."""
     source_ids: tuple[int, ...] = ()
     """Language prefix, pieces, end token; empty where there is nothing to translate."""
-    stand_ins: str = ""
+    sentinels: str = ""
     """Characters of its passage that each stand for an element that must come back."""
 
 
@@ -95,7 +95,7 @@ class TextReader:
             glossary = Glossary(options.glossary)
         except GlossaryError as error:
             raise InvalidRequestError(f"Invalid request: {error}") from error
-        self._disguise_options = DisguiseOptions(
+        self._preprocessing = PreprocessingOptions(
             source_language=pair.source,
             target_language=pair.target,
             glossary=glossary,
@@ -119,17 +119,17 @@ class TextReader:
             return SourceText(parts=(SourcePassage(sentences=sentences, unwrapped=unwrapped),))
         return SourceText(parts=(SourcePassage(sentences=tuple(self._sentences(text))),))
 
-    def read_running(self, text: str, stand_ins: str = "") -> tuple[SourceSentence, ...]:
+    def read_running(self, text: str, sentinels: str = "") -> tuple[SourceSentence, ...]:
         """Sentences of a text that has neither markup nor hard line breaks.
 
         Args:
             text: Their segments joined are this text.
-            stand_ins: Characters of it that each stand for something that must come back.
+            sentinels: Characters of it that each stand for something that must come back.
 
         Raises:
             TextTooLongError: A single character is over the model's limit.
         """
-        return tuple(self._sentences(text, stand_ins))
+        return tuple(self._sentences(text, sentinels))
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of what the model is to see."""
@@ -139,16 +139,16 @@ class TextReader:
         if isinstance(part, str):
             return part
         return SourcePassage(
-            sentences=tuple(self._sentences(part.text, part.stand_ins)), markup=part
+            sentences=tuple(self._sentences(part.text, part.sentinels)), markup=part
         )
 
-    def _sentences(self, text: str, stand_ins: str = "") -> Iterator[SourceSentence]:
+    def _sentences(self, text: str, sentinels: str = "") -> Iterator[SourceSentence]:
         for segment in split(text, self._pair.source, mode=self._options.splitting):
-            yield from self._read_segment(segment, stand_ins)
+            yield from self._read_segment(segment, sentinels)
 
-    def _read_segment(self, segment: Segment, stand_ins: str) -> Iterator[SourceSentence]:
+    def _read_segment(self, segment: Segment, sentinels: str) -> Iterator[SourceSentence]:
         if len(segment.text) <= _MAX_CHARS_PER_TOKEN * self._max_tokens:
-            sentence = self._sentence(segment, stand_ins)
+            sentence = self._sentence(segment, sentinels)
             if len(sentence.source_ids) <= self._max_tokens:
                 yield sentence
                 return
@@ -158,12 +158,12 @@ class TextReader:
             if isinstance(part, Protected):
                 yield SourceSentence(segment=_at(segment, part.start, part.replacement))
             else:
-                yield from self._fitting(part, stand_ins)
+                yield from self._fitting(part, sentinels)
 
-    def _fitting(self, whole: Segment, stand_ins: str) -> Iterator[SourceSentence]:
+    def _fitting(self, whole: Segment, sentinels: str) -> Iterator[SourceSentence]:
         """Sentences that fit, of a segment that may not."""
         guess = _CHARS_PER_TOKEN * self._max_tokens
-        parts = split_to_fit(whole.text, lambda text: self._fits(text, stand_ins), guess=guess)
+        parts = split_to_fit(whole.text, lambda text: self._fits(text, sentinels), guess=guess)
         for part in parts or [Segment(text="", separator="", start=0)]:
             is_last = part.end + len(part.separator) == len(whole.text)
             segment = Segment(
@@ -171,21 +171,23 @@ class TextReader:
                 separator=whole.separator if is_last else part.separator,
                 start=whole.start + part.start,
             )
-            yield self._checked(self._sentence(segment, stand_ins))
+            yield self._checked(self._sentence(segment, sentinels))
 
-    def _fits(self, text: str, stand_ins: str) -> bool:
-        shown = disguise(text, self._disguise_options, stand_ins).text
+    def _fits(self, text: str, sentinels: str) -> bool:
+        shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 
-    def _sentence(self, segment: Segment, stand_ins: str) -> SourceSentence:
-        guise = disguise(segment.text, self._disguise_options, stand_ins)
-        if not guise.needs_model:
-            return SourceSentence(segment=segment, disguise=guise if guise.has_terms else None)
+    def _sentence(self, segment: Segment, sentinels: str) -> SourceSentence:
+        preprocessed = preprocess(segment.text, self._preprocessing, sentinels)
+        if not preprocessed.needs_model:
+            return SourceSentence(
+                segment=segment, preprocessed=preprocessed if preprocessed.has_terms else None
+            )
         return SourceSentence(
             segment=segment,
-            disguise=guise,
-            source_ids=self.encode(guise.text),
-            stand_ins=stand_ins,
+            preprocessed=preprocessed,
+            source_ids=self.encode(preprocessed.text),
+            sentinels=sentinels,
         )
 
     def _checked(self, sentence: SourceSentence) -> SourceSentence:

@@ -13,11 +13,11 @@ from service.text.markup.passage import Passage
 from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
 from service.translation.source_text import SourcePassage, SourceSentence, SourceText
-from service.translation.values import LegTranslation, SentenceTranslation, Translation
+from service.translation.values import RouteStep, SentenceTranslation, Translation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredText:
+class Postprocessed:
     """The translation of a whole sentence, with everything back in it that the model never saw."""
 
     text: str
@@ -34,21 +34,21 @@ class TranslatedSentence:
     source: SourceSentence
     hypotheses: tuple[Hypothesis, ...] = ()
     """Best first; empty where the model was not asked."""
-    restored: tuple[RestoredText, ...] = ()
+    restored: tuple[Postprocessed, ...] = ()
     """One for each hypothesis."""
     attention: AttentionMaps | None = None
     source_tokens: tuple[str, ...] = ()
     target_tokens: tuple[str, ...] = ()
     """Of the best hypothesis; `</s>` last where the model ended by itself."""
-    route: tuple[LegTranslation, ...] = ()
+    route: tuple[RouteStep, ...] = ()
     """Where several models had a part in it."""
 
     @property
-    def best(self) -> RestoredText:
+    def best(self) -> Postprocessed:
         """The translation."""
         return self.restored[0] if self.restored else _given(self.source)
 
-    def ranked(self, rank: int) -> RestoredText:
+    def ranked(self, rank: int) -> Postprocessed:
         """The `rank`-th best complete translation, or the last that there is."""
         complete = [restored for restored in self.restored[1:] if restored.is_complete]
         choices = [self.best, *complete]
@@ -59,7 +59,7 @@ TranslatedText = list[list[TranslatedSentence]]
 """The sentences of each passage of a text."""
 
 
-def spelt(sentence: TranslatedSentence, bundle: Bundle) -> TranslatedSentence:
+def with_tokens(sentence: TranslatedSentence, bundle: Bundle) -> TranslatedSentence:
     """With the pieces that the model read and wrote, where it ran."""
     if not sentence.hypotheses:
         return sentence
@@ -117,7 +117,7 @@ def _passage(
 
 
 def passage_links(
-    sentences: Sequence[TranslatedSentence], chosen: Sequence[RestoredText]
+    sentences: Sequence[TranslatedSentence], chosen: Sequence[Postprocessed]
 ) -> list[WordLink]:
     """Links of all sentences, with offsets in the passage; untranslated ones are linked whole."""
     links: list[WordLink] = []
@@ -136,7 +136,7 @@ def passage_links(
     return links
 
 
-def _links(source: str, restored: RestoredText) -> Sequence[WordLink]:
+def _links(source: str, restored: Postprocessed) -> Sequence[WordLink]:
     if restored.links or not source or not restored.text:
         return restored.links or ()
     if source == restored.text:
@@ -205,16 +205,18 @@ def _details(
         finish_reason=best.finish_reason,
         truncated=not best.has_ended,
         placeholders_ok=sentence.best.is_complete,
-        case=source.disguise.case if source.disguise else "as_is",
+        case=source.preprocessed.case if source.preprocessed else "as_is",
         alignment=sentence.best.links,
         attention=sentence.attention,
         route=sentence.route,
     )
 
 
-def _given(source: SourceSentence) -> RestoredText:
+def _given(source: SourceSentence) -> Postprocessed:
     """What needs no model."""
-    return RestoredText(text=source.disguise.given if source.disguise else source.segment.text)
+    return Postprocessed(
+        text=source.preprocessed.given if source.preprocessed else source.segment.text
+    )
 
 
 def _unchanged() -> Hypothesis:

@@ -8,8 +8,8 @@ from typing import Protocol
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
 from service.scheduling.job import JobResult
-from service.translation.offload import apart
-from service.translation.sentence_translator import Outcome
+from service.translation.offload import offload
+from service.translation.sentence_translator import TranslatedSentences
 from service.translation.source_text import SourceSentence, SourceText, TextReader
 from service.translation.target_text import TranslatedSentence, TranslatedText, assemble
 from service.translation.timings import Moments, stage_times, stages
@@ -24,7 +24,7 @@ Runs = Sequence[Sequence[JobResult]]
 """What each model of a way did."""
 
 
-class Way(Protocol):
+class SentenceTranslator(Protocol):
     """From one language to another: with one model, or with two."""
 
     @property
@@ -36,7 +36,7 @@ class Way(Protocol):
         texts: Sequence[Sequence[SourceSentence]],
         prefixes: Sequence[str] | None,
         wants_links: Sequence[bool],
-    ) -> Outcome:
+    ) -> TranslatedSentences:
         """Translate the sentences of all texts, or none."""
 
 
@@ -48,12 +48,12 @@ class DirectionResult:
     times: StageTimes
 
 
-class DirectionTranslator:
+class TextTranslator:
     """Translates texts of one request from one language to another; used from one event loop."""
 
     def __init__(
         self,
-        way: Way,
+        way: SentenceTranslator,
         request: TranslateRequest,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
@@ -78,11 +78,11 @@ class DirectionTranslator:
         """
         size = sum(map(len, texts))
         started_s = self._clock()
-        sources = await apart(size, _read_all, self._way.reader, texts)
+        sources = await offload(size, _read_all, self._way.reader, texts)
         tokenized_s = self._clock()
         found, runs = await self._translate_sources(sources, prefixes)
         decoded_s = self._clock()
-        translations = await apart(size, self._assemble, sources, found)
+        translations = await offload(size, self._assemble, sources, found)
         moments = self._trace(runs, started_s, tokenized_s, decoded_s)
         return DirectionResult(translations=translations, times=stage_times(runs, moments))
 
@@ -96,7 +96,7 @@ class DirectionTranslator:
             num_sentences: How many are translated side by side.
         """
         started_s = self._clock()
-        source = await apart(len(text), self._way.reader.read, text)
+        source = await offload(len(text), self._way.reader.read, text)
         tokenized_s = self._clock()
         source_offset = target_offset = 0
         for part in _parts(source, num_sentences):

@@ -16,7 +16,7 @@ from dataclasses import fields, replace
 
 from service.errors import InvalidRequestError
 from service.inspection.inspector import Inspector
-from service.inspection.token_pairs import token_pair, whole_pair
+from service.inspection.token_pairs import inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
     InspectedPair,
@@ -32,8 +32,8 @@ from service.observability.tracing import Tracing
 from service.text.detection import Detection
 from service.translation.language_detection import LanguageFinder
 from service.translation.pivot import Pivot, pivot_requests
-from service.translation.sentence_translator import Leg
-from service.translation.text_translator import DirectionResult, DirectionTranslator, Way
+from service.translation.sentence_translator import SingleModelTranslator
+from service.translation.text_translator import DirectionResult, SentenceTranslator, TextTranslator
 from service.translation.values import (
     SentenceTranslation,
     StageTimes,
@@ -89,7 +89,7 @@ class Translator:
         """
         prefixes = checked_prefixes(request)
         detections = await self._languages.detect(request)
-        groups = by_language(request, detections)
+        groups = group_by_language(request, detections)
         with ExitStack() as leases:
             workers = {
                 language: leases.enter_context(self._direction(request, language))
@@ -104,9 +104,9 @@ class Translator:
                     for language, indices in groups.items()
                 )
             )
-        translations = in_order(groups, results, detections)
-        times = longest([result.times for result in results])
-        count(self._metrics, translations, times)
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
+        record_metrics(self._metrics, translations, times)
         return TranslateResult(translations=translations, times=times)
 
     async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
@@ -124,7 +124,7 @@ class Translator:
             language = detection.language if detection else request.source
             with self._direction(request, language) as direction:
                 async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
-                    count_outcomes(self._metrics, sentences)
+                    record_outcomes(self._metrics, sentences)
                     yield StreamedSentence(text_index=index, text=part, sentences=sentences)
 
     async def detect(self, text: str) -> list[Detection]:
@@ -145,7 +145,7 @@ class Translator:
             ServiceError: Which of them, and why, is said in `service.errors`.
         """
         if request.translations is None:
-            return await attention_of_ours(request, self.translate)
+            return await translate_with_attention(request, self.translate)
         if len(request.translations) != len(request.texts):
             raise InvalidRequestError(
                 f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
@@ -159,7 +159,8 @@ class Translator:
                 model, pairs, request.selection, timeout_s=request.timeout_s
             )
         return [
-            whole_pair(*texts, m, model.bundle, pair) for texts, m in zip(both, maps, strict=True)
+            inspected_pair(*texts, m, model.bundle, pair)
+            for texts, m in zip(both, maps, strict=True)
         ]
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
@@ -178,18 +179,20 @@ class Translator:
         ]
 
     @contextmanager
-    def _direction(self, request: TranslateRequest, source: str) -> Iterator[DirectionTranslator]:
+    def _direction(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
         with self._registry.lease_route(source, request.target) as found:
-            yield DirectionTranslator(
+            yield TextTranslator(
                 self._way(request, found), request, clock=self._clock, tracing=self._tracing
             )
 
-    def _way(self, request: TranslateRequest, found: Sequence[ServedPair]) -> Way:
+    def _way(self, request: TranslateRequest, found: Sequence[ServedPair]) -> SentenceTranslator:
         timeout_s = request.timeout_s
         deadline_s = None if timeout_s is None else self._clock() + timeout_s
 
-        def leg(served: ServedPair, asked: TranslateRequest) -> Leg:
-            return Leg(*served, asked, self._inspector, clock=self._clock, deadline_s=deadline_s)
+        def leg(served: ServedPair, asked: TranslateRequest) -> SingleModelTranslator:
+            return SingleModelTranslator(
+                *served, asked, self._inspector, clock=self._clock, deadline_s=deadline_s
+            )
 
         if len(found) == 1:
             return leg(found[0], request)
@@ -200,7 +203,7 @@ class Translator:
         return Pivot(leg(first, requests[0]), leg(second, requests[1]), request.glossary)
 
 
-async def attention_of_ours(
+async def translate_with_attention(
     request: AttentionRequest,
     translate: Callable[[TranslateRequest], Awaitable[TranslateResult]],
 ) -> list[InspectedPair]:
@@ -240,7 +243,9 @@ def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
     return request.prefixes
 
 
-def count(metrics: Metrics, translations: Iterable[Translation], times: StageTimes) -> None:
+def record_metrics(
+    metrics: Metrics, translations: Iterable[Translation], times: StageTimes
+) -> None:
     """Note what a request took, and what was cut off."""
     stages = metrics.stage_seconds
     stages.labels(stage="tokenize").observe(times.tokenize)
@@ -249,17 +254,17 @@ def count(metrics: Metrics, translations: Iterable[Translation], times: StageTim
     stages.labels(stage="decode").observe(times.decode)
     stages.labels(stage="detokenize").observe(times.detokenize)
     for translation in translations:
-        count_outcomes(metrics, translation.sentences)
+        record_outcomes(metrics, translation.sentences)
 
 
-def count_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
+def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
     """Note what was cut off, and what went by way of a third language."""
     found = list(sentences)
     metrics.truncated.inc(sum(sentence.truncated for sentence in found))
     metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
 
 
-def by_language(
+def group_by_language(
     request: TranslateRequest, detections: Sequence[Detection | None]
 ) -> dict[str, list[int]]:
     """Indices of the texts in each language."""
@@ -270,7 +275,7 @@ def by_language(
     return groups
 
 
-def in_order(
+def merge_translations(
     groups: Mapping[str, Sequence[int]],
     results: Sequence[DirectionResult | TranslateResult],
     detections: Sequence[Detection | None],
@@ -284,7 +289,7 @@ def in_order(
     return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
 
 
-def longest(times: Sequence[StageTimes]) -> StageTimes:
+def longest_times(times: Sequence[StageTimes]) -> StageTimes:
     """Stage by stage, because directions run side by side."""
     return StageTimes(
         **{

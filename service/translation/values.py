@@ -46,7 +46,7 @@ class TranslateRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegTranslation:
+class RouteStep:
     """What one of several models made of a sentence."""
 
     model: str
@@ -94,7 +94,7 @@ class SentenceTranslation:
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`, where it was asked for."""
     attention: AttentionMaps | None = None
-    route: tuple[LegTranslation, ...] = ()
+    route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, where there were several."""
 
 

@@ -63,7 +63,7 @@ def word_links(
     )
 
 
-def transferred(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink, ...]:
+def transfer_links(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink, ...]:
     """Links to the words of `old` as links to those of `new`: its n-th word for the n-th.
 
     For texts that differ in case or white space; where they differ in words, nothing is linked.
@@ -129,7 +129,7 @@ def _left_over(weights: Sequence[Sequence[float]], num_sources: int) -> list[tup
     return pairs
 
 
-def chained(first: Sequence[WordLink], second: Sequence[WordLink]) -> tuple[WordLink, ...]:
+def chain_links(first: Sequence[WordLink], second: Sequence[WordLink]) -> tuple[WordLink, ...]:
     """Links from the sources of `first` to the targets of `second`.
 
     Two links make one where they share a character of the text between, with the product of their

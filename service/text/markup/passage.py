@@ -30,7 +30,7 @@ class Passage:
     """By position."""
     spellings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """How the source wrote a character, each time in turn: `{"\\xa0": ("&nbsp;", "&#160;")}`."""
-    stand_ins: str = ""
+    sentinels: str = ""
     """Characters of `text` that each stand for an element that must not be translated; the model
     must not touch them, and they are spelt as that element."""
 

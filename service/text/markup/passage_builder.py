@@ -31,7 +31,7 @@ def pair_tags(tags: Sequence[MarkupToken]) -> list[int | None]:
     return partners
 
 
-_FIRST_STAND_IN, _LAST_STAND_IN = "\ue000", "\uf8ff"
+_FIRST_SENTINEL, _LAST_SENTINEL = "\ue000", "\uf8ff"
 """Private use: no font, no language and no model gives these characters a meaning."""
 _ALWAYS_SPELT = frozenset("&<")
 _SPACES = r"[ \t\n\f\r]"
@@ -52,19 +52,19 @@ class PassageBuilder:
         """
         self._kind = kind
         self._special = _HTML_SPECIAL if kind == "html" else _XML_SPECIAL
-        self._free = _free_stand_ins(used_characters)
+        self._free = _free_sentinels(used_characters)
         self._texts: list[str] = []
         self._length = 0
         self._spelt: dict[int, str] = {}
         """By offset, characters that are not written as themselves."""
-        self._stand_ins: set[int] = set()
+        self._sentinels: set[int] = set()
         self._tags: list[MarkupToken] = []
         self._positions: list[int] = []
 
     def add(self, token: MarkupToken, *, is_word: bool) -> None:
         """Go on with text, or with a tag; `is_word`: an element that stands for a word."""
         if is_word:
-            self._add_stand_in(token)
+            self._add_sentinel(token)
         elif token.kind is None:
             self._add_text(token.text)
         else:
@@ -74,7 +74,7 @@ class PassageBuilder:
         """The passage, and what stands around it: white space and tags."""
         text = self._set_aside("".join(self._texts))
         if text is None or not any(
-            not c.isspace() for i, c in enumerate(text) if i not in self._stand_ins
+            not c.isspace() for i, c in enumerate(text) if i not in self._sentinels
         ):
             text = "".join(self._texts)
             return [self._written(text, 0, len(text), 0, len(self._tags))]
@@ -88,7 +88,7 @@ class PassageBuilder:
             text=text[start:end],
             tags=tuple(self._inner_tag(i, partners[i], first, start) for i in range(first, last)),
             spellings=self._spellings(text, start, end),
-            stand_ins="".join(text[i] for i in sorted(self._stand_ins)),
+            sentinels="".join(text[i] for i in sorted(self._sentinels)),
         )
         before = self._written(text, 0, start, 0, first)
         return [before, passage, self._written(text, end, len(text), last, len(self._tags))]
@@ -104,12 +104,12 @@ class PassageBuilder:
             offset = match.start()
             if offset in self._spelt or not reads_as_markup(text, offset):
                 continue
-            stand_in = next(self._free, None)
-            if stand_in is None:
+            sentinel = next(self._free, None)
+            if sentinel is None:
                 return None
-            characters[offset] = stand_in
+            characters[offset] = sentinel
             self._spelt[offset] = text[offset]
-            self._stand_ins.add(offset)
+            self._sentinels.add(offset)
         return "".join(characters)
 
     def _add_text(self, text: str) -> None:
@@ -135,7 +135,7 @@ class PassageBuilder:
         elif reference.character:
             self._add_character(reference.character, reference.text)
         else:
-            self._add_stand_in(token)
+            self._add_sentinel(token)
         return match.start() + len(reference.text)
 
     def _add_plain(self, text: str) -> None:
@@ -146,12 +146,12 @@ class PassageBuilder:
         self._spelt[self._length] = spelling
         self._add_plain(character)
 
-    def _add_stand_in(self, token: MarkupToken) -> None:
+    def _add_sentinel(self, token: MarkupToken) -> None:
         character = next(self._free, None)
         if character is None:
             self._add_tag(token)
             return
-        self._stand_ins.add(self._length)
+        self._sentinels.add(self._length)
         self._add_character(character, token.text)
 
     def _add_tag(self, token: MarkupToken) -> None:
@@ -200,6 +200,6 @@ class PassageBuilder:
         return "".join(pieces)
 
 
-def _free_stand_ins(used: frozenset[str]) -> Iterator[str]:
-    candidates = map(chr, range(ord(_FIRST_STAND_IN), ord(_LAST_STAND_IN) + 1))
+def _free_sentinels(used: frozenset[str]) -> Iterator[str]:
+    candidates = map(chr, range(ord(_FIRST_SENTINEL), ord(_LAST_SENTINEL) + 1))
     return (character for character in candidates if character not in used)

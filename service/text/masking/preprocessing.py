@@ -13,13 +13,13 @@ from service.text.masking.edits import Protected, Rewritten
 from service.text.masking.glossary import Glossary
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.symbols import Masked, cut_around, mask, unmask
-from service.text.shape import Shell, needs_model, shell
+from service.text.shape import Trimmed, needs_model, trim
 
 _SPACES = str.maketrans(dict.fromkeys(NO_BREAK_SPACES, " "))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisguiseOptions:
+class PreprocessingOptions:
     """What a direction of a model, and a request, say about it."""
 
     source_language: str
@@ -30,10 +30,10 @@ class DisguiseOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disguise:
+class Preprocessed:
     """A sentence taken apart."""
 
-    shell: Shell
+    trimmed: Trimmed
     case: Case
     masked: Masked
     target_language: str
@@ -50,7 +50,7 @@ class Disguise:
     @property
     def offset(self) -> int:
         """Where in the sentence begins what the model sees."""
-        return len(self.shell.prefix)
+        return len(self.trimmed.prefix)
 
     @property
     def given(self) -> str:
@@ -74,21 +74,21 @@ class Disguise:
 
     def whole(self, core: str) -> str:
         """The translation of the whole sentence."""
-        return self.shell.prefix + core + self.shell.suffix
+        return self.trimmed.prefix + core + self.trimmed.suffix
 
 
-def disguise(sentence: str, options: DisguiseOptions, stand_ins: str = "") -> Disguise:
+def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = "") -> Preprocessed:
     """Take a sentence apart; nothing of it is lost.
 
     Args:
         sentence: Without white space at either end.
         options: Of the direction and the request.
-        stand_ins: Characters that each stand for something that must come back.
+        sentinels: Characters that each stand for something that must come back.
     """
-    parts = shell(sentence)
+    parts = trim(sentence)
     fixed = _disjoint(
         [
-            *_stand_ins(parts.core, stand_ins),
+            *_sentinels(parts.core, sentinels),
             *find_placeholders(parts.core, options.source_language),
         ]
     )
@@ -97,8 +97,8 @@ def disguise(sentence: str, options: DisguiseOptions, stand_ins: str = "") -> Di
     plain = truecase(parts.core, case, protected)
     free = [part for part in cut_around(parts.core, protected) if isinstance(part, str)]
     shown = _with_plain_spaces(plain, protected)
-    return Disguise(  # nosec B604
-        shell=parts,
+    return Preprocessed(  # nosec B604
+        trimmed=parts,
         case=case,
         masked=mask(shown, protected, options.symbols),
         target_language=options.target_language,
@@ -107,7 +107,7 @@ def disguise(sentence: str, options: DisguiseOptions, stand_ins: str = "") -> Di
     )
 
 
-def _stand_ins(text: str, characters: str) -> list[Protected]:
+def _sentinels(text: str, characters: str) -> list[Protected]:
     known = frozenset(characters)
     return [
         Protected(start=at, end=at + 1, replacement=character)

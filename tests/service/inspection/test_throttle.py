@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.errors import DeadlineExceededError, OverloadedError
-from service.inspection.throttle import SpareTime, SpareTimeLimits
+from service.inspection.throttle import Throttle, ThrottleLimits
 
 
 class World:
@@ -24,18 +24,18 @@ class World:
         self.is_busy = self.now_s < self.busy_until_s
         await asyncio.sleep(0)
 
-    def spare_time(
+    def throttle(
         self, *, share: float = 0.05, max_turns: int = 2, max_waiting: int = 64
-    ) -> SpareTime:
-        limits = SpareTimeLimits(share=share, max_turns=max_turns, max_waiting=max_waiting)
-        return SpareTime(limits, lambda: self.is_busy, self.clock, self.sleep)
+    ) -> Throttle:
+        limits = ThrottleLimits(share=share, max_turns=max_turns, max_waiting=max_waiting)
+        return Throttle(limits, lambda: self.is_busy, self.clock, self.sleep)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
-async def spend(spare: SpareTime, world: World, seconds: float) -> float:
+async def spend(spare: Throttle, world: World, seconds: float) -> float:
     """Take a turn of so many seconds; returns when it began."""
     async with spare.turn(None):
         began_s = world.now_s
@@ -46,7 +46,7 @@ async def spend(spare: SpareTime, world: World, seconds: float) -> float:
 def test_a_turn_beside_translations_is_followed_by_its_rest() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.2)
+        spare = world.throttle(share=0.2)
         starts = [await spend(spare, world, 1.0) for _ in range(4)]
         # One second in five.
         assert starts == pytest.approx([100, 105, 110, 115], abs=0.03)
@@ -58,7 +58,7 @@ def test_nothing_rests_while_no_translation_runs() -> None:
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(share=0.2)
+        spare = world.throttle(share=0.2)
         assert [await spend(spare, world, 1.0) for _ in range(3)] == [100, 101, 102]
 
     run(work())
@@ -68,7 +68,7 @@ def test_a_rest_ends_with_the_translations() -> None:
     async def work() -> None:
         world = World()
         world.busy_until_s = 102.0
-        spare = world.spare_time(share=0.1)
+        spare = world.throttle(share=0.1)
         starts = [await spend(spare, world, 1.0) for _ in range(2)]
         assert starts == pytest.approx([100, 102], abs=0.03)
 
@@ -78,7 +78,7 @@ def test_a_rest_ends_with_the_translations() -> None:
 def test_turns_side_by_side_rest_for_both() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.5, max_turns=2)
+        spare = world.throttle(share=0.5, max_turns=2)
         async with spare.turn(None), spare.turn(None):
             world.now_s += 1.0
         assert await spend(spare, world, 0.0) == pytest.approx(103, abs=0.03)
@@ -90,7 +90,7 @@ def test_no_more_turns_at_once_than_allowed() -> None:
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(max_turns=1)
+        spare = world.throttle(max_turns=1)
         async with spare.turn(None):
             other = asyncio.create_task(spend(spare, world, 0.0))
             await asyncio.sleep(0.01)
@@ -104,7 +104,7 @@ def test_no_more_turns_at_once_than_allowed() -> None:
 def test_the_time_that_is_left_is_told() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.5)
+        spare = world.throttle(share=0.5)
         await spend(spare, world, 1.0)
         async with spare.turn(10.0) as left_s:
             assert left_s == pytest.approx(9.0, abs=0.03)
@@ -118,7 +118,7 @@ def test_a_turn_that_does_not_come_in_time_is_refused_and_frees_its_place() -> N
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(max_turns=1, max_waiting=1)
+        spare = world.throttle(max_turns=1, max_waiting=1)
         async with spare.turn(None):
             for _ in range(3):
                 with pytest.raises(DeadlineExceededError):
@@ -132,7 +132,7 @@ def test_a_turn_that_does_not_come_in_time_is_refused_and_frees_its_place() -> N
 def test_who_would_wait_behind_too_many_is_told_when_to_come_back() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(max_turns=1, max_waiting=0)
+        spare = world.throttle(max_turns=1, max_waiting=0)
         async with spare.turn(None):
             with pytest.raises(OverloadedError, match="the limit is 1") as caught:
                 async with spare.turn(None):

@@ -5,7 +5,7 @@ import pytest
 from service.engine.search.options import FinishReason, Hypothesis
 from service.text.segmentation.segment import Segment
 from service.translation.source_text import SourcePassage, SourceSentence, SourceText
-from service.translation.target_text import RestoredText, TranslatedSentence, assemble, spelt
+from service.translation.target_text import Postprocessed, TranslatedSentence, assemble, with_tokens
 from service.translation.values import Translation
 from tests.service.tiny_models import tiny_bundle
 
@@ -31,9 +31,9 @@ def translated(segment: Segment, *texts: str) -> TranslatedSentence:
     sentence = TranslatedSentence(
         source=SourceSentence(segment=segment, source_ids=ids),
         hypotheses=tuple(hypothesis(text) for text in texts),
-        restored=tuple(RestoredText(text=text) for text in texts),
+        restored=tuple(Postprocessed(text=text) for text in texts),
     )
-    return spelt(sentence, BUNDLE)
+    return with_tokens(sentence, BUNDLE)
 
 
 def assembled(sentences: Sequence[TranslatedSentence], num_alternatives: int = 0) -> Translation:
@@ -65,9 +65,9 @@ def test_what_needed_no_model_is_kept_and_has_no_tokens() -> None:
 def test_a_sentence_says_how_it_ended(reason: FinishReason, is_cut: bool) -> None:
     source = SourceSentence(segment=FIRST, source_ids=(3,))
     best = hypothesis("eins", reason)
-    restored = (RestoredText(text="eins"),)
+    restored = (Postprocessed(text="eins"),)
     sentence = TranslatedSentence(source=source, hypotheses=(best,), restored=restored)
-    (details,) = assembled([spelt(sentence, BUNDLE)]).sentences
+    (details,) = assembled([with_tokens(sentence, BUNDLE)]).sentences
     assert (details.finish_reason, details.truncated) == (reason, is_cut)
     assert (details.target_tokens[-1] == EOS) == (not is_cut)
     assert len(details.target_tokens) == len(details.token_log_probs)

@@ -5,7 +5,7 @@ from service.text.alignment.word_links import (
     TokenizedText,
     WordLink,
     pharaoh,
-    transferred,
+    transfer_links,
     word_links,
     words,
 )
@@ -69,9 +69,9 @@ LINKS = (
 
 
 def test_links_follow_the_words_of_a_text_in_another_case() -> None:
-    moved = transferred(LINKS, TARGET.text, "DAS  ALTE HAUS")
+    moved = transfer_links(LINKS, TARGET.text, "DAS  ALTE HAUS")
     assert [link.target for link in moved] == [(0, 3), (10, 14)]
-    assert transferred(LINKS, TARGET.text, "das Haus") == ()
+    assert transfer_links(LINKS, TARGET.text, "das Haus") == ()
 
 
 def test_links_are_written_as_pairs_of_numbers() -> None:
