@@ -22,6 +22,7 @@ from service.observability.tracing import open_tracing
 from service.server.app import create_app_over, release
 from service.settings import Settings
 from service.text.detection import Detection
+from service.translation.attention import translate_with_attention
 from service.translation.language_detection import LanguageFinder
 from service.translation.translator import (
     checked_prefixes,
@@ -29,7 +30,6 @@ from service.translation.translator import (
     longest_times,
     merge_translations,
     record_metrics,
-    translate_with_attention,
 )
 from service.translation.values import (
     SentenceTranslation,

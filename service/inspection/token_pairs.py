@@ -51,18 +51,31 @@ def _check_length(name: str, num_tokens: int, limit: int) -> None:
 
 
 def inspected_pair(
-    text: str, translation: str, attention: AttentionMaps, bundle: Bundle, pair: LanguagePair
+    text: str,
+    translation: str,
+    tokens: TokenPair,
+    attention: AttentionMaps,
+    bundle: Bundle,
+    pair: LanguagePair,
 ) -> InspectedPair:
-    """A text and a given translation, inspected as one sentence."""
-    tokens = token_pair(text, translation, bundle, pair)
+    """A text and a given translation, inspected as one sentence.
+
+    Args:
+        text: The source.
+        translation: As the client gave it.
+        tokens: Of both.
+        attention: Of `tokens`.
+        bundle: Of the model.
+        pair: The direction.
+    """
     source, target = text.strip(), translation.strip()
-    made = target_offsets(tokens.target_ids, bundle)
     shown = source_offsets(source, tokens.source_ids, bundle, pair)
-    links = word_links(attention.alignment.tolist(), shown, made)
+    generated = target_offsets(tokens.target_ids, bundle)
+    links = word_links(attention.alignment.tolist(), shown, generated)
     sentence = InspectedSentence(
         source=source,
         translation=target,
-        links=transfer_links(links, made.text, target),
+        links=transfer_links(links, generated.text, target),
         source_span=_stripped_span(text),
         target_span=_stripped_span(translation),
         attention=attention,

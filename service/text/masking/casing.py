@@ -1,11 +1,10 @@
 """Sentences in capitals or title case, put into ordinary case for the model and back."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from service.text.masking.edits import Protected, any_of
-from service.text.masking.symbols import cut_around
+from service.text.masking.protected import Protected, any_of
 
 Case = Literal["as_is", "capitals", "title"]
 
@@ -31,36 +30,45 @@ _SMALL_WORDS = frozenset(
 """Which no name begins with; with a capital inside a sentence they tell of title case."""
 
 
-def case_of(text: str, language: str, protected: Sequence[Protected] = ()) -> Case:
-    """How a sentence is written, `protected` stretches apart.
+def case_of(parts: Sequence[str | Protected], language: str) -> Case:
+    """How a sentence is written.
 
     Title case is an English habit; other languages write titles like sentences, and German writes
     every noun with a capital. `Bank of America` and `Privacy Policy` may be names: they are no
     titles.
+
+    Args:
+        parts: The sentence, cut around its protected spans, which do not count.
+        language: Its code.
     """
-    words = [word for part in _free(text, protected) for word in _WORD.findall(part)]
+    words = [word for part in parts if isinstance(part, str) for word in _WORD.findall(part)]
     if _is_shouted(words):
         return "capitals"
     return "title" if _base(language) in _LANGUAGES_WITH_TITLES and _is_title(words) else "as_is"
 
 
-def truecase(text: str, case: Case, protected: Sequence[Protected] = ()) -> str:
-    """The sentence in ordinary case, of the same length; `protected` stretches stay.
+def truecase(text: str, case: Case, parts: Sequence[str | Protected]) -> str:
+    """The sentence in ordinary case, of the same length; protected spans stay.
 
-    Which words are names is not known: those get small letters, too.
+    Names are not recognised: they get small letters, too.
+
+    Args:
+        text: The sentence.
+        case: How it is written.
+        parts: The sentence, cut around its protected spans.
     """
     if case == "as_is":
         return text
     change = _small if case == "capitals" else _small_words
-    parts = [
+    changed = [
         text[part.start : part.end] if isinstance(part, Protected) else change(part)
-        for part in cut_around(text, protected)
+        for part in parts
     ]
-    return _with_capitals("".join(parts), text)
+    return _with_capitals("".join(changed), text)
 
 
 def recase(text: str, case: Case, language: str, kept: Sequence[str] = ()) -> str:
-    """A translation in the case of its source; what is `kept` stays as it is.
+    """A translation in the case of its source; texts in `kept` stay as they are.
 
     Capitals of `ß` are `SS`; in titles, words of four letters get a capital, in every language.
     """
@@ -75,10 +83,6 @@ def recase(text: str, case: Case, language: str, kept: Sequence[str] = ()) -> st
         parts += [change(text[end : match.start()]), match.group()]
         end = match.end()
     return "".join([*parts, change(text[end:])])
-
-
-def _free(text: str, protected: Sequence[Protected]) -> Iterator[str]:
-    return (part for part in cut_around(text, protected) if isinstance(part, str))
 
 
 def _base(language: str) -> str:

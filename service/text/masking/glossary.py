@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.text.masking.edits import Protected
+from service.text.masking.protected import Protected
 
 MAX_TERM_CHARS = 200
 _SHOWN_CHARS = 20

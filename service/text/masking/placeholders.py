@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from service.text.masking.edits import Protected
+from service.text.masking.protected import Protected
 from service.text.shape import EMOJI
 
 _UNITS = (  # the longer before what it begins with

@@ -26,28 +26,31 @@ def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> 
         mode: With `none` there is one segment, and line breaks may be in it; with the others a
             line break or a tab always ends one.
     """
-    cuts = [*_cuts(text, language, mode), len(text)]
-    bounds = zip([0, *cuts], cuts, strict=False)
-    return [_segment(text, start, end) for start, end in bounds if start < end]
+    cuts = _cuts(text, language, mode)
+    return [
+        _segment(text, start, end)
+        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)
+        if start < end
+    ]
+
+
+def _cuts(text: str, language: str, mode: SplitMode) -> list[int]:
+    """Offsets at which a new segment begins, ascending, without 0."""
+    leading = _SPACE.match(text)
+    position = leading.end() if leading else 0
+    cuts = [position] if position else []
+    if mode == "none":
+        return cuts
+    for start, end, next_start in _lines(text, position):
+        if mode == "sentences":
+            cuts += [start + offset for offset in sentence_starts(text[start:end], language)]
+        cuts.append(next_start)
+    return cuts
 
 
 def _segment(text: str, start: int, end: int) -> Segment:
     content = text[start:end].rstrip()
     return Segment(text=content, separator=text[start + len(content) : end], start=start)
-
-
-def _cuts(text: str, language: str, mode: SplitMode) -> Iterator[int]:
-    """Offsets at which a new segment begins, ascending, 0 left out."""
-    leading = _SPACE.match(text)
-    position = leading.end() if leading else 0
-    if position:
-        yield position
-    if mode == "none":
-        return
-    for start, end, next_start in _lines(text, position):
-        if mode == "sentences":
-            yield from (start + offset for offset in sentence_starts(text[start:end], language))
-        yield next_start
 
 
 def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:

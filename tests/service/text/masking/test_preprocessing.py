@@ -20,7 +20,7 @@ WITH_TERMS = PreprocessingOptions(
 def test_bullets_capitals_and_placeholders_are_taken_off_and_put_on_again() -> None:
     preprocessed = preprocess("- PLEASE READ {Name} NOW! 👍", PLAIN)
     assert preprocessed.text == "Please read ⟦0⟧ now!"
-    core = preprocessed.reveal("Bitte lies ⟦0⟧ jetzt!")
+    core = preprocessed.unmasked(preprocessed.recased("Bitte lies ⟦0⟧ jetzt!"))
     assert core
     assert preprocessed.whole(core.text) == "- BITTE LIES {Name} JETZT! 👍"
 
@@ -28,14 +28,14 @@ def test_bullets_capitals_and_placeholders_are_taken_off_and_put_on_again() -> N
 def test_a_term_becomes_what_was_given() -> None:
     preprocessed = preprocess("The print queue of {a} is full.", WITH_TERMS)
     assert preprocessed.text == "The ⟦0⟧ of ⟦1⟧ is full."
-    core = preprocessed.reveal("Die ⟦0⟧ von ⟦1⟧ ist voll.")
+    core = preprocessed.unmasked(preprocessed.recased("Die ⟦0⟧ von ⟦1⟧ ist voll."))
     assert core
     assert core.text == "Die Druckerschlange von {a} ist voll."
 
 
 def test_a_term_alone_needs_no_model() -> None:
     preprocessed = preprocess("* Print queue", WITH_TERMS)
-    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.given) == (
+    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.without_model()) == (
         False,
         True,
         "* Druckerschlange",
@@ -47,7 +47,7 @@ def test_a_term_alone_needs_no_model() -> None:
 )
 def test_what_is_all_placeholders_needs_no_model(sentence: str) -> None:
     preprocessed = preprocess(sentence, PLAIN)
-    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.given) == (
+    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.without_model()) == (
         False,
         False,
         sentence,
@@ -57,7 +57,7 @@ def test_what_is_all_placeholders_needs_no_model(sentence: str) -> None:
 def test_a_symbol_of_the_model_that_a_user_typed_is_protected() -> None:
     preprocessed = preprocess("What does ⟦1⟧ or >>de<< mean?", PLAIN)
     assert preprocessed.text == "What does ⟦0⟧ or ⟦1⟧ mean?"
-    core = preprocessed.reveal("Was heißt ⟦1⟧ oder ⟦0⟧?")
+    core = preprocessed.unmasked(preprocessed.recased("Was heißt ⟦1⟧ oder ⟦0⟧?"))
     assert core
     assert core.text == "Was heißt >>de<< oder ⟦1⟧?"
 
@@ -71,7 +71,7 @@ def test_stand_ins_are_protected() -> None:
 def test_an_answer_that_is_the_question_is_the_sentence_but_for_its_case(sentence: str) -> None:
     sentence = sentence.strip()
     preprocessed = preprocess(sentence, PLAIN, "\ue000")
-    core = preprocessed.reveal(preprocessed.text)
+    core = preprocessed.unmasked(preprocessed.recased(preprocessed.text))
     if core is not None:
         assert preprocessed.whole(core.text).lower() == sentence.lower()
     assert (
