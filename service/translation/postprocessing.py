@@ -95,11 +95,11 @@ def _translated(
     best, *others = hypotheses
     return TranslatedSentence(
         source=sentence,
-        best=postprocess(sentence, best, bundle, pair),
-        alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
         hypotheses=tuple(hypotheses),
         source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
         target_tokens=target_tokens(best, bundle),
+        best=postprocess(sentence, best, bundle, pair),
+        alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
     )
 
 

@@ -46,6 +46,10 @@ def mask(text: str, protected: Sequence[Protected], symbols: Sequence[str]) -> M
         protected: Sorted and disjoint.
         symbols: What the model copies; empty where it copies none.
     """
+    if not protected:
+        return Masked(
+            rewritten=Rewritten(text=text), protected=(), symbols=(), unused=tuple(symbols)
+        )
     gaps = zip([0, *(p.end for p in protected)], [*(p.start for p in protected), None], strict=True)
     free = "\0".join(text[start:end] for start, end in gaps)
     usable = tuple(symbol for symbol in symbols if symbol not in free)
