@@ -1,4 +1,4 @@
-"""Pairs of texts on their way to an attention pass, and back from it."""
+"""Token ids and offsets of the sentence pairs that an attention pass reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,23 +17,23 @@ from service.text.unicode import check_unicode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPair:
-    """A sentence and a translation of it, as the model sees them."""
+    """Token ids of a sentence and of its translation."""
 
     source_ids: tuple[int, ...]
     """End token included."""
     target_ids: tuple[int, ...]
-    """End token included where the translation has one, start token not."""
+    """Without start token; with the end token if the translation has one."""
 
 
 def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) -> TokenPair:
-    """A text and a translation that somebody gave, tokenised.
+    """Tokenises a text and a given translation of it.
 
     Raises:
-        InvalidRequestError: One of them is no valid Unicode.
-        TextTooLongError: One of them does not fit into the model.
+        InvalidRequestError: One of them is not valid Unicode.
+        TextTooLongError: One of them exceeds the model's limit.
     """
-    for side in (text, translation):
-        check_unicode(side)
+    for each in (text, translation):
+        check_unicode(each)
     manifest = bundle.manifest
     source_ids = tuple(bundle.tokenizer.encode_source(text.strip(), pair))
     target_ids = tuple(bundle.tokenizer.encode_target(translation.strip()))
@@ -91,7 +91,7 @@ def _stripped_span(text: str) -> tuple[int, int]:
 def source_offsets(
     text: str, source_ids: Sequence[int], bundle: Bundle, pair: LanguagePair
 ) -> TokenizedText:
-    """A source: the language prefix and the end token have places, but no characters."""
+    """A source with the offsets of its tokens; language prefix and end token have none."""
     prefix = [(0, 0)] * (pair.source_prefix is not None)
     spans = [*prefix, *bundle.tokenizer.source_spans(text)]
     spans += [(0, 0)] * (len(source_ids) - len(spans))
@@ -99,12 +99,12 @@ def source_offsets(
 
 
 def decoded_source_offsets(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
-    """A source as the model sees it, where only its ids are known."""
+    """The source that ids stand for, with their offsets in it."""
     text, spans = bundle.tokenizer.source_text_and_spans(source_ids)
     return TokenizedText(text=text, spans=tuple(spans))
 
 
 def target_offsets(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
-    """A target."""
+    """The translation that ids stand for, with their offsets in it."""
     text, spans = bundle.tokenizer.target_text_and_spans(target_ids)
     return TokenizedText(text=text, spans=tuple(spans))

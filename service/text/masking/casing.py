@@ -1,4 +1,4 @@
-"""Sentences in capitals or title case, put into ordinary case for the model and back."""
+"""Truecasing: sentences in capitals or title case, put into ordinary case and back."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,14 +11,14 @@ Case = Literal["as_is", "capitals", "title"]
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")  # noqa: RUF001
 _SENTENCE_START = re.compile(r"(?:^|[.!?…]['\"”“’)\]]?\s)\W*")  # noqa: RUF001
 _MIN_SHOUTED = 4
-"""Letters of a word in capitals that is no acronym."""
+"""Fewest letters of a word in capitals that is not an acronym."""
 _MIN_SHOUTED_WORDS = 3
-"""Shorter words that are in capitals together: `DO IT NOW`, but not `OK, USA!`"""
+"""Fewest shorter words in capitals, together: `DO IT NOW`, but not `OK, USA!`"""
 _ACRONYM = re.compile(r"I|[B-DF-HJ-NP-TV-XZ]{2,5}")
-"""Without a vowel: it has no other case. Neither has the English `I`."""
+"""A word without vowels, and the English `I`: they have no other case."""
 _MIN_TITLE_WORDS = 3
 _MIN_TITLE_LETTERS = 4
-"""Of a word that gets a capital in a title; shorter ones are articles and the like."""
+"""Fewest letters of a word that gets a capital in a title; shorter words are articles etc."""
 _LANGUAGES_WITH_TITLES = ("en",)
 _SMALL_WORDS = frozenset(
     ("a", "about", "after", "all", "an", "and", "are", "as", "at", "be", "before", "but", "by",
@@ -27,7 +27,7 @@ _SMALL_WORDS = frozenset(
      "the", "their", "then", "these", "they", "this", "those", "to", "up", "was", "we", "were",
      "what", "when", "where", "why", "with", "without", "you", "your")
 )  # fmt: skip
-"""Which no name begins with; with a capital inside a sentence they tell of title case."""
+"""Words that begin no name; a capital on one inside a sentence indicates title case."""
 
 
 def case_of(parts: Sequence[str | Protected], language: str) -> Case:
@@ -90,7 +90,7 @@ def _base(language: str) -> str:
 
 
 def _is_shouted(words: Sequence[str]) -> bool:
-    """Whether all words are in capitals, and not because they are acronyms; `ß` has none."""
+    """Whether all words are in capitals and some are no acronyms; `ß` has no capital."""
     if not all(word.replace("ß", "").isupper() for word in words):
         return False
     plain = [word for word in words if len(word) > 1 and not _ACRONYM.fullmatch(word)]
@@ -98,9 +98,9 @@ def _is_shouted(words: Sequence[str]) -> bool:
 
 
 def _is_title(words: Sequence[str]) -> bool:
-    """Whether all words but small ones have a capital, and a small one has one where it need not.
+    """Whether all words have a capital, one of the small words included.
 
-    That tells a title from a row of names.
+    The small word distinguishes a title from a row of names; further small words may have none.
     """
     small = [word for word in words[1:] if word.lower() in _SMALL_WORDS]
     others = [word for word in words if word.lower() not in _SMALL_WORDS]
@@ -119,7 +119,7 @@ def _small(text: str) -> str:
 
 
 def _small_words(text: str) -> str:
-    """Words that are small but for their first letter; `I`, `NASA` and `iPhone` stay."""
+    """Lowers words with one capital at their start; `I`, `NASA` and `iPhone` stay."""
     return _WORD.sub(lambda match: _small_word(match.group()), text)
 
 
@@ -129,12 +129,12 @@ def _small_word(word: str) -> str:
 
 
 def _lower(word: str) -> str:
-    """Of the same length: a letter whose small form is two stays."""
+    """In small letters, of the same length: a letter whose small form is two letters stays."""
     return "".join(new if len(new := letter.lower()) == 1 else letter for letter in word)
 
 
 def _with_capitals(text: str, original: str) -> str:
-    """Sentences begin as in the original."""
+    """`text` with the first letters of sentences as in the original."""
     letters = list(text)
     for match in _SENTENCE_START.finditer(original):
         at = match.end()
