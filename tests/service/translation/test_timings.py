@@ -1,4 +1,4 @@
-"""When each stage of a translation was, from what its sentences say."""
+"""Times of the stages of a translation, from those of its sentences."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,11 +52,11 @@ def test_a_stage_lasts_from_the_first_sentence_in_to_the_last_out() -> None:
     assert (found["queue"], found["encode"], found["decode"]) == ((11, 15), (12, 17), (13, 18))
 
 
-def test_run_that_began_for_another_request_is_cut_to_what_this_one_waited() -> None:
+def test_a_shared_run_is_limited_to_the_wait_of_this_request() -> None:
     assert spans(result(9.0, 2.0, 4.0, 19.0))["queue"] == (11.0, 13.0)
 
 
-def test_result_that_was_kept_took_no_time_of_this_request() -> None:
+def test_a_cached_result_takes_no_time() -> None:
     kept = result(0.0, 0.0, 0.0, 0.0)
     assert all(spans(kept)[name] == (11.0, 11.0) for name in ("queue", "encode", "decode"))
     run = result(1.0, 2.0, 4.0, 19.0)
@@ -68,7 +68,7 @@ def test_without_a_sentence_nothing_was_decoded() -> None:
     assert all(found[name][0] == found[name][1] for name in ("queue", "encode", "decode"))
 
 
-def test_decoding_says_how_much_it_was() -> None:
+def test_the_decode_stage_counts_sentences_and_tokens() -> None:
     (decode,) = [s for s in timeline([[result(0, 1, 2, 15)] * 2]).stages() if s.name == "decode"]
     assert decode.attributes == {"pellucid.sentences": 2, "pellucid.tokens": 6}
 

@@ -53,7 +53,7 @@ def test_tags_stand_in_the_text_in_order(text: str, kind: Literal["html", "xml"]
 
 
 @given(tag_soup, kinds)
-def test_every_stand_in_is_one_character(text: str, kind: Literal["html", "xml"]) -> None:
+def test_every_sentinel_is_one_character(text: str, kind: Literal["html", "xml"]) -> None:
     for passage in passages(text, MarkupOptions(kind=kind)):
         for character in passage.sentinels:
             assert passage.text.count(character) == 1
@@ -170,12 +170,12 @@ def test_mail_addresses_are_no_tags() -> None:
     assert passage.spellings == {"\ue000": ("<anna@example.org>",)}
 
 
-def test_stand_ins_are_characters_that_the_text_does_not_have() -> None:
+def test_sentinels_do_not_occur_in_the_text() -> None:
     (passage,) = passages("\ue000 a <code>b</code>")
     assert passage.text == "\ue000 a \ue001"
 
 
-def test_stand_ins_may_run_out() -> None:
+def test_sentinels_may_run_out() -> None:
     text = "a <code>b</code> " * 6_500 + "a"
     (passage,) = passages(text)
     assert len(passage.sentinels) == 6_400

@@ -17,7 +17,7 @@ WITH_TERMS = PreprocessingOptions(
 )
 
 
-def test_bullets_capitals_and_placeholders_are_taken_off_and_put_on_again() -> None:
+def test_bullets_capitals_and_placeholders_are_removed_and_restored() -> None:
     preprocessed = preprocess("- PLEASE READ {Name} NOW! 👍", PLAIN)
     assert preprocessed.text == "Please read ⟦0⟧ now!"
     core = preprocessed.unmasked(preprocessed.recased("Bitte lies ⟦0⟧ jetzt!"))
@@ -25,7 +25,7 @@ def test_bullets_capitals_and_placeholders_are_taken_off_and_put_on_again() -> N
     assert preprocessed.whole(core.text) == "- BITTE LIES {Name} JETZT! 👍"
 
 
-def test_a_term_becomes_what_was_given() -> None:
+def test_a_term_becomes_its_prescribed_translation() -> None:
     preprocessed = preprocess("The print queue of {a} is full.", WITH_TERMS)
     assert preprocessed.text == "The ⟦0⟧ of ⟦1⟧ is full."
     core = preprocessed.unmasked(preprocessed.recased("Die ⟦0⟧ von ⟦1⟧ ist voll."))
@@ -45,7 +45,7 @@ def test_a_term_alone_needs_no_model() -> None:
 @pytest.mark.parametrize(
     "sentence", ["{name}: 5 km", "https://example.com", "👍🏽", "%s", "42 {a}"]
 )
-def test_what_is_all_placeholders_needs_no_model(sentence: str) -> None:
+def test_a_sentence_of_placeholders_needs_no_model(sentence: str) -> None:
     preprocessed = preprocess(sentence, PLAIN)
     assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.without_model()) == (
         False,
@@ -62,7 +62,7 @@ def test_a_symbol_of_the_model_that_a_user_typed_is_protected() -> None:
     assert core.text == "Was heißt >>de<< oder ⟦1⟧?"
 
 
-def test_stand_ins_are_protected() -> None:
+def test_sentinels_are_protected() -> None:
     preprocessed = preprocess("Press \ue000 now", PLAIN, "\ue000")
     assert preprocessed.text == "Press ⟦0⟧ now"
 

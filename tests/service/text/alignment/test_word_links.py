@@ -36,7 +36,7 @@ def test_a_word_is_linked_with_what_all_its_pieces_look_at() -> None:
     assert [link.weight for link in links] == [0.8, 0.6, 0.6]
 
 
-def test_a_source_word_that_nobody_likes_best_is_linked_if_somebody_looks_at_it() -> None:
+def test_a_source_word_that_is_no_first_choice_is_linked_if_its_weight_suffices() -> None:
     attention = [
         [0.6, 0.3, 0.0, 0.1, 0.0],
         [0.5, 0.25, 0.1, 0.0, 0.0],
