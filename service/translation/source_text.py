@@ -97,7 +97,7 @@ class TextReader:
         self._options = options
         self._max_tokens = bundle.manifest.max_source_tokens
         try:
-            glossary = Glossary(options.glossary)
+            glossary = Glossary(options.glossary) if options.glossary else None
         except GlossaryError as error:
             raise InvalidRequestError(f"Invalid request: {error}") from error
         self._preprocessing = PreprocessingOptions(

@@ -46,9 +46,9 @@ class TraceMiddleware(HttpMiddleware):
         self._tracer = tracing.tracer
         self._untraced = frozenset(untraced)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["path"] in self._untraced:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["path"] in self._untraced:
             await self._app(scope, receive, send)
             return
         span = self._tracer.start_span(_method(scope), context=_given(scope), kind=SpanKind.SERVER)

@@ -25,7 +25,7 @@ class PreprocessingOptions:
 
     source_language: str
     target_language: str
-    glossary: Glossary
+    glossary: Glossary | None = None
     symbols: tuple[str, ...] = ()
     """Pieces that the model copies."""
 
@@ -91,7 +91,7 @@ def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = ""
     trimmed = trim(sentence)
     core = trimmed.core
     placeholders = find_placeholders(core, options.source_language)
-    terms = options.glossary.find(core)
+    terms = options.glossary.find(core) if options.glossary else []
     fixed = disjoint([*_sentinels(core, sentinels), *placeholders] if sentinels else placeholders)
     protected = disjoint([*fixed, *terms]) if terms else fixed
     parts = cut_around(core, protected)

@@ -28,10 +28,12 @@ def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> 
             tab always ends a segment.
     """
     cuts = _cuts(text, language, mode)
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    contents = [piece.rstrip() for piece in pieces]
     return [
-        _segment(text, start, end)
-        for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)
-        if start < end
+        Segment(text=content, separator=piece[len(content) :], start=start)
+        for piece, content, start in zip(pieces, contents, [0, *cuts], strict=True)
+        if piece
     ]
 
 
@@ -42,16 +44,11 @@ def _cuts(text: str, language: str, mode: SplitMode) -> list[int]:
     cuts = [position] if position else []
     if mode == "none":
         return cuts
-    for start, end, next_start in _lines(text, position):
+    for start, end, next_start in list(_lines(text, position)):
         if mode == "sentences":
             cuts += [start + offset for offset in sentence_starts(text[start:end], language)]
         cuts.append(next_start)
     return cuts
-
-
-def _segment(text: str, start: int, end: int) -> Segment:
-    content = text[start:end].rstrip()
-    return Segment(text=content, separator=text[start + len(content) : end], start=start)
 
 
 def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:

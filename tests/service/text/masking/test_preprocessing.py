@@ -6,9 +6,7 @@ from service.text.masking.glossary import Glossary, GlossaryEntry
 from service.text.masking.preprocessing import PreprocessingOptions, preprocess
 
 SYMBOLS = tuple(f"⟦{digit}⟧" for digit in range(10))
-PLAIN = PreprocessingOptions(
-    source_language="en", target_language="de", glossary=Glossary(()), symbols=SYMBOLS
-)
+PLAIN = PreprocessingOptions(source_language="en", target_language="de", symbols=SYMBOLS)
 WITH_TERMS = PreprocessingOptions(
     source_language="en",
     target_language="de",
