@@ -13,7 +13,7 @@ from service.api.middleware.request_limit import RequestRoom
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
-from service.inspection.throttle import SpareTime
+from service.inspection.throttle import Throttle
 from service.models.interfaces import Catalogue, Reloading
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
@@ -28,7 +28,7 @@ class Parts:
     registry: Catalogue
     reloader: Reloading
     translator: TranslationBackend
-    spare_time: SpareTime
+    throttle: Throttle
     files: FileJobs
     metrics: Metrics
     tracing: Tracing

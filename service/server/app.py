@@ -24,7 +24,7 @@ from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
 from service.documents.jobs import FileJobLimits, FileJobs
-from service.inspection.throttle import SpareTime, SpareTimeLimits
+from service.inspection.throttle import Throttle, ThrottleLimits
 from service.models.interfaces import Catalogue
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
@@ -91,10 +91,10 @@ def create_translator(
     )
 
 
-def create_spare_time(settings: Settings, registry: Catalogue) -> SpareTime:
+def create_throttle(settings: Settings, registry: Catalogue) -> Throttle:
     """What lets inspections in beside the translations of `registry`."""
-    limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
-    return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
+    limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
+    return Throttle(limits, lambda: registry.is_busy, time.monotonic)
 
 
 def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
@@ -143,7 +143,7 @@ def create_app_over(
         registry=backend.catalogue,
         reloader=backend.reloader,
         translator=backend.translator,
-        spare_time=create_spare_time(settings, backend.catalogue),
+        throttle=create_throttle(settings, backend.catalogue),
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,

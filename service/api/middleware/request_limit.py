@@ -73,9 +73,9 @@ class RequestLimitMiddleware(HttpMiddleware):
         super().__init__(app)
         self._room = room
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["method"] != "POST":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]

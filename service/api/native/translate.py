@@ -48,7 +48,7 @@ router = APIRouter(tags=["native"])
         example={"q": "Good morning.", "source": "en", "target": "de"},
     ),
 )
-async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
+async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
     """Parameters come as JSON, or from form and query string together."""
     account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
@@ -75,7 +75,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), parameters)
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # A million numbers take a while to write down, in which others must not wait.
         return await asyncio.to_thread(_response, result, parameters)
@@ -96,7 +96,7 @@ async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
     has_maps = asked.attention is not None
-    turn = parts.spare_time.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
     async with account.charged(parameters.num_chars), turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)
@@ -108,6 +108,7 @@ def _translate_request(
 ) -> TranslateRequest:
     attention = parameters.attention
     return TranslateRequest(
+        timeout_s=timeout_s(parameters, settings),
         texts=parameters.texts,
         source=parameters.source,
         target=parameters.target,
@@ -127,6 +128,5 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
-        timeout_s=timeout_s(parameters, settings),
         client=client,
     )

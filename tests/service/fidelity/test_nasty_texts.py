@@ -1,4 +1,4 @@
-"""The corpus itself: what it claims must be true of a translation that changes nothing."""
+"""The corpus of nasty texts: a translation that changes nothing has all its properties."""
 
 from collections import Counter
 

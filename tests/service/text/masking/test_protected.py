@@ -1,6 +1,6 @@
 import pytest
 
-from service.text.masking.edits import any_of
+from service.text.masking.protected import any_of
 
 
 @pytest.mark.parametrize(

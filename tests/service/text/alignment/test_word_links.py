@@ -5,7 +5,7 @@ from service.text.alignment.word_links import (
     TokenizedText,
     WordLink,
     pharaoh,
-    transferred,
+    transfer_links,
     word_links,
     words,
 )
@@ -36,7 +36,7 @@ def test_a_word_is_linked_with_what_all_its_pieces_look_at() -> None:
     assert [link.weight for link in links] == [0.8, 0.6, 0.6]
 
 
-def test_a_source_word_that_nobody_likes_best_is_linked_if_somebody_looks_at_it() -> None:
+def test_a_source_word_that_is_no_first_choice_is_linked_if_its_weight_suffices() -> None:
     attention = [
         [0.6, 0.3, 0.0, 0.1, 0.0],
         [0.5, 0.25, 0.1, 0.0, 0.0],
@@ -69,9 +69,9 @@ LINKS = (
 
 
 def test_links_follow_the_words_of_a_text_in_another_case() -> None:
-    moved = transferred(LINKS, TARGET.text, "DAS  ALTE HAUS")
+    moved = transfer_links(LINKS, TARGET.text, "DAS  ALTE HAUS")
     assert [link.target for link in moved] == [(0, 3), (10, 14)]
-    assert transferred(LINKS, TARGET.text, "das Haus") == ()
+    assert transfer_links(LINKS, TARGET.text, "das Haus") == ()
 
 
 def test_links_are_written_as_pairs_of_numbers() -> None:
