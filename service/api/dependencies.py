@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from service.api.auth.api_keys import ApiKeys
 from service.api.backend import TranslationBackend
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.api.middleware.request_limit import RequestRoom
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
@@ -32,7 +32,7 @@ class Parts:
     files: FileJobs
     metrics: Metrics
     tracing: Tracing
-    gate: Gate
+    in_flight: InFlight
     room: RequestRoom
     keys: ApiKeys
 

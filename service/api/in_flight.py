@@ -14,44 +14,44 @@ from service.observability.metrics import Metrics
 T = TypeVar("T")
 
 
-class Gate:
+class InFlight:
     """Counts the work inside; belongs to one event loop."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._inside: set[asyncio.Task[Any]] = set()
         self.is_open = True
-        self.is_ending = False
+        self.is_shutting_down = False
 
     @property
     def is_empty(self) -> bool:
         """Whether all work that was let in has ended."""
         return not self._inside
 
-    def announce_end(self) -> None:
+    def announce_shutdown(self) -> None:
         """Say that it will be closed; until then everything goes on."""
-        self.is_ending = True
+        self.is_shutting_down = True
 
     def close(self) -> None:
         """Let nothing in from now on; what is inside goes on."""
-        self.is_ending = True
+        self.is_shutting_down = True
         self.is_open = False
 
-    def expel(self) -> None:
+    def cancel_all(self) -> None:
         """Give up what is still inside; its clients get an answer that says so."""
         for work in self._inside:
             work.cancel()
 
-    def evacuate(self) -> None:
+    def close_and_cancel(self) -> None:
         """Give up everything, and let nothing in."""
         self.close()
-        self.expel()
+        self.cancel_all()
 
     async def run(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
         """Do `work` for a client whose body has been read.
 
         Raises:
-            ShuttingDownError: The gate is closed, or was cleared before the work ended.
+            ShuttingDownError: The in_flight is closed, or was cleared before the work ended.
             ClientDisconnect: The client has gone; the work was cancelled.
         """
         if not self.is_open:

@@ -113,7 +113,7 @@ def serve(
     from service.server.watchdog import Watchdog
 
     app = create_app(settings, registry, metrics)
-    gate = app.state.parts.gate
+    in_flight = app.state.parts.in_flight
     watchdog = Watchdog(
         lambda: [model.scheduler for model in registry.running_models],
         max_silence_s=settings.max_silence_s,
@@ -123,7 +123,7 @@ def serve(
     def on_start() -> None:
         _spare_garbage_collection()
         loop = asyncio.get_running_loop()
-        watchdog.start(lambda: loop.call_soon_threadsafe(gate.evacuate))
+        watchdog.start(lambda: loop.call_soon_threadsafe(in_flight.close_and_cancel))
         _log.info("started", extra={"seconds": round(time.monotonic() - started_s, 2)})
         sys.stderr.write(_welcome(_base_url(listener), registry))
         if not app.state.parts.keys.are_required:
@@ -132,7 +132,7 @@ def serve(
 
     Server(
         app,
-        gate,
+        in_flight,
         settings.drain_s,
         on_start,
         connections(settings, metrics, app.state.parts.room),

@@ -13,7 +13,7 @@ from service.api.auth.api_keys import load_api_keys
 from service.api.backend import Backend, TranslationBackend
 from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
@@ -147,7 +147,7 @@ def create_app_over(
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
-        gate=Gate(metrics),
+        in_flight=InFlight(metrics),
         room=RequestRoom(settings.max_requests, metrics, time.monotonic),
         keys=load_api_keys(settings, metrics),
     )
@@ -187,7 +187,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        parts.gate.close()
+        parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()
         parts.translator.close()

@@ -12,7 +12,7 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.errors import StartupError
 
 _BACKLOG = 2048
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
     def __init__(
         self,
         app: FastAPI,
-        gate: Gate,
+        in_flight: InFlight,
         drain_s: float,
         on_start: Callable[[], None],
         connect: Callable[..., asyncio.Protocol],
@@ -45,12 +45,12 @@ class Server(uvicorn.Server):
 
         Args:
             app: What is served.
-            gate: Its work; closed by the first signal.
+            in_flight: Its work; closed by the first signal.
             drain_s: Seconds until work that is still inside is given up.
             on_start: Called once requests are answered.
             connect: Makes what speaks to a new connection, from what uvicorn gives its protocols.
             on_reload: Called on SIGHUP; returns at once.
-            farewell_s: Seconds from the first signal until the gate is closed.
+            farewell_s: Seconds from the first signal until the in_flight is closed.
             clock: Monotonic, seconds.
         """
         super().__init__(
@@ -69,7 +69,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_LAST_WORDS_S,
             )
         )
-        self._gate = gate
+        self._in_flight = in_flight
         self._drain_s = drain_s
         self._on_start = on_start
         self._on_reload = on_reload
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
             self._give_up_s = self._close_s + self._drain_s
         else:
             self._close_s = self._give_up_s = now_s
-        self._gate.announce_end()
+        self._in_flight.announce_shutdown()
         self._close_in_time()
 
     async def on_tick(self, counter: int) -> bool:
@@ -103,15 +103,15 @@ class Server(uvicorn.Server):
         if not self._close_in_time():
             return False
         if self._clock() >= self._give_up_s:
-            self._gate.expel()
+            self._in_flight.cancel_all()
             return True
-        return self._gate.is_empty
+        return self._in_flight.is_empty
 
     def _close_in_time(self) -> bool:
-        """Whether the gate has been closed by now."""
+        """Whether the in_flight has been closed by now."""
         if self._close_s is None or self._clock() < self._close_s:
             return False
-        self._gate.close()
+        self._in_flight.close()
         return True
 
     def _reload(self) -> None:

@@ -86,7 +86,7 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
     async with account.charged(sum(map(len, parameters.texts))):
-        result = await parts.gate.run(request, parts.translator.translate(asked))
+        result = await parts.in_flight.run(request, parts.translator.translate(asked))
     both = zip(parameters.texts, result.translations, strict=True)
     content = {"translations": [_translation(text, t, asked.source) for text, t in both]}
     return json_response(content, result.times)

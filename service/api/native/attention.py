@@ -58,7 +58,7 @@ async def attention(request: Request, parameters: AttentionInput, parts: PartsOf
     asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
     async with account.charged(parameters.num_chars):
-        body = await parts.gate.run(
+        body = await parts.in_flight.run(
             request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
         )
     return Response(body, headers=attention_headers(media_type))

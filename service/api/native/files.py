@@ -102,7 +102,7 @@ async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> 
     async with account.charged(len(upload.data)):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
-        job = await parts.gate.run(request, work)
+        job = await parts.in_flight.run(request, work)
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
     response = json_response({"translatedFileUrl": _url(request, job)})

@@ -35,7 +35,7 @@ async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> R
     """Of the languages that can be translated from, the likeliest first."""
     await parts.keys.account(request, parameters.api_key)
     check_texts([parameters.q], parts.settings)
-    detections = await parts.gate.run(request, parts.translator.detect(parameters.q))
+    detections = await parts.in_flight.run(request, parts.translator.detect(parameters.q))
     return json_response([detection_content(detection) for detection in detections])
 
 

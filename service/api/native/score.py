@@ -74,7 +74,7 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
         timeout_s=timeout_s(parameters, parts.settings),
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.gate.run(request, _scored(parts, asked))
+        scored = await parts.in_flight.run(request, _scored(parts, asked))
     return json_response([score_content(pair) for pair in scored])
 
 

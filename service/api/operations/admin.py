@@ -45,7 +45,7 @@ async def reload(request: Request, parts: PartsOf) -> Response:
     """
     assert parts.settings.admin_token is not None, "without a token there is no such route"
     check_token(request, parts.settings.admin_token)
-    if not parts.gate.is_open:
+    if not parts.in_flight.is_open:
         raise ShuttingDownError(SHUTTING_DOWN)
     # Others may wait for the same reload: it goes on if this client leaves.
     done = await asyncio.shield(asyncio.wrap_future(parts.reloader.request()))

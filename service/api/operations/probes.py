@@ -30,7 +30,7 @@ async def livez() -> Response:
 )
 async def readyz(parts: PartsOf) -> Response:
     """Every model's workers are alive and its canary sentence came out as expected."""
-    if parts.gate.is_ending:
+    if parts.in_flight.is_shutting_down:
         raise ShuttingDownError(SHUTTING_DOWN)
     reason = parts.registry.unready_reason()
     if reason is not None:
@@ -54,7 +54,7 @@ async def metrics(request: Request, parts: PartsOf) -> Response:
     """Everything that is measured, in Prometheus' text format; with a token, if one is set."""
     if parts.settings.metrics_token is not None:
         check_token(request, parts.settings.metrics_token)
-    is_ready = not parts.gate.is_ending and parts.registry.unready_reason() is None
+    is_ready = not parts.in_flight.is_shutting_down and parts.registry.unready_reason() is None
     parts.metrics.ready.set(is_ready)
     # In a thread: the collectors read /proc.
     content = await asyncio.to_thread(parts.metrics.exposition)
