@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from service.api.auth.api_keys import ApiKeys
 from service.api.backend import TranslationBackend
 from service.api.in_flight import InFlight
-from service.api.middleware.request_limit import RequestRoom
+from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
@@ -33,7 +33,7 @@ class Parts:
     metrics: Metrics
     tracing: Tracing
     in_flight: InFlight
-    room: RequestRoom
+    request_limit: RequestLimit
     keys: ApiKeys
 
 

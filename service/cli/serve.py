@@ -135,7 +135,7 @@ def serve(
         in_flight,
         settings.drain_s,
         on_start,
-        connections(settings, metrics, app.state.parts.room),
+        connections(settings, metrics, app.state.parts.request_limit),
         on_reload=app.state.parts.reloader.request,
         farewell_s=settings.farewell_s,
     ).run(sockets=[listener])

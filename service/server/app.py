@@ -15,7 +15,7 @@ from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
 from service.api.in_flight import InFlight
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
-from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
+from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
 from service.api.middleware.trace import TraceMiddleware
@@ -148,7 +148,7 @@ def create_app_over(
         metrics=metrics,
         tracing=tracing,
         in_flight=InFlight(metrics),
-        room=RequestRoom(settings.max_requests, metrics, time.monotonic),
+        request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
@@ -172,7 +172,7 @@ def create_app_over(
     )
     allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)
-    app.add_middleware(RequestLimitMiddleware, room=app.state.parts.room)
+    app.add_middleware(RequestLimitMiddleware, limit=app.state.parts.request_limit)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)

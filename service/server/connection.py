@@ -17,11 +17,11 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.api.middleware.request_limit import RequestRoom
+from service.api.middleware.request_limit import RequestLimit
 from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
 from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.observability.metrics import Metrics
-from service.server.connection_limit import Lobby, allow_connections
+from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
 from service.settings import Settings
 
 LINGER_S = 2.0
@@ -52,16 +52,16 @@ class Patience:
 
 
 def connections(
-    settings: Settings, metrics: Metrics, room: RequestRoom
+    settings: Settings, metrics: Metrics, request_limit: RequestLimit
 ) -> Callable[..., "Connection"]:
     """Makes connections as `settings` allow them, and the system."""
-    max_connections = allow_connections(settings.max_connections)
+    max_connections = raise_descriptor_limit(settings.max_connections)
     if max_connections < settings.max_connections:
         _log.warning("fewer connections than configured", extra={"connections": max_connections})
     return partial(
         Connection,
-        lobby=Lobby(max_connections, metrics),
-        room=room,
+        connection_limit=ConnectionLimit(max_connections, metrics),
+        request_limit=request_limit,
         metrics=metrics,
         patience=Patience(header_s=settings.header_timeout_s, reply_s=settings.reply_timeout_s),
     )
@@ -98,15 +98,15 @@ class Connection(HttpToolsProtocol):
     def __init__(
         self,
         *arguments: Any,  # noqa: ANN401 - uvicorn's own
-        lobby: Lobby,
-        room: RequestRoom,
+        connection_limit: ConnectionLimit,
+        request_limit: RequestLimit,
         metrics: Metrics,
         patience: Patience,
         **named: Any,  # noqa: ANN401 - uvicorn's own
     ) -> None:
         super().__init__(*arguments, **named)
-        self._lobby = lobby
-        self._room = room
+        self._connection_limit = connection_limit
+        self._request_limit = request_limit
         self._metrics = metrics
         self._patience = patience
         self._phase = _Phase.HEAD
@@ -123,14 +123,14 @@ class Connection(HttpToolsProtocol):
         """It has been accepted."""
         super().connection_made(transport)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined] # of asyncio's own loops
-        self._lobby.arrive(transport)
+        self._connection_limit.add(transport)
         self._enter(_Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is closed, by whomever."""
         _stop(self._phase_timer)
         _stop(self._reply_timer)
-        self._lobby.leave(self.transport)
+        self._connection_limit.remove(self.transport)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -236,7 +236,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its reply as fast as it is written."""
         super().pause_writing()
-        self._lobby.wait(self.transport)
+        self._connection_limit.mark_idle(self.transport)
         self._reply_timer = self.loop.call_later(self._patience.reply_s, self._break_off)
 
     def resume_writing(self) -> None:
@@ -244,7 +244,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         _stop(self._reply_timer)
         if self._phase is _Phase.WHOLE:
-            self._lobby.serve(self.transport)
+            self._connection_limit.mark_busy(self.transport)
 
     def _has_no_room(self) -> bool:
         """Whether a request can be refused here, at a fifth of what it costs behind the app's door.
@@ -256,12 +256,12 @@ class Connection(HttpToolsProtocol):
             and not self._num_unanswered
             and self.parser.should_keep_alive()
             and not any(name.startswith(b"x-forwarded") for name, _ in self.headers)
-            and self._room.is_full(self.client[0] if self.client else "")
+            and self._request_limit.is_full(self.client[0] if self.client else "")
         )
 
     def _turn_away(self) -> None:
         given = next((value for name, value in self.headers if name == _ID_HEADER), b"")
-        response = self._room.refusal(self.url.decode("ascii", "replace"))
+        response = self._request_limit.refusal(self.url.decode("ascii", "replace"))
         response.headers.update(SECURITY_HEADERS)
         response.headers[REQUEST_ID_HEADER] = request_id(given.decode("latin-1"))
         self.server_state.total_requests += 1
@@ -298,14 +298,14 @@ class Connection(HttpToolsProtocol):
                 self._unwanted_bytes = 0
                 self._phase_timer = self.loop.call_later(LINGER_S, self.transport.abort)
             case _Phase.CLOSING:
-                self._lobby.wait(self.transport)
+                self._connection_limit.mark_idle(self.transport)
                 self._phase_timer = self.loop.call_later(
                     self._patience.reply_s, self.transport.abort
                 )
             case _Phase.WHOLE:
-                self._lobby.serve(self.transport)
+                self._connection_limit.mark_busy(self.transport)
             case _Phase.IDLE:
-                self._lobby.wait(self.transport)
+                self._connection_limit.mark_idle(self.transport)
 
     def _hurry(self) -> None:
         self._metrics.rejected.labels(reason="slow_header").inc()

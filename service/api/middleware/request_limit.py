@@ -14,7 +14,7 @@ from service.observability.metrics import Metrics
 from service.scheduling.limits import DrainRate
 
 
-class RequestRoom:
+class RequestLimit:
     """Counts requests by address; belongs to one event loop.
 
     One address may have half of what the others leave, so that n who flood leave room for one more.
@@ -69,9 +69,9 @@ class RequestLimitMiddleware(HttpMiddleware):
     of it is there: who is slow to send it takes nothing but a connection.
     """
 
-    def __init__(self, app: ASGIApp, room: RequestRoom) -> None:
+    def __init__(self, app: ASGIApp, limit: RequestLimit) -> None:
         super().__init__(app)
-        self._room = room
+        self._limit = limit
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -79,8 +79,8 @@ class RequestLimitMiddleware(HttpMiddleware):
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]
-        if self._room.is_full(address):
-            await self._room.refusal(scope["path"])(scope, receive, send)
+        if self._limit.is_full(address):
+            await self._limit.refusal(scope["path"])(scope, receive, send)
             return
         is_inside = False
 
@@ -89,11 +89,11 @@ class RequestLimitMiddleware(HttpMiddleware):
             message = await receive()
             if not is_inside and not message.get("more_body", False):
                 is_inside = True
-                self._room.enter(address)
+                self._limit.enter(address)
             return message
 
         try:
             await self._app(scope, receive_and_count, send)
         finally:
             if is_inside:
-                self._room.leave(address)
+                self._limit.leave(address)

@@ -54,7 +54,9 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
     check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, parts.settings, account.client)
     if parameters.stream:
-        return await event_stream(request, parts.in_flight, _events(asked, parts, account, parameters))
+        return await event_stream(
+            request, parts.in_flight, _events(asked, parts, account, parameters)
+        )
     async with account.charged(parameters.num_chars):
         return await parts.in_flight.run(request, _reply(asked, parts, parameters))
 
