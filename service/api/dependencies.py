@@ -28,7 +28,7 @@ class Parts:
     registry: Catalogue
     reloader: Reloading
     translator: TranslationBackend
-    spare_time: SpareTime
+    throttle: SpareTime
     files: FileJobs
     metrics: Metrics
     tracing: Tracing

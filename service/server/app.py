@@ -91,7 +91,7 @@ def create_translator(
     )
 
 
-def create_spare_time(settings: Settings, registry: Catalogue) -> SpareTime:
+def create_throttle(settings: Settings, registry: Catalogue) -> SpareTime:
     """What lets inspections in beside the translations of `registry`."""
     limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
     return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
@@ -143,7 +143,7 @@ def create_app_over(
         registry=backend.catalogue,
         reloader=backend.reloader,
         translator=backend.translator,
-        spare_time=create_spare_time(settings, backend.catalogue),
+        throttle=create_throttle(settings, backend.catalogue),
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,

@@ -65,7 +65,7 @@ async def attention(request: Request, parameters: AttentionInput, parts: PartsOf
 
 
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
         # A picture takes up to a second, in which others must not wait.
         return await asyncio.to_thread(

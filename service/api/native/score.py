@@ -79,5 +79,5 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
 
 
 async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))

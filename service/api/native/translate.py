@@ -77,7 +77,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), parameters)
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # A million numbers take a while to write down, in which others must not wait.
         return await asyncio.to_thread(_response, result, parameters)
@@ -98,7 +98,7 @@ async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
     has_maps = asked.attention is not None
-    turn = parts.spare_time.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
     async with account.charged(parameters.num_chars), turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)
