@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.models.interfaces import Catalogue, Reloading
+from service.models.interfaces import ModelRegistry, Reloading
 from service.text.detection import Detection
 from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
@@ -36,6 +36,6 @@ class TranslationBackend(Protocol):
 class Backend:
     """All of it."""
 
-    catalogue: Catalogue
+    registry: ModelRegistry
     translator: TranslationBackend
     reloader: Reloading

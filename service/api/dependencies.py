@@ -14,7 +14,7 @@ from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
 from service.inspection.throttle import SpareTime
-from service.models.interfaces import Catalogue, Reloading
+from service.models.interfaces import ModelRegistry, Reloading
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
@@ -25,7 +25,7 @@ class Parts:
     """Everything that a route may need, made once per process."""
 
     settings: Settings
-    registry: Catalogue
+    registry: ModelRegistry
     reloader: Reloading
     translator: TranslationBackend
     throttle: SpareTime

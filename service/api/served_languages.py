@@ -1,6 +1,6 @@
 """What the loaded models translate from and to."""
 
-from service.models.interfaces import Catalogue
+from service.models.interfaces import ModelRegistry
 
 _NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
@@ -27,12 +27,12 @@ def name_of(code: str) -> str:
 AUTO = "auto"
 
 
-def targets_by_source(registry: Catalogue) -> dict[str, list[str]]:
+def targets_by_source(registry: ModelRegistry) -> dict[str, list[str]]:
     """Every language that can be translated from, with what it can be translated to, sorted."""
     return registry.routes.targets_by_source()
 
 
-def target_languages(registry: Catalogue) -> list[str]:
+def target_languages(registry: ModelRegistry) -> list[str]:
     """Every language that can be translated to, sorted."""
     return sorted({t for targets in targets_by_source(registry).values() for t in targets})
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.cluster.remote import Call, RequestT
+from service.cluster.remote import RequestEnvelope, RequestT
 from service.errors import ServiceError
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
@@ -49,34 +49,40 @@ class Engine:
         """Why requests should go to another replica, None if they should come."""
         return self._registry.unready_reason()
 
-    async def translate(self, call: Call[TranslateRequest]) -> TranslateResult | ServiceError:
+    async def translate(
+        self, envelope: RequestEnvelope[TranslateRequest]
+    ) -> TranslateResult | ServiceError:
         """As `Translator.translate`."""
-        return await self._answer(call, self._translator.translate(call.request))
+        return await self._answer(envelope, self._translator.translate(envelope.request))
 
-    async def attention(self, call: Call[AttentionRequest]) -> list[InspectedPair] | ServiceError:
+    async def attention(
+        self, envelope: RequestEnvelope[AttentionRequest]
+    ) -> list[InspectedPair] | ServiceError:
         """As `Translator.attention`."""
-        return await self._answer(call, self._translator.attention(call.request))
+        return await self._answer(envelope, self._translator.attention(envelope.request))
 
-    async def score(self, call: Call[ScoreRequest]) -> list[ScoredPair] | ServiceError:
+    async def score(
+        self, envelope: RequestEnvelope[ScoreRequest]
+    ) -> list[ScoredPair] | ServiceError:
         """As `Translator.score`."""
-        return await self._answer(call, self._translator.score(call.request))
+        return await self._answer(envelope, self._translator.score(envelope.request))
 
     async def stream(
-        self, call: Call[TranslateRequest]
+        self, envelope: RequestEnvelope[TranslateRequest]
     ) -> AsyncIterator[StreamedSentence | ServiceError]:
         """As `Translator.stream`; an error is the last."""
-        _log_with_ids_of(call)
+        _log_with_ids_of(envelope)
         try:
             with self.metrics.in_flight.track_inprogress():
-                async for part in self._translator.stream(call.request):
+                async for part in self._translator.stream(envelope.request):
                     yield part
         except ServiceError as error:
             yield error
 
     async def _answer(
-        self, call: Call[RequestT], work: Coroutine[Any, Any, ReplyT]
+        self, envelope: RequestEnvelope[RequestT], work: Coroutine[Any, Any, ReplyT]
     ) -> ReplyT | ServiceError:
-        _log_with_ids_of(call)
+        _log_with_ids_of(envelope)
         try:
             with self.metrics.in_flight.track_inprogress():
                 return await work
@@ -84,7 +90,7 @@ class Engine:
             return error
 
 
-def _log_with_ids_of(call: Call[RequestT]) -> None:
-    """A task of its own runs each call, so there is nothing to set back."""
-    REQUEST_ID.set(call.request_id)
-    TRACE_ID.set(call.trace_id)
+def _log_with_ids_of(envelope: RequestEnvelope[RequestT]) -> None:
+    """A task of its own runs each envelope, so there is nothing to set back."""
+    REQUEST_ID.set(envelope.request_id)
+    TRACE_ID.set(envelope.trace_id)

@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from bundle.reader import Bundle
 from service.api.backend import Backend
 from service.cluster.remote import (
-    Channel,
-    RemoteCatalogue,
     RemoteEngine,
     RemoteModel,
+    RemoteRegistry,
     RemoteReloader,
+    Transport,
 )
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.observability.logs import configure_logging, count_sentences
@@ -40,12 +40,12 @@ from service.translation.values import (
 
 
 class RemoteTranslator:
-    """Does what `Translator` does, a call for each language of a request."""
+    """Does what `Translator` does, an envelope for each language of a request."""
 
-    def __init__(self, catalogue: RemoteCatalogue, metrics: Metrics) -> None:
-        self._catalogue = catalogue
+    def __init__(self, registry: RemoteRegistry, metrics: Metrics) -> None:
+        self._registry = registry
         self._metrics = metrics
-        self._languages = LanguageFinder(catalogue)
+        self._languages = LanguageFinder(registry)
 
     def close(self) -> None:
         """Nothing waits here."""
@@ -112,7 +112,7 @@ class RemoteTranslator:
         return await self._engine(request.source, request.target).score(request)
 
     def _engine(self, source: str, target: str) -> RemoteEngine:
-        return self._catalogue.find(source, target).engine
+        return self._registry.find(source, target).engine
 
 
 def _lengths(sentences: Sequence[SentenceTranslation]) -> list[tuple[int, int]]:
@@ -131,7 +131,7 @@ def _part(request: TranslateRequest, language: str, indices: Sequence[int]) -> T
     )
 
 
-def create_door(settings: Settings, channels: Iterable[tuple[Bundle, Channel]]) -> FastAPI:
+def create_gateway(settings: Settings, transports: Iterable[tuple[Bundle, Transport]]) -> FastAPI:
     """What answers HTTP, and sends each text to the engines of its bundle.
 
     Raises:
@@ -140,12 +140,12 @@ def create_door(settings: Settings, channels: Iterable[tuple[Bundle, Channel]]) 
     configure_logging(settings.log_level)
     metrics = Metrics()
     tracing = open_tracing(settings.otel_endpoint, release())
-    catalogue = RemoteCatalogue(
-        [RemoteModel(bundle, RemoteEngine(channel, metrics)) for bundle, channel in channels]
+    registry = RemoteRegistry(
+        [RemoteModel(bundle, RemoteEngine(transport, metrics)) for bundle, transport in transports]
     )
     backend = Backend(
-        catalogue=catalogue,
-        translator=RemoteTranslator(catalogue, metrics),
+        registry=registry,
+        translator=RemoteTranslator(registry, metrics),
         reloader=RemoteReloader(),
     )
     return create_app_over(backend, settings, metrics, tracing)

@@ -1,4 +1,4 @@
-"""The service on a Ray cluster: the same application as the door, an autoscaling engine a bundle.
+"""The service on a Ray cluster: the same application as the gateway, an autoscaling engine a bundle.
 
     serve run service.cluster.ray_serve:build
 
@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle
 
 from bundle.reader import Bundle, read_bundle
 from service.cluster.engine import Engine
-from service.cluster.gateway import create_door
+from service.cluster.gateway import create_gateway
 from service.cluster.remote import LostEngineError
 from service.models.discovery import read_bundles
 from service.settings import Settings, load_settings
@@ -54,12 +54,12 @@ class RayOptions(BaseModel):
     """Requests at once that a replica is meant to have: more come, and so does another replica."""
     autoscaling: dict[str, Any] = Field(default_factory=dict)
     """Further fields of Serve's `autoscaling_config`, such as `downscale_delay_s`."""
-    doors: PositiveInt = 1
+    gateways: PositiveInt = 1
     """Replicas of what speaks HTTP. A translated file is kept by one: several cannot share it."""
 
 
 def build(options: RayOptions) -> serve.Application:
-    """The application: a door, and an engine for each bundle.
+    """The application: a gateway, and an engine for each bundle.
 
     Raises:
         StartupError: A setting or a bundle is no good.
@@ -71,15 +71,15 @@ def build(options: RayOptions) -> serve.Application:
         str(bundle.path): _engine(bundle, settings, options)
         for bundle in read_bundles(settings.bundles)
     }
-    door = serve.deployment(
-        _Door,
-        name="door",
-        num_replicas=options.doors,
+    gateway = serve.deployment(
+        _Gateway,
+        name="gateway",
+        num_replicas=options.gateways,
         max_ongoing_requests=_MAX_CALLS,
         graceful_shutdown_timeout_s=settings.drain_s,
         logging_config=_logging(settings),
     )
-    return door.bind(settings, engines)
+    return gateway.bind(settings, engines)
 
 
 def _engine(bundle: Bundle, settings: Settings, options: RayOptions) -> serve.Application:
@@ -102,7 +102,7 @@ def _engine(bundle: Bundle, settings: Settings, options: RayOptions) -> serve.Ap
 
 
 def _logging(settings: Settings) -> dict[str, Any]:
-    # Ray would write a line for each call, which ours does once for each request.
+    # Ray would write a line for each envelope, which ours does once for each request.
     return {"log_level": settings.log_level.upper(), "enable_access_log": False}
 
 
@@ -120,7 +120,7 @@ class _Replica(Engine):
 
 
 @serve.ingress()
-class _Door:
+class _Gateway:
     """The application as Ray wants it."""
 
     def __init__(self, settings: Settings, engines: Mapping[str, DeploymentHandle]) -> None:
@@ -128,14 +128,14 @@ class _Door:
         self._engines = engines
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        channels = [
-            (read_bundle(Path(folder)), RayChannel(handle))
+        transports = [
+            (read_bundle(Path(folder)), RayTransport(handle))
             for folder, handle in self._engines.items()
         ]
-        return create_door(self._settings, channels)
+        return create_gateway(self._settings, transports)
 
 
-class RayChannel:
+class RayTransport:
     """The way to the replicas of a deployment."""
 
     def __init__(self, handle: DeploymentHandle) -> None:

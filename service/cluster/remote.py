@@ -1,4 +1,4 @@
-"""An engine seen from the door: deadlines, and another replica where one is lost."""
+"""An engine seen from the gateway: deadlines, and another replica where one is lost."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ RequestT = TypeVar("RequestT", bound=TranslateRequest | AttentionRequest | Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[RequestT]):
+class RequestEnvelope(Generic[RequestT]):
     """A request, with what an engine's logs need of where it came from."""
 
     request: RequestT
@@ -30,13 +30,13 @@ class Call(Generic[RequestT]):
 
 
 class LostEngineError(Exception):
-    """The replica that had a call has gone, and its answer with it."""
+    """The replica that had an envelope has gone, and its answer with it."""
 
 
-class Channel(Protocol):
-    """The way to the engine of one bundle, whichever of its replicas takes a call.
+class Transport(Protocol):
+    """The way to the engine of one bundle, whichever of its replicas takes an envelope.
 
-    Methods are those of `service.cluster.engine.Engine`. A task that is cancelled cancels its call.
+    Methods are those of `service.cluster.engine.Engine`. A task that is cancelled cancels its envelope.
     """
 
     async def ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method
@@ -54,16 +54,18 @@ class Channel(Protocol):
         """
 
 
-MAX_TRIES = 4
-"""Replicas that a call may be lost with. A node takes several down at once; but a call that itself
+MAX_ATTEMPTS = 4
+"""Replicas that an envelope may be lost with. A node takes several down at once; but an envelope that itself
 brings them down must not go through them all."""
 
 
 class RemoteEngine:
     """Runs calls to their end: a translation changes nothing, so it may be done twice."""
 
-    def __init__(self, channel: Channel, metrics: Metrics, clock: Clock = time.monotonic) -> None:
-        self._channel = channel
+    def __init__(
+        self, transport: Transport, metrics: Metrics, clock: Clock = time.monotonic
+    ) -> None:
+        self._transport = transport
         self._metrics = metrics
         self._clock = clock
 
@@ -92,7 +94,7 @@ class RemoteEngine:
         Raises:
             LostEngineError: It has gone.
         """
-        fault: str | None = await self._channel.ask("fault")
+        fault: str | None = await self._transport.ask("fault")
         return fault
 
     async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
@@ -102,7 +104,7 @@ class RemoteEngine:
         beside them: those that were sent are left out.
         """
         num_sent = 0
-        for _ in range(MAX_TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 async for part in self._parts(request, num_sent):
                     num_sent += 1
@@ -116,7 +118,7 @@ class RemoteEngine:
     async def _parts(
         self, request: TranslateRequest, num_sent: int
     ) -> AsyncIterator[StreamedSentence]:
-        parts = aiter(self._channel.stream("stream", _call(request)))
+        parts = aiter(self._transport.stream("stream", _envelope(request)))
         while True:
             try:
                 part = await _within(request.timeout_s, anext(parts))
@@ -129,18 +131,18 @@ class RemoteEngine:
 
     async def _ask(self, method: str, request: RequestT) -> Any:  # noqa: ANN401 - as the method
         until_s = None if request.timeout_s is None else self._clock() + request.timeout_s
-        for _ in range(MAX_TRIES):
+        for _ in range(MAX_ATTEMPTS):
             left_s = None if until_s is None else max(0.0, until_s - self._clock())
-            call = _call(replace(request, timeout_s=left_s))
+            envelope = _envelope(replace(request, timeout_s=left_s))
             try:
-                return _value(await _within(left_s, self._channel.ask(method, call)))
+                return _value(await _within(left_s, self._transport.ask(method, envelope)))
             except LostEngineError:
                 self._metrics.lost_calls.inc()
         raise _lost()
 
 
-def _call(request: RequestT) -> Call[RequestT]:
-    return Call(request=request, request_id=REQUEST_ID.get(), trace_id=TRACE_ID.get())
+def _envelope(request: RequestT) -> RequestEnvelope[RequestT]:
+    return RequestEnvelope(request=request, request_id=REQUEST_ID.get(), trace_id=TRACE_ID.get())
 
 
 def _value(answer: Any) -> Any:  # noqa: ANN401 - whatever the method gives
@@ -150,7 +152,7 @@ def _value(answer: Any) -> Any:  # noqa: ANN401 - whatever the method gives
 
 
 async def _within(timeout_s: float | None, answer: Any) -> Any:  # noqa: ANN401 - likewise
-    """The answer, unless it comes too late: an engine counts only from when it has the call."""
+    """The answer, unless it comes too late: an engine counts only from when it has the envelope."""
     try:
         async with asyncio.timeout(timeout_s):
             return await answer
@@ -159,7 +161,7 @@ async def _within(timeout_s: float | None, answer: Any) -> Any:  # noqa: ANN401 
 
 
 def _lost() -> NotReadyError:
-    return NotReadyError(f"{MAX_TRIES} engines were lost with this request: send it again")
+    return NotReadyError(f"{MAX_ATTEMPTS} engines were lost with this request: send it again")
 
 
 PROBE_INTERVAL_S = 2.0
@@ -168,7 +170,7 @@ PROBE_TIMEOUT_S = 5.0
 
 
 class RemoteModel:
-    """What the door knows of a bundle; belongs to one event loop."""
+    """What the gateway knows of a bundle; belongs to one event loop."""
 
     def __init__(
         self,
@@ -215,8 +217,8 @@ class RemoteModel:
             pass  # the last verdict stands: another engine is asked next time
 
 
-class RemoteCatalogue:
-    """What the door can pass on; the engines are neither started nor stopped from here."""
+class RemoteRegistry:
+    """What the gateway can pass on; the engines are neither started nor stopped from here."""
 
     def __init__(self, models: Sequence[RemoteModel]) -> None:
         self.models = tuple(models)

@@ -25,7 +25,7 @@ from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
 from service.documents.jobs import FileJobLimits, FileJobs
 from service.inspection.throttle import SpareTime, SpareTimeLimits
-from service.models.interfaces import Catalogue
+from service.models.interfaces import ModelRegistry
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
 from service.models.reload import Reloader
@@ -91,7 +91,7 @@ def create_translator(
     )
 
 
-def create_throttle(settings: Settings, registry: Catalogue) -> SpareTime:
+def create_throttle(settings: Settings, registry: ModelRegistry) -> SpareTime:
     """What lets inspections in beside the translations of `registry`."""
     limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
     return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
@@ -116,7 +116,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
     """
     tracing = open_tracing(settings.otel_endpoint, release())
     backend = Backend(
-        catalogue=registry,
+        registry=registry,
         translator=create_translator(settings, registry, metrics, tracing),
         reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
     )
@@ -140,10 +140,10 @@ def create_app_over(
     )
     app.state.parts = Parts(
         settings=settings,
-        registry=backend.catalogue,
+        registry=backend.registry,
         reloader=backend.reloader,
         translator=backend.translator,
-        throttle=create_throttle(settings, backend.catalogue),
+        throttle=create_throttle(settings, backend.registry),
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
