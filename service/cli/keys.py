@@ -14,7 +14,7 @@ from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
 
 if TYPE_CHECKING:
-    from service.api.auth.key import Key
+    from service.api.auth.key import ApiKey
     from service.api.auth.key_store import KeyStore
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -100,10 +100,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
-    from service.api.auth.key import Key, digest_of, new_secret
+    from service.api.auth.key import ApiKey, digest_of, new_secret
 
     secret = new_secret()
-    key = Key(
+    key = ApiKey(
         digest=digest_of(secret),
         name=arguments.name,
         created=_now(),
@@ -144,7 +144,7 @@ async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
     _print(rows, ("id", "name", "month", "chars", "monthly_chars"), as_json=arguments.json)
 
 
-async def _chosen(store: "KeyStore", key_id: str | None) -> "list[Key]":
+async def _chosen(store: "KeyStore", key_id: str | None) -> "list[ApiKey]":
     keys = await store.keys()
     chosen = [key for key in keys if key_id in (None, key.id)]
     if key_id is not None and not chosen:
@@ -152,7 +152,7 @@ async def _chosen(store: "KeyStore", key_id: str | None) -> "list[Key]":
     return chosen
 
 
-def _described(key: "Key", now: datetime) -> dict[str, object]:
+def _described(key: "ApiKey", now: datetime) -> dict[str, object]:
     state = "revoked" if key.revoked else "valid" if key.is_valid(now) else "expired"
     return {
         "id": key.id,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
-from service.api.auth.key import Key
+from service.api.auth.key import ApiKey
 from service.api.auth.key_store import KeyStore
 from service.errors import KeyStoreError, QuotaExceededError, RateLimitedError, ServiceError
 from service.observability.metrics import Metrics
@@ -23,7 +23,7 @@ class Account:
     """A key, or everybody without one, for the time of one request."""
 
     def __init__(
-        self, store: KeyStore, client: Client, metrics: Metrics, now: Now, key: Key | None = None
+        self, store: KeyStore, client: Client, metrics: Metrics, now: Now, key: ApiKey | None = None
     ) -> None:
         """Count nothing yet.
 

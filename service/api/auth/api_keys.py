@@ -12,7 +12,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from service.api.auth.account import Account, Now, counted_refusals
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore, open_store
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
 from service.observability.metrics import Metrics
@@ -25,7 +25,7 @@ _IPV6_NETWORK_BITS = 64
 """What one customer of a provider has, and can choose his addresses from."""
 
 
-class Peers:
+class AnonymousClients:
     """Gives each address a name that means nothing outside this process."""
 
     def __init__(self, salt: bytes | None = None) -> None:
@@ -61,7 +61,7 @@ class ApiKeys:
         self,
         metrics: Metrics,
         *,
-        configured: Mapping[str, Key] | None = None,
+        configured: Mapping[str, ApiKey] | None = None,
         store: KeyStore | None = None,
         monthly_chars: int | None = None,
         now: Now = lambda: datetime.now(UTC),
@@ -81,7 +81,7 @@ class ApiKeys:
         self._store: KeyStore = store or MemoryStore()
         self._monthly_chars = monthly_chars
         self._now = now
-        self._peers = Peers()
+        self._anonymous = AnonymousClients()
 
     @property
     def are_required(self) -> bool:
@@ -102,7 +102,7 @@ class ApiKeys:
             KeyStoreError: Nobody knows.
         """
         if not self.are_required:
-            return Account(self._store, self._peers.client(request), self._metrics, self._now)
+            return Account(self._store, self._anonymous.client(request), self._metrics, self._now)
         with counted_refusals(self._metrics):
             key = await self._key(_key_in_header(request) or str(given or ""))
             account = Account(self._store, _client(key), self._metrics, self._now, key)
@@ -113,7 +113,7 @@ class ApiKeys:
         """Close the store."""
         await self._store.close()
 
-    async def _key(self, secret: str) -> Key:
+    async def _key(self, secret: str) -> ApiKey:
         if not secret:
             raise KeyRequiredError("Please contact the server operator to get an API key")
         digest = digest_of(secret)
@@ -144,8 +144,8 @@ def load_api_keys(settings: Settings, metrics: Metrics) -> ApiKeys:
     )
 
 
-def _configured(secret: str) -> Key:
-    return Key(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
+def _configured(secret: str) -> ApiKey:
+    return ApiKey(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
 
 
 def _keys_in_file(settings: Settings) -> list[str]:
@@ -166,7 +166,7 @@ def _key_in_header(request: Request) -> str:
     return key.strip() if scheme.lower() in _SCHEMES else ""
 
 
-def _client(key: Key) -> Client:
+def _client(key: ApiKey) -> Client:
     return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)
 
 

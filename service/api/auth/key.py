@@ -14,7 +14,7 @@ _ID_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class ApiKey:
     """What an operator gave out; None where nothing is limited."""
 
     digest: str
@@ -42,7 +42,7 @@ class Key:
         return self.revoked is None and (self.expires is None or now < self.expires)
 
 
-KEY_JSON = TypeAdapter(Key)
+API_KEY_JSON = TypeAdapter(ApiKey)
 """How every store writes a key down."""
 
 

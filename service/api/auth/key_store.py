@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from service.api.auth.key import Key
+from service.api.auth.key import ApiKey
 from service.errors import StartupError
 
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
@@ -12,13 +12,13 @@ _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 class KeyStore(Protocol):
     """Used from one event loop; every method may raise KeyStoreError, and then did nothing."""
 
-    async def put(self, key: Key) -> None:
+    async def put(self, key: ApiKey) -> None:
         """Write a key down, in the place of an earlier state of it."""
 
-    async def find(self, digest: str) -> Key | None:
+    async def find(self, digest: str) -> ApiKey | None:
         """A key, whether it is valid or not."""
 
-    async def keys(self) -> list[Key]:
+    async def keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
 
     async def count_request(self, key_id: str, minute: int) -> int:
@@ -78,20 +78,20 @@ class MemoryStore:
     """A KeyStore that nothing can go wrong with."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, Key] = {}
+        self._keys: dict[str, ApiKey] = {}
         self._requests: dict[str, tuple[int, int]] = {}
         self._chars: dict[str, tuple[str, int]] = {}
         """Of the latest month alone: nobody asks for earlier ones."""
 
-    async def put(self, key: Key) -> None:
+    async def put(self, key: ApiKey) -> None:
         """Write a key down, in the place of an earlier state of it."""
         self._keys[key.digest] = key
 
-    async def find(self, digest: str) -> Key | None:
+    async def find(self, digest: str) -> ApiKey | None:
         """A key, whether it is valid or not."""
         return self._keys.get(digest)
 
-    async def keys(self) -> list[Key]:
+    async def keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
         return sorted(self._keys.values(), key=lambda key: key.created)
 

@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from service.api.auth.key import KEY_JSON, Key
+from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.errors import KeyStoreError
 
 _PATIENCE_S = 1.0
@@ -68,20 +68,20 @@ class RedisStore:
         )
         self._server = Redis.from_pool(pool)
 
-    async def put(self, key: Key) -> None:
+    async def put(self, key: ApiKey) -> None:
         """Write a key down, in the place of an earlier state of it."""
-        document = KEY_JSON.dump_json(key).decode()
+        document = API_KEY_JSON.dump_json(key).decode()
         await self._answer(self._server.hset(_KEYS, key.digest, document))
 
-    async def find(self, digest: str) -> Key | None:
+    async def find(self, digest: str) -> ApiKey | None:
         """A key, whether it is valid or not."""
         document = await self._answer(self._server.hget(_KEYS, digest))
-        return None if document is None else KEY_JSON.validate_json(document)
+        return None if document is None else API_KEY_JSON.validate_json(document)
 
-    async def keys(self) -> list[Key]:
+    async def keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
         documents = await self._answer(self._server.hvals(_KEYS))
-        return sorted((KEY_JSON.validate_json(d) for d in documents), key=lambda k: k.created)
+        return sorted((API_KEY_JSON.validate_json(d) for d in documents), key=lambda k: k.created)
 
     async def count_request(self, key_id: str, minute: int) -> int:
         """Requests with a key in a minute, this one among them."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.api.auth.key import KEY_JSON, Key
+from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.errors import KeyStoreError, StartupError
 
 _VERSION = 1
@@ -43,21 +43,21 @@ class SqliteStore:
         self._file = _open(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
 
-    async def put(self, key: Key) -> None:
+    async def put(self, key: ApiKey) -> None:
         """Write a key down, in the place of an earlier state of it."""
-        row = key.digest, KEY_JSON.dump_json(key).decode()
+        row = key.digest, API_KEY_JSON.dump_json(key).decode()
         await self._run(self._file.execute, "INSERT OR REPLACE INTO keys VALUES (?, ?)", row)
 
-    async def find(self, digest: str) -> Key | None:
+    async def find(self, digest: str) -> ApiKey | None:
         """A key, whether it is valid or not."""
         query = "SELECT document FROM keys WHERE digest = ?"
         document = await self._run(self._value, query, digest)
-        return None if document is None else KEY_JSON.validate_json(document)
+        return None if document is None else API_KEY_JSON.validate_json(document)
 
-    async def keys(self) -> list[Key]:
+    async def keys(self) -> list[ApiKey]:
         """All keys, the oldest first."""
         rows = await self._run(self._rows, "SELECT document FROM keys")
-        return sorted((KEY_JSON.validate_json(row[0]) for row in rows), key=lambda k: k.created)
+        return sorted((API_KEY_JSON.validate_json(row[0]) for row in rows), key=lambda k: k.created)
 
     async def count_request(self, key_id: str, minute: int) -> int:
         """Requests with a key in a minute, this one among them."""
