@@ -93,10 +93,10 @@ class Scheduler:
         """Whether a job was accepted that has not ended."""
         return self._queue.is_busy
 
-    def is_alive(self, max_silence_s: float) -> bool:
-        """Whether every worker came round within the last `max_silence_s` seconds."""
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
+        """Whether every worker came round within the last `heartbeat_timeout_s` seconds."""
         now_s = self._clock()
-        return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
+        return all(now_s - worker.last_beat_s <= heartbeat_timeout_s for worker in self._workers)
 
     def expire_all(self) -> None:
         """Answer everybody whose deadline has passed, as the workers do when they come round."""

@@ -73,7 +73,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
         scheduler=scheduler,
         threads_per_worker=settings.threads_per_worker,
         canary_interval_s=settings.canary_interval_s,
-        max_silence_s=settings.max_silence_s,
+        heartbeat_timeout_s=settings.heartbeat_timeout_s,
         pivots=settings.pivot,
     )
 

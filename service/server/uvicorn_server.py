@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
         on_start: Callable[[], None],
         connect: Callable[..., asyncio.Protocol],
         on_reload: Callable[[], object],
-        farewell_s: float = 0.0,
+        shutdown_delay_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare to serve.
@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
             on_start: Called once requests are answered.
             connect: Makes what speaks to a new connection, from what uvicorn gives its protocols.
             on_reload: Called on SIGHUP; returns at once.
-            farewell_s: Seconds from the first signal until the in_flight is closed.
+            shutdown_delay_s: Seconds from the first signal until the in_flight is closed.
             clock: Monotonic, seconds.
         """
         super().__init__(
@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         self._drain_s = drain_s
         self._on_start = on_start
         self._on_reload = on_reload
-        self._farewell_s = farewell_s
+        self._shutdown_delay_s = shutdown_delay_s
         self._clock = clock
         self._close_s: float | None = None
         self._give_up_s = 0.0
@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
         """Begin to say farewell and to drain; a second signal ends at once."""
         now_s = self._clock()
         if self._close_s is None:
-            self._close_s = now_s + self._farewell_s
+            self._close_s = now_s + self._shutdown_delay_s
             self._give_up_s = self._close_s + self._drain_s
         else:
             self._close_s = self._give_up_s = now_s

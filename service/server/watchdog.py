@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 class WatchedScheduler(Protocol):
     """What is looked at."""
 
-    def is_alive(self, max_silence_s: float) -> bool:
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
         """Whether every worker came round within that time."""
 
     def expire_all(self) -> None:
@@ -36,22 +36,22 @@ class Watchdog:
         self,
         schedulers: Callable[[], Iterable[WatchedScheduler]],
         *,
-        max_silence_s: float,
-        max_hang_s: float,
+        heartbeat_timeout_s: float,
+        watchdog_timeout_s: float,
         end: Callable[[int], object] = os._exit,
     ) -> None:
         """Nothing is watched before `start`.
 
         Args:
             schedulers: Those of the present models.
-            max_silence_s: A worker that is silent for this long no longer answers deadlines.
-            max_hang_s: A worker that is silent for this long hangs; 0: none ever does.
+            heartbeat_timeout_s: A worker that is silent for this long no longer answers deadlines.
+            watchdog_timeout_s: A worker that is silent for this long hangs; 0: none ever does.
             end: Ends the process with an exit code, at once: an orderly end would wait for
                 the worker.
         """
         self._schedulers = schedulers
-        self._max_silence_s = max_silence_s
-        self._max_hang_s = max_hang_s
+        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._watchdog_timeout_s = watchdog_timeout_s
         self._end = end
         self._was_hanging = False
         self._stopping = threading.Event()
@@ -82,10 +82,10 @@ class Watchdog:
         """
         schedulers = list(self._schedulers())
         for scheduler in schedulers:
-            if not scheduler.is_alive(self._max_silence_s):
+            if not scheduler.is_alive(self._heartbeat_timeout_s):
                 scheduler.expire_all()
-        is_hanging = self._max_hang_s > 0 and not all(
-            scheduler.is_alive(self._max_hang_s) for scheduler in schedulers
+        is_hanging = self._watchdog_timeout_s > 0 and not all(
+            scheduler.is_alive(self._watchdog_timeout_s) for scheduler in schedulers
         )
         if is_hanging and self._was_hanging:
             self._give_up(answer_all)
@@ -96,7 +96,7 @@ class Watchdog:
             self.look(answer_all)
 
     def _give_up(self, answer_all: Callable[[], object]) -> None:
-        fields = {"seconds": self._max_hang_s, "exit_code": EXIT_CODE}
+        fields = {"seconds": self._watchdog_timeout_s, "exit_code": EXIT_CODE}
         _log.critical("worker hangs, process ends", extra=fields)
         try:
             answer_all()

@@ -19,8 +19,8 @@ class Worker:
     def __post_init__(self) -> None:
         self.beat_s = self.clock.now_s
 
-    def is_alive(self, max_silence_s: float) -> bool:
-        return self.clock.now_s - self.beat_s <= max_silence_s
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
+        return self.clock.now_s - self.beat_s <= heartbeat_timeout_s
 
     def expire_all(self) -> None:
         self.events.append("expired")
@@ -28,7 +28,7 @@ class Worker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    max_hang_s: float = 60.0
+    watchdog_timeout_s: float = 60.0
     events: list[str] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
     workers: list[Worker] = field(default_factory=list)
@@ -37,8 +37,8 @@ class Watched:
         self.workers.extend(Worker(clock=self.clock, events=self.events) for _ in range(2))
         return Watchdog(
             lambda: self.workers,
-            max_silence_s=10,
-            max_hang_s=self.max_hang_s,
+            heartbeat_timeout_s=10,
+            watchdog_timeout_s=self.watchdog_timeout_s,
             end=lambda code: self.events.append(f"end {code}"),
         )
 
@@ -97,7 +97,7 @@ def test_a_process_that_stood_still_may_come_round() -> None:
 
 
 def test_without_a_limit_nothing_hangs() -> None:
-    watched = Watched(max_hang_s=0)
+    watched = Watched(watchdog_timeout_s=0)
     watchdog = watched.watchdog()
     for _ in range(3):
         assert set(watched.look(watchdog, 1_000_000)) == {"expired"}
