@@ -7,7 +7,7 @@ from dataclasses import replace
 from fastapi import FastAPI
 
 from bundle.reader import Bundle
-from service.api.backend import Backend
+from service.api.dependencies import Backend
 from service.cluster.remote import (
     RemoteEngine,
     RemoteModel,

@@ -10,9 +10,8 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.auth.api_keys import load_api_keys
-from service.api.backend import Backend, TranslationBackend
 from service.api.deepl import routes as deepl
-from service.api.dependencies import Parts
+from service.api.dependencies import Backend, Parts, TranslationBackend
 from service.api.in_flight import InFlight
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware

@@ -19,7 +19,7 @@ from service.api.native.attention_formats import (
 from service.api.native.translate import selection_of
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
-from service.api.replies.translation import InspectedTextReply
+from service.api.replies.attention import InspectedTextReply
 from service.api.schemas import AttentionParameters
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest

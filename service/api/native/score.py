@@ -4,36 +4,25 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from service.api.dependencies import Parts, PartsOf
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
-from service.api.replies.translation import json_response
+from service.api.replies.json import Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
 
 
-class ScoreReply(BaseModel):
+class ScoreReply(Reply):
     """A given translation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    score: float
+    score: float = Field(validation_alias="log_prob")
     """Log-probability of the whole translation, nats."""
     target_tokens: list[str]
     """Pieces of the translation, `</s>` last."""
-    token_scores: list[float]
+    token_scores: list[float] = Field(validation_alias="token_log_probs")
     """Log-probability of each of them, nats."""
-
-
-def score_content(pair: ScoredPair) -> dict[str, object]:
-    """What is said of a pair."""
-    return {
-        "score": pair.log_prob,
-        "target_tokens": pair.target_tokens,
-        "token_scores": pair.token_log_probs,
-    }
 
 
 router = APIRouter(tags=["native"])
@@ -75,7 +64,7 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
         scored = await parts.in_flight.run(request, _scored(parts, asked))
-    return json_response([score_content(pair) for pair in scored])
+    return json_response([content_of(ScoreReply, pair) for pair in scored])
 
 
 async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:

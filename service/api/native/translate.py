@@ -12,9 +12,9 @@ from service.api.dependencies import Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
+from service.api.replies.json import json_response
 from service.api.replies.translation import (
     TranslateReply,
-    json_response,
     streamed_content,
     translation_content,
 )

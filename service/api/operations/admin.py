@@ -3,27 +3,26 @@
 import asyncio
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import AliasPath, Field
 
 from service.api.auth.api_keys import check_token
 from service.api.dependencies import PartsOf
 from service.api.openapi import problems
 from service.api.problems import SHUTTING_DOWN
-from service.api.replies.translation import json_response
+from service.api.replies.json import Reply, content_of, json_response
 from service.errors import ShuttingDownError
-from service.models.loaded_model import LoadedModel
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 
-class BundleReply(BaseModel):
+class BundleReply(Reply):
     """A bundle that a reload looked at."""
 
     name: str
-    sha256: str
+    sha256: str = Field(validation_alias=AliasPath("bundle", "sha256"))
 
 
-class ReloadReply(BaseModel):
+class ReloadReply(Reply):
     """What is different now."""
 
     outcome: str
@@ -49,15 +48,4 @@ async def reload(request: Request, parts: PartsOf) -> Response:
         raise ShuttingDownError(SHUTTING_DOWN)
     # Others may wait for the same reload: it goes on if this client leaves.
     done = await asyncio.shield(asyncio.wrap_future(parts.reloader.request()))
-    return json_response(
-        {
-            "outcome": done.outcome,
-            "added": [_bundle(model) for model in done.added],
-            "kept": [_bundle(model) for model in done.kept],
-            "removed": [_bundle(model) for model in done.removed],
-        }
-    )
-
-
-def _bundle(model: LoadedModel) -> dict[str, str]:
-    return {"name": model.name, "sha256": model.bundle.sha256}
+    return json_response(content_of(ReloadReply, done))
