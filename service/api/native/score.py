@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
 
 from service.api.dependencies import Parts, PartsOf
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
-from service.api.replies.json import Reply, content_of, json_response
+from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
 
@@ -17,11 +16,11 @@ from service.inspection.values import ScoredPair, ScoreRequest
 class ScoreReply(Reply):
     """A given translation."""
 
-    score: float = Field(validation_alias="log_prob")
+    score: float
     """Log-probability of the whole translation, nats."""
     target_tokens: list[str]
     """Pieces of the translation, `</s>` last."""
-    token_scores: list[float] = Field(validation_alias="token_log_probs")
+    token_scores: list[float]
     """Log-probability of each of them, nats."""
 
 
@@ -64,9 +63,13 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
         scored = await parts.in_flight.run(request, _scored(parts, asked))
-    return json_response([content_of(ScoreReply, pair) for pair in scored])
+    return json_response([_content(pair) for pair in scored])
 
 
 async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
     async with parts.throttle.turn(asked.timeout_s) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))
+
+
+def _content(pair: ScoredPair) -> Json:
+    return content_of(ScoreReply, pair, score="log_prob", token_scores="token_log_probs")

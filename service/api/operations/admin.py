@@ -1,16 +1,17 @@
 """What changes the running process: for whoever has the operator's token."""
 
 import asyncio
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AliasPath, Field
 
 from service.api.auth.api_keys import check_token
 from service.api.dependencies import PartsOf
 from service.api.openapi import problems
 from service.api.problems import SHUTTING_DOWN
-from service.api.replies.json import Reply, content_of, json_response
+from service.api.replies.json import Reply, json_response
 from service.errors import ShuttingDownError
+from service.models.loaded_model import LoadedModel
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -19,7 +20,7 @@ class BundleReply(Reply):
     """A bundle that a reload looked at."""
 
     name: str
-    sha256: str = Field(validation_alias=AliasPath("bundle", "sha256"))
+    sha256: str
 
 
 class ReloadReply(Reply):
@@ -48,4 +49,15 @@ async def reload(request: Request, parts: PartsOf) -> Response:
         raise ShuttingDownError(SHUTTING_DOWN)
     # Others may wait for the same reload: it goes on if this client leaves.
     done = await asyncio.shield(asyncio.wrap_future(parts.reloader.request()))
-    return json_response(content_of(ReloadReply, done))
+    return json_response(
+        ReloadReply(
+            outcome=done.outcome,
+            added=_bundles(done.added),
+            kept=_bundles(done.kept),
+            removed=_bundles(done.removed),
+        )
+    )
+
+
+def _bundles(models: Sequence[LoadedModel]) -> list[BundleReply]:
+    return [BundleReply(name=model.name, sha256=model.bundle.sha256) for model in models]

@@ -1,9 +1,7 @@
 """Inspected sentences as replies: attention maps, word alignments and confidence."""
 
-from pydantic import Field
-
 from service.api.replies.json import Json, Reply, content_of
-from service.inspection.values import InspectedPair, InspectedSentence
+from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.alignment.word_links import pharaoh, words
 
 AttentionMap = list[list[list[list[float]]]]
@@ -17,7 +15,7 @@ class MapsReply(Reply):
     """Source pieces as the model saw them, `</s>` included."""
     target_tokens: list[str]
     """Pieces that each query row predicts, `</s>` included."""
-    token_scores: list[float] = Field(validation_alias="token_log_probs")
+    token_scores: list[float]
     """Log-probability of each target token, nats."""
     encoder: AttentionMap | None = None
     """[layer][head][query][key] over source tokens; each row sums to 1."""
@@ -88,6 +86,11 @@ def inspected_content(pair: InspectedPair) -> Json:
     return content | {"sentences": [_sentence_content(s) for s in pair.sentences]}
 
 
+def maps_content(attention: AttentionMaps) -> Json:
+    """Tokens, and maps in the order in which they were asked for, as `MapsReply` declares them."""
+    return content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps
+
+
 def _sentence_content(sentence: InspectedSentence) -> Json:
     return {
         "source": sentence.source,
@@ -99,13 +102,10 @@ def _sentence_content(sentence: InspectedSentence) -> Json:
 
 
 def _inspection(sentence: InspectedSentence) -> Json:
-    """Maps in the order in which they were asked for, alignment and confidence."""
-    attention = sentence.attention
     return {
-        **content_of(MapsReply, attention),
-        **attention.maps,
+        **maps_content(sentence.attention),
         "alignment": _alignment(sentence),
-        "confidence": content_of(ConfidenceReply, attention.confidence),
+        "confidence": content_of(ConfidenceReply, sentence.attention.confidence),
     }
 
 

@@ -1,5 +1,6 @@
 """Replies as JSON: from models, from values that have a model's attributes, and from arrays."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
 class Reply(BaseModel):
     """A model of a reply whose attribute docstrings become descriptions in /openapi.json."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 def json_response(content: object, times: StageTimes | None = None) -> Response:
@@ -29,9 +30,22 @@ def json_response(content: object, times: StageTimes | None = None) -> Response:
     return Response(json_bytes(content), media_type="application/json", headers=headers)
 
 
-def content_of(reply: type[BaseModel], value: object) -> Json:
-    """The fields of `reply`, from attributes of `value`; fields that are None are left out."""
-    return reply.model_validate(value, from_attributes=True).model_dump(exclude_none=True)
+def content_of(reply: type[BaseModel], value: object, **renamed: str) -> Json:
+    """The fields of `reply`, read from `value` and not validated: that would triple the time.
+
+    Args:
+        reply: The model that declares the fields.
+        value: Has an attribute for each required field; other fields are left out if None.
+        renamed: Attributes of `value` whose names differ, by field.
+    """
+    content: Json = {}
+    for name, is_required in _fields(reply):
+        attribute = renamed.get(name, name)
+        if is_required:
+            content[name] = getattr(value, attribute)
+        elif (found := getattr(value, attribute, None)) is not None:
+            content[name] = found
+    return content
 
 
 def json_bytes(content: object) -> bytes:
@@ -50,6 +64,12 @@ def json_bytes(content: object) -> bytes:
     if isinstance(content, np.ndarray):
         return _array_bytes(content)
     return to_json(content)
+
+
+@cache
+def _fields(reply: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
+    """Names of the fields, and whether each is required."""
+    return tuple((name, field.is_required()) for name, field in reply.model_fields.items())
 
 
 def _array_bytes(array: NDArray[np.float32]) -> bytes:

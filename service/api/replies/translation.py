@@ -1,19 +1,14 @@
 """Translations as replies: sentences, details, and the events of a stream."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation
+from pydantic import ConfigDict
 
-from service.api.replies.attention import MapsReply
+from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
 from service.text.masking.casing import Case
 from service.translation.values import SentenceTranslation, StreamedSentence, Translation
-
-
-def _none_if_empty(legs: object) -> object:
-    return legs or None
 
 
 class LinkReply(Reply):
@@ -55,9 +50,9 @@ class SentenceReply(Reply):
     """Character offsets in the translation, end exclusive."""
     source_tokens: list[str]
     target_tokens: list[str]
-    score: SkipValidation[float]  # an int where no model ran, and written as one
+    score: float
     """Summed log-probability, nats."""
-    token_scores: list[float] = Field(validation_alias="token_log_probs")
+    token_scores: list[float]
     """Log-probability of each target token, nats."""
     finish_reason: FinishReason
     truncated: bool
@@ -69,7 +64,7 @@ class SentenceReply(Reply):
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
     attention: MapsReply | None = None
-    route: Annotated[list[LegReply] | None, BeforeValidator(_none_if_empty)] = None
+    route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
 
@@ -126,7 +121,9 @@ def _details(sentences: Sequence[SentenceTranslation]) -> list[Json]:
 
 
 def _sentence_content(sentence: SentenceTranslation) -> Json:
-    content = content_of(SentenceReply, sentence)
+    content = content_of(SentenceReply, sentence, token_scores="token_log_probs")
     if sentence.attention is not None:
-        content["attention"] |= sentence.attention.maps
+        content["attention"] = maps_content(sentence.attention)
+    if not sentence.route:
+        del content["route"]
     return content
