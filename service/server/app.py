@@ -1,4 +1,4 @@
-"""Puts the service together; what it does is elsewhere."""
+"""Builds the application from its parts; contains no behaviour of its own."""
 
 import asyncio
 import time
@@ -38,20 +38,20 @@ from service.settings import Settings
 from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
-"""Asked for every few seconds, for ever: no span is worth that."""
+"""Requested every few seconds: not traced."""
 
 
 def open_registry(settings: Settings, metrics: Metrics) -> Registry:
-    """Load the bundles that `settings` name.
+    """Load the bundles of `settings`.
 
     Raises:
-        StartupError: A bundle does not pass.
+        StartupError: A bundle fails its checks.
     """
     return Registry.open(settings.bundles, registry_options(settings), metrics)
 
 
 def registry_options(settings: Settings) -> RegistryOptions:
-    """How every bundle is run."""
+    """How `settings` run each bundle."""
     limits = AdmissionLimits(
         max_queued_jobs=settings.max_queued_jobs,
         max_queued_tokens=settings.max_queued_tokens,
@@ -80,7 +80,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
 def create_translator(
     settings: Settings, registry: Registry, metrics: Metrics, tracing: Tracing | None = None
 ) -> Translator:
-    """What translates with the models of `registry`; the caller closes it."""
+    """A translator with the models of `registry`; the caller closes it."""
     return Translator(
         registry,
         metrics,
@@ -91,13 +91,13 @@ def create_translator(
 
 
 def create_throttle(settings: Settings, registry: ModelRegistry) -> SpareTime:
-    """What lets inspections in beside the translations of `registry`."""
+    """The throttle of inspections beside the translations of `registry`."""
     limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
     return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
 
 
 def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
-    """What translates files with `translator`; the caller closes it."""
+    """The store of file jobs that `translator` translates; the caller closes it."""
     limits = FileJobLimits(
         max_jobs=settings.max_file_jobs,
         max_stored_bytes=settings.max_stored_bytes,
@@ -108,10 +108,10 @@ def create_file_jobs(settings: Settings, translator: TranslationBackend) -> File
 
 
 def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
-    """The web application; it starts the registry when it starts, and closes it at its end.
+    """The web application over models in this process; starts and closes the registry.
 
     Raises:
-        StartupError: A setting needs what is not installed.
+        StartupError: A setting needs a package that is not installed.
     """
     tracing = open_tracing(settings.otel_endpoint, release())
     backend = Backend(
@@ -125,7 +125,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
 def create_app_over(
     backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
 ) -> FastAPI:
-    """The same for models that may run elsewhere; closes all that it is given."""
+    """The web application over any backend; closes all its arguments on exit."""
     app = FastAPI(
         title="Pellucid",
         version=release(),
@@ -133,8 +133,8 @@ def create_app_over(
         lifespan=_lifespan,
         openapi_url=None,  # served by `pages`, beside the page that shows it
         redirect_slashes=False,
-        # FastAPI would report requests, with texts in their addresses, to whoever the environment
-        # names: see decision 10.
+        # FastAPI would send requests, with texts in their addresses, to the collector that the
+        # environment names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.parts = Parts(

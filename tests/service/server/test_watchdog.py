@@ -45,11 +45,11 @@ class Watched:
     def answer_all(self) -> None:
         self.events.append("answered")
 
-    def look(self, watchdog: Watchdog, after_s: float) -> list[str]:
+    def check(self, watchdog: Watchdog, after_s: float) -> list[str]:
         """What happens, once so many seconds have passed."""
         self.clock.now_s += after_s
         self.events.clear()
-        watchdog.look(self.answer_all)
+        watchdog.check(self.answer_all)
         return self.events
 
 
@@ -64,15 +64,15 @@ def test_a_living_worker_is_left_alone() -> None:
     for _ in range(100):
         for worker in watched.workers:
             worker.beat_s = watched.clock.now_s
-        assert watched.look(watchdog, 1) == []
+        assert watched.check(watchdog, 1) == []
 
 
 def test_deadlines_are_answered_for_a_silent_worker() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
-    assert watched.look(watchdog, 10) == []
+    assert watched.check(watchdog, 10) == []
     watched.workers[0].beat_s = watched.clock.now_s
-    assert watched.look(watchdog, 1) == ["expired"]
+    assert watched.check(watchdog, 1) == ["expired"]
 
 
 def test_a_hanging_worker_ends_the_process_after_everybody_was_answered() -> None:
@@ -80,8 +80,8 @@ def test_a_hanging_worker_ends_the_process_after_everybody_was_answered() -> Non
     watchdog = watched.watchdog()
     end_at_once(watchdog)
     watched.workers.pop()
-    assert watched.look(watchdog, 61) == ["expired"]
-    assert watched.look(watchdog, 1) == ["expired", "answered", f"end {EXIT_CODE}"]
+    assert watched.check(watchdog, 61) == ["expired"]
+    assert watched.check(watchdog, 1) == ["expired", "answered", f"end {EXIT_CODE}"]
 
 
 def test_a_process_that_stood_still_may_come_round() -> None:
@@ -89,18 +89,18 @@ def test_a_process_that_stood_still_may_come_round() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)
-    watched.look(watchdog, 3600)
+    watched.check(watchdog, 3600)
     for worker in watched.workers:
         worker.beat_s = watched.clock.now_s
-    assert watched.look(watchdog, 1) == []
-    assert "answered" not in watched.look(watchdog, 3600)
+    assert watched.check(watchdog, 1) == []
+    assert "answered" not in watched.check(watchdog, 3600)
 
 
 def test_without_a_limit_nothing_hangs() -> None:
     watched = Watched(watchdog_timeout_s=0)
     watchdog = watched.watchdog()
     for _ in range(3):
-        assert set(watched.look(watchdog, 1_000_000)) == {"expired"}
+        assert set(watched.check(watchdog, 1_000_000)) == {"expired"}
 
 
 def test_the_process_ends_though_nobody_can_be_told() -> None:
@@ -111,10 +111,10 @@ def test_the_process_ends_though_nobody_can_be_told() -> None:
     def loop_is_closed() -> None:
         raise RuntimeError("Event loop is closed")
 
-    watched.look(watchdog, 61)
+    watched.check(watchdog, 61)
     watched.clock.now_s += 1
     with pytest.raises(RuntimeError, match="closed"):
-        watchdog.look(loop_is_closed)
+        watchdog.check(loop_is_closed)
     assert watched.events[-1] == f"end {EXIT_CODE}"
 
 

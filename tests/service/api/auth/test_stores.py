@@ -233,7 +233,7 @@ def test_broken_file_is_an_error_of_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["redis://h:port/0", "redis://:secret@[::1/0"])
 def test_bad_address_of_redis_is_refused_without_its_password(address: str) -> None:
-    with pytest.raises(StartupError, match="--key-store: no address of Redis") as caught:
+    with pytest.raises(StartupError, match="--key-store: not a Redis address") as caught:
         open_store(address)
     assert "secret" not in str(caught.value)
 

@@ -78,7 +78,7 @@ def test_one_address_may_have_half() -> None:
             assert (status, content["code"]) == (429, "overloaded")
             assert content["error"].startswith("Slowdown: 4 requests")
             assert int(headers["retry-after"]) >= 1
-            assert service.num_read == 4, "who is refused is not read"
+            assert service.num_read == 4, "a refused request is not read"
         refused = service.metrics.rejected.labels(reason="too_many_requests")
         assert refused._value.get() == 1
 
@@ -105,7 +105,7 @@ def test_room_comes_back() -> None:
             async with service.inside("a", 1):
                 assert refusal(await service.ask("a"))[0] == 429
             service.app.open.clear()
-        assert not service.limit._inside
+        assert not service.limit._by_address
 
     asyncio.run(work())
 
