@@ -114,7 +114,7 @@ def _said(folder: Path, *flags: str, **variables: str) -> tuple[str, list[str]]:
 
 def test_open_door_to_the_network_is_pointed_out(tmp_path: Path) -> None:
     told, events = _said(tmp_path, "--host", "0.0.0.0")
-    assert "Warning: whoever reaches 0.0.0.0 may translate" in told
+    assert "Warning: anyone who reaches 0.0.0.0 can translate" in told
     assert "open to all" in events
 
 

@@ -12,11 +12,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from service.cluster.engine import Engine
-from service.cluster.gateway import create_door
+from service.cluster.gateway import create_gateway
 from service.observability.metrics import Metrics
 from service.server.app import create_app, open_registry
 from service.settings import Settings
-from tests.service.cluster.channels import PickledChannel, tiny_engine
+from tests.service.cluster.transports import PickledTransport, tiny_engine
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))
@@ -58,9 +58,11 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def door(engine: Engine) -> Iterator[Client]:
-    with client_of(create_door(SETTINGS, [(tiny_bundle(), PickledChannel(engine=engine))])) as door:
-        yield door
+def gateway(engine: Engine) -> Iterator[Client]:
+    with client_of(
+        create_gateway(SETTINGS, [(tiny_bundle(), PickledTransport(engine=engine))])
+    ) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -91,27 +93,27 @@ def whole() -> Iterator[Client]:
         ("/v2/translate", {"text": ["Anna reads."], "target_lang": "DE"}),
     ],
 )
-def test_a_door_says_what_the_whole_says(
-    door: Client, whole: Client, path: str, body: dict[str, Any]
+def test_a_gateway_says_what_the_whole_says(
+    gateway: Client, whole: Client, path: str, body: dict[str, Any]
 ) -> None:
-    ours, theirs = door.post(path, json=body), whole.post(path, json=body)
+    ours, theirs = gateway.post(path, json=body), whole.post(path, json=body)
     assert (ours.status_code, ours.text) == (theirs.status_code, theirs.text)
 
 
 @pytest.mark.parametrize("path", ["/languages", "/v2/languages?type=target", "/openapi.json"])
-def test_a_door_serves_what_the_whole_serves(door: Client, whole: Client, path: str) -> None:
-    assert door.get(path).json() == whole.get(path).json()
+def test_a_gateway_serves_what_the_whole_serves(gateway: Client, whole: Client, path: str) -> None:
+    assert gateway.get(path).json() == whole.get(path).json()
 
 
-def test_a_door_is_ready_once_an_engine_has_said_so(door: Client) -> None:
-    first = door.get("/readyz")
+def test_a_gateway_is_ready_once_an_engine_has_said_so(gateway: Client) -> None:
+    first = gateway.get("/readyz")
     assert first.status_code in (200, 503)
-    assert door.get("/readyz").status_code == 200
-    (model,) = door.get("/models").json()
+    assert gateway.get("/readyz").status_code == 200
+    (model,) = gateway.get("/models").json()
     assert model["canary"]["state"] == "ok"
 
 
-def test_a_file_is_translated_through_a_door(door: Client, whole: Client) -> None:
+def test_a_file_is_translated_through_a_gateway(gateway: Client, whole: Client) -> None:
     def translated(client: Client) -> str:
         reply = client.post(
             "/translate_file",
@@ -120,20 +122,20 @@ def test_a_file_is_translated_through_a_door(door: Client, whole: Client) -> Non
         )
         return client.get(reply.json()["translatedFileUrl"]).text
 
-    assert translated(door) == translated(whole) != ""
+    assert translated(gateway) == translated(whole) != ""
 
 
-def test_a_door_counts_what_its_engines_did(door: Client) -> None:
-    door.post("/translate", json=EN_DE | TEXTS)
-    page = door.get("/metrics").text.splitlines()
+def test_a_gateway_counts_what_its_engines_did(gateway: Client) -> None:
+    gateway.post("/translate", json=EN_DE | TEXTS)
+    page = gateway.get("/metrics").text.splitlines()
     (decoded,) = (x for x in page if x.startswith('pellucid_stage_seconds_sum{stage="decode"}'))
     assert float(decoded.rpartition(" ")[2]) > 0
 
 
 def test_bundles_of_a_cluster_are_not_reloaded_by_its_door(engine: Engine) -> None:
     settings = Settings(workers=1, bundles=(TINY_BUNDLE,), admin_token=SecretStr(TOKEN))
-    app = create_door(settings, [(tiny_bundle(), PickledChannel(engine=engine))])
-    with client_of(app) as door:
-        reply = door.post("/admin/reload", headers={"Authorization": f"Bearer {TOKEN}"})
+    app = create_gateway(settings, [(tiny_bundle(), PickledTransport(engine=engine))])
+    with client_of(app) as gateway:
+        reply = gateway.post("/admin/reload", headers={"Authorization": f"Bearer {TOKEN}"})
     assert reply.status_code == 409
     assert "deploy" in reply.json()["error"]

@@ -25,7 +25,7 @@ def copied(value: T) -> T:
 
 
 @dataclass(slots=True, kw_only=True)
-class PickledChannel:
+class PickledTransport:
     """The way to one engine in this process."""
 
     engine: Engine
@@ -56,7 +56,7 @@ class PickledChannel:
 
 
 @dataclass(slots=True)
-class SilentChannel:
+class SilentTransport:
     """Nobody answers; says who has given up."""
 
     num_cancelled: int = 0

@@ -3,10 +3,10 @@
 import pytest
 from fastapi import Request
 
-from service.api.auth.api_keys import Peers
+from service.api.auth.api_keys import AnonymousClients
 
 
-def _name(peers: Peers, host: str | None) -> str:
+def _name(peers: AnonymousClients, host: str | None) -> str:
     address = None if host is None else (host, 1234)
     return peers.client(Request({"type": "http", "headers": [], "client": address})).name
 
@@ -24,11 +24,11 @@ def _name(peers: Peers, host: str | None) -> str:
     ],
 )
 def test_one_party_has_one_name(first: str | None, second: str | None, is_one: bool) -> None:
-    peers = Peers()
+    peers = AnonymousClients()
     assert (_name(peers, first) == _name(peers, second)) is is_one
 
 
 def test_name_means_nothing_to_another_process() -> None:
-    names = {_name(Peers(), "192.0.2.1") for _ in range(3)}
+    names = {_name(AnonymousClients(), "192.0.2.1") for _ in range(3)}
     assert len(names) == 3
     assert all(len(name) == 16 and "." not in name for name in names)
