@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from service.cpu_quota import available_cpus
-from service.logs import JsonFormatter
+from service.observability.logs import JsonFormatter
+from service.server.cpu_quota import available_cpus
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -49,7 +49,7 @@ def pytest_xdist_make_scheduler(
     """`--dist loadfile`, but that one process has the one Docker engine and its image."""
     from xdist.scheduler import LoadFileScheduling
 
-    class ByFile(LoadFileScheduling):
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             return CONTAINERS if file.startswith(CONTAINERS) else file

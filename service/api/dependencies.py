@@ -6,17 +6,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.api.gate import Gate
-from service.api.keys import ApiKeys
+from service.api.auth.api_keys import ApiKeys
+from service.api.backend import TranslationBackend
+from service.api.in_flight import Gate
+from service.api.middleware.request_limit import RequestRoom
 from service.api.parameters import parse_parameters, read_parameters
-from service.api.request_room import RequestRoom
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.backend import Catalogue, Reloading, TranslationBackend
-from service.file_jobs import FileJobs
+from service.documents.jobs import FileJobs
+from service.inspection.throttle import Throttle
+from service.models.interfaces import Catalogue, Reloading
+from service.observability.metrics import Metrics
+from service.observability.tracing import Tracing
 from service.settings import Settings
-from service.spare_time import SpareTime
-from service.telemetry import Metrics
-from service.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Parts:
     registry: Catalogue
     reloader: Reloading
     translator: TranslationBackend
-    spare_time: SpareTime
+    throttle: Throttle
     files: FileJobs
     metrics: Metrics
     tracing: Tracing

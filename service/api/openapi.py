@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from service.api.deepl_problems import DeeplProblem
-from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, Problem
+from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, DeeplProblem, Problem
 
 _TEXTS = {
     400: "A parameter is missing or wrong.",

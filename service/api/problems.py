@@ -12,8 +12,33 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from service.api.deepl_problems import deepl_problem, is_deepl
 from service.errors import OverloadedError, ServiceError
+
+PREFIXES = ("/v2", "/deepl")
+QUOTA_EXCEEDED = 456
+"""DeepL's own status."""
+
+_BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
+_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
+"""The clients know 400, 403, 404, 429, 456 and 503; with 429 and 503 they try again."""
+
+
+class DeeplProblem(BaseModel):
+    """Body of every reply of this dialect that is not a success."""
+
+    message: str
+
+
+def is_deepl(path: str) -> bool:
+    """Whether an address belongs to this dialect, also one where nothing is."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in PREFIXES)
+
+
+def deepl_problem(status: int, code: str, text: str, headers: dict[str, str] | None) -> Response:
+    """A reply that says what went wrong."""
+    known = _BY_CODE.get(code) or _BY_STATUS.get(status, status)
+    return JSONResponse({"message": text}, known, headers)
+
 
 CLIENT_CLOSED_REQUEST = 499
 """Never sent, only counted: the client had gone before its answer."""

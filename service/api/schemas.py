@@ -15,9 +15,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.engine.options import MAX_BEAM_SIZE
-from service.text.glossary import Glossary, GlossaryEntry, GlossaryError
-from service.translation import AttentionKind
+from service.engine.search.options import MAX_BEAM_SIZE
+from service.inspection.values import AttentionKind
+from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0
 """Far beyond any use; a larger power overflows."""

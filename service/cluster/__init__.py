@@ -1,1 +1,1 @@
-"""The service on several machines: one door, and engines that others run. Knows no Ray."""
+"""How one service is shared out over several machines: a gateway, and engines behind it."""

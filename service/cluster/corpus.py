@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.app import create_translator, open_registry
 from service.errors import InvalidRequestError
+from service.observability.metrics import Metrics
+from service.server.app import create_translator, open_registry
 from service.settings import Settings
-from service.telemetry import Metrics
-from service.translation import TranslateRequest
+from service.translation.values import TranslateRequest
 
 PART_BYTES = 262_144
 """About as much as an engine translates at once: seconds of work, so that little is lost with it

@@ -4,21 +4,14 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.app import create_translator, open_registry
-from service.cluster.call import Call, RequestT
+from service.cluster.remote import Call, RequestT
 from service.errors import ServiceError
-from service.logs import REQUEST_ID, TRACE_ID, configure_logging
+from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
+from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
+from service.observability.metrics import Metrics
+from service.server.app import create_translator, open_registry
 from service.settings import Settings
-from service.telemetry import Metrics
-from service.translation import (
-    AttentionRequest,
-    InspectedPair,
-    ScoredPair,
-    ScoreRequest,
-    StreamedSentence,
-    TranslateRequest,
-    TranslateResult,
-)
+from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
 ReplyT = TypeVar("ReplyT")
 

@@ -4,9 +4,16 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
-from service.documents import catalogue, json_values, markdown, plain_text, subtitles, web_page
 from service.documents.document import Document
 from service.documents.errors import DocumentError
+from service.documents.readers import (
+    gettext,
+    json_values,
+    markdown,
+    plain_text,
+    subtitles,
+    web_page,
+)
 
 FORMATS: Mapping[str, Callable[[bytes], Document]] = MappingProxyType(
     {
@@ -14,7 +21,7 @@ FORMATS: Mapping[str, Callable[[bytes], Document]] = MappingProxyType(
         ".html": web_page.read,
         ".htm": web_page.read,
         ".srt": subtitles.read,
-        ".po": catalogue.read,
+        ".po": gettext.read,
         ".md": markdown.read,
         ".json": json_values.read,
     }

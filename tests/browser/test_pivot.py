@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.browser.visit import Visit
-from tests.service.models import renamed_copy
 from tests.service.server_process import serving
+from tests.service.tiny_models import renamed_copy
 
 
 @pytest.fixture(scope="module")

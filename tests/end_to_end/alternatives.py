@@ -13,9 +13,9 @@ from pathlib import Path
 from bundle.manifest import Manifest, Precision
 from bundle.reader import read_bundle
 from export.exporter import export_bundle
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.end_to_end.copy_task import (
     CONFIG,
     NUM_HELD_OUT,

@@ -11,12 +11,12 @@ from typing import Any, Self
 import httpx
 
 from bundle.manifest import LanguagePair
-from service.loaded_model import RegistryOptions
-from service.registry import Registry
-from service.scheduler import SchedulerOptions
-from service.telemetry import Metrics
-from service.translation import TranslateRequest, Translation
-from service.translator import Translator
+from service.models.loaded_model import RegistryOptions
+from service.models.registry import Registry
+from service.observability.metrics import Metrics
+from service.scheduling.scheduler import SchedulerOptions
+from service.translation.translator import Translator
+from service.translation.values import TranslateRequest, Translation
 
 Progress = Callable[[int], object]
 """Told how many texts have been translated since the last time."""

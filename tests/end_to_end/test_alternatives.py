@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from export.calibration import calibrate
-from export.parity import check_parity, measure_parity
+from export.calibration.activations import calibrate
+from export.verification.parity import check_parity, measure_parity
 from model.architecture import Architecture
 from model.transformer import Transformer
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.export.networks import MAX_TOKENS, network, open_graphs
 
 NUM_STEPS = 300

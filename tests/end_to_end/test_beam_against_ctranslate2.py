@@ -6,14 +6,13 @@ import ctranslate2
 import pytest
 import torch
 
-from benchmarks.ctranslate2_model import convert
+from benchmarks.contestants.ctranslate2_converter import convert
 from bundle.reader import read_bundle
 from model.checkpoint import load_checkpoint
 from model.transformer import Transformer
-from service.engine.batch import decode_batch
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.end_to_end.copy_task import NUM_HELD_OUT, sentences
 
 pytestmark = pytest.mark.slow

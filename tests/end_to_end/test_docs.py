@@ -27,8 +27,8 @@ from bundle.tensors import (
     encoder_spec,
 )
 from service.errors import ServiceError
+from service.observability.metrics import Metrics
 from service.settings import ENV_PREFIX, Settings
-from service.telemetry import Metrics
 from tests.service.server_process import command, environment, serving
 
 REPOSITORY = Path(__file__).parents[2]

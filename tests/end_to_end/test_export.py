@@ -10,10 +10,10 @@ from bundle.reader import Bundle, read_bundle
 from export.errors import VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ShortlistSize
-from export.quality import MAX_SHORTLIST_LOSS
-from service.engine.batch import decode_batch
-from service.engine.options import DecodeOptions
-from service.engine.sessions import open_sessions
+from export.verification.quality import MAX_SHORTLIST_LOSS
+from service.engine.graphs.sessions import open_sessions
+from service.engine.offline import decode_batch
+from service.engine.search.options import DecodeOptions
 from tests.end_to_end.copy_task import NUM_HELD_OUT, export_options, sentences
 
 pytestmark = pytest.mark.slow

@@ -8,10 +8,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from service.app import create_app
-from service.registry import Registry
+from service.models.registry import Registry
+from service.observability.metrics import Metrics
+from service.server.app import create_app
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.kubernetes.manifests import FOLDER, RENDERED, Manifests, rendered
 
 OLDEST, NEWEST = "1.33", "1.37"

@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from unittest import mock
 
-from service.cli import main
+from service.cli.main import main
 from tests.service.server_process import environment
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 60

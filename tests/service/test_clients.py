@@ -10,8 +10,8 @@ from deep_translator import LibreTranslator
 from deep_translator.exceptions import AuthorizationException
 from libretranslatepy import LibreTranslateAPI
 
-from tests.service.models import tiny_bundle
 from tests.service.server_process import ServerProcess, serving
+from tests.service.tiny_models import tiny_bundle
 
 KEY, SMALL_KEY = "a-key", "another-key"
 PAIR = tiny_bundle().manifest.pairs[0]

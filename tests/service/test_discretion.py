@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.models import tiny_bundle
 from tests.service.server_process import LONGEST_S, ServerProcess, serving
+from tests.service.tiny_models import tiny_bundle
 
 pytestmark = pytest.mark.slow
 

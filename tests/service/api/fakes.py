@@ -11,19 +11,22 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
-from service.app import create_app
-from service.registry import Registry
-from service.settings import load_settings
-from service.telemetry import Metrics
-from service.text.detection import Detection
-from service.text.word_link import WordLink
-from service.translation import (
+from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
     InspectedPair,
     InspectedSentence,
     ScoredPair,
     ScoreRequest,
+)
+from service.models.registry import Registry
+from service.observability.metrics import Metrics
+from service.server.app import create_app
+from service.settings import load_settings
+from service.text.alignment.word_links import WordLink
+from service.text.detection import Detection
+from service.translation.translator import Translator
+from service.translation.values import (
     SentenceTranslation,
     StageTimes,
     StreamedSentence,
@@ -31,7 +34,6 @@ from service.translation import (
     TranslateResult,
     Translation,
 )
-from service.translator import Translator
 
 TIMES = StageTimes(tokenize=0.001, queue=0.002, encode=0.003, decode=0.004, detokenize=0.0005)
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from service.api.replies import LanguageReply, TranslateReply
-from service.app import create_app, open_registry
+from service.api.replies.translation import LanguageReply, TranslateReply
+from service.observability.metrics import Metrics
+from service.server.app import create_app, open_registry
 from service.settings import load_settings
-from service.telemetry import Metrics
 from tests.service.api.fakes import ask
-from tests.service.models import renamed_copy, tiny_bundle
+from tests.service.tiny_models import renamed_copy, tiny_bundle
 
 TEXT = tiny_bundle().manifest.canary.source_text
 EN_IT = {"source": "en", "target": "it"}

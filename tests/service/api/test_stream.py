@@ -10,10 +10,10 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message
 
-from service.api.event_stream import event_stream
-from service.api.gate import Gate
+from service.api.in_flight import Gate
+from service.api.native.event_stream import event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
-from service.telemetry import Metrics
+from service.observability.metrics import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": ["hello", "world"], "source": "en", "target": "de", "stream": True}

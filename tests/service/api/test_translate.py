@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.api.replies import TranslateReply
-from service.text.glossary import GlossaryEntry
-from service.text.markup_options import MarkupOptions
-from service.translation import AttentionSelection, TranslateRequest
+from service.api.replies.translation import TranslateReply
+from service.inspection.values import AttentionSelection
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
+from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 BASE = {"q": "hello world", "source": "en", "target": "de"}

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from service.cluster.call import LostEngineError
 from service.cluster.engine import Engine
+from service.cluster.remote import LostEngineError
 from service.settings import Settings
-from tests.service.models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE
 
 T = TypeVar("T")
 

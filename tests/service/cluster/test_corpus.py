@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from service.cluster.corpus import CorpusTranslator, CorpusWork, Part, parts_of
 from service.errors import InvalidRequestError
 from service.settings import Settings
-from service.translation import TranslateRequest
-from tests.service.models import TINY_BUNDLE
+from service.translation.values import TranslateRequest
+from tests.service.tiny_models import TINY_BUNDLE
 
 LINES = b"Anna reads.\n\nBen sings.\r\n  \nAnna sees\xe2\x80\xa8a house."
 SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))

@@ -11,13 +11,13 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from service.app import create_app, open_registry
-from service.cluster.door import create_door
 from service.cluster.engine import Engine
+from service.cluster.gateway import create_door
+from service.observability.metrics import Metrics
+from service.server.app import create_app, open_registry
 from service.settings import Settings
-from service.telemetry import Metrics
 from tests.service.cluster.channels import PickledChannel, tiny_engine
-from tests.service.models import TINY_BUNDLE, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))
 TOKEN = "an operator's token"

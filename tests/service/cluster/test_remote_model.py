@@ -1,11 +1,9 @@
 import asyncio
 
-from service.cluster.call import LostEngineError
-from service.cluster.remote_engine import RemoteEngine
-from service.cluster.remote_model import PROBE_INTERVAL_S, RemoteModel
-from service.telemetry import Metrics
+from service.cluster.remote import PROBE_INTERVAL_S, LostEngineError, RemoteEngine, RemoteModel
+from service.observability.metrics import Metrics
 from tests.service.cluster.channels import SilentChannel
-from tests.service.models import FakeClock, tiny_bundle
+from tests.service.tiny_models import FakeClock, tiny_bundle
 
 
 class Answers(SilentChannel):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.sessions import Sessions
+from service.engine.graphs.sessions import Sessions
 
 Tensors = dict[str, NDArray[Any]]
 """The very memory that a step reads and writes, by name."""

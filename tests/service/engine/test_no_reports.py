@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[3]
 SWITCHES = ("CI", "ORT_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "XDG_CACHE_HOME")
 
 
-@pytest.mark.parametrize("module", ["service.engine.sessions", "service.app"])
+@pytest.mark.parametrize("module", ["service.engine.graphs.sessions", "service.server.app"])
 def test_loading_the_engine_leaves_no_identifier_and_no_queue_of_reports(
     module: str, tmp_path: Path
 ) -> None:

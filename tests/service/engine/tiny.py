@@ -4,12 +4,11 @@ from functools import cache
 
 from bundle.reader import Bundle
 from service.engine.batch_decoder import BatchDecoder
-from service.engine.hypothesis import Hypothesis
-from service.engine.options import DecodeOptions
-from service.engine.preparation import DecodeRequest
-from service.engine.sessions import Sessions, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.data.toy_language import sentence_pairs
-from tests.service.models import tiny_bundle
+from tests.service.tiny_models import tiny_bundle
 
 
 @cache
@@ -58,7 +57,8 @@ def tiny_sources(count: int = 40) -> tuple[tuple[int, ...], ...]:
 def alone(source_ids: tuple[int, ...], options: DecodeOptions) -> tuple[Hypothesis, ...]:
     """What a sentence gives in a batch of its own."""
     decoder: BatchDecoder[str] = BatchDecoder(tiny_sessions(), num_slots=options.beam_size)
-    decoder.admit([DecodeRequest(key="only", source_ids=source_ids, options=options)])
+    request = DecodeRequest(handle="only", source_ids=source_ids, options=options)
+    decoder.join(decoder.prefill([request]).sentences)
     for _ in range(options.max_target_tokens):
         for finished in decoder.step():
             return finished.hypotheses

@@ -1,6 +1,6 @@
 import pytest
 
-from service.text.emoji import EMOJI, trailing_emoji_start
+from service.text.shape import EMOJI, trailing_emoji_start
 
 
 @pytest.mark.parametrize(

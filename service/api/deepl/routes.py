@@ -1,0 +1,165 @@
+"""DeepL's dialect, version 2, as its official clients speak it."""
+
+from collections.abc import Collection
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from service.api.deepl.schemas import (
+    DeeplLanguage,
+    DeeplLanguagesParameters,
+    DeeplTranslateParameters,
+    DeeplTranslateReply,
+    DeeplUsage,
+)
+from service.api.dependencies import Parts, PartsOf
+from service.api.openapi import FORM, JSON, problems, request_body
+from service.api.parameters import check_texts, parse_parameters, read_parameters
+from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
+from service.api.replies.translation import Json, json_response
+from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
+from service.scheduling.limits import Client
+from service.translation.values import TranslateRequest, Translation
+
+_TARGETS = {
+    "en": {"EN-GB": "English (British)", "EN-US": "English (American)"},
+    "pt": {"PT-BR": "Portuguese (Brazilian)", "PT-PT": "Portuguese (European)"},
+}
+"""Targets that have no name of their own without a region: its clients refuse a plain `EN`."""
+
+
+def from_deepl(code: str, served: Collection[str]) -> str:
+    """Our code of a language; a region that is not served by itself does not count."""
+    lower = code.lower()
+    return lower if lower in served else lower.partition("-")[0]
+
+
+def to_deepl(code: str) -> str:
+    """DeepL's code of a source language, which has no region."""
+    return code.partition("-")[0].upper()
+
+
+def source_names(codes: Collection[str]) -> dict[str, str]:
+    """Names by DeepL's code."""
+    return {to_deepl(code): name_of(code.partition("-")[0]) for code in codes}
+
+
+def target_names(codes: Collection[str]) -> dict[str, str]:
+    """Names by DeepL's code; regions of one language are translated by the same model."""
+    names: dict[str, str] = {}
+    for code in codes:
+        names |= _TARGETS.get(code, {code.upper(): name_of(code)})
+    return names
+
+
+PATIENCE_S = 9.0
+"""The official client gives up after ten seconds, and sends the same again."""
+_LISTS = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
+_EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
+
+router = APIRouter(tags=["deepl"])
+
+
+async def _translate_parameters(request: Request) -> DeeplTranslateParameters:
+    return parse_parameters(DeeplTranslateParameters, await read_parameters(request, _LISTS))
+
+
+async def _languages_parameters(request: Request) -> DeeplLanguagesParameters:
+    # The official client sends GET with a form as its body, others use the query string.
+    return parse_parameters(DeeplLanguagesParameters, await read_parameters(request))
+
+
+TranslateInput = Annotated[DeeplTranslateParameters, Depends(_translate_parameters)]
+LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_parameters)]
+
+
+@router.post(
+    "/v2/translate",
+    summary="Translate texts",
+    response_model=DeeplTranslateReply,
+    responses=problems(400, 403, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),
+    openapi_extra=request_body(DeeplTranslateParameters, JSON, FORM, example=_EXAMPLE),
+)
+async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
+    """Every character of every text counts for the key."""
+    account = await parts.keys.account(request, parameters.auth_key)
+    check_texts(parameters.texts, parts.settings, name="text")
+    asked = _translate_request(parameters, parts, account.client)
+    async with account.charged(sum(map(len, parameters.texts))):
+        result = await parts.gate.run(request, parts.translator.translate(asked))
+    both = zip(parameters.texts, result.translations, strict=True)
+    content = {"translations": [_translation(text, t, asked.source) for text, t in both]}
+    return json_response(content, result.times)
+
+
+@router.get(
+    "/v2/languages",
+    summary="List the languages",
+    response_model=list[DeeplLanguage],
+    responses=problems(400, 403, 429, 503, model=DeeplProblem),
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "type",
+                "in": "query",
+                "description": "Languages to translate from, or to.",
+                "schema": {"enum": ["source", "target"], "default": "source"},
+            }
+        ]
+    },
+)
+async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf) -> Response:
+    """To translate from, or to."""
+    await parts.keys.account(request, parameters.auth_key)
+    if parameters.type == "source":
+        names = source_names(targets_by_source(parts.registry))
+    else:
+        names = target_names(target_languages(parts.registry))
+    return json_response(
+        [
+            {"language": code, "name": name, "supports_formality": False}
+            for code, name in names.items()
+        ]
+    )
+
+
+@router.get(
+    "/v2/usage",
+    summary="What was translated with a key",
+    response_model=DeeplUsage,
+    responses=problems(403, 429, 503, model=DeeplProblem),
+)
+async def usage(request: Request, parts: PartsOf) -> Response:
+    """Since the month began, or without a key store the process, whatever the dialect."""
+    account = await parts.keys.account(request, request.query_params.get("auth_key"))
+    return json_response(
+        {"character_count": await account.num_chars(), "character_limit": account.max_chars}
+    )
+
+
+def _translate_request(
+    parameters: DeeplTranslateParameters, parts: Parts, client: Client
+) -> TranslateRequest:
+    markup = parameters.markup
+    source = parameters.source_lang
+    return TranslateRequest(
+        texts=parameters.texts,
+        source=AUTO if source is None else from_deepl(source, targets_by_source(parts.registry)),
+        target=from_deepl(parameters.target_lang, target_languages(parts.registry)),
+        markup=markup,
+        splitting="none" if parameters.split_sentences == "0" else "sentences",
+        unwrap=parameters.split_sentences == "nonewlines" and markup is None,
+        with_scores=False,
+        timeout_s=min(PATIENCE_S, parts.settings.deadline_ms / 1000),
+        client=client,
+    )
+
+
+def _translation(text: str, translation: Translation, source: str) -> Json:
+    detected = translation.detected
+    return {
+        "detected_source_language": to_deepl(detected.language if detected else source),
+        "text": translation.text,
+        # The official client fails without it, whether it asked for it or not.
+        "billed_characters": len(text),
+    }

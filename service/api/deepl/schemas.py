@@ -1,0 +1,155 @@
+"""What a request in DeepL's dialect may carry, and the shape of every success."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from service.api.schemas import LanguageCode, Texts
+from service.text.markup.passage import MarkupOptions
+
+
+def _tag_names(value: object) -> object:
+    """Names come as a list, or separated by commas."""
+    parts = value if isinstance(value, list) else [value]
+    names: set[str] = set()
+    for part in parts:
+        if not isinstance(part, str):
+            raise PydanticCustomError("tags", "Input should be a list of names")
+        names |= {name.strip().lower() for name in part.split(",")}
+    return names - {""}
+
+
+def _splitting(value: object) -> object:
+    return {"true": "1", "false": "0"}.get(str(value).lower(), str(value))
+
+
+def _known_formality(value: object) -> object:
+    if value in ("more", "less"):
+        raise PydanticCustomError(
+            "formality", "no language has it: leave it out, or use prefer_more or prefer_less"
+        )
+    return value
+
+
+def _refused(_: object) -> object:
+    raise PydanticCustomError("unsupported", "it is not supported: leave it out")
+
+
+TagNames = Annotated[frozenset[str], BeforeValidator(_tag_names, json_schema_input_type=list[str])]
+Unsupported = Annotated[None, BeforeValidator(_refused)]
+Formality = Literal["default", "more", "less", "prefer_more", "prefer_less"]
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        coerce_numbers_to_str=True,
+    )
+
+
+class DeeplTranslateParameters(_Parameters):
+    """What `POST /v2/translate` takes. Unknown parameters are ignored."""
+
+    text: Texts
+    """Texts; in a form `text` may be repeated."""
+    target_lang: LanguageCode
+    """Such as `DE` or `EN-GB`; regions that no model knows do not count."""
+    source_lang: LanguageCode | None = None
+    """If absent, each text's language is found out."""
+    auth_key: Any = ""
+    """A key, where the server asks for one; better in the header
+    `Authorization: DeepL-Auth-Key KEY`."""
+    context: Any = None
+    """Accepted and not looked at: the model translates sentence by sentence."""
+    split_sentences: (
+        Annotated[Literal["0", "1", "nonewlines"], BeforeValidator(_splitting)] | None
+    ) = None
+    """`1`, sentences and lines; `0`, nothing; `nonewlines`, sentences, over the ends of lines."""
+    preserve_formatting: Any = None
+    """Accepted: formatting is always kept."""
+    formality: Annotated[Formality, BeforeValidator(_known_formality)] = "default"
+    """`more` and `less` are refused, `prefer_more` and `prefer_less` change nothing."""
+    glossary_id: Unsupported = None
+    """Refused."""
+    glossary_ids: Unsupported = None
+    """Refused."""
+    style_id: Unsupported = None
+    """Refused."""
+    translation_memory_id: Unsupported = None
+    """Refused."""
+    custom_instructions: Unsupported = None
+    """Refused."""
+    model_type: Any = None
+    """Accepted and not looked at: there is one model for each pair."""
+    tag_handling: Literal["html", "xml"] | None = None
+    """What the texts are marked up in; plain text if absent."""
+    tag_handling_version: Any = None
+    """Accepted and not looked at."""
+    outline_detection: Any = None
+    """Accepted and not looked at."""
+    ignore_tags: TagNames = frozenset()
+    """Elements whose content is not translated."""
+    splitting_tags: TagNames = frozenset()
+    """Elements that separate sentences, beside the block elements of HTML."""
+    non_splitting_tags: TagNames = frozenset()
+    """Elements that do not, even if HTML says they do."""
+    show_billed_characters: Any = None
+    """Accepted: they are always shown."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """`text` as a list."""
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text)
+
+    @property
+    def markup(self) -> MarkupOptions | None:
+        """How the texts are to be read; None: plain text."""
+        if self.tag_handling is None:
+            return None
+        return MarkupOptions(
+            kind=self.tag_handling,
+            ignore_tags=self.ignore_tags,
+            splitting_tags=self.splitting_tags,
+            non_splitting_tags=self.non_splitting_tags,
+        )
+
+
+class DeeplLanguagesParameters(_Parameters):
+    """What `GET /v2/languages` takes. Unknown parameters are ignored."""
+
+    type: Literal["source", "target"] = "source"
+    """Languages to translate from, or to."""
+    auth_key: Any = ""
+    """A key, where the server asks for one."""
+
+
+class DeeplTranslation(BaseModel):
+    """One text."""
+
+    detected_source_language: str
+    text: str
+    billed_characters: int
+
+
+class DeeplTranslateReply(BaseModel):
+    """The translations, in the order of the texts."""
+
+    translations: list[DeeplTranslation]
+
+
+class DeeplLanguage(BaseModel):
+    """A language."""
+
+    language: str
+    name: str
+    supports_formality: bool
+
+
+class DeeplUsage(BaseModel):
+    """What was translated with a key this month."""
+
+    character_count: int
+    character_limit: int

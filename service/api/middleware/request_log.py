@@ -1,0 +1,121 @@
+"""What happens to every request, whatever its route: plain ASGI, nothing is buffered."""
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from dataclasses import asdict
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
+from service.observability.logs import REQUEST_ID, TALLY, Tally
+from service.observability.metrics import UNKNOWN_ROUTE, Metrics
+
+REQUEST_ID_HEADER = "X-Request-Id"
+_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+_log = logging.getLogger(__name__)
+
+
+class HttpMiddleware:
+    """Keeps the app that a middleware wraps; only HTTP is handled, the rest passes through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+
+def request_id(given: str) -> str:
+    """What a client calls its request, if that may stand in logs; else a new name."""
+    return given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+class RequestIdMiddleware(HttpMiddleware):
+    """Takes over the client's request id, or makes one; logs and the reply carry it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        own_id = request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = own_id
+            await send(message)
+
+        token = REQUEST_ID.set(own_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            REQUEST_ID.reset(token)
+
+
+class ObservationMiddleware(HttpMiddleware):
+    """Counts, times and logs every request, and answers those that no one else could."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        super().__init__(app)
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = time.perf_counter()
+        status = 0
+        tally = Tally()
+        token = TALLY.set(tally)
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception:
+            _log.exception("request crashed")
+            if status:  # the reply has begun: breaking it off is all that is left
+                raise
+            answer = problem(
+                scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, "internal", INTERNAL_ERROR
+            )
+            await answer(scope, receive, send_and_note)
+        except asyncio.CancelledError:  # the process ends, and this client has not sent its body
+            if status:
+                raise
+            answer = problem(
+                scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, "shutting_down", SHUTTING_DOWN
+            )
+            await answer(scope, receive, send_and_note)
+        finally:
+            TALLY.reset(token)
+            self._observe(scope, status, time.perf_counter() - started_s, tally)
+
+    def _observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+        route = scope.get("route")
+        path = getattr(route, "path", UNKNOWN_ROUTE)
+        dialect = str(next(iter(getattr(route, "tags", None) or []), "none"))
+        self._metrics.requests.labels(route=path, dialect=dialect, status=str(status)).inc()
+        self._metrics.request_seconds.labels(route=path).observe(seconds)
+        # Probes and scrapes come every few seconds, for ever: worth a line only when they fail.
+        is_routine = dialect == "operations" and status < HTTPStatus.BAD_REQUEST
+        _log.log(
+            logging.DEBUG if is_routine else logging.INFO,
+            "request",
+            extra={
+                "method": scope["method"],
+                "route": path,
+                "dialect": dialect,
+                "status": status,
+                "milliseconds": round(1000 * seconds, 1),
+                **asdict(tally),
+            },
+        )

@@ -1,0 +1,99 @@
+"""What did the model look at? Attention maps of a translation, ours or a given one."""
+
+import asyncio
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.dependencies import AttentionInput, Parts, PartsOf
+from service.api.native.attention_formats import (
+    FORMATS,
+    HTML,
+    NPZ,
+    PNG,
+    SVG,
+    attention_body,
+    attention_headers,
+    preferred,
+)
+from service.api.native.translate import selection_of
+from service.api.openapi import JSON, problems, request_body
+from service.api.parameters import check_limits, timeout_s
+from service.api.replies.translation import InspectedTextReply
+from service.api.schemas import AttentionParameters
+from service.errors import InvalidRequestError
+from service.inspection.values import AttentionRequest
+from service.scheduling.limits import Client
+from service.settings import Settings
+
+router = APIRouter(tags=["native"])
+
+_REPLY = "The maps; `Accept` says whether as JSON, as a NumPy file, as a picture or as a page."
+_CONTENT = {
+    NPZ: {"schema": {"type": "string", "format": "binary"}},
+    PNG: {"schema": {"type": "string", "format": "binary"}},
+    SVG: {"schema": {"type": "string"}},
+    HTML: {"schema": {"type": "string"}},
+}
+
+
+@router.post(
+    "/attention",
+    summary="Show which tokens the model looked at",
+    response_model=InspectedTextReply | list[InspectedTextReply],
+    responses={
+        200: {"description": _REPLY, "content": _CONTENT},
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=request_body(
+        AttentionParameters,
+        JSON,
+        example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
+    ),
+)
+async def attention(request: Request, parameters: AttentionInput, parts: PartsOf) -> Response:
+    """Translate, or take the given translation, and run it through the model once more."""
+    account = await parts.keys.account(request, parameters.api_key)
+    check_limits(parameters, parts.settings)
+    asked = _attention_request(parameters, parts.settings, account.client)
+    media_type = preferred(request.headers.get("Accept", ""), FORMATS)
+    async with account.charged(parameters.num_chars):
+        body = await parts.gate.run(
+            request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
+        )
+    return Response(body, headers=attention_headers(media_type))
+
+
+async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
+        pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
+        # A picture takes up to a second, in which others must not wait.
+        return await asyncio.to_thread(
+            attention_body, media_type, pairs, asked.selection, is_list=is_list
+        )
+
+
+def _attention_request(
+    parameters: AttentionParameters, settings: Settings, client: Client
+) -> AttentionRequest:
+    _check_translations(parameters)
+    return AttentionRequest(
+        texts=parameters.texts,
+        source=parameters.source,
+        target=parameters.target,
+        translations=parameters.translations,
+        selection=selection_of(parameters),
+        timeout_s=timeout_s(parameters, settings),
+        client=client,
+    )
+
+
+def _check_translations(parameters: AttentionParameters) -> None:
+    given = parameters.translation
+    if given is None:
+        return
+    is_alike = isinstance(given, list) == isinstance(parameters.q, list)
+    if not is_alike or len(parameters.translations or ()) != len(parameters.texts):
+        raise InvalidRequestError(
+            "Invalid request: translation must be one text, or as many as q has, like q itself"
+        )

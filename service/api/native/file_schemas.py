@@ -1,0 +1,102 @@
+"""What a request with a file may carry, and what is said about it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.openapi import request_body
+from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
+from service.documents.formats import FORMATS
+from service.documents.jobs import FileJob, FileJobState
+
+MULTIPART = "multipart/form-data"
+
+_NAMED = {
+    "description": "Its name says what kind of file it is.",
+    "schema": {"type": "string"},
+    "example": 'form-data; name="file"; filename="manual.html"',
+}
+
+
+class FileParameters(BaseModel):
+    """What `POST /translate_file` takes beside the file. Unknown parameters are ignored."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    source: LanguageCode
+    """Language of the file, or `auto`."""
+    target: LanguageCode
+    """Language to translate to."""
+    api_key: Any = ""
+    """A key, where the server has any; `Authorization: Bearer KEY` does as well. Each byte of the
+    file counts as a character."""
+    is_async: bool = Field(default=False, alias="async")
+    """Answer at once with 202 and a job."""
+    unwrap: bool = False
+    """Line breaks within a paragraph of a `.txt` are only where the line was full."""
+    beam_size: BeamSize | None = None
+    """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
+    length_penalty: LengthPenalty | None = None
+    """Alpha of Wu et al. (2016). The bundle's default if absent."""
+
+
+class FileReply(BaseModel):
+    """A file is translated."""
+
+    translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
+
+
+class JobReply(BaseModel):
+    """How a file stands."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    status: FileJobState
+    progress: float
+    """From 0 to 1; 1 when the file is there."""
+    strings: int
+    """What is to translate: paragraphs, subtitles, messages, values."""
+    translated: int
+    """How many of them are done."""
+    translatedFileUrl: str | None = None  # noqa: N815 - LibreTranslate's name
+    """Where the file is, once `status` is `done`."""
+    error: str | None = None
+    """Why it failed."""
+    code: str | None = None
+    """The stable word for `error`."""
+
+
+def job_content(job: FileJob, url: str) -> dict[str, Any]:
+    """A job as it is told; what does not apply is left out."""
+    content: dict[str, Any] = {
+        "id": job.id,
+        "status": job.state,
+        "progress": round(job.progress, 3),
+        "strings": job.num_strings,
+        "translated": job.num_translated,
+    }
+    if job.state == "done":
+        content["translatedFileUrl"] = url
+    if job.state == "failed" and job.error is not None:
+        content |= {"error": str(job.error), "code": job.error.code}
+    return content
+
+
+def upload_body() -> dict[str, Any]:
+    """`openapi_extra` of a route that takes a file with `FileParameters`."""
+    body = request_body(
+        FileParameters,
+        MULTIPART,
+        example={"file": "manual.html", "source": "en", "target": "de"},
+    )
+    content = body["requestBody"]["content"][MULTIPART]
+    content["encoding"] = {"file": {"headers": {"Content-Disposition": _NAMED}}}
+    schema = content["schema"]
+    schema["properties"]["file"] = {
+        "type": "string",
+        "format": "binary",
+        "description": f"The file: {', '.join(FORMATS)}.",
+    }
+    schema["required"].append("file")
+    return body

@@ -1,0 +1,189 @@
+"""Whole files: sent, translated at once or in the background, and fetched."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+from starlette.datastructures import UploadFile
+
+from service.api.dependencies import Parts, PartsOf, path_value
+from service.api.native.file_schemas import (
+    FileParameters,
+    FileReply,
+    JobReply,
+    job_content,
+    upload_body,
+)
+from service.api.openapi import path_parameter, problems
+from service.api.parameters import missing_parameter, parse_parameters
+from service.api.replies.translation import json_response
+from service.documents.jobs import FileJob
+from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
+from service.scheduling.limits import Client
+from service.translation.values import TranslateRequest
+
+FORM_BYTES = 16_384
+"""What a form with a file may have beside the file."""
+_MULTIPART = "multipart/form-data"
+_MAX_FIELDS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file and the other fields of its form."""
+
+    name: str
+    data: bytes
+    fields: dict[str, Any]
+
+
+async def read_upload(request: Request, max_file_bytes: int) -> Upload:
+    """The field `file` of a form; other parameters may be in the form or in the query.
+
+    Raises:
+        InvalidRequestError: It is no such form, or has no file.
+        PayloadTooLargeError: The file is too large.
+        StorageError: There is no room to receive it.
+    """
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != _MULTIPART:
+        raise InvalidRequestError(f"Invalid request: the body's Content-Type must be {_MULTIPART}")
+    try:
+        async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise missing_parameter("file")
+            data = await file.read()
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    except OSError:  # what is over a megabyte goes through a temporary file
+        raise StorageError("there is no room to receive the file: try again later") from None
+    if not file.filename:
+        raise InvalidRequestError("Invalid request: empty file")
+    if len(data) > max_file_bytes:
+        raise PayloadTooLargeError(
+            f"the file has {len(data)} bytes; the limit is {max_file_bytes}: send it in parts"
+        )
+    return Upload(name=file.filename, data=data, fields={**fields, **request.query_params})
+
+
+router = APIRouter(tags=["native"])
+
+
+async def _upload(request: Request, parts: PartsOf) -> Upload:
+    return await read_upload(request, parts.settings.max_file_bytes)
+
+
+UploadOf = Annotated[Upload, Depends(_upload)]
+JobId = Annotated[str, Depends(path_value("id"))]
+FileName = Annotated[str, Depends(path_value("name"))]
+_JOB_ID = path_parameter("id", "The `id` of a job.")
+_FILE_NAME = path_parameter("name", "The end of the address that came with the job.")
+
+
+@router.post(
+    "/translate_file",
+    summary="Translate a file",
+    response_model=FileReply,
+    responses={
+        202: {"model": JobReply, "description": "Accepted: ask for it under the given address."},
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=upload_body(),
+)
+async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> Response:
+    """Layout, markup and encoding of the file are kept; its name says what it is.
+
+    Answers when the file is translated; with `async` at once, with a job to ask for.
+    """
+    parameters = parse_parameters(FileParameters, upload.fields)
+    account = await parts.keys.account(request, parameters.api_key)
+    async with account.charged(len(upload.data)):
+        options = _options(parameters, account.client)
+        work = _translated(parts, upload, options, is_async=parameters.is_async)
+        job = await parts.gate.run(request, work)
+    if parameters.is_async:
+        return _job_response(request, job, HTTPStatus.ACCEPTED)
+    response = json_response({"translatedFileUrl": _url(request, job)})
+    response.headers["Location"] = _job_url(request, job)  # where the file is, to a load balancer
+    return response
+
+
+@router.get(
+    "/jobs/{id}",
+    summary="How far is a file?",
+    response_model=JobReply,
+    responses=problems(404),
+    openapi_extra=_JOB_ID,
+)
+async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
+    """Says why a job failed, and where its file is once it is done."""
+    return _job_response(request, parts.files.find(job_id))
+
+
+@router.delete(
+    "/jobs/{id}",
+    summary="Give up a file, or remove it",
+    response_model=JobReply,
+    responses=problems(404),
+    openapi_extra=_JOB_ID,
+)
+async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
+    """Ends the translation, if it has not ended, and removes the translated file."""
+    return _job_response(request, await parts.files.cancel(job_id))
+
+
+@router.get(
+    "/download_file/{name}",
+    summary="Fetch a translated file",
+    response_class=FileResponse,
+    responses=problems(404),
+    openapi_extra=_FILE_NAME,
+)
+async def download_file(file_name: FileName, parts: PartsOf) -> Response:
+    """Under the address that came with the job or the reply, until its time is over."""
+    path = parts.files.result(file_name)
+    # Never shown as a page of ours: what is in it came from somebody else.
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        filename=file_name.partition(".")[2],
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
+
+
+async def _translated(
+    parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
+) -> FileJob:
+    """The job at its end, or at its beginning if that was asked for."""
+    accepted = await parts.files.submit(upload.name, upload.data, options)
+    return accepted if is_async else await parts.files.finish(accepted.id)
+
+
+def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
+    return TranslateRequest(
+        texts=(),
+        source=parameters.source,
+        target=parameters.target,
+        unwrap=parameters.unwrap,
+        beam_size=parameters.beam_size,
+        length_penalty=parameters.length_penalty,
+        with_scores=False,
+        client=client,
+    )
+
+
+def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    response = json_response(job_content(job, _url(request, job)))
+    response.status_code = status
+    response.headers["Location"] = _job_url(request, job)
+    return response
+
+
+def _job_url(request: Request, job: FileJob) -> str:
+    return str(request.url_for("job", id=job.id))
+
+
+def _url(request: Request, job: FileJob) -> str:
+    return str(request.url_for("download_file", name=job.file_name))

@@ -1,0 +1,83 @@
+"""How likely is a translation, by the model's own account?"""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from service.api.dependencies import Parts, PartsOf
+from service.api.openapi import JSON, problems, request_body
+from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
+from service.api.replies.translation import json_response
+from service.api.schemas import ScoreParameters
+from service.inspection.values import ScoredPair, ScoreRequest
+
+
+class ScoreReply(BaseModel):
+    """A given translation."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    score: float
+    """Log-probability of the whole translation, nats."""
+    target_tokens: list[str]
+    """Pieces of the translation, `</s>` last."""
+    token_scores: list[float]
+    """Log-probability of each of them, nats."""
+
+
+def score_content(pair: ScoredPair) -> dict[str, object]:
+    """What is said of a pair."""
+    return {
+        "score": pair.log_prob,
+        "target_tokens": pair.target_tokens,
+        "token_scores": pair.token_log_probs,
+    }
+
+
+router = APIRouter(tags=["native"])
+
+
+async def _score_parameters(request: Request) -> ScoreParameters:
+    return parse_parameters(ScoreParameters, await read_parameters(request))
+
+
+ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
+
+
+@router.post(
+    "/score",
+    summary="Say how likely given translations are",
+    response_model=list[ScoreReply],
+    responses=problems(400, 403, 408, 413, 429, 500, 503, 504),
+    openapi_extra=request_body(
+        ScoreParameters,
+        JSON,
+        example={
+            "source": "en",
+            "target": "de",
+            "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
+        },
+    ),
+)
+async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
+    """Each pair goes through the model once, as one sentence, whatever stands beside it."""
+    account = await parts.keys.account(request, parameters.api_key)
+    sources = [pair.source_text for pair in parameters.pairs]
+    targets = [pair.target_text for pair in parameters.pairs]
+    check_texts(sources, parts.settings, further=targets, name="pairs")
+    asked = ScoreRequest(
+        pairs=tuple(zip(sources, targets, strict=True)),
+        source=parameters.source,
+        target=parameters.target,
+        timeout_s=timeout_s(parameters, parts.settings),
+    )
+    async with account.charged(sum(map(len, [*sources, *targets]))):
+        scored = await parts.gate.run(request, _scored(parts, asked))
+    return json_response([score_content(pair) for pair in scored])
+
+
+async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
+        return await parts.translator.score(replace(asked, timeout_s=left_s))

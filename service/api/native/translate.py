@@ -1,0 +1,132 @@
+"""The native dialect: a superset of LibreTranslate's."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import nullcontext
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.auth.account import Account
+from service.api.dependencies import Parts, PartsOf, TranslateInput
+from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
+from service.api.openapi import FORM, JSON, problems, request_body
+from service.api.parameters import check_limits, timeout_s
+from service.api.replies.translation import (
+    TranslateReply,
+    json_response,
+    streamed_content,
+    translation_content,
+)
+from service.api.schemas import AttentionOptions, TranslateParameters
+from service.api.served_languages import AUTO
+from service.inspection.values import AttentionSelection
+from service.scheduling.limits import Client
+from service.settings import Settings
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.glossary import GlossaryEntry
+from service.translation.values import TranslateRequest, TranslateResult
+
+router = APIRouter(tags=["native"])
+
+
+@router.post(
+    "/translate",
+    summary="Translate a text or a list of texts",
+    response_model=TranslateReply,
+    responses={
+        200: {
+            "description": "The translation; with `stream` part by part, as events.",
+            "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
+        },
+        **problems(400, 403, 408, 413, 429, 500, 503, 504),
+    },
+    openapi_extra=request_body(
+        TranslateParameters,
+        JSON,
+        FORM,
+        example={"q": "Good morning.", "source": "en", "target": "de"},
+    ),
+)
+async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
+    """Parameters come as JSON, or from form and query string together."""
+    account = await parts.keys.account(request, parameters.api_key)
+    check_limits(parameters, parts.settings)
+    asked = _translate_request(parameters, parts.settings, account.client)
+    if parameters.stream:
+        return await event_stream(request, parts.gate, _events(asked, parts, account, parameters))
+    async with account.charged(parameters.num_chars):
+        return await parts.gate.run(request, _reply(asked, parts, parameters))
+
+
+def selection_of(options: AttentionOptions) -> AttentionSelection:
+    """The maps that a request asks for."""
+    return AttentionSelection(
+        kinds=tuple(options.kinds),
+        layers=None if options.layers is None else tuple(options.layers),
+        heads=None if options.heads is None else tuple(options.heads),
+        reduce=options.reduce,
+        words=options.words,
+    )
+
+
+async def _reply(
+    asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
+) -> Response:
+    if asked.attention is None:
+        return _response(await parts.translator.translate(asked), parameters)
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
+        result = await parts.translator.translate(replace(asked, timeout_s=left_s))
+        # A million numbers take a while to write down, in which others must not wait.
+        return await asyncio.to_thread(_response, result, parameters)
+
+
+def _response(result: TranslateResult, parameters: TranslateParameters) -> Response:
+    content = translation_content(
+        result.translations,
+        is_list=isinstance(parameters.q, list),
+        with_detection=parameters.source == AUTO,
+        with_alternatives=parameters.alternatives > 0,
+        with_details=parameters.with_details,
+    )
+    return json_response(content, result.times)
+
+
+async def _events(
+    asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
+) -> AsyncGenerator[tuple[str, object], None]:
+    has_maps = asked.attention is not None
+    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    async with account.charged(parameters.num_chars), turn as left_s:
+        async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
+            yield "part", streamed_content(part, with_details=parameters.with_details)
+    yield "done", {}
+
+
+def _translate_request(
+    parameters: TranslateParameters, settings: Settings, client: Client
+) -> TranslateRequest:
+    attention = parameters.attention
+    return TranslateRequest(
+        timeout_s=timeout_s(parameters, settings),
+        texts=parameters.texts,
+        source=parameters.source,
+        target=parameters.target,
+        markup=MarkupOptions() if parameters.format == "html" else None,
+        unwrap=parameters.unwrap,
+        glossary=tuple(
+            GlossaryEntry(source=term.source, target=term.target) for term in parameters.glossary
+        ),
+        with_alignment=parameters.alignment,
+        beam_size=parameters.beam_size,
+        length_penalty=parameters.length_penalty,
+        max_target_tokens=parameters.max_target_tokens,
+        max_length_factor=parameters.max_length_factor,
+        min_target_tokens=parameters.min_target_tokens,
+        no_repeat_ngram_size=parameters.no_repeat_ngram_size,
+        prefixes=parameters.prefixes,
+        num_alternatives=parameters.alternatives,
+        attention=None if attention is None else selection_of(attention),
+        with_scores=parameters.with_details,
+        client=client,
+    )

@@ -1,0 +1,1 @@
+"""For operators: probes, metrics, models, reload, pages."""

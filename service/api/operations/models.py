@@ -1,0 +1,75 @@
+"""How a served bundle is described to the outside."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bundle.manifest import (
+    AlignmentHead,
+    Architecture,
+    DecodingDefaults,
+    LanguagePair,
+    ParityReport,
+    Precision,
+    Provenance,
+    QualityReport,
+    Quantization,
+    Shortlist,
+)
+from service.models.interfaces import ServedModel
+
+
+class CanaryReply(BaseModel):
+    """What the readiness probe last saw."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    source_text: str
+    state: Literal["ok", "failing"]
+    reason: str | None
+    """Why it is failing."""
+
+
+class ModelReply(BaseModel):
+    """One bundle."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    pairs: list[LanguagePair]
+    sha256: str
+    """Digest of the manifest and so, through it, of every file."""
+    architecture: Architecture
+    precision: Precision
+    batch_invariant: bool
+    """A text's translation never depends on what is translated beside it."""
+    quantization: Quantization
+    placeholders: list[str]
+    """Pieces that the model copies, in place of what must not be translated."""
+    alignment_head: AlignmentHead | None
+    """Where word alignments are read; null: no head was trained for it."""
+    shortlist: Shortlist | None
+    """What greedy search chooses from instead of the whole vocabulary, if anything."""
+    max_source_tokens: int
+    max_target_tokens: int
+    decoding: DecodingDefaults
+    quality: list[QualityReport]
+    parity: ParityReport
+    provenance: Provenance
+    canary: CanaryReply
+
+
+def model_content(model: ServedModel) -> dict[str, Any]:
+    """Body of `GET /models` for one bundle."""
+    manifest = model.bundle.manifest
+    described = manifest.model_dump(mode="json", include=set(ModelReply.model_fields) - {"canary"})
+    fault = model.fault
+    return {
+        **described,
+        "sha256": model.bundle.sha256,
+        "canary": {
+            "source_text": manifest.canary.source_text,
+            "state": "ok" if fault is None else "failing",
+            "reason": fault,
+        },
+    }

@@ -1,0 +1,55 @@
+"""Pages for people: static files without anything from another server."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+_WEB = Path(__file__).resolve().parents[2] / "web"
+STATIC_FOLDER = _WEB / "static"
+_STATIC = StaticFiles(directory=STATIC_FOLDER)
+# Scripts and styles are files of ours, never text inside a page; a picture that is downloaded is
+# drawn in the browser, which makes it `blob:`.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
+_FILE_HEADERS = {
+    # Kept, but asked for anew each time (304 if unchanged): modules of two releases do not mix.
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
+
+router = APIRouter(tags=["pages"], include_in_schema=False)
+
+
+@router.get("/")
+async def index() -> FileResponse:
+    """Where people translate, and see through it."""
+    return _page("index.html")
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The API for readers, made from /openapi.json in the browser."""
+    return _page("docs.html")
+
+
+@router.get("/static/{name}")
+async def static(name: str, request: Request) -> Response:
+    """A script, style sheet or picture of the pages."""
+    reply = await _STATIC.get_response(name, request.scope)
+    reply.headers.update(_FILE_HEADERS)
+    return reply
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> JSONResponse:
+    """The API for programs."""
+    return JSONResponse(request.app.openapi())
+
+
+def _page(name: str) -> FileResponse:
+    return FileResponse(_WEB / name, headers={**_PAGE_HEADERS, **_FILE_HEADERS})

@@ -1,0 +1,135 @@
+"""`pellucid attention`: what the model looked at, as a picture, a page, numbers or a table."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.cli.local import add_model_arguments, open_translator
+from service.errors import StartupError
+
+if TYPE_CHECKING:
+    from service.inspection.values import AttentionMaps, AttentionRequest, InspectedPair
+
+_EXAMPLES = """\
+examples:
+  pellucid attention 'The weather is nice.' --source en --target de --table
+  pellucid attention 'The weather is nice.' --source en --target de \\
+      --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --out maps.json
+
+  pellucid attention 'The weather is nice.' --source en --target de --words --out map.png
+
+The JSON is that of POST /attention: per kind an array [layer][head][query][key].
+"""
+_SHADES = " ░▒▓█"
+_MIN_COLUMN = 3
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `attention`."""
+    parser = commands.add_parser(
+        "attention",
+        help="show which tokens the model looked at",
+        description="Translate a text, or take a translation, and show the attention maps.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("text", help="a text in the source language")
+    add_model_arguments(parser)
+    parser.add_argument("--translation", help="inspect this translation instead of ours")
+    parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
+    parser.add_argument("--layers", nargs="+", type=int, help="indices from 0; default all")
+    parser.add_argument("--heads", nargs="+", type=int, help="indices from 0; default all")
+    parser.add_argument(
+        "--reduce", choices=["none", "heads", "all"], default="none", help="mean over what"
+    )
+    parser.add_argument("--words", action="store_true", help="between words, not between pieces")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write to this file; its suffix says what: .json, .npz, .svg, .png or .html",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inspect one text; returns the exit code.
+
+    Raises:
+        StartupError: A setting or a bundle is no good.
+        ServiceError: The text cannot be translated, or there are no such maps.
+    """
+    from service.api.native.attention_formats import JSON, attention_body
+
+    media_type = _media_type(arguments.out) if arguments.out else JSON
+    request = _request(arguments)
+    with open_translator(arguments) as translator:
+        pairs = asyncio.run(translator.attention(request))
+    if arguments.table:
+        sys.stdout.write(_tables(pairs[0]))
+        return 0
+    content = attention_body(media_type, pairs, request.selection, is_list=False)
+    if arguments.out:
+        arguments.out.write_bytes(content)
+    else:
+        sys.stdout.buffer.write(content + b"\n")
+    return 0
+
+
+def _media_type(path: Path) -> str:
+    from service.api.native.attention_formats import SUFFIXES
+
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise StartupError(f"--out {path}: the suffix must be one of {known}")
+    if not path.parent.is_dir():
+        raise StartupError(f"there is no folder {path.parent}")
+    return SUFFIXES[path.suffix.lower()]
+
+
+def _request(arguments: argparse.Namespace) -> "AttentionRequest":
+    from service.inspection.values import AttentionRequest, AttentionSelection
+
+    def indices(given: list[int] | None) -> tuple[int, ...] | None:
+        return None if given is None else tuple(given)
+
+    return AttentionRequest(
+        texts=(arguments.text,),
+        source=arguments.source,
+        target=arguments.target,
+        translations=None if arguments.translation is None else (arguments.translation,),
+        selection=AttentionSelection(
+            kinds=("cross",) if arguments.table else tuple(arguments.kinds),
+            layers=indices(arguments.layers),
+            heads=indices(arguments.heads),
+            reduce="all" if arguments.table else arguments.reduce,
+            words=arguments.words,
+        ),
+    )
+
+
+def _tables(pair: "InspectedPair") -> str:
+    return "\n".join(heat_table(sentence.attention) for sentence in pair.sentences)
+
+
+def heat_table(attention: "AttentionMaps") -> str:
+    """One row per target token, one column per source token, each cell a shade and a percentage."""
+    weights = attention.maps["cross"][0, 0]
+    widths = [max(len(token), _MIN_COLUMN) for token in attention.source_tokens]
+    margin = max(map(len, attention.target_tokens))
+    header = " ".join(t.rjust(w) for t, w in zip(attention.source_tokens, widths, strict=True))
+    lines = [f"{'':{margin}} {header}"]
+    for token, row in zip(attention.target_tokens, weights.tolist(), strict=True):
+        cells = " ".join(_cell(v).rjust(w) for v, w in zip(row, widths, strict=True))
+        lines.append(f"{token:{margin}} {cells}")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(weight: float) -> str:
+    shade = _SHADES[round(weight * (len(_SHADES) - 1))]
+    return f"{shade}{min(round(100 * weight), 99):2d}" if weight >= 0.005 else ""

@@ -1,0 +1,131 @@
+"""`pellucid translate FILE --output FILE`: a document whose layout is kept."""
+
+import argparse
+import asyncio
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.cli.journal import Journal
+from service.cli.local import line_request, open_service
+from service.documents.errors import DocumentError
+from service.documents.formats import FORMATS, read_document
+from service.errors import StartupError
+
+if TYPE_CHECKING:
+    from service.documents.document import Document
+    from service.models.registry import Registry
+    from service.translation.translator import Translator
+    from service.translation.values import TranslateRequest
+
+_JOURNAL_SUFFIX = ".journal"
+
+
+def add_document_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags for whole documents."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=f"translate one file as a whole and keep its layout: {', '.join(FORMATS)}",
+    )
+    parser.add_argument(
+        "--unwrap",
+        action="store_true",
+        help="with --output: line breaks within a paragraph are only where the line was full",
+    )
+
+
+def run_document(arguments: argparse.Namespace) -> int:
+    """Translate a document, or what an earlier run left of it; returns the exit code.
+
+    Raises:
+        StartupError: A flag, the file, a setting or a bundle is no good.
+        ServiceError: A part could not be translated; the others need not be translated again.
+    """
+    source, output = _paths(arguments)
+    data = source.read_bytes()
+    try:
+        document = read_document(source.name, data)
+    except DocumentError as error:
+        raise StartupError(f"{source}: {error}") from None
+    journal_path = output.with_name(output.name + _JOURNAL_SUFFIX)
+    try:
+        with open_service(arguments) as (registry, translator):
+            options = _options(arguments)
+            journal = Journal(journal_path, _work(data, options, registry))
+            translated = asyncio.run(_translate(translator, document, options, journal))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted: the same command goes on from {journal_path}\n")
+        raise
+    _replace(output, translated)
+    journal.remove()
+    return 0
+
+
+def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
+    files: list[Path] = arguments.files
+    output: Path = arguments.output
+    if len(files) != 1:
+        raise StartupError("--output takes exactly one file to translate")
+    if arguments.prefix or arguments.alternatives:
+        raise StartupError("--prefix and --alternatives are for lines: leave them or --output out")
+    if not output.parent.is_dir():
+        raise StartupError(f"there is no folder {output.parent}")
+    if output.exists() and output.samefile(files[0]):
+        raise StartupError("--output would overwrite the file to translate: name another")
+    return files[0], output
+
+
+def _options(arguments: argparse.Namespace) -> "TranslateRequest":
+    return replace(line_request(arguments), unwrap=arguments.unwrap, with_scores=False)
+
+
+def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:
+    """Everything that the translation depends on: another file, flag or model is other work."""
+    models = sorted(model.bundle.sha256 for model in registry.models)
+    return hashlib.sha256(data + repr((options, models)).encode()).hexdigest()
+
+
+async def _translate(
+    translator: "Translator", document: "Document", options: "TranslateRequest", journal: Journal
+) -> bytes:
+    from tqdm import tqdm
+
+    from service.documents.translation import translate_document
+
+    sizes = [len(string.text) for string in document.strings]
+    with (
+        journal,
+        tqdm(
+            total=sum(sizes),
+            initial=sum(sizes[number] for number in journal.done),
+            unit=" chars",
+            unit_scale=True,
+            file=sys.stderr,
+            disable=None,
+        ) as progress,
+    ):
+
+        def on_batch(new: Mapping[int, str]) -> None:
+            journal.record(new)
+            progress.update(sum(sizes[number] for number in new))
+
+        return await translate_document(
+            document, options, translator.translate, done=journal.done, on_batch=on_batch
+        )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file that is never seen half written."""
+    staged = path.with_name(f"{path.name}.part")
+    try:
+        staged.write_bytes(data)
+        staged.replace(path)
+    except OSError:
+        staged.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,216 @@
+"""`pellucid keys`: who may use the service, and how much of it."""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from service.errors import NotFoundError, StartupError
+from service.settings import load_settings
+
+if TYPE_CHECKING:
+    from service.api.auth.key import Key
+    from service.api.auth.key_store import KeyStore
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    Work = Callable[[KeyStore, argparse.Namespace], Coroutine[None, None, None]]
+
+_EXAMPLES = """\
+examples:
+  pellucid keys add 'Translation team' --monthly-chars 2000000 --key-store keys.db
+  PELLUCID_KEY_STORE=redis://10.0.0.5/0 pellucid keys list
+  pellucid keys revoke 1f2e3d4c5b6a --key-store keys.db
+
+The server that is started with the same --key-store follows at once, without a restart.
+"""
+_COLUMNS = ("id", "name", "state", "expires", "monthly_chars", "requests_per_minute", "weight")
+
+
+def register(commands: "Subparsers") -> None:
+    """Add `keys` with its four verbs."""
+    parser = commands.add_parser(
+        "keys",
+        help="say who may translate",
+        description="Give keys out, list them, take them back, see what was used of them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_arguments(_verb(verbs, "add", "make a key and print it, once", _add))
+    _with_json(_verb(verbs, "list", "list the keys, which are not shown", _list))
+    _verb(verbs, "revoke", "let a key in no longer", _revoke).add_argument("id", metavar="ID")
+    usage = _with_json(_verb(verbs, "usage", "print what was translated in a month", _usage))
+    usage.add_argument("id", metavar="ID", nargs="?", help="of one key [all]")
+    usage.add_argument("--month", type=_month, default=f"{_now():%Y-%m}", help="as in 2026-11")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what a verb says; returns the exit code.
+
+    Raises:
+        StartupError: There is no store, or it cannot be used.
+        ServiceError: There is no such key, or the store does not answer.
+    """
+    from service.api.auth.key_store import open_store
+
+    given = arguments.key_store
+    address = load_settings({} if given is None else {"key_store": given}).key_store
+    if address is None:
+        raise StartupError("say where the keys are: --key-store FILE, or PELLUCID_KEY_STORE")
+    store = open_store(address.get_secret_value())
+    asyncio.run(_worked(store, arguments))
+    return 0
+
+
+async def _worked(store: "KeyStore", arguments: argparse.Namespace) -> None:
+    try:
+        await arguments.work(store, arguments)
+    finally:
+        await store.close()
+
+
+def _verb(verbs: "Subparsers", name: str, text: str, work: "Work") -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument(
+        "--key-store", metavar="ADDRESS", help="a file or redis://... (PELLUCID_KEY_STORE)"
+    )
+    parser.set_defaults(run=run, work=work)
+    return parser
+
+
+def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="whose it is")
+    parser.add_argument("--expires", type=_expiry, help="2027-01-31, or in days: 90d [never]")
+    parser.add_argument("--monthly-chars", type=_count, metavar="N", help="characters in a month")
+    parser.add_argument("--requests-per-minute", type=_count, metavar="N", help="of any kind")
+    parser.add_argument("--max-queued-jobs", type=_count, metavar="N", help="sentences waiting")
+    parser.add_argument(
+        "--weight", type=_weight, default=1.0, help="share of the queue beside others [1]"
+    )
+
+
+async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
+    from service.api.auth.key import Key, digest_of, new_secret
+
+    secret = new_secret()
+    key = Key(
+        digest=digest_of(secret),
+        name=arguments.name,
+        created=_now(),
+        expires=arguments.expires,
+        monthly_chars=arguments.monthly_chars,
+        requests_per_minute=arguments.requests_per_minute,
+        weight=arguments.weight,
+        max_queued_jobs=arguments.max_queued_jobs,
+    )
+    await store.put(key)
+    sys.stdout.write(secret + "\n")
+    sys.stderr.write(f"id {key.id}; the key is shown this once: only its digest is kept\n")
+
+
+async def _list(store: "KeyStore", arguments: argparse.Namespace) -> None:
+    now = _now()
+    rows = [_described(key, now) for key in await store.keys()]
+    _print(rows, _COLUMNS, as_json=arguments.json)
+
+
+async def _revoke(store: "KeyStore", arguments: argparse.Namespace) -> None:
+    (key,) = await _chosen(store, arguments.id)
+    await store.put(replace(key, revoked=key.revoked or _now()))
+    sys.stderr.write(f"{key.id} ({key.name}) is let in no longer\n")
+
+
+async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "id": key.id,
+            "name": key.name,
+            "month": arguments.month,
+            "chars": await store.num_chars(key.id, arguments.month),
+            "monthly_chars": key.monthly_chars,
+        }
+        for key in await _chosen(store, arguments.id)
+    ]
+    _print(rows, ("id", "name", "month", "chars", "monthly_chars"), as_json=arguments.json)
+
+
+async def _chosen(store: "KeyStore", key_id: str | None) -> "list[Key]":
+    keys = await store.keys()
+    chosen = [key for key in keys if key_id in (None, key.id)]
+    if key_id is not None and not chosen:
+        raise NotFoundError(f"there is no key {key_id}: `pellucid keys list` has their ids")
+    return chosen
+
+
+def _described(key: "Key", now: datetime) -> dict[str, object]:
+    state = "revoked" if key.revoked else "valid" if key.is_valid(now) else "expired"
+    return {
+        "id": key.id,
+        "name": key.name,
+        "state": state,
+        "created": f"{key.created:%Y-%m-%d}",
+        "expires": f"{key.expires:%Y-%m-%d}" if key.expires else None,
+        "monthly_chars": key.monthly_chars,
+        "requests_per_minute": key.requests_per_minute,
+        "max_queued_jobs": key.max_queued_jobs,
+        "weight": key.weight,
+    }
+
+
+def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> None:
+    """A table for people, whose columns are as wide as they must be, or lines for programs."""
+    if as_json:
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    else:
+        table = [columns, *(tuple(_cell(row[name]) for name in columns) for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
+    sys.stdout.write("".join(line + "\n" for line in lines))
+
+
+def _cell(value: object) -> str:
+    """One line, whatever a name has."""
+    return "-" if value is None else " ".join(str(value).split())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _count(given: str) -> int:
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given} is no number from 1")
+    return int(given)
+
+
+def _weight(given: str) -> float:
+    if not re.fullmatch(r"\d{1,3}(\.\d+)?", given) or not 0.01 <= float(given) <= 100:
+        raise argparse.ArgumentTypeError(f"{given} is no number from 0.01 to 100")
+    return float(given)
+
+
+def _month(given: str) -> str:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", given):
+        raise argparse.ArgumentTypeError(f"{given} is no month as in 2026-11")
+    return given
+
+
+def _expiry(given: str) -> datetime:
+    """The end of a day, in UTC."""
+    if days := re.fullmatch(r"(\d{1,5})d", given):
+        return _now() + timedelta(days=int(days[1]))
+    try:
+        day = datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{given} is neither a day nor as in 90d") from None
+    return day + timedelta(days=1)

@@ -1,0 +1,98 @@
+"""`pellucid`: one command with everything that is installed beneath it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from typing import Any, Never
+
+from service.cli import attention, keys, score, serve, translate
+from service.errors import ServiceError, StartupError
+
+COMMANDS_GROUP = "pellucid.commands"
+"""Entry points of further commands: functions `register(subparsers)`, see decision 5."""
+_FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
+_EXAMPLES = """\
+examples:
+  pellucid serve
+  echo 'The weather is nice today.' | pellucid translate --source en --target de
+  pellucid attention 'The weather is nice.' --source en --target de --table
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, where argparse would print all of its usage."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
+        # A flag must not change its meaning because a later version adds one that begins alike.
+        super().__init__(**{"allow_abbrev": False, **options})
+
+    def error(self, message: str) -> Never:
+        """End with exit code 2."""
+        self.exit(_WRONG_USE, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Those after the program's name; by default the process's own.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong use or nothing to work with.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser, unusable = _build_parser()
+    name = given[0] if given else ""
+    if name in unusable:
+        return _complain(_missing_package(name, unusable[name]), _WRONG_USE)
+    parsed = parser.parse_args(given)
+    try:
+        return int(parsed.run(parsed))
+    except StartupError as error:
+        return _complain(str(error), _WRONG_USE)
+    except ServiceError as error:
+        return _complain(str(error), _FAILED)
+    except ModuleNotFoundError as error:
+        return _complain(_missing_package(name, error), _WRONG_USE)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # who read our output has enough, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except OSError as error:
+        return _complain(str(error), _FAILED)
+
+
+def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
+    """The parser, and the commands that cannot be used for want of a package."""
+    parser = _Parser(
+        prog="pellucid",
+        description="A self-hosted translation service you can see through.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, translate, attention, score, keys):
+        command.register(commands)
+    unusable: dict[str, ImportError] = {}
+    for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda e: e.name):
+        try:
+            entry_point.load()(commands)
+        except ImportError as error:
+            unusable[entry_point.name] = error
+            commands.add_parser(entry_point.name, help=_missing_package(entry_point.name, error))
+    return parser, unusable
+
+
+def _missing_package(command: str, error: ImportError) -> str:
+    return (
+        f"`pellucid {command}` needs {error.name}, which the runtime leaves out: "
+        "pip install 'pellucid[train]', or in a checkout: pip install --editable '.[train]'"
+    )
+
+
+def _complain(message: str, exit_code: int) -> int:
+    sys.stderr.write(f"pellucid: {' '.join(message.split())}\n")
+    return exit_code

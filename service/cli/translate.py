@@ -1,0 +1,220 @@
+"""`pellucid translate`: files or standard input line by line, or a document as a whole."""
+
+import argparse
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.cli.documents import add_document_arguments, run_document
+from service.cli.local import add_model_arguments, line_request, local_settings, open_translator
+from service.errors import InvalidRequestError, StartupError
+
+
+def run_corpus(arguments: argparse.Namespace) -> int:
+    """Translate the files line by line to standard output; returns the exit code.
+
+    Raises:
+        StartupError: A setting is no good, Ray is not installed, or there are no files.
+        ServiceError: A line could not be translated; those before it are written.
+    """
+    if not arguments.files:
+        raise StartupError("give --ray files: other machines cannot read this one's standard input")
+    try:
+        from service.cluster.ray_data import translate_corpus
+    except ModuleNotFoundError as error:
+        raise StartupError(f"--ray needs {error.name}: pip install 'pellucid[ray]'") from error
+    from tqdm import tqdm
+
+    from service.cluster.corpus import CorpusWork
+
+    files: list[Path] = [path.resolve() for path in arguments.files]
+    settings = local_settings(arguments)
+    work = CorpusWork(request=line_request(arguments), prefix=arguments.prefix)
+    with tqdm(unit=" lines", file=sys.stderr, disable=None) as progress:
+        for lines in translate_corpus(files, settings, work):
+            sys.stdout.buffer.write(lines)
+            sys.stdout.buffer.flush()
+            progress.update(lines.count(b"\n"))
+    return 0
+
+
+if TYPE_CHECKING:
+    from service.translation.translator import Translator
+
+_EXAMPLES = """\
+examples:
+  echo 'The weather is nice today.' | pellucid translate --source en --target de
+  pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
+  pellucid translate --source en --target de manual.html --output handbuch.html
+  pellucid translate --source en --target de --ray corpus.txt > korpus.txt
+
+Every line gives one line, in order; blank lines stay. Text is UTF-8. With --output a document is
+translated as a whole, in its own layout and encoding; after an interruption the same command goes
+on where it was.
+"""
+_STANDARD_INPUT = Path("-")
+_MAX_LINES_AHEAD = 256
+"""Lines in work at once: enough to fill the workers' batches, few enough to stay small."""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `translate`."""
+    parser = commands.add_parser(
+        "translate",
+        help="translate documents, or lines of files or standard input",
+        description="Translate line by line, or a document as a whole, without a server.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="- or none is standard input"
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
+    parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
+    parser.add_argument(
+        "--max-target-tokens", type=int, help="longest output of a sentence [the bundle's limit]"
+    )
+    parser.add_argument("--min-target-tokens", type=int, help="shortest output of a sentence [1]")
+    parser.add_argument(
+        "--max-length-factor", type=float, help="most output tokens for each source token [3]"
+    )
+    parser.add_argument(
+        "--no-repeat-ngram-size", type=int, default=0, help="0: anything may be repeated [0]"
+    )
+    parser.add_argument("--prefix", help="what the translation of every line must begin with")
+    parser.add_argument(
+        "--alternatives",
+        type=int,
+        default=0,
+        help="further translations, behind the first on its line, separated by tabs [0]",
+    )
+    add_document_arguments(parser)
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="with all machines of the Ray cluster of RAY_ADDRESS; without one, as many engines as "
+        "this machine has CPUs for",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Translate everything; returns the exit code.
+
+    Raises:
+        StartupError: A file, a setting or a bundle is no good.
+        ServiceError: A line could not be translated; those before it are written.
+    """
+    if arguments.files == [_STANDARD_INPUT]:
+        arguments.files = []
+    for path in arguments.files:
+        if not path.is_file():
+            raise StartupError(f"there is no file {path}")
+    if arguments.output is not None:
+        return run_document(arguments)
+    if arguments.ray:
+        return run_corpus(arguments)
+    with open_translator(arguments) as translator:
+        asyncio.run(_translate_all(translator, arguments))
+    return 0
+
+
+async def _translate_all(translator: "Translator", arguments: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    def translate(line: bytes, number: int) -> Coroutine[None, None, bytes]:
+        return _translate_line(translator, line, number, arguments)
+
+    await translate(b"", 0)  # fails now if the options are no good
+    files: list[Path] = arguments.files
+    total = sum(map(_num_lines, files)) if files else None
+    with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
+        async with aclosing(_Pipeline(_lines(files), translate).results()) as results:
+            async for line in results:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+                progress.update()
+
+
+class _Pipeline:
+    """Starts work for each line as it is read, and gives the results in the order of the lines."""
+
+    def __init__(
+        self, lines: Iterator[bytes], work: Callable[[bytes, int], Coroutine[None, None, bytes]]
+    ) -> None:
+        self._lines = lines
+        self._work = work
+        self._loop = asyncio.get_running_loop()
+        self._running: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
+        self._window = threading.Semaphore(_MAX_LINES_AHEAD)
+
+    async def results(self) -> AsyncGenerator[bytes, None]:
+        """Each result as soon as it and all before it are ready."""
+        # A daemon: who waits for somebody to type must stop neither the results nor the exit.
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            while (result := await self._running.get()) is not None:
+                yield await result
+                self._window.release()
+        finally:
+            await self._give_up()
+
+    def _read(self) -> None:
+        try:
+            for number, line in enumerate(self._lines, start=1):
+                self._window.acquire()
+                self._loop.call_soon_threadsafe(self._start, line, number)
+            self._loop.call_soon_threadsafe(self._running.put_nowait, None)
+        except OSError as error:
+            self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _start(self, line: bytes, number: int) -> None:
+        self._running.put_nowait(self._loop.create_task(self._work(line, number)))
+
+    def _fail(self, error: OSError) -> None:
+        failed: asyncio.Future[bytes] = self._loop.create_future()
+        failed.set_exception(error)
+        self._running.put_nowait(failed)
+
+    async def _give_up(self) -> None:
+        while not self._running.empty():
+            if result := self._running.get_nowait():
+                result.cancel()
+                await asyncio.gather(result, return_exceptions=True)
+
+
+async def _translate_line(
+    translator: "Translator", line: bytes, number: int, arguments: argparse.Namespace
+) -> bytes:
+    text = line.removesuffix(b"\n")
+    try:
+        request = replace(line_request(arguments), texts=(text.decode("utf-8"),))
+    except UnicodeDecodeError:
+        raise InvalidRequestError(f"line {number} is not UTF-8") from None
+    if arguments.prefix and text.strip():
+        request = replace(request, prefixes=(arguments.prefix,))
+    result = await translator.translate(request)
+    (translation,) = result.translations
+    return "\t".join((translation.text, *translation.alternatives)).encode() + line[len(text) :]
+
+
+def _lines(files: list[Path]) -> Iterator[bytes]:
+    """Lines of all files, line ends included."""
+    for path in files:
+        with path.open("rb") as file:
+            yield from file
+    if not files:
+        # Not `sys.stdin`: the interpreter locks that at its end, and a thread may be waiting in it.
+        with open(sys.stdin.fileno(), "rb", closefd=False) as file:
+            yield from file
+
+
+def _num_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)

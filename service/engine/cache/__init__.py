@@ -1,0 +1,1 @@
+"""State of a batch between steps: key/value cache, live rows, shortlists."""

@@ -1,0 +1,137 @@
+"""Shortlists: the target pieces among which a sentence is decoded, where its bundle has them.
+
+A shortlist depends on the source of its own sentence and on nothing else in the batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import Manifest
+from bundle.shortlist import ShortlistTable
+
+NO_PIECE = -1
+"""Padding of shortlists."""
+
+
+class Shortlist:
+    """The shortlist table of a bundle, laid out for reading; safe to share between threads."""
+
+    def __init__(self, table: ShortlistTable, num_own: int) -> None:
+        """Lay out a table; a sentence has at most `num_own` pieces beside the common ones."""
+        lengths = np.diff(table.offsets)
+        self.common = table.common.astype(np.int64)
+        """Pieces of every shortlist, ascending, int64 [num_common]."""
+        self._num_own = num_own
+        self._num_targets = 1 + int(table.targets.max(initial=0))
+        # Column r holds the target pieces of rank r, so that ranks can be read across rows.
+        self._ranked = np.full(
+            (len(lengths), int(lengths.max(initial=0))), NO_PIECE, dtype=np.int32
+        )
+        ranks = np.arange(len(table.targets)) - np.repeat(table.offsets[:-1], lengths)
+        self._ranked[np.repeat(np.arange(len(lengths)), lengths), ranks] = table.targets
+
+    def own_ids(self, source_ids: Sequence[int]) -> NDArray[np.int64]:
+        """The likeliest target pieces of a sentence, beside the common ones.
+
+        First the best of every source piece, then the second best, up to `num_own`.
+
+        Args:
+            source_ids: Source ids of one sentence, end token included.
+
+        Returns:
+            Target ids, int64 [num_own], padded with `NO_PIECE`.
+        """
+        by_rank = self._ranked[np.unique(source_ids)].T.ravel()
+        by_rank = by_rank[by_rank != NO_PIECE]
+        positions = np.arange(len(by_rank))
+        first_positions = np.empty(self._num_targets, dtype=np.int64)
+        # Of several writes to one element the last one stays: that of the first position.
+        first_positions[by_rank[::-1]] = positions[::-1]
+        chosen = by_rank[first_positions[by_rank] == positions][: self._num_own]
+        own = np.full(self._num_own, NO_PIECE, dtype=np.int64)
+        own[: len(chosen)] = chosen
+        return own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortlistBlock:
+    """The part of the output projection that a sentence needs."""
+
+    ids: NDArray[np.int64]
+    """Common pieces, then its own: the ids of shortlist logits, int64 [num_pieces]."""
+    weights: NDArray[np.int8]
+    """[d_model, num_own]."""
+    scales: NDArray[np.float32]
+    """[num_own]."""
+    biases: NDArray[np.float32]
+    """[num_own]."""
+
+
+class ShortlistSlots:
+    """The shortlist blocks of every row of a batch, in buffers that keep their addresses."""
+
+    def __init__(self, manifest: Manifest, num_slots: int) -> None:
+        assert manifest.shortlist is not None
+        num_own, d_model = manifest.shortlist.num_own, manifest.architecture.d_model
+        self.weights = np.zeros((num_slots, d_model, num_own), dtype=np.int8)
+        self.scales = np.zeros((num_slots, num_own), dtype=np.float32)
+        self.biases = np.zeros((num_slots, num_own), dtype=np.float32)
+        self.ids = np.full((num_slots, manifest.shortlist.num_pieces), NO_PIECE, dtype=np.int64)
+        """Ids of shortlist logits, int64 [slots, num_pieces]."""
+        self.is_used = np.zeros(num_slots, dtype=bool)
+        """False for rows that use the whole vocabulary, bool [slots]."""
+
+    def put(self, row: int, block: ShortlistBlock | None) -> None:
+        """Set the block of a row; None: the row uses the whole vocabulary."""
+        self.is_used[row] = block is not None
+        if block is not None:
+            self.weights[row] = block.weights
+            self.scales[row] = block.scales
+            self.biases[row] = block.biases
+            self.ids[row] = block.ids
+
+    def copy(self, origin: list[int], destination: list[int]) -> None:
+        """Copy the blocks of rows to others."""
+        is_used = self.is_used[origin]
+        self.is_used[destination] = is_used
+        if is_used.any():
+            for buffer in (self.weights, self.scales, self.biases, self.ids):
+                buffer[destination] = buffer[origin]
+
+    def choose(
+        self, logits: NDArray[np.float32], best: NDArray[np.int64], *, is_whole: bool
+    ) -> NDArray[np.int64]:
+        """The best token of every row within its shortlist.
+
+        Args:
+            logits: Whole, float32 [rows, vocab], or of the shortlists, [rows, num_pieces].
+            best: Column of the best logit of each row, int64 [rows].
+            is_whole: Which of the two `logits` are.
+
+        Returns:
+            Token ids, int64 [rows]; for a row with a shortlist the same in both cases.
+        """
+        if not is_whole:
+            return np.asarray(self.ids[np.arange(len(best)), best])
+        (rows,) = np.nonzero(self.is_used[: len(best)])
+        ids = self.ids[rows]
+        short = np.where(ids == NO_PIECE, -np.inf, logits[rows[:, None], ids])
+        chosen = best.copy()
+        chosen[rows] = ids[np.arange(len(rows)), short.argmax(axis=1)]
+        return chosen
+
+    def best_but(self, token: int, row: int, logits: NDArray[np.float32]) -> int:
+        """The best token other than `token` of a row with a shortlist.
+
+        Args:
+            token: The excluded token.
+            row: Row of the batch.
+            logits: Logits of the row, float32 [vocab] or [num_pieces].
+        """
+        ids = self.ids[row]
+        scores = logits if len(logits) == len(ids) else logits[ids]
+        allowed = (ids != NO_PIECE) & (ids != token)
+        return int(ids[np.where(allowed, scores, -np.inf).argmax()])

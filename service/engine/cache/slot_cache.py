@@ -1,0 +1,117 @@
+"""The key/value cache of a batch, one slot a row.
+
+All buffers are allocated once and updated in place. The live rows are always the prefix
+`0 .. num_live - 1`, so the decoder graph is bound to them by pointer and no step copies them.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import Manifest
+from service.engine.cache.shortlist import ShortlistBlock, ShortlistSlots
+
+CacheArray = NDArray[np.float32] | NDArray[np.int8]
+
+
+class SlotCache:
+    """Keys and values of `num_slots` rows; mutable on purpose."""
+
+    def __init__(self, manifest: Manifest, num_slots: int) -> None:
+        self.num_slots = num_slots
+        self.shortlist = ShortlistSlots(manifest, num_slots) if manifest.shortlist else None
+        """Shortlist of each row, where the bundle has shortlists."""
+        self.num_live = 0
+        self.positions = np.zeros(num_slots, dtype=np.int32)
+        """Tokens cached in each row, int32 [slots]."""
+        self.source_lengths = np.zeros(num_slots, dtype=np.int32)
+        """Source tokens of each row, int32 [slots]."""
+        self.past = _buffers(manifest, num_slots, manifest.max_target_tokens)
+        """Self-attention, key and value of layer 0, of layer 1, ...,
+        [slots, heads, max_target, head_dim], float32 or int8 as the manifest says."""
+        self.cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
+        """Cross-attention in the same order, [slots, heads, max_source, head_dim]."""
+
+    def add_row(
+        self,
+        cross: Sequence[CacheArray],
+        source_length: int,
+        block: ShortlistBlock | None = None,
+        *,
+        row: int | None = None,
+    ) -> int:
+        """Start a sentence in a row.
+
+        Args:
+            cross: Encoder output of this sentence in the order of `self.cross`,
+                [heads, source, head_dim] each, padding allowed.
+            source_length: Tokens of the source without padding.
+            block: The sentence's shortlist; None: it uses the whole vocabulary.
+            row: A live row that is no longer read; None: a new row becomes live.
+
+        Returns:
+            The row.
+        """
+        row = self.new_row() if row is None else row
+        if self.shortlist is not None:
+            self.shortlist.put(row, block)
+        self.positions[row] = 0
+        self.source_lengths[row] = source_length
+        for buffer, values in zip(self.cross, cross, strict=True):
+            buffer[row, :, :source_length] = values[:, :source_length]
+        return row
+
+    def new_row(self) -> int:
+        """Make one more row live; its content is stale."""
+        assert self.num_live < self.num_slots, "admission must have reserved the slot"
+        self.num_live += 1
+        return self.num_live - 1
+
+    def copy_rows(self, origin: list[int], destination: list[int]) -> None:
+        """Copy rows with their sources; arguments as for `copy_pasts`, of any sentences."""
+        self.copy_pasts(origin, destination)
+        if self.shortlist is not None:
+            self.shortlist.copy(origin, destination)
+        self.source_lengths[destination] = self.source_lengths[origin]
+        length = self.source_lengths[origin].max()
+        for buffer in self.cross:
+            buffer[destination, :, :length] = buffer[origin, :, :length]
+
+    def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
+        """Copy the cached tokens of rows to rows of the same sentences.
+
+        Args:
+            origin: Rows to copy.
+            destination: The copy of each of them; no row is both.
+        """
+        self.positions[destination] = self.positions[origin]
+        length = self.positions[origin].max()
+        for buffer in self.past:
+            buffer[destination, :, :length] = buffer[origin, :, :length]
+
+    def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
+        """Release rows; live rows from the end of the prefix move into the gaps.
+
+        Returns:
+            Origin and destination of each row that moved.
+        """
+        released = set(rows)
+        num_left = self.num_live - len(released)
+        gaps = sorted(row for row in released if row < num_left)
+        movers = [row for row in range(num_left, self.num_live) if row not in released]
+        if movers:
+            self.copy_rows(movers, gaps)
+        self.num_live = num_left
+        return list(zip(movers, gaps, strict=True))
+
+    def clear(self) -> None:
+        """Release all rows."""
+        self.num_live = 0
+
+
+def _buffers(manifest: Manifest, num_slots: int, length: int) -> list[CacheArray]:
+    """A key and a value buffer for every decoder layer, [slots, heads, length, head_dim]."""
+    shape = manifest.architecture
+    axes = (num_slots, shape.num_heads, length, shape.head_dim)
+    return [np.zeros(axes, dtype=manifest.cache) for _ in range(2 * shape.num_decoder_layers)]

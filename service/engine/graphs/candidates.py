@@ -1,0 +1,72 @@
+"""The candidates graph: log-probabilities of the logits, and the best tokens of every row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from service.engine.graphs.sessions import Sessions
+from service.engine.search.options import MAX_BEAM_SIZE
+
+MAX_CANDIDATES = 2 * MAX_BEAM_SIZE
+"""Most tokens of a row that a search may rank."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedTokens:
+    """Log-probabilities of one step; the arrays are views, valid until the next step."""
+
+    log_probs: NDArray[np.float32]
+    """Log-probability of every token, nats, float32 [rows, vocab]."""
+    top_log_probs: NDArray[np.float32]
+    """Log-probabilities of the best tokens, best first, float32 [rows, candidates]."""
+    top_ids: NDArray[np.int64]
+    """Ids of those tokens, the lower id first among equals, int64 [rows, candidates]."""
+
+
+class CandidatesStep:
+    """Runs the candidates graph on a prefix of a logits buffer, bound by pointer."""
+
+    def __init__(self, sessions: Sessions, logits: NDArray[np.float32]) -> None:
+        """Allocate the outputs.
+
+        Args:
+            sessions: Sessions of the bundle.
+            logits: The decoder step's output buffer, float32 [slots, vocab].
+        """
+        self._session = sessions.candidates
+        self._logits = logits
+        self._num_candidates = np.zeros(1, dtype=np.int64)
+        self._log_probs = np.zeros_like(logits)
+        # Flat: a run fills [rows, candidates] without gaps, however many candidates there are.
+        self._top_log_probs = np.zeros(len(logits) * MAX_CANDIDATES, dtype=np.float32)
+        self._top_ids = np.zeros(len(logits) * MAX_CANDIDATES, dtype=np.int64)
+        self._bindings: dict[tuple[int, int], ort.IOBinding] = {}
+
+    def run(self, rows: int, num_candidates: int) -> RankedTokens:
+        """Rank the tokens of the first `rows` rows; `num_candidates` is 1 to `MAX_CANDIDATES`."""
+        count = min(num_candidates, self._logits.shape[1])
+        ranked = RankedTokens(
+            log_probs=self._log_probs[:rows],
+            top_log_probs=self._top_log_probs[: rows * count].reshape(rows, count),
+            top_ids=self._top_ids[: rows * count].reshape(rows, count),
+        )
+        self._num_candidates[0] = count
+        if (rows, count) not in self._bindings:
+            self._bindings[rows, count] = self._bind(rows, ranked)
+        self._session.run_with_iobinding(self._bindings[rows, count])
+        return ranked
+
+    def _bind(self, rows: int, ranked: RankedTokens) -> ort.IOBinding:
+        binding = self._session.io_binding()
+        inputs: dict[str, NDArray[np.generic]] = {
+            "logits": self._logits[:rows],
+            "num_candidates": self._num_candidates,
+        }
+        for name, buffer in inputs.items():
+            binding.bind_input(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+        for name in ("log_probs", "top_log_probs", "top_ids"):
+            buffer = getattr(ranked, name)
+            binding.bind_output(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+        return binding

@@ -1,0 +1,121 @@
+"""One cached decoder step over all live rows, bound by pointer: inputs in, logits out."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from bundle.tensors import (
+    cross_key,
+    cross_value,
+    past_key,
+    past_value,
+    present_cross_key,
+    present_cross_value,
+    present_key,
+    present_value,
+)
+from service.engine.cache.slot_cache import CacheArray, SlotCache
+from service.engine.graphs.sessions import Sessions
+
+TensorName = Callable[[int], str]
+
+
+class DecoderStep:
+    """Runs the decoder graph on a prefix of a cache's rows.
+
+    Every buffer keeps its address, so one binding per number of rows is made and reused.
+    """
+
+    def __init__(self, sessions: Sessions, cache: SlotCache) -> None:
+        architecture = sessions.bundle.manifest.architecture
+        self._session = sessions.decoder
+        self._num_layers = architecture.num_decoder_layers
+        self._cache = cache
+        self._total = np.zeros(1, dtype=np.int32)
+        self._source_total = np.zeros(1, dtype=np.int32)
+        self.logits = np.zeros((cache.num_slots, architecture.vocab_size), dtype=np.float32)
+        """Output of the last `run`, float32 [slots, vocab]; rows that were not live are stale."""
+        shortlist = sessions.bundle.manifest.shortlist
+        num_pieces = shortlist.num_pieces if shortlist else 0
+        self._short_logits = np.zeros((cache.num_slots, num_pieces), dtype=np.float32)
+        self._is_whole = np.ones(1, dtype=bool)
+        self._bindings: dict[tuple[int, bool], ort.IOBinding] = {}
+        self.input_ids = np.zeros((cache.num_slots, 1), dtype=np.int64)
+        """Last token of every row, int64 [slots, 1]; the caller writes it before `run`."""
+
+    def run(self, *, is_whole: bool = True) -> NDArray[np.float32]:
+        """Feed `input_ids` of all live rows, and append their keys and values to the cache.
+
+        Args:
+            is_whole: False: only logits of the shortlists; every live row must have one.
+
+        Returns:
+            Logits of the next token, float32 [rows, vocab], or [rows, num_pieces] of the
+            shortlists; valid until the next call.
+        """
+        rows = self._cache.num_live
+        self._is_whole[0] = is_whole
+        self._total[0] = self._cache.positions[:rows].max() + 1
+        self._source_total[0] = self._cache.source_lengths[:rows].max()
+        key = (rows, is_whole)
+        if key not in self._bindings:
+            self._bindings[key] = self._bind(rows)
+        self._session.run_with_iobinding(self._bindings[key])
+        self._cache.positions[:rows] += 1
+        return self._output[:rows]
+
+    @property
+    def _output(self) -> NDArray[np.float32]:
+        return self.logits if self._is_whole[0] else self._short_logits
+
+    def _bind(self, rows: int) -> ort.IOBinding:
+        binding = self._session.io_binding()
+        for name, buffer in self._inputs(rows).items():
+            binding.bind_input(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+        for name, buffer in self._outputs(rows).items():
+            binding.bind_output(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+        return binding
+
+    def _inputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+        cache = self._cache
+        return {
+            "input_ids": self.input_ids[:rows],
+            "positions": cache.positions[:rows],
+            "total": self._total,
+            "source_lengths": cache.source_lengths[:rows],
+            "source_total": self._source_total,
+            **self._layers(cache.past, rows, past_key, past_value),
+            **self._layers(cache.cross, rows, cross_key, cross_value),
+            **self._shortlist_inputs(rows),
+        }
+
+    def _shortlist_inputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+        shortlist = self._cache.shortlist
+        if shortlist is None:
+            return {}
+        return {
+            "whole_vocabulary": self._is_whole,
+            "shortlist_weights": shortlist.weights[:rows],
+            "shortlist_scales": shortlist.scales[:rows],
+            "shortlist_biases": shortlist.biases[:rows],
+        }
+
+    def _outputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+        cache = self._cache
+        return {
+            "logits": self._output[:rows],
+            **self._layers(cache.past, rows, present_key, present_value),
+            **self._layers(cache.cross, rows, present_cross_key, present_cross_value),
+        }
+
+    def _layers(
+        self,
+        buffers: Sequence[CacheArray],
+        rows: int,
+        key: TensorName,
+        value: TensorName,
+    ) -> dict[str, NDArray[np.generic]]:
+        names = [name(layer) for layer in range(self._num_layers) for name in (key, value)]
+        return {name: buffer[:rows] for name, buffer in zip(names, buffers, strict=True)}

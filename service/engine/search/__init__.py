@@ -1,0 +1,1 @@
+"""Search: options, logits processors, greedy and beam search, ranking. Knows no session."""

@@ -1,0 +1,1 @@
+"""Inspection of a model: attention passes, the selection of maps, heat maps."""

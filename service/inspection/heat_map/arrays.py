@@ -1,0 +1,66 @@
+"""Inspected texts as a NumPy file: the values of the JSON reply, exact."""
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inspection.values import InspectedPair, InspectedSentence
+from service.text.alignment.word_links import pharaoh, words
+
+Entry = tuple[str, NDArray[np.generic]]
+
+
+def npz(pairs: Sequence[InspectedPair], *, is_list: bool) -> bytes:
+    """A file for `numpy.load`, without pickles.
+
+    Names are paths in the JSON: `cross` in a text of one sentence, `sentences.0.cross` in a text
+    of several, and `1.cross` or `1.sentences.0.cross` in a list.
+
+    Args:
+        pairs: The texts.
+        is_list: Whether the request had a list of texts.
+    """
+    entries: dict[str, NDArray[np.generic]] = {}
+    for number, pair in enumerate(pairs):
+        prefix = f"{number}." if is_list else ""
+        entries.update((prefix + name, value) for name, value in _pair(pair))
+    written = BytesIO()
+    # `savez` has a parameter `file`; no entry has that name.
+    np.savez(written, allow_pickle=False, **entries)
+    return written.getvalue()
+
+
+def _pair(pair: InspectedPair) -> Iterator[Entry]:
+    yield "source", np.array(pair.source)
+    yield "translation", np.array(pair.translation)
+    if len(pair.sentences) == 1:
+        yield from _sentence(pair.sentences[0])
+        return
+    for number, sentence in enumerate(pair.sentences):
+        path = f"sentences.{number}."
+        yield path + "source", np.array(sentence.source)
+        yield path + "translation", np.array(sentence.translation)
+        yield path + "source_span", np.array(sentence.source_span)
+        yield path + "target_span", np.array(sentence.target_span)
+        for name, value in _sentence(sentence):
+            yield path + name, value
+
+
+def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
+    attention = sentence.attention
+    yield "source_tokens", np.array(attention.source_tokens)
+    yield "target_tokens", np.array(attention.target_tokens)
+    yield "token_scores", np.array(attention.token_log_probs, dtype=np.float32)
+    yield from attention.maps.items()
+    for name, text in (("source", sentence.source), ("target", sentence.translation)):
+        found = [text[begin:end] for begin, end in words(text)]
+        yield f"alignment.{name}_words", np.array(found, dtype=np.str_)
+    links = pharaoh(sentence.links, sentence.source, sentence.translation)
+    # Numbers where the JSON has a string; two columns even without links.
+    yield "alignment.pharaoh", np.array([link[:2] for link in links], np.int64).reshape(-1, 2)
+    yield "alignment.weights", np.array([link[2] for link in links], dtype=np.float32)
+    confidence = attention.confidence
+    for name in ("value", "coverage_deviation", "absentmindedness"):
+        yield f"confidence.{name}", np.array(getattr(confidence, name), dtype=np.float32)

@@ -1,0 +1,154 @@
+"""Checks, counts and picks the attention maps that a request selects."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import AlignmentHead, Architecture
+from service.engine.graphs.attention_pass import PairAttention
+from service.errors import InvalidRequestError, PayloadTooLargeError
+from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
+
+
+def check_selection(selection: AttentionSelection, architecture: Architecture) -> None:
+    """Rejects kinds, layers and heads that the model does not have.
+
+    Raises:
+        InvalidRequestError: Lists those that exist.
+    """
+    unknown = [kind for kind in selection.kinds if kind not in ATTENTION_KINDS]
+    if unknown or not selection.kinds:
+        known = ", ".join(ATTENTION_KINDS)
+        raise InvalidRequestError(f"Invalid request: kinds must be some of {known}")
+    for kind in selection.kinds:
+        _check_indices("layers", selection.layers, num_layers(kind, architecture), kind)
+        _check_indices("heads", selection.heads, architecture.num_heads, kind)
+
+
+def num_layers(kind: AttentionKind, architecture: Architecture) -> int:
+    """Number of layers with maps of this kind."""
+    if kind == "encoder":
+        return architecture.num_encoder_layers
+    return architecture.num_decoder_layers
+
+
+def check_cells(
+    lengths: Sequence[tuple[int, int]],
+    selection: AttentionSelection,
+    architecture: Architecture,
+    max_cells: int,
+) -> None:
+    """Rejects a reply that would be too large.
+
+    Args:
+        lengths: Source and target tokens of every pair.
+        selection: The maps of each pair.
+        architecture: Of the model.
+        max_cells: Most cells that a reply may have.
+
+    Raises:
+        PayloadTooLargeError: Names a selection that fits.
+    """
+    cells = 0
+    for kind in selection.kinds:
+        layers, heads = _reduced_axes(kind, selection, architecture)
+        cells += layers * heads * _cells_per_map(kind, lengths)
+    if cells > max_cells:
+        remedy = _remedy(lengths, selection, architecture, max_cells)
+        raise PayloadTooLargeError(
+            f"the attention maps have {cells:,} numbers; the limit is {max_cells:,}: {remedy}"
+        )
+
+
+def select(
+    attention: PairAttention, selection: AttentionSelection
+) -> dict[AttentionKind, NDArray[np.float32]]:
+    """The selected maps, each float32 [layers, heads, query, key]."""
+    everything = {
+        "encoder": attention.encoder,
+        "decoder": attention.decoder,
+        "cross": attention.cross,
+    }
+    return {kind: _select_one(everything[kind], selection) for kind in selection.kinds}
+
+
+def alignment_attention(
+    attention: PairAttention, head: AlignmentHead | None
+) -> NDArray[np.float32]:
+    """The cross-attention that aligns target tokens with source tokens, float32 [query, key].
+
+    Args:
+        attention: Of a pair.
+        head: The head trained or chosen for alignment; None: the mean of the last layer.
+    """
+    if head is None:
+        return np.asarray(attention.cross[-1].mean(axis=0))
+    chosen = attention.cross[head.layer, head.head]
+    # A token's alignment is in the row of a later token; the last rows have none behind them.
+    rows = np.minimum(np.arange(len(chosen)) + head.shift, len(chosen) - 1)
+    return np.asarray(chosen[rows])
+
+
+def _select_one(maps: NDArray[np.float32], selection: AttentionSelection) -> NDArray[np.float32]:
+    layers = _chosen(selection.layers, maps.shape[0])
+    heads = _chosen(selection.heads, maps.shape[1])
+    chosen = maps[np.ix_(layers, heads)]  # a copy: the padded batch can be freed
+    if selection.reduce == "heads":
+        return np.asarray(chosen.mean(axis=1, keepdims=True))
+    if selection.reduce == "all":
+        return np.asarray(chosen.mean(axis=(0, 1), keepdims=True))
+    return chosen
+
+
+def _chosen(indices: tuple[int, ...] | None, count: int) -> Sequence[int]:
+    return range(count) if indices is None else indices
+
+
+def _check_indices(
+    name: str, indices: tuple[int, ...] | None, count: int, kind: AttentionKind
+) -> None:
+    if indices is None:
+        return
+    wrong = [index for index in indices if not 0 <= index < count]
+    if wrong or not indices:
+        problem = f"{name[:-1]} {wrong[0]} does not exist" if wrong else f"{name} is empty"
+        valid = ", ".join(str(index) for index in range(count))
+        raise InvalidRequestError(f"Invalid request: {problem}; {kind} {name} are {valid}")
+
+
+def _reduced_axes(
+    kind: AttentionKind, selection: AttentionSelection, architecture: Architecture
+) -> tuple[int, int]:
+    layers = len(_chosen(selection.layers, num_layers(kind, architecture)))
+    heads = len(_chosen(selection.heads, architecture.num_heads))
+    return (
+        1 if selection.reduce == "all" else layers,
+        1 if selection.reduce in ("heads", "all") else heads,
+    )
+
+
+def _cells_per_map(kind: AttentionKind, lengths: Sequence[tuple[int, int]]) -> int:
+    if kind == "encoder":
+        return sum(source * source for source, _ in lengths)
+    if kind == "decoder":
+        return sum(target * target for _, target in lengths)
+    return sum(source * target for source, target in lengths)
+
+
+def _remedy(
+    lengths: Sequence[tuple[int, int]],
+    selection: AttentionSelection,
+    architecture: Architecture,
+    max_cells: int,
+) -> str:
+    """The largest selection of the last layer that fits, as request fields."""
+    per_map = sum(_cells_per_map(kind, lengths) for kind in selection.kinds)
+    heads = list(_chosen(selection.heads, architecture.num_heads))[: max_cells // per_map]
+    if not heads:
+        return "even one head of one layer has too many: send shorter or fewer texts"
+    layers = min(num_layers(kind, architecture) for kind in selection.kinds)
+    last = selection.layers[-1] if selection.layers else layers - 1
+    # A mean of fewer heads is another mean and has as many cells.
+    fewer = "" if selection.reduce == "heads" else f', "heads": {heads}'
+    return f'ask for "layers": [{last}]{fewer}, or for fewer kinds or a shorter text'

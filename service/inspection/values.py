@@ -1,0 +1,120 @@
+"""Requests for inspection and their results; no HTTP, no JSON."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inspection.confidence import Confidence, confidence_of
+from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.alignment.word_links import WordLink
+
+AttentionKind = Literal["encoder", "decoder", "cross"]
+
+
+ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionSelection:
+    """Which attention maps to return."""
+
+    kinds: tuple[AttentionKind, ...] = ("cross",)
+    layers: tuple[int, ...] | None = None
+    """None: all."""
+    heads: tuple[int, ...] | None = None
+    """None: all."""
+    reduce: Literal["none", "heads", "all"] = "none"
+    """Mean over nothing, over heads, or over heads and layers."""
+    words: bool = False
+    """Between words instead of pieces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionMaps:
+    """Attention of one sentence pair, without padding."""
+
+    source_tokens: tuple[str, ...]
+    """Source pieces, `</s>` included: the key axis of cross maps; words if they were selected."""
+    target_tokens: tuple[str, ...]
+    """The piece that each query row predicts, `</s>` included."""
+    maps: dict[AttentionKind, NDArray[np.float32]]
+    """float32 [layers, heads, query, key] by kind; a mean keeps its axis with length 1."""
+    alignment: NDArray[np.float32]
+    """Of the alignment head, whatever was selected, float32 [query, key]; always of pieces."""
+    token_log_probs: tuple[float, ...]
+    """Of every target token, nats."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """Confidence in the translation, from `alignment`."""
+        return confidence_of(self.alignment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRequest:
+    """Texts to inspect, with our translations or with given ones."""
+
+    texts: tuple[str, ...]
+    source: str
+    target: str
+    translations: tuple[str, ...] | None = None
+    """One for every text; None: ours."""
+    selection: AttentionSelection = field(default_factory=AttentionSelection)
+    timeout_s: float | None = None
+    client: Client = INTERNAL_CLIENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedSentence:
+    """A sentence pair that went through the model as one."""
+
+    source: str
+    translation: str
+    source_span: tuple[int, int]
+    """Character offsets in the text, end exclusive."""
+    target_span: tuple[int, int]
+    """Character offsets in the translation, end exclusive."""
+    links: tuple[WordLink, ...]
+    """Words of `source` with words of `translation`."""
+    attention: AttentionMaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectedPair:
+    """A text and its translation, with their attention.
+
+    Our own translation has one entry for each sentence, as in `/translate`. A given translation is
+    one entry, because it cannot be split like its source. A text without letters has none, because
+    no model runs.
+    """
+
+    source: str
+    translation: str
+    sentences: tuple[InspectedSentence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Pairs of texts of one direction: the probability of the second given the first."""
+
+    pairs: tuple[tuple[str, str], ...]
+    source: str
+    target: str
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPair:
+    """Log-probabilities of a given translation."""
+
+    target_tokens: tuple[str, ...]
+    """`</s>` last."""
+    token_log_probs: tuple[float, ...]
+    """Of every token, nats."""
+
+    @property
+    def log_prob(self) -> float:
+        """Of the whole translation, nats."""
+        return sum(self.token_log_probs)

@@ -1,0 +1,1 @@
+"""Models: discovery, loading, health, routes between languages, reload."""

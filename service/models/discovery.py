@@ -1,0 +1,122 @@
+"""Discovery: finds the bundles in given folders and opens them; reports all faults at once."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bundle.errors import InvalidBundleError
+from bundle.manifest import MANIFEST_NAME
+from bundle.reader import Bundle, read_bundle, sha256_of
+from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
+from service.errors import StartupError
+
+_log = logging.getLogger(__name__)
+
+
+def open_bundles(
+    paths: Sequence[Path], *, num_threads: int = 1, opened: Mapping[str, Sessions] | None = None
+) -> list[Sessions]:
+    """Verify all bundles and open those that are not open yet, in the order given.
+
+    Args:
+        paths: Bundle folders, or folders of bundle folders.
+        num_threads: Threads within one operator.
+        opened: Sessions that are open already, by the digest of their bundle.
+
+    Raises:
+        StartupError: With every fault of every bundle.
+    """
+    faults: list[str] = []
+    found = list(_open_all(_bundle_folders(paths, faults), num_threads, opened or {}, faults))
+    faults += _duplicate_faults([bundle for bundle, _ in found])
+    if faults:
+        raise StartupError("; ".join(faults))
+    return [sessions for _, sessions in found]
+
+
+def read_bundles(paths: Sequence[Path]) -> list[Bundle]:
+    """Verify all bundles without opening them.
+
+    Args:
+        paths: Bundle folders, or folders of bundle folders.
+
+    Raises:
+        StartupError: With every fault of every bundle.
+    """
+    faults: list[str] = []
+    bundles = []
+    for folder in _bundle_folders(paths, faults):
+        try:
+            bundles.append(read_bundle(folder))
+        except InvalidBundleError as error:
+            faults.append(str(error))
+        except OSError as error:
+            faults.append(f"{folder} cannot be read: {error.strerror}")
+    faults += _duplicate_faults(bundles)
+    if faults:
+        raise StartupError("; ".join(faults))
+    return bundles
+
+
+def _open_all(
+    folders: Sequence[Path], num_threads: int, opened: Mapping[str, Sessions], faults: list[str]
+) -> Iterator[tuple[Bundle, Sessions]]:
+    for folder in folders:
+        try:
+            bundle = read_bundle(folder)
+            sessions = opened.get(bundle.sha256) or _open(bundle, num_threads)
+        except InvalidBundleError as error:
+            faults.append(str(error))
+        except OSError as error:
+            faults.append(f"{folder} cannot be read: {error.strerror}")
+        else:
+            yield bundle, sessions
+
+
+def _open(bundle: Bundle, num_threads: int) -> Sessions:
+    sessions = open_sessions(bundle, num_threads=num_threads)
+    check_attention(sessions)
+    # Another bundle may have replaced the verified one before it was opened.
+    if sha256_of(bundle.file(MANIFEST_NAME)) != bundle.sha256:
+        raise InvalidBundleError(bundle.path, ["it was replaced while it was read: try again"])
+    return sessions
+
+
+def _bundle_folders(paths: Sequence[Path], faults: list[str]) -> list[Path]:
+    """Every bundle folder once, in the order given."""
+    folders: dict[Path, None] = {}
+    for path in paths:
+        try:
+            found = _folders_at(path)
+        except OSError as error:
+            faults.append(f"{path} cannot be read: {error.strerror}")
+            continue
+        if not found:
+            problem = "no bundle in it" if path.is_dir() else "there is no such folder"
+            faults.append(f"{path}: {problem}; give a folder with a {MANIFEST_NAME}, or one above")
+        folders.update((folder.resolve(), None) for folder in found)
+    return list(folders)
+
+
+def _folders_at(path: Path) -> list[Path]:
+    if (path / MANIFEST_NAME).exists():
+        return [path]
+    if not path.is_dir():
+        return []
+    below = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
+    found = [p for p in below if (p / MANIFEST_NAME).exists()]
+    for folder in sorted(set(below) - set(found)):
+        _log.warning("folder is no bundle", extra={"folder": str(folder)})
+    return found
+
+
+def _duplicate_faults(bundles: Sequence[Bundle]) -> list[str]:
+    first: dict[tuple[str, str], Bundle] = {}
+    faults = []
+    for bundle in bundles:
+        for pair in bundle.manifest.pairs:
+            other = first.setdefault((pair.source, pair.target), bundle)
+            if other is not bundle:
+                both = f"{other.path} and {bundle.path}"
+                faults.append(f"{pair} is translated by both {both}: leave one out")
+    return faults

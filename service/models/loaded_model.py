@@ -1,0 +1,155 @@
+"""A loaded bundle: sessions, scheduler, canary and the count of its users."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bundle.reader import Bundle
+from service.engine.graphs.sessions import Sessions
+from service.errors import StartupError
+from service.models.canary import Canary
+from service.observability.clock import Clock
+from service.observability.metrics import Metrics
+from service.scheduling.scheduler import Scheduler, SchedulerOptions
+
+
+class ReferenceCount:
+    """Counts the users of a model, so that it is closed after the last; safe between threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._num_users = 0
+        self._is_retired = False
+        self._is_closed = False
+
+    def acquire(self) -> bool:
+        """Count one more user; False: the model is retired and must not be used."""
+        with self._changed:
+            if self._is_retired:
+                return False
+            self._num_users += 1
+            return True
+
+    def release(self) -> None:
+        """Count one user less."""
+        with self._changed:
+            self._num_users -= 1
+            self._changed.notify_all()
+
+    def wait_until_unused(self) -> None:
+        """Accept no new user, and wait for the last one to leave or for `close`."""
+        with self._changed:
+            self._is_retired = True
+            self._changed.wait_for(lambda: self._is_closed or self._num_users == 0)
+
+    def close(self) -> None:
+        """End `wait_until_unused` at once."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+
+_CANARY_START_S = 30.0
+"""Longest wait for the first canary of a model."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryOptions:
+    """Options of running a bundle, the same for all."""
+
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    threads_per_worker: int = 1
+    """Threads within one operator; with several workers 1 is fastest."""
+    canary_interval_s: float = 60.0
+    max_silence_s: float = 10.0
+    """Longest interval between heartbeats of a live worker."""
+    pivots: bool = True
+    """Whether a language pair without a model is translated with two, via a third language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedModel:
+    """A bundle with everything that runs it; compared by identity."""
+
+    bundle: Bundle
+    sessions: Sessions
+    scheduler: Scheduler
+    canary: Canary
+    options: RegistryOptions
+    references: ReferenceCount = field(default_factory=ReferenceCount)
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.bundle.manifest.name
+
+    @property
+    def fault(self) -> str | None:
+        """Why it cannot serve, as last seen; None if it can."""
+        if not self.scheduler.is_alive(self.options.max_silence_s):
+            return f"no heart-beat for {self.options.max_silence_s:g} s"
+        return self.canary.fault
+
+    def start(self) -> None:
+        """Start the workers and the first translation of the canary."""
+        self.scheduler.start()
+        self.canary.check()
+
+    def close(self) -> None:
+        """Stop the workers; unfinished jobs end with an error."""
+        self.references.close()
+        self.scheduler.close()
+
+
+def load(
+    sessions: Sessions, options: RegistryOptions, metrics: Metrics, clock: Clock = time.monotonic
+) -> LoadedModel:
+    """Create a model, ready to start.
+
+    Raises:
+        StartupError: The options cannot work.
+    """
+    bundle = sessions.bundle
+    try:
+        scheduler = Scheduler(sessions, options.scheduler, metrics, clock)
+    except ValueError as error:
+        raise StartupError(str(error)) from error
+    canary = Canary(bundle, scheduler, metrics, interval_s=options.canary_interval_s, clock=clock)
+    return LoadedModel(
+        bundle=bundle, sessions=sessions, scheduler=scheduler, canary=canary, options=options
+    )
+
+
+def warm_up(models: Sequence[LoadedModel]) -> None:
+    """Start models and translate the canary of each once."""
+    for model in models:
+        model.start()
+    for model in models:
+        model.canary.wait(_CANARY_START_S)
+
+
+def report_loaded(model: LoadedModel, metrics: Metrics) -> None:
+    """Log that a model is served, and add it to the metrics."""
+    metrics.model_info.labels(**_labels(model)).set(1)
+    _log.info("model loaded", extra={"model": model.name, "folder": str(model.bundle.path)})
+
+
+def report_replaced(model: LoadedModel, metrics: Metrics) -> None:
+    """Log that a model is no longer served, and remove it from the metrics."""
+    metrics.model_info.remove(*_labels(model).values())
+    _log.info("model replaced", extra={"model": model.name, "folder": str(model.bundle.path)})
+
+
+def _labels(model: LoadedModel) -> dict[str, str]:
+    """In the order in which the metric has them."""
+    manifest = model.bundle.manifest
+    return {
+        "name": manifest.name,
+        "pairs": ",".join(str(pair) for pair in manifest.pairs),
+        "precision": manifest.precision,
+        "sha256": model.bundle.sha256,
+    }

@@ -1,0 +1,1 @@
+"""Metrics, traces, logs and the clock type. Knows no model and no request."""

@@ -1,0 +1,85 @@
+"""Logs: one JSON object a line, with event name and fields. Never a text, never a key."""
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TextIO
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request of the current task."""
+TRACE_ID: ContextVar[str | None] = ContextVar("trace_id", default=None)
+"""Id of the trace of that request; None: it belongs to none."""
+
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record as one line of JSON, with the fields of `extra` beside the event."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line, without line break."""
+        fields: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        ids = {"request_id": REQUEST_ID.get(), "trace_id": TRACE_ID.get()}
+        fields |= {name: value for name, value in ids.items() if value is not None}
+        fields |= {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
+        if record.exc_info and record.exc_info[0] is not None:
+            fields |= _exception_fields(record.exc_info[1])
+        return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """Log events of at least `level` to `stream`, by default standard output."""
+    handler = logging.StreamHandler(stream or sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+def _exception_fields(error: BaseException | None) -> dict[str, object]:
+    """Type and traceback of an error without its message, which may quote the text."""
+    if error is None:
+        return {}
+    frames = [
+        f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
+    ]
+    return {"error": type(error).__name__, "traceback": frames}
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts up while the request is worked on; its tasks share it."""
+
+    sentences: int = 0
+    source_tokens: int = 0
+    target_tokens: int = 0
+
+
+TALLY: ContextVar[Tally | None] = ContextVar("tally", default=None)
+"""Of the request that the current task works for."""
+
+
+def count_sentences(lengths: Iterable[tuple[int, int]]) -> None:
+    """Add sentences to the request that the current task works for, if there is one.
+
+    Args:
+        lengths: Source and target tokens of each.
+    """
+    tally = TALLY.get()
+    if tally is None:
+        return
+    for source_tokens, target_tokens in lengths:
+        tally.sentences += 1
+        tally.source_tokens += source_tokens
+        tally.target_tokens += target_tokens

@@ -1,0 +1,1 @@
+"""Scheduling of sentences: queue, fairness, single flight, batching, workers. Knows no text."""

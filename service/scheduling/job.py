@@ -1,0 +1,70 @@
+"""The unit of scheduling: one sentence to decode, its state in the queue, and its result."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from service.engine.search.options import DecodeOptions, Hypothesis
+from service.scheduling.limits import INTERNAL_CLIENT, Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One tokenised sentence."""
+
+    source_ids: tuple[int, ...]
+    """Language prefix, pieces, end token."""
+    options: DecodeOptions
+    deadline_s: float | None = None
+    """Moment on the scheduler's monotonic clock at which `Scheduler.run` cancels the job."""
+    request_id: str | None = None
+    """Id of the request that it belongs to, for the logs."""
+    client: Client = INTERNAL_CLIENT
+    """The client whose share of the queue it takes."""
+    is_continued: bool = False
+    """Whether its request was admitted with earlier jobs: then no bound of the queue refuses it."""
+    must_run: bool = False
+    """Whether it needs a run of its own: no cached result, no run of an equal job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The result of a job. Durations are elapsed seconds."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    """Best first."""
+    queue_s: float
+    encode_s: float
+    decode_s: float
+    finished_s: float = 0.0
+    """Moment on the scheduler's clock; 0 where no model of this process ran."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Entry:
+    """A job between submission and result; compared and hashed by identity."""
+
+    job: Job
+    submitted_s: float
+    future: Future[JobResult] = field(default_factory=Future)
+    """Cancelling it cancels the job, at any time."""
+    num_overtakes: int = 0
+    """Batches that a later job joined and this one did not."""
+    round: int = 0
+    """Rounds of its client that come before it in fair order; 0 is the current one."""
+    is_cancelled: bool = False
+    """Whether `future` is cancelled, readable without its lock in every decoding step."""
+    is_retry: bool = False
+    """Whether its batch failed: the job is decoded once more, alone."""
+    admitted_s: float = 0.0
+    encoded_s: float = 0.0
+    joined_s: float = 0.0
+
+    @property
+    def num_slots(self) -> int:
+        """Cache rows that the job occupies."""
+        return self.job.options.beam_size
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the source."""
+        return len(self.job.source_ids)

@@ -1,0 +1,215 @@
+"""The bounded queue in front of the workers: admission, order, and when to retry."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from service.errors import OverloadedError, ShuttingDownError
+from service.observability.clock import Clock
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import LOOKAHEAD, BatchCapacity, select_batch
+from service.scheduling.fair_queue import FairQueue, Flow
+from service.scheduling.job import Entry, Job
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client, CompletionRate
+
+RECENTLY_S = 1.0
+"""Seconds for which a client counts as active after a request: typing pauses are shorter."""
+
+
+class RecentClients:
+    """Clients with a recent request; not safe between threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._last_request_s: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def has_several(self) -> bool:
+        """Whether there are two or more."""
+        self._expire()
+        return len(self._last_request_s) > 1
+
+    def add(self, client: Client) -> None:
+        """Note a request of a client now; the service's own jobs do not count."""
+        if client != INTERNAL_CLIENT:
+            self._last_request_s[client.name] = self._clock()
+            self._last_request_s.move_to_end(client.name)
+            self._expire()
+
+    def _expire(self) -> None:
+        until_s = self._clock() - RECENTLY_S
+        while self._last_request_s and next(iter(self._last_request_s.values())) < until_s:
+            self._last_request_s.popitem(last=False)
+
+
+class AdmissionQueue:
+    """Bounded queue of jobs, fair between clients, shared by the workers; thread-safe."""
+
+    def __init__(
+        self, limits: AdmissionLimits, metrics: Metrics, clock: Clock = time.monotonic
+    ) -> None:
+        self._limits = limits
+        self._metrics = metrics
+        self._clock = clock
+        self._fair = FairQueue()
+        # Jobs of failed batches wait apart: only an idle worker takes them, and no other job
+        # should wait for one.
+        self._retries: OrderedDict[Entry, None] = OrderedDict()
+        self._num_retried_tokens = 0
+        self._num_unfinished = 0
+        self._changed = threading.Condition()
+        self._is_open = True
+        self._rate = CompletionRate(clock)
+        self._recent_clients = RecentClients(clock)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an accepted job has not ended."""
+        return self._num_unfinished > 0
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether several clients have been active lately."""
+        with self._changed:
+            return self._recent_clients.has_several
+
+    def add(self, entry: Entry) -> None:
+        """Append a job.
+
+        Raises:
+            OverloadedError: The queue, or the client's share of it, is full; says when to retry.
+            ShuttingDownError: The queue was closed.
+        """
+        with self._changed:
+            self._check_admission(entry.job)
+            self._add(entry)
+            self._recent_clients.add(entry.job.client)
+            self._num_unfinished += 1
+            self._changed.notify_all()
+        entry.future.add_done_callback(lambda _: self._on_done(entry))
+
+    def retry(self, entries: list[Entry]) -> None:
+        """Queue the jobs of a failed batch again, for idle workers; never refused."""
+        with self._changed:
+            for entry in entries:
+                entry.is_retry = True
+                self._add(entry)
+            self._changed.notify_all()
+
+    def take(self, capacity: BatchCapacity, *, is_idle: bool) -> list[Entry]:
+        """Remove and return the jobs that join a worker's batch, as `batching_policy` selects them.
+
+        A retried job is returned alone, and only to an idle worker.
+        """
+        with self._changed:
+            if is_idle and self._retries:
+                taken = [next(iter(self._retries))]
+                self._remove(taken[0])
+            else:
+                is_bounded = capacity.max_slots_per_client is not None
+                free_slots = capacity.free_slots_of if is_bounded else None
+                taken = select_batch(self._fair.window(LOOKAHEAD, free_slots), capacity)
+                self._fair.serve(taken)
+                self._metrics.queue_depth.dec(len(taken))
+        return taken
+
+    def wait(self, timeout_s: float, stopping: threading.Event) -> None:
+        """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._num_waiting > 0 or stopping.is_set(), timeout_s)
+
+    def wake(self) -> None:
+        """Wake the threads in `wait`, so that they see whether they are to stop."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Refuse new jobs from now on; queued ones are still taken."""
+        with self._changed:
+            self._is_open = False
+
+    def clear(self) -> list[Entry]:
+        """Remove and return all queued jobs."""
+        with self._changed:
+            entries = self._waiting()
+            for entry in entries:
+                self._remove(entry)
+        return entries
+
+    def _on_done(self, entry: Entry) -> None:
+        with self._changed:
+            self._num_unfinished -= 1
+            if entry.future.cancelled():
+                entry.is_cancelled = True
+                self._remove_waiting(entry)
+            else:
+                self._rate.add()
+            self._changed.notify_all()
+
+    def _remove_waiting(self, entry: Entry) -> None:
+        """Remove a cancelled job at once if it still waits."""
+        if entry in self._fair or entry in self._retries:
+            self._remove(entry)
+
+    def _check_admission(self, job: Job) -> None:
+        if not self._is_open:
+            self._metrics.rejected.labels(reason="shutting_down").inc()
+            raise ShuttingDownError("the service is shutting down: send the request elsewhere")
+        if job.is_continued:
+            return
+        self._check_all(job)
+        flow = self._fair.flow_of(job.client)
+        if flow is not None:
+            self._check_flow(flow, job)
+
+    def _check_all(self, job: Job) -> None:
+        num_jobs, limits = self._num_waiting, self._limits
+        num_tokens = self._fair.num_tokens + self._num_retried_tokens
+        # An empty queue takes even a job over the token bound: it could never run otherwise.
+        if num_jobs >= limits.max_queued_jobs or (
+            num_jobs > 0 and num_tokens + len(job.source_ids) > limits.max_queued_tokens
+        ):
+            self._metrics.rejected.labels(reason="queue_full").inc()
+            raise OverloadedError(
+                f"Slowdown: {num_jobs} sentences are waiting, the limit is "
+                f"{limits.max_queued_jobs} sentences or {limits.max_queued_tokens} tokens",
+                retry_after_s=self._rate.seconds_for(num_jobs),
+            )
+
+    def _check_flow(self, flow: Flow, job: Job) -> None:
+        num_jobs = len(flow.entries)
+        max_jobs = self._limits.max_jobs_of(job.client, self._num_waiting - num_jobs)
+        max_tokens = self._limits.max_tokens_of(job.client, self._fair.num_tokens - flow.num_tokens)
+        if num_jobs >= max_jobs or flow.num_tokens + len(job.source_ids) > max_tokens:
+            self._metrics.rejected.labels(reason="client_queue_full").inc()
+            raise OverloadedError(
+                f"Slowdown: {num_jobs} sentences of yours are waiting, the limit for one client is "
+                f"now {max_jobs} sentences or {max_tokens} tokens",
+                retry_after_s=self._rate.seconds_for(num_jobs / self._fair.share_of(flow)),
+            )
+
+    @property
+    def _num_waiting(self) -> int:
+        return len(self._fair) + len(self._retries)
+
+    def _waiting(self) -> list[Entry]:
+        return [*self._retries, *self._fair]
+
+    def _add(self, entry: Entry) -> None:
+        if entry.is_retry:
+            self._retries[entry] = None
+            self._num_retried_tokens += entry.num_tokens
+        else:
+            self._fair.add(entry)
+        # Not `set`: the queues of all models share the gauge.
+        self._metrics.queue_depth.inc()
+
+    def _remove(self, entry: Entry) -> None:
+        """Remove a job without charging its client: it is cancelled, or was charged before."""
+        if entry.is_retry:
+            del self._retries[entry]
+            self._num_retried_tokens -= entry.num_tokens
+        else:
+            self._fair.remove(entry)
+        self._metrics.queue_depth.dec()

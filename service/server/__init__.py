@@ -1,0 +1,1 @@
+"""The process: wiring, uvicorn, connections, watchdog. Knows no text."""

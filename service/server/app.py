@@ -1,0 +1,204 @@
+"""Puts the service together; what it does is elsewhere."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from service.api.auth.api_keys import load_api_keys
+from service.api.backend import Backend, TranslationBackend
+from service.api.deepl import routes as deepl
+from service.api.dependencies import Parts
+from service.api.in_flight import Gate
+from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
+from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
+from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
+from service.api.middleware.trace import TraceMiddleware
+from service.api.native import attention, files, languages, score, translate
+from service.api.native.files import FORM_BYTES
+from service.api.operations import admin, pages, probes
+from service.api.problems import add_exception_handlers
+from service.documents.jobs import FileJobLimits, FileJobs
+from service.inspection.throttle import Throttle, ThrottleLimits
+from service.models.interfaces import Catalogue
+from service.models.loaded_model import RegistryOptions
+from service.models.registry import Registry
+from service.models.reload import Reloader
+from service.observability.metrics import Metrics
+from service.observability.tracing import Tracing, open_tracing
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.scheduler import SchedulerOptions
+from service.scheduling.single_flight import SharingOptions
+from service.server.cpu_quota import available_cpus
+from service.settings import Settings
+from service.translation.translator import Translator
+
+_ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
+"""Asked for every few seconds, for ever: no span is worth that."""
+
+
+def open_registry(settings: Settings, metrics: Metrics) -> Registry:
+    """Load the bundles that `settings` name.
+
+    Raises:
+        StartupError: A bundle does not pass.
+    """
+    return Registry.open(settings.bundles, registry_options(settings), metrics)
+
+
+def registry_options(settings: Settings) -> RegistryOptions:
+    """How every bundle is run."""
+    limits = AdmissionLimits(
+        max_queued_jobs=settings.max_queued_jobs,
+        max_queued_tokens=settings.max_queued_tokens,
+        max_queued_jobs_per_client=settings.max_queued_jobs_per_client,
+        max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
+    )
+    scheduler = SchedulerOptions(
+        num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
+        slots_per_worker=settings.slots_per_worker,
+        encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
+        client_share=settings.client_share,
+        limits=limits,
+        sharing=SharingOptions(
+            shares_runs=settings.share_runs, cache_bytes=settings.result_cache_bytes
+        ),
+    )
+    return RegistryOptions(
+        scheduler=scheduler,
+        threads_per_worker=settings.threads_per_worker,
+        canary_interval_s=settings.canary_interval_s,
+        max_silence_s=settings.max_silence_s,
+        pivots=settings.pivot,
+    )
+
+
+def create_translator(
+    settings: Settings, registry: Registry, metrics: Metrics, tracing: Tracing | None = None
+) -> Translator:
+    """What translates with the models of `registry`; the caller closes it."""
+    return Translator(
+        registry,
+        metrics,
+        max_attention_cells=settings.max_attention_cells,
+        max_attention_runs=settings.max_attention_runs,
+        tracing=tracing,
+    )
+
+
+def create_throttle(settings: Settings, registry: Catalogue) -> Throttle:
+    """What lets inspections in beside the translations of `registry`."""
+    limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
+    return Throttle(limits, lambda: registry.is_busy, time.monotonic)
+
+
+def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
+    """What translates files with `translator`; the caller closes it."""
+    limits = FileJobLimits(
+        max_jobs=settings.max_file_jobs,
+        max_stored_bytes=settings.max_stored_bytes,
+        lifetime_s=settings.file_lifetime_s,
+        timeout_s=settings.file_timeout_s,
+    )
+    return FileJobs(translator.translate, limits, folder=settings.file_folder)
+
+
+def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
+    """The web application; it starts the registry when it starts, and closes it at its end.
+
+    Raises:
+        StartupError: A setting needs what is not installed.
+    """
+    tracing = open_tracing(settings.otel_endpoint, release())
+    backend = Backend(
+        catalogue=registry,
+        translator=create_translator(settings, registry, metrics, tracing),
+        reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
+    )
+    return create_app_over(backend, settings, metrics, tracing)
+
+
+def create_app_over(
+    backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
+) -> FastAPI:
+    """The same for models that may run elsewhere; closes all that it is given."""
+    app = FastAPI(
+        title="Pellucid",
+        version=release(),
+        summary="A self-hosted translation service you can see through",
+        lifespan=_lifespan,
+        openapi_url=None,  # served by `pages`, beside the page that shows it
+        redirect_slashes=False,
+        # FastAPI would report requests, with texts in their addresses, to whoever the environment
+        # names: see decision 10.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.parts = Parts(
+        settings=settings,
+        registry=backend.catalogue,
+        reloader=backend.reloader,
+        translator=backend.translator,
+        throttle=create_throttle(settings, backend.catalogue),
+        files=create_file_jobs(settings, backend.translator),
+        metrics=metrics,
+        tracing=tracing,
+        gate=Gate(metrics),
+        room=RequestRoom(settings.max_requests, metrics, time.monotonic),
+        keys=load_api_keys(settings, metrics),
+    )
+    add_exception_handlers(app)
+    for module in (translate, languages, files, attention, score, deepl, probes):
+        app.include_router(module.router)
+    if settings.pages:
+        app.include_router(pages.router)
+    if settings.admin_token is not None:
+        app.include_router(admin.router)
+    app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
+    # The last one added is the outermost.
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limits=BodyLimits(
+            max_bytes=settings.max_body_bytes,
+            max_bytes_of_all=settings.max_bodies_bytes,
+            timeout_s=settings.body_timeout_s,
+            other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+        ),
+        metrics=metrics,
+    )
+    allow_origins(app, settings.cors_origins)
+    app.add_middleware(ObservationMiddleware, metrics=metrics)
+    app.add_middleware(RequestLimitMiddleware, room=app.state.parts.room)
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
+    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    await asyncio.to_thread(parts.registry.start)
+    try:
+        yield
+    finally:
+        parts.gate.close()
+        await parts.files.close()
+        await parts.keys.close()
+        parts.translator.close()
+        parts.reloader.close()
+        await asyncio.to_thread(parts.registry.close)
+        await asyncio.to_thread(parts.tracing.close)
+
+
+def release() -> str:
+    """Version of this service."""
+    try:
+        return version("pellucid")
+    except PackageNotFoundError:  # run from its folder, as in the image
+        return "unreleased"

@@ -1,0 +1,1 @@
+"""HTML and XML as text with tags: tokenizer, structure, passages."""

@@ -1,0 +1,96 @@
+"""A glossary: terms with a prescribed translation."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from service.text.masking.protected import Protected
+
+MAX_TERM_CHARS = 200
+_SHOWN_CHARS = 20
+"""Characters of a term that a message quotes."""
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+Words = tuple[str, ...]
+"""The words of a term, casefolded; a punctuation mark is a word, white space is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlossaryEntry:
+    """A term and its prescribed translation."""
+
+    source: str
+    target: str
+
+
+class GlossaryError(ValueError):
+    """An entry cannot be used; the message quotes it."""
+
+
+class Glossary:
+    """Finds terms in sentences; of terms that begin at one place the longest is taken."""
+
+    def __init__(self, entries: Sequence[GlossaryEntry]) -> None:
+        """Checks the entries.
+
+        Raises:
+            GlossaryError: An entry is empty or too long, or two entries contradict each other.
+        """
+        self._targets: dict[Words, str] = {}
+        for entry in entries:
+            self._add(entry)
+        lengths = {(words[0], len(words)) for words in self._targets}
+        self._lengths: dict[str, list[int]] = {}
+        """Lengths of the terms that begin with a word, longest first."""
+        for word, length in sorted(lengths, reverse=True):
+            self._lengths.setdefault(word, []).append(length)
+
+    def find(self, text: str) -> list[Protected]:
+        """The terms in a sentence, by position, in any case; whole words only.
+
+        The cost is one look-up for each word, independent of the number of terms.
+        """
+        return list(self._found(text)) if self._targets else []
+
+    def _found(self, text: str) -> Iterator[Protected]:
+        tokens = list(_TOKEN.finditer(text))
+        words = tuple(token.group().casefold() for token in tokens)
+        index = 0
+        while index < len(tokens):
+            length = self._length_at(words, index)
+            if length:
+                yield Protected(
+                    start=tokens[index].start(),
+                    end=tokens[index + length - 1].end(),
+                    replacement=self._targets[words[index : index + length]],
+                )
+            index += length or 1
+
+    def _length_at(self, words: Words, index: int) -> int:
+        for length in self._lengths.get(words[index], ()):
+            found = words[index : index + length]
+            if found in self._targets:
+                return len(found)  # fewer at the end of the text
+        return 0
+
+    def _add(self, entry: GlossaryEntry) -> None:
+        words, target = _words(entry.source), entry.target.strip()
+        shown = entry.source[:_SHOWN_CHARS]
+        if not words or not target:
+            raise GlossaryError(
+                f"glossary entry {shown!r} -> {target[:_SHOWN_CHARS]!r} is empty: "
+                "give it a source and a target"
+            )
+        if max(len(entry.source), len(target)) > MAX_TERM_CHARS:
+            raise GlossaryError(
+                f"glossary entry {shown!r}... has over {MAX_TERM_CHARS} characters: shorten it"
+            )
+        known = self._targets.setdefault(words, target)
+        if known != target:
+            raise GlossaryError(
+                f"the glossary has two targets for {shown!r}, "
+                f"{known[:_SHOWN_CHARS]!r} and {target[:_SHOWN_CHARS]!r}: keep one"
+            )
+
+
+def _words(term: str) -> Words:
+    return tuple(token.casefold() for token in _TOKEN.findall(term))

@@ -1,0 +1,156 @@
+"""Placeholders: variables, tags, addresses, code, quantities, which are not translated."""
+
+import re
+from collections.abc import Iterable
+
+from service.text.masking.protected import Protected
+from service.text.shape import EMOJI
+
+_UNITS = (  # the longer before what it begins with
+    "°[CF]|%(?=[,.;:!?)]|$)|[kKMGTP]i?[Bb](?:/s|ps)?|[kMGT]?Hz|[kMGm]?W(?:h|p)?|[mk]?V|m?A(?:h)?"
+    "|km/h|[nµumck]?m[²³]?|mph|[mµk]?g|m?l|[nµm]?s|px|pt|em|rem|dpi|fps|ft|lbs?|oz|kcal|bar|h?Pa"
+)
+_ATTRIBUTE = (
+    r"\s+[\w:.-]{1,40}(?:\s*=\s*(?:\"[^\"<>\n]{0,200}\"|'[^'<>\n]{0,200}'|[^\s\"'<>]{1,200}))?"
+)
+_DOMAINS = "com|org|net|de|io|dev|eu|info|gov|edu|ch|at"
+_FILES = (
+    "txt|html?|json|ya?ml|xml|csv|pdf|docx?|xlsx?|png|jpe?g|svg|zip|gz|py|js|ts|css|md|sh|toml|ini"
+    "|conf|log|exe|dll|so|mp[34]"
+)
+_PATTERNS = {
+    "pieces of the model's own": [
+        r">>\w{2,3}<<",
+        r"⟦[^⟧\s]{0,8}⟧",
+        r"</?(?:s|unk|pad)>",
+        r"<0x[0-9A-F]{2}>",
+        "▁",
+    ],
+    "escapes": [r"\\[nrt](?![a-z])", r"\\u[0-9a-fA-F]{4}", "\x1b\\[[0-9;]{0,20}[A-Za-z]"],
+    "code": [r"``(?:[^`\n]|`(?!`)){1,200}``", r"`[^`\n]{1,200}`"],
+    "templates": [
+        r"\{\{[^{}\n]{0,80}\}\}",
+        r"[$\#]\{[^{}\n]{1,80}\}",
+        r"\{%[^{}\n]{1,80}%\}",
+        r"%?\{[\w.:\[\]!,-]{0,60}\}",
+        r"\$\w{0,40}\([A-Za-z_][\w.,: ]{0,60}\)",
+        r"\{\w{1,40},\s?(?:plural|select|selectordinal),(?:[^{}]|\{[^{}]{0,400}\}){1,400}\}",
+        r"\{\w{1,40},\s?\w{1,20}(?:,[^{}]{1,60})?\}",
+        r"\[\[\w{1,40}\]\]",
+        r"__[A-Z]\w{0,40}__",
+        r"%[A-Z][A-Z0-9_]{1,40}%",
+    ],
+    "printf": [
+        r"%(?:\d{1,2}\$)?[-+0#]{0,2}\d{0,3}(?:\.\d{1,2})?(?:hh?|ll?|z)?[sdiufFeEgGxXcp@](?![A-Za-z])",
+        r"%\(\w{1,40}\)[sdifrx]",
+        "%%",
+    ],
+    "tags and entities": [
+        rf"</?[A-Za-z][\w:.-]{{0,40}}(?:{_ATTRIBUTE}){{0,20}}\s*/?>",
+        r"\]\([^()\s]{1,500}\)",  # what a link in Markdown leads to
+        r"&(?:[A-Za-z]{2,10}|\#\d{1,6}|\#x[0-9A-Fa-f]{1,6});",
+    ],
+    "addresses": [
+        r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}://|www\.|mailto:)[^\s<>\"'`{}|\\^]{1,100000}",
+        r"(?<![\w.+%-])[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}",
+        rf"(?<![\w@.-])(?:[a-z0-9-]{{1,63}}\.){{1,5}}(?:{_DOMAINS})(?:/[^\s<>\"'`]{{0,500}})?(?!\w)",
+    ],
+    "paths": [
+        r"(?<![\w/.~])(?:~|\.{1,2})?/(?:[\w.+@%:=-]{1,100}/){0,30}[\w.+@%:=-]{1,100}/?",
+        r"(?<!\w)[A-Za-z]:\\[^\s<>\"'|?*]{1,400}",
+        r"(?<!\w)\\\\[\w.$-]{1,60}\\[^\s<>\"'|?*]{0,400}",
+        r"(?<![\w/.])(?:[\w.-]{1,60}/){1,20}[\w-]{1,60}\.\w{1,5}(?!\w)",
+        rf"(?<![\w.])[\w-]{{1,60}}\.(?:{_FILES})(?!\w)",
+    ],
+    "emoji": [
+        r":[a-z0-9_+-]{2,40}:(?!\w)",
+        EMOJI.pattern,
+        r"(?<!\S)[:;=][-']?[()DPpOo|/\\*](?!\w)",
+        r"¯\\_\(ツ\)_/¯",
+        r"[©®™]",
+    ],
+    "handles": [r"(?<![\w@])@[A-Za-z]\w{1,38}(?!\w)", r"(?<![\w\#&])\#[A-Za-z]\w{1,60}(?!\w)"],
+    "hashes": [
+        r"(?<!\w)[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?!\w)",
+        r"(?<!\w)(?=[a-f]{0,64}\d)(?=\d{0,64}[a-f])[0-9a-f]{7,64}(?!\w)",
+    ],
+    "versions": [
+        r"(?<![\w.])v\d{1,5}(?:\.\w{1,10}){0,5}(?!\w)",
+        r"(?<![\w.])\d{1,5}(?:\.\d{1,5}){2,5}(?!\w)",
+    ],
+    "variables": [
+        r"(?<![\w$])\$[A-Za-z_]\w{0,60}(?!\w)",
+        r"(?<!\w)--[a-z][a-z0-9-]{1,40}(?!\w)",
+        r"(?<!\w)[A-Za-z][A-Za-z0-9]{0,40}(?:_[A-Za-z0-9]{1,40}){1,10}(?:\(\))?(?!\w)",
+        r"(?<!\w)[a-z]{1,40}(?:[A-Z][a-z0-9]{2,40}){1,10}(?:\(\))?(?!\w)",
+        r"(?<!\w)[A-Za-z]\w{0,40}\(\)",
+    ],
+    "quantities": [
+        rf"(?<![\w.,])[-+±]?\d{{1,15}}(?:[.,]\d{{1,9}}){{0,5}}[ \u00a0\u202f]?(?:{_UNITS})(?!\w)",
+        r"(?<![\w+])\+\d{1,3}(?:[ ./-]?\(?\d{1,12}\)?){1,8}(?!\w)",  # telephone
+        r"(?<![\w.,-])\d{1,12}(?:-\d{1,12}){2,8}(?![\w-])",  # dates, ISBN
+        r"(?<![\w-])[A-Z]{1,10}-\d[\w-]{0,30}(?!\w)",
+        # Others of four digits are years, which a model handles as it does words around them.
+        r"(?<![\w.,:/-])(?:\d{5,30}|(?!1[5-9]|20)\d{4})(?![\w:/%-]|[.,]\d)",
+        r"(?<!\w)[A-Za-z]{1,3}[⁰¹²³⁴-⁹₀-₉]{1,5}(?!\w)",
+    ],
+    "characters without meaning": ["[\ufffd\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]"],
+}
+"""By kind; every repetition is bounded, so that the cost is linear in the text."""
+
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
+_FOREIGN = (
+    "[\u0370-\u1dbf\u1f00-\u1fff\u2c00-\u2c5f\u2d00-\u2dff\u2e80-\ua71f\ua800-\uab2f"
+    "\uab70-\ud7ff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefe\uff01-\uffdc"
+    "\U00010000-\U0001cfff\U0001d100-\U0001d7ff\U00020000-\U000323af]"
+)
+_FOREIGN_WORDS = f"\u200f?{_FOREIGN}(?:[\u200c-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*\u200f?"
+"""Words in a script other than Latin."""
+_LATIN_LANGUAGES = frozenset(
+    ("af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr",
+     "hu", "id", "is", "it", "lt", "lv", "ms", "mt", "nb", "nl", "nn", "no", "pl", "pt", "ro",
+     "sk", "sl", "sq", "sv", "sw", "tl", "tr", "vi")
+)  # fmt: skip
+
+
+def _one_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+
+
+_ALL = [pattern for patterns in _PATTERNS.values() for pattern in patterns]
+_PLACEHOLDER = _one_of(_ALL)
+_PLACEHOLDER_OR_FOREIGN = _one_of([*_ALL, _FOREIGN_WORDS])
+_TRAILING = ".,;:!?…'\"”“’»)"  # noqa: RUF001
+"""Punctuation that ends a sentence rather than an address."""
+
+
+def find_placeholders(text: str, language: str = "") -> list[Protected]:
+    """Everything in a sentence that has to be copied unchanged, by position.
+
+    Placeholders that touch are found as one, because a model would insert something between
+    them; private-use characters, which may be sentinels, are found alone.
+
+    Args:
+        text: The sentence.
+        language: Its code; words in other scripts are found if that is written in Latin letters.
+    """
+    is_latin = language.split("-", maxsplit=1)[0] in _LATIN_LANGUAGES
+    pattern = _PLACEHOLDER_OR_FOREIGN if is_latin else _PLACEHOLDER
+    spans: list[tuple[int, int]] = []
+    for match in pattern.finditer(text):
+        start, end = match.start(), _end(match)
+        if spans and spans[-1][1] == start and not _PRIVATE.search(text, start - 1, start + 1):
+            start, _ = spans.pop()
+        spans.append((start, end))
+    return [Protected(start=a, end=b, replacement=text[a:b]) for a, b in spans]
+
+
+def _end(match: re.Match[str]) -> int:
+    """End of a match, without punctuation of the sentence around an address."""
+    matched = match.group()
+    if not any(mark in matched for mark in "/@.\\"):
+        return match.end()
+    stripped = matched.rstrip(_TRAILING)
+    if matched[len(stripped) :].startswith(")") and stripped.count("(") > stripped.count(")"):
+        stripped += ")"
+    return match.start() + len(stripped) if stripped and matched[-1] not in ">}`" else match.end()

@@ -1,0 +1,126 @@
+"""A sentence as the model sees it, and the way back from the model's output.
+
+Removed before the model and restored after it: bullets and emoji around the sentence, capitals,
+no-break spaces, and spans that must not be translated.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
+from service.text.masking.casing import Case, case_of, recase, truecase
+from service.text.masking.edits import Rewritten
+from service.text.masking.glossary import Glossary
+from service.text.masking.placeholders import find_placeholders
+from service.text.masking.protected import Protected, cut_around, disjoint
+from service.text.masking.symbols import Masked, mask, unmask
+from service.text.shape import Trimmed, needs_model, trim
+
+_PLAIN_SPACES = str.maketrans(dict.fromkeys(NO_BREAK_SPACES, " "))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessingOptions:
+    """What a model's direction and a request determine."""
+
+    source_language: str
+    target_language: str
+    glossary: Glossary | None = None
+    symbols: tuple[str, ...] = ()
+    """Pieces that the model copies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessed:
+    """A sentence in the parts that its translation is put together from."""
+
+    trimmed: Trimmed
+    case: Case
+    needs_model: bool
+    """Whether anything in it has to be translated."""
+    has_terms: bool
+    """Whether it has glossary terms, which change without the model."""
+    masked: Masked
+    target_language: str
+
+    @property
+    def text(self) -> str:
+        """What the model sees."""
+        return self.masked.text
+
+    @property
+    def offset(self) -> int:
+        """Offset in the sentence of the text that the model sees."""
+        return len(self.trimmed.prefix)
+
+    def without_model(self) -> str:
+        """The sentence with its terms replaced and nothing else translated."""
+        parts = cut_around(self.masked.text, self.masked.protected)
+        return self.whole("".join(p if isinstance(p, str) else p.replacement for p in parts))
+
+    def recased(self, target: str) -> str:
+        """The model's output in the case of the source."""
+        if self.case == "as_is":
+            return target
+        kept = [span.replacement for span in self.masked.protected]
+        return recase(target, self.case, self.target_language, kept)
+
+    def unmasked(self, recased: str) -> Rewritten | None:
+        """The model's recased output with its symbols replaced.
+
+        Symbols have no case, and spans that were not masked are recognised by their text.
+
+        Returns:
+            None if something protected is missing or doubled.
+        """
+        return unmask(recased, self.masked)
+
+    def whole(self, core: str) -> str:
+        """The translation of the whole sentence, from that of its core."""
+        return self.trimmed.prefix + core + self.trimmed.suffix
+
+
+def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = "") -> Preprocessed:
+    """Prepares a sentence for the model; nothing of it is lost.
+
+    Args:
+        sentence: Without white space at either end.
+        options: Of the direction and the request.
+        sentinels: Characters that each stand for markup that must come back.
+    """
+    trimmed = trim(sentence)
+    core = trimmed.core
+    placeholders = find_placeholders(core, options.source_language)
+    terms = options.glossary.find(core) if options.glossary else []
+    fixed = disjoint([*_sentinels(core, sentinels), *placeholders] if sentinels else placeholders)
+    protected = disjoint([*fixed, *terms]) if terms else fixed
+    parts = cut_around(core, protected)
+    case = case_of(parts, options.source_language)
+    plain = truecase(core, case, parts)
+    if not NO_BREAK_SPACES.isdisjoint(plain):
+        plain = _with_plain_spaces(plain, protected)
+    return Preprocessed(  # nosec B604
+        trimmed=trimmed,
+        case=case,
+        needs_model=any(needs_model(part) for part in parts if isinstance(part, str)),
+        has_terms=len(protected) > len(fixed),
+        masked=mask(plain, protected, options.symbols),
+        target_language=options.target_language,
+    )
+
+
+def _sentinels(text: str, sentinels: str) -> list[Protected]:
+    known = frozenset(sentinels)
+    return [
+        Protected(start=at, end=at + 1, replacement=character)
+        for at, character in enumerate(text)
+        if character in known
+    ]
+
+
+def _with_plain_spaces(text: str, protected: Sequence[Protected]) -> str:
+    """`text` with ordinary spaces for those that models have hardly ever seen; same length."""
+    characters = list(text.translate(_PLAIN_SPACES))
+    for span in protected:
+        characters[span.start : span.end] = text[span.start : span.end]
+    return "".join(characters)

@@ -1,0 +1,1 @@
+"""Splits texts into sentences, and sentences that are too long into parts."""

@@ -1,0 +1,1 @@
+"""Places the tags of a passage in its translation."""

@@ -1,0 +1,1 @@
+"""Translation of texts: sentences through one model or two. Knows no HTTP."""

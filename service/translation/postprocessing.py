@@ -1,0 +1,127 @@
+"""The model's output as the translation of a sentence: case, symbols and bullets restored."""
+
+from collections.abc import Sequence
+
+from bundle.manifest import LanguagePair
+from bundle.reader import Bundle
+from service.engine.search.options import Hypothesis
+from service.inspection.token_pairs import source_offsets, target_offsets
+from service.scheduling.job import JobResult
+from service.text.alignment.word_links import WordLink, transfer_links, word_links
+from service.text.masking.edits import Rewritten
+from service.text.masking.preprocessing import Preprocessed
+from service.text.masking.symbols import place_by_alignment
+from service.translation.source_text import SourceSentence
+from service.translation.target_text import Postprocessed, TranslatedSentence
+
+_NO_CHARACTER = "\ufffd"
+
+
+def postprocess_all(
+    sentences: Sequence[SourceSentence],
+    results: Sequence[JobResult | None],
+    bundle: Bundle,
+    pair: LanguagePair,
+) -> list[TranslatedSentence]:
+    """Translated sentences from what the model generated.
+
+    Args:
+        sentences: The sources.
+        results: Of each sentence; None where no model ran.
+        bundle: Of the model.
+        pair: The direction.
+    """
+    return [
+        _untranslated(sentence)
+        if result is None
+        else _translated(sentence, result.hypotheses, bundle, pair)
+        for sentence, result in zip(sentences, results, strict=True)
+    ]
+
+
+def postprocess(
+    sentence: SourceSentence,
+    hypothesis: Hypothesis,
+    bundle: Bundle,
+    pair: LanguagePair,
+    attention: Sequence[Sequence[float]] | None = None,
+) -> Postprocessed:
+    """The translation of a sentence from one hypothesis.
+
+    Args:
+        sentence: With token ids.
+        hypothesis: What the model generated.
+        bundle: Of the model.
+        pair: The direction.
+        attention: A row for each target token, a column for each source token; lets words be
+            linked, and placeholders be placed that the model lost.
+    """
+    preprocessed = sentence.preprocessed
+    assert preprocessed is not None, "it has token ids"
+    output = bundle.tokenizer.decode_target(hypothesis.target_ids)
+    recased = preprocessed.recased(output)
+    core = preprocessed.unmasked(recased)
+    if attention is None and core is not None:
+        return Postprocessed(text=preprocessed.whole(core.text))
+    cleaned = _cleaned(output, preprocessed.text)
+    if cleaned != output:
+        recased = preprocessed.recased(cleaned)
+    links: tuple[WordLink, ...] = ()
+    if attention is not None:
+        shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
+        found = target_offsets(hypothesis.target_ids, bundle)
+        links = transfer_links(word_links(attention, shown, found), output, recased)
+    core = core or place_by_alignment(recased, links, preprocessed.masked)
+    target = core or Rewritten(text=recased)
+    return Postprocessed(
+        text=preprocessed.whole(target.text),
+        is_complete=core is not None,
+        links=None
+        if attention is None
+        else tuple(_in_sentence(link, preprocessed, target) for link in links),
+    )
+
+
+def target_tokens(hypothesis: Hypothesis, bundle: Bundle) -> tuple[str, ...]:
+    """Pieces of a hypothesis, with `</s>` where the model ended it."""
+    end = [bundle.manifest.special_ids.eos] if hypothesis.has_ended else []
+    return tuple(bundle.tokenizer.target_pieces([*hypothesis.target_ids, *end]))
+
+
+def _translated(
+    sentence: SourceSentence, hypotheses: Sequence[Hypothesis], bundle: Bundle, pair: LanguagePair
+) -> TranslatedSentence:
+    """A sentence with the translations of its hypotheses, and the tokens of the best."""
+    best, *others = hypotheses
+    return TranslatedSentence(
+        source=sentence,
+        hypotheses=tuple(hypotheses),
+        source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
+        target_tokens=target_tokens(best, bundle),
+        best=postprocess(sentence, best, bundle, pair),
+        alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
+    )
+
+
+def _untranslated(sentence: SourceSentence) -> TranslatedSentence:
+    """A sentence that needs no model; glossary terms are replaced all the same."""
+    preprocessed = sentence.preprocessed
+    text = sentence.segment.text if preprocessed is None else preprocessed.without_model()
+    return TranslatedSentence(source=sentence, best=Postprocessed(text=text))
+
+
+def _cleaned(target: str, source: str) -> str:
+    """`target` without white space around it and without bytes that are no character."""
+    return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
+
+
+def _in_sentence(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
+    """A link in what the model saw and generated as one of the sentence and its translation."""
+    offset = preprocessed.offset
+    start, end = preprocessed.masked.rewritten.old_span(*link.source)
+    target_start, target_end = core.new_span(*link.target)
+    return WordLink(
+        source=(start + offset, end + offset),
+        target=(target_start + offset, target_end + offset),
+        weight=link.weight,
+    )

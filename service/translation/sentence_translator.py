@@ -1,0 +1,189 @@
+"""Sentences through one model: decoded, postprocessed, aligned, and inspected if requested."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from bundle.manifest import LanguagePair
+from service.inspection.inspector import Inspector
+from service.inspection.selection import check_selection
+from service.inspection.token_pairs import TokenPair
+from service.inspection.values import AttentionMaps, AttentionSelection
+from service.models.loaded_model import LoadedModel
+from service.observability.clock import Clock
+from service.observability.logs import count_sentences
+from service.text.masking.glossary import GlossaryEntry
+from service.translation.decode_options import decode_options
+from service.translation.decoding import DecodePlan, decode, decode_fragments
+from service.translation.fragments import cut, join_fragments
+from service.translation.offload import offload
+from service.translation.postprocessing import postprocess, postprocess_all
+from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.target_text import TranslatedSentence
+from service.translation.timings import Runs
+from service.translation.values import TranslateRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatedSentences:
+    """Sentences that were translated together."""
+
+    sentences: list[TranslatedSentence]
+    """One for each source, in order."""
+    runs: Runs
+    """What each model did for them."""
+
+
+class SentenceTranslator(Protocol):
+    """Translates sentences from one language to another, with one model or with two."""
+
+    @property
+    def reader(self) -> TextReader:
+        """Reads texts for the first model."""
+
+    async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
+        """Translates all sentences, or none."""
+
+
+class SingleModelTranslator:
+    """Translates sentences of one request with one model; used from one event loop."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        pair: LanguagePair,
+        request: TranslateRequest,
+        inspector: Inspector,
+        clock: Clock = time.monotonic,
+        deadline_s: float | None = None,
+    ) -> None:
+        """Checks everything that can be checked before any work.
+
+        Raises:
+            InvalidRequestError: An option is out of its range, or does not exist in this model.
+        """
+        self.model = model
+        self.pair = pair
+        self._request = request
+        self._inspector = inspector
+        self._clock = clock
+        self._deadline_s = deadline_s
+        manifest = model.bundle.manifest
+        self._plan = DecodePlan(
+            request=request, options=decode_options(request, manifest), deadline_s=deadline_s
+        )
+        if request.attention:
+            check_selection(request.attention, manifest.architecture)
+        read_options = ReadOptions(
+            markup=request.markup,
+            splitting=request.splitting,
+            unwrap=request.unwrap,
+            glossary=request.glossary,
+            with_alignment=request.with_alignment,
+        )
+        self.reader = TextReader(model.bundle, pair, read_options)
+
+    def reader_with(self, glossary: tuple[GlossaryEntry, ...]) -> TextReader:
+        """A reader of running text for this model, with other terms.
+
+        Raises:
+            InvalidRequestError: Two terms contradict each other.
+        """
+        options = ReadOptions(splitting=self._request.splitting, glossary=glossary)
+        return TextReader(self.model.bundle, self.pair, options)
+
+    async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
+        """Translates all sentences, or none.
+
+        Args:
+            sentences: As `reader` reads them.
+
+        Raises:
+            ServiceError: See `service.errors`.
+        """
+        results = await decode(self.model, sentences, self._plan)
+        size = sum(len(sentence.segment.text) for sentence in sentences)
+        found = await offload(
+            size, postprocess_all, sentences, results, self.model.bundle, self.pair
+        )
+        found = await self._aligned(found)
+        found = await self._with_fragments(found)
+        translated = [sentence for sentence in found if sentence.hypotheses]
+        count_sentences(
+            [(len(s.source.source_ids), len(s.hypotheses[0].target_ids)) for s in translated]
+        )
+        if self._request.attention is not None:
+            found = await self._inspected(found, self._request.attention)
+        return TranslatedSentences(
+            sentences=found, runs=([result for result in results if result],)
+        )
+
+    async def _aligned(self, sentences: list[TranslatedSentence]) -> list[TranslatedSentence]:
+        """Aligns sentences whose links are needed, or in which something is missing."""
+        chosen = [
+            index
+            for index, sentence in enumerate(sentences)
+            if sentence.hypotheses
+            and (sentence.source.needs_links or not sentence.best.is_complete)
+        ]
+        if not chosen:
+            return sentences
+        maps = await self._attention([sentences[index] for index in chosen], None)
+        aligned = list(sentences)
+        for index, attention in zip(chosen, maps, strict=True):
+            best = postprocess(
+                sentences[index].source,
+                sentences[index].hypotheses[0],
+                self.model.bundle,
+                self.pair,
+                attention.alignment.tolist(),
+            )
+            aligned[index] = replace(sentences[index], best=best)
+        return aligned
+
+    async def _with_fragments(
+        self, sentences: list[TranslatedSentence]
+    ) -> list[TranslatedSentence]:
+        """Translates sentences that still lack something protected again, in fragments."""
+        incomplete = [i for i, sentence in enumerate(sentences) if not sentence.best.is_complete]
+        if not incomplete:
+            return sentences
+        fragments = [cut(sentences[index].source, self.reader) for index in incomplete]
+        source_ids = [ids for each in fragments for ids in each.source_ids]
+        remaining = iter(await decode_fragments(self.model, source_ids, self._plan))
+        completed = list(sentences)
+        for index, each in zip(incomplete, fragments, strict=True):
+            hypotheses = [next(remaining).hypotheses[0] for _ in each.source_ids]
+            completed[index] = join_fragments(each, hypotheses, self.model.bundle)
+        return completed
+
+    async def _inspected(
+        self, sentences: list[TranslatedSentence], selection: AttentionSelection
+    ) -> list[TranslatedSentence]:
+        """Adds the attention maps that were requested, where a model ran."""
+        ran = [sentence for sentence in sentences if sentence.hypotheses]
+        maps = iter(await self._attention(ran, selection))
+        return [replace(s, attention=next(maps)) if s.hypotheses else s for s in sentences]
+
+    async def _attention(
+        self, sentences: Sequence[TranslatedSentence], selection: AttentionSelection | None
+    ) -> list[AttentionMaps]:
+        if not sentences:
+            return []
+        eos_id = self.model.bundle.manifest.special_ids.eos
+        timeout_s = None
+        if self._deadline_s is not None:
+            timeout_s = max(0.0, self._deadline_s - self._clock())
+        pairs = [_generated_pair(sentence, eos_id) for sentence in sentences]
+        return await self._inspector.inspect(self.model, pairs, selection, timeout_s=timeout_s)
+
+
+def _generated_pair(sentence: TranslatedSentence, eos_id: int) -> TokenPair:
+    """A sentence and its best translation, exactly as they went through the model."""
+    best = sentence.hypotheses[0]
+    return TokenPair(
+        source_ids=sentence.source.source_ids,
+        # A translation that was cut off has no end token, and perhaps no position left for one.
+        target_ids=(*best.target_ids, eos_id) if best.has_ended else best.target_ids,
+    )

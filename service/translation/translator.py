@@ -1,0 +1,285 @@
+"""Text in, text out: finds the language and the models of each text, and joins the results."""
+
+import asyncio
+import time
+from collections.abc import (
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, replace
+from functools import partial
+
+from service.errors import InvalidRequestError
+from service.inspection.inspector import Inspector
+from service.inspection.token_pairs import inspected_pair, token_pair
+from service.inspection.values import (
+    AttentionRequest,
+    InspectedPair,
+    ScoredPair,
+    ScoreRequest,
+)
+from service.models.registry import Registry, ServedPair
+from service.observability.clock import Clock
+from service.observability.logs import count_sentences
+from service.observability.metrics import Metrics
+from service.observability.tracing import Tracing
+from service.text.detection import Detection
+from service.translation.attention import translate_with_attention
+from service.translation.language_detection import LanguageFinder
+from service.translation.pivot import PivotTranslator, pivot_requests
+from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
+from service.translation.text_translator import TextTranslator
+from service.translation.values import (
+    SentenceTranslation,
+    StageTimes,
+    StreamedSentence,
+    TranslateRequest,
+    TranslateResult,
+    Translation,
+)
+
+STREAMED_TOGETHER = 16
+"""Sentences of a stream that are translated side by side before they are sent."""
+
+
+class Translator:
+    """Translates and inspects with the models of a registry; used from one event loop."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        metrics: Metrics,
+        *,
+        max_attention_cells: int = 1_000_000,
+        max_attention_runs: int = 1,
+        clock: Clock = time.monotonic,
+        tracing: Tracing | None = None,
+    ) -> None:
+        """Connects the registry, the inspector and the language detector.
+
+        Args:
+            registry: Started; the caller closes it.
+            metrics: Counts and times translations.
+            max_attention_cells: Most numbers in the attention maps of one reply.
+            max_attention_runs: Most attention passes at the same time.
+            clock: The clock of the registry's schedulers, on which deadlines are set.
+            tracing: Records the stages of every translation; the caller closes it.
+        """
+        self._registry = registry
+        self._metrics = metrics
+        self._inspector = Inspector(max_cells=max_attention_cells, max_runs=max_attention_runs)
+        self._languages = LanguageFinder(registry)
+        self._clock = clock
+        self._tracing = tracing or Tracing()
+
+    def close(self) -> None:
+        """Cancels attention passes that wait."""
+        self._inspector.close()
+
+    async def translate(self, request: TranslateRequest) -> TranslateResult:
+        """Translates all texts of a request, or none; cancelling it cancels their sentences.
+
+        Raises:
+            ServiceError: See `service.errors`.
+        """
+        prefixes = checked_prefixes(request)
+        detections = await self._languages.detect(request)
+        groups = group_by_language(request, detections)
+        with ExitStack() as leases:
+            translators = {
+                language: leases.enter_context(self._text_translator(request, language))
+                for language in groups
+            }
+            results = await asyncio.gather(
+                *(
+                    translators[language].translate(
+                        [request.texts[i] for i in indices],
+                        None if prefixes is None else [prefixes[i] for i in indices],
+                    )
+                    for language, indices in groups.items()
+                )
+            )
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
+        record_metrics(self._metrics, translations, times)
+        return TranslateResult(translations=translations, times=times)
+
+    async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
+        """Translates texts one after another, a few sentences at a time.
+
+        Raises:
+            ServiceError: See `service.errors`; before the first part where it can be known.
+        """
+        if request.prefixes is not None or request.num_alternatives:
+            raise InvalidRequestError(
+                "Invalid request: a stream has neither alternatives nor a prefix: send stream=false"
+            )
+        detections = await self._languages.detect(request)
+        for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
+            language = detection.language if detection else request.source
+            with self._text_translator(request, language) as translator:
+                async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
+                    record_outcomes(self._metrics, sentences)
+                    yield StreamedSentence(text_index=index, text=part, sentences=sentences)
+
+    async def detect(self, text: str) -> list[Detection]:
+        """The served languages that a text may be in, likeliest first.
+
+        Raises:
+            InvalidRequestError: The text is not valid Unicode.
+        """
+        return await self._languages.rank(text)
+
+    async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
+        """Attention maps for every text of a request, in order.
+
+        Without given translations this is `translate` with attention, sentence by sentence. With
+        them each text and its translation go through the model as one pair.
+
+        Raises:
+            ServiceError: See `service.errors`.
+        """
+        if request.translations is None:
+            return await translate_with_attention(request, self.translate)
+        if len(request.translations) != len(request.texts):
+            raise InvalidRequestError(
+                f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
+                "translations: send one for each"
+            )
+        return await self._attention_of_given(request, request.translations)
+
+    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
+        """Log-probabilities of given translations, in order.
+
+        Raises:
+            ServiceError: See `service.errors`.
+        """
+        with self._registry.lease(request.source, request.target) as (model, pair):
+            pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
+            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
+            found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
+        return [
+            ScoredPair(target_tokens=each.target_tokens, token_log_probs=each.token_log_probs)
+            for each in found
+        ]
+
+    async def _attention_of_given(
+        self, request: AttentionRequest, translations: Sequence[str]
+    ) -> list[InspectedPair]:
+        given = list(zip(request.texts, translations, strict=True))
+        with self._registry.lease(request.source, request.target) as (model, pair):
+            pairs = [token_pair(*texts, model.bundle, pair) for texts in given]
+            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
+            found = await self._inspector.inspect(
+                model, pairs, request.selection, timeout_s=request.timeout_s
+            )
+        return [
+            inspected_pair(*texts, tokens, maps, model.bundle, pair)
+            for texts, tokens, maps in zip(given, pairs, found, strict=True)
+        ]
+
+    @contextmanager
+    def _text_translator(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
+        """What translates from `source`; its models stay loaded while the context lasts."""
+        with self._registry.lease_route(source, request.target) as route:
+            yield TextTranslator(
+                self._sentence_translator(request, route),
+                request,
+                clock=self._clock,
+                tracing=self._tracing,
+            )
+
+    def _sentence_translator(
+        self, request: TranslateRequest, route: Sequence[ServedPair]
+    ) -> SentenceTranslator:
+        timeout_s = request.timeout_s
+        deadline_s = None if timeout_s is None else self._clock() + timeout_s
+        with_model = partial(
+            SingleModelTranslator,
+            inspector=self._inspector,
+            clock=self._clock,
+            deadline_s=deadline_s,
+        )
+        if len(route) == 1:
+            return with_model(*route[0], request)
+        first, second = route
+        if request.attention is not None or request.prefixes is not None:
+            raise self._registry.routes.unsupported(first[1].source, second[1].target)
+        requests = pivot_requests(request)
+        return PivotTranslator(
+            with_model(*first, requests[0]), with_model(*second, requests[1]), request.glossary
+        )
+
+
+def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
+    """The prefix of each translation; None where none was requested.
+
+    Raises:
+        InvalidRequestError: Their number is not that of the texts.
+    """
+    if request.prefixes is not None and len(request.prefixes) != len(request.texts):
+        raise InvalidRequestError(
+            f"Invalid request: {len(request.texts)} texts, but {len(request.prefixes)} "
+            "prefixes: send one for each"
+        )
+    return request.prefixes
+
+
+def record_metrics(
+    metrics: Metrics, translations: Iterable[Translation], times: StageTimes
+) -> None:
+    """Records the stages of a request and the outcomes of its sentences."""
+    stages = metrics.stage_seconds
+    stages.labels(stage="tokenize").observe(times.tokenize)
+    stages.labels(stage="queue").observe(times.queue)
+    stages.labels(stage="encode").observe(times.encode)
+    stages.labels(stage="decode").observe(times.decode)
+    stages.labels(stage="detokenize").observe(times.detokenize)
+    for translation in translations:
+        record_outcomes(metrics, translation.sentences)
+
+
+def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
+    """Counts sentences that were cut off, and sentences that took two models."""
+    found = list(sentences)
+    metrics.truncated.inc(sum(sentence.truncated for sentence in found))
+    metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
+
+
+def group_by_language(
+    request: TranslateRequest, detections: Sequence[Detection | None]
+) -> dict[str, list[int]]:
+    """The indices of the texts in each language."""
+    groups: dict[str, list[int]] = {}
+    for index, detection in enumerate(detections):
+        language = detection.language if detection else request.source
+        groups.setdefault(language, []).append(index)
+    return groups
+
+
+def merge_translations(
+    groups: Mapping[str, Sequence[int]],
+    results: Sequence[TranslateResult],
+    detections: Sequence[Detection | None],
+) -> tuple[Translation, ...]:
+    """All translations in the order of their texts, each with its detected language."""
+    found = {
+        index: translation
+        for indices, result in zip(groups.values(), results, strict=True)
+        for index, translation in zip(indices, result.translations, strict=True)
+    }
+    return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
+
+
+def longest_times(times: Sequence[StageTimes]) -> StageTimes:
+    """The longest of each stage: languages are translated side by side."""
+    return StageTimes(
+        **{
+            stage.name: max((getattr(each, stage.name) for each in times), default=0.0)
+            for stage in fields(StageTimes)
+        }
+    )

@@ -1,0 +1,143 @@
+"""Requests for translation and their results; no HTTP, no JSON."""
+
+from dataclasses import dataclass, field
+
+from service.engine.search.options import FinishReason
+from service.inspection.values import AttentionMaps, AttentionSelection
+from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.alignment.word_links import WordLink
+from service.text.detection import Detection
+from service.text.markup.passage import MarkupOptions
+from service.text.masking.casing import Case
+from service.text.masking.glossary import GlossaryEntry
+from service.text.segmentation.splitter import SplitMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateRequest:
+    """Texts to translate; None stands for the bundle's default."""
+
+    texts: tuple[str, ...]
+    source: str
+    """A language code, or `auto`: detected for each text."""
+    target: str
+    markup: MarkupOptions | None = None
+    """None: plain text."""
+    splitting: SplitMode = "sentences"
+    unwrap: bool = False
+    """Whether paragraphs are hard-wrapped, so that their line breaks are removed."""
+    glossary: tuple[GlossaryEntry, ...] = ()
+    with_alignment: bool = False
+    beam_size: int | None = None
+    length_penalty: float | None = None
+    max_target_tokens: int | None = None
+    max_length_factor: float | None = None
+    min_target_tokens: int | None = None
+    no_repeat_ngram_size: int = 0
+    prefixes: tuple[str, ...] | None = None
+    """What the translation of each text begins with."""
+    num_alternatives: int = 0
+    """Further translations; with prefixes they differ in the token behind the prefix."""
+    with_scores: bool = True
+    """False if log-probabilities are not needed: greedy search is faster without them."""
+    attention: AttentionSelection | None = None
+    timeout_s: float | None = None
+    client: Client = INTERNAL_CLIENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteStep:
+    """One model's part in the translation of a sentence by way of a third language."""
+
+    model: str
+    """The bundle's name."""
+    source: str
+    """Language code."""
+    target: str
+    """Language code."""
+    translation: str
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    score: float
+    """Summed log-probability, nats."""
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceTranslation:
+    """One sentence of a text, and why its decoding stopped.
+
+    A sentence without letters is copied and has no tokens, because no model runs. If several
+    models run one after the other, source tokens are those of the first; target tokens, score and
+    log-probabilities those of the last.
+    """
+
+    source: str
+    translation: str
+    source_span: tuple[int, int]
+    """Character offsets in the text, end exclusive."""
+    target_span: tuple[int, int]
+    """Character offsets in the translation, end exclusive."""
+    source_tokens: tuple[str, ...]
+    target_tokens: tuple[str, ...]
+    """Generated pieces; `</s>` last if the model ended by itself."""
+    score: float
+    """Summed log-probability, nats."""
+    token_log_probs: tuple[float, ...]
+    finish_reason: FinishReason
+    truncated: bool
+    """Whether part of the source was not translated."""
+    placeholders_ok: bool = True
+    """Whether everything to be copied is in the translation, as often as in the source."""
+    case: Case = "as_is"
+    """Case of the source, unless it is ordinary."""
+    alignment: tuple[WordLink, ...] | None = None
+    """Words of `source` with words of `translation`; None unless requested."""
+    attention: AttentionMaps | None = None
+    route: tuple[RouteStep, ...] = ()
+    """Each model's part, in order, if there were several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """One translated text."""
+
+    text: str
+    detected: Detection | None = None
+    """Its language, if it was detected."""
+    alternatives: tuple[str, ...] = ()
+    sentences: tuple[SentenceTranslation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """Wall-clock seconds of each stage of a request.
+
+    Queue, encode and decode are those of the slowest sentence: sentences run side by side.
+    """
+
+    tokenize: float = 0.0
+    queue: float = 0.0
+    encode: float = 0.0
+    decode: float = 0.0
+    detokenize: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedSentence:
+    """A finished part of a translation; the parts of a text arrive in order."""
+
+    text_index: int
+    """Index of its text in the request."""
+    text: str
+    """The parts of one index joined are the translation."""
+    sentences: tuple[SentenceTranslation, ...]
+    """At most one in a plain text; their offsets are those in the whole text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateResult:
+    """All translations of a request, in the order of its texts."""
+
+    translations: tuple[Translation, ...]
+    times: StageTimes = field(default_factory=StageTimes)

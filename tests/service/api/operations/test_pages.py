@@ -1,0 +1,75 @@
+"""The pages work in a network without a way out, and run nothing but files of ours."""
+
+import re
+
+import pytest
+
+from service.api.operations import pages
+from tests.service.api.fakes import UpperCaser, app_with, ask
+
+PAGES = ("/", "/docs")
+TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+def static_names() -> list[str]:
+    """Every script, style sheet and picture."""
+    return sorted(file.name for file in pages.STATIC_FOLDER.iterdir())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_html_and_loads_nothing_from_elsewhere(path: str) -> None:
+    reply = ask(app_with(UpperCaser()), "GET", path)
+    assert reply.status_code == 200
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert re.findall(r"(?:https?:)?//[a-z]", reply.text) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_allows_no_script_and_style_but_files(path: str) -> None:
+    reply = ask(app_with(UpperCaser()), "GET", path)
+    policy = dict(
+        rule.split(" ", 1) for rule in reply.headers["Content-Security-Policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert re.findall(r"<style|<script(?![^>]*\bsrc=)|\s(?:style|on\w+)=", reply.text) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_address_on_a_page_is_served(path: str) -> None:
+    app = app_with(UpperCaser())
+    addresses = set(re.findall(r'(?:href|src)="([^"#]+)"', ask(app, "GET", path).text)) - {"./"}
+    assert addresses
+    for address in addresses:
+        assert ask(app, "GET", f"/{address}").status_code in (200, 503), address
+
+
+@pytest.mark.parametrize("name", static_names())
+def test_static_file_has_its_type_and_loads_nothing_from_elsewhere(name: str) -> None:
+    app = app_with(UpperCaser())
+    reply = ask(app, "GET", f"/static/{name}")
+    assert reply.status_code == 200
+    assert reply.headers["Content-Type"].startswith(TYPES[name.rpartition(".")[2]])
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    outside = set(re.findall(r"https?://[^\"\s]+", reply.text))
+    assert outside <= {"http://www.w3.org/2000/svg"}
+    for module in re.findall(r'from "\./([^"]+)"', reply.text):
+        assert module in static_names()
+
+
+def test_unchanged_file_is_not_sent_again() -> None:
+    app = app_with(UpperCaser())
+    first = ask(app, "GET", "/static/style.css")
+    again = ask(app, "GET", "/static/style.css", headers={"If-None-Match": first.headers["ETag"]})
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.js", "..%2findex.html", "%2e%2e%2findex.html", "..%5cindex.html", "%00", "."]
+)
+def test_nothing_but_static_files_is_served(name: str) -> None:
+    reply = ask(app_with(UpperCaser()), "GET", f"/static/{name}")
+    assert reply.status_code == 404
+    assert reply.json()["code"] == "not_found"

@@ -1,0 +1,116 @@
+"""`pellucid translate FILE --output FILE`."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.service.cli.test_main import MODEL, TEXT
+from tests.service.command_line import Ended, run_here
+from tests.service.server_process import REPOSITORY, command, environment
+
+LONG = f"{TEXT}\n\n" * 400
+
+
+def _translate(source: Path, output: Path, *flags: str) -> Ended:
+    return run_here("translate", *MODEL, str(source), "--output", str(output), *flags)
+
+
+def test_a_document_keeps_its_layout(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.json", tmp_path / "b.json"
+    source.write_text(json.dumps({"a": TEXT, "b": [TEXT, 5]}, indent=3), encoding="utf-16")
+    ended = _translate(source, output)
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    written = output.read_text(encoding="utf-16")
+    value = json.loads(written)
+    assert value["a"] == value["b"][0] not in ("", TEXT)
+    assert written == json.dumps(value, indent=3, ensure_ascii=False)
+    assert sorted(tmp_path.iterdir()) == [source, output]
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.txt", tmp_path / "b.txt"
+    journal = tmp_path / "b.txt.journal"
+    source.write_text(LONG, encoding="utf-8")
+    arguments = ["translate", *MODEL, "--beam-size", "8", str(source), "-o", str(output)]
+    with subprocess.Popen(
+        command(*arguments), cwd=REPOSITORY, env=environment(), stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not _has_lines(journal, 2):
+            pass
+        process.send_signal(signal.SIGKILL)
+    assert not output.exists()
+    recorded = [json.loads(line) for line in journal.read_bytes().splitlines(keepends=True)[:2]]
+    number = next(iter(recorded[1]))
+    recorded[1][number] = "from the journal"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in recorded), encoding="utf-8")
+    ended = run_here(*arguments)
+    assert ended.returncode == 0, ended.stderr
+    paragraphs = output.read_text(encoding="utf-8").split("\n\n")
+    assert [n for n, text in enumerate(paragraphs) if text == "from the journal"] == [int(number)]
+    assert len(paragraphs) == 401
+    assert not journal.exists()
+
+
+def _has_lines(path: Path, count: int) -> bool:
+    return path.exists() and path.read_bytes().count(b"\n") >= count
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.txt", tmp_path / "b.txt"
+    source.write_text(LONG, encoding="utf-8")
+    with subprocess.Popen(
+        command("translate", *MODEL, "--beam-size", "8", str(source), "-o", str(output)),
+        cwd=REPOSITORY,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        while process.poll() is None and not _has_lines(tmp_path / "b.txt.journal", 2):
+            pass
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert said.endswith(f"the same command goes on from {output}.journal\n")
+
+
+def test_another_file_is_other_work(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.txt", tmp_path / "b.txt"
+    source.write_text(TEXT, encoding="utf-8")
+    (tmp_path / "b.txt.journal").write_text('{"work": "other"}\n{"0": "stale"}\n', encoding="utf-8")
+    assert _translate(source, output).returncode == 0
+    assert output.read_text(encoding="utf-8") not in ("stale", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "flags", "code", "message"),
+    [
+        ("a.exe", b"x", (), 2, "file format not supported: send one of .txt"),
+        ("a.json", b"{", (), 2, "a.json: it is no JSON"),
+        ("a.txt", b"x", ("--prefix", "y"), 2, "--prefix and --alternatives"),
+        ("a.txt", b"x", ("--beam-size", "99"), 1, "beam_size"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    tmp_path: Path, name: str, data: bytes, flags: tuple[str, ...], code: int, message: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    ended = _translate(tmp_path / name, tmp_path / "out", *flags)
+    assert ended.returncode == code
+    (line,) = ended.stderr.splitlines()
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_output_must_be_possible(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text(TEXT, encoding="utf-8")
+    assert "overwrite" in _translate(source, source).stderr
+    assert "there is no folder" in _translate(source, tmp_path / "no" / "b.txt").stderr
+    gone = _translate(tmp_path / "gone.txt", tmp_path / "b")
+    assert "there is no file" in gone.stderr
+    two = run_here("translate", *MODEL, str(source), str(source), "-o", str(tmp_path / "b"))
+    assert "exactly one file" in two.stderr
+    assert source.read_text(encoding="utf-8") == TEXT

@@ -1,0 +1,88 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.masking.glossary import MAX_TERM_CHARS, Glossary, GlossaryEntry, GlossaryError
+
+
+def glossary(*pairs: tuple[str, str]) -> Glossary:
+    return Glossary([GlossaryEntry(source=source, target=target) for source, target in pairs])
+
+
+TERMS = glossary(
+    ("house", "Haus (Gebäude)"),
+    ("house number", "Hausnummer"),
+    ("Straße", "road"),
+    ("C++", "C++"),
+    ("user's guide", "Handbuch"),
+    ("API", "Schnittstelle"),
+    ("24/7", "rund um die Uhr"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The house is small.", [("house", "Haus (Gebäude)")]),
+        ("House and HOUSE", [("House", "Haus (Gebäude)"), ("HOUSE", "Haus (Gebäude)")]),
+        ("a house number", [("house number", "Hausnummer")]),
+        ("a house  number", [("house  number", "Hausnummer")]),
+        ("a house, number 3", [("house", "Haus (Gebäude)")]),
+        ("houses, warehouse, house_2, house2", []),
+        ("a house-boat", [("house", "Haus (Gebäude)")]),
+        ("DIE STRASSE", [("STRASSE", "road")]),
+        ("Use C++!", [("C++", "C++")]),
+        ("the user's guide", [("user's guide", "Handbuch")]),
+        ("Der Hausbau", []),
+        ("the api.", [("api", "Schnittstelle")]),
+        ("open 24/7", [("24/7", "rund um die Uhr")]),
+        ("", []),
+    ],
+)
+def test_whole_words_are_found_in_any_case_the_longest_first(
+    text: str, expected: Sequence[tuple[str, str]]
+) -> None:
+    found = TERMS.find(text)
+    assert [(text[term.start : term.end], term.replacement) for term in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("", "x")], "'' -> 'x' is empty"),
+        ([(" \n", "x")], "is empty"),
+        ([("door", "  ")], "'door' -> '' is empty"),
+        ([("d" * (MAX_TERM_CHARS + 1), "x")], f"'{'d' * 20}'... has over 200 characters"),
+        ([("door", "x" * (MAX_TERM_CHARS + 1))], "'door'... has over 200 characters"),
+        ([("door", "Tür"), ("Door", "Tor")], "two targets for 'Door', 'Tür' and 'Tor'"),
+        ([("a  b", "x"), ("A b", "y")], "two targets for 'A b'"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_named(pairs: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(GlossaryError) as error:
+        glossary(*pairs)
+    assert message in str(error.value)
+
+
+def test_the_same_entry_twice_is_one() -> None:
+    assert len(glossary(("door", "Tür"), ("Door", "Tür ")).find("door")) == 1
+
+
+def test_without_entries_nothing_is_found() -> None:
+    assert Glossary([]).find("the house") == []
+
+
+@given(st.text(), st.lists(st.text("ab ßİé-.", min_size=1, max_size=6), max_size=5))
+def test_terms_are_in_order_apart_and_given(text: str, sources: list[str]) -> None:
+    terms = glossary(*((source, "x") for source in sources if source.strip()))
+    end = 0
+    for term in terms.find(text + " ".join(sources)):
+        assert end <= term.start < term.end
+        end = term.end
+
+
+def test_a_large_glossary_costs_no_more_for_each_word() -> None:
+    terms = glossary(*((f"a {number}", "x") for number in range(10_000)))
+    assert len(terms.find("a 9999 a " * 10_000)) == 10_000

@@ -1,0 +1,52 @@
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from service.errors import InvalidRequestError, UnsupportedLanguageError
+from service.text.detection import Detection
+from service.translation.language_detection import LanguageFinder
+from service.translation.values import TranslateRequest
+from tests.service.tiny_models import Running, running
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Running]:
+    with running(is_started=False) as service:
+        yield service
+
+
+def detect(service: Running, source: str, target: str, *texts: str) -> list[Detection | None]:
+    request = TranslateRequest(texts=texts, source=source, target=target)
+    return asyncio.run(LanguageFinder(service.registry).detect(request))
+
+
+def test_a_language_that_is_given_is_not_looked_for(service: Running) -> None:
+    assert detect(service, service.pair.source, service.pair.target, "a", "b") == [None, None]
+
+
+@pytest.mark.parametrize("text", ["", "😀", "42", "x", "The house is old."])
+def test_every_text_gets_a_language_that_can_be_translated(service: Running, text: str) -> None:
+    (found,) = detect(service, "AUTO", service.pair.target, text)
+    assert found
+    assert found.language == service.pair.source
+    assert 0 <= found.confidence <= 100
+
+
+def test_nothing_is_detected_for_a_target_that_is_not_served(service: Running) -> None:
+    with pytest.raises(UnsupportedLanguageError, match="xx is not supported"):
+        detect(service, "auto", "xx", "text")
+
+
+def test_half_a_surrogate_pair_is_refused(service: Running) -> None:
+    with pytest.raises(InvalidRequestError, match="surrogate"):
+        detect(service, "auto", service.pair.target, "a\ud800")
+
+
+def test_languages_are_ranked(service: Running) -> None:
+    ranked = asyncio.run(LanguageFinder(service.registry).rank("The house is very old."))
+    assert [detection.language for detection in ranked] == [
+        service.pair.source,
+        service.pair.target,
+    ]
+    assert sum(detection.confidence for detection in ranked) == pytest.approx(100, abs=0.1)
