@@ -84,7 +84,7 @@ def test_jumps_end_no_job_and_keep_none_alive() -> None:
 
 
 def is_well(model: LoadedModel) -> bool:
-    return model.scheduler.is_alive(model.options.max_silence_s) and model.fault is None
+    return model.scheduler.is_alive(model.options.heartbeat_timeout_s) and model.fault is None
 
 
 def job(source_ids: tuple[int, ...], *, timeout_s: float) -> Job:
