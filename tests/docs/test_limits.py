@@ -10,7 +10,7 @@ from service.api.auth.key import Key
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.documents.jobs import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
-from service.inspection.throttle import SpareTimeLimits
+from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
 from service.server.connection import FRUITLESS_BYTES
 from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
@@ -23,7 +23,7 @@ FIXED = {
     "width of a beam": MAX_BEAM_SIZE,
     "terms of a glossary": MAX_GLOSSARY_ENTRIES,
     "files translated at once": FileJobLimits().max_running,
-    "inspections waiting for a turn": SpareTimeLimits().max_waiting,
+    "inspections waiting for a turn": ThrottleLimits().max_waiting,
     "seconds of an idle connection": _KEEP_ALIVE_S,
 }
 
