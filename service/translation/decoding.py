@@ -95,7 +95,7 @@ class _Run:
         for index, job in self._waiting:
             # It takes the place of a job that has ended: the request occupies no more than before.
             following = replace(job, is_continued=is_continued)
-            self.results[index] = await asyncio.wrap_future(self._scheduler.submit(following))
+            self.results[index] = await self._scheduler.run(following)
             is_continued = True
 
 

@@ -208,7 +208,7 @@ class Translator:
             return with_model(*route[0], request)
         first, second = route
         if request.attention is not None or request.prefixes is not None:
-            raise self._registry.routes.refusal(first[1].source, second[1].target)
+            raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
         return PivotTranslator(
             with_model(*first, requests[0]), with_model(*second, requests[1]), request.glossary

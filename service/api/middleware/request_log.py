@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.observability.logs import REQUEST_ID, TALLY, Tally
+from service.observability.logs import REQUEST_ID, REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -69,8 +69,8 @@ class ObservationMiddleware(HttpMiddleware):
             return
         started_s = time.perf_counter()
         status = 0
-        tally = Tally()
-        token = TALLY.set(tally)
+        stats = RequestStats()
+        token = REQUEST_STATS.set(stats)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -96,10 +96,10 @@ class ObservationMiddleware(HttpMiddleware):
             )
             await answer(scope, receive, send_and_note)
         finally:
-            TALLY.reset(token)
-            self._observe(scope, status, time.perf_counter() - started_s, tally)
+            REQUEST_STATS.reset(token)
+            self._observe(scope, status, time.perf_counter() - started_s, stats)
 
-    def _observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float, stats: RequestStats) -> None:
         route = scope.get("route")
         path = getattr(route, "path", UNKNOWN_ROUTE)
         dialect = str(next(iter(getattr(route, "tags", None) or []), "none"))
@@ -116,6 +116,6 @@ class ObservationMiddleware(HttpMiddleware):
                 "dialect": dialect,
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
-                **asdict(tally),
+                **asdict(stats),
             },
         )

@@ -12,9 +12,9 @@ from service.api.dependencies import Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
+from service.api.replies.json import json_response
 from service.api.replies.translation import (
     TranslateReply,
-    json_response,
     streamed_content,
     translation_content,
 )
@@ -54,9 +54,11 @@ async def translate(request: Request, parts: PartsOf, parameters: TranslateInput
     check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, parts.settings, account.client)
     if parameters.stream:
-        return await event_stream(request, parts.gate, _events(asked, parts, account, parameters))
+        return await event_stream(
+            request, parts.in_flight, _events(asked, parts, account, parameters)
+        )
     async with account.charged(parameters.num_chars):
-        return await parts.gate.run(request, _reply(asked, parts, parameters))
+        return await parts.in_flight.run(request, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
