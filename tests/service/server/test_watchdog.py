@@ -1,4 +1,4 @@
-"""Who hangs is noticed, waiters are answered, and the process ends: in that order, and once."""
+"""A hanging worker is detected, waiting jobs are answered, and the process ends, once."""
 
 from dataclasses import dataclass, field
 
@@ -46,7 +46,7 @@ class Watched:
         self.events.append("answered")
 
     def check(self, watchdog: Watchdog, after_s: float) -> list[str]:
-        """What happens, once so many seconds have passed."""
+        """Events of a check after some seconds."""
         self.clock.now_s += after_s
         self.events.clear()
         watchdog.check(self.answer_all)
@@ -54,11 +54,11 @@ class Watched:
 
 
 def end_at_once(watchdog: Watchdog) -> None:
-    """Without time for last words."""
+    """Without waiting for replies to be sent."""
     watchdog.stop()
 
 
-def test_a_living_worker_is_left_alone() -> None:
+def test_a_worker_with_heart_beats_is_left_alone() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     for _ in range(100):
@@ -85,7 +85,7 @@ def test_a_hanging_worker_ends_the_process_after_everybody_was_answered() -> Non
 
 
 def test_a_process_that_stood_still_may_come_round() -> None:
-    """After SIGSTOP, or in a container that was frozen, every worker looks silent."""
+    """After SIGSTOP, or in a container that was frozen, no worker has a recent heart-beat."""
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)
@@ -103,7 +103,7 @@ def test_without_a_limit_nothing_hangs() -> None:
         assert set(watched.check(watchdog, 1_000_000)) == {"expired"}
 
 
-def test_the_process_ends_though_nobody_can_be_told() -> None:
+def test_the_process_ends_even_if_answering_fails() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)
