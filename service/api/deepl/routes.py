@@ -22,15 +22,13 @@ from service.api.served_languages import AUTO, name_of, target_languages, target
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest, Translation
 
+TIMEOUT_S = 9.0
+"""The official client times out after ten seconds and repeats the request."""
 _TARGETS = {
     "en": {"EN-GB": "English (British)", "EN-US": "English (American)"},
     "pt": {"PT-BR": "Portuguese (Brazilian)", "PT-PT": "Portuguese (European)"},
 }
 """Target languages that need a region: DeepL's clients refuse a plain `EN`."""
-
-
-TIMEOUT_S = 9.0
-"""The official client times out after ten seconds and repeats the request."""
 _LISTS = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 
