@@ -61,113 +61,99 @@ class Settings(BaseSettings):
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     pivot: bool = True
-    """Whether a language pair without a bundle of its own is translated by two bundles, through a
-    third language, English if possible."""
+    """Whether missing pairs are chained from two bundles, through English if possible."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; default: CPUs of the process divided by `threads_per_worker`. For
-    single sentences, replicas with one worker each are faster."""
+    """Worker threads per bundle; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
     """Threads per operator of a graph; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
-    """Sentences that a worker decodes in parallel; a beam of n takes n slots."""
+    """Sentences decoded side by side per worker; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of a worker's slots that one client may hold while others wait: a smaller share keeps
-    decoding steps short; with 1, batches are fullest and latency is highest."""
+    """Share of a worker's slots for one client, while others ask."""
     encoder_tokens_per_turn: PositiveInt = 256
-    """Source tokens that a worker encodes between two decoding steps, which bounds the delay of
-    sentences that are being decoded; a longer sentence is encoded alone."""
+    """Source tokens encoded between two steps; a longer sentence is encoded alone."""
     max_requests: PositiveInt = 512
-    """Maximum requests in progress or waiting, half of them from one address while no other asks;
-    beyond it: 429."""
+    """Requests in flight, at most half from one address; beyond it: 429."""
     max_queued_jobs: PositiveInt = 1024
-    """Maximum sentences in the queue; beyond it: 429."""
+    """Sentences that may wait; beyond it: 429."""
     max_queued_tokens: PositiveInt = 65_536
-    """Maximum source tokens in the queue; beyond it: 429."""
+    """Source tokens that may wait; beyond it: 429."""
     max_queued_jobs_per_client: PositiveInt | None = None
-    """Maximum sentences of one client in the queue; beyond it: 429. Default: half of what other
-    clients leave, so that a new client always finds a place."""
+    """Waiting sentences of one client; beyond it: 429. Default: half of what others leave."""
     max_queued_tokens_per_client: PositiveInt | None = None
-    """Maximum source tokens of one client in the queue; beyond it: 429. Default: likewise."""
+    """Waiting source tokens of one client. Default: half of what others leave."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """API keys, separated by ','; a request must carry one. Without any key, access is open. Prefer
-    the variable or a file: every user of the machine can read a flag."""
+    """Keys, separated by ','; requests need one. Prefer a file: flags are visible."""
     api_key_file: Path | None = None
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
-    """Store of the keys made by `pellucid keys`, and of their usage: a file, or redis://... for
-    several machines."""
+    """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
     max_chars_per_key: PositiveInt | None = None
-    """Maximum characters per key and month, for keys without a quota of their own; beyond it: 429,
-    and 456 for DeepL clients. Without a key store, counted since the start of the process."""
+    """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None
-    """Token that /metrics requires, as `Authorization: Bearer TOKEN`; default: none."""
+    """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
     """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Origins whose pages may call the API from a browser, separated by ','; '*': all."""
+    """Origins, separated by ',', whose pages may call the API; '*' for all."""
     trusted_proxies: str = "127.0.0.1"
-    """Addresses or networks of proxies whose X-Forwarded-For is trusted, separated by ','. Without
-    keys, clients are told apart by address."""
+    """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
-    """Maximum size of a request body; beyond it: 413."""
+    """Largest request body; beyond it: 413."""
     max_bodies_bytes: PositiveInt = 134_217_728
-    """Maximum size of all request bodies held at once; beyond it: 429."""
+    """All request bodies in flight; beyond it: 429."""
     max_connections: PositiveInt = 4096
     """Maximum open connections; beyond it, the one idle longest is closed."""
     header_timeout_s: PositiveFloat = 10.0
-    """Time for a client to send the head of a request, and the first byte of a new connection."""
+    """Time to send the head of a request. Missed: 408, or closed."""
     body_timeout_s: PositiveFloat = 30.0
-    """Time for a client to send the body of a request; beyond it: 408."""
+    """Time to send the body of a request. Missed: 408."""
     reply_timeout_s: PositiveFloat = 60.0
-    """Time for a client to read a reply; beyond it, the connection is closed."""
+    """Time to take the reply. Missed: closed."""
     max_text_chars: PositiveInt = 30_000
-    """Maximum characters of all texts of a request; beyond it: 400."""
+    """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
-    """Maximum texts in a request; beyond it: 400."""
+    """Texts in one request; beyond it: 400."""
     max_file_bytes: PositiveInt = 4_194_304
-    """Maximum size of a file to translate; beyond it: 413."""
+    """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16
-    """Maximum files in translation or waiting; beyond it: 429."""
+    """Files that wait or are being translated; beyond it: 429."""
     max_stored_bytes: PositiveInt = 268_435_456
-    """Maximum size of all stored translated files; beyond it: 503."""
+    """All translated files together; beyond it: 503."""
     file_lifetime_s: PositiveFloat = 3_600.0
-    """Time for which a translated file is stored."""
+    """Time that a translated file is kept."""
     file_timeout_s: PositiveFloat = 3_600.0
-    """Time for translating a file; beyond it, the job fails."""
+    """Time to translate a file."""
     file_folder: Path | None = None
-    """Parent of the folder for translated files, which is removed on exit; default: the system's
-    folder for temporary files."""
+    """Parent of the temporary folder for translated files; by default the system's."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
-    """Maximum alternatives that a request may ask for; beyond it: 400."""
+    """Alternatives that a request may ask for; beyond it: 400."""
     max_attention_cells: PositiveInt = 1_000_000
-    """Maximum cells of all attention maps in a reply; beyond it: 413."""
+    """Numbers in the attention maps of one reply; beyond it: 413."""
     max_attention_runs: PositiveInt = 2
-    """Maximum requests for attention maps or scores in progress; others wait."""
+    """Requests for attention maps or scores in progress; others wait."""
     attention_share: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Share of the time that those may use while translations run; all of it while none run."""
+    """Share of the time for those while translations run; all of it otherwise."""
     deadline_ms: PositiveInt = 30_000
-    """Time for a translation, which a request may shorten; beyond it: 504."""
+    """Time for a translation; requests may ask for less. Missed: 504."""
     admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
-    """Token that `POST /admin/reload` requires; without it, the route does not exist."""
+    """Token that `POST /admin/reload` requires; without one there is no such address."""
     shutdown_delay_s: Annotated[float, Field(ge=0)] = 0.0
-    """Time after SIGTERM in which /readyz reports 503 while requests are still accepted, so that
-    load balancers notice before requests are refused; draining begins after it."""
+    """Time after SIGTERM with /readyz 503 but requests still accepted; then draining."""
     drain_s: Annotated[float, Field(ge=0)] = 25.0
     """Time to finish accepted requests, after `shutdown_delay_s`."""
     share_runs: bool = True
-    """Whether equal sentences that are waiting at the same time share one run of the model."""
+    """Whether equal sentences in flight are translated once."""
     result_cache_bytes: Annotated[int, Field(ge=0)] = 0
-    """Memory per bundle for the cache of translated sentences; 0: no cache."""
+    """Memory per bundle for results of recent sentences; 0 keeps none."""
     canary_interval_s: PositiveFloat = 60.0
-    """Interval between two canary translations of a bundle, for the readiness probe."""
+    """Interval of the canary translation of each bundle, for the readiness probe."""
     heartbeat_timeout_s: PositiveFloat = 10.0
-    """Time without a heart-beat after which a worker makes the service unready."""
+    """Time without a worker's heart-beat until the service is not ready."""
     watchdog_timeout_s: Annotated[float, Field(ge=0)] = 60.0
-    """Time without a heart-beat after which the watchdog ends the process with exit code 70, so
-    that a supervisor restarts it; 0: never."""
+    """Time without a worker's heart-beat until the process exits with 70; 0: never."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """Address of an OpenTelemetry collector, such as http://collector:4318, which receives a span
-    per request and stage, without any text; needs the extra `otel`."""
+    """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
 

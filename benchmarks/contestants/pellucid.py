@@ -1,8 +1,8 @@
-"""Our engine on a bundle: the batch decoder alone, or behind the service's scheduler."""
+"""Pellucid's engine on a bundle: the batch decoder alone, or behind the service's scheduler."""
 
 from collections.abc import Sequence
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
+from benchmarks.contestants.interface import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import Sessions, open_sessions
@@ -40,8 +40,8 @@ class Batched:
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
         asked = [_decode_request(i, requests[i], beam) for i in reversed(order)]
         decoder = self._decoder(batch * beam)
-        finished = decode_requests(decoder, asked, num_prepared=batch)
-        results = {f.key: f.hypotheses[0].target_ids for f in finished}
+        finished = decode_requests(decoder, asked, num_prefilled=batch)
+        results = {f.handle: f.hypotheses[0].target_ids for f in finished}
         return [results[i] for i in range(len(requests))]
 
     def close(self) -> None:
@@ -49,16 +49,16 @@ class Batched:
         self._decoders.clear()
 
     def _decoder(self, num_slots: int) -> BatchDecoder[int]:
-        """As in the service, a cache is allocated once and used for ever after."""
+        """As in the service, the cache is allocated once."""
         if num_slots not in self._decoders:
             self._decoders[num_slots] = BatchDecoder(self._sessions, num_slots=num_slots)
         return self._decoders[num_slots]
 
 
 class Served:
-    """The service's scheduler and workers: all sentences wait from the start, as they came.
+    """The service's scheduler and workers: all sentences wait from the start, in their order.
 
-    Every worker has as many slots as in the service, whatever batch the others are given.
+    Every worker has as many slots as in the service, whatever the batch size of the others.
     """
 
     def __init__(self, sessions: Sessions, *, num_workers: int) -> None:
@@ -86,7 +86,7 @@ class Served:
 
 def _decode_request(key: int, request: Request, beam: int) -> DecodeRequest[int]:
     options = _options(request, beam)
-    return DecodeRequest(key=key, source_ids=request.source_ids, options=options)
+    return DecodeRequest(handle=key, source_ids=request.source_ids, options=options)
 
 
 def _options(request: Request, beam: int) -> DecodeOptions:

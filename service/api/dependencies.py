@@ -12,7 +12,7 @@ from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
-from service.inspection.throttle import SpareTime
+from service.inspection.throttle import Throttle
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.models.interfaces import ModelRegistry, Reloading
 from service.observability.metrics import Metrics
@@ -61,7 +61,7 @@ class Parts:
     registry: ModelRegistry
     reloader: Reloading
     translator: TranslationBackend
-    throttle: SpareTime
+    throttle: Throttle
     files: FileJobs
     metrics: Metrics
     tracing: Tracing

@@ -114,7 +114,6 @@ def serve(
     parts = app.state.parts
     watchdog = Watchdog(
         lambda: [model.scheduler for model in registry.running_models],
-        heartbeat_timeout_s=settings.heartbeat_timeout_s,
         watchdog_timeout_s=settings.watchdog_timeout_s,
     )
 

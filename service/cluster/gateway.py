@@ -22,14 +22,14 @@ from service.observability.tracing import open_tracing
 from service.server.app import create_app_over, release
 from service.settings import Settings
 from service.text.detection import Detection
+from service.translation.attention import translate_with_attention
 from service.translation.language_detection import LanguageFinder
 from service.translation.translator import (
-    attention_of_ours,
-    by_language,
     checked_prefixes,
-    count,
-    in_order,
-    longest,
+    group_by_language,
+    longest_times,
+    merge_translations,
+    record_metrics,
 )
 from service.translation.values import (
     SentenceTranslation,
@@ -58,15 +58,15 @@ class RemoteTranslator:
         """
         checked_prefixes(request)
         detections = await self._languages.detect(request)
-        groups = by_language(request, detections)
+        groups = group_by_language(request, detections)
         parts = [_part(request, language, indices) for language, indices in groups.items()]
         engines = [self._engine(part.source, part.target) for part in parts]
         results = await asyncio.gather(
             *(engine.translate(part) for engine, part in zip(engines, parts, strict=True))
         )
-        translations = in_order(groups, results, detections)
-        times = longest([result.times for result in results])
-        count(self._metrics, translations, times)
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
+        record_metrics(self._metrics, translations, times)
         count_sentences(_lengths([s for t in translations for s in t.sentences]))
         return TranslateResult(translations=translations, times=times)
 
@@ -100,7 +100,7 @@ class RemoteTranslator:
             ServiceError: The maps cannot be computed.
         """
         if request.translations is None:
-            return await attention_of_ours(request, self.translate)
+            return await translate_with_attention(request, self.translate)
         return await self._engine(request.source, request.target).attention(request)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:

@@ -1,4 +1,4 @@
-"""Who waits for whom: one bounded queue, several workers that decode from it continuously."""
+"""The scheduler of one model: a bounded queue, and workers that decode from it continuously."""
 
 import time
 from concurrent.futures import Future
@@ -13,12 +13,12 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.decode_loop import DecodeLoop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions:
-    """How much work runs and waits at once."""
+    """How many jobs run and wait at once."""
 
     num_workers: int = 1
     """Threads that decode, one batch each."""
@@ -27,8 +27,8 @@ class SchedulerOptions:
     encoder_tokens_per_turn: int = 256
     """Source tokens that a worker encodes between two steps of a running batch."""
     client_share: float = 0.25
-    """Of a worker's slots, for each client while several ask: a step takes the longer the more rows
-    it has, and whoever waits for one sentence waits for all rows of the others."""
+    """Share of a worker's slots for each client while several are active. A step takes longer the
+    more rows it has, so a single sentence waits for all rows of the other clients."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
@@ -57,14 +57,13 @@ class Scheduler:
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._workers = [
-            Worker(
+            DecodeLoop(
                 sessions,
                 self._queue,
                 metrics,
                 num_slots=options.slots_per_worker,
                 max_encoder_tokens=options.encoder_tokens_per_turn,
                 client_share=options.client_share,
-                on_turn=self._flights.expire,
                 clock=clock,
             )
             for _ in range(options.num_workers)
@@ -75,45 +74,40 @@ class Scheduler:
         for worker in self._workers:
             worker.start()
 
-    def submit(self, job: Job) -> Future[JobResult]:
-        """Queue a job; cancelling its future gives the job up at the next step.
-
-        It may share the run of an equal one, or its result if results are kept.
-
-        The future ends with `DeadlineExceededError` or `TranslationFailedError` where the job
-        does not succeed.
+    async def run(self, job: Job) -> JobResult:
+        """Queue a job and wait for its result, until its deadline at the longest.
 
         Raises:
-            OverloadedError, ShuttingDownError: It was not accepted.
+            OverloadedError, ShuttingDownError: The job was not accepted.
+            DeadlineExceededError: The deadline passed first.
+            TranslationFailedError: The model failed on this job.
+        """
+        return await self._flights.run(job)
+
+    def submit(self, job: Job) -> Future[JobResult]:
+        """Queue a job without regard to its deadline, from any thread.
+
+        The job may share the run of an equal one, or be answered from the result cache. Cancelling
+        the future cancels the job at the next decoding step. The future ends with
+        `TranslationFailedError` where the model fails on this job.
+
+        Raises:
+            OverloadedError, ShuttingDownError: The job was not accepted.
         """
         return self._flights.submit(job)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job was accepted that has not ended."""
+        """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
     def is_alive(self, heartbeat_timeout_s: float) -> bool:
-        """Whether every worker came round within the last `heartbeat_timeout_s` seconds."""
+        """Whether every worker had a heartbeat within the last `heartbeat_timeout_s` seconds."""
         now_s = self._clock()
-        return all(now_s - worker.last_beat_s <= heartbeat_timeout_s for worker in self._workers)
-
-    def expire_all(self) -> None:
-        """Answer everybody whose deadline has passed, as the workers do when they come round."""
-        self._flights.expire_all(self._clock())
-
-    def drain(self, timeout_s: float) -> bool:
-        """Accept nothing more and wait until all that was accepted has ended.
-
-        Returns:
-            Whether that took less than `timeout_s` seconds.
-        """
-        self._flights.close()
-        self._queue.close()
-        return self._queue.wait_until_done(timeout_s)
+        return all(now_s - worker.heartbeat_s <= heartbeat_timeout_s for worker in self._workers)
 
     def close(self) -> None:
-        """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
+        """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
         for worker in self._workers:

@@ -23,7 +23,7 @@ from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
 from service.documents.jobs import FileJobLimits, FileJobs
-from service.inspection.throttle import SpareTime, SpareTimeLimits
+from service.inspection.throttle import Throttle, ThrottleLimits
 from service.models.interfaces import ModelRegistry
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
@@ -90,10 +90,10 @@ def create_translator(
     )
 
 
-def create_throttle(settings: Settings, registry: ModelRegistry) -> SpareTime:
+def create_throttle(settings: Settings, registry: ModelRegistry) -> Throttle:
     """The throttle of inspections beside the translations of `registry`."""
-    limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
-    return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
+    limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
+    return Throttle(limits, lambda: registry.is_busy, time.monotonic)
 
 
 def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:

@@ -1,7 +1,7 @@
 """Ends the process when a worker hangs, so that a supervisor restarts it: threads cannot be ended.
 
-A graph that does not return blocks its batch for ever. Until a hang is certain, jobs are answered
-when their deadlines pass; then all are answered, and the process exits.
+A graph that does not return holds its batch for ever. Its requests end with their deadlines, which
+the event loop keeps; once it is certain, the others are answered too, and the process ends.
 """
 
 import logging
@@ -25,9 +25,6 @@ class WatchedScheduler(Protocol):
     def is_alive(self, heartbeat_timeout_s: float) -> bool:
         """Whether every worker had a heart-beat within that time."""
 
-    def expire_all(self) -> None:
-        """Answer every job whose deadline has passed."""
-
 
 class Watchdog:
     """Checks the heart-beats of all workers once a second, in a thread of its own."""
@@ -36,7 +33,6 @@ class Watchdog:
         self,
         schedulers: Callable[[], Iterable[WatchedScheduler]],
         *,
-        heartbeat_timeout_s: float,
         watchdog_timeout_s: float,
         end: Callable[[int], object] = os._exit,
     ) -> None:
@@ -44,13 +40,11 @@ class Watchdog:
 
         Args:
             schedulers: Returns the schedulers of the models that run.
-            heartbeat_timeout_s: Age of a heart-beat from which deadlines are answered from here.
-            watchdog_timeout_s: Age of a heart-beat from which a worker hangs; 0: never.
+            watchdog_timeout_s: Age of a heartbeat from which a worker hangs; 0: never.
             end: Ends the process with an exit code, without cleaning up, which would wait for the
                 worker.
         """
         self._schedulers = schedulers
-        self._heartbeat_timeout_s = heartbeat_timeout_s
         self._watchdog_timeout_s = watchdog_timeout_s
         self._end = end
         self._was_hanging = False
@@ -81,9 +75,6 @@ class Watchdog:
         need a moment for their next heart-beat.
         """
         schedulers = list(self._schedulers())
-        for scheduler in schedulers:
-            if not scheduler.is_alive(self._heartbeat_timeout_s):
-                scheduler.expire_all()
         is_hanging = self._watchdog_timeout_s > 0 and not all(
             scheduler.is_alive(self._watchdog_timeout_s) for scheduler in schedulers
         )

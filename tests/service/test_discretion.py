@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.server_process import ServerProcess, serving
+from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
 pytestmark = pytest.mark.slow
@@ -86,7 +86,9 @@ def test_no_text_and_no_key_is_in_the_log_at_any_level(server: ServerProcess) ->
         headers = {"Authorization": f"Bearer {KEY}", "X-Request-Id": f"asked-{index}"}
         given = options | {"headers": headers | options.get("headers", {}), "timeout": 60}
         replies.append(httpx.request(method, server.url + path, **given))
-    httpx.post(f"{server.url}/translate", json={"q": TEXT, "api_key": SENTINEL, **PAIR})
+    httpx.post(
+        f"{server.url}/translate", json={"q": TEXT, "api_key": SENTINEL, **PAIR}, timeout=LONGEST_S
+    )
     assert {200, 400, 404, 405, 504} <= {reply.status_code for reply in replies}
     server.terminate()
     assert server.exit_code() == 0

@@ -11,7 +11,7 @@ from service.api.middleware.request_log import HttpMiddleware
 from service.api.problems import problem
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.scheduling.limits import DrainRate
+from service.scheduling.limits import CompletionRate
 
 
 class RequestLimit:
@@ -24,7 +24,7 @@ class RequestLimit:
     def __init__(self, max_requests: int, metrics: Metrics, clock: Clock) -> None:
         self._max_requests = max_requests
         self._metrics = metrics
-        self._rate = DrainRate(clock)
+        self._rate = CompletionRate(clock)
         self._by_address: Counter[str] = Counter()
         self._num_requests = 0
 
@@ -74,9 +74,9 @@ class RequestLimitMiddleware(HttpMiddleware):
         super().__init__(app)
         self._limit = limit
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["method"] != "POST":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]

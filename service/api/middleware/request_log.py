@@ -22,19 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 class HttpMiddleware:
-    """Base of the middleware: handles HTTP and passes on everything else."""
+    """Keeps the app that a middleware wraps; only HTTP is handled, the rest passes through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle HTTP; lifespan events pass through."""
-        handle = self.handle if scope["type"] == "http" else self._app
-        await handle(scope, receive, send)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        raise NotImplementedError
 
 
 def request_id(given: str) -> str:
@@ -45,8 +36,11 @@ def request_id(given: str) -> str:
 class RequestIdMiddleware(HttpMiddleware):
     """Takes the client's request id or creates one, for logs and reply."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         own_id = request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
 
         async def send_with_id(message: Message) -> None:
@@ -68,8 +62,11 @@ class ObservationMiddleware(HttpMiddleware):
         super().__init__(app)
         self._metrics = metrics
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         started_s = time.perf_counter()
         status = 0
         stats = RequestStats()

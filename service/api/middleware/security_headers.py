@@ -25,8 +25,11 @@ _REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "t
 class SecurityHeadersMiddleware(HttpMiddleware):
     """Adds security headers that a reply does not set itself."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -48,7 +48,7 @@ router = APIRouter(tags=["native"])
         example={"q": "Good morning.", "source": "en", "target": "de"},
     ),
 )
-async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
+async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
     """Parameters come as JSON, or from form and query string together."""
     account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
@@ -110,6 +110,7 @@ def _translate_request(
 ) -> TranslateRequest:
     attention = parameters.attention
     return TranslateRequest(
+        timeout_s=timeout_s(parameters, settings),
         texts=parameters.texts,
         source=parameters.source,
         target=parameters.target,
@@ -129,6 +130,5 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
-        timeout_s=timeout_s(parameters, settings),
         client=client,
     )

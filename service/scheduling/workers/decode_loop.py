@@ -1,42 +1,39 @@
-"""One thread that decodes: admits jobs between steps, and lets them go as soon as they may."""
+"""The decode loop of one worker: jobs join between steps, and leave when done or cancelled.
+
+Knows no deadline: to the loop, a late job is a cancelled one.
+"""
 
 import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from service.engine.batch_decoder import BatchDecoder, Finished
 from service.engine.graphs.encoder import EncodedGroup
 from service.engine.graphs.sessions import Sessions
-from service.engine.prefill import DecodeRequest, PreparedSentence
+from service.engine.prefill import DecodeRequest, PrefilledSentence
 from service.engine.search.options import MAX_BEAM_SIZE
-from service.errors import (
-    DeadlineExceededError,
-    ServiceError,
-    ShuttingDownError,
-    TranslationFailedError,
-)
+from service.errors import ServiceError, ShuttingDownError, TranslationFailedError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.scheduling.batching_policy import Room
+from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, JobResult
 from service.scheduling.queue import AdmissionQueue
 
 IDLE_WAIT_S = 0.5
-"""An idle worker shows its heart-beat this often."""
-NUM_AHEAD = 8
-"""Sentences that a full worker prepares before there are slots for them: one call of the encoder
-for several costs less than a call for each, and a slot that falls free is filled at once."""
+"""Interval between the heartbeats of an idle worker."""
+MAX_PREFILLED = 8
+"""Sentences that a full worker encodes before there are slots for them: one encoder call for
+several costs less than one for each, and a free slot is filled at once."""
 IDLE_BUDGET_FACTOR = 4
-"""How many times its budget an idle worker may encode: nobody waits for it meanwhile."""
+"""Multiple of the encoder budget for an idle worker: no running sentence is held up by it."""
 
 _log = logging.getLogger(__name__)
 
 
-class Worker:
-    """Owns a batch decoder and the thread that runs it."""
+class DecodeLoop:
+    """A batch decoder and the thread that drives it."""
 
     def __init__(
         self,
@@ -47,19 +44,17 @@ class Worker:
         num_slots: int,
         max_encoder_tokens: int,
         client_share: float = 1.0,
-        on_turn: Callable[[float], None] = lambda _now_s: None,
         clock: Clock = time.monotonic,
     ) -> None:
         """Allocate the cache.
 
         Args:
             sessions: Shared by all workers.
-            queue: Likewise.
-            metrics: Likewise.
+            queue: Shared by all workers.
+            metrics: Shared by all workers.
             num_slots: Rows of the batch.
             max_encoder_tokens: Source tokens to encode between two steps of a running batch.
-            client_share: Of the rows, for each client while several ask.
-            on_turn: Told the time at the beginning of every turn.
+            client_share: Share of the rows for each client while several are active.
             clock: Monotonic, seconds.
         """
         self._decoder: BatchDecoder[Entry] = BatchDecoder(sessions, num_slots=num_slots)
@@ -68,27 +63,26 @@ class Worker:
         self._clock = clock
         self._num_slots = num_slots
         self._max_encoder_tokens = max_encoder_tokens
-        # The widest beam must find room, else it would wait for ever.
+        # At least the widest beam: it would otherwise never fit.
         self._max_slots_per_client = max(MAX_BEAM_SIZE, round(client_share * num_slots))
-        self._on_turn = on_turn
-        self._prepared: deque[PreparedSentence[Entry]] = deque()
+        self._prefilled: deque[PrefilledSentence[Entry]] = deque()
         self._slots_counted = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pellucid-worker", daemon=True)
-        self.last_beat_s = clock()
-        """When the thread last came round, on the clock."""
+        self.heartbeat_s = clock()
+        """Moment of the last iteration, on the clock."""
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being decoded."""
-        return not self._decoder.keys and not self._prepared
+        return not self._decoder.handles and not self._prefilled
 
     def start(self) -> None:
-        """Begin to take jobs."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after the step that it is in; what it still has fails."""
+        """End the thread after its current step; its unfinished jobs fail."""
         self._stopping.set()
         self._queue.wake()
         if self._thread.ident is not None:
@@ -97,101 +91,85 @@ class Worker:
             self._fail(entry, ShuttingDownError("the service was stopped"))
         self._clear()
 
-    def turn(self) -> None:
-        """One round: drop who has gone, admit who waits, give everyone a token."""
-        self.last_beat_s = self._clock()
-        self._on_turn(self.last_beat_s)
-        self._leave()
-        entries = self._take()
+    def iterate(self) -> None:
+        """Drop cancelled jobs, admit new ones, and decode one token of each."""
+        self.heartbeat_s = self._clock()
+        self._drop_cancelled()
+        entries = self._next_jobs()
         try:
-            self._prepare(entries)
+            self._prefill(entries)
             self._join()
             self._step()
-        except Exception as error:  # noqa: BLE001 - whatever a graph throws must not end the thread
+        except Exception as error:  # noqa: BLE001 - an error of a graph must not end the thread
             self._recover({*entries, *self._entries()}, error)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.turn()
+            self.iterate()
             if self.is_idle:
                 self._queue.wait(IDLE_WAIT_S, self._stopping)
 
-    def _leave(self) -> None:
-        now_s = self._clock()
-        for entry in self._decoder.keys:
-            if self._has_gone(entry, now_s):
+    def _drop_cancelled(self) -> None:
+        for entry in self._decoder.handles:
+            if entry.is_cancelled:
                 self._decoder.remove(entry)
-        if self._prepared:
-            self._prepared = deque(
-                s for s in self._prepared if not self._has_gone(s.request.key, now_s)
-            )
+        if self._prefilled:
+            self._prefilled = deque(s for s in self._prefilled if not s.request.handle.is_cancelled)
         self._count_slots()
 
     def _entries(self) -> list[Entry]:
-        """Whoever is being decoded, or about to be."""
-        return [*self._decoder.keys, *(sentence.request.key for sentence in self._prepared)]
+        """Jobs in the batch, and encoded ones that wait for slots."""
+        return [*self._decoder.handles, *(sentence.request.handle for sentence in self._prefilled)]
 
-    def _take(self) -> list[Entry]:
-        for entry in self._queue.take_expired():
-            self._give_up(entry)
+    def _next_jobs(self) -> list[Entry]:
         if not self._may_take():
             return []
         is_idle = self.is_idle
         budget = self._max_encoder_tokens * (IDLE_BUDGET_FACTOR if is_idle else 1)
-        room = Room(free_slots=self._decoder.free_slots, num_ahead=NUM_AHEAD, max_tokens=budget)
+        capacity = BatchCapacity(
+            free_slots=self._decoder.free_slots, max_prefilled=MAX_PREFILLED, max_tokens=budget
+        )
         if self._queue.is_contested:
-            room = replace(
-                room, max_slots_per_client=self._max_slots_per_client, held=self._slots_by_client()
+            capacity = replace(
+                capacity,
+                max_slots_per_client=self._max_slots_per_client,
+                slots_in_use=self._slots_by_client(),
             )
-        return self._queue.take(room, is_idle=is_idle)
+        return self._queue.take(capacity, is_idle=is_idle)
 
     def _slots_by_client(self) -> Counter[str]:
-        held: Counter[str] = Counter()
+        slots_in_use: Counter[str] = Counter()
         for entry in self._entries():
-            held[entry.job.client.name] += entry.num_slots
-        return held
+            slots_in_use[entry.job.client.name] += entry.num_slots
+        return slots_in_use
 
     def _may_take(self) -> bool:
-        # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.
-        is_retried = any(entry.is_retry for entry in self._decoder.keys)
-        return bool(self._decoder.free_slots) and not self._prepared and not is_retried
+        # Retried jobs run alone, so that a failure can be attributed to one job.
+        is_retried = any(entry.is_retry for entry in self._decoder.handles)
+        return bool(self._decoder.free_slots) and not self._prefilled and not is_retried
 
-    def _has_gone(self, entry: Entry, now_s: float) -> bool:
-        """Whether nobody wants the result any more; a missed deadline is answered here."""
-        if not entry.is_given_up and now_s < entry.deadline_s:
-            return False
-        self._give_up(entry)
-        return True
-
-    def _give_up(self, entry: Entry) -> None:
-        if self._claim(entry):
-            self._metrics.cancelled.labels(reason="deadline").inc()
-            self._metrics.finish.labels(reason="deadline").inc()
-            error = DeadlineExceededError("the deadline passed before the translation")
-            entry.future.set_exception(error)
-
-    def _prepare(self, entries: list[Entry]) -> None:
+    def _prefill(self, entries: list[Entry]) -> None:
         if not entries:
             return
         admitted_s = self._clock()
-        preparation = self._decoder.prepare(
+        prefilled = self._decoder.prefill(
             [
-                DecodeRequest(key=e, source_ids=e.job.source_ids, options=e.job.options)
+                DecodeRequest(handle=e, source_ids=e.job.source_ids, options=e.job.options)
                 for e in entries
             ]
         )
         encoded_s = self._clock()
         for entry in entries:
             entry.admitted_s, entry.encoded_s = admitted_s, encoded_s
-        for group in preparation.groups:
+        for group in prefilled.groups:
             self._count_group(group)
-        self._prepared.extend(preparation.sentences)
+        self._prefilled.extend(prefilled.sentences)
 
     def _join(self) -> None:
-        """Let those that are prepared begin, in order, as far as there are slots."""
-        while self._prepared and self._prepared[0].num_slots <= self._decoder.free_slots:
-            sentence = self._prepared.popleft()
-            sentence.request.key.joined_s = self._clock()
+        """Start encoded sentences in order, as far as there are free slots."""
+        while self._prefilled and self._prefilled[0].num_slots <= self._decoder.free_slots:
+            sentence = self._prefilled.popleft()
+            sentence.request.handle.joined_s = self._clock()
             self._decoder.join([sentence])
         self._count_slots()
 
@@ -211,8 +189,8 @@ class Worker:
             self._deliver(result)
 
     def _deliver(self, finished: Finished[Entry]) -> None:
-        entry, now_s = finished.key, self._clock()
-        if not self._claim(entry):
+        entry, now_s = finished.handle, self._clock()
+        if not entry.future.set_running_or_notify_cancel():
             return
         best = finished.hypotheses[0]
         result = JobResult(
@@ -228,15 +206,14 @@ class Worker:
         entry.future.set_result(result)
 
     def _recover(self, entries: set[Entry], error: Exception) -> None:
-        """Empty the batch; its jobs are tried again one by one, and who is alone so has failed."""
+        """Empty a failed batch; its jobs are retried one by one, and those that fail alone fail."""
         what = f"{type(error).__name__}: {error}"
         _log.error("batch failed", extra={"jobs": len(entries), "error": what})
         self._clear()
-        now_s = self._clock()
-        pending = [entry for entry in entries if not self._has_gone(entry, now_s)]
+        pending = [entry for entry in entries if not entry.is_cancelled]
         for entry in pending:
             if entry.is_retry:
-                # The worker's thread works for no request: the id must be given.
+                # No request is current in the worker's thread, so the id is passed explicitly.
                 fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
                 _log.error("job failed", extra={**fields, "error": what})
                 self._fail(entry, TranslationFailedError("the model failed on this text"))
@@ -245,22 +222,15 @@ class Worker:
 
     def _clear(self) -> None:
         self._decoder.clear()
-        self._prepared.clear()
+        self._prefilled.clear()
         self._count_slots()
 
     def _fail(self, entry: Entry, error: ServiceError) -> None:
-        if self._claim(entry):
+        if entry.future.set_running_or_notify_cancel():
             entry.future.set_exception(error)
 
-    def _claim(self, entry: Entry) -> bool:
-        """Whether somebody still waits; from now on the job cannot be cancelled."""
-        if entry.future.set_running_or_notify_cancel():
-            return True
-        self._metrics.cancelled.labels(reason="client").inc()
-        return False
-
     def _count_slots(self) -> None:
-        """Report what changed: several workers share the gauge."""
+        """Add the change to the gauge, which all workers share."""
         in_use = self._num_slots - self._decoder.free_slots
         self._metrics.slots_in_use.inc(in_use - self._slots_counted)
         self._slots_counted = in_use

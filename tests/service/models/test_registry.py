@@ -11,7 +11,7 @@ from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
 from service.engine.search.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
-from service.models.loaded_model import Leases, RegistryOptions
+from service.models.loaded_model import ReferenceCount, RegistryOptions
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job
@@ -58,18 +58,23 @@ def test_a_path_is_a_bundle_or_a_folder_of_bundles(tmp_path: Path) -> None:
 
 def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     registry = open_registry(TINY_BUNDLE, other_direction(tmp_path / "other"))
-    model, pair = registry.find(PAIR.target.upper(), PAIR.source.upper())
-    assert (model.name, pair.source, pair.target) == ("other", PAIR.target, PAIR.source)
-    assert registry.find(PAIR.source, PAIR.target)[0] is registry.models[0]
+    with registry.lease(PAIR.target.upper(), PAIR.source.upper()) as (model, pair):
+        assert (model.name, pair.source, pair.target) == ("other", PAIR.target, PAIR.source)
+    with registry.lease(PAIR.source, PAIR.target) as (model, _):
+        assert model is registry.models[0]
 
 
 @pytest.mark.parametrize(
     ("source", "target", "blamed"),
     [("xx", PAIR.target, "xx"), (PAIR.source, "yy", "yy"), ("auto", "yy", "auto")],
 )
-def test_the_language_to_blame_is_named(source: str, target: str, blamed: str) -> None:
-    with pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"):
-        open_registry(TINY_BUNDLE).find(source, target)
+def test_the_unsupported_language_is_named(source: str, target: str, blamed: str) -> None:
+    registry = open_registry(TINY_BUNDLE)
+    with (
+        pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"),
+        registry.lease(source, target),
+    ):
+        pass
 
 
 def test_all_faults_of_all_bundles_are_reported_at_once(tmp_path: Path) -> None:
@@ -110,11 +115,11 @@ def test_a_setting_that_cannot_work_is_refused() -> None:
         Registry.open([TINY_BUNDLE], options, Metrics())
 
 
-def test_a_started_registry_is_ready_and_a_draining_one_is_not() -> None:
+def test_a_started_registry_is_ready_and_a_closed_one_is_not() -> None:
     with running() as service:
         registry = service.registry
         assert registry.unready_reason() is None
-        assert registry.drain(10)
+        registry.close()
         assert registry.unready_reason() == "the service is shutting down"
         with pytest.raises(ShuttingDownError):
             service.model.scheduler.submit(Job(source_ids=(3,), options=DecodeOptions()))
@@ -156,14 +161,14 @@ def test_every_model_is_announced() -> None:
         assert service.counted("model_info", **labels) == 1
 
 
-class _Outrun(Leases):
-    """Of a model that is replaced at the moment when somebody wants it."""
+class _Outrun(ReferenceCount):
+    """The count of a model that is replaced at the moment of its first use."""
 
     def __init__(self, replace: Callable[[], object]) -> None:
         super().__init__()
         self._replace = replace
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         self._replace()
         return False
 
@@ -171,11 +176,11 @@ class _Outrun(Leases):
 def test_two_models_are_leased_together_or_not_at_all(tmp_path: Path) -> None:
     registry = open_registry(TINY_BUNDLE, renamed_copy(tmp_path / "de-fr", "de", "fr"))
     first, second = registry.models
-    outrun = replace(second, leases=_Outrun(lambda: registry.replace([first, second])))
+    outrun = replace(second, references=_Outrun(lambda: registry.replace([first, second])))
     registry.replace([first, outrun])
     with registry.lease_route("en", "fr") as route:
         assert [model for model, _ in route] == [first, second]
-        ending = threading.Thread(target=first.leases.end)
+        ending = threading.Thread(target=first.references.wait_until_unused)
         ending.start()
         ending.join(0.05)
         assert ending.is_alive()

@@ -17,8 +17,6 @@ from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY
 from tests.service.tiny_models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
 
-pytestmark = pytest.mark.slow
-
 PAIR = tiny_bundle().manifest.pairs[0]
 CANARY = tiny_bundle().manifest.canary
 JOB = Job(source_ids=(5, 6, 2), options=GREEDY)
@@ -39,6 +37,11 @@ class Site:
 
     def reload(self) -> Reload:
         return self.reloader.request().result(LONGEST_S)
+
+    def serving(self, source: str, target: str) -> LoadedModel:
+        """The model that a new request would get."""
+        with self.service.registry.lease(source, target) as (model, _):
+            return model
 
     def refused(self) -> str:
         """What a reload is refused with."""
@@ -101,18 +104,18 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(site: Site) -> None:
     result = site.reload()
     (new,) = site.models
     assert (result.added, result.kept, result.removed) == ((new,), (), (old,))
-    assert site.service.registry.find(PAIR.source, PAIR.target)[0] is new
+    assert site.serving(PAIR.source, PAIR.target) is new
     assert new.fault is None
     assert _sha256_served(site) == {new.bundle.sha256} != {old.bundle.sha256}
     assert site.counted("swapped") == 1
 
 
-def test_who_began_with_the_old_bundle_ends_with_it(site: Site) -> None:
+def test_a_request_ends_with_the_bundle_that_it_began_with(site: Site) -> None:
     registry = site.service.registry
     with registry.lease(PAIR.source, PAIR.target) as (old, _):
         site.replace()
         site.reload()
-        assert registry.find(PAIR.source, PAIR.target)[0] is not old
+        assert site.serving(PAIR.source, PAIR.target) is not old
         assert registry.running_models == (*site.models, old)
         assert old.scheduler.submit(JOB).result(LONGEST_S).hypotheses
     site.reload()  # begins when the old one has been closed
@@ -121,7 +124,7 @@ def test_who_began_with_the_old_bundle_ends_with_it(site: Site) -> None:
         old.scheduler.submit(JOB)
 
 
-def test_what_was_replaced_leaves_nothing_behind(site: Site) -> None:
+def test_replaced_models_leave_nothing_behind(site: Site) -> None:
     workers = _workers()
     old = weakref.ref(site.models[0].scheduler)
     for n in range(3):
@@ -170,12 +173,12 @@ def test_bundles_come_and_go(site: Site) -> None:
     canary = CANARY.model_dump(mode="json") | {"pair": pairs[0]}
     altered_copy(site.folder / "second", name="second", pairs=pairs, canary=canary)
     (second,) = site.reload().added
-    assert site.service.registry.find("yy", "zz")[0] is second
+    assert site.serving("yy", "zz") is second
     assert site.models == (first, second)
     shutil.rmtree(site.folder / "second")
     assert site.reload().removed == (second,)
     with pytest.raises(UnsupportedLanguageError):
-        site.service.registry.find("yy", "zz")
+        site.serving("yy", "zz")
 
 
 def test_all_or_nothing(site: Site) -> None:
@@ -186,12 +189,12 @@ def test_all_or_nothing(site: Site) -> None:
     assert site.models == (old,)
 
 
-def test_a_twin_of_what_is_served_is_refused(site: Site) -> None:
+def test_a_second_bundle_for_a_served_pair_is_refused(site: Site) -> None:
     shutil.copytree(TINY_BUNDLE, site.folder / "twin")
     assert "is translated by both" in site.refused()
 
 
-def test_one_reload_at_a_time_and_those_that_wait_share_the_next(site: Site) -> None:
+def test_reloads_run_one_at_a_time_and_waiting_requests_share_the_next(site: Site) -> None:
     with site.service.registry.lease(PAIR.source, PAIR.target):
         site.replace()
         site.reload()  # the old one is still in use
@@ -202,7 +205,7 @@ def test_one_reload_at_a_time_and_those_that_wait_share_the_next(site: Site) -> 
     assert site.reloader.request() is not waiting
 
 
-def test_closing_answers_who_waits_and_ends_what_runs(site: Site) -> None:
+def test_closing_answers_waiting_requests_and_ends_a_running_reload(site: Site) -> None:
     workers = _workers()
     with site.service.registry.lease(PAIR.source, PAIR.target):
         site.replace()
@@ -226,7 +229,7 @@ def test_a_closed_registry_takes_no_new_models(site: Site) -> None:
     assert _workers() == workers - 1
 
 
-def test_one_moment_is_seen_whole_while_bundles_are_replaced(site: Site) -> None:
+def test_a_replacement_is_atomic(site: Site) -> None:
     """Of every lease, the model translates the pair, and takes jobs."""
     ended = threading.Event()
     seen: list[str] = []

@@ -1,18 +1,19 @@
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
-from service.scheduling.job import Job, JobResult
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from tests.service.scheduling.queue_counter import RESULT, SMALL, Counter, futures_of
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
+from tests.service.waiting import eventually
 
 
-def test_who_came_first_goes_first() -> None:
+def test_jobs_are_taken_in_order_of_arrival() -> None:
     counter = Counter()
     first, second, third = (counter.submit() for _ in range(3))
     assert counter.take(2) == [first, second]
@@ -20,21 +21,21 @@ def test_who_came_first_goes_first() -> None:
     assert counter.take(2) == []
 
 
-def test_nobody_overtakes_a_head_who_needs_more_room() -> None:
+def test_no_job_overtakes_a_head_that_needs_more_slots() -> None:
     counter = Counter()
     wide, late = counter.submit(beam_size=4), counter.submit()
     assert counter.take(3) == []
     assert counter.take(5) == [wide, late]
 
 
-def test_a_turn_takes_no_more_tokens_than_it_may() -> None:
+def test_a_batch_takes_no_more_tokens_than_allowed() -> None:
     counter = Counter()
     first, second, third = (counter.submit(5) for _ in range(3))
     assert counter.take(max_tokens=12) == [first, second]
     assert counter.take(max_tokens=4) == [third]
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
+def test_a_full_queue_refuses_and_says_when_to_retry() -> None:
     counter = Counter()
     for _ in range(SMALL.max_queued_jobs):
         counter.submit()
@@ -64,7 +65,7 @@ def test_a_job_over_the_token_bound_is_taken_by_an_empty_queue() -> None:
         counter.submit(1)
 
 
-def test_when_to_come_back_is_measured() -> None:
+def test_retry_after_is_measured() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=8))
     for _ in range(20):  # two in a second
         counter.submit()
@@ -77,7 +78,7 @@ def test_when_to_come_back_is_measured() -> None:
     assert caught.value.retry_after_s == pytest.approx(4.0)
 
 
-def test_jobs_that_were_given_up_do_not_count_as_speed() -> None:
+def test_cancelled_jobs_do_not_count_as_completed() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=8))
     counter.clock.now_s += 10
     counter.submit()
@@ -91,7 +92,7 @@ def test_jobs_that_were_given_up_do_not_count_as_speed() -> None:
     assert caught.value.retry_after_s == 60.0  # 8 at one in ten seconds, bounded
 
 
-def test_a_closed_queue_refuses_and_keeps_what_it_has() -> None:
+def test_a_closed_queue_refuses_and_keeps_its_jobs() -> None:
     counter = Counter()
     waiting = counter.submit()
     counter.queue.close()
@@ -101,7 +102,7 @@ def test_a_closed_queue_refuses_and_keeps_what_it_has() -> None:
     assert counter.take() == [waiting]
 
 
-def test_who_is_tried_again_goes_first_and_alone_to_an_idle_worker() -> None:
+def test_a_retried_job_goes_first_and_alone_to_an_idle_worker() -> None:
     counter = Counter()
     first, second = counter.submit(), counter.submit()
     entries = counter.take_entries(2)
@@ -112,7 +113,7 @@ def test_who_is_tried_again_goes_first_and_alone_to_an_idle_worker() -> None:
     assert counter.take() == [late]
 
 
-def test_nobody_waits_for_those_who_are_tried_again() -> None:
+def test_no_job_waits_for_retried_ones() -> None:
     counter = Counter()
     first = counter.submit()
     counter.queue.retry(counter.take_entries(1))
@@ -122,7 +123,7 @@ def test_nobody_waits_for_those_who_are_tried_again() -> None:
     assert counter.take() == [first]
 
 
-def test_who_waits_to_be_tried_again_may_give_up_or_be_removed() -> None:
+def test_a_job_that_waits_for_its_retry_can_be_cancelled_or_removed() -> None:
     counter = Counter()
     first, second = counter.submit(), counter.submit()
     counter.queue.retry(counter.take_entries(2))
@@ -132,7 +133,7 @@ def test_who_waits_to_be_tried_again_may_give_up_or_be_removed() -> None:
     assert counter.depth() == 0
 
 
-def test_who_is_tried_again_is_never_refused() -> None:
+def test_a_retry_is_never_refused() -> None:
     counter = Counter()
     counter.submit()
     entries = counter.take_entries(1)
@@ -143,7 +144,7 @@ def test_who_is_tried_again_is_never_refused() -> None:
     assert counter.depth() == SMALL.max_queued_jobs + 1
 
 
-def test_who_gives_up_makes_room_at_once() -> None:
+def test_a_cancelled_job_makes_room_at_once() -> None:
     counter = Counter()
     wide = counter.submit(10, beam_size=8)
     narrow = counter.submit(10)
@@ -151,54 +152,11 @@ def test_who_gives_up_makes_room_at_once() -> None:
         counter.submit()
     assert wide.cancel()
     assert counter.depth() == 1
-    assert counted(counter.metrics, "cancelled_total", reason="client") == 1
     late = counter.submit(10)
     assert counter.take(2) == [narrow, late]
 
 
-def test_who_waits_for_a_future_that_is_given_up_is_told() -> None:
-    future = Counter().submit()
-    future.cancel()
-    assert wait([future], timeout=10).not_done == set()
-
-
-def test_a_missed_deadline_is_found_wherever_it_waits() -> None:
-    counter = Counter()
-    first = counter.submit(beam_size=8)
-    second, third = counter.submit(timeout_s=5), counter.submit(timeout_s=3)
-    counter.clock.now_s += 2.9
-    assert counter.queue.take_expired() == []
-    counter.clock.now_s += 0.1
-    assert futures_of(counter.queue.take_expired()) == [third]
-    counter.clock.now_s += 2
-    assert futures_of(counter.queue.take_expired()) == [second]
-    counter.clock.now_s += 1000
-    assert counter.queue.take_expired() == []
-    assert counter.take() == [first]
-
-
-def test_the_deadline_of_one_who_is_tried_again_counts() -> None:
-    counter = Counter()
-    counter.submit(timeout_s=3)
-    entries = counter.take_entries(1)
-    counter.clock.now_s += 4
-    assert counter.queue.take_expired() == []
-    counter.queue.retry(entries)
-    assert counter.queue.take_expired() == entries
-
-
-def test_a_deadline_that_was_met_is_no_obstacle_to_the_next() -> None:
-    counter = Counter()
-    counter.submit(timeout_s=1)
-    counter.serve()
-    late = counter.submit(timeout_s=2)
-    counter.clock.now_s += 1.5
-    assert counter.queue.take_expired() == []
-    counter.clock.now_s += 0.5
-    assert futures_of(counter.queue.take_expired()) == [late]
-
-
-def test_everything_can_be_taken_out() -> None:
+def test_clearing_removes_all_jobs() -> None:
     counter = Counter()
     waiting = [counter.submit(3) for _ in range(3)]
     assert futures_of(counter.queue.clear()) == waiting
@@ -211,22 +169,23 @@ def test_queues_of_several_models_share_the_gauge() -> None:
     other = AdmissionQueue(SMALL, counter.metrics, counter.clock)
     counter.submit()
     for _ in range(2):
-        other.submit(Job(source_ids=(1,), options=DecodeOptions()))
+        job = Job(source_ids=(1,), options=DecodeOptions())
+        other.add(Entry(job=job, submitted_s=0.0))
     assert counter.depth() == 3
     other.clear()
     assert counter.depth() == 1
 
 
-def test_done_means_that_every_future_has_ended() -> None:
+def test_a_queue_is_busy_until_every_future_has_ended() -> None:
     counter = Counter()
-    assert counter.queue.wait_until_done(0)
+    assert not counter.queue.is_busy
     first, second = counter.submit(), counter.submit()
     counter.take()
-    assert not counter.queue.wait_until_done(0)
+    assert counter.queue.is_busy
     first.set_result(RESULT)
-    assert not counter.queue.wait_until_done(0)
+    assert counter.queue.is_busy
     second.cancel()
-    assert counter.queue.wait_until_done(0)
+    assert not counter.queue.is_busy
 
 
 def test_waiting_ends_with_a_job_with_a_stop_and_with_the_time() -> None:
@@ -241,7 +200,7 @@ def test_waiting_ends_with_a_job_with_a_stop_and_with_the_time() -> None:
             counter.queue.clear()
 
 
-def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
+def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=50))
     closed = threading.Event()
     ended: list[Future[JobResult]] = []
@@ -271,7 +230,7 @@ def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
         servers = [threads.submit(server) for _ in range(2)]
         clients = [threads.submit(client, number) for number in range(4)]
         futures = [future for client in clients for future in client.result(timeout=30)]
-        assert counter.queue.wait_until_done(30)
+        eventually(lambda: not counter.queue.is_busy)
         closed.set()
         counter.queue.wake()
         for running in servers:

@@ -25,6 +25,7 @@ from service.scheduling.limits import AdmissionLimits
 from service.translation.decode_options import decode_options
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.tiny_models import Running, running
+from tests.service.waiting import eventually
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))
 
@@ -137,7 +138,7 @@ def test_a_sentence_has_tokens_and_scores(service: Running) -> None:
     assert sentence.score < 0
 
 
-def test_scores_are_left_out_where_nobody_reads_them(service: Running) -> None:
+def test_scores_are_left_out_where_they_are_not_needed(service: Running) -> None:
     scored = translate_one(service, sentence_of(service), beam_size=1)
     plain = translate_one(service, sentence_of(service), beam_size=1, with_scores=False)
     assert plain.text == scored.text
@@ -263,7 +264,7 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
 
         asyncio.run(scenario())
         service.registry.start()
-        service.registry.drain(10)
+        eventually(lambda: not service.registry.is_busy)
         assert service.counted("cancelled_total", reason="client") == 3
 
 

@@ -5,11 +5,11 @@ import pytest
 
 from service.engine.graphs.encoder import CALL_COST_TOKENS, MAX_GROUP_TOKENS, length_groups
 from service.engine.search.options import DecodeOptions
-from service.errors import DeadlineExceededError, ShuttingDownError
+from service.errors import ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker
+from service.scheduling.workers.decode_loop import IDLE_BUDGET_FACTOR, MAX_PREFILLED, DecodeLoop
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,
@@ -20,9 +20,9 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import (
+from tests.service.scheduling.workers.single_loop import (
     MANY_TURNS,
-    SingleWorker,
+    SingleLoop,
     assert_translated,
     hypotheses_of,
 )
@@ -31,11 +31,11 @@ LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
 
 
 @pytest.fixture
-def single() -> SingleWorker:
-    return SingleWorker.create()
+def single() -> SingleLoop:
+    return SingleLoop.create()
 
 
-def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
+def test_every_job_gives_what_it_gives_alone(single: SingleLoop) -> None:
     asked = [(source, EVERY_KIND[i % len(EVERY_KIND)]) for i, source in enumerate(tiny_sources())]
     futures = [single.submit(source, options) for source, options in asked]
     single.run()
@@ -43,40 +43,40 @@ def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
     assert single.worker.is_idle
 
 
-def test_jobs_join_between_the_steps_of_others(single: SingleWorker) -> None:
+def test_jobs_join_between_the_steps_of_others(single: SingleLoop) -> None:
     early = single.submit(tiny_sources()[0])
-    single.turn(3)
+    single.iterate(3)
     late = single.submit(tiny_sources()[1])
-    single.turn()
+    single.iterate()
     assert [shapes["input_ids"][0] for shapes in single.decoder.fed] == [1, 1, 1, 2]
     single.run()
     assert_translated(early, tiny_sources()[0])
     assert_translated(late, tiny_sources()[1])
 
 
-def test_a_result_says_how_long_it_took(single: SingleWorker) -> None:
+def test_a_result_says_how_long_it_took(single: SingleLoop) -> None:
     future = single.submit(tiny_sources()[0])
     single.clock.now_s += 2
-    single.turn()
+    single.iterate()
     single.clock.now_s += 3
     single.run()
     result = future.result(timeout=0)
     assert (result.queue_s, result.encode_s, result.decode_s) == (2, 0, 3)
 
 
-def test_every_turn_is_a_heart_beat(single: SingleWorker) -> None:
+def test_every_iteration_is_a_heartbeat(single: SingleLoop) -> None:
     single.clock.now_s += 7
-    single.turn()
-    assert single.worker.last_beat_s == single.clock.now_s
+    single.iterate()
+    assert single.worker.heartbeat_s == single.clock.now_s
 
 
-def test_what_happens_is_counted(single: SingleWorker) -> None:
+def test_metrics_count_jobs_steps_and_tokens(single: SingleLoop) -> None:
     sources = tiny_sources()[:3]
     for source in sources:
         single.submit(source)
     single.submit(sources[0], DecodeOptions(max_target_tokens=1))
     assert single.counted("queue_depth") == 4
-    single.turn()
+    single.iterate()
     assert single.counted("queue_depth") == 0
     assert single.slots_in_use == 3
     single.run()
@@ -97,59 +97,26 @@ def test_what_happens_is_counted(single: SingleWorker) -> None:
     assert {name: single.counted(name) for name in expected} == expected
     assert single.counted("finish_total", reason="stop") == 3
     assert single.counted("finish_total", reason="length") == 1
-    assert single.counted("cancelled_total", reason="client") == 0
 
 
-def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleWorker) -> None:
+def test_a_cancelled_job_leaves_at_the_next_iteration(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0], LONG), single.submit(tiny_sources()[1])
-    single.turn(2)
+    single.iterate(2)
     assert single.slots_in_use == 3
     assert given_up.cancel()
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 1
     assert single.decoder.fed[-1]["input_ids"] == (1, 1)
     single.run()
     assert_translated(other, tiny_sources()[1])
-    assert single.counted("cancelled_total", reason="client") == 1
     assert single.counted("finish_total", reason="stop") == 1
 
 
-def test_a_deadline_that_passes_while_decoding_frees_the_slots(single: SingleWorker) -> None:
-    late = single.submit(tiny_sources()[0], LONG, timeout_s=5)
-    single.turn(2)
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    assert (single.slots_in_use, single.worker.is_idle) == (0, True)
-    assert single.counted("cancelled_total", reason="deadline") == 1
-    assert single.counted("finish_total", reason="deadline") == 1
-
-
-def test_a_deadline_is_answered_while_there_is_no_room(single: SingleWorker) -> None:
-    running = [single.submit(source, replace(BEAM, beam_size=8)) for source in tiny_sources()[:2]]
-    late = single.submit(tiny_sources()[2], timeout_s=5)
-    single.turn()
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    assert [future.done() for future in running] == [False, False]
-
-
-def test_a_deadline_that_has_passed_at_submission_is_answered_at_once(single: SingleWorker) -> None:
-    late = single.submit(tiny_sources()[0], timeout_s=0)
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    assert single.decoder.fed == []
-
-
-def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleWorker) -> None:
+def test_a_wide_beam_is_admitted_while_narrow_ones_keep_coming(single: SingleLoop) -> None:
     source = tiny_sources()[0]
     for _ in range(4):
         single.submit(source, LONG)
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 8
     wide = single.submit(tiny_sources()[4], replace(BEAM, beam_size=8))
     late = [single.submit(source, LONG) for _ in range(40)]
@@ -157,73 +124,70 @@ def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleW
         if wide.done():
             break
         late.append(single.submit(source, LONG))
-        single.turn()
+        single.iterate()
     assert hypotheses_of(wide) == alone(tiny_sources()[4], replace(BEAM, beam_size=8))
-    assert not any(future.done() for future in late), "it was at the head: nobody overtook it"
+    assert not any(future.done() for future in late), "it was at the head: no job overtook it"
 
 
-def test_a_worker_takes_as_much_as_it_may_encode_in_a_turn() -> None:
+def test_a_worker_takes_as_much_as_it_may_encode_in_an_iteration() -> None:
     longest = max(tiny_sources(), key=len)
-    single = SingleWorker.create(num_slots=32, max_encoder_tokens=3 * len(longest))
+    single = SingleLoop.create(num_slots=32, max_encoder_tokens=3 * len(longest))
     for _ in range(20):
         single.submit(longest, LONG)
-    single.turn()
-    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, "idle, it holds nobody up"
-    single.turn()
+    single.iterate()
+    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, (
+        "an idle worker delays no running sentence"
+    )
+    single.iterate()
     assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
 
 
-def test_a_full_batch_prepares_those_who_come_next_together() -> None:
-    single = SingleWorker.create(num_slots=8)
+def test_a_full_batch_prefills_the_next_jobs_together() -> None:
+    single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
-    single.turn()
-    late = [single.submit(source, LONG) for _ in range(NUM_AHEAD)]
-    single.turn()
+    single.iterate()
+    late = [single.submit(source, LONG) for _ in range(MAX_PREFILLED)]
+    single.iterate()
     assert all(future.done() for future in early)
     assert single.counted("padding_ratio_count") == 1
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 8, "beams of two: four of them have slots"
     assert single.counted("padding_ratio_count") == 2, "but all were encoded at once"
     assert single.counted("queue_depth") == 0
     single.run()
-    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * NUM_AHEAD
+    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * MAX_PREFILLED
 
 
-def test_who_is_prepared_may_still_give_up_or_be_too_late() -> None:
-    single = SingleWorker.create(num_slots=8)
+def test_a_prefilled_job_can_still_be_cancelled() -> None:
+    single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     first = [single.submit(source, LONG) for _ in range(4)]
-    given_up, late = single.submit(source, LONG), single.submit(source, LONG, timeout_s=5)
-    single.turn()
+    given_up, other = single.submit(source, LONG), single.submit(source, LONG)
+    single.iterate()
     assert single.counted("queue_depth") == 0
     assert given_up.cancel()
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
     single.run()
-    assert [hypotheses_of(future) for future in first] == [alone(source, LONG)] * 4
-    assert single.counted("cancelled_total", reason="client") == 1
+    assert [hypotheses_of(future) for future in [*first, other]] == [alone(source, LONG)] * 5
+    assert single.counted("finish_total", reason="stop") == 5
 
 
-def test_who_gives_up_in_the_last_step_is_counted_as_given_up(single: SingleWorker) -> None:
+def test_a_job_cancelled_in_its_last_step_stays_cancelled(single: SingleLoop) -> None:
     future = single.submit(tiny_sources()[0], DecodeOptions(max_target_tokens=1))
 
     def give_up(_: Tensors) -> None:
         assert future.cancel()
 
     single.decoder.after = give_up
-    single.turn()
+    single.iterate()
     assert future.cancelled()
-    assert single.counted("cancelled_total", reason="client") == 1
     assert single.counted("finish_total", reason="length") == 0
     assert single.slots_in_use == 0
 
 
-def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:
+def test_stopping_ends_every_job_of_the_batch(single: SingleLoop) -> None:
     inside = [single.submit(source, LONG) for source in tiny_sources()[:2]]
-    single.turn()
+    single.iterate()
     single.worker.stop()
     for future in inside:
         with pytest.raises(ShuttingDownError):
@@ -231,7 +195,7 @@ def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:
     assert (single.slots_in_use, single.worker.is_idle) == (0, True)
 
 
-def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker) -> None:
+def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleLoop) -> None:
     single.worker.stop()
     single.worker.start()
     single.worker.stop()
@@ -239,13 +203,13 @@ def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker
     assert single.worker.is_idle
 
 
-def test_an_idle_worker_need_not_be_waited_for() -> None:
+def test_stopping_an_idle_worker_takes_no_time() -> None:
     class PatientQueue(AdmissionQueue):
         def wait(self, timeout_s: float, stopping: threading.Event) -> None:
             super().wait(120 * timeout_s, stopping)
 
     queue = PatientQueue(AdmissionLimits(), Metrics())
-    worker = Worker(tiny_sessions(), queue, Metrics(), num_slots=1, max_encoder_tokens=256)
+    worker = DecodeLoop(tiny_sessions(), queue, Metrics(), num_slots=1, max_encoder_tokens=256)
     worker.start()
     stopping = threading.Thread(target=worker.stop, daemon=True)
     stopping.start()
@@ -253,7 +217,7 @@ def test_an_idle_worker_need_not_be_waited_for() -> None:
     assert not stopping.is_alive()
 
 
-def test_a_worker_that_runs_is_stopped_in_the_middle_of_its_work(single: SingleWorker) -> None:
+def test_a_worker_that_runs_is_stopped_in_the_middle_of_its_work(single: SingleLoop) -> None:
     futures = [single.submit(source) for source in tiny_sources()]
     single.worker.start()
     futures[0].result(timeout=30)

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: every job ends exactly once, and no slot is lost."""
+"""A state machine of the decode loop: every job ends exactly once, and no slot is lost."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,17 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from service.engine.search.options import DecodeOptions
-from service.errors import DeadlineExceededError, TranslationFailedError
+from service.errors import TranslationFailedError
 from service.scheduling.job import JobResult
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sources
-from tests.service.scheduling.workers.single_worker import SingleWorker, hypotheses_of
+from tests.service.scheduling.workers.single_loop import SingleLoop, hypotheses_of
 
 NUM_SLOTS = 8
 ENDS = ("stop", "length", "repetition")
-"""Finish reasons of a search; others are given from outside."""
+"""Finish reasons of a search."""
 sources = st.sampled_from([*tiny_sources(8), POISONED])
-timeouts_s = st.none() | st.integers(0, 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,32 +28,26 @@ class Submitted:
     future: Future[JobResult]
     source_ids: tuple[int, ...]
     options: DecodeOptions
-    deadline_s: float | None
     num_breakdowns_before: int
 
 
 class WorkerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.single = SingleWorker.create(num_slots=NUM_SLOTS)
+        self.single = SingleLoop.create(num_slots=NUM_SLOTS)
         self.jobs: list[Submitted] = []
         self.ends: list[Future[JobResult]] = []
-        self.num_cancelled = 0
         self.num_breakdowns = 0
 
-    @rule(source_ids=sources, options=st.sampled_from(EVERY_KIND), timeout_s=timeouts_s)
-    def submit(
-        self, source_ids: tuple[int, ...], options: DecodeOptions, timeout_s: float | None
-    ) -> None:
-        now_s = self.single.clock.now_s
-        future = self.single.submit(source_ids, options, timeout_s=timeout_s)
+    @rule(source_ids=sources, options=st.sampled_from(EVERY_KIND))
+    def submit(self, source_ids: tuple[int, ...], options: DecodeOptions) -> None:
+        future = self.single.submit(source_ids, options)
         future.add_done_callback(self.ends.append)
         self.jobs.append(
             Submitted(
                 future=future,
                 source_ids=source_ids,
                 options=options,
-                deadline_s=None if timeout_s is None else now_s + timeout_s,
                 num_breakdowns_before=self.num_breakdowns,
             )
         )
@@ -64,23 +57,21 @@ class WorkerMachine(RuleBasedStateMachine):
     def cancel(self, choice: int) -> None:
         unfinished = [job.future for job in self.jobs if not job.future.done()]
         futures = unfinished or [job.future for job in self.jobs]
-        future = futures[choice % len(futures)]
-        was_done = future.done()
-        self.num_cancelled += future.cancel() and not was_done
+        futures[choice % len(futures)].cancel()
 
     @rule(elapsed_s=st.integers(1, 10))
     def wait(self, elapsed_s: int) -> None:
         self.single.clock.now_s += elapsed_s
 
     @rule(count=st.integers(1, 12))
-    def turn(self, count: int) -> None:
-        self.single.turn(count)
+    def iterate(self, count: int) -> None:
+        self.single.iterate(count)
 
     @rule()
     def break_down(self) -> None:
         """One turn in which the decoder fails, if it has anything to decode."""
         self.single.decoder.before = self.fail
-        self.single.turn()
+        self.single.iterate()
         self.single.decoder.before = None
 
     def fail(self, _: Tensors) -> None:
@@ -102,9 +93,6 @@ class WorkerMachine(RuleBasedStateMachine):
         error = job.future.exception()
         if error is None:
             assert hypotheses_of(job.future) == alone(job.source_ids, job.options)
-        elif isinstance(error, DeadlineExceededError):
-            assert job.deadline_s is not None
-            assert job.deadline_s <= self.single.clock.now_s
         else:
             assert isinstance(error, TranslationFailedError)
             breakdowns = self.num_breakdowns - job.num_breakdowns_before
@@ -115,22 +103,18 @@ class WorkerMachine(RuleBasedStateMachine):
         single, unfinished = self.single, sum(not job.future.done() for job in self.jobs)
         assert 0 <= single.slots_in_use <= NUM_SLOTS
         assert 0 <= single.counted("queue_depth") <= unfinished
-        assert single.queue.wait_until_done(0) == (unfinished == 0)
+        assert single.queue.is_busy == (unfinished > 0)
 
     def teardown(self) -> None:
         self.single.run()
         single, futures = self.single, [job.future for job in self.jobs]
-        single.turn()  # who was cancelled last is let go
+        single.iterate()  # drops the job cancelled last
         assert all(future.done() for future in futures)
         self.every_end_is_the_only_one()
         self.every_end_is_a_right_one()
         assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
         assert single.worker.is_idle
         assert self.ended_by_themselves() == self.count(lambda f: not f.exception())
-        assert single.counted("finish_total", reason="deadline") == self.count(
-            lambda f: isinstance(f.exception(), DeadlineExceededError)
-        )
-        assert single.counted("cancelled_total", reason="client") == self.num_cancelled
 
     def ended_by_themselves(self) -> float:
         return sum(self.single.counted("finish_total", reason=r) for r in ENDS)
