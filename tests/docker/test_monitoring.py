@@ -33,9 +33,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         watching(folder, server.url.removeprefix("http://")) as prometheus,
     ):
         prometheus.wait_for('up{job="pellucid"} == 1')
-        with ThreadPoolExecutor(8) as clients:
-            replies = list(clients.map(lambda i: _translate(server.url, i), range(64)))
-        assert set(replies) == {200}
+        # Rates need an increase between two samples of a series, which begins with the first wave.
+        for wave in (range(32), range(32, 64)):
+            with ThreadPoolExecutor(8) as clients:
+                replies = list(clients.map(lambda i: _translate(server.url, i), wave))
+            assert set(replies) == {200}
+            seen = f'sum(pellucid_requests_total{{route="/translate",status="200"}}) >= {wave.stop}'
+            prometheus.wait_for(seen)
         assert ask(f"{server.url}/translate", {"source": "en"}).status == 400
         # Rates need more than one sample of a series.
         prometheus.wait_for('count_over_time(pellucid_requests_total{status="400"}[1m]) > 2')
