@@ -1,0 +1,53 @@
+"""What decodes token ids, wherever it runs: in this process, in a child, on another machine."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from service.engine.loop import Progress
+from service.engine.prefill import DecodeRequest
+
+
+class EngineDiedError(Exception):
+    """The engine ended or hangs; what it had is lost to it, and has to be given to another."""
+
+
+class EngineClient(Protocol):
+    """One engine, used by one thread; only `wake` may be called by others."""
+
+    @property
+    def num_slots(self) -> int:
+        """Rows that it decodes side by side."""
+
+    def start(self) -> None:
+        """Begin to be able to work; returns when it is.
+
+        Raises:
+            StartupError: It cannot.
+        """
+
+    def submit(self, requests: Sequence[DecodeRequest[int]]) -> None:
+        """Give it sentences; they begin in this order.
+
+        Raises:
+            EngineDiedError: There is no engine any more.
+        """
+
+    def cancel(self, keys: Sequence[int]) -> None:
+        """Let it drop sentences; those that have ended already are still reported.
+
+        Raises:
+            EngineDiedError: Likewise.
+        """
+
+    def work(self, timeout_s: float) -> Progress[int]:
+        """What it has done since; returns early when there is something, or `wake` was called.
+
+        Raises:
+            EngineDiedError: Likewise.
+        """
+
+    def wake(self) -> None:
+        """Let `work` return."""
+
+    def close(self) -> None:
+        """End it; whatever it still has is lost."""

@@ -1,0 +1,131 @@
+"""An engine in a process of its own: `python -m service.scheduling.workers.engine_process`.
+
+It polls its socket, encodes ahead, steps, and sends what has finished; one thread, no locks. It
+imports NumPy, onnxruntime and the engine; no server, no settings, no tokenizer.
+"""
+
+import argparse
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from bundle.errors import InvalidBundleError
+from bundle.reader import open_verified
+from service.engine.graphs.sessions import open_sessions
+from service.engine.loop import EngineLoop, Progress
+from service.scheduling.workers.messages import (
+    BrokenFrameError,
+    Cancel,
+    Frames,
+    Message,
+    Ready,
+    Refused,
+    Report,
+    Stop,
+    Submit,
+    encode,
+)
+
+BEAT_S = 0.25
+"""An engine reports at least this often."""
+_RECEIVE_BYTES = 1 << 18
+_NAME = "pellucid-engine"
+
+
+class EngineProcess:
+    """Serves one engine over one connection until the other end closes it."""
+
+    def __init__(self, connection: socket.socket, loop: EngineLoop[int]) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._frames = Frames()
+        self._progress: Progress[int] = Progress()
+        self._reported_s = 0.0
+
+    def run(self) -> None:
+        """Work until the front says stop or has gone."""
+        while self._receive():
+            if not self._loop.is_idle:
+                self._loop.turn(self._progress)
+            self._report()
+
+    def _receive(self) -> bool:
+        """Take what has been sent; False once there will be no more."""
+        wait_s = BEAT_S if self._loop.is_idle else 0.0
+        while select.select([self._connection], [], [], wait_s)[0]:
+            data = self._connection.recv(_RECEIVE_BYTES)
+            if not data:
+                return False
+            for message in self._frames.feed(data):
+                if isinstance(message, Stop):
+                    return False
+                self._take(message)
+            wait_s = 0.0
+        return True
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Submit(requests=requests):
+                self._loop.submit(requests)
+            case Cancel(keys=keys):
+                self._loop.cancel(keys)
+            case _:
+                raise BrokenFrameError(f"{type(message).__name__} is not for an engine")
+
+    def _report(self) -> None:
+        now_s = time.monotonic()
+        progress = self._progress
+        if not (progress.decoded or progress.failures) and now_s - self._reported_s < BEAT_S:
+            return
+        report = Report(progress=progress, slots_in_use=self._loop.slots_in_use)
+        self._connection.sendall(encode(report))
+        self._progress, self._reported_s = Progress(), now_s
+
+
+def main() -> int:
+    """Open the bundle, say so, and serve."""
+    arguments = _arguments()
+    # The front decides when an engine ends: a terminal and a supervisor signal the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _set_name()
+    with socket.socket(fileno=arguments.socket) as connection:
+        try:
+            bundle = open_verified(arguments.bundle, arguments.sha256)
+            sessions = open_sessions(bundle, num_threads=arguments.threads)
+            loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
+        except (InvalidBundleError, OSError, MemoryError) as error:
+            connection.sendall(encode(Refused(reason=str(error) or type(error).__name__)))
+            return 1
+        connection.sendall(encode(Ready(num_slots=arguments.slots, pid=os.getpid())))
+        try:
+            EngineProcess(connection, loop).run()
+        except (BrokenPipeError, ConnectionResetError):
+            return 0  # the front has gone
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="An engine of Pellucid; started by the service.")
+    parser.add_argument("--socket", type=int, required=True, help="file descriptor")
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--sha256", required=True, help="of the manifest that was verified")
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def _set_name() -> None:
+    """Be recognised in `top` and `py-spy`."""
+    try:
+        Path("/proc/self/comm").write_text(_NAME, encoding="ascii")
+    except OSError:
+        return  # not on this system
+
+
+if __name__ == "__main__":
+    sys.exit(main())
