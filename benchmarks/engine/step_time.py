@@ -66,9 +66,8 @@ def step_seconds(
     options = DecodeOptions(
         max_target_tokens=num_steps, min_target_tokens=num_steps - 1, with_scores=False
     )
-    decoder.admit(
-        [DecodeRequest(key=i, source_ids=source_ids, options=options) for i in range(rows)]
-    )
+    requests = [DecodeRequest(key=i, source_ids=source_ids, options=options) for i in range(rows)]
+    decoder.join(decoder.prepare(requests).sentences)
     seconds = []
     while decoder.num_rows:
         started_s = time.perf_counter()

@@ -116,7 +116,6 @@ def serve(
     gate = app.state.parts.gate
     watchdog = Watchdog(
         lambda: [model.scheduler for model in registry.running_models],
-        max_silence_s=settings.max_silence_s,
         max_hang_s=settings.max_hang_s,
     )
 

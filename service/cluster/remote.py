@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from bundle.reader import Bundle
-from service.errors import DeadlineExceededError, NotReadyError, ReloadRefusedError, ServiceError
+from service.errors import NotReadyError, ReloadRefusedError, ServiceError
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.models.reload import Reload
 from service.models.routes import Routes
 from service.observability.clock import Clock
 from service.observability.logs import REQUEST_ID, TRACE_ID
 from service.observability.metrics import Metrics
+from service.scheduling.deadline import deadline
 from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
 RequestT = TypeVar("RequestT", bound=TranslateRequest | AttentionRequest | ScoreRequest)
@@ -151,11 +152,8 @@ def _value(answer: Any) -> Any:  # noqa: ANN401 - whatever the method gives
 
 async def _within(timeout_s: float | None, answer: Any) -> Any:  # noqa: ANN401 - likewise
     """The answer, unless it comes too late: an engine counts only from when it has the call."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await answer
-    except TimeoutError as error:
-        raise DeadlineExceededError("the deadline passed before the translation") from error
+    async with deadline(timeout_s, "the deadline passed before the translation"):
+        return await answer
 
 
 def _lost() -> NotReadyError:

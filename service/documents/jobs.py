@@ -18,13 +18,13 @@ from service.documents.formats import read_document
 from service.documents.translation import Translate, translate_document
 from service.errors import (
     BadFileError,
-    DeadlineExceededError,
     NotFoundError,
     OverloadedError,
     ServiceError,
     StorageError,
     TranslationFailedError,
 )
+from service.scheduling.deadline import deadline
 from service.translation.values import TranslateRequest
 
 FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -232,7 +232,7 @@ class FileJobs:
     async def _run(self, job_id: str, document: Document, options: TranslateRequest) -> None:
         """Bring a job to its end, whatever that is."""
         try:
-            async with self._turns, asyncio.timeout(self._limits.timeout_s):
+            async with self._turns, deadline(self._limits.timeout_s, self._too_slow()):
                 self._update(job_id, state="running")
                 data = await translate_document(
                     document,
@@ -248,14 +248,13 @@ class FileJobs:
         except Exception as error:  # noqa: BLE001 - a task's failure has no other way out
             self._end(job_id, "failed", error=self._explained(error))
 
+    def _too_slow(self) -> str:
+        return f"the file was not translated within {self._limits.timeout_s:g} s: send it in parts"
+
     def _explained(self, error: Exception) -> ServiceError:
         """What went wrong, for whoever asks about the job."""
         if isinstance(error, ServiceError):
             return error
-        if isinstance(error, TimeoutError):
-            return DeadlineExceededError(
-                f"the file was not translated within {self._limits.timeout_s:g} s: send it in parts"
-            )
         _log.error("file job failed", exc_info=error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return StorageError("the disk is full: try again later")

@@ -12,7 +12,6 @@ from service.engine.cache.slot_cache import SlotCache
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.graphs.candidates import CandidatesStep, RankedTokens
 from service.engine.graphs.decoder import DecoderStep
-from service.engine.graphs.encoder import EncodedGroup
 from service.engine.graphs.sessions import Sessions
 from service.engine.prefill import (
     DecodeRequest,
@@ -79,23 +78,6 @@ class BatchDecoder(Generic[Key]):
     def keys(self) -> list[Key]:
         """Sentences in the batch."""
         return list(self._sentences)  # type: ignore[arg-type]
-
-    def admit(self, requests: Sequence[DecodeRequest[Key]]) -> tuple[EncodedGroup, ...]:
-        """Prepare sentences and let them join; nothing joins if one of them cannot.
-
-        Args:
-            requests: At most `free_slots` beams in sum.
-
-        Returns:
-            The groups in which they were encoded.
-
-        Raises:
-            ValueError: The cache has no room for so many beams, or for so long a sentence.
-        """
-        self._check_room(sum(request.options.beam_size for request in requests))
-        preparation = self.prepare(requests)
-        self.join(preparation.sentences)
-        return preparation.groups
 
     def prepare(self, requests: Sequence[DecodeRequest[Key]]) -> Preparation[Key]:
         """Do what needs no slots: `service.engine.prefill.prepare` with the same sessions."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from service.engine.graphs.attention_pass import PairAttention, attend
-from service.errors import DeadlineExceededError
 from service.inspection.selection import aligning, check_cells, check_selection, select
 from service.inspection.token_pairs import TokenPair, made_text, read_text
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.inspection.word_pooling import pooled
 from service.models.loaded_model import LoadedModel
+from service.scheduling.deadline import deadline
 
 _MAX_BATCH_CELLS = 4_000_000
 """Numbers that one pass may compute, padding included: 16 MB."""
@@ -62,11 +62,8 @@ class Inspector:
         """
         if selection is not None:
             self._check_selection(model, pairs, selection)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._run_all(model, pairs, selection)
-        except TimeoutError as error:
-            raise DeadlineExceededError("the deadline passed before the attention maps") from error
+        async with deadline(timeout_s, "the deadline passed before the attention maps"):
+            return await self._run_all(model, pairs, selection)
 
     def close(self) -> None:
         """Give up what waits; what runs ends by itself."""

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from service.errors import DeadlineExceededError, OverloadedError
+from service.errors import OverloadedError
 from service.observability.clock import Clock
+from service.scheduling.deadline import deadline
 
 _LONGEST_NAP_S = 0.02
 """How soon it is seen that the translations have ended."""
@@ -80,11 +81,8 @@ class SpareTime:
 
     @asynccontextmanager
     async def _entered(self, timeout_s: float | None) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._enter()
-        except TimeoutError as error:
-            raise DeadlineExceededError("the deadline passed before the attention maps") from error
+        async with deadline(timeout_s, "the deadline passed before the attention maps"):
+            await self._enter()
         began_s = self._clock()
         try:
             yield

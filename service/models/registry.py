@@ -64,7 +64,7 @@ class Registry:
         self._pivots = pivots
         self._retired: tuple[LoadedModel, ...] = ()
         self._lock = threading.Lock()
-        self._is_draining = False
+        self._is_closed = False
 
     @classmethod
     def open(
@@ -111,20 +111,12 @@ class Registry:
         """Start the workers and translate every canary once."""
         warm_up(self.models)
 
-    def find(self, source: str, target: str) -> ServedPair:
-        """The model that translates from `source` to `target`, in any case of letters.
+    @contextmanager
+    def lease(self, source: str, target: str) -> Iterator[ServedPair]:
+        """The model that translates from `source` to `target`, kept open until the context ends.
 
         Raises:
             UnsupportedLanguageError: There is none; names the language that is to blame.
-        """
-        return self._served.find(source, target)
-
-    @contextmanager
-    def lease(self, source: str, target: str) -> Iterator[ServedPair]:
-        """Like `find`, for work with the model: it runs until the work has ended.
-
-        Raises:
-            UnsupportedLanguageError: Likewise.
         """
         with self._leased(lambda served: (served.find(source, target),)) as (found,):
             yield found
@@ -161,7 +153,7 @@ class Registry:
             ShuttingDownError: The registry was closed.
         """
         with self._lock:
-            if self._is_draining:
+            if self._is_closed:
                 raise ShuttingDownError("the service is shutting down")
             replaced = [model for model in self._served.models if model not in models]
             self._served = _Served.of(models, pivots=self._pivots)
@@ -182,31 +174,17 @@ class Registry:
 
     def unready_reason(self) -> str | None:
         """Why requests should go elsewhere, None if they should come; asks for fresh canaries."""
-        if self._is_draining:
+        if self._is_closed:
             return "the service is shutting down"
         for model in self.models:
             model.canary.check()
         faults = [f"{model.name}: {fault}" for model in self.models if (fault := model.fault)]
         return "; ".join(faults) or None
 
-    def drain(self, timeout_s: float) -> bool:
-        """Accept nothing more and wait until all that was accepted has ended.
-
-        Returns:
-            Whether that took less than `timeout_s` seconds.
-        """
-        with self._lock:
-            self._is_draining = True
-        for model in self.models:
-            model.scheduler.drain(0)  # all stop accepting before any is waited for
-        until_s = time.monotonic() + timeout_s
-        remaining = (max(0.0, until_s - time.monotonic()) for _ in self.models)
-        return all(m.scheduler.drain(t) for m, t in zip(self.models, remaining, strict=True))
-
     def close(self) -> None:
         """Stop everything; whatever is left ends with an error."""
         with self._lock:
-            self._is_draining = True
+            self._is_closed = True
         for model in self.running_models:
             model.close()
 

@@ -73,11 +73,6 @@ class FairQueue:
         line = self._lines.get(entry.job.client.name)
         return line is not None and entry in line.entries
 
-    @property
-    def num_clients(self) -> int:
-        """Clients of which anything is remembered."""
-        return len(self._lines) + len(self._ahead)
-
     def line_of(self, client: Client) -> Line | None:
         """What a client has waiting, if anything."""
         return self._lines.get(client.name)

@@ -1,6 +1,5 @@
 """The unit of scheduling: one sentence to translate, on its way, and what became of it."""
 
-import math
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ class Job:
     """Language prefix, pieces, end token."""
     options: DecodeOptions
     deadline_s: float | None = None
-    """Moment on the scheduler's monotonic clock after which nobody wants the result."""
+    """Moment on the scheduler's monotonic clock at which `Scheduler.run` gives the job up."""
     request_id: str | None = None
     """Of the request that it belongs to, for the logs."""
     client: Client = NOBODY
@@ -48,8 +47,6 @@ class Entry:
     submitted_s: float
     future: Future[JobResult] = field(default_factory=Future)
     """Cancelling it is how a job is given up, at any time."""
-    deadline_s: float = field(init=False)
-    """When nobody wants the result any more; infinite where that was not said. May be put off."""
     num_passes: int = 0
     """Turns in which a job that came later was admitted, and this one was not."""
     round: int = 0
@@ -62,9 +59,6 @@ class Entry:
     encoded_s: float = 0.0
     joined_s: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.deadline_s = deadline_of(self.job)
-
     @property
     def num_slots(self) -> int:
         """Cache rows that the job occupies."""
@@ -74,8 +68,3 @@ class Entry:
     def num_tokens(self) -> int:
         """Tokens of the source."""
         return len(self.job.source_ids)
-
-
-def deadline_of(job: Job) -> float:
-    """When nobody wants the result of a job any more; infinite where that was not said."""
-    return math.inf if job.deadline_s is None else job.deadline_s

@@ -1,18 +1,16 @@
 """The bounded queue before the workers: who may wait, who goes next, and for how long."""
 
-import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from service.errors import OverloadedError, ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import LOOKAHEAD, Room, choose
 from service.scheduling.fair_queue import FairQueue, Line
-from service.scheduling.job import Entry, Job, JobResult
+from service.scheduling.job import Entry, Job
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client, DrainRate
 
 RECENTLY_S = 1.0
@@ -59,8 +57,6 @@ class AdmissionQueue:
         # them shall wait for that.
         self._retries: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
-        # No later than any deadline in the queue: before it there is nothing to look for.
-        self._earliest_s = math.inf
         self._num_unfinished = 0
         self._changed = threading.Condition()
         self._is_open = True
@@ -78,28 +74,12 @@ class AdmissionQueue:
         with self._changed:
             return self._askers.are_several
 
-    @property
-    def num_clients(self) -> int:
-        """Clients of which anything is remembered."""
-        with self._changed:
-            return self._lines.num_clients
-
-    def submit(self, job: Job) -> Future[JobResult]:
+    def add(self, entry: Entry) -> None:
         """Append a job.
 
         Raises:
-            OverloadedError: The queue, or the client's part of it, is full; says when to come back.
+            OverloadedError: The queue, or the client's share of it, is full; says when to retry.
             ShuttingDownError: The queue was closed.
-        """
-        entry = Entry(job=job, submitted_s=self._clock())
-        self.enter(entry)
-        return entry.future
-
-    def enter(self, entry: Entry) -> None:
-        """Append a job that its owner keeps in view.
-
-        Raises:
-            OverloadedError, ShuttingDownError: As for `submit`.
         """
         with self._changed:
             self._check_admission(entry.job)
@@ -134,18 +114,6 @@ class AdmissionQueue:
                 self._metrics.queue_depth.dec(len(taken))
         return taken
 
-    def take_expired(self) -> list[Entry]:
-        """Remove the jobs whose deadline has passed, wherever in the queue they are."""
-        now_s = self._clock()
-        with self._changed:
-            if now_s < self._earliest_s:
-                return []
-            expired = [entry for entry in self._waiting() if entry.deadline_s <= now_s]
-            for entry in expired:
-                self._remove(entry)
-            self._earliest_s = min((e.deadline_s for e in self._waiting()), default=math.inf)
-        return expired
-
     def wait(self, timeout_s: float, stopping: threading.Event) -> None:
         """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
         with self._changed:
@@ -160,11 +128,6 @@ class AdmissionQueue:
         """Refuse new jobs from now on; those that wait are still taken."""
         with self._changed:
             self._is_open = False
-
-    def wait_until_done(self, timeout_s: float) -> bool:
-        """Wait until every accepted job has ended; False if that takes over `timeout_s` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._num_unfinished, timeout_s)
 
     def clear(self) -> list[Entry]:
         """Remove and return all that wait."""
@@ -188,8 +151,6 @@ class AdmissionQueue:
         """A job that is given up while it waits makes room at once."""
         if entry in self._lines or entry in self._retries:
             self._remove(entry)
-            entry.future.set_running_or_notify_cancel()
-            self._metrics.cancelled.labels(reason="client").inc()
 
     def _check_admission(self, job: Job) -> None:
         if not self._is_open:
@@ -243,7 +204,6 @@ class AdmissionQueue:
             self._num_retried_tokens += entry.num_tokens
         else:
             self._lines.add(entry)
-        self._earliest_s = min(self._earliest_s, entry.deadline_s)
         # Not `set`: several models have a queue each.
         self._metrics.queue_depth.inc()
 

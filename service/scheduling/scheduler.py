@@ -64,7 +64,6 @@ class Scheduler:
                 num_slots=options.slots_per_worker,
                 max_encoder_tokens=options.encoder_tokens_per_turn,
                 client_share=options.client_share,
-                on_turn=self._flights.expire,
                 clock=clock,
             )
             for _ in range(options.num_workers)
@@ -75,16 +74,25 @@ class Scheduler:
         for worker in self._workers:
             worker.start()
 
-    def submit(self, job: Job) -> Future[JobResult]:
-        """Queue a job; cancelling its future gives the job up at the next step.
-
-        It may share the run of an equal one, or its result if results are kept.
-
-        The future ends with `DeadlineExceededError` or `TranslationFailedError` where the job
-        does not succeed.
+    async def run(self, job: Job) -> JobResult:
+        """Queue a job and wait for its result, until its deadline at the longest.
 
         Raises:
-            OverloadedError, ShuttingDownError: It was not accepted.
+            OverloadedError, ShuttingDownError: The job was not accepted.
+            DeadlineExceededError: The deadline passed first.
+            TranslationFailedError: The model failed on this job.
+        """
+        return await self._flights.run(job)
+
+    def submit(self, job: Job) -> Future[JobResult]:
+        """Queue a job without regard to its deadline, from any thread.
+
+        The job may share the run of an equal one, or be answered from the result cache. Cancelling
+        the future cancels the job at the next decoding step. The future ends with
+        `TranslationFailedError` where the model fails on this job.
+
+        Raises:
+            OverloadedError, ShuttingDownError: The job was not accepted.
         """
         return self._flights.submit(job)
 
@@ -97,20 +105,6 @@ class Scheduler:
         """Whether every worker came round within the last `max_silence_s` seconds."""
         now_s = self._clock()
         return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
-
-    def expire_all(self) -> None:
-        """Answer everybody whose deadline has passed, as the workers do when they come round."""
-        self._flights.expire_all(self._clock())
-
-    def drain(self, timeout_s: float) -> bool:
-        """Accept nothing more and wait until all that was accepted has ended.
-
-        Returns:
-            Whether that took less than `timeout_s` seconds.
-        """
-        self._flights.close()
-        self._queue.close()
-        return self._queue.wait_until_done(timeout_s)
 
     def close(self) -> None:
         """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""

@@ -1,18 +1,18 @@
 """Equal jobs share one run, and a kept result needs none; whoever waits may leave alone."""
 
-import math
+import asyncio
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.errors import DeadlineExceededError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.scheduling.job import Entry, Job, JobResult, deadline_of
+from service.scheduling.deadline import deadline
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.queue import AdmissionQueue
 
 Key = tuple[tuple[int, ...], DecodeOptions]
@@ -78,10 +78,6 @@ def size_of(key: Key, hypotheses: _Hypotheses) -> int:
     )
 
 
-LEAST_LEFT_S = 0.1
-"""Time that a run must have left to be joined: a worker may be giving it up at this moment."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharingOptions:
     """What runs once for several."""
@@ -93,40 +89,27 @@ class SharingOptions:
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class Waiter:
-    """One who wants the result of a run; compared and hashed by identity."""
-
-    deadline_s: float
-    future: Future[JobResult] = field(default_factory=Future)
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
 class Flight:
-    """A run and those who wait for it; compared and hashed by identity."""
+    """A run and the futures that it will answer; compared and hashed by identity."""
 
     key: Key
     entry: Entry
-    waiters: set[Waiter]
+    waiting: set[Future[JobResult]]
 
-    def serves(self, job: Job, now_s: float) -> bool:
-        """Whether an equal job does as well here as in a run of its own.
+    def serves(self, job: Job) -> bool:
+        """Whether an equal job ends as soon here as in a run of its own.
 
-        A run that waits stands in the line of its own client: in another client's line, a job might
-        have to wait for all who were there before.
+        A queued run takes its turn among the jobs of its own client: joined from another client,
+        it could wait behind all that the first client queued before.
         """
-        is_in_time = now_s + LEAST_LEFT_S < self.entry.deadline_s
-        return is_in_time and (self.entry.admitted_s > 0 or self.entry.job.client == job.client)
-
-    def outlasts(self, waiter: Waiter) -> bool:
-        """Whether the run may go on after the waiter's deadline."""
-        return waiter.deadline_s < self.entry.deadline_s
+        return self.entry.admitted_s > 0 or self.entry.job.client == job.client
 
 
 class SingleFlight:
-    """Stands before a queue; safe between threads.
+    """Merges equal jobs in front of a queue; safe between threads.
 
-    Every job has a future of its own. A run ends at the latest deadline of those who wait for it,
-    and is given up when the last of them has left.
+    Every job has a future of its own. Cancelling it takes the job out of the run; the run itself is
+    cancelled with the last of its jobs.
     """
 
     def __init__(
@@ -138,43 +121,52 @@ class SingleFlight:
         self._clock = clock
         self._cache = ResultCache(options.cache_bytes) if options.cache_bytes else None
         self._lock = threading.Lock()
-        self._running: set[Flight] = set()
         self._joinable: dict[Key, Flight] = {}
-        # No later than any deadline that comes before its run's: until then nobody is late.
-        self._earliest_s = math.inf
         self._is_open = True
 
+    async def run(self, job: Job) -> JobResult:
+        """Wait for the result of a job, until its deadline at the longest.
+
+        The only place where a deadline ends a job. It belongs to the event loop, so a deadline is
+        kept whatever the workers do; to them it is a cancelled job like any other.
+
+        Raises:
+            OverloadedError, ShuttingDownError: A run was needed, and not accepted.
+            DeadlineExceededError: The deadline passed first.
+            TranslationFailedError: The model failed on this job.
+        """
+        timeout_s = None if job.deadline_s is None else max(0.0, job.deadline_s - self._clock())
+        future = self.submit(job)
+        try:
+            async with deadline(timeout_s, "the deadline passed before the translation"):
+                return await asyncio.wrap_future(future)
+        except (asyncio.CancelledError, DeadlineExceededError) as error:
+            if future.cancel():
+                self._count_cancelled(error)
+            raise
+
     def submit(self, job: Job) -> Future[JobResult]:
-        """Find a result, join a run or begin one.
+        """Answer a job from the cache, or let it join a run, or start a run.
 
         Raises:
             OverloadedError, ShuttingDownError: A run was needed, and not accepted.
         """
         key = (job.source_ids, job.options)
-        waiter = Waiter(deadline_s=deadline_of(job))
+        future: Future[JobResult] = Future()
         with self._lock:
             may_share = self._is_open and not job.must_run
             if may_share and (kept := self._kept(key)):
-                waiter.future.set_result(kept)
-                return waiter.future
-            flight = self._join(key, job, waiter) if may_share else None
-            flight = flight or self._begin(key, job, waiter)
-        waiter.future.add_done_callback(lambda _: self._on_left(flight, waiter))
-        return waiter.future
+                future.set_result(kept)
+                return future
+            flight = self._join(key, job, future) if may_share else None
+            flight = flight or self._begin(key, job, future)
+        future.add_done_callback(lambda _: self._on_left(flight, future))
+        return future
 
     def close(self) -> None:
-        """Let the queue decide about every job from now on; it refuses them."""
+        """Stop sharing: every later job reaches the queue, which refuses it once closed."""
         with self._lock:
             self._is_open = False
-
-    def expire(self, now_s: float) -> None:
-        """Answer those whose deadline has passed while their run goes on for somebody else."""
-        if now_s >= self._earliest_s:
-            self._answer_late(now_s, Flight.outlasts)
-
-    def expire_all(self, now_s: float) -> None:
-        """Answer everybody whose deadline has passed, where no worker comes round to do it."""
-        self._answer_late(now_s, lambda _flight, _waiter: True)
 
     def _kept(self, key: Key) -> JobResult | None:
         if self._cache is None:
@@ -186,30 +178,25 @@ class SingleFlight:
         self._metrics.cache_hits.inc()
         return JobResult(hypotheses=hypotheses, queue_s=0.0, encode_s=0.0, decode_s=0.0)
 
-    def _join(self, key: Key, job: Job, waiter: Waiter) -> Flight | None:
+    def _join(self, key: Key, job: Job, future: Future[JobResult]) -> Flight | None:
         flight = self._joinable.get(key)
-        if flight is None or not flight.serves(job, self._clock()):
+        if flight is None or not flight.serves(job):
             return None
-        entry = flight.entry
-        if entry.deadline_s != waiter.deadline_s:
-            self._earliest_s = min(self._earliest_s, entry.deadline_s, waiter.deadline_s)
-            entry.deadline_s = max(entry.deadline_s, waiter.deadline_s)
-        flight.waiters.add(waiter)
+        flight.waiting.add(future)
         self._metrics.shared_runs.inc()
         return flight
 
-    def _begin(self, key: Key, job: Job, waiter: Waiter) -> Flight:
-        flight = Flight(key=key, entry=Entry(job=job, submitted_s=self._clock()), waiters={waiter})
-        # Before the queue's own: who waits until the queue is empty finds everybody answered.
+    def _begin(self, key: Key, job: Job, future: Future[JobResult]) -> Flight:
+        flight = Flight(key=key, entry=Entry(job=job, submitted_s=self._clock()), waiting={future})
+        # Registered before the queue's own callback, so that a queue that is no longer busy has
+        # answered every job.
         flight.entry.future.add_done_callback(lambda run: self._on_ended(flight, run))
-        self._queue.enter(flight.entry)
-        self._running.add(flight)
+        self._queue.add(flight.entry)
         if self._options.shares_runs:
             self._joinable[key] = flight
         return flight
 
     def _forget(self, flight: Flight) -> None:
-        self._running.discard(flight)
         if self._joinable.get(flight.key) is flight:
             del self._joinable[flight.key]
 
@@ -217,68 +204,30 @@ class SingleFlight:
         error = None if run.cancelled() else run.exception()
         with self._lock:
             self._forget(flight)
-            waiters, flight.waiters = flight.waiters, set()
+            waiting, flight.waiting = flight.waiting, set()
             if self._cache is not None and not (run.cancelled() or error):
                 self._cache.add(flight.key, run.result().hypotheses)
-        for waiter in waiters:
-            if not self._claim(waiter):
+        for future in waiting:
+            if not future.set_running_or_notify_cancel():
                 continue
             if error:
-                waiter.future.set_exception(error)
+                future.set_exception(error)
             else:
-                waiter.future.set_result(run.result())
+                future.set_result(run.result())
 
-    def _on_left(self, flight: Flight, waiter: Waiter) -> None:
+    def _on_left(self, flight: Flight, future: Future[JobResult]) -> None:
         with self._lock:
-            if waiter not in flight.waiters:
-                return  # it was answered, or is just about to be
-            flight.waiters.remove(waiter)
-            if is_last := not flight.waiters:
+            if future not in flight.waiting:
+                return  # answered, or about to be
+            flight.waiting.remove(future)
+            if is_last := not flight.waiting:
                 self._forget(flight)
-        waiter.future.set_running_or_notify_cancel()
-        # Of the last one it is the run that is given up, which the queue or the worker counts.
-        if not (is_last and flight.entry.future.cancel()):
-            self._metrics.cancelled.labels(reason="client").inc()
-
-    def _answer_late(self, now_s: float, is_ours: Callable[[Flight, Waiter], bool]) -> None:
-        with self._lock:
-            late = [
-                (flight, waiter)
-                for flight in self._running
-                for waiter in flight.waiters
-                if waiter.deadline_s <= now_s and is_ours(flight, waiter)
-            ]
-            for flight, waiter in late:
-                flight.waiters.remove(waiter)
-            abandoned = {flight for flight, _ in late if not flight.waiters}
-            for flight in abandoned:
-                self._forget(flight)
-            self._earliest_s = min(_early_deadlines(self._running), default=math.inf)
-        for _, waiter in late:
-            self._give_up(waiter)
-        for flight in abandoned:
+        future.set_running_or_notify_cancel()
+        if is_last:
             flight.entry.future.cancel()
 
-    def _give_up(self, waiter: Waiter) -> None:
-        if self._claim(waiter):
-            self._metrics.cancelled.labels(reason="deadline").inc()
+    def _count_cancelled(self, error: BaseException) -> None:
+        is_late = isinstance(error, DeadlineExceededError)
+        self._metrics.cancelled.labels(reason="deadline" if is_late else "client").inc()
+        if is_late:
             self._metrics.finish.labels(reason="deadline").inc()
-            error = DeadlineExceededError("the deadline passed before the translation")
-            waiter.future.set_exception(error)
-
-    def _claim(self, waiter: Waiter) -> bool:
-        """Whether it still waits; from now on it cannot leave."""
-        if waiter.future.set_running_or_notify_cancel():
-            return True
-        self._metrics.cancelled.labels(reason="client").inc()
-        return False
-
-
-def _early_deadlines(flights: Iterable[Flight]) -> Iterable[float]:
-    """Of those whose run may go on without them."""
-    return (
-        waiter.deadline_s
-        for flight in flights
-        for waiter in flight.waiters
-        if flight.outlasts(waiter)
-    )

@@ -1,7 +1,7 @@
 """Ends a process whose worker hangs: no thread can be ended, but a supervisor can start anew.
 
-A graph that does not return holds its batch for ever. Until that is certain, those who wait are
-answered when their deadlines pass; in the end everybody is, and then the process goes.
+A graph that does not return holds its batch for ever. Its requests end with their deadlines, which
+the event loop keeps; once it is certain, the others are answered too, and the process ends.
 """
 
 import logging
@@ -25,9 +25,6 @@ class WatchedScheduler(Protocol):
     def is_alive(self, max_silence_s: float) -> bool:
         """Whether every worker came round within that time."""
 
-    def expire_all(self) -> None:
-        """Answer everybody whose deadline has passed."""
-
 
 class Watchdog:
     """Looks at the workers of all models once a second."""
@@ -36,7 +33,6 @@ class Watchdog:
         self,
         schedulers: Callable[[], Iterable[WatchedScheduler]],
         *,
-        max_silence_s: float,
         max_hang_s: float,
         end: Callable[[int], object] = os._exit,
     ) -> None:
@@ -44,13 +40,11 @@ class Watchdog:
 
         Args:
             schedulers: Those of the present models.
-            max_silence_s: A worker that is silent for this long no longer answers deadlines.
             max_hang_s: A worker that is silent for this long hangs; 0: none ever does.
             end: Ends the process with an exit code, at once: an orderly end would wait for
                 the worker.
         """
         self._schedulers = schedulers
-        self._max_silence_s = max_silence_s
         self._max_hang_s = max_hang_s
         self._end = end
         self._was_hanging = False
@@ -81,9 +75,6 @@ class Watchdog:
         need a moment to come round again.
         """
         schedulers = list(self._schedulers())
-        for scheduler in schedulers:
-            if not scheduler.is_alive(self._max_silence_s):
-                scheduler.expire_all()
         is_hanging = self._max_hang_s > 0 and not all(
             scheduler.is_alive(self._max_hang_s) for scheduler in schedulers
         )

@@ -56,7 +56,7 @@ class _Run:
         for index, job in self._waiting:
             # It takes the place of one that has ended: what is inside grows no larger.
             following = replace(job, is_continued=is_continued)
-            self.results[index] = await asyncio.wrap_future(self._scheduler.submit(following))
+            self.results[index] = await self._scheduler.run(following)
             is_continued = True
 
 

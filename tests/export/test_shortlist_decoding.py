@@ -77,7 +77,7 @@ def _decode(
     found = {}
     while waiting or decoder.num_rows:
         while waiting and waiting[0].options.beam_size <= decoder.free_slots:
-            decoder.admit([waiting.pop(0)])
+            decoder.join(decoder.prepare([waiting.pop(0)]).sentences)
         found.update({f.key: f.hypotheses[0] for f in decoder.step()})
     return found
 

@@ -1,6 +1,7 @@
 """The clock on the wall may jump: only what is shown to people reads it."""
 
 import ast
+import asyncio
 import itertools
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from service.errors import DeadlineExceededError
 from service.models.loaded_model import LoadedModel
-from service.scheduling.job import Job
+from service.scheduling.job import Job, JobResult
 from tests.service.engine.tiny import GREEDY, alone, tiny_sources
 from tests.service.tiny_models import running
 
@@ -63,17 +64,22 @@ def jumping(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("jumping")
 def test_jumps_end_no_job_and_keep_none_alive() -> None:
     with running() as service:
-        model = service.model
-        futures = [
-            model.scheduler.submit(job(source, timeout_s=PATIENCE_S)) for source in tiny_sources()
-        ]
-        late = model.scheduler.submit(job(tiny_sources()[0][::-1], timeout_s=0))
-        for source, future in zip(tiny_sources(), futures, strict=True):
-            assert future.result(PATIENCE_S).hypotheses == alone(source, GREEDY)
-        with pytest.raises(DeadlineExceededError):
-            late.result(PATIENCE_S)
-        assert is_well(model)
-        assert service.registry.drain(PATIENCE_S)
+        run = service.model.scheduler.run
+
+        async def scenario() -> None:
+            in_time = [job(source, timeout_s=PATIENCE_S) for source in tiny_sources()]
+            late = job(tiny_sources()[0][::-1], timeout_s=0)
+            *results, error = await asyncio.gather(
+                *map(run, [*in_time, late]), return_exceptions=True
+            )
+            for source, result in zip(tiny_sources(), results, strict=True):
+                assert isinstance(result, JobResult)
+                assert result.hypotheses == alone(source, GREEDY)
+            assert isinstance(error, DeadlineExceededError)
+
+        asyncio.run(scenario())
+        assert is_well(service.model)
+        assert not service.registry.is_busy
 
 
 def is_well(model: LoadedModel) -> bool:

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import replace
 
 from service.engine.batch_decoder import BatchDecoder, Finished
@@ -12,12 +11,7 @@ from service.engine.graphs.encoder import EncodedGroup
 from service.engine.graphs.sessions import Sessions
 from service.engine.prefill import DecodeRequest, PreparedSentence
 from service.engine.search.options import MAX_BEAM_SIZE
-from service.errors import (
-    DeadlineExceededError,
-    ServiceError,
-    ShuttingDownError,
-    TranslationFailedError,
-)
+from service.errors import ServiceError, ShuttingDownError, TranslationFailedError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import Room
@@ -47,7 +41,6 @@ class Worker:
         num_slots: int,
         max_encoder_tokens: int,
         client_share: float = 1.0,
-        on_turn: Callable[[float], None] = lambda _now_s: None,
         clock: Clock = time.monotonic,
     ) -> None:
         """Allocate the cache.
@@ -59,7 +52,6 @@ class Worker:
             num_slots: Rows of the batch.
             max_encoder_tokens: Source tokens to encode between two steps of a running batch.
             client_share: Of the rows, for each client while several ask.
-            on_turn: Told the time at the beginning of every turn.
             clock: Monotonic, seconds.
         """
         self._decoder: BatchDecoder[Entry] = BatchDecoder(sessions, num_slots=num_slots)
@@ -70,7 +62,6 @@ class Worker:
         self._max_encoder_tokens = max_encoder_tokens
         # The widest beam must find room, else it would wait for ever.
         self._max_slots_per_client = max(MAX_BEAM_SIZE, round(client_share * num_slots))
-        self._on_turn = on_turn
         self._prepared: deque[PreparedSentence[Entry]] = deque()
         self._slots_counted = 0
         self._stopping = threading.Event()
@@ -100,7 +91,6 @@ class Worker:
     def turn(self) -> None:
         """One round: drop who has gone, admit who waits, give everyone a token."""
         self.last_beat_s = self._clock()
-        self._on_turn(self.last_beat_s)
         self._leave()
         entries = self._take()
         try:
@@ -117,14 +107,11 @@ class Worker:
                 self._queue.wait(IDLE_WAIT_S, self._stopping)
 
     def _leave(self) -> None:
-        now_s = self._clock()
         for entry in self._decoder.keys:
-            if self._has_gone(entry, now_s):
+            if entry.is_given_up:
                 self._decoder.remove(entry)
         if self._prepared:
-            self._prepared = deque(
-                s for s in self._prepared if not self._has_gone(s.request.key, now_s)
-            )
+            self._prepared = deque(s for s in self._prepared if not s.request.key.is_given_up)
         self._count_slots()
 
     def _entries(self) -> list[Entry]:
@@ -132,8 +119,6 @@ class Worker:
         return [*self._decoder.keys, *(sentence.request.key for sentence in self._prepared)]
 
     def _take(self) -> list[Entry]:
-        for entry in self._queue.take_expired():
-            self._give_up(entry)
         if not self._may_take():
             return []
         is_idle = self.is_idle
@@ -155,20 +140,6 @@ class Worker:
         # Whoever is tried again stays alone, so that no newcomer's fault becomes its own.
         is_retried = any(entry.is_retry for entry in self._decoder.keys)
         return bool(self._decoder.free_slots) and not self._prepared and not is_retried
-
-    def _has_gone(self, entry: Entry, now_s: float) -> bool:
-        """Whether nobody wants the result any more; a missed deadline is answered here."""
-        if not entry.is_given_up and now_s < entry.deadline_s:
-            return False
-        self._give_up(entry)
-        return True
-
-    def _give_up(self, entry: Entry) -> None:
-        if self._claim(entry):
-            self._metrics.cancelled.labels(reason="deadline").inc()
-            self._metrics.finish.labels(reason="deadline").inc()
-            error = DeadlineExceededError("the deadline passed before the translation")
-            entry.future.set_exception(error)
 
     def _prepare(self, entries: list[Entry]) -> None:
         if not entries:
@@ -212,7 +183,7 @@ class Worker:
 
     def _deliver(self, finished: Finished[Entry]) -> None:
         entry, now_s = finished.key, self._clock()
-        if not self._claim(entry):
+        if not entry.future.set_running_or_notify_cancel():
             return
         best = finished.hypotheses[0]
         result = JobResult(
@@ -232,8 +203,7 @@ class Worker:
         what = f"{type(error).__name__}: {error}"
         _log.error("batch failed", extra={"jobs": len(entries), "error": what})
         self._clear()
-        now_s = self._clock()
-        pending = [entry for entry in entries if not self._has_gone(entry, now_s)]
+        pending = [entry for entry in entries if not entry.is_given_up]
         for entry in pending:
             if entry.is_retry:
                 # The worker's thread works for no request: the id must be given.
@@ -249,15 +219,8 @@ class Worker:
         self._count_slots()
 
     def _fail(self, entry: Entry, error: ServiceError) -> None:
-        if self._claim(entry):
-            entry.future.set_exception(error)
-
-    def _claim(self, entry: Entry) -> bool:
-        """Whether somebody still waits; from now on the job cannot be cancelled."""
         if entry.future.set_running_or_notify_cancel():
-            return True
-        self._metrics.cancelled.labels(reason="client").inc()
-        return False
+            entry.future.set_exception(error)
 
     def _count_slots(self) -> None:
         """Report what changed: several workers share the gauge."""

@@ -1,6 +1,6 @@
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -41,6 +41,13 @@ def expected(asked: DecodeRequest[int]) -> object:
     return alone(tuple(asked.source_ids), asked.options)
 
 
+def admit(decoder: BatchDecoder[int], requests: Sequence[DecodeRequest[int]]) -> object:
+    """Let sentences join at once; the groups in which they were encoded."""
+    prefill = decoder.prepare(requests)
+    decoder.join(prefill.sentences)
+    return prefill.groups
+
+
 def run_all(decoder: BatchDecoder[int], waiting: Requests, *, burst: int) -> dict[int, object]:
     """Admit in order, at most `burst` between two steps, until all have ended."""
     results: dict[int, object] = {}
@@ -51,7 +58,7 @@ def run_all(decoder: BatchDecoder[int], waiting: Requests, *, burst: int) -> dic
         while waiting and len(admitted) < burst and waiting[0].options.beam_size <= free_slots:
             free_slots -= waiting[0].options.beam_size
             admitted.append(waiting.pop(0))
-        decoder.admit(admitted)
+        admit(decoder, admitted)
         results |= {finished.key: finished.hypotheses for finished in decoder.step()}
     return results
 
@@ -110,7 +117,7 @@ class BatchDecoderMachine(RuleBasedStateMachine):
                     DecodeRequest(key=self.next_key, source_ids=source, options=options)
                 )
                 self.next_key += 1
-        self.decoder.admit(requests)
+        admit(self.decoder, requests)
         self.inside |= {r.key: r for r in requests}
 
     @rule(count=st.integers(1, 8))
@@ -172,7 +179,7 @@ def test_logits_that_are_no_numbers_stop_the_batch_and_clearing_it_helps(value: 
     sessions, spy = spied(tiny_sessions())
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=16)
     requests = [request(0), request(1, BEAM), request(2)]
-    decoder.admit(requests)
+    admit(decoder, requests)
     decoder.step()
     spy.after = spoil_row(2, value)
     with pytest.raises(NonFiniteLogitsError):
@@ -190,7 +197,7 @@ def test_one_number_that_is_none_is_enough() -> None:
     sessions, spy = spied(tiny_sessions())
     spy.after = spoil
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=1)
-    decoder.admit([request(0)])
+    admit(decoder, [request(0)])
     with pytest.raises(NonFiniteLogitsError):
         decoder.step()
 
@@ -199,7 +206,7 @@ def test_a_step_feeds_one_token_per_live_hypothesis() -> None:
     sessions, spy = spied(tiny_sessions())
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=16)
     asked = request(0, replace(BEAM, num_hypotheses=1)), request(1)
-    decoder.admit(asked)
+    admit(decoder, asked)
     while decoder.num_rows:
         decoder.step()
     fed = [shapes["input_ids"] for shapes in spy.fed]
@@ -229,19 +236,19 @@ def refusals() -> list[tuple[str, Requests]]:
 @pytest.mark.parametrize(("message", "asked"), refusals(), ids=lambda value: str(value)[:20])
 def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked: Requests) -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=5)
-    decoder.admit([request(0)])
+    admit(decoder, [request(0)])
     with pytest.raises(ValueError, match=message):
-        decoder.admit(asked)
+        admit(decoder, asked)
     assert (decoder.keys, decoder.free_slots, decoder.num_rows) == ([0], 4, 1)
     assert run_all(decoder, [], burst=1) == {0: alone(tiny_sources()[0], GREEDY)}
 
 
 def test_nobody_joins_when_the_encoder_fails() -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=8)
-    decoder.admit([request(0)])
+    admit(decoder, [request(0)])
     poisoned = DecodeRequest(key=1, source_ids=POISONED, options=GREEDY)
     with pytest.raises(Exception, match="out of data bounds"):
-        decoder.admit([request(2), poisoned])
+        admit(decoder, [request(2), poisoned])
     assert (decoder.keys, decoder.free_slots) == ([0], 7)
     assert run_all(decoder, [request(2)], burst=1) == {
         key: alone(tiny_sources()[key], GREEDY) for key in (0, 2)
@@ -251,6 +258,6 @@ def test_nobody_joins_when_the_encoder_fails() -> None:
 def test_an_empty_batch_takes_an_empty_step() -> None:
     sessions, spy = spied(tiny_sessions())
     decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=8)
-    assert decoder.admit([]) == ()
+    assert admit(decoder, []) == ()
     assert decoder.step() == []
     assert spy.fed == []

@@ -58,9 +58,10 @@ def test_a_path_is_a_bundle_or_a_folder_of_bundles(tmp_path: Path) -> None:
 
 def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     registry = open_registry(TINY_BUNDLE, other_direction(tmp_path / "other"))
-    model, pair = registry.find(PAIR.target.upper(), PAIR.source.upper())
-    assert (model.name, pair.source, pair.target) == ("other", PAIR.target, PAIR.source)
-    assert registry.find(PAIR.source, PAIR.target)[0] is registry.models[0]
+    with registry.lease(PAIR.target.upper(), PAIR.source.upper()) as (model, pair):
+        assert (model.name, pair.source, pair.target) == ("other", PAIR.target, PAIR.source)
+    with registry.lease(PAIR.source, PAIR.target) as (model, _):
+        assert model is registry.models[0]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,12 @@ def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     [("xx", PAIR.target, "xx"), (PAIR.source, "yy", "yy"), ("auto", "yy", "auto")],
 )
 def test_the_language_to_blame_is_named(source: str, target: str, blamed: str) -> None:
-    with pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"):
-        open_registry(TINY_BUNDLE).find(source, target)
+    registry = open_registry(TINY_BUNDLE)
+    with (
+        pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"),
+        registry.lease(source, target),
+    ):
+        pass
 
 
 def test_all_faults_of_all_bundles_are_reported_at_once(tmp_path: Path) -> None:
@@ -110,11 +115,11 @@ def test_a_setting_that_cannot_work_is_refused() -> None:
         Registry.open([TINY_BUNDLE], options, Metrics())
 
 
-def test_a_started_registry_is_ready_and_a_draining_one_is_not() -> None:
+def test_a_started_registry_is_ready_and_a_closed_one_is_not() -> None:
     with running() as service:
         registry = service.registry
         assert registry.unready_reason() is None
-        assert registry.drain(10)
+        registry.close()
         assert registry.unready_reason() == "the service is shutting down"
         with pytest.raises(ShuttingDownError):
             service.model.scheduler.submit(Job(source_ids=(3,), options=DecodeOptions()))

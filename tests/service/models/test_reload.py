@@ -40,6 +40,11 @@ class Site:
     def reload(self) -> Reload:
         return self.reloader.request().result(LONGEST_S)
 
+    def serving(self, source: str, target: str) -> LoadedModel:
+        """The model that a new request would get."""
+        with self.service.registry.lease(source, target) as (model, _):
+            return model
+
     def refused(self) -> str:
         """What a reload is refused with."""
         with pytest.raises(ReloadRefusedError) as caught:
@@ -101,7 +106,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(site: Site) -> None:
     result = site.reload()
     (new,) = site.models
     assert (result.added, result.kept, result.removed) == ((new,), (), (old,))
-    assert site.service.registry.find(PAIR.source, PAIR.target)[0] is new
+    assert site.serving(PAIR.source, PAIR.target) is new
     assert new.fault is None
     assert _sha256_served(site) == {new.bundle.sha256} != {old.bundle.sha256}
     assert site.counted("swapped") == 1
@@ -112,7 +117,7 @@ def test_who_began_with_the_old_bundle_ends_with_it(site: Site) -> None:
     with registry.lease(PAIR.source, PAIR.target) as (old, _):
         site.replace()
         site.reload()
-        assert registry.find(PAIR.source, PAIR.target)[0] is not old
+        assert site.serving(PAIR.source, PAIR.target) is not old
         assert registry.running_models == (*site.models, old)
         assert old.scheduler.submit(JOB).result(LONGEST_S).hypotheses
     site.reload()  # begins when the old one has been closed
@@ -170,12 +175,12 @@ def test_bundles_come_and_go(site: Site) -> None:
     canary = CANARY.model_dump(mode="json") | {"pair": pairs[0]}
     altered_copy(site.folder / "second", name="second", pairs=pairs, canary=canary)
     (second,) = site.reload().added
-    assert site.service.registry.find("yy", "zz")[0] is second
+    assert site.serving("yy", "zz") is second
     assert site.models == (first, second)
     shutil.rmtree(site.folder / "second")
     assert site.reload().removed == (second,)
     with pytest.raises(UnsupportedLanguageError):
-        site.service.registry.find("yy", "zz")
+        site.serving("yy", "zz")
 
 
 def test_all_or_nothing(site: Site) -> None:

@@ -37,19 +37,18 @@ class Counter:
         num_tokens: int = 1,
         *,
         beam_size: int = 1,
-        timeout_s: float | None = None,
         client: Client = NOBODY,
         is_continued: bool = False,
     ) -> Future[JobResult]:
-        deadline_s = None if timeout_s is None else self.clock.now_s + timeout_s
         job = Job(
             source_ids=tuple(range(num_tokens)),
             options=DecodeOptions(beam_size=beam_size),
-            deadline_s=deadline_s,
             client=client,
             is_continued=is_continued,
         )
-        return self.queue.submit(job)
+        entry = Entry(job=job, submitted_s=self.clock.now_s)
+        self.queue.add(entry)
+        return entry.future
 
     def fill(self, client: Client, num_tokens: int = 1) -> int:
         """Submit for a client until it is refused; how many were accepted."""

@@ -5,6 +5,7 @@ import pytest
 from service.errors import OverloadedError, ShuttingDownError
 from service.scheduling.batching_policy import Room
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.queue import RECENTLY_S
 from tests.service.scheduling.queue_counter import (
     ANNA,
     BERT,
@@ -14,6 +15,7 @@ from tests.service.scheduling.queue_counter import (
     Counter,
     futures_of,
 )
+from tests.service.scheduling.remembered_clients import remembered_clients
 from tests.service.scheduling.workers.single_worker import counted
 
 
@@ -157,8 +159,11 @@ def test_ten_thousand_clients_leave_nothing_behind() -> None:
     for number in range(10_000):
         counter.submit(5, client=Client(name=str(number)))
         counter.take(2)
-        most = max(most, counter.queue.num_clients)
+        counter.clock.now_s += 0.1
+        most = max(most, len(remembered_clients(counter.queue)))
     assert most < 100
     while counter.depth():
         counter.take()
-    assert counter.queue.num_clients == 0
+    counter.clock.now_s += 2 * RECENTLY_S
+    assert not counter.queue.is_contested
+    assert remembered_clients(counter.queue) == set()

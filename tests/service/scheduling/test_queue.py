@@ -1,15 +1,16 @@
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError
-from service.scheduling.job import Job, JobResult
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from tests.service.scheduling.queue_counter import RESULT, SMALL, Counter, futures_of
 from tests.service.scheduling.workers.single_worker import counted
+from tests.service.waiting import eventually
 
 
 def test_who_came_first_goes_first() -> None:
@@ -151,51 +152,8 @@ def test_who_gives_up_makes_room_at_once() -> None:
         counter.submit()
     assert wide.cancel()
     assert counter.depth() == 1
-    assert counted(counter.metrics, "cancelled_total", reason="client") == 1
     late = counter.submit(10)
     assert counter.take(2) == [narrow, late]
-
-
-def test_who_waits_for_a_future_that_is_given_up_is_told() -> None:
-    future = Counter().submit()
-    future.cancel()
-    assert wait([future], timeout=10).not_done == set()
-
-
-def test_a_missed_deadline_is_found_wherever_it_waits() -> None:
-    counter = Counter()
-    first = counter.submit(beam_size=8)
-    second, third = counter.submit(timeout_s=5), counter.submit(timeout_s=3)
-    counter.clock.now_s += 2.9
-    assert counter.queue.take_expired() == []
-    counter.clock.now_s += 0.1
-    assert futures_of(counter.queue.take_expired()) == [third]
-    counter.clock.now_s += 2
-    assert futures_of(counter.queue.take_expired()) == [second]
-    counter.clock.now_s += 1000
-    assert counter.queue.take_expired() == []
-    assert counter.take() == [first]
-
-
-def test_the_deadline_of_one_who_is_tried_again_counts() -> None:
-    counter = Counter()
-    counter.submit(timeout_s=3)
-    entries = counter.take_entries(1)
-    counter.clock.now_s += 4
-    assert counter.queue.take_expired() == []
-    counter.queue.retry(entries)
-    assert counter.queue.take_expired() == entries
-
-
-def test_a_deadline_that_was_met_is_no_obstacle_to_the_next() -> None:
-    counter = Counter()
-    counter.submit(timeout_s=1)
-    counter.serve()
-    late = counter.submit(timeout_s=2)
-    counter.clock.now_s += 1.5
-    assert counter.queue.take_expired() == []
-    counter.clock.now_s += 0.5
-    assert futures_of(counter.queue.take_expired()) == [late]
 
 
 def test_everything_can_be_taken_out() -> None:
@@ -211,22 +169,23 @@ def test_queues_of_several_models_share_the_gauge() -> None:
     other = AdmissionQueue(SMALL, counter.metrics, counter.clock)
     counter.submit()
     for _ in range(2):
-        other.submit(Job(source_ids=(1,), options=DecodeOptions()))
+        job = Job(source_ids=(1,), options=DecodeOptions())
+        other.add(Entry(job=job, submitted_s=0.0))
     assert counter.depth() == 3
     other.clear()
     assert counter.depth() == 1
 
 
-def test_done_means_that_every_future_has_ended() -> None:
+def test_a_queue_is_busy_until_every_future_has_ended() -> None:
     counter = Counter()
-    assert counter.queue.wait_until_done(0)
+    assert not counter.queue.is_busy
     first, second = counter.submit(), counter.submit()
     counter.take()
-    assert not counter.queue.wait_until_done(0)
+    assert counter.queue.is_busy
     first.set_result(RESULT)
-    assert not counter.queue.wait_until_done(0)
+    assert counter.queue.is_busy
     second.cancel()
-    assert counter.queue.wait_until_done(0)
+    assert not counter.queue.is_busy
 
 
 def test_waiting_ends_with_a_job_with_a_stop_and_with_the_time() -> None:
@@ -271,7 +230,7 @@ def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
         servers = [threads.submit(server) for _ in range(2)]
         clients = [threads.submit(client, number) for number in range(4)]
         futures = [future for client in clients for future in client.result(timeout=30)]
-        assert counter.queue.wait_until_done(30)
+        eventually(lambda: not counter.queue.is_busy)
         closed.set()
         counter.queue.wake()
         for running in servers:

@@ -25,6 +25,7 @@ from tests.service.engine.tiny import (
 )
 from tests.service.scheduling.workers.single_worker import counted, hypotheses_of, job_of
 from tests.service.tiny_models import FakeClock
+from tests.service.waiting import eventually
 
 PATIENCE_S = 30.0
 """How long a test waits for a thread; nothing that works takes so long."""
@@ -140,26 +141,25 @@ def test_a_job_that_is_given_up_leaves_its_slots_to_others() -> None:
         assert encoder.reached.wait(PATIENCE_S)
         assert future.cancel()
         encoder.gate.set()
-        assert service.scheduler.drain(PATIENCE_S)
-        # Drained is who is answered; the worker sees it at its next turn.
-        service.scheduler.close()
-    assert counted(service.metrics, "slots_in_use") == 0
-    assert counted(service.metrics, "cancelled_total", reason="client") == 1
+        eventually(lambda: not service.scheduler.is_busy)
+        # The worker sees it at its next turn.
+        eventually(lambda: counted(service.metrics, "slots_in_use") == 0)
 
 
-def test_draining_waits_for_what_is_being_encoded_and_for_what_waits() -> None:
+def test_a_scheduler_is_busy_with_what_is_being_encoded_and_with_what_waits() -> None:
     with gated() as (service, encoder):
+        assert not service.scheduler.is_busy
         futures = [service.submit(source) for source in tiny_sources()]
         assert encoder.reached.wait(PATIENCE_S)
-        assert not service.scheduler.drain(0.01)
+        assert service.scheduler.is_busy
         encoder.gate.set()
-        assert service.scheduler.drain(PATIENCE_S)
+        eventually(lambda: not service.scheduler.is_busy)
         assert [hypotheses_of(f) for f in futures] == [alone(s, GREEDY) for s in tiny_sources()]
 
 
-def test_draining_accepts_nothing_new() -> None:
+def test_a_closed_scheduler_accepts_nothing() -> None:
     with running() as service:
-        assert service.scheduler.drain(PATIENCE_S)
+        service.scheduler.close()
         with pytest.raises(ShuttingDownError):
             service.submit(tiny_sources()[0])
 
@@ -201,19 +201,16 @@ def test_closing_twice_is_closing_once() -> None:
     with running(num_workers=2) as service:
         service.scheduler.close()
         service.scheduler.close()
-        assert service.scheduler.drain(0)
+        assert not service.scheduler.is_busy
 
 
-def test_closing_releases_who_drains() -> None:
+def test_a_closed_scheduler_is_not_busy() -> None:
     with gated() as (service, encoder):
         service.submit(tiny_sources()[0])
-        drained: list[bool] = []
-        draining = in_background(lambda: drained.append(service.scheduler.drain(PATIENCE_S)))
         assert encoder.reached.wait(PATIENCE_S)
         encoder.gate.set()
         service.scheduler.close()
-        draining.join(PATIENCE_S)
-        assert drained == [True]
+        assert not service.scheduler.is_busy
 
 
 def test_a_worker_that_is_stuck_is_not_alive() -> None:

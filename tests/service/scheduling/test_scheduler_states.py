@@ -14,20 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from service.engine.search.options import DecodeOptions
-from service.errors import (
-    DeadlineExceededError,
-    OverloadedError,
-    ShuttingDownError,
-    TranslationFailedError,
-)
+from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
-from service.scheduling.queue import AdmissionQueue
+from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
+from tests.service.scheduling.remembered_clients import remembered_clients
 from tests.service.scheduling.workers.single_worker import MANY_TURNS, counted, hypotheses_of
 from tests.service.tiny_models import FakeClock
 
@@ -40,7 +36,6 @@ CLIENTS = (NOBODY, Client(name="light", weight=0.25), Client(name="heavy", weigh
 NARROW = Client(name="narrow", max_queued_jobs=2)
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 workers = st.integers(0, NUM_WORKERS - 1)
-timeouts_s = st.none() | st.integers(0, 20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +60,6 @@ class SchedulerMachine(RuleBasedStateMachine):
                 self.metrics,
                 num_slots=NUM_SLOTS,
                 max_encoder_tokens=64,
-                on_turn=self.flights.expire,
                 clock=self.clock,
             )
             for _ in range(NUM_WORKERS)
@@ -78,7 +72,6 @@ class SchedulerMachine(RuleBasedStateMachine):
     @rule(
         source_ids=sources,
         options=st.sampled_from(EVERY_KIND),
-        timeout_s=timeouts_s,
         client=st.sampled_from([*CLIENTS, NARROW]),
         is_continued=st.booleans(),
     )
@@ -86,14 +79,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         self,
         source_ids: tuple[int, ...],
         options: DecodeOptions,
-        timeout_s: float | None,
         client: Client,
         is_continued: bool,
     ) -> None:
         job = Job(
             source_ids=source_ids,
             options=options,
-            deadline_s=None if timeout_s is None else self.clock.now_s + timeout_s,
             client=client,
             is_continued=is_continued,
         )
@@ -158,9 +149,6 @@ class SchedulerMachine(RuleBasedStateMachine):
         error = one.future.exception()
         if error is None:
             assert hypotheses_of(one.future) == alone(one.job.source_ids, one.job.options)
-        elif isinstance(error, DeadlineExceededError):
-            assert one.job.deadline_s is not None
-            assert one.job.deadline_s <= self.clock.now_s
         else:
             assert isinstance(error, TranslationFailedError)
             # A run that was joined may have broken down before this job came.
@@ -171,10 +159,10 @@ class SchedulerMachine(RuleBasedStateMachine):
         num_unfinished = sum(not one.future.done() for one in self.jobs)
         assert 0 <= counted(self.metrics, "slots_in_use") <= NUM_SLOTS * NUM_WORKERS
         assert 0 <= counted(self.metrics, "queue_depth") <= num_unfinished
-        assert self.queue.num_clients <= len(CLIENTS) + 1
+        assert len(remembered_clients(self.queue)) <= len(CLIENTS) + 1
 
     def teardown(self) -> None:
-        self.finish(lambda: self.queue.wait_until_done(0))
+        self.finish(lambda: not self.queue.is_busy)
         for worker in self.workers:
             worker.turn()  # who was cancelled last is let go
             assert worker.is_idle
@@ -183,7 +171,9 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.every_end_is_a_right_one()
         for gauge in ("slots_in_use", "queue_depth"):
             assert counted(self.metrics, gauge) == 0
-        assert self.queue.num_clients == 0
+        self.clock.now_s += 2 * RECENTLY_S
+        assert not self.queue.is_contested
+        assert remembered_clients(self.queue) == set()
         assert self.queue.clear() == []
 
     def finish(self, is_done: Callable[[], bool]) -> None:

@@ -1,13 +1,11 @@
 """Equal jobs share a run, and everybody who waits for it is answered exactly once."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import pytest
 
 from service.errors import (
-    DeadlineExceededError,
     OverloadedError,
     ShuttingDownError,
     TranslationFailedError,
@@ -16,7 +14,7 @@ from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import Client
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
-from service.scheduling.single_flight import LEAST_LEFT_S, SharingOptions, SingleFlight
+from service.scheduling.single_flight import SharingOptions, SingleFlight
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     EVERY_KIND,
@@ -31,6 +29,7 @@ from tests.service.scheduling.workers.single_worker import (
     hypotheses_of,
     job_of,
 )
+from tests.service.waiting import eventually
 
 SOURCE = tiny_sources()[0]
 MINE, YOURS = Client(name="mine"), Client(name="yours")
@@ -54,18 +53,12 @@ class Sharing:
         self,
         source_ids: tuple[int, ...] = SOURCE,
         *,
-        timeout_s: float | None = None,
         client: Client = MINE,
     ) -> Future[JobResult]:
-        deadline_s = None if timeout_s is None else self.single.clock.now_s + timeout_s
-        job = job_of(source_ids, deadline_s=deadline_s)
-        return self.flights.submit(replace(job, client=client))
+        return self.flights.submit(replace(job_of(source_ids), client=client))
 
     def turn(self, count: int = 1) -> None:
-        """What a scheduler's worker does."""
-        for _ in range(count):
-            self.flights.expire(self.single.clock.now_s)
-            self.single.turn()
+        self.single.turn(count)
 
     def counted(self, metric: str, /, **labels: str) -> float:
         return self.single.counted(metric, **labels)
@@ -74,18 +67,6 @@ class Sharing:
 @pytest.fixture
 def sharing() -> Sharing:
     return Sharing.create()
-
-
-@pytest.fixture(params=["waiting", "running"])
-def shared(request: pytest.FixtureRequest, sharing: Sharing) -> Iterator[Sharing]:
-    """The first of several equal jobs is there: it waits, or runs."""
-    sharing.submit(timeout_s=5)
-    if request.param == "running":
-        sharing.turn(2)
-    yield sharing
-    sharing.single.run()
-    sharing.turn()
-    assert (sharing.single.slots_in_use, sharing.counted("queue_depth")) == (0, 0)
 
 
 def is_failed(future: Future[JobResult], error: type[Exception]) -> bool:
@@ -136,7 +117,6 @@ def test_one_who_leaves_leaves_alone(sharing: Sharing, who: int) -> None:
             assert future.cancelled()
         else:
             assert_translated(future, SOURCE)
-    assert sharing.counted("cancelled_total", reason="client") == 1
 
 
 @pytest.mark.parametrize("turns", [0, 2])
@@ -145,10 +125,9 @@ def test_the_last_who_leaves_ends_the_run(sharing: Sharing, turns: int) -> None:
     sharing.turn(turns)
     for future in futures:
         assert future.cancel()
-    assert sharing.single.queue.wait_until_done(0)
+    assert not sharing.single.queue.is_busy
     sharing.turn()
     assert (sharing.single.slots_in_use, sharing.counted("queue_depth")) == (0, 0)
-    assert sharing.counted("cancelled_total", reason="client") == 3
     assert wait(futures, 0).not_done == set()
 
 
@@ -159,63 +138,6 @@ def test_a_run_that_was_given_up_is_not_joined(sharing: Sharing) -> None:
     second = sharing.submit()
     sharing.single.run()
     assert_translated(second, SOURCE)
-
-
-def test_a_later_deadline_holds_for_the_run_and_an_earlier_one_for_who_has_it(
-    shared: Sharing,
-) -> None:
-    early, late = shared.submit(timeout_s=3), shared.submit(timeout_s=20)
-    shared.single.clock.now_s += 3
-    shared.turn()
-    assert is_failed(early, DeadlineExceededError)
-    shared.single.clock.now_s += 10
-    shared.turn()
-    assert not late.done()
-    shared.single.run()
-    assert_translated(late, SOURCE)
-    # The fixture's own was late as well.
-    assert shared.counted("cancelled_total", reason="deadline") == 2
-    assert shared.counted("finish_total", reason="deadline") == 2
-
-
-def test_the_latest_deadline_ends_the_run(shared: Sharing) -> None:
-    futures = [shared.submit(timeout_s=timeout_s) for timeout_s in (3, 20, 10)]
-    shared.single.clock.now_s += 20
-    shared.turn()
-    assert all(is_failed(future, DeadlineExceededError) for future in futures)
-    assert shared.single.queue.wait_until_done(0)
-    assert shared.counted("shared_runs_total") == 3
-
-
-def test_no_deadline_is_the_latest(shared: Sharing) -> None:
-    patient = shared.submit()
-    shared.single.clock.now_s += 1_000_000
-    shared.turn()
-    shared.single.run()
-    assert_translated(patient, SOURCE)
-
-
-def test_who_has_more_time_than_those_who_left_is_still_answered_in_time(sharing: Sharing) -> None:
-    early, late = sharing.submit(timeout_s=5), sharing.submit(timeout_s=50)
-    sharing.turn(2)
-    assert late.cancel()
-    sharing.single.clock.now_s += 5
-    sharing.turn()
-    assert is_failed(early, DeadlineExceededError)
-    assert sharing.single.queue.wait_until_done(0)
-    assert sharing.single.slots_in_use == 0
-
-
-def test_a_run_whose_time_is_nearly_up_is_not_joined(sharing: Sharing) -> None:
-    sharing.submit(timeout_s=5)
-    sharing.turn(2)
-    sharing.single.clock.now_s += 5 - LEAST_LEFT_S / 2
-    late = sharing.submit(timeout_s=5)
-    assert sharing.counted("shared_runs_total") == 0
-    sharing.single.clock.now_s += 1
-    sharing.turn()
-    sharing.single.run()
-    assert_translated(late, SOURCE)
 
 
 def test_nobody_waits_in_the_line_of_another_client(sharing: Sharing) -> None:
@@ -315,19 +237,6 @@ def test_a_closed_one_answers_nobody_from_a_run_or_a_kept_result() -> None:
             sharing.submit(source)
 
 
-def test_all_who_are_late_can_be_answered_though_no_worker_comes_round(sharing: Sharing) -> None:
-    futures = [sharing.submit(timeout_s=timeout_s) for timeout_s in (3, 5, 20)]
-    sharing.turn(2)
-    sharing.single.clock.now_s += 5
-    sharing.flights.expire_all(sharing.single.clock.now_s)
-    assert [future.done() for future in futures] == [True, True, False]
-    sharing.single.clock.now_s += 15
-    sharing.flights.expire_all(sharing.single.clock.now_s)
-    assert all(is_failed(future, DeadlineExceededError) for future in futures)
-    sharing.turn()
-    assert (sharing.single.slots_in_use, sharing.single.worker.is_idle) == (0, True)
-
-
 def test_a_kept_result_is_that_of_a_run_and_takes_no_time() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     asked = [job_of(source, kind) for source in tiny_sources()[:3] for kind in EVERY_KIND]
@@ -343,10 +252,10 @@ def test_a_kept_result_is_that_of_a_run_and_takes_no_time() -> None:
     assert sharing.counted("cache_hits_total") == len(asked)
 
 
-def test_neither_failures_nor_late_results_are_kept() -> None:
+def test_neither_failures_nor_cancelled_runs_are_kept() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     sharing.submit(POISONED)
-    sharing.submit(timeout_s=0)
+    sharing.submit().cancel()
     sharing.single.run()
     assert not sharing.submit(POISONED).done()
     assert not sharing.submit().done()
@@ -379,7 +288,7 @@ def test_many_threads_share_the_runs_of_a_real_scheduler() -> None:
         for job, future in zip(asked, futures, strict=True):
             if not future.cancelled():
                 assert_translated(future, job.source_ids)
-        assert scheduler.drain(30)
+        eventually(lambda: not scheduler.is_busy)
     finally:
         scheduler.close()
     assert metrics.registry.get_sample_value("pellucid_queue_depth") == 0

@@ -23,6 +23,7 @@ from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
+from tests.service.fake_time import run_on
 from tests.service.fidelity.markup_texts import MARKUP_TEXTS
 from tests.service.fidelity.properties import faults
 from tests.service.fidelity.token_texts import TOKEN_TEXTS
@@ -283,7 +284,7 @@ def test_cancelling_reaches_the_second_model(bundles: Path) -> None:
 
         asyncio.run(scenario())
         by_name(service, "de-it").scheduler.start()
-        service.registry.drain(10)
+        eventually(lambda: not service.registry.is_busy)
         assert service.counted("cancelled_total", reason="client") == 1
 
 
@@ -294,11 +295,10 @@ def test_one_deadline_is_that_of_both(bundles: Path) -> None:
         async def scenario() -> None:
             task = await at_the_second(service, request_of(FIRST, timeout_s=10.0))
             clock.now_s += 11
-            by_name(service, "de-it").scheduler.start()
             with pytest.raises(DeadlineExceededError):
                 await task
 
-        asyncio.run(scenario())
+        run_on(clock, scenario())
 
 
 def test_models_that_are_replaced_meanwhile_finish_the_request(bundles: Path) -> None:

@@ -12,6 +12,7 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from service.translation.decoding import run_jobs
 from tests.service.tiny_models import Running, running
+from tests.service.waiting import eventually
 
 SMALL = AdmissionLimits(max_queued_jobs=8, max_queued_tokens=1000)
 OPTIONS = DecodeOptions(max_target_tokens=12)
@@ -89,7 +90,7 @@ def test_a_request_is_admitted_whole_or_not_at_all(waiting: Running) -> None:
         assert [len(results) for results in await asyncio.gather(*admitted)] == [3, 3]
 
     asyncio.run(scenario())
-    waiting.registry.drain(10)
+    eventually(lambda: not waiting.registry.is_busy)
     # Two of the refused request's jobs had found room; they were given up, not translated.
     assert waiting.counted("cancelled_total", reason="client") == 2
 
@@ -105,7 +106,7 @@ def test_cancelling_a_request_cancels_its_jobs(waiting: Running) -> None:
 
     asyncio.run(scenario())
     waiting.registry.start()
-    waiting.registry.drain(10)
+    eventually(lambda: not waiting.registry.is_busy)
     assert waiting.counted("cancelled_total", reason="client") == 3
 
 

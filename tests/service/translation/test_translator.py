@@ -25,6 +25,7 @@ from service.scheduling.limits import AdmissionLimits
 from service.translation.decode_options import decode_options
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.tiny_models import Running, running
+from tests.service.waiting import eventually
 
 ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))
 
@@ -263,7 +264,7 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
 
         asyncio.run(scenario())
         service.registry.start()
-        service.registry.drain(10)
+        eventually(lambda: not service.registry.is_busy)
         assert service.counted("cancelled_total", reason="client") == 3
 
 

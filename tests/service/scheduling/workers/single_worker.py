@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.observability.metrics import Metrics
-from service.scheduling.job import Job, JobResult
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.decode_loop import Worker
@@ -66,11 +66,13 @@ class SingleWorker:
         self,
         source_ids: tuple[int, ...],
         options: DecodeOptions = GREEDY,
-        *,
-        timeout_s: float | None = None,
     ) -> Future[JobResult]:
-        deadline_s = None if timeout_s is None else self.clock.now_s + timeout_s
-        return self.queue.submit(job_of(source_ids, options, deadline_s))
+        return self.add(job_of(source_ids, options))
+
+    def add(self, job: Job) -> Future[JobResult]:
+        entry = Entry(job=job, submitted_s=self.clock.now_s)
+        self.queue.add(entry)
+        return entry.future
 
     def turn(self, count: int = 1) -> None:
         for _ in range(count):
@@ -79,7 +81,7 @@ class SingleWorker:
     def run(self) -> None:
         """Take turns until everything has ended."""
         for _ in range(MANY_TURNS):
-            if self.queue.wait_until_done(0):
+            if not self.queue.is_busy:
                 return
             self.worker.turn()
         raise AssertionError(f"still not done after {MANY_TURNS} turns")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.errors import DeadlineExceededError, TranslationFailedError
+from service.errors import TranslationFailedError
 from service.scheduling.job import JobResult
 from service.scheduling.workers.decode_loop import Worker
 from tests.service.engine.spy import Tensors
@@ -142,43 +142,24 @@ def test_who_fails_twice_is_named_by_its_request(
 ) -> None:
     jobs = [job_of(source) for source in tiny_sources()[:2]]
     with caplog.at_level(logging.ERROR):
-        single.queue.submit(jobs[0])
-        single.queue.submit(replace(jobs[1], source_ids=POISONED, request_id="abc"))
+        single.add(jobs[0])
+        single.add(replace(jobs[1], source_ids=POISONED, request_id="abc"))
         single.run()
     named = [record for record in caplog.records if hasattr(record, "request_id")]
     assert [vars(record)["request_id"] for record in named] == ["abc"]
     assert [record.getMessage() for record in named] == ["job failed"]
 
 
-def test_who_waits_to_be_tried_again_may_give_up_or_be_too_late(single: SingleWorker) -> None:
+def test_who_waits_to_be_tried_again_may_give_up(single: SingleWorker) -> None:
     kept = single.submit(tiny_sources()[0])
-    given_up, late = single.submit(tiny_sources()[1]), single.submit(tiny_sources()[2], timeout_s=5)
+    given_up = single.submit(tiny_sources()[1])
     single.decoder.before = break_down
     single.turn()
     single.decoder.before = None
     assert given_up.cancel()
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
+    assert single.counted("queue_depth") == 1
     single.run()
     assert_translated(kept, tiny_sources()[0])
-    assert single.counted("cancelled_total", reason="client") == 1
-    assert single.counted("cancelled_total", reason="deadline") == 1
-
-
-def test_a_deadline_ends_the_second_try_as_well(single: SingleWorker) -> None:
-    late = single.submit(tiny_sources()[0], timeout_s=5)
-    single.decoder.before = break_down
-    single.turn()
-    single.decoder.before = None
-    single.turn(2)
-    assert single.slots_in_use == 1
-    single.clock.now_s += 5
-    single.turn()
-    with pytest.raises(DeadlineExceededError):
-        hypotheses_of(late)
-    assert single.slots_in_use == 0
 
 
 def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
@@ -192,7 +173,6 @@ def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWo
     single.turn()
     single.decoder.before = None
     assert single.counted("queue_depth") == 1
-    assert single.counted("cancelled_total", reason="client") == 1
     single.run()
     assert_translated(other, tiny_sources()[1])
 
@@ -208,3 +188,15 @@ def test_a_failure_is_logged_without_the_text(
     assert record.getMessage() == "batch failed"
     assert vars(record)["jobs"] == 1
     assert vars(record)["error"] == "RuntimeError: the graph broke down"
+
+
+def test_who_is_tried_again_may_give_up_while_it_runs(single: SingleWorker) -> None:
+    given_up = single.submit(tiny_sources()[0])
+    single.decoder.before = break_down
+    single.turn()
+    single.decoder.before = None
+    single.turn(2)
+    assert single.slots_in_use == 1
+    assert given_up.cancel()
+    single.turn()
+    assert (single.slots_in_use, single.worker.is_idle) == (0, True)
