@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     pivot: bool = True
     """Whether pairs without a bundle are translated by two, through a third language; English if
     possible."""
+    engines: Annotated[int, Field(ge=0, le=1024)] | None = None
+    """Engine processes for each bundle, one per core; 0: threads of this process decode. By default
+    as many as the process has CPUs."""
     workers: PositiveInt | None = None
     """Worker threads per bundle; by default the CPUs divided by `threads_per_worker`. For single
     sentences, replicas of one worker are faster."""

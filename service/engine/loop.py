@@ -51,6 +51,16 @@ class Progress(Generic[Key]):
     """How many steps had how many rows."""
     groups: list[tuple[int, int]] = field(default_factory=list)
     """Tokens of every encoder call, and tokens with padding."""
+    slots_in_use: int = 0
+    """Rows that were reserved at the end of the last turn."""
+
+    def add(self, later: "Progress[Key]") -> None:
+        """Count what came after."""
+        self.decoded += later.decoded
+        self.failures += later.failures
+        self.steps += later.steps
+        self.groups += later.groups
+        self.slots_in_use = later.slots_in_use
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +87,8 @@ class EngineLoop(Generic[Key]):
         self._decoder: BatchDecoder[Key] = BatchDecoder(sessions, num_slots=num_slots)
         self._clock = clock
         self._waiting: dict[Key, DecodeRequest[Key]] = {}
+        self._urgent: dict[Key, DecodeRequest[Key]] = {}
+        self._encoding: list[DecodeRequest[Key]] = []
         self._prepared: deque[PreparedSentence[Key]] = deque()
         self._times: dict[Key, _Times] = {}
 
@@ -90,12 +102,20 @@ class EngineLoop(Generic[Key]):
         """Rows that sentences in the batch have reserved."""
         return self._decoder.num_slots - self._decoder.free_slots
 
-    def submit(self, requests: Sequence[DecodeRequest[Key]]) -> None:
-        """Take sentences; they begin in this order as slots fall free."""
+    def submit(self, requests: Sequence[DecodeRequest[Key]], *, is_urgent: bool = False) -> None:
+        """Take sentences; they begin in this order as slots fall free.
+
+        Urgent ones begin before all that have no slots yet, so that encoding ahead for one client
+        costs another nothing.
+        """
         now_s = self._clock()
         for request in requests:
-            self._waiting[request.key] = request
             self._times[request.key] = _Times(submitted_s=now_s)
+        taken = {request.key: request for request in requests}
+        if is_urgent:
+            self._urgent |= taken
+        else:
+            self._waiting |= taken
 
     def cancel(self, keys: Sequence[Key]) -> None:
         """Drop sentences, wherever they are; unknown keys have ended already."""
@@ -105,6 +125,7 @@ class EngineLoop(Generic[Key]):
             self._decoder.remove(key)
         for key in dropped:
             self._waiting.pop(key, None)
+            self._urgent.pop(key, None)
         if dropped:
             self._prepared = deque(s for s in self._prepared if s.request.key not in dropped)
 
@@ -118,21 +139,28 @@ class EngineLoop(Generic[Key]):
             self._fail(progress, error)
 
     def _encode(self, progress: Progress[Key]) -> None:
-        requests = self._next_group()
-        if not requests:
+        self._encoding = self._next_group()
+        if not self._encoding:
             return
         encoding_s = self._clock()
-        preparation = self._decoder.prepare(requests)
+        preparation = self._decoder.prepare(self._encoding)
         encoded_s = self._clock()
-        for request in requests:
-            del self._waiting[request.key]
+        for request in self._encoding:
             times = self._times[request.key]
             times.encoding_s, times.encoded_s = encoding_s, encoded_s
-        self._prepared.extend(preparation.sentences)
+        if self._urgent:
+            self._urgent.clear()
+            self._prepared.extendleft(reversed(preparation.sentences))
+        else:
+            self._prepared.extend(preparation.sentences)
+        for request in self._encoding:
+            self._waiting.pop(request.key, None)
         progress.groups += [(g.num_tokens, g.num_padded_tokens) for g in preparation.groups]
 
     def _next_group(self) -> list[DecodeRequest[Key]]:
         """The sentences to encode now: none while enough are encoded already."""
+        if self._urgent:
+            return list(self._urgent.values())
         if len(self._prepared) > self._decoder.free_slots:
             return []
         group: list[DecodeRequest[Key]] = []
@@ -170,10 +198,14 @@ class EngineLoop(Generic[Key]):
             )
 
     def _fail(self, progress: Progress[Key], error: Exception) -> None:
-        """Empty the engine: it is unknown which of the sentences was at fault."""
-        failure = Failure(keys=tuple(self._times), error=f"{type(error).__name__}: {error}")
-        progress.failures.append(failure)
+        """Drop all that was touched: it is unknown which of the sentences was at fault."""
+        for request in self._encoding:
+            self._waiting.pop(request.key, None)
+            self._urgent.pop(request.key, None)
+        kept = {**self._urgent, **self._waiting}
+        touched = tuple(key for key in self._times if key not in kept)
+        progress.failures.append(Failure(keys=touched, error=f"{type(error).__name__}: {error}"))
+        for key in touched:
+            del self._times[key]
         self._decoder.clear()
         self._prepared.clear()
-        self._waiting.clear()
-        self._times.clear()

@@ -100,6 +100,7 @@ class Metrics:
         )
         self.queue_depth = self._gauge("queue_depth", "Sentences waiting to be decoded.")
         self.slots_in_use = self._gauge("slots_in_use", "Cache slots with a live row.")
+        self.engine_restarts = self._counter("engine_restarts", "Engines that died or hung.")
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"
         )

@@ -21,7 +21,7 @@ from operator import attrgetter
 from service.scheduling.job import Entry
 from service.scheduling.limits import NOBODY
 
-LOOKAHEAD = 64
+LOOKAHEAD = 128
 """Jobs that are looked at, from the head on."""
 MAX_PASSES = 8
 """Turns in which later jobs may be admitted before an earlier one."""

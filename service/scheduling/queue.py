@@ -58,7 +58,8 @@ class AdmissionQueue:
         self._retries: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
         self._num_unfinished = 0
-        self._changed = threading.Condition()
+        self._changed = threading.RLock()
+        self._listeners: list[Callable[[], object]] = []
         self._is_open = True
         self._rate = DrainRate(clock)
         self._askers = RecentClients(clock)
@@ -86,8 +87,16 @@ class AdmissionQueue:
             self._add(entry)
             self._askers.add(entry.job.client)
             self._num_unfinished += 1
-            self._changed.notify_all()
         entry.future.add_done_callback(lambda _: self._on_done(entry))
+        self._tell()
+
+    def add_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake`, on any thread, whenever a job comes or is cancelled."""
+        self._listeners.append(wake)
+
+    def _tell(self) -> None:
+        for wake in self._listeners:
+            wake()
 
     def retry(self, entries: list[Entry]) -> None:
         """Put jobs of a failed batch back, for workers without other work; never refused."""
@@ -95,7 +104,7 @@ class AdmissionQueue:
             for entry in entries:
                 entry.is_retry = True
                 self._add(entry)
-            self._changed.notify_all()
+        self._tell()
 
     def take(self, room: Room, *, is_idle: bool) -> list[Entry]:
         """Remove the jobs that a worker is to admit now, as `admission_policy` chooses them.
@@ -113,16 +122,6 @@ class AdmissionQueue:
                 self._lines.serve(taken)
                 self._metrics.queue_depth.dec(len(taken))
         return taken
-
-    def wait(self, timeout_s: float, stopping: threading.Event) -> None:
-        """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._num_waiting > 0 or stopping.is_set(), timeout_s)
-
-    def wake(self) -> None:
-        """Let those who wait look whether they are to stop."""
-        with self._changed:
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Refuse new jobs from now on; those that wait are still taken."""
@@ -145,7 +144,8 @@ class AdmissionQueue:
                 self._forget(entry)
             else:
                 self._rate.add()
-            self._changed.notify_all()
+        if entry.is_given_up:
+            self._tell()
 
     def _forget(self, entry: Entry) -> None:
         """A job that is given up while it waits makes room at once."""

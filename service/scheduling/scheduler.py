@@ -13,19 +13,25 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions:
     """How much work runs and waits at once."""
 
+    num_engines: int = 0
+    """Processes that decode, one batch each; 0: threads of this process do."""
     num_workers: int = 1
-    """Threads that decode, one batch each."""
+    """Threads that decode where there are no engine processes."""
+    engine_timeout_s: float = 60.0
+    """An engine process that is silent for so long is killed and replaced; 0: never."""
     slots_per_worker: int = 32
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
-    encoder_tokens_per_turn: int = 256
-    """Source tokens that a worker encodes between two steps of a running batch."""
+    look_ahead: LookAhead = field(default_factory=LookAhead)
     client_share: float = 0.25
     """Of a worker's slots, for each client while several ask: a step takes the longer the more rows
     it has, and whoever waits for one sentence waits for all rows of the others."""
@@ -56,23 +62,29 @@ class Scheduler:
         self._clock = clock
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
-        self._workers = [
-            Worker(
-                sessions,
+        self._dispatchers = [
+            Dispatcher(
+                engine,
                 self._queue,
                 metrics,
-                num_slots=options.slots_per_worker,
-                max_encoder_tokens=options.encoder_tokens_per_turn,
+                look_ahead=options.look_ahead,
                 client_share=options.client_share,
                 clock=clock,
+                number=number,
             )
-            for _ in range(options.num_workers)
+            for number, engine in enumerate(_engines(sessions, options))
         ]
 
     def start(self) -> None:
-        """Start the workers."""
-        for worker in self._workers:
-            worker.start()
+        """Start the engines, side by side.
+
+        Raises:
+            StartupError: One of them cannot start.
+        """
+        for dispatcher in self._dispatchers:
+            dispatcher.launch()
+        for dispatcher in self._dispatchers:
+            dispatcher.start()
 
     async def run(self, job: Job) -> JobResult:
         """Queue a job and wait for its result, until its deadline at the longest.
@@ -102,16 +114,31 @@ class Scheduler:
         return self._queue.is_busy
 
     def is_alive(self, max_silence_s: float) -> bool:
-        """Whether every worker came round within the last `max_silence_s` seconds."""
+        """Whether an engine was heard of within the last `max_silence_s` seconds."""
         now_s = self._clock()
-        return all(now_s - worker.last_beat_s <= max_silence_s for worker in self._workers)
+        return any(
+            dispatcher.is_serving and now_s - dispatcher.last_beat_s <= max_silence_s
+            for dispatcher in self._dispatchers
+        )
 
     def close(self) -> None:
         """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
         self._flights.close()
         self._queue.close()
-        for worker in self._workers:
-            worker.stop()
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
         for entry in self._queue.clear():
             if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))
+
+
+def _engines(sessions: Sessions, options: SchedulerOptions) -> list[EngineClient]:
+    num_slots = options.slots_per_worker
+    if not options.num_engines:
+        return [LocalEngine(sessions, num_slots=num_slots) for _ in range(options.num_workers)]
+    process = ProcessOptions(
+        num_slots=num_slots,
+        num_threads=sessions.num_threads,
+        max_silence_s=options.engine_timeout_s,
+    )
+    return [ProcessEngine(sessions.bundle, process) for _ in range(options.num_engines)]

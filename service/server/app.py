@@ -34,6 +34,7 @@ from service.observability.tracing import Tracing, open_tracing
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
+from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.settings import Settings
 from service.translation.translator import Translator
@@ -51,6 +52,14 @@ def open_registry(settings: Settings, metrics: Metrics) -> Registry:
     return Registry.open(settings.bundles, registry_options(settings), metrics)
 
 
+def _num_workers(settings: Settings) -> int:
+    return settings.workers or max(1, available_cpus() // settings.threads_per_worker)
+
+
+def _num_engines(settings: Settings) -> int:
+    return _num_workers(settings) if settings.engines is None else settings.engines
+
+
 def registry_options(settings: Settings) -> RegistryOptions:
     """How every bundle is run."""
     limits = AdmissionLimits(
@@ -60,9 +69,11 @@ def registry_options(settings: Settings) -> RegistryOptions:
         max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
     )
     scheduler = SchedulerOptions(
-        num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
+        num_engines=_num_engines(settings),
+        num_workers=_num_workers(settings),
+        engine_timeout_s=settings.max_hang_s,
         slots_per_worker=settings.slots_per_worker,
-        encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
+        look_ahead=LookAhead(num_tokens_contested=settings.encoder_tokens_per_turn),
         client_share=settings.client_share,
         limits=limits,
         sharing=SharingOptions(

@@ -18,6 +18,9 @@ class EngineClient(Protocol):
     def num_slots(self) -> int:
         """Rows that it decodes side by side."""
 
+    def launch(self) -> None:
+        """Begin to start without waiting, so that several start side by side."""
+
     def start(self) -> None:
         """Begin to be able to work; returns when it is.
 
@@ -25,8 +28,8 @@ class EngineClient(Protocol):
             StartupError: It cannot.
         """
 
-    def submit(self, requests: Sequence[DecodeRequest[int]]) -> None:
-        """Give it sentences; they begin in this order.
+    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
+        """Give it sentences; they begin in this order, urgent ones before all without slots.
 
         Raises:
             EngineDiedError: There is no engine any more.

@@ -69,8 +69,8 @@ class EngineProcess:
 
     def _take(self, message: Message) -> None:
         match message:
-            case Submit(requests=requests):
-                self._loop.submit(requests)
+            case Submit(requests=requests, is_urgent=is_urgent):
+                self._loop.submit(requests, is_urgent=is_urgent)
             case Cancel(keys=keys):
                 self._loop.cancel(keys)
             case _:
@@ -81,8 +81,8 @@ class EngineProcess:
         progress = self._progress
         if not (progress.decoded or progress.failures) and now_s - self._reported_s < BEAT_S:
             return
-        report = Report(progress=progress, slots_in_use=self._loop.slots_in_use)
-        self._connection.sendall(encode(report))
+        progress.slots_in_use = self._loop.slots_in_use
+        self._connection.sendall(encode(Report(progress=progress)))
         self._progress, self._reported_s = Progress(), now_s
 
 

@@ -4,15 +4,15 @@ Nothing but ids, options, numbers and error texts crosses; never text, never a k
 
     uint32 little-endian: bytes of the body        body: `marshal` of (kind, *fields)
 
-`marshal` writes and reads tuples of numbers several times as fast as JSON or pickle, restores floats
-exactly, and cannot name a class, so a body builds nothing but plain values. Both ends run the same
-interpreter from the same files; a frame from anywhere else is refused, and ends the engine, not the
-front.
+`marshal` writes and reads tuples of numbers several times as fast as JSON or pickle, restores
+floats exactly, and cannot name a class, so a body builds nothing but plain values. Both ends run
+the same interpreter from the same files; a frame from anywhere else is refused, and ends the
+engine, not the front.
 """
 
 import marshal
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
@@ -51,6 +51,7 @@ class Submit:
     """Sentences to decode, in the order in which they begin."""
 
     requests: tuple[DecodeRequest[int], ...]
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,6 @@ class Report:
     """What the turns since the last report have done; without work a sign of life."""
 
     progress: Progress[int]
-    slots_in_use: int
 
 
 Message = Ready | Refused | Submit | Cancel | Stop | Report
@@ -115,7 +115,7 @@ def decode(body: bytes) -> Message:
         BrokenFrameError: It is none.
     """
     try:
-        kind, *values = marshal.loads(body)  # noqa: S302 - from our own process, see above
+        kind, *values = marshal.loads(body)
         return _READERS[kind](*values)
     except (ValueError, TypeError, KeyError, EOFError, IndexError) as error:
         raise BrokenFrameError(f"a frame that does not parse: {error}") from error
@@ -133,20 +133,21 @@ def _plain(message: Message) -> tuple[Any, ...]:
             return ("ready", num_slots, pid)
         case Refused(reason=reason):
             return ("refused", reason)
-        case Submit(requests=requests):
-            return ("submit", [(r.key, tuple(r.source_ids), _options_of(r.options)) for r in requests])
+        case Submit(requests=requests, is_urgent=is_urgent):
+            plain = [(r.key, tuple(r.source_ids), _options_of(r.options)) for r in requests]
+            return ("submit", plain, is_urgent)
         case Cancel(keys=keys):
             return ("cancel", keys)
         case Stop():
             return ("stop",)
-        case Report(progress=progress, slots_in_use=slots_in_use):
+        case Report(progress=progress):
             return (
                 "report",
                 [_plain_decoded(decoded) for decoded in progress.decoded],
                 [(failure.keys, failure.error) for failure in progress.failures],
                 dict(progress.steps),
                 progress.groups,
-                slots_in_use,
+                progress.slots_in_use,
             )
 
 
@@ -155,8 +156,11 @@ def _plain_decoded(decoded: Decoded[int]) -> tuple[Any, ...]:
     return (decoded.key, hypotheses, decoded.wait_s, decoded.encode_s, decoded.decode_s)
 
 
-def _submit(requests: Sequence[tuple[int, tuple[int, ...], tuple[Any, ...]]]) -> Submit:
+def _submit(
+    requests: Sequence[tuple[int, tuple[int, ...], tuple[Any, ...]]], is_urgent: bool
+) -> Submit:
     return Submit(
+        is_urgent=is_urgent,
         requests=tuple(
             DecodeRequest(
                 key=key,
@@ -164,7 +168,7 @@ def _submit(requests: Sequence[tuple[int, tuple[int, ...], tuple[Any, ...]]]) ->
                 options=DecodeOptions(**dict(zip(_OPTION_NAMES, options, strict=True))),
             )
             for key, source_ids, options in requests
-        )
+        ),
     )
 
 
@@ -179,9 +183,10 @@ def _report(
         decoded=[_decoded(*values) for values in decoded],
         failures=[Failure(keys=keys, error=error) for keys, error in failures],
         groups=groups,
+        slots_in_use=slots_in_use,
     )
     progress.steps.update(steps)
-    return Report(progress=progress, slots_in_use=slots_in_use)
+    return Report(progress=progress)
 
 
 def _decoded(
@@ -198,11 +203,11 @@ def _decoded(
     )
 
 
-_READERS = {
+_READERS: dict[str, Callable[..., Message]] = {
     "ready": lambda num_slots, pid: Ready(num_slots=num_slots, pid=pid),
     "refused": lambda reason: Refused(reason=reason),
     "submit": _submit,
     "cancel": lambda keys: Cancel(keys=tuple(keys)),
-    "stop": lambda: Stop(),
+    "stop": Stop,
     "report": _report,
 }

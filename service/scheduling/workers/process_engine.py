@@ -22,7 +22,6 @@ from service.scheduling.workers.messages import (
     Ready,
     Refused,
     Report,
-    Stop,
     Submit,
     encode,
 )
@@ -76,7 +75,7 @@ class ProcessEngine:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         with theirs:
-            self._child = subprocess.Popen(  # noqa: S603 - our own module
+            self._child = subprocess.Popen(
                 self._command(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -102,9 +101,9 @@ class ProcessEngine:
             self.close()
             raise StartupError(f"an engine cannot start: {message.reason}")
 
-    def submit(self, requests: Sequence[DecodeRequest[int]]) -> None:
-        """Give it sentences; they begin in this order."""
-        self._send(Submit(requests=tuple(requests)))
+    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
+        """Give it sentences; urgent ones begin before those that have no slots yet."""
+        self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
     def cancel(self, keys: Sequence[int]) -> None:
         """Let it drop sentences."""
@@ -113,11 +112,11 @@ class ProcessEngine:
     def work(self, timeout_s: float) -> Progress[int]:
         """What it has done since; waits for that, for `wake` or for `timeout_s` seconds."""
         connection = self._open_connection()
-        ready, _, _ = select.select([connection, self._wake_fd], [], [], timeout_s)
+        ready, _, _ = select.select([connection.fileno(), self._wake_fd], [], [], timeout_s)
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
         progress: Progress[int] = Progress()
-        if connection in ready:
+        if connection.fileno() in ready:
             self._receive(progress)
         elif 0 < self._options.max_silence_s < time.monotonic() - self._heard_s:
             raise EngineDiedError(f"no report for {self._options.max_silence_s:g} s")
@@ -173,7 +172,7 @@ class ProcessEngine:
         for message in self._messages():
             if not isinstance(message, Report):
                 raise EngineDiedError(f"it sent {type(message).__name__} while working")
-            _add(message.progress, progress)
+            progress.add(message.progress)
 
     def _messages(self) -> list[Message]:
         connection = self._open_connection()
@@ -204,13 +203,6 @@ class ProcessEngine:
         except subprocess.TimeoutExpired:
             return f"it does not answer: {error}"
         return f"killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"
-
-
-def _add(new: Progress[int], total: Progress[int]) -> None:
-    total.decoded += new.decoded
-    total.failures += new.failures
-    total.steps += new.steps
-    total.groups += new.groups
 
 
 def _environment() -> dict[str, str]:

@@ -20,7 +20,8 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import NOBODY, AdmissionLimits, Client
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import Worker
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.remembered_clients import remembered_clients
@@ -54,13 +55,13 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.flights = SingleFlight(self.queue, SharingOptions(), self.metrics, self.clock)
         sessions, self.decoder = spied(tiny_sessions())
         self.workers = [
-            Worker(
-                sessions,
+            Dispatcher(
+                LocalEngine(sessions, num_slots=NUM_SLOTS, clock=self.clock),
                 self.queue,
                 self.metrics,
-                num_slots=NUM_SLOTS,
-                max_encoder_tokens=64,
+                look_ahead=LookAhead(num_jobs=8, num_tokens=64),
                 clock=self.clock,
+                wait_s=0.0,
             )
             for _ in range(NUM_WORKERS)
         ]

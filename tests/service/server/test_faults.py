@@ -165,7 +165,7 @@ def test_one_text_fails_and_everybody_else_is_served(
     metrics = Metrics()
     with (
         serving(fault, metrics) as app,
-        caplog.at_level(logging.ERROR, logger="service.scheduling.workers.decode_loop"),
+        caplog.at_level(logging.ERROR, logger="service.scheduling.workers.dispatcher"),
     ):
         replies = ask_all(app, TEXTS)
         for text, reply in zip(TEXTS, replies, strict=True):

@@ -9,7 +9,8 @@ from service.errors import ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import IDLE_BUDGET_FACTOR, NUM_AHEAD, Worker
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,
@@ -129,32 +130,33 @@ def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleW
     assert not any(future.done() for future in late), "it was at the head: nobody overtook it"
 
 
-def test_a_worker_takes_as_much_as_it_may_encode_in_a_turn() -> None:
+def test_a_worker_takes_as_many_tokens_as_it_may_in_a_turn() -> None:
     longest = max(tiny_sources(), key=len)
-    single = SingleWorker.create(num_slots=32, max_encoder_tokens=3 * len(longest))
+    single = SingleWorker.create(num_slots=32, look_ahead=LookAhead(num_tokens=3 * len(longest)))
     for _ in range(20):
         single.submit(longest, LONG)
     single.turn()
-    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, "idle, it holds nobody up"
+    assert single.slots_in_use == 2 * 3
     single.turn()
-    assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
+    assert single.slots_in_use == 2 * 6
 
 
-def test_a_full_batch_prepares_those_who_come_next_together() -> None:
+def test_a_full_batch_encodes_those_that_come_next_together() -> None:
     single = SingleWorker.create(num_slots=8)
     source = tiny_sources()[0]
     early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
     single.turn()
-    late = [single.submit(source, LONG) for _ in range(NUM_AHEAD)]
+    late = [single.submit(source, LONG) for _ in range(8)]
     single.turn()
     assert all(future.done() for future in early)
-    assert single.counted("padding_ratio_count") == 1
+    assert single.counted("padding_ratio_count") == 2
+    assert single.slots_in_use == 0
     single.turn()
     assert single.slots_in_use == 8, "beams of two: four of them have slots"
     assert single.counted("padding_ratio_count") == 2, "but all were encoded at once"
     assert single.counted("queue_depth") == 0
     single.run()
-    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * NUM_AHEAD
+    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * 8
 
 
 def test_who_is_prepared_may_still_give_up() -> None:
@@ -202,12 +204,9 @@ def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker
 
 
 def test_an_idle_worker_need_not_be_waited_for() -> None:
-    class PatientQueue(AdmissionQueue):
-        def wait(self, timeout_s: float, stopping: threading.Event) -> None:
-            super().wait(120 * timeout_s, stopping)
-
-    queue = PatientQueue(AdmissionLimits(), Metrics())
-    worker = Worker(tiny_sessions(), queue, Metrics(), num_slots=1, max_encoder_tokens=256)
+    queue = AdmissionQueue(AdmissionLimits(), Metrics())
+    engine = LocalEngine(tiny_sessions(), num_slots=1)
+    worker = Dispatcher(engine, queue, Metrics(), wait_s=120.0)
     worker.start()
     stopping = threading.Thread(target=worker.stop, daemon=True)
     stopping.start()

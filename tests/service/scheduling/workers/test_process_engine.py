@@ -1,0 +1,222 @@
+"""Engine processes: the same results as in this process, and nothing lost when one dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from service.engine.loop import Progress
+from service.engine.prefill import DecodeRequest
+from service.errors import StartupError, TranslationFailedError
+from service.observability.metrics import Metrics
+from service.scheduling.job import Entry, JobResult
+from service.scheduling.limits import AdmissionLimits
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.workers.dispatcher import Dispatcher
+from service.scheduling.workers.engine_client import EngineDiedError
+from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
+from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, alone, tiny_sources
+from tests.service.scheduling.workers.single_worker import counted, job_of
+from tests.service.tiny_models import tiny_bundle
+
+PATIENCE_S = 60
+LONG = replace(GREEDY, max_target_tokens=LIMIT)
+
+
+def engine(**options: float) -> ProcessEngine:
+    return ProcessEngine(tiny_bundle(), replace(ProcessOptions(num_slots=8), **options))
+
+
+@contextmanager
+def started(**options: float) -> Iterator[ProcessEngine]:
+    running = engine(**options)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+def results(running: ProcessEngine, count: int) -> Progress[int]:
+    progress: Progress[int] = Progress()
+    until_s = time.monotonic() + PATIENCE_S
+    while len(progress.decoded) < count and time.monotonic() < until_s:
+        progress.add(running.work(1.0))
+    return progress
+
+
+def test_a_process_gives_what_a_sentence_gives_alone() -> None:
+    asked = [(source, EVERY_KIND[i % len(EVERY_KIND)]) for i, source in enumerate(tiny_sources())]
+    with started() as running:
+        running.submit(
+            [
+                DecodeRequest(key=key, source_ids=source, options=options)
+                for key, (source, options) in enumerate(asked)
+            ]
+        )
+        progress = results(running, len(asked))
+    found = {decoded.key: decoded.hypotheses for decoded in progress.decoded}
+    assert found == {key: alone(*question) for key, question in enumerate(asked)}
+    assert progress.failures == []
+    assert sum(tokens for tokens, _ in progress.groups) == sum(len(s) for s, _ in asked)
+
+
+def test_a_process_that_was_killed_says_so() -> None:
+    with started() as running:
+        assert running.pid is not None
+        os.kill(running.pid, signal.SIGKILL)
+        with pytest.raises(EngineDiedError, match="killed by signal 9"):
+            for _ in range(100):
+                running.work(1.0)
+
+
+def test_a_process_that_hangs_is_noticed() -> None:
+    with started(max_silence_s=1.0) as running:
+        assert running.pid is not None
+        os.kill(running.pid, signal.SIGSTOP)
+        with pytest.raises(EngineDiedError, match="no report for 1 s"):
+            for _ in range(100):
+                running.work(0.2)
+
+
+def test_a_process_that_cannot_open_its_bundle_says_why(tmp_path: Path) -> None:
+    bundle = replace(tiny_bundle(), path=tmp_path)
+    with pytest.raises(StartupError, match="an engine cannot start: .*manifest.json"):
+        ProcessEngine(bundle, ProcessOptions(num_slots=8)).start()
+
+
+def test_a_bundle_that_was_replaced_is_refused() -> None:
+    bundle = replace(tiny_bundle(), sha256="0" * 64)
+    with pytest.raises(StartupError, match="replaced after it was verified"):
+        ProcessEngine(bundle, ProcessOptions(num_slots=8)).start()
+
+
+def test_bytes_that_are_no_message_end_the_engine_alone() -> None:
+    with started() as running:
+        connection = running._connection
+        assert connection is not None
+        connection.sendall(b"\x05\0\0\0nope!")
+        with pytest.raises(EngineDiedError):
+            for _ in range(100):
+                running.work(1.0)
+
+
+def test_a_process_imports_no_server_and_no_tokenizer() -> None:
+    code = (
+        "import service.scheduling.workers.engine_process, sys;"
+        "print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    unwanted = {"fastapi", "starlette", "uvicorn", "prometheus_client", "pydantic_settings"}
+    assert unwanted.isdisjoint(loaded)
+    assert "sentencepiece" not in loaded
+
+
+def test_engines_end_with_their_parent_however_it_ends() -> None:
+    code = (
+        "import sys, time; sys.path.insert(0, '.');"
+        "from tests.service.scheduling.workers.test_process_engine import engine;"
+        "e = engine(); e.start(); print(e.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=os.getcwd()
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    assert ends(pid)
+
+
+def ends(pid: int) -> bool:
+    until_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until_s:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fed:
+    """Engines at work on a queue."""
+
+    queue: AdmissionQueue
+    metrics: Metrics
+    engines: tuple[ProcessEngine, ...]
+
+    def submit(self, source: tuple[int, ...]) -> Future[JobResult]:
+        entry = Entry(job=job_of(source, LONG), submitted_s=time.monotonic())
+        self.queue.add(entry)
+        return entry.future
+
+
+@contextmanager
+def fed(num_engines: int) -> Iterator[Fed]:
+    metrics = Metrics()
+    queue = AdmissionQueue(AdmissionLimits(), metrics)
+    engines = tuple(engine() for _ in range(num_engines))
+    dispatchers = [Dispatcher(each, queue, metrics) for each in engines]
+    for dispatcher in dispatchers:
+        dispatcher.launch()
+    for dispatcher in dispatchers:
+        dispatcher.start()
+    try:
+        yield Fed(queue=queue, metrics=metrics, engines=engines)
+    finally:
+        for dispatcher in dispatchers:
+            dispatcher.stop()
+
+
+def kill(victim: ProcessEngine) -> None:
+    pid = victim.pid
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("num_engines", [1, 2])
+def test_no_job_is_lost_when_an_engine_is_killed_at_work(num_engines: int) -> None:
+    with fed(num_engines) as service:
+        sources = tiny_sources() * 40
+        futures = [service.submit(source) for source in sources]
+        futures[5].result(timeout=PATIENCE_S)
+        kill(service.engines[0])
+        hypotheses = [future.result(timeout=PATIENCE_S).hypotheses for future in futures]
+        assert hypotheses == [alone(source, LONG) for source in sources]
+        assert counted(service.metrics, "engine_restarts_total") == 1
+        assert counted(service.metrics, "slots_in_use") == 0 or not service.queue.is_busy
+
+
+def test_a_job_that_was_alone_in_two_deaths_fails_alone() -> None:
+    with fed(1) as service:
+        future = service.submit(tiny_sources()[0])
+        wait_for(lambda: service.queue.is_busy)
+        os.kill(service.engines[0].pid or 0, signal.SIGSTOP)
+        other = service.submit(tiny_sources()[1])
+        kill(service.engines[0])
+        for each in (future, other):
+            try:
+                each.result(timeout=PATIENCE_S)
+            except TranslationFailedError:
+                continue
+        assert not service.queue.is_busy
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition() and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert condition()
