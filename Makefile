@@ -9,6 +9,7 @@ BUNDLE ?= bundles/en-de
 CONFIG ?= model/configs/en-de-small.toml
 OUT ?=
 HOURS ?= 0.5
+CODE ?= model/transformer.py service/engine/search service/scheduling service/text/masking
 LIBRETRANSLATE ?=
 IMAGE_TAG ?= latest
 ARGS ?=
@@ -23,6 +24,7 @@ DEVELOPMENT := $(VENV)/.development
 BENCHMARKS := $(VENV)/.benchmarks
 RUNTIME_TESTS := $(VENV)-runtime/.ready
 POLICY := $(VENV)-policy/.ready
+MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
@@ -32,7 +34,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak
+.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +101,9 @@ alternatives: $(DEVELOPMENT) ## train, export and serve every alternative part o
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)
 
+mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer.py)
+	$(VENV)-mutants/bin/python -m tests.mutants $(CODE) $(ARGS)
+
 docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-extras.lock")
 	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
@@ -134,7 +139,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-development.lock
 
 clean: ## remove what make, the tests and the tools left behind
-	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-ray build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-mutants $(VENV)-ray build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -167,6 +172,15 @@ $(POLICY):
 	@echo "installing checkov into $(VENV)-policy"
 	@$(PYTHON) -m venv $(VENV)-policy
 	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4'
+	@touch $@
+
+# In an environment of its own, which sees the packages of the other: mutmut is no part of the lock.
+$(MUTANTS): $(DEVELOPMENT)
+	@echo "installing mutmut into $(VENV)-mutants"
+	@$(PYTHON) -m venv $(VENV)-mutants
+	@$(BIN)/python -c 'import sysconfig; path = sysconfig.get_path("purelib"); print(f"import site; site.addsitedir({path!r})")' \
+		>$$($(VENV)-mutants/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/development.pth
+	@$(VENV)-mutants/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'mutmut>=3.8,<4'
 	@touch $@
 
 # In an environment of its own: 400 MB that one way of many to run the service needs.

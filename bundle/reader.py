@@ -1,8 +1,9 @@
-"""Opens a bundle folder, after checking every byte and every promise of its manifest."""
+"""Opens a bundle folder, after verifying every byte and every field of its manifest."""
 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,20 +17,22 @@ from bundle.tensors import (
     SOURCE_TOKENIZER_NAME,
     TARGET_TOKENIZER_NAME,
 )
-from bundle.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from bundle.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A verified bundle; its graphs are opened by whoever runs them."""
+    """A verified bundle; opening its graphs is left to the runtime."""
 
     path: Path
     manifest: Manifest
-    tokenizer: Tokenizer
+    tokenizer: "Tokenizer"
     sha256: str
-    """Digest of the manifest, and so, through it, of every file."""
+    """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
-    """Where the manifest has one."""
+    """Present where the manifest has one."""
 
     def file(self, name: str) -> Path:
         """Path of the bundle's file `name`."""
@@ -40,10 +43,10 @@ def read_bundle(path: Path) -> Bundle:
     """Verify the bundle in folder `path` and load its tokenizer.
 
     Raises:
-        InvalidBundleError: With every fault found: no folder, no manifest, a field that is
-            wrong, a file that is missing, unexpected or changed, a tokenizer that does not fit.
+        InvalidBundleError: With every fault: no folder, no manifest, wrong fields, files that are
+            missing, unexpected or changed, a tokenizer that does not fit.
     """
-    content = _read_manifest(path)  # once: it may be replaced while the rest is read
+    content = _read_manifest(path)  # once: the file may be replaced while the rest is read
     manifest = _parse_manifest(path, content)
     faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
     blamed = {fault.partition(":")[0] for fault in faults}
@@ -179,7 +182,9 @@ def _alignment_faults(manifest: Manifest) -> list[str]:
     ]
 
 
-def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokenizer | None:
+def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> "Tokenizer | None":
+    from bundle.tokenizer import Tokenizer  # not for engines: they open bundles without it
+
     source = path / SOURCE_TOKENIZER_NAME
     target = path / TARGET_TOKENIZER_NAME if TARGET_TOKENIZER_NAME in manifest.files else None
     try:
@@ -191,7 +196,7 @@ def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokeni
     return tokenizer
 
 
-def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
+def _tokenizer_faults(tokenizer: "Tokenizer", manifest: Manifest) -> list[str]:
     is_foreign = manifest.provenance.foreign is not None
     faults = tokenizer.faults(may_have_more=is_foreign)
     faults += [
@@ -209,7 +214,7 @@ def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
 
 
 def _load_shortlist(
-    path: Path, manifest: Manifest, tokenizer: Tokenizer, faults: list[str]
+    path: Path, manifest: Manifest, tokenizer: "Tokenizer", faults: list[str]
 ) -> ShortlistTable | None:
     try:
         table = read_table(path / SHORTLIST_TABLE_NAME)

@@ -53,54 +53,45 @@ class Settings(BaseSettings):
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     pivot: bool = True
-    """Whether pairs without a bundle are translated by two, through a third language; English if
-    possible."""
+    """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
-    """Engine processes for each bundle, one per core; 0: threads of this process decode. By default
-    as many as the process has CPUs."""
+    """Engine processes per bundle; 0: threads decode; default: the CPUs."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; by default the CPUs divided by `threads_per_worker`. For single
-    sentences, replicas of one worker are faster."""
+    """Worker threads per bundle; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
     """Threads within one operator; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
-    """Sentences that a worker decodes side by side; a beam of n takes n slots."""
+    """Sentences decoded side by side per worker; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of a worker's slots for one client while others ask; 1 favours the throughput of
-    batches."""
+    """Share of a worker's slots for one client, while others ask."""
     encoder_tokens_per_turn: PositiveInt = 256
-    """Source tokens that a worker encodes between two steps; a longer sentence is encoded alone."""
+    """Source tokens encoded between two steps; a longer sentence is encoded alone."""
     max_requests: PositiveInt = 512
-    """Requests in flight; one address may have half while there are no others. Beyond it: 429."""
+    """Requests in flight, at most half from one address; beyond it: 429."""
     max_queued_jobs: PositiveInt = 1024
     """Sentences that may wait; beyond it: 429."""
     max_queued_tokens: PositiveInt = 65_536
     """Source tokens that may wait; beyond it: 429."""
     max_queued_jobs_per_client: PositiveInt | None = None
-    """Sentences of one client that may wait; beyond it: 429. By default half of what others
-    leave."""
+    """Waiting sentences of one client; beyond it: 429. Default: half of what others leave."""
     max_queued_tokens_per_client: PositiveInt | None = None
-    """Source tokens of one client that may wait; by default half of what others leave."""
+    """Waiting source tokens of one client. Default: half of what others leave."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Keys, separated by ','; a request must carry one. Without any, every client may translate.
-    Flags are visible to all users of the machine: prefer the environment or a file."""
+    """Keys, separated by ','; requests need one. Prefer a file: flags are visible."""
     api_key_file: Path | None = None
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
-    """Store of the keys of `pellucid keys` and of their usage: a file, or redis://... for several
-    machines."""
+    """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
     max_chars_per_key: PositiveInt | None = None
-    """Monthly characters of a key without a quota of its own; beyond it: 429, DeepL 456. Without a
-    store, counted since the start of the process."""
+    """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None
     """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
     """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Origins whose pages may call the API from a browser, separated by ','; '*' for all."""
+    """Origins, separated by ',', whose pages may call the API; '*' for all."""
     trusted_proxies: str = "127.0.0.1"
-    """Addresses or networks, separated by ',', whose X-Forwarded-For is believed; without keys it
-    identifies clients."""
+    """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
     """Largest request body; beyond it: 413."""
     max_bodies_bytes: PositiveInt = 134_217_728
@@ -108,7 +99,7 @@ class Settings(BaseSettings):
     max_connections: PositiveInt = 4096
     """Maximum open connections; beyond it, the one idle longest is closed."""
     header_timeout_s: PositiveFloat = 10.0
-    """Time to send the head of a request, or to begin one. Missed: 408, or closed."""
+    """Time to send the head of a request. Missed: 408, or closed."""
     body_timeout_s: PositiveFloat = 30.0
     """Time to send the body of a request. Missed: 408."""
     reply_timeout_s: PositiveFloat = 60.0
@@ -138,12 +129,11 @@ class Settings(BaseSettings):
     attention_share: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Share of the time for those while translations run; all of it otherwise."""
     deadline_ms: PositiveInt = 30_000
-    """Time for a translation; a request may ask for less, not for more. Missed: 504."""
+    """Time for a translation; requests may ask for less. Missed: 504."""
     admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """Token that `POST /admin/reload` requires; without one there is no such address."""
     farewell_s: Annotated[float, Field(ge=0)] = 0.0
-    """Time after SIGTERM in which /readyz says 503 but requests are still accepted; draining begins
-    after it."""
+    """Time after SIGTERM with /readyz 503 but requests still accepted; then draining."""
     drain_s: Annotated[float, Field(ge=0)] = 25.0
     """Time to finish accepted requests after SIGTERM."""
     share_runs: bool = True
@@ -155,11 +145,9 @@ class Settings(BaseSettings):
     max_silence_s: PositiveFloat = 10.0
     """Time without a worker's heart-beat until the service is not ready."""
     max_hang_s: Annotated[float, Field(ge=0)] = 60.0
-    """Time without a worker's heart-beat until the process ends, with exit code 70, for its
-    supervisor; 0: never."""
+    """Time without a worker's heart-beat until the process exits with 70; 0: never."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """OpenTelemetry collector, such as http://collector:4318, for a span per request and stage,
-    without text; needs the extra `otel`."""
+    """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe event that is logged."""
 

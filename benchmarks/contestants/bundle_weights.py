@@ -1,4 +1,4 @@
-"""The network behind a bundle, for whoever has no checkpoint: its weights, dequantised."""
+"""Rebuilds the network of a bundle from its dequantised weights, without the checkpoint."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def network_of_bundle(bundle: Bundle) -> Transformer:
-    """Rebuild the torch network; of an int8 bundle, with the rounding that int8 has left.
+    """Rebuild the torch network; of an int8 bundle with the rounding errors of int8.
 
     Raises:
-        ConfigError: The manifest does not say how the network was trained.
+        ConfigError: The manifest has no training configuration.
         CheckpointError: The graphs lack a weight of the architecture.
     """
     model = Transformer(_architecture(bundle)).eval()
@@ -39,7 +39,7 @@ def network_of_bundle(bundle: Bundle) -> Transformer:
 
 
 def _architecture(bundle: Bundle) -> Architecture:
-    """As it was trained, with no more positions than the bundle has."""
+    """Architecture of the training, with the positions of the bundle."""
     manifest = bundle.manifest
     config = parse_config(manifest.provenance.training_config, where=str(bundle.path))
     trained = config.architecture.with_vocabulary(manifest.architecture.vocab_size)
@@ -67,7 +67,7 @@ def _linears(arrays: Arrays) -> Iterator[tuple[str, Float32]]:
             np.split(bias, len(layers)),
             strict=True,
         ):
-            # What fills an int8 cache was divided by the cache's scales.
+            # Projections that fill an int8 cache were divided by the cache's scales.
             scales = arrays.get(f"{layer}_scales", np.float32(1))
             is_divided = ".cross_attention." in layer and len(layers) > 1
             factor = scales if is_divided else np.float32(1)

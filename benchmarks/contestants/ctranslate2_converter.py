@@ -1,4 +1,4 @@
-"""The same weights for CTranslate2: a network of `model` as its model folder."""
+"""Converts a network of `model` into a model folder of CTranslate2."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +105,7 @@ def _set_cross_attention(spec: MultiHeadAttentionSpec, layer: DecoderLayer) -> N
 
 
 def _set_linear(spec: LinearSpec, *linears: nn.Linear) -> None:
-    """Linears side by side, as CTranslate2 wants projections of the same input."""
+    """Concatenate linears, as CTranslate2 expects projections of the same input."""
     spec.weight = np.concatenate([_array(linear.weight) for linear in linears])
     spec.bias = np.concatenate([_array(linear.bias) for linear in linears])
 

@@ -1,4 +1,4 @@
-"""Batches through `generate`, which transformers and Optimum share."""
+"""Batched translation with `generate`, shared by transformers and Optimum."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ class Generator(Protocol):
     config: Any
 
     def generate(self, **arguments: object) -> Tensor:
-        """Target ids [batch, target], start token first, padded behind the end token."""
+        """Target ids [batch, target], start token first, padded after the end token."""
 
 
 def generate_all(

@@ -1,4 +1,4 @@
-"""What is compared: an engine on the files of a model, and how sentences are given to it."""
+"""The interface of contestants: an engine with a model, and the order of its batches."""
 
 import importlib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ Mode = Literal["batch", "serving"]
 Order = Literal["continuous", "sorted", "arrival"]
 
 LENGTH_PENALTY = 0.0
-"""Wu et al.'s is not everybody's: without any, all rank by the plain sum of log-probabilities."""
+"""Definitions differ between engines: at 0 all rank by the plain sum of log-probabilities."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """How an engine spreads over cores."""
+    """Distribution of an engine over cores."""
 
     intra: int
     """Threads within one operation."""
     inter: int = 1
-    """Batches that are worked on at once."""
+    """Batches that run at once."""
 
     def __str__(self) -> str:
         return f"{self.inter}x{self.intra}"
@@ -45,15 +45,15 @@ class Contestant:
     engine: EngineName
     precision: str
     folder: Path
-    """Files of the model, in the form that the engine reads."""
+    """Files of the model, in the engine's format."""
     mode: Mode
     order: Order
     """`continuous`: a finished sentence makes room for the next one; `sorted`: batch after batch of
-    like length, the longest first; `arrival`: batch after batch as the sentences come."""
+    similar length, the longest first; `arrival`: batch after batch in order of arrival."""
 
     @property
     def is_slow(self) -> bool:
-        """Whether it takes so long that fewer sentences must do."""
+        """Whether the engine is so slow that it gets fewer sentences."""
         return self.engine in ("transformers", "optimum")
 
 
@@ -66,11 +66,11 @@ class Engine(Protocol):
         """Target ids of every sentence, without end token, `batch` sentences at a time."""
 
     def close(self) -> None:
-        """Give back threads and memory."""
+        """Release threads and memory."""
 
 
 def open_engine(contestant: Contestant, threads: Threads) -> Engine:
-    """Load a contestant's model; imports no other engine than its own."""
+    """Load a contestant's model; imports only its own engine."""
     module = importlib.import_module(f"benchmarks.contestants.{contestant.engine}")
     engine: Engine = module.open_contestant(contestant, threads)
     return engine
@@ -85,18 +85,18 @@ def groups_of(requests: Sequence[Request], batch: int, order: Order) -> list[lis
 
 
 def limit_of(requests: Sequence[Request]) -> int:
-    """Longest output of sentences that share a batch and so one limit: the mean of theirs.
+    """Limit of the output of sentences that share a batch: the mean of their limits.
 
-    With the mean, a batch whose lengths are prescribed has as many tokens as its sentences alone.
+    With the mean, a batch of prescribed lengths has as many tokens as its sentences alone.
     """
     return round(sum(request.max_target_tokens for request in requests) / len(requests))
 
 
 def as_json(contestant: Contestant) -> dict[str, str]:
-    """Fields as text; `from_json` reads them."""
+    """The fields as text, for `from_json`."""
     return {name: str(value) for name, value in asdict(contestant).items()}
 
 
 def from_json(fields: dict[str, str]) -> Contestant:
-    """What `as_json` has written."""
+    """The contestant of `as_json`."""
     return Contestant(**{**fields, "folder": Path(fields["folder"])})  # type: ignore[arg-type]

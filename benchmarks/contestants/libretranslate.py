@@ -1,4 +1,4 @@
-"""LibreTranslate, installed in an environment of its own, serving the weights of a bundle."""
+"""LibreTranslate, in an environment of its own, serving the weights of a bundle."""
 
 import dataclasses
 import json
@@ -24,19 +24,19 @@ from model.transformer import Transformer
 
 _ROOT = Path(__file__).parents[2]
 _POSITIONS = 2048
-"""More than CTranslate2 lets in, as with LibreTranslate's own models: it truncates at 1024."""
+"""More than CTranslate2's truncation at 1024 tokens, as with LibreTranslate's own models."""
 _STARTING_S = 120.0
 _POLL_S = 0.1
 
 
 @contextmanager
 def serving_libretranslate(python: Path, bundle: Bundle, *, threads: int = 2) -> Iterator[str]:
-    """Start it, give its address, and end it.
+    """Start LibreTranslate, yield its address, and end it.
 
     Args:
         python: The interpreter of an environment with `libretranslate` and `sentencex`.
-        bundle: What it translates, its first direction, and how wide its beam is.
-        threads: That answer requests.
+        bundle: Weights, first direction and beam size.
+        threads: Threads that answer requests.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -64,7 +64,7 @@ def serving_libretranslate(python: Path, bundle: Bundle, *, threads: int = 2) ->
 
 
 def version_in(python: Path) -> str:
-    """The version that `python` would start."""
+    """Version of LibreTranslate in the environment of `python`."""
     code = "from importlib.metadata import version; print(version('libretranslate'))"
     run = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
     return run.stdout.strip()
@@ -80,7 +80,7 @@ def _environment(folder: Path, bundle: Bundle) -> dict[str, str]:
 
 
 def _write_packages(bundle: Bundle, folder: Path) -> None:
-    """Both directions, because it wants at least two packages; the way back is never asked for."""
+    """Write packages for both directions: LibreTranslate needs two; the second is not measured."""
     pair = bundle.manifest.pairs[0]
     (folder / "db" / "prometheus").mkdir(parents=True)
     (folder / "packages").mkdir()
@@ -99,10 +99,10 @@ def _write_package(bundle: Bundle, folder: Path, pair: LanguagePair) -> None:
     convert(_network(bundle), bundle.tokenizer.target_pieces(vocabulary), folder / "model")
     settings = folder / "model" / "config.json"
     config = json.loads(settings.read_bytes())
-    # Our sources end with the end token; it does not add one by itself.
+    # Sources end with the end token; LibreTranslate does not add one.
     config["add_source_eos"] = True
     if pair.source_prefix is not None:
-        # It knows no language prefix, but a token that every source begins with.
+        # It has no language prefix, but a token that begins every source.
         start = {"decoder_start_token": config["bos_token"]}
         config |= start | {"add_source_bos": True, "bos_token": pair.source_prefix}
     settings.write_text(json.dumps(config), encoding="utf-8")
@@ -116,7 +116,7 @@ def _write_metadata(folder: Path, source: str, target: str) -> None:
 
 
 def _network(bundle: Bundle) -> Transformer:
-    """With as many positions as it may ask for."""
+    """The network, with as many positions as LibreTranslate may use."""
     network = network_of_bundle(bundle)
     shape = dataclasses.replace(network.architecture, max_positions=_POSITIONS)
     longer = Transformer(shape).eval()

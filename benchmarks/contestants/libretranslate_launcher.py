@@ -1,7 +1,7 @@
-"""Starts LibreTranslate with our sentence splitter, where it would download one.
+"""Starts LibreTranslate with the service's sentence splitter, instead of a downloaded one.
 
-Run by the interpreter that LibreTranslate is installed for. Both services cut texts into sentences
-at the same places then, and no difference between them comes from there.
+Run by the interpreter of LibreTranslate's environment. Both services then split texts into the same
+sentences, which excludes the splitter as a cause of differences.
 """
 
 import importlib
@@ -11,7 +11,7 @@ from service.text.segmentation.splitter import split
 
 
 def main() -> None:
-    """Serve until it is ended."""
+    """Serve until the process is ended."""
     splitters = importlib.import_module("argostranslate.sbd")
     splitters.MiniSBDSentencizer.split_sentences = _sentences
     sys.exit(importlib.import_module("libretranslate.main").main())

@@ -1,4 +1,4 @@
-"""The same weights for Hugging Face transformers, and from there for Optimum."""
+"""Converts the weights for Hugging Face transformers, and from there for Optimum."""
 
 import os
 import warnings
@@ -37,12 +37,11 @@ _SUBLAYERS = {
 def convert_to_transformers(model: Transformer, folder: Path) -> None:
     """Write a folder for `from_pretrained`.
 
-    Marian's network normalises after the residual; one that normalises before it becomes Pegasus',
-    which is the same network otherwise.
+    Marian's network is post-norm; a pre-norm network becomes Pegasus', which is otherwise the same.
 
     Raises:
-        ValueError: Source and target do not share their embedding and their positions, as both of
-            these must.
+        ValueError: Source and target do not share their embedding and their positions, as both
+            networks require.
     """
     shape = model.architecture
     if not shape.tie_embeddings or shape.positions == "learned":
@@ -87,7 +86,7 @@ def convert_to_optimum(transformers_folder: Path, folder: Path) -> None:
 
 
 def _load(network: torch.nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy every weight, and see that none is left as it was."""
+    """Copy every weight, and check that none keeps its initial value."""
     missing, unexpected = network.load_state_dict(state, strict=False)
     tied = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"}
     faults = {*missing, *unexpected} - tied - {"lm_head.weight"}

@@ -1,7 +1,7 @@
-"""What per-tensor dynamic activation scales would gain over the calibrated ones of an int8 bundle.
+"""Speed of per-tensor dynamic activation scales over the calibrated ones of an int8 bundle.
 
-They make a translation depend on its batch (docs/decisions/0009), so they would have to be much
-faster. Both forms run the same weights, in turns, with one thread.
+Dynamic scales break batch invariance (docs/decisions/0009), so they would have to be much faster.
+Both run the same weights, in turns, with one thread.
 """
 
 import argparse
@@ -33,7 +33,7 @@ POSITION = 8
 
 
 def main() -> int:
-    """Print the times of both forms."""
+    """Print the times of both kinds of scales."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path, help="an int8 bundle")
     parser.add_argument("--rounds", type=int, default=300)
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def with_dynamic_scales(static: Sessions, folder: Path) -> Sessions:
-    """The same bundle with one scale for every activation tensor, found at run time."""
+    """The same bundle with one scale per activation tensor, computed at run time."""
     shutil.copytree(static.bundle.path, folder)
     for name in (ENCODER_NAME, DECODER_NAME):
         graph = onnx.load(folder / name, load_external_data=False)
@@ -61,7 +61,7 @@ def with_dynamic_scales(static: Sessions, folder: Path) -> Sessions:
 
 
 def _scale_dynamically(node: onnx.NodeProto, graph: onnx.GraphProto) -> None:
-    """Let a product quantise its input by itself, with one scale for all rows."""
+    """Make a product quantise its input itself, with one scale for all rows."""
     if node.op_type != "MatMulIntegerToFloat":
         return
     rounded = next(n for n in graph.node if n.output[0] == node.input[0])

@@ -1,9 +1,9 @@
-"""Speed of our engine against CTranslate2, transformers and Optimum: same weights, same sentences.
+"""Speed of the engine against CTranslate2, transformers and Optimum: same weights and sentences.
 
-Every contestant runs once in every round, so that a slow moment of the machine hits all alike.
-Each uses the number of threads that was fastest for it in a trial. Beside every speed stands
-what it gave: BLEU, and the share of translations equal to those of CTranslate2 in float32.
-The models of the others are made here, from the checkpoint, or from the first bundle without one.
+Every contestant runs once in every round, so that a slow moment of the machine affects all equally.
+Each uses the number of threads that was fastest in a trial. Every speed comes with BLEU and the
+share of translations equal to those of CTranslate2 in float32. The models of the others are
+converted in the run, from the checkpoint, or else from the first bundle.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Who takes part, with the files that each needs."""
+"""The contestants of a comparison, with their converted models."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -7,18 +7,18 @@ from benchmarks.contestants.interface import Contestant, EngineName, Mode, Order
 from benchmarks.engine.reference_model import ReferenceModel
 
 _CT2_PRECISIONS = {"float32": None, "int8": "int8"}
-"""What it computes in, and what its files are kept in."""
+"""Precision of the computation, and quantisation of the files."""
 
 
 def prepare_contestants(
     reference_model: ReferenceModel, engines: Collection[EngineName], folder: Path
 ) -> list[Contestant]:
-    """Make the models of the engines that are asked for.
+    """Convert the model for the given engines.
 
     Args:
-        reference_model: What all of them translate with.
-        engines: CTranslate2 takes part in any case: the others are compared with it.
-        folder: Existing; the models of the others go there.
+        reference_model: The weights of all contestants.
+        engines: CTranslate2 is always added: the others are compared with it.
+        folder: Existing; receives the converted models.
     """
     contestants = [*_ctranslate2(reference_model, folder)]
     if "pellucid" in engines:

@@ -1,4 +1,4 @@
-"""Memory of each engine, in a process of its own: what it takes beyond its imports."""
+"""Memory of each engine beyond its imports, in a process of its own."""
 
 import json
 import re
@@ -35,7 +35,7 @@ class Memory:
     imported_mb: float
     """Python with the packages that the engine needs."""
     peak_mb: float
-    """The most that was resident while it loaded and translated batches of 32, greedily."""
+    """Peak while loading the model and translating batches of 32, greedily."""
     above_imports_to_files: float
     """(peak - imported) / files."""
     above_interpreter_to_files: float
@@ -43,7 +43,7 @@ class Memory:
 
 
 def measure_memory(contestant: Contestant, requests: Sequence[Request]) -> Memory:
-    """Let a new process load the contestant's model and translate."""
+    """Load the contestant's model in a new process, and translate."""
     task = {"contestant": as_json(contestant), "requests": [asdict(r) for r in requests]}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.engine.memory"],
@@ -69,7 +69,7 @@ def measure_memory(contestant: Contestant, requests: Sequence[Request]) -> Memor
 
 
 def print_memory(measured: Sequence[Memory]) -> None:
-    """As a table."""
+    """Print a table."""
     print("\nresident memory, 10**6 bytes, one thread, batches of 32; the last columns: its growth")
     print("beyond the imports, and beyond the bare interpreter, over the size of the files")
     print("engine       precision  files  interpreter  imported   peak  x files  x files")
@@ -93,12 +93,12 @@ def _status_mb(field: str) -> float:
 
 
 def _reset_peak() -> None:
-    """From here on the kernel notes the highest resident size anew."""
+    """Reset the kernel's peak of the resident size."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _run_task() -> None:
-    """What the process of its own does."""
+    """Entry point of the measured process."""
     interpreter = _status_mb("VmRSS")
     task = json.loads(sys.stdin.read())
     contestant = from_json(task["contestant"])

@@ -1,7 +1,7 @@
-"""A Transformer of any size with random weights, exported: for speed, no training is needed.
+"""A Transformer of any size with random weights, exported: speed needs no training.
 
-Left to themselves random weights end their sentences at odd places or never. The end token is made
-impossible, and every sentence gets as many target tokens as its source has.
+Random weights end sentences arbitrarily or never. The end token is masked, and every sentence gets
+as many target tokens as its source has.
 """
 
 import random
@@ -45,12 +45,12 @@ _SEED = 1
 def random_model(
     lengths: Sequence[int], folder: Path, *, shape: Architecture = BASE
 ) -> ReferenceModel:
-    """Make the network and its bundles, fp32 and int8, in `folder`.
+    """Build the network and its bundles, fp32 and int8, in `folder`.
 
     Args:
         lengths: Tokens of each source, end token included.
         folder: Existing.
-        shape: What to build.
+        shape: Architecture of the network.
     """
     model = _network(shape)
     network = network_of(model, max_source=shape.max_positions, max_target=shape.max_positions)
@@ -89,7 +89,7 @@ def _sources(lengths: Sequence[int], shape: Architecture) -> Iterator[tuple[int,
 
 
 def _train_tokenizer(path: Path, shape: Architecture) -> None:
-    """A vocabulary of made-up words: a bundle must have one, though no text is ever read."""
+    """A vocabulary of made-up words: a bundle requires one, although no text is tokenised."""
     words = [f"w{i}" for i in range(shape.vocab_size)]
     lines = (" ".join(words[i : i + 50]) for i in range(0, len(words), 50))
     with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""What the engines are compared on: one network, and sentences for it."""
+"""The network and the sentences that the engines are compared on."""
 
 import lzma
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ ModelName = Literal["default", "base"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceModel:
-    """The same weights for all, and the same sentences."""
+    """Weights and sentences of all contestants."""
 
     name: ModelName
     network: Transformer
     weights: str
-    """Where they are from."""
+    """Origin of the weights."""
     bundles: tuple[Bundle, ...]
     """Exports of `network`."""
     requests: tuple[Request, ...]
     references: tuple[str, ...] | None
-    """Translations to compare with; None where nothing sensible comes out."""
+    """Reference translations; None for random weights."""
 
     @property
     def pieces(self) -> list[str]:
@@ -38,7 +38,7 @@ class ReferenceModel:
         return bundle.tokenizer.target_pieces(range(bundle.manifest.architecture.vocab_size))
 
     def bleu(self, targets: Sequence[Sequence[int]]) -> float | None:
-        """Of translations of the first sentences."""
+        """BLEU of translations of the first sentences."""
         if self.references is None:
             return None
         texts = [self.bundles[0].tokenizer.decode_target(ids) for ids in targets]

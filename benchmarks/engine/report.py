@@ -1,4 +1,4 @@
-"""The lines of the result: speed, and beside it what the translations are worth."""
+"""The rows of the result: speed, and quality of the translations."""
 
 import statistics
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class Row:
     mode: Mode
     order: Order
     threads: str
-    """Batches at once x threads in each: what was fastest in a trial."""
+    """Batches at once x threads in each, the fastest of a trial."""
     sentences: int
     rounds: int
     tokens_per_s: float
@@ -38,7 +38,7 @@ class Row:
 
 
 def rows_of(reference_model: ReferenceModel, entries: Sequence[Entry]) -> list[Row]:
-    """Summarise what was run."""
+    """Summarise the runs."""
     peers = _median_speeds([e for e in entries if _is_sorted_ctranslate2(e, "int8")])
     plain = _median_speeds([e for e in entries if e.contestant.engine == "transformers"])
     exact: dict[int, Sequence[tuple[int, ...]]] = {}
@@ -111,7 +111,7 @@ def _identical(
 
 
 def print_rows(rows: Sequence[Row]) -> None:
-    """As a table."""
+    """Print a table."""
     print(
         "mode    batch beam engine       precision order      threads   tok/s  spread  x CT2 int8"
         "   x HF  identical   BLEU"

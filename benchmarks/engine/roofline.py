@@ -1,7 +1,7 @@
-"""How near a decoder step comes to what this machine can do at all.
+"""How near a decoder step comes to the peak of this machine.
 
 A step must read every weight once, and the cached keys and values of every row, and it must
-multiply every row with every weight. The slower of the two is the least time that it can take.
+multiply every row with every weight. The slower of the two is its minimum time.
 """
 
 import statistics
@@ -30,7 +30,7 @@ _MIN_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peaks:
-    """What one thread of this machine does, measured with the libraries that the engine uses."""
+    """Peak of one thread of this machine, measured with the engine's libraries."""
 
     memory_gb_per_s: float
     """Reading more than any cache holds."""
@@ -42,7 +42,7 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRoof:
-    """A decoder step of one thread, against the least time that it can take."""
+    """A decoder step of one thread, against its minimum time."""
 
     precision: str
     rows: int
@@ -53,9 +53,9 @@ class StepRoof:
     megamacs: float
     """Multiplications with an addition, 10**6."""
     resident_gb_per_s: float
-    """Reading as many bytes again and again: from a cache, where they fit into one."""
+    """Reading as many bytes repeatedly: from a cache, if they fit into one."""
     bound: Bound
-    """What the least time is spent on."""
+    """The bound: reading or multiplying."""
     floor_ms: float
     measured_ms: float
     reached: float
@@ -78,12 +78,12 @@ def measure_roof(
     """Compare steps around `past` cached tokens with their floor.
 
     Args:
-        bundle: What decodes.
+        bundle: The decoder.
         peaks: Of this machine.
         rows: Sentences at once.
         source: Tokens of each sentence.
-        past: At most three quarters of what the cache holds.
-        rounds: Runs.
+        past: At most three quarters of the cache's capacity.
+        rounds: Number of runs.
     """
     manifest = bundle.manifest
     architecture = manifest.architecture
@@ -113,7 +113,7 @@ def measure_roof(
 
 
 def print_roofs(peaks: Peaks, roofs: Sequence[StepRoof]) -> None:
-    """As a table."""
+    """Print a table."""
     print(
         f"\none thread reads {peaks.memory_gb_per_s:.0f} GB/s of memory and multiplies "
         f"{peaks.fp32_gmac_per_s:.0f} (fp32) and {peaks.int8_gmac_per_s:.0f} (int8) GMAC/s"
@@ -136,7 +136,7 @@ def _bytes_read(architecture: Architecture, rows: int, cached: int, *, is_int8: 
 
 
 def _read_rate(num_bytes: int) -> float:
-    """10**9 bytes a second, read again and again by one thread."""
+    """10**9 bytes per second, read repeatedly by one thread."""
     values = np.ones(max(num_bytes // 4, 1), dtype=np.float32)
     return values.nbytes / _fastest(values.max) / 1e9
 

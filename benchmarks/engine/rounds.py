@@ -17,12 +17,12 @@ from benchmarks.contestants.interface import (
 )
 
 SETTLE_S = 0.25
-"""After a run on several threads: those of OpenMP go on spinning for 0.2 s after their work."""
+"""Pause after a run on several threads: OpenMP's threads spin for another 0.2 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How many sentences an engine is given at once, and how wide it searches."""
+    """Batch size and beam size of a run."""
 
     mode: Mode
     batch: int
@@ -31,31 +31,31 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How long to measure."""
+    """Length of the measurement."""
 
     rounds: int
     sentences: int
     slow_rounds: int
     slow_sentences: int
     trials: int = 3
-    """To find out which number of threads suits a contestant best: the fastest run decides."""
+    """Trials of each number of threads; the fastest run decides."""
 
     def rounds_of(self, contestant: Contestant) -> int:
-        """Rounds in which it takes part."""
+        """Rounds of a contestant."""
         return min(self.rounds, self.slow_rounds) if contestant.is_slow else self.rounds
 
     def sentences_of(self, contestant: Contestant) -> int:
-        """How many of the sentences it translates, the first ones."""
+        """Number of the first sentences that a contestant translates."""
         return min(self.sentences, self.slow_sentences) if contestant.is_slow else self.sentences
 
     def trial_sentences_of(self, contestant: Contestant, batch: int) -> int:
-        """How many do for a trial: two batches, but not less than a few sentences."""
+        """Sentences of a trial: two batches, and a minimum."""
         return max(2 * batch, 2 if contestant.is_slow else 10)
 
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """A contestant in a setting, and what its runs gave so far."""
+    """A contestant in a setting, with the results of its runs."""
 
     contestant: Contestant
     setting: Setting
@@ -67,13 +67,13 @@ class Entry:
     seconds: list[float] = field(default_factory=list)
 
     def run(self) -> None:
-        """Translate everything once more."""
+        """Translate all sentences once."""
         self.targets, elapsed_s = timed(self.engine, self.threads, self.setting, self.requests)
         self.seconds.append(elapsed_s)
 
     @property
     def num_tokens(self) -> int:
-        """Tokens that were decoded, end tokens included."""
+        """Decoded tokens, end tokens included."""
         pairs = zip(self.requests, self.targets, strict=True)
         return sum(min(len(ids) + 1, request.max_target_tokens) for request, ids in pairs)
 
@@ -84,26 +84,26 @@ class Entry:
 
 
 class Engines:
-    """Opened engines, each once, whatever settings it runs in."""
+    """Opened engines, each shared by all its settings."""
 
     def __init__(self) -> None:
         self._opened: dict[tuple[Contestant, Threads], Engine] = {}
 
     def get(self, contestant: Contestant, threads: Threads) -> Engine:
-        """Open it, unless it is open already."""
+        """The engine of a contestant, opened on first use."""
         key = (contestant, threads)
         if key not in self._opened:
             self._opened[key] = open_engine(contestant, threads)
         return self._opened[key]
 
     def keep(self, entries: Sequence["Entry"]) -> None:
-        """Close those that no entry runs."""
+        """Close engines without an entry."""
         wanted = {(entry.contestant, entry.threads) for entry in entries}
         for key in self._opened.keys() - wanted:
             self._opened.pop(key).close()
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all engines."""
         self.keep([])
 
 
@@ -116,7 +116,7 @@ def enter(
     *,
     num_cpus: int,
 ) -> list[Entry]:
-    """Every contestant in every setting of its mode, with the threads that suit it best."""
+    """Every contestant in every setting of its mode, with its fastest number of threads."""
     pairs = [(s, c) for s in settings for c in contestants if _takes_part(c, s)]
     entries = []
     for setting, contestant in tqdm(pairs, desc="threads", unit="trial", file=sys.stderr):
@@ -138,7 +138,7 @@ def enter(
 
 
 def run_rounds(entries: Sequence[Entry], effort: Effort) -> None:
-    """Measure: a slow moment of the machine hits all alike."""
+    """Measure in rounds: a slow moment of the machine affects all contestants equally."""
     runs = [
         entry
         for i in range(effort.rounds)
@@ -150,7 +150,7 @@ def run_rounds(entries: Sequence[Entry], effort: Effort) -> None:
 
 
 def thread_choices(contestant: Contestant, num_cpus: int) -> Iterator[Threads]:
-    """What is tried; our service has one worker a core, of one thread each."""
+    """Thread counts to try; the service has one worker per core, of one thread each."""
     if contestant.mode == "serving" and contestant.engine == "pellucid":
         yield Threads(intra=1, inter=num_cpus)
         return
@@ -164,7 +164,7 @@ def thread_choices(contestant: Contestant, num_cpus: int) -> Iterator[Threads]:
 def timed(
     engine: Engine, threads: Threads, setting: Setting, requests: Sequence[Request]
 ) -> tuple[list[tuple[int, ...]], float]:
-    """Target ids, and seconds that they took."""
+    """Target ids, and the seconds of the run."""
     started_s = time.perf_counter()
     targets = engine.translate(requests, batch=setting.batch, beam=setting.beam)
     elapsed_s = time.perf_counter() - started_s
@@ -174,6 +174,6 @@ def timed(
 
 
 def _takes_part(contestant: Contestant, setting: Setting) -> bool:
-    # Alone, a sentence has no order to be in.
+    # A batch of one sentence has no order.
     is_repeated = contestant.order == "arrival" and setting.batch == 1
     return contestant.mode == setting.mode and not is_repeated

@@ -18,7 +18,7 @@ SECONDS_PER_SIZE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """Seconds against one size, the others fixed, and the power that fits them best."""
+    """Seconds against one size, the others fixed, and the best-fitting power."""
 
     engine: EngineName
     precision: str
@@ -28,9 +28,9 @@ class Growth:
     seconds: tuple[float, ...]
     """Medians."""
     exponent: float
-    """Least squares of log seconds on log size: 1 is proportional, 0 is for nothing."""
+    """Least squares of log seconds on log size: 1 is proportional, 0 constant."""
     last_exponent: float
-    """Between the two largest sizes, where what does not grow weighs least."""
+    """Between the two largest sizes, where constant costs weigh least."""
 
 
 def measure_growth(
@@ -44,9 +44,9 @@ def measure_growth(
     """Time one contestant along three axes.
 
     Args:
-        contestant: Who it is.
-        engine: It, opened.
-        source_ids: Tokens to make sources of, at least `max_source`, without end token.
+        contestant: Its description.
+        engine: The opened contestant.
+        source_ids: Tokens for the sources, at least `max_source`, without end token.
         max_source: Longest source in tokens.
         max_target: Longest output in tokens.
     """
@@ -70,13 +70,13 @@ def measure_growth(
 
 
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
-    """The power p for which `seconds` is nearest to a multiple of `sizes ** p`."""
+    """The power p whose multiple of `sizes ** p` is nearest to `seconds`."""
     slope, _ = np.polyfit(np.log(sizes), np.log(seconds), 1)
     return float(slope)
 
 
 def print_growth(measured: Sequence[Growth]) -> None:
-    """As a table."""
+    """Print a table."""
     print("\nhow time grows: exponent of the best fit, and between the two largest sizes")
     print("engine       precision axis    sizes       exponent  at the end  ms at the ends")
     for row in measured:
@@ -103,7 +103,7 @@ def _growth(
 
 
 def _median_s(engine: Engine, requests: Sequence[Request]) -> float:
-    """Of as many runs as there is time for, without the first, which allocates."""
+    """Median of the runs within the time limit, without the first, which allocates."""
     times: list[float] = []
     while len(times) <= MIN_RUNS or sum(times) < SECONDS_PER_SIZE:
         started_s = time.perf_counter()

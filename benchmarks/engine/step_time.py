@@ -1,4 +1,4 @@
-"""How long a decoder step takes, by the number of tokens decoded before it."""
+"""Time of a decoder step by the number of tokens decoded before it."""
 
 import statistics
 import time
@@ -61,7 +61,7 @@ def measure_steps(
 def step_seconds(
     bundle: Bundle, source_ids: Sequence[int], rows: int, num_steps: int
 ) -> list[float]:
-    """Seconds of every step of `rows` copies of a sentence; the end token is kept back."""
+    """Seconds of every step of `rows` copies of a sentence; the end token is masked."""
     decoder: BatchDecoder[int] = BatchDecoder(open_sessions(bundle), num_slots=rows)
     options = DecodeOptions(
         max_target_tokens=num_steps, min_target_tokens=num_steps - 1, with_scores=False
@@ -86,7 +86,7 @@ def multiplications(architecture: Architecture, past: float, source: float) -> f
 
 
 def print_steps(steps: Sequence[StepTime]) -> None:
-    """As a table."""
+    """Print a table."""
     print("\na step by what was decoded before it; the last column is what attention accounts for")
     print("precision rows  past       ms   x first  x first in multiplications")
     for step in steps:

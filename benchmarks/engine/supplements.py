@@ -1,4 +1,4 @@
-"""What is measured beside speed: memory, growth, the roofline, a step along the cache."""
+"""Measurements besides speed: memory, growth, the roofline, steps along the cache."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -23,7 +23,7 @@ _PAST = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplements:
-    """Results, empty where they were not asked for."""
+    """Results; empty where not requested."""
 
     memory: tuple[Memory, ...] = ()
     growth: tuple[Growth, ...] = ()
@@ -32,7 +32,7 @@ class Supplements:
     steps: tuple[StepTime, ...] = ()
 
     def print(self) -> None:
-        """All tables that have lines."""
+        """Print all tables with rows."""
         if self.memory:
             print_memory(self.memory)
         if self.growth:
@@ -50,7 +50,7 @@ def measure_extras(
     *,
     rounds: int,
 ) -> Supplements:
-    """Measure what is asked for."""
+    """Run the requested measurements."""
     alone = [c for c in contestants if c.mode == "batch" and c.order != "arrival"]
     peaks = measure_peaks() if "roofline" in extras else None
     return Supplements(

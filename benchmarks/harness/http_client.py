@@ -1,4 +1,4 @@
-"""A keep-alive HTTP connection that costs little, so that the server is what is measured."""
+"""A cheap keep-alive HTTP connection, so that the server is measured and not the client."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Connection:
-    """One client; asks one thing after another."""
+    """One client, with one request at a time."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host

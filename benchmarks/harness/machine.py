@@ -1,4 +1,4 @@
-"""Where and with what a figure was measured: it means nothing without."""
+"""Machine, versions and commit of a measurement."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def machine() -> dict[str, object]:
-    """The processor, how much of it we may use, and what else was running."""
+    """Processor, usable CPUs, and load."""
     return {
         "processor": _processor(),
         "cpus": len(os.sched_getaffinity(0)),
@@ -18,12 +18,12 @@ def machine() -> dict[str, object]:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions of Python and of `packages`; one that is not installed says so."""
+    """Versions of Python and of `packages`, or `not installed`."""
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def commit() -> str:
-    """The checkout's commit, marked where files differ from it."""
+    """The checkout's commit, marked if files differ from it."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+changes" if _git("status", "--porcelain") else "")

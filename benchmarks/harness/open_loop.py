@@ -1,7 +1,7 @@
-"""Requests at the moments of a schedule, whether earlier ones were answered or not.
+"""Requests on a schedule, whether earlier ones were answered or not.
 
-A closed loop waits for a slow server and so never overloads it; times count from the moment when
-a request was due, so that what waits for the sender counts as well (coordinated omission).
+A closed loop waits for a slow server and so never overloads it. Times count from the moment when a
+request was due, so delays of the sender are included (coordinated omission).
 """
 
 import asyncio
@@ -18,54 +18,54 @@ from benchmarks.harness.server_process import HOST
 from benchmarks.harness.workload import Call
 
 _SETTLE_S = 60.0
-"""How long answers are waited for, after the last request was due."""
+"""Time to wait for replies, after the last request was due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is sent."""
+    """Rate and duration of the load."""
 
     rate: float
-    """Requests a second, on average; arrivals are a Poisson process."""
+    """Mean requests per second; arrivals are a Poisson process."""
     seconds: float
     max_connections: int = 2000
-    """Open at the same time; a request that finds no connection is dropped, and counted."""
+    """Maximum open connections; a request without one is dropped and counted."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Arrivals:
-    """What became of the requests of a plan."""
+    """Outcomes of the requests of a plan."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
-    """From due to answered, by status."""
+    """Seconds from due to answered, by status."""
     num_dropped: int = 0
     num_broken: int = 0
-    """Connections that ended without an answer."""
+    """Connections that ended without a reply."""
 
     def add(self, status: int, seconds: float) -> None:
-        """One answer."""
+        """Count a reply."""
         self.seconds.setdefault(status, []).append(seconds)
 
     @property
     def accepted(self) -> list[float]:
-        """Seconds of those that were served."""
+        """Seconds of the served requests."""
         return self.seconds.get(HTTPStatus.OK, [])
 
     @property
     def rejected(self) -> list[float]:
-        """Seconds of those that were told to slow down."""
+        """Seconds of the rejected requests."""
         return self.seconds.get(HTTPStatus.TOO_MANY_REQUESTS, [])
 
 
 def percentile_ms(seconds: Sequence[float], percent: int) -> float | None:
-    """Milliseconds; None of fewer than two."""
+    """Percentile in milliseconds; None for fewer than two values."""
     if len(seconds) < 2:
         return None
     return round(1000 * statistics.quantiles(seconds, n=100, method="inclusive")[percent - 1], 1)
 
 
 async def send_on_schedule(port: int, calls: Iterator[Call], plan: Plan, seed: int) -> Arrivals:
-    """Send `calls` as planned and wait for all answers."""
+    """Send `calls` as planned and wait for all replies."""
     sender = _Sender(port, plan)
     chance = random.Random(seed)
     due_s = time.perf_counter()
@@ -83,7 +83,7 @@ async def send_on_schedule(port: int, calls: Iterator[Call], plan: Plan, seed: i
 
 
 class _Sender:
-    """Keeps connections that are idle for the next request."""
+    """Keeps idle connections for the next request."""
 
     def __init__(self, port: int, plan: Plan) -> None:
         self.arrivals = Arrivals()

@@ -1,4 +1,4 @@
-"""Two replicas behind haproxy, with the configuration that is delivered."""
+"""Two replicas behind haproxy, with the shipped configuration."""
 
 import http.client
 import os
@@ -19,11 +19,11 @@ _POLL_S = 0.1
 
 @contextmanager
 def two_replicas(bundles: str, flags: Sequence[str]) -> Iterator[int]:
-    """The port at which both are reached; they take requests in turns from the first moment.
+    """Port of haproxy, once it balances over both replicas.
 
     Args:
-        bundles: As `pellucid serve --bundles` takes it.
-        flags: Further flags of each.
+        bundles: Value of `pellucid serve --bundles`.
+        flags: Further flags of each replica.
     """
     if HAPROXY is None:
         raise SystemExit("haproxy is not installed: apt-get install haproxy")

@@ -1,4 +1,4 @@
-"""A real server process on a free port of loopback, watched from outside."""
+"""A real server process on a free port of loopback, observed from outside."""
 
 import http.client
 import re
@@ -18,15 +18,15 @@ _POLL_S = 0.01
 
 
 class ServerProcess:
-    """Runs while its `with` block does."""
+    """A server process that runs for the time of its `with` block."""
 
     def __init__(self, bundles: str, *, flags: Sequence[str] = (), timeout_s: float = 60.0) -> None:
         """Choose a port.
 
         Args:
-            bundles: As `pellucid serve --bundles` takes it.
+            bundles: Value of `pellucid serve --bundles`.
             flags: Further flags.
-            timeout_s: Most seconds until it must be ready, and until it must have ended.
+            timeout_s: Time limit of the start, and of the end.
         """
         self.port = free_port()
         self.ready_s = 0.0
@@ -36,7 +36,7 @@ class ServerProcess:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
 
     def __enter__(self) -> Self:
-        # Loads repeat their sentences, and what is measured is translation.
+        # Loads repeat their sentences: shared runs would hide the cost of translation.
         every_one = ["--share-runs", "false"]
         flags = ["--host", HOST, "--port", str(self.port), *every_one, *self._flags]
         started_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""Requests as a mixed day brings them, the same in every run."""
+"""Requests of mixed traffic, the same in every run."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request and the status that answers it."""
+    """A request and its expected status."""
 
     path: str
     content: object
@@ -16,20 +16,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Makes calls of one direction."""
+    """Generates calls of one direction."""
 
     sentences: Sequence[str]
     source: str
     target: str
 
     def single(self, seed: int) -> Iterator[Call]:
-        """One sentence each, for ever."""
+        """An endless sequence of single sentences."""
         chance = random.Random(seed)
         while True:
             yield self._translate(chance.choice(self.sentences))
 
     def mixed(self, seed: int) -> Iterator[Call]:
-        """Sentences, paragraphs, lists, beams, attention and mistakes, for ever."""
+        """An endless mix of sentences, paragraphs, lists, beams, attention and mistakes."""
         chance = random.Random(seed)
         kinds = (self._sentence, self._paragraph, self._list, self._beam, self._attention)
         while True:

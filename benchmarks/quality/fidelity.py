@@ -1,7 +1,7 @@
-"""What our service keeps of nasty texts, and what LibreTranslate does with the same weights.
+"""Fidelity on nasty texts, beside LibreTranslate with the same weights.
 
-Both get every text of tests/service/fidelity once. A text that is answered by an error, or not in
-time, keeps nothing. docs/benchmarks.md says how to read the result.
+Both get every text of tests/service/fidelity once. An error or a missed deadline keeps no property.
+docs/benchmarks.md says how to read the result.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     arguments = _parse()
     where = {"machine": machine(), "commit": commit(), "versions": versions(*_PACKAGES)}
-    # What only ours can be asked for says nothing about the other.
+    # Texts with options of Pellucid alone do not compare.
     texts = [nasty for nasty in NASTY_TEXTS if not nasty.options]
     bundle = read_bundle(arguments.bundle)
     outcomes = _outcomes(texts, bundle, arguments.libretranslate)
@@ -54,7 +54,7 @@ def main() -> int:
 def _outcomes(
     texts: Sequence[NastyText], bundle: Bundle, peer: Path | None
 ) -> dict[str, list[Outcome]]:
-    """By contestant; ours first, and alone without a `peer`."""
+    """Outcomes by contestant; Pellucid first, and alone without a `peer`."""
     pair = {"source": bundle.manifest.pairs[0].source, "target": bundle.manifest.pairs[0].target}
     with ServerProcess(str(bundle.path), flags=_LIMITS) as server:
         ours = _run(texts, f"http://{HOST}:{server.port}", pair, "pellucid")
@@ -71,7 +71,7 @@ def _run(texts: Sequence[NastyText], url: str, pair: dict[str, str], name: str) 
 
 
 def _faults(outcomes: dict[str, list[Outcome]]) -> dict[str, dict[str, object]]:
-    """What was not kept, by text and contestant."""
+    """Lost properties, by text and contestant."""
     found: dict[str, dict[str, object]] = {}
     for name, of_texts in outcomes.items():
         for outcome in of_texts:

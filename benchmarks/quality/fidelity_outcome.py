@@ -1,4 +1,4 @@
-"""What a service made of one nasty text: both are asked in LibreTranslate's dialect."""
+"""The outcome of one nasty text, in LibreTranslate's dialect."""
 
 import http.client
 import json
@@ -15,17 +15,17 @@ _LONGEST_ERROR = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What was lost."""
+    """Lost properties of one text."""
 
     id: str
     error: str
-    """Why there is no translation; empty if there is one."""
+    """Error instead of a translation; empty if there is one."""
     faults: dict[str, str]
     """By property."""
 
 
 def outcome_of(nasty: NastyText, url: str, pair: Mapping[str, str]) -> Outcome:
-    """Send it and look at what comes back."""
+    """Send a text and check its translation."""
     try:
         status, content = _post(url, {"q": nasty.text, "format": nasty.format, **pair})
     except (OSError, http.client.HTTPException) as error:

@@ -1,4 +1,4 @@
-"""How many properties were kept, by kind of text and by kind of property."""
+"""Numbers of kept properties, by category of text and by property."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,9 +14,9 @@ class Row:
 
     name: str
     texts: int
-    """That have such a property, or are of that category."""
+    """Texts with this property, or of this category."""
     properties: int
-    """A property counts once in a text, however many pieces it is about."""
+    """Properties; each counts once per text."""
     kept: dict[str, int]
     """Properties, by contestant."""
 

@@ -1,9 +1,9 @@
-"""How well libraries tell English from German, beside ours: right answers, time and memory.
+"""Detection of English and German by several libraries: accuracy, time and memory.
 
     python -m benchmarks.quality.language_detection pairs.tsv
 
-The file has an English sentence, a tab and a German one in each line. A library that is not
-installed is left out.
+Each line of the file has an English sentence, a tab and a German one. Libraries that are not
+installed are skipped.
 """
 
 import argparse
@@ -36,11 +36,11 @@ _MODULES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a library needs, and how much of each set it gets right."""
+    """Costs of a library, and its accuracy on each set."""
 
     load_s: float
     memory_mb: float
-    """Added by loading it and asking once, NumPy not counted."""
+    """Added by loading and one detection, without NumPy."""
     shares: dict[str, float]
     microseconds: dict[str, float]
 
@@ -55,7 +55,7 @@ def main() -> None:
     for name, module in _MODULES.items():
         if find_spec(module.partition(".")[0]) is None:
             continue
-        # A process for each, so that memory is that of one.
+        # One process per library, so that its memory is measured alone.
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             result = pool.submit(_measure, name, sets).result()
         cells = "".join(

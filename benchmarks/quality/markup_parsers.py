@@ -1,8 +1,9 @@
-"""Which parsers read hostile HTML in linear time: ours beside those of several libraries.
+"""Time of parsers on hostile HTML: the service's, and those of several libraries.
 
-Prints seconds for each, at one size and at twice that size:
-`python -m benchmarks.quality.markup_parsers`.
-Libraries that are not installed are left out.
+    python -m benchmarks.quality.markup_parsers
+
+Prints seconds at one size and at twice that size: linear time doubles. Libraries that are not
+installed are skipped.
 """
 
 import argparse

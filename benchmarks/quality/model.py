@@ -1,7 +1,7 @@
-"""How good is a bundle as it is served? Both directions, every domain, and what must never happen.
+"""Quality of a bundle as served: both directions, every domain, and faults that must not occur.
 
-Everything goes through a real server, with a beam of four: held-out sentences of each source of the
-training data, interface texts with placeholders, paragraphs of three sentences, everyday phrases.
+A real server translates with a beam of four: held-out sentences of each corpus of the training
+data, interface texts with placeholders, paragraphs of three sentences, everyday phrases.
 """
 
 import argparse
@@ -91,7 +91,7 @@ PHRASES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A sentence, its reference, and where they are from."""
+    """A sentence, its reference, and their corpus."""
 
     source: str
     reference: str
@@ -99,7 +99,7 @@ class Example:
 
 
 class Client:
-    """Asks a server for translations with all details."""
+    """Requests translations with all details."""
 
     def __init__(self, port: int, pair: LanguagePair) -> None:
         self._url = f"http://{HOST}:{port}/translate"
@@ -165,7 +165,7 @@ def _scores(examples: Sequence[Example], texts: Sequence[str]) -> dict[str, dict
 def _accidents(
     examples: Sequence[Example], answers: Sequence[tuple[str, list[Any]]]
 ) -> dict[str, Any]:
-    """What must not happen."""
+    """Numbers of faults that must not occur."""
     both = [(e.source, text) for e, (text, _) in zip(examples, answers, strict=True)]
     endings = [s["finish_reason"] for _, sentences in answers for s in sentences]
     too_long = [[source, text] for source, text in both if len(text) > _LONGEST_RATIO * len(source)]
@@ -179,7 +179,7 @@ def _accidents(
 
 
 def _placeholders(client: Client, pair: LanguagePair) -> dict[str, Any]:
-    """Interface texts with values in them: each must come back once and as it was."""
+    """Interface texts with placeholders: each must come back once and unchanged."""
     chance = random.Random(1)
     texts: list[str] = []
     values: list[list[str]] = []
@@ -208,7 +208,7 @@ def _placeholders(client: Client, pair: LanguagePair) -> dict[str, Any]:
 
 
 def _paragraphs(client: Client, pair: LanguagePair, examples: Sequence[Example]) -> dict[str, Any]:
-    """Three everyday sentences as one paragraph: each must have its translation."""
+    """Paragraphs of three everyday sentences: each sentence must be translated."""
     plain = [e.source for e in examples if e.domain == "dev" and e.source.endswith(".")]
     texts = [" ".join(three) for three in _batched(plain[:300], 3)]
     answers = client.translate(texts, f"{pair} paragraphs")
@@ -226,7 +226,7 @@ def _phrases(client: Client, pair: LanguagePair) -> dict[str, str]:
 
 
 def read_examples(path: Path, domain: str | None = None) -> list[Example]:
-    """Pairs of a file of tab-separated values, whose third column says where they are from."""
+    """Pairs of a tab-separated file, whose third column is the corpus."""
     opened = lzma.open if path.suffix == ".xz" else Path.open
     with opened(path, "rt", encoding="utf-8") as lines:
         rows = [line.rstrip("\n").split("\t") for line in lines]

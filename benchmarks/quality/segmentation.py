@@ -1,11 +1,11 @@
-r"""How well libraries find the ends of sentences, beside ours.
+r"""Sentence segmentation by several libraries, beside the service's.
 
     PYTHONPATH=. python benchmarks/quality/segmentation.py \
         --sentences en=news.en --sentences de=news.de
 
-(pysbd installs a package `benchmarks` of its own: `python -m` would look there.)
+(pysbd installs a package `benchmarks` of its own, which `python -m` would find.)
 
-Without arguments only the table of the tests is used. A library that is not installed is left out.
+Without arguments only the table of the tests is used. Libraries that are not installed are skipped.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _SPEED_CHARS = 300_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A line of text, and where its sentences begin."""
+    """A line of text, and the offsets of its sentences."""
 
     language: str
     text: str
@@ -39,7 +39,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What a segmenter makes of some cases."""
+    """Result of a segmenter on some cases."""
 
     num_right: int
     num_cases: int
@@ -165,7 +165,7 @@ def _random_texts() -> Iterator[str]:
 
 
 def _speed(segmenter: Segmenter) -> float:
-    """Million characters a second, of prose in one line."""
+    """Million characters per second, of prose in one line."""
     prose = " ".join(case.text for case in _table_cases() if case.language == "en")
     paragraph = (prose + " ") * (_SPEED_CHARS // 10 // len(prose))
     start = time.perf_counter()

@@ -1,8 +1,8 @@
-"""Ours and LibreTranslate with the same weights under the same load, in one run.
+"""Pellucid and LibreTranslate with the same weights under the same load, in one run.
 
-Single sentences from several clients at once, each asking again as soon as it has its answer; the
-rounds of all alternate. LibreTranslate is asked with each of several numbers of threads, and the
-best of them stands for it; ours as one process, and as two with one worker each behind haproxy.
+Several clients send single sentences in a closed loop; the rounds of the services alternate.
+LibreTranslate runs with several numbers of threads, of which the best counts; Pellucid runs as one
+process, and as two with one worker each behind haproxy.
 """
 
 import argparse
@@ -39,11 +39,11 @@ class Row:
     p50_ms: float
     p95_ms: float
     spread: float
-    """Between the best and the worst round, as a share of the median throughput."""
+    """Best minus worst round, as a share of the median throughput."""
 
 
 def run_round(port: int, workload: Workload, clients: int, seconds: float) -> tuple[float, ...]:
-    """Requests a second, median and 95th percentile in milliseconds."""
+    """Requests per second, median and 95th percentile in milliseconds."""
     with tqdm(desc=f"{clients} clients", unit="request", file=sys.stderr) as bar:
         until_s = time.monotonic() + seconds
         calls = workload.single(seed=clients)
@@ -87,7 +87,7 @@ def running(arguments: argparse.Namespace) -> Iterator[dict[str, int]]:
     """Every service, by name, with its port."""
     bundle = read_bundle(arguments.bundle)
     with contextlib.ExitStack() as stack:
-        # Else the few different sentences would be translated once for all who wait for them.
+        # Shared runs would translate the few different sentences once for all clients.
         flags = ["--share-runs", "false"]
         ours = stack.enter_context(ServerProcess(str(arguments.bundle), flags=flags))
         both = stack.enter_context(

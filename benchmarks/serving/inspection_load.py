@@ -1,6 +1,6 @@
-"""Does inspection slow translations down? Latency alone, and while others ask for attention maps.
+"""Latency of translations alone, and while other clients request attention maps.
 
-Rounds with and without inspection alternate, so that a slow moment of the machine hits both.
+Rounds with and without inspection alternate, so that a slow moment of the machine affects both.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _KINDS = ["encoder", "decoder", "cross"]
 
 
 async def translate(port: int, workload: Workload, seed: int, until_s: float) -> list[float]:
-    """Seconds that each sentence of one client took, one after another."""
+    """Seconds of each sentence of one client, in a closed loop."""
     seconds: list[float] = []
     calls = workload.single(seed)
     async with Connection(HOST, port) as connection:
@@ -36,7 +36,7 @@ async def translate(port: int, workload: Workload, seed: int, until_s: float) ->
 
 
 async def inspect(port: int, workload: Workload, seed: int, until_s: float) -> int:
-    """Ask for all maps of one text after another; returns how many were given."""
+    """Request all maps of one text after another; returns the number of replies."""
     calls = (_with_maps(call) for call in workload.single(seed))
     given = 0
     async with Connection(HOST, port) as connection:
@@ -55,7 +55,7 @@ def _with_maps(call: Call) -> Call:
 async def run_round(
     port: int, workload: Workload, seed: int, arguments: argparse.Namespace, *, with_maps: bool
 ) -> tuple[list[float], int]:
-    """Let all clients work for a while; returns latencies and how many maps were given."""
+    """Run all clients for a while; returns latencies and the number of map replies."""
     until_s = time.monotonic() + arguments.seconds
     translators = [
         asyncio.create_task(translate(port, workload, seed + i, until_s))

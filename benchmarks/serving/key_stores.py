@@ -1,4 +1,4 @@
-"""What it costs a request to ask a store for its key and to charge it.
+"""Time of a request to look up its key in a store, and to charge it.
 
 python -m benchmarks.serving.key_stores [--redis redis://127.0.0.1:6379/0]
 """

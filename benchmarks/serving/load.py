@@ -1,4 +1,4 @@
-"""Figures of the service on this machine: start, memory and latency of a real server process."""
+"""Start time, memory and latency of a real server process on this machine."""
 
 import argparse
 import asyncio
@@ -31,12 +31,12 @@ examples:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a number of calls gave."""
+    """Results of a number of calls."""
 
     seconds: list[float]
-    """Of each call that was answered as expected."""
+    """Seconds of each call with the expected reply."""
     unexpected: list[str]
-    """The others, each in a few words."""
+    """The other calls, each described briefly."""
     elapsed_s: float
 
 
@@ -95,7 +95,7 @@ async def send(
 
 
 def measure_memory(server: ServerProcess, workload: Workload, requests: int) -> Memory:
-    """Send `requests` mixed requests and look at the memory ten times."""
+    """Send `requests` mixed requests, and sample the memory ten times."""
     calls = islice(workload.mixed(seed=1), requests)
     at_start = server.memory_mb()
     samples: list[float] = []

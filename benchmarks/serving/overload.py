@@ -1,8 +1,8 @@
-"""What happens at four times the load that the service can carry, and beside a greedy client?
+"""Behaviour at four times the capacity of the service, and beside a greedy client.
 
-Capacity is the most that a closed loop gets out of the server. Then requests come on a schedule,
-at half of the capacity and at four times as many, and are timed from the moment they were due.
-At last one client asks now and then while another has a batch of thousands of sentences done.
+Capacity is the throughput of a closed loop. Then requests are sent on a schedule, at half of the
+capacity and at four times the capacity, and timed from the moment they were due. Finally one client
+sends single sentences while another has a batch of thousands translated.
 """
 
 import argparse
@@ -29,7 +29,7 @@ _TEXTS_A_REQUEST = 500
 
 
 def capacity(server: ServerProcess, workload: Workload, *, clients: int, seconds: float) -> float:
-    """Single sentences a second that `clients` get, one after another each."""
+    """Single sentences per second of `clients` in a closed loop."""
     calls = workload.single(seed=clients)
     with tqdm(desc="capacity", unit="request", file=sys.stderr) as bar:
         until_s = time.monotonic() + seconds
@@ -41,7 +41,7 @@ def capacity(server: ServerProcess, workload: Workload, *, clients: int, seconds
 def measure_overload(
     server: ServerProcess, workload: Workload, arguments: argparse.Namespace
 ) -> dict[str, object]:
-    """Capacity, half of it and four times as much."""
+    """Measure the capacity, then half of it and four times of it."""
     peak = max(capacity(server, workload, clients=n, seconds=5.0) for n in (32, 64, 64))
     before_mb = server.memory_mb()
     calm, calm_cpus = _on_schedule(server, workload, peak / 2, arguments.seconds)
@@ -59,7 +59,7 @@ def measure_overload(
 def _on_schedule(
     server: ServerProcess, workload: Workload, rate: float, seconds: float
 ) -> tuple[Arrivals, float]:
-    """Also how many CPUs the sender took, which the server did not have."""
+    """Figures of a schedule, with the CPUs that the sender took from the server."""
     print(f"{rate:.0f} requests a second for {seconds:g} s", file=sys.stderr)
     plan = Plan(rate=rate, seconds=seconds)
     before_s = time.process_time()
@@ -121,7 +121,7 @@ async def _beside_a_batch(
 
 
 async def _batch(port: int, workload: Workload, seed: int, arguments: argparse.Namespace) -> int:
-    """Half of the sentences, some hundreds a request."""
+    """Half of the sentences, some hundreds per request."""
     num_done = 0
     sentences = workload.sentences
     texts = [sentences[(seed + 7 * i) % len(sentences)] for i in range(arguments.batch // 2)]
@@ -153,7 +153,7 @@ def main() -> int:
         "commit": commit(),
         "bundles": arguments.bundles,
     }
-    # Else a few dozen different sentences would be translated once for all who wait for them.
+    # Shared runs would translate the few dozen different sentences once for all clients.
     flags = ["--share-runs", "false"]
     with ServerProcess(arguments.bundles, flags=flags) as server:
         result["overload"] = measure_overload(server, workload, arguments)

@@ -1,7 +1,7 @@
-"""How many sentences a second does one core translate, by their length?
+"""Sentences per second of one core, by length.
 
-One worker on one core, sixteen clients that ask again as soon as they have their answer, texts made
-of the same words in every length. The clients run on another core where there is one.
+One worker on one core, sixteen clients in a closed loop, texts of the same words in every length.
+The clients run on another core if there is one.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one core does with texts of one length; medians of the rounds."""
+    """Throughput and latency of one core for one length; medians of the rounds."""
 
     words: int
     requests_per_s: float
@@ -38,7 +38,7 @@ class Row:
 
 
 def texts(sentences: Sequence[str], words: int, arguments: argparse.Namespace) -> Iterator[Call]:
-    """Requests for sentences of so many words."""
+    """Requests for sentences of `words` words."""
     chance = random.Random(words)
     stock = [word.strip(".,!?") for sentence in sentences for word in sentence.split()]
     while True:
@@ -49,7 +49,7 @@ def texts(sentences: Sequence[str], words: int, arguments: argparse.Namespace) -
 
 
 def measure(port: int, words: int, arguments: argparse.Namespace) -> Row:
-    """Let the clients ask for texts of one length."""
+    """Measure one length."""
     sentences = [s for s in _SENTENCES.read_text(encoding="utf-8").split("\n") if s]
     calls = texts(sentences, words, arguments)
     rates, middles, tails = [], [], []

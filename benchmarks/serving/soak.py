@@ -1,6 +1,6 @@
-"""Hours of mixed traffic: does the memory grow, does anything leak, is every answer as expected?
+"""Hours of mixed traffic: checks memory growth, leaks, and that every reply is as expected.
 
-All dialects take part: native, DeepL's, streams, mark-up, files, attention maps, scores and
+The traffic has all dialects: native, DeepL's, streams, mark-up, files, attention maps, scores and
 mistakes, with texts of one word to two thousand.
 """
 
@@ -24,14 +24,14 @@ from benchmarks.harness.server_process import HOST, ServerProcess
 _SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
 _MAX_WORDS = 2000
 _HONEST = (429, 503, 504)
-"""Full, and too late: a machine that is busy with other things may say so."""
+"""Overload and missed deadlines: expected on a busy machine."""
 _GROWTH_LIMIT = 0.02
-"""Of the memory after warm-up."""
+"""Allowed growth of the memory after warm-up, as a share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the kernel says of the server."""
+    """The kernel's figures of the server."""
 
     seconds: float
     memory_mb: float
@@ -42,25 +42,25 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a run has shown."""
+    """Result of a run."""
 
     requests: dict[str, int]
     """By kind and status."""
     unexpected: int
     memory_growth: float
-    """From the third fifth of the time to the last, as a share; what comes before is warm-up: until
-    the longest text, of each kind, has been there."""
+    """From the third fifth of the time to the last, as a share; before that is warm-up, until the
+    longest text of each kind has been sent."""
     samples: list[Sample]
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing grew and every answer was as expected."""
+        """Whether nothing grew and every reply was as expected."""
         return not self.unexpected and self.memory_growth < _GROWTH_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A request, and the statuses that answer it."""
+    """A request and its expected statuses."""
 
     name: str
     path: str
@@ -70,7 +70,7 @@ class Question:
 
 
 class Questions:
-    """Makes requests of every kind."""
+    """Generates requests of every kind."""
 
     def __init__(self, sentences: Sequence[str], source: str, target: str, seed: int) -> None:
         self._chance = random.Random(seed)
@@ -95,7 +95,7 @@ class Questions:
             yield self._chance.choices(kinds, weights=weights)[0]()
 
     def _text(self, max_words: int = _MAX_WORDS) -> str:
-        """Short texts are frequent, long ones are rare: lengths are spread over their logarithm."""
+        """A text of log-uniform length: short texts are frequent, long ones rare."""
         num_words = round(max_words ** self._chance.random())
         words: list[str] = []
         while len(words) < num_words:
@@ -163,7 +163,7 @@ class Questions:
 
 
 async def run(server: ServerProcess, arguments: argparse.Namespace) -> Verdict:
-    """Let the clients work and look at the server ever again."""
+    """Run the clients, and sample the server periodically."""
     sentences = [s for s in _SENTENCES.read_text(encoding="utf-8").split("\n") if s]
     counts: Counter[str] = Counter()
     samples: list[Sample] = []
@@ -244,7 +244,7 @@ def _median(values: Sequence[float]) -> float:
 
 
 def main() -> int:
-    """Run and print; returns 1 where something grew or an answer was not as expected."""
+    """Run and print; returns 1 if something grew or a reply was not as expected."""
     arguments = _parse()
     where = machine()
     with ServerProcess(arguments.bundles) as server:

@@ -67,3 +67,16 @@ def test_commands_of_make_exist() -> None:
     modules = re.findall(r"python -m (benchmarks[\w.]*)", _text("Makefile"))
     assert len(modules) > 4
     assert [module for module in modules if find_spec(module) is None] == []
+
+
+def test_the_index_of_decisions_has_every_title() -> None:
+    folder = REPOSITORY / "docs" / "decisions"
+    index = re.findall(
+        r"^(\d+)\. \[(.*)\]\((.*)\)$", _text("docs/decisions/README.md"), re.MULTILINE
+    )
+    titles = {
+        path.name: path.read_text(encoding="utf-8").partition("\n")[0]
+        for path in sorted(folder.glob("0*.md"))
+    }
+    assert {name: f"# {number}. {title}" for number, title, name in index} == titles
+    assert [int(number) for number, _, _ in index] == list(range(1, len(titles) + 1))

@@ -16,7 +16,7 @@ MAX_TOKENS = 20
 def random_model(
     norm: NormPosition, positions: Positions, activation: Activation, *, is_tied: bool
 ) -> Transformer:
-    """Weights that nobody trained, biases included: what is wrong anywhere shows."""
+    """Random weights, biases included, so that any mistake shows."""
     torch.manual_seed(1)
     torch.set_num_threads(1)  # more only get into each other's way at this size
     manifest = tiny_bundle().manifest
