@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
-from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, alone, tiny_sources
+from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, POISONED, alone, tiny_sources
 from tests.service.scheduling.workers.single_worker import counted, job_of
 from tests.service.tiny_models import tiny_bundle
 
@@ -31,13 +31,14 @@ PATIENCE_S = 60
 LONG = replace(GREEDY, max_target_tokens=LIMIT)
 
 
-def engine(**options: float) -> ProcessEngine:
-    return ProcessEngine(tiny_bundle(), replace(ProcessOptions(num_slots=8), **options))
+def engine(max_silence_s: float = 60.0) -> ProcessEngine:
+    options = ProcessOptions(num_slots=8, max_silence_s=max_silence_s)
+    return ProcessEngine(tiny_bundle(), options)
 
 
 @contextmanager
-def started(**options: float) -> Iterator[ProcessEngine]:
-    running = engine(**options)
+def started(max_silence_s: float = 60.0) -> Iterator[ProcessEngine]:
+    running = engine(max_silence_s)
     running.start()
     try:
         yield running
@@ -162,17 +163,16 @@ class Fed:
 
 
 @contextmanager
-def fed(num_engines: int) -> Iterator[Fed]:
+def fed(engines: Sequence[ProcessEngine]) -> Iterator[Fed]:
     metrics = Metrics()
     queue = AdmissionQueue(AdmissionLimits(), metrics)
-    engines = tuple(engine() for _ in range(num_engines))
     dispatchers = [Dispatcher(each, queue, metrics) for each in engines]
     for dispatcher in dispatchers:
         dispatcher.launch()
     for dispatcher in dispatchers:
         dispatcher.start()
     try:
-        yield Fed(queue=queue, metrics=metrics, engines=engines)
+        yield Fed(queue=queue, metrics=metrics, engines=tuple(engines))
     finally:
         for dispatcher in dispatchers:
             dispatcher.stop()
@@ -186,7 +186,7 @@ def kill(victim: ProcessEngine) -> None:
 
 @pytest.mark.parametrize("num_engines", [1, 2])
 def test_no_job_is_lost_when_an_engine_is_killed_at_work(num_engines: int) -> None:
-    with fed(num_engines) as service:
+    with fed([engine() for _ in range(num_engines)]) as service:
         sources = (tiny_sources() * 40)[:600]
         futures = [service.submit(source) for source in sources]
         futures[5].result(timeout=PATIENCE_S)
@@ -197,23 +197,23 @@ def test_no_job_is_lost_when_an_engine_is_killed_at_work(num_engines: int) -> No
         assert counted(service.metrics, "slots_in_use") == 0 or not service.queue.is_busy
 
 
+class FragileEngine(ProcessEngine):
+    """Dies whenever it gets one sentence."""
+
+    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
+        super().submit(requests, is_urgent=is_urgent)
+        if any(request.source_ids == POISONED for request in requests):
+            kill(self)
+
+
 def test_a_job_that_was_alone_in_two_deaths_fails_alone() -> None:
-    with fed(1) as service:
-        future = service.submit(tiny_sources()[0])
-        wait_for(lambda: service.queue.is_busy)
-        os.kill(service.engines[0].pid or 0, signal.SIGSTOP)
-        other = service.submit(tiny_sources()[1])
-        kill(service.engines[0])
-        for each in (future, other):
-            try:
-                each.result(timeout=PATIENCE_S)
-            except TranslationFailedError:
-                continue
-        assert not service.queue.is_busy
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition() and time.monotonic() < until_s:
-        time.sleep(0.01)
-    assert condition()
+    fragile = FragileEngine(tiny_bundle(), ProcessOptions(num_slots=8))
+    with fed([fragile]) as service:
+        sources = [*tiny_sources()[:3], POISONED, *tiny_sources()[3:6]]
+        futures = [service.submit(source) for source in sources]
+        with pytest.raises(TranslationFailedError):
+            futures.pop(3).result(timeout=PATIENCE_S)
+        sources.remove(POISONED)
+        hypotheses = [future.result(timeout=PATIENCE_S).hypotheses for future in futures]
+        assert hypotheses == [alone(source, LONG) for source in sources]
+        assert counted(service.metrics, "engine_restarts_total") == 2
