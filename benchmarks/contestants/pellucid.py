@@ -40,8 +40,8 @@ class Batched:
         order = sorted(range(len(requests)), key=lambda i: len(requests[i].source_ids))
         asked = [_decode_request(i, requests[i], beam) for i in reversed(order)]
         decoder = self._decoder(batch * beam)
-        finished = decode_requests(decoder, asked, num_prepared=batch)
-        results = {f.key: f.hypotheses[0].target_ids for f in finished}
+        finished = decode_requests(decoder, asked, num_prefilled=batch)
+        results = {f.handle: f.hypotheses[0].target_ids for f in finished}
         return [results[i] for i in range(len(requests))]
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Served:
 
 def _decode_request(key: int, request: Request, beam: int) -> DecodeRequest[int]:
     options = _options(request, beam)
-    return DecodeRequest(key=key, source_ids=request.source_ids, options=options)
+    return DecodeRequest(handle=key, source_ids=request.source_ids, options=options)
 
 
 def _options(request: Request, beam: int) -> DecodeOptions:

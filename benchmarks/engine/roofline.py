@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.engine.step_time import multiplications, step_seconds
 from bundle.manifest import Architecture
 from bundle.reader import Bundle
-from service.engine.graphs.sessions import has_exact_integer_product, session_options
+from service.engine.graphs.cpu_features import has_exact_integer_product
+from service.engine.graphs.sessions import session_options
 
 Bound = Literal["memory", "arithmetic"]
 _MATRIX = 1024

@@ -66,8 +66,10 @@ def step_seconds(
     options = DecodeOptions(
         max_target_tokens=num_steps, min_target_tokens=num_steps - 1, with_scores=False
     )
-    requests = [DecodeRequest(key=i, source_ids=source_ids, options=options) for i in range(rows)]
-    decoder.join(decoder.prepare(requests).sentences)
+    requests = [
+        DecodeRequest(handle=i, source_ids=source_ids, options=options) for i in range(rows)
+    ]
+    decoder.join(decoder.prefill(requests).sentences)
     seconds = []
     while decoder.num_rows:
         started_s = time.perf_counter()

@@ -240,7 +240,7 @@ class RemoteCatalogue:
         """
         found = self._by_pair.get((source.lower(), target.lower()))
         if found is None:
-            raise self.routes.refusal(source, target)
+            raise self.routes.unsupported(source, target)
         return found
 
     def unready_reason(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The decode loop: sentences join and leave between steps, greedy and beam share the batch."""
+"""Continuous batching: sentences join and leave between steps; greedy and beam share a batch."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -15,40 +15,33 @@ from service.engine.graphs.decoder import DecoderStep
 from service.engine.graphs.sessions import Sessions
 from service.engine.prefill import (
     DecodeRequest,
-    Key,
-    Preparation,
-    PreparedSentence,
-    prepare,
+    HandleT,
+    Prefill,
+    PrefilledSentence,
+    prefill,
 )
-from service.engine.search.greedy_and_beam import (
-    BeamSearch,
-    Continuation,
-    GreedySearch,
-    Hypotheses,
-    Restart,
-    Survivors,
-    begin_search,
-    best_continuations,
-    best_tokens,
-)
+from service.engine.search.beam import BeamSearch, Continuation, best_continuations, best_tokens
+from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import Hypothesis
+from service.engine.search.outcome import Hypotheses, Restart, Survivors
+from service.engine.search.strategy import begin_search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finished(Generic[Key]):
-    """A sentence that has left the batch."""
+class Finished(Generic[HandleT]):
+    """A finished sentence; it has left the batch."""
 
-    key: Key
+    handle: HandleT
     hypotheses: tuple[Hypothesis, ...]
     """Best first."""
 
 
-class BatchDecoder(Generic[Key]):
-    """Translates up to `num_slots` rows at once; used by one thread."""
+class BatchDecoder(Generic[HandleT]):
+    """Decodes up to `num_slots` rows at once; used by one thread."""
 
     def __init__(self, sessions: Sessions, *, num_slots: int) -> None:
-        """Allocate the cache; a sentence occupies as many slots as its beam is wide."""
+        """Allocate the cache; a sentence takes one slot per hypothesis of its beam."""
         manifest = sessions.bundle.manifest
         self._sessions = sessions
         self._manifest = manifest
@@ -66,44 +59,44 @@ class BatchDecoder(Generic[Key]):
 
     @property
     def free_slots(self) -> int:
-        """Slots that no admitted sentence has reserved."""
+        """Slots that no sentence of the batch has reserved."""
         return self._free_slots
 
     @property
     def num_rows(self) -> int:
-        """Rows that the next step computes."""
+        """Rows of the next step."""
         return self._rows.num_rows
 
     @property
-    def keys(self) -> list[Key]:
-        """Sentences in the batch."""
+    def handles(self) -> list[HandleT]:
+        """Handles of the sentences in the batch."""
         return list(self._sentences)  # type: ignore[arg-type]
 
-    def prepare(self, requests: Sequence[DecodeRequest[Key]]) -> Preparation[Key]:
-        """Do what needs no slots: `service.engine.prefill.prepare` with the same sessions."""
-        return prepare(self._sessions, requests)
+    def prefill(self, requests: Sequence[DecodeRequest[HandleT]]) -> Prefill[HandleT]:
+        """Encode sentences ahead of free slots: `service.engine.prefill.prefill`, same sessions."""
+        return prefill(self._sessions, requests)
 
-    def join(self, sentences: Sequence[PreparedSentence[Key]]) -> None:
-        """Let sentences begin.
+    def join(self, sentences: Sequence[PrefilledSentence[HandleT]]) -> None:
+        """Start decoding sentences.
 
         Args:
-            sentences: At most `free_slots` beams in sum, prepared with the same sessions.
+            sentences: Encoded with the same sessions; their beams fit into `free_slots` in sum.
 
         Raises:
-            ValueError: The cache has no room for so many beams.
+            ValueError: Their beams need more slots than are free.
         """
         self._check_room(sum(sentence.num_slots for sentence in sentences))
         for sentence in sentences:
             self._join(sentence)
 
-    def step(self) -> list[Finished[Key]]:
-        """Give every live hypothesis one more token.
+    def step(self) -> list[Finished[HandleT]]:
+        """Extend every live hypothesis by one token.
 
         Returns:
-            The sentences that have ended; they have left the batch.
+            The finished sentences; they have left the batch.
 
         Raises:
-            NonFiniteLogitsError: The batch cannot go on; `clear` it.
+            NonFiniteLogitsError: The batch cannot continue and must be cleared.
         """
         self._rows.close_gaps()
         if not self._cache.num_live:
@@ -112,8 +105,8 @@ class BatchDecoder(Generic[Key]):
         is_whole = wanted > 0 or self._needs_whole_vocabulary()
         logits = self._step.run(is_whole=is_whole)
         ranked = self._candidates.run(self._cache.num_live, wanted) if wanted else None
-        finished: list[Finished[Key]] = []
-        # A pass over all logits is worth avoiding: only greedy searches need the first of these.
+        finished: list[Finished[HandleT]] = []
+        # Only greedy searches need this pass over all logits, which is worth avoiding.
         if any(isinstance(s.search, GreedySearch) for s in self._sentences.values()):
             tokens = self._best_tokens(logits, is_whole=is_whole)
             finished += self._advance_greedy(logits, tokens, ranked)
@@ -122,25 +115,25 @@ class BatchDecoder(Generic[Key]):
             finished += self._advance_beams(ranked)
             self._rows.copy_parents()
         for result in finished:
-            self._leave(result.key)
+            self._leave(result.handle)
         return finished
 
-    def remove(self, key: Key) -> None:
-        """Let a sentence leave, finished or not; its slots are free at once."""
-        self._leave(key)
+    def remove(self, handle: HandleT) -> None:
+        """Remove a sentence, finished or not; its slots become free at once."""
+        self._leave(handle)
 
     def clear(self) -> None:
-        """Let everything leave, in whatever state a failed step has left it."""
+        """Remove all sentences, whatever state a failed step has left them in."""
         self._sentences.clear()
         self._rows.clear()
         self._free_slots = self._cache.num_slots
 
     def _check_room(self, num_slots: int) -> None:
         if num_slots > self._free_slots:
-            raise ValueError(f"{num_slots} slots are asked for, {self._free_slots} are free")
+            raise ValueError(f"{num_slots} slots are needed, {self._free_slots} are free")
 
     def _needs_whole_vocabulary(self) -> bool:
-        """Whether a row has no shortlist, or rules for its next token."""
+        """Whether a row has no shortlist, or has rules for its next token."""
         shortlist = self._cache.shortlist
         return (
             shortlist is None
@@ -148,21 +141,21 @@ class BatchDecoder(Generic[Key]):
             or any(s.search.is_restricted for s in self._sentences.values())
         )
 
-    def _join(self, prepared: PreparedSentence[Key]) -> None:
-        request = prepared.request
+    def _join(self, prefilled: PrefilledSentence[HandleT]) -> None:
+        request = prefilled.request
         search = begin_search(request.options, self._manifest.special_ids.eos)
-        sentence = Sentence(key=request.key, search=search, num_slots=prepared.num_slots)
-        self._rows.add(sentence, prepared.cross, len(request.source_ids), prepared.block)
-        self._sentences[request.key] = sentence
+        sentence = Sentence(handle=request.handle, search=search, num_slots=prefilled.num_slots)
+        self._rows.add(sentence, prefilled.cross, len(request.source_ids), prefilled.block)
+        self._sentences[request.handle] = sentence
         self._free_slots -= sentence.num_slots
 
-    def _leave(self, key: Hashable) -> None:
-        sentence = self._sentences.pop(key)
+    def _leave(self, handle: Hashable) -> None:
+        sentence = self._sentences.pop(handle)
         self._free_slots += sentence.num_slots
         self._rows.leave(sentence)
 
     def _best_tokens(self, logits: NDArray[np.float32], *, is_whole: bool) -> NDArray[np.int64]:
-        """The best token of every row, of those that its sentence chooses from, int64 [rows]."""
+        """The best token of every row within the shortlist of its sentence, int64 [rows]."""
         best = logits.argmax(axis=1)
         _check_finite(logits[np.arange(len(best)), best])
         shortlist = self._cache.shortlist
@@ -170,8 +163,8 @@ class BatchDecoder(Generic[Key]):
 
     def _advance_greedy(
         self, logits: NDArray[np.float32], tokens: NDArray[np.int64], ranked: RankedTokens | None
-    ) -> list[Finished[Key]]:
-        finished: list[Finished[Key]] = []
+    ) -> list[Finished[HandleT]]:
+        finished: list[Finished[HandleT]] = []
         best: list[int] = tokens.tolist()
         for sentence in self._sentences.values():
             search = sentence.search
@@ -202,8 +195,8 @@ class BatchDecoder(Generic[Key]):
             scores[0, eos_id] = MASKED
         return int(scores.argmax())
 
-    def _advance_beams(self, ranked: RankedTokens) -> list[Finished[Key]]:
-        finished: list[Finished[Key]] = []
+    def _advance_beams(self, ranked: RankedTokens) -> list[Finished[HandleT]]:
+        finished: list[Finished[HandleT]] = []
         for group in self._beams_of_one_size():
             for (sentence, search), continuations in zip(
                 group, _continuations(group, ranked), strict=True
@@ -217,15 +210,16 @@ class BatchDecoder(Generic[Key]):
 
     def _end_or_restart(
         self, sentence: Sentence, outcome: Hypotheses | Restart
-    ) -> list[Finished[Key]]:
+    ) -> list[Finished[HandleT]]:
         if isinstance(outcome, Restart):
-            sentence.search = outcome.search
+            eos_id = self._manifest.special_ids.eos
+            sentence.search = begin_search(outcome.options, eos_id, is_retry=True)
             self._rows.restart(sentence)
             return []
-        return [Finished(key=sentence.key, hypotheses=outcome)]  # type: ignore[arg-type]
+        return [Finished(handle=sentence.handle, hypotheses=outcome)]  # type: ignore[arg-type]
 
     def _beams_of_one_size(self) -> list[list[tuple[Sentence, BeamSearch]]]:
-        """The beams of the batch; those in a list have as many live prefixes and candidates."""
+        """The beams of the batch, grouped by number of live prefixes and of candidates."""
         groups: dict[tuple[int, int], list[tuple[Sentence, BeamSearch]]] = {}
         for sentence in self._sentences.values():
             search = sentence.search
@@ -236,7 +230,7 @@ class BatchDecoder(Generic[Key]):
 
 
 def _check_finite(best: NDArray[np.float32]) -> None:
-    """Refuse what the best of every row says, [rows]: NaN and infinity come out on top."""
+    """Refuse NaN and infinity, which come out on top: the best value of every row, [rows]."""
     if not np.isfinite(best).all():
         raise NonFiniteLogitsError("the decoder returned NaN or infinite logits")
 
@@ -244,14 +238,14 @@ def _check_finite(best: NDArray[np.float32]) -> None:
 def _continuations(
     group: list[tuple[Sentence, BeamSearch]], ranked: RankedTokens
 ) -> list[list[Continuation]]:
-    """What each beam of a group chooses from."""
+    """The continuations of each beam of a group, best first."""
     rows = [sentence.rows for sentence, _ in group]
     count = group[0][1].num_candidates
     log_probs, ids = ranked.top_log_probs[rows][..., :count], ranked.top_ids[rows][..., :count]
-    for place, (sentence, search) in enumerate(group):
+    for index, (sentence, search) in enumerate(group):
         if search.is_restricted:
             scores = ranked.log_probs[sentence.rows]
             search.restrict(scores)
-            log_probs[place], ids[place] = best_tokens(scores, log_probs.shape[-1])
+            log_probs[index], ids[index] = best_tokens(scores, log_probs.shape[-1])
     before = np.array([search.log_probs for _, search in group])
     return best_continuations(log_probs, ids, before, count)

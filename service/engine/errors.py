@@ -1,18 +1,18 @@
-"""What can go wrong while a batch is translated.
+"""Errors of decoding a batch.
 
 EngineError
-|-- NonFiniteSourceError   the encoder gave NaN or infinity: the weights are broken
-`-- NonFiniteLogitsError   the decoder gave NaN or infinity: the weights or an input are broken
+|-- NonFiniteSourceError   the encoder returned NaN or infinity: the weights are broken
+`-- NonFiniteLogitsError   the decoder returned NaN or infinity: weights or input are broken
 """
 
 
 class EngineError(Exception):
-    """A batch that could not be translated; its sentences may still succeed one by one."""
+    """A batch that failed; its sentences may still succeed one by one."""
 
 
 class NonFiniteSourceError(EngineError):
-    """What is to be attended to has NaN or infinity in it, which a later step may swallow."""
+    """Cross-attention keys or values are NaN or infinite; a later step might hide that."""
 
 
 class NonFiniteLogitsError(EngineError):
-    """The decoder's best logit is NaN or infinite."""
+    """The best logit of a row is NaN or infinite."""

@@ -1,6 +1,6 @@
 """One engine: takes sentences, encodes ahead, steps, and returns what has finished.
 
-Single-threaded and without locks; its owner calls `turn` again and again. It knows no queue, no
+Single-threaded and without locks; its owner calls `iterate` again and again. It knows no queue, no
 deadline, no client and no process: those belong to the front.
 """
 
@@ -12,7 +12,7 @@ from typing import Generic
 
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import Sessions
-from service.engine.prefill import DecodeRequest, Key, PreparedSentence
+from service.engine.prefill import DecodeRequest, HandleT, PrefilledSentence
 from service.engine.search.options import Hypothesis
 
 MAX_GROUP_TOKENS = 768
@@ -21,10 +21,10 @@ token (docs/decisions/0045)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded(Generic[Key]):
+class Decoded(Generic[HandleT]):
     """A sentence that has ended, and where its time went, in seconds."""
 
-    key: Key
+    handle: HandleT
     hypotheses: tuple[Hypothesis, ...]
     """Best first."""
     wait_s: float
@@ -34,27 +34,27 @@ class Decoded(Generic[Key]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure(Generic[Key]):
+class Failure(Generic[HandleT]):
     """An exception of a graph or a search, and the sentences that were inside."""
 
-    keys: tuple[Key, ...]
+    handles: tuple[HandleT, ...]
     error: str
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress(Generic[Key]):
-    """What one or several turns have done."""
+class Progress(Generic[HandleT]):
+    """What one or several iterations have done."""
 
-    decoded: list[Decoded[Key]] = field(default_factory=list)
-    failures: list[Failure[Key]] = field(default_factory=list)
+    decoded: list[Decoded[HandleT]] = field(default_factory=list)
+    failures: list[Failure[HandleT]] = field(default_factory=list)
     steps: Counter[int] = field(default_factory=Counter)
     """How many steps had how many rows."""
     groups: list[tuple[int, int]] = field(default_factory=list)
     """Tokens of every encoder call, and tokens with padding."""
     slots_in_use: int = 0
-    """Rows that were reserved at the end of the last turn."""
+    """Rows that were reserved at the end of the last iteration."""
 
-    def add(self, later: "Progress[Key]") -> None:
+    def add(self, later: "Progress[HandleT]") -> None:
         """Count what came after."""
         self.decoded += later.decoded
         self.failures += later.failures
@@ -73,7 +73,7 @@ class _Times:
     joined_s: float = 0.0
 
 
-class EngineLoop(Generic[Key]):
+class EngineLoop(Generic[HandleT]):
     """Decodes up to `num_slots` rows at once."""
 
     def __init__(
@@ -84,13 +84,13 @@ class EngineLoop(Generic[Key]):
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Allocate the cache."""
-        self._decoder: BatchDecoder[Key] = BatchDecoder(sessions, num_slots=num_slots)
+        self._decoder: BatchDecoder[HandleT] = BatchDecoder(sessions, num_slots=num_slots)
         self._clock = clock
-        self._waiting: dict[Key, DecodeRequest[Key]] = {}
-        self._urgent: dict[Key, DecodeRequest[Key]] = {}
-        self._encoding: list[DecodeRequest[Key]] = []
-        self._prepared: deque[PreparedSentence[Key]] = deque()
-        self._times: dict[Key, _Times] = {}
+        self._waiting: dict[HandleT, DecodeRequest[HandleT]] = {}
+        self._urgent: dict[HandleT, DecodeRequest[HandleT]] = {}
+        self._encoding: list[DecodeRequest[HandleT]] = []
+        self._prefilled: deque[PrefilledSentence[HandleT]] = deque()
+        self._times: dict[HandleT, _Times] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -102,7 +102,9 @@ class EngineLoop(Generic[Key]):
         """Rows that sentences in the batch have reserved."""
         return self._decoder.num_slots - self._decoder.free_slots
 
-    def submit(self, requests: Sequence[DecodeRequest[Key]], *, is_urgent: bool = False) -> None:
+    def submit(
+        self, requests: Sequence[DecodeRequest[HandleT]], *, is_urgent: bool = False
+    ) -> None:
         """Take sentences; they begin in this order as slots fall free.
 
         Urgent ones begin before all that have no slots yet, so that encoding ahead for one client
@@ -110,26 +112,26 @@ class EngineLoop(Generic[Key]):
         """
         now_s = self._clock()
         for request in requests:
-            self._times[request.key] = _Times(submitted_s=now_s)
-        taken = {request.key: request for request in requests}
+            self._times[request.handle] = _Times(submitted_s=now_s)
+        taken = {request.handle: request for request in requests}
         if is_urgent:
             self._urgent |= taken
         else:
             self._waiting |= taken
 
-    def cancel(self, keys: Sequence[Key]) -> None:
-        """Drop sentences, wherever they are; unknown keys have ended already."""
-        dropped = {key for key in keys if self._times.pop(key, None) is not None}
-        decoding = dropped.intersection(self._decoder.keys) if dropped else ()
-        for key in decoding:
-            self._decoder.remove(key)
-        for key in dropped:
-            self._waiting.pop(key, None)
-            self._urgent.pop(key, None)
+    def cancel(self, handles: Sequence[HandleT]) -> None:
+        """Drop sentences, wherever they are; unknown handles have ended already."""
+        dropped = {handle for handle in handles if self._times.pop(handle, None) is not None}
+        decoding = dropped.intersection(self._decoder.handles) if dropped else ()
+        for handle in decoding:
+            self._decoder.remove(handle)
+        for handle in dropped:
+            self._waiting.pop(handle, None)
+            self._urgent.pop(handle, None)
         if dropped:
-            self._prepared = deque(s for s in self._prepared if s.request.key not in dropped)
+            self._prefilled = deque(s for s in self._prefilled if s.request.handle not in dropped)
 
-    def turn(self, progress: Progress[Key]) -> None:
+    def iterate(self, progress: Progress[HandleT]) -> None:
         """Encode some of what waits, let it join, give each row a token; adds to `progress`."""
         try:
             self._encode(progress)
@@ -138,32 +140,32 @@ class EngineLoop(Generic[Key]):
         except Exception as error:  # noqa: BLE001 - what a graph raises must not end the engine
             self._fail(progress, error)
 
-    def _encode(self, progress: Progress[Key]) -> None:
+    def _encode(self, progress: Progress[HandleT]) -> None:
         self._encoding = self._next_group()
         if not self._encoding:
             return
         encoding_s = self._clock()
-        preparation = self._decoder.prepare(self._encoding)
+        prefill = self._decoder.prefill(self._encoding)
         encoded_s = self._clock()
         for request in self._encoding:
-            times = self._times[request.key]
+            times = self._times[request.handle]
             times.encoding_s, times.encoded_s = encoding_s, encoded_s
         if self._urgent:
             self._urgent.clear()
-            self._prepared.extendleft(reversed(preparation.sentences))
+            self._prefilled.extendleft(reversed(prefill.sentences))
         else:
-            self._prepared.extend(preparation.sentences)
+            self._prefilled.extend(prefill.sentences)
         for request in self._encoding:
-            self._waiting.pop(request.key, None)
-        progress.groups += [(g.num_tokens, g.num_padded_tokens) for g in preparation.groups]
+            self._waiting.pop(request.handle, None)
+        progress.groups += [(g.num_tokens, g.num_padded_tokens) for g in prefill.groups]
 
-    def _next_group(self) -> list[DecodeRequest[Key]]:
+    def _next_group(self) -> list[DecodeRequest[HandleT]]:
         """The sentences to encode now: none while enough are encoded already."""
         if self._urgent:
             return list(self._urgent.values())
-        if len(self._prepared) > self._decoder.free_slots:
+        if len(self._prefilled) > self._decoder.free_slots:
             return []
-        group: list[DecodeRequest[Key]] = []
+        group: list[DecodeRequest[HandleT]] = []
         num_tokens = 0
         for request in self._waiting.values():
             num_tokens += len(request.source_ids)
@@ -173,12 +175,12 @@ class EngineLoop(Generic[Key]):
         return group
 
     def _join(self) -> None:
-        while self._prepared and self._prepared[0].num_slots <= self._decoder.free_slots:
-            sentence = self._prepared.popleft()
-            self._times[sentence.request.key].joined_s = self._clock()
+        while self._prefilled and self._prefilled[0].num_slots <= self._decoder.free_slots:
+            sentence = self._prefilled.popleft()
+            self._times[sentence.request.handle].joined_s = self._clock()
             self._decoder.join([sentence])
 
-    def _step(self, progress: Progress[Key]) -> None:
+    def _step(self, progress: Progress[HandleT]) -> None:
         rows = self._decoder.num_rows
         if not rows:
             return
@@ -186,10 +188,10 @@ class EngineLoop(Generic[Key]):
         progress.steps[rows] += 1
         now_s = self._clock()
         for result in finished:
-            times = self._times.pop(result.key)
+            times = self._times.pop(result.handle)
             progress.decoded.append(
                 Decoded(
-                    key=result.key,
+                    handle=result.handle,
                     hypotheses=result.hypotheses,
                     wait_s=times.encoding_s - times.submitted_s + times.joined_s - times.encoded_s,
                     encode_s=times.encoded_s - times.encoding_s,
@@ -197,15 +199,15 @@ class EngineLoop(Generic[Key]):
                 )
             )
 
-    def _fail(self, progress: Progress[Key], error: Exception) -> None:
+    def _fail(self, progress: Progress[HandleT], error: Exception) -> None:
         """Drop all that was touched: it is unknown which of the sentences was at fault."""
         for request in self._encoding:
-            self._waiting.pop(request.key, None)
-            self._urgent.pop(request.key, None)
+            self._waiting.pop(request.handle, None)
+            self._urgent.pop(request.handle, None)
         kept = {**self._urgent, **self._waiting}
-        touched = tuple(key for key in self._times if key not in kept)
-        progress.failures.append(Failure(keys=touched, error=f"{type(error).__name__}: {error}"))
-        for key in touched:
-            del self._times[key]
+        touched = tuple(handle for handle in self._times if handle not in kept)
+        progress.failures.append(Failure(handles=touched, error=f"{type(error).__name__}: {error}"))
+        for handle in touched:
+            del self._times[handle]
         self._decoder.clear()
-        self._prepared.clear()
+        self._prefilled.clear()

@@ -1,4 +1,4 @@
-"""Sentences made ready to join a batch, whether or not it has room for them yet."""
+"""Prefill: encodes sentences so that they can join a batch as soon as it has free slots."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,61 +10,61 @@ from service.engine.graphs.encoder import EncodedGroup, encode
 from service.engine.graphs.sessions import Sessions
 from service.engine.search.options import DecodeOptions
 
-Key = TypeVar("Key", bound=Hashable)
+HandleT = TypeVar("HandleT", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecodeRequest(Generic[Key]):
-    """A sentence that asks to join the batch."""
+class DecodeRequest(Generic[HandleT]):
+    """A sentence to decode."""
 
-    key: Key
-    """Chosen by the caller; names the sentence in everything that comes back."""
+    handle: HandleT
+    """Chosen by the caller; identifies the sentence in the results."""
     source_ids: Sequence[int]
     options: DecodeOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedSentence(Generic[Key]):
-    """A sentence that lacks nothing but slots."""
+class PrefilledSentence(Generic[HandleT]):
+    """An encoded sentence that waits for slots."""
 
-    request: DecodeRequest[Key]
+    request: DecodeRequest[HandleT]
     cross: tuple[CacheArray, ...]
     """Key and value of layer 0, of layer 1, ..., [heads, source, head_dim], with padding."""
     block: ShortlistBlock | None
-    """None: it chooses from the whole vocabulary."""
+    """None: the sentence uses the whole vocabulary."""
 
     @property
     def num_slots(self) -> int:
-        """Rows that it will occupy."""
+        """Rows that the sentence will occupy."""
         return self.request.options.beam_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preparation(Generic[Key]):
-    """Sentences that were prepared together, and how."""
+class Prefill(Generic[HandleT]):
+    """Sentences that were encoded together, and in which groups."""
 
-    sentences: tuple[PreparedSentence[Key], ...]
-    """In the order of their requests."""
+    sentences: tuple[PrefilledSentence[HandleT], ...]
+    """In the order of the requests."""
     groups: tuple[EncodedGroup, ...]
 
 
-def prepare(sessions: Sessions, requests: Sequence[DecodeRequest[Key]]) -> Preparation[Key]:
-    """Encode sentences, and look up what they choose from.
+def prefill(sessions: Sessions, requests: Sequence[DecodeRequest[HandleT]]) -> Prefill[HandleT]:
+    """Encode sentences and look up their shortlists.
 
     Raises:
-        ValueError: The bundle cannot hold a sentence.
-        NonFiniteSourceError: A group cannot be translated.
+        ValueError: A sentence exceeds the limits of the bundle.
+        NonFiniteSourceError: The encoder returned NaN or infinity.
     """
     for request in requests:
         _check_length(sessions, request)
     groups = tuple(encode(sessions, [r.source_ids for r in requests]))
     blocks = _shortlist(sessions, requests)
     sentences = {
-        index: PreparedSentence(request=requests[index], cross=cross, block=blocks.get(index))
+        index: PrefilledSentence(request=requests[index], cross=cross, block=blocks.get(index))
         for group in groups
         for index, cross in _members(group)
     }
-    return Preparation(
+    return Prefill(
         sentences=tuple(sentences[index] for index in range(len(requests))), groups=groups
     )
 
@@ -74,7 +74,7 @@ def _members(group: EncodedGroup) -> Iterator[tuple[int, tuple[CacheArray, ...]]
         yield index, tuple(values[position] for values in group.cross)
 
 
-def _check_length(sessions: Sessions, request: DecodeRequest[Key]) -> None:
+def _check_length(sessions: Sessions, request: DecodeRequest[HandleT]) -> None:
     manifest = sessions.bundle.manifest
     length, longest = len(request.source_ids), request.options.max_target_tokens
     if not 1 <= length <= manifest.max_source_tokens:
@@ -86,9 +86,9 @@ def _check_length(sessions: Sessions, request: DecodeRequest[Key]) -> None:
 
 
 def _shortlist(
-    sessions: Sessions, requests: Sequence[DecodeRequest[Key]]
+    sessions: Sessions, requests: Sequence[DecodeRequest[HandleT]]
 ) -> dict[int, ShortlistBlock]:
-    """What those sentences choose from that do not need the whole vocabulary."""
+    """Shortlist blocks by index, for sentences that do not need the whole vocabulary."""
     report = sessions.bundle.manifest.shortlist
     if sessions.shortlist is None or report is None:
         return {}
@@ -98,5 +98,5 @@ def _shortlist(
         if len(request.source_ids) <= report.max_source_tokens
         and not request.options.needs_whole_vocabulary
     ]
-    blocks = sessions.shortlist.prepare([requests[i].source_ids for i in listed])
+    blocks = sessions.shortlist.blocks([requests[i].source_ids for i in listed])
     return dict(zip(listed, blocks, strict=True))

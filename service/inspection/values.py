@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.inspection.confidence import Confidence, confidence_of
-from service.scheduling.limits import NOBODY, Client
+from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
 
 AttentionKind = Literal["encoder", "decoder", "cross"]
@@ -64,7 +64,7 @@ class AttentionRequest:
     """One for every text; None: translate first."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
     timeout_s: float | None = None
-    client: Client = NOBODY
+    client: Client = INTERNAL_CLIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

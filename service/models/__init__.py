@@ -1,1 +1,1 @@
-"""Which models are loaded, whether they are well, and where they lead."""
+"""Models: discovery, loading, health, routes between languages, reload."""

@@ -1,6 +1,6 @@
-"""The readiness probe of one model: a sentence whose translation is known.
+"""The canary of a model: a sentence with a known translation, as a readiness probe.
 
-A canary takes its turn in the queue like everybody else: being busy is not being broken.
+It is queued like every other job, because a busy model is not a broken one.
 """
 
 import logging
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Canary:
-    """Translates the sentence now and then, never twice at once; safe between threads."""
+    """Translates the canary sentence at intervals, once at a time; safe between threads."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class Canary:
         """Prepare the job.
 
         Args:
-            bundle: Whose canary sentence it is.
-            scheduler: Runs the same bundle.
+            bundle: The bundle with the canary sentence.
+            scheduler: Scheduler of the same bundle.
             metrics: Counts failures.
-            interval_s: A verdict younger than this is not asked for again.
+            interval_s: Age up to which a verdict is reused.
             clock: Monotonic, seconds.
         """
         self._name = bundle.manifest.name
@@ -55,17 +55,17 @@ class Canary:
 
     @property
     def fault(self) -> str | None:
-        """What was wrong with the last translation, None if it was the expected one."""
+        """The fault of the last translation; None if it was as expected."""
         return self._fault
 
     def check(self) -> None:
-        """Start a translation, unless one is running or the last is fresh; returns at once."""
+        """Start a translation, unless one runs or the last verdict is fresh; returns at once."""
         with self._lock:
             if self._is_due():
                 self._start()
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until the running translation has been judged, `timeout_s` seconds at most."""
+        """Wait for the verdict on the running translation, `timeout_s` seconds at most."""
         self._idle.wait(timeout_s)
 
     def _is_due(self) -> bool:
@@ -77,13 +77,13 @@ class Canary:
         try:
             running = self._scheduler.submit(self._job)
         except (OverloadedError, ShuttingDownError):
-            return  # the last verdict stands
+            return  # the last verdict remains
         self._started_s = self._clock()
         self._idle.clear()
         running.add_done_callback(self._judge)
 
     def _judge(self, future: Future[JobResult]) -> None:
-        """Called by the worker's thread; a plain assignment needs no lock."""
+        """Runs in the worker's thread; a plain assignment needs no lock."""
         if not (future.cancelled() or isinstance(future.exception(), ShuttingDownError)):
             self._fault = self._fault_in(future)
             if self._fault:
@@ -108,5 +108,5 @@ def _canary_job(bundle: Bundle) -> Job:
             max_target_tokens=manifest.max_target_tokens,
             with_scores=False,
         ),
-        must_run=True,  # a result that was kept would say nothing about the workers
+        must_run=True,  # a cached result would prove nothing about the workers
     )

@@ -1,4 +1,4 @@
-"""Finds the bundles in the folders that were named, and opens them; tells all faults at once."""
+"""Discovery: finds the bundles in given folders and opens them; reports all faults at once."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ _log = logging.getLogger(__name__)
 def open_bundles(
     paths: Sequence[Path], *, num_threads: int = 1, opened: Mapping[str, Sessions] | None = None
 ) -> list[Sessions]:
-    """Verify all bundles, and open those that are not open yet, in the order given.
+    """Verify all bundles and open those that are not open yet, in the order given.
 
     Args:
         paths: Bundle folders, or folders of bundle folders.
         num_threads: Threads within one operator.
-        opened: What is open already, by the digest of its bundle.
+        opened: Sessions that are open already, by the digest of their bundle.
 
     Raises:
         StartupError: With every fault of every bundle.
@@ -35,7 +35,7 @@ def open_bundles(
 
 
 def read_bundles(paths: Sequence[Path]) -> list[Bundle]:
-    """Verify all bundles, for somebody else to open.
+    """Verify all bundles without opening them.
 
     Args:
         paths: Bundle folders, or folders of bundle folders.
@@ -76,7 +76,7 @@ def _open_all(
 def _open(bundle: Bundle, num_threads: int) -> Sessions:
     sessions = open_sessions(bundle, num_threads=num_threads)
     check_attention(sessions)
-    # What was opened is what was verified, unless another folder took its place meanwhile.
+    # Another bundle may have replaced the verified one before it was opened.
     if sha256_of(bundle.file(MANIFEST_NAME)) != bundle.sha256:
         raise InvalidBundleError(bundle.path, ["it was replaced while it was read: try again"])
     return sessions

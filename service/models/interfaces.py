@@ -1,4 +1,4 @@
-"""What the API needs to know of the models that are served, wherever they run."""
+"""The models as the API sees them, wherever they run."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -10,7 +10,7 @@ from service.models.routes import Routes
 
 
 class ServedModel(Protocol):
-    """A bundle that is served, wherever it runs."""
+    """A served bundle, in this process or elsewhere."""
 
     @property
     def name(self) -> str:
@@ -18,7 +18,7 @@ class ServedModel(Protocol):
 
     @property
     def bundle(self) -> Bundle:
-        """What it says of itself."""
+        """The bundle itself."""
 
     @property
     def fault(self) -> str | None:
@@ -26,35 +26,35 @@ class ServedModel(Protocol):
 
 
 class Catalogue(Protocol):
-    """All models that are served."""
+    """All served models."""
 
     @property
     def models(self) -> Sequence[ServedModel]:
-        """In the order in which they were given."""
+        """In the order given."""
 
     @property
     def routes(self) -> Routes:
-        """What can be translated to what."""
+        """Which languages can be translated to which."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether this process translates a sentence, or has one waiting."""
+        """Whether a sentence is being translated or waits in this process."""
 
     def unready_reason(self) -> str | None:
-        """Why requests should go elsewhere, None if they should come."""
+        """Why no requests should be sent here; None: ready."""
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
 
     def close(self) -> None:
         """Stop everything."""
 
 
 class Reloading(Protocol):
-    """What replaces bundles while the service runs."""
+    """Replaces bundles while the service runs."""
 
     def request(self) -> Future[Reload]:
-        """Ask for a reload; whoever asks before it has begun shares it."""
+        """Request a reload; requests made before it starts share it."""
 
     def close(self) -> None:
-        """Begin no other."""
+        """Accept no more requests."""

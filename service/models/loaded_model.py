@@ -1,4 +1,4 @@
-"""A bundle with everything that runs it, from its start to its end."""
+"""A loaded bundle: sessions, scheduler, canary and the count of its users."""
 
 import logging
 import threading
@@ -15,72 +15,72 @@ from service.observability.metrics import Metrics
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
 
 
-class Leases:
-    """Counts users until the last has gone; safe between threads."""
+class ReferenceCount:
+    """Counts the users of a model, so that it is closed after the last; safe between threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._num_users = 0
-        self._is_ending = False
+        self._is_retired = False
         self._is_closed = False
 
-    def take(self) -> bool:
-        """Begin to use it; False: it is no longer given out, and must not be used."""
+    def acquire(self) -> bool:
+        """Count one more user; False: the model is retired and must not be used."""
         with self._changed:
-            if self._is_ending:
+            if self._is_retired:
                 return False
             self._num_users += 1
             return True
 
-    def give_back(self) -> None:
-        """End what `take` began."""
+    def release(self) -> None:
+        """Count one user less."""
         with self._changed:
             self._num_users -= 1
             self._changed.notify_all()
 
-    def end(self) -> None:
-        """Give out no more, and wait until the last user has gone or `close` was called."""
+    def wait_until_unused(self) -> None:
+        """Accept no new user, and wait for the last one to leave or for `close`."""
         with self._changed:
-            self._is_ending = True
+            self._is_retired = True
             self._changed.wait_for(lambda: self._is_closed or self._num_users == 0)
 
     def close(self) -> None:
-        """Let `end` wait for nobody any longer."""
+        """End `wait_until_unused` at once."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
 
 
 _CANARY_START_S = 30.0
-"""How long anybody waits for the first canary of a model."""
+"""Longest wait for the first canary of a model."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryOptions:
-    """How every bundle is run."""
+    """Options of running a bundle, the same for all."""
 
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
     threads_per_worker: int = 1
     """Threads within one operator; with several workers 1 is fastest."""
     canary_interval_s: float = 60.0
     max_silence_s: float = 10.0
-    """A worker that has not come round for this long is taken for dead."""
+    """Longest interval between heartbeats of a live worker."""
     pivots: bool = True
-    """Whether two of them may translate together what none translates by itself."""
+    """Whether a language pair without a model is translated with two, via a third language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedModel:
-    """A bundle with everything that runs it; equal to nothing but itself."""
+    """A bundle with everything that runs it; compared by identity."""
 
     bundle: Bundle
     sessions: Sessions
     scheduler: Scheduler
     canary: Canary
     options: RegistryOptions
-    leases: Leases = field(default_factory=Leases)
+    references: ReferenceCount = field(default_factory=ReferenceCount)
 
     @property
     def name(self) -> str:
@@ -95,20 +95,20 @@ class LoadedModel:
         return self.canary.fault
 
     def start(self) -> None:
-        """Start the workers and begin to translate the canary."""
+        """Start the workers and the first translation of the canary."""
         self.scheduler.start()
         self.canary.check()
 
     def close(self) -> None:
-        """Stop the workers; whatever is left ends with an error."""
-        self.leases.close()
+        """Stop the workers; unfinished jobs end with an error."""
+        self.references.close()
         self.scheduler.close()
 
 
 def load(
     sessions: Sessions, options: RegistryOptions, metrics: Metrics, clock: Clock = time.monotonic
 ) -> LoadedModel:
-    """A model that is ready to start.
+    """Create a model, ready to start.
 
     Raises:
         StartupError: The options cannot work.
@@ -132,14 +132,14 @@ def warm_up(models: Sequence[LoadedModel]) -> None:
         model.canary.wait(_CANARY_START_S)
 
 
-def announce(model: LoadedModel, metrics: Metrics) -> None:
-    """Say that a model is served."""
+def report_loaded(model: LoadedModel, metrics: Metrics) -> None:
+    """Log that a model is served, and add it to the metrics."""
     metrics.model_info.labels(**_labels(model)).set(1)
     _log.info("model loaded", extra={"model": model.name, "folder": str(model.bundle.path)})
 
 
-def withdraw(model: LoadedModel, metrics: Metrics) -> None:
-    """Say that a model is no longer served."""
+def report_replaced(model: LoadedModel, metrics: Metrics) -> None:
+    """Log that a model is no longer served, and remove it from the metrics."""
     metrics.model_info.remove(*_labels(model).values())
     _log.info("model replaced", extra={"model": model.name, "folder": str(model.bundle.path)})
 

@@ -1,4 +1,4 @@
-"""Which model serves which pair: loads the bundles, leases them, knows if they are well."""
+"""The registry of loaded models: which one serves a language pair, and whether all are ready."""
 
 import threading
 import time
@@ -10,25 +10,25 @@ from pathlib import Path
 from bundle.manifest import LanguagePair
 from service.errors import ShuttingDownError
 from service.models.discovery import open_bundles
-from service.models.loaded_model import LoadedModel, RegistryOptions, announce, load, warm_up
+from service.models.loaded_model import LoadedModel, RegistryOptions, load, report_loaded, warm_up
 from service.models.routes import Routes
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 
 ServedPair = tuple[LoadedModel, LanguagePair]
-"""A model, and which of its directions."""
+"""A model and one of its language pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Served:
-    """What is served at one moment; replaced as a whole, so that nobody sees half of a change."""
+class _Snapshot:
+    """The served models at one moment; replaced as a whole, so that every change is atomic."""
 
     models: tuple[LoadedModel, ...]
     by_pair: Mapping[tuple[str, str], ServedPair]
     routes: Routes
 
     @classmethod
-    def of(cls, models: Sequence[LoadedModel], *, pivots: bool) -> "_Served":
+    def of(cls, models: Sequence[LoadedModel], *, pivots: bool) -> "_Snapshot":
         by_pair = {
             (pair.source, pair.target): (model, pair)
             for model in models
@@ -37,21 +37,21 @@ class _Served:
         return cls(models=tuple(models), by_pair=by_pair, routes=Routes(by_pair, pivots=pivots))
 
     def find(self, source: str, target: str) -> ServedPair:
-        """The model of a direction.
+        """The model of a language pair.
 
         Raises:
-            UnsupportedLanguageError: There is none.
+            UnsupportedLanguageError: No model translates it.
         """
         found = self.by_pair.get((source.lower(), target.lower()))
         if found is None:
-            raise self.routes.refusal(source, target)
+            raise self.routes.unsupported(source, target)
         return found
 
     def route(self, source: str, target: str) -> tuple[ServedPair, ...]:
         """The models that translate from `source` to `target`, one after the other.
 
         Raises:
-            UnsupportedLanguageError: There are none.
+            UnsupportedLanguageError: No models do.
         """
         return tuple(self.by_pair[direction] for direction in self.routes.find(source, target))
 
@@ -60,7 +60,7 @@ class Registry:
     """All models of the process; safe between threads."""
 
     def __init__(self, models: Sequence[LoadedModel], *, pivots: bool = True) -> None:
-        self._served = _Served.of(models, pivots=pivots)
+        self._served = _Snapshot.of(models, pivots=pivots)
         self._pivots = pivots
         self._retired: tuple[LoadedModel, ...] = ()
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class Registry:
         Args:
             paths: Bundle folders, or folders of bundle folders.
             options: How to run them.
-            metrics: Receives what is measured.
+            metrics: Metrics of the service.
             clock: Monotonic, seconds.
 
         Raises:
@@ -88,22 +88,22 @@ class Registry:
         opened = open_bundles(paths, num_threads=options.threads_per_worker)
         models = [load(sessions, options, metrics, clock) for sessions in opened]
         for model in models:
-            announce(model, metrics)
+            report_loaded(model, metrics)
         return cls(models, pivots=options.pivots)
 
     @property
     def models(self) -> tuple[LoadedModel, ...]:
-        """Those that are served now."""
+        """Models that are served now."""
         return self._served.models
 
     @property
     def routes(self) -> Routes:
-        """What can be translated to what now."""
+        """Which languages can be translated to which now."""
         return self._served.routes
 
     @property
     def running_models(self) -> tuple[LoadedModel, ...]:
-        """Those that are served, and those that finish what they had when they were replaced."""
+        """Served models, and replaced ones that still finish their requests."""
         with self._lock:
             return (*self._served.models, *self._retired)
 
@@ -113,41 +113,41 @@ class Registry:
 
     @contextmanager
     def lease(self, source: str, target: str) -> Iterator[ServedPair]:
-        """The model that translates from `source` to `target`, kept open until the context ends.
+        """The model that translates from `source` to `target`, kept open for the context.
 
         Raises:
-            UnsupportedLanguageError: There is none; names the language that is to blame.
+            UnsupportedLanguageError: No model does; names the unsupported language.
         """
         with self._leased(lambda served: (served.find(source, target),)) as (found,):
             yield found
 
     @contextmanager
     def lease_route(self, source: str, target: str) -> Iterator[tuple[ServedPair, ...]]:
-        """One model that translates from `source` to `target`, or two that do it together.
+        """One model that translates from `source` to `target`, or two that do so together.
 
         Raises:
-            UnsupportedLanguageError: There is no way.
+            UnsupportedLanguageError: No models do.
         """
         with self._leased(lambda served: served.route(source, target)) as found:
             yield found
 
     @contextmanager
     def _leased(
-        self, find: Callable[[_Served], tuple[ServedPair, ...]]
+        self, find: Callable[[_Snapshot], tuple[ServedPair, ...]]
     ) -> Iterator[tuple[ServedPair, ...]]:
         found = find(self._served)
-        while not _take(found):  # one was replaced since: there is a successor by now
+        while not _acquire_all(found):  # a model was replaced since; its successor is served
             found = find(self._served)
         try:
             yield found
         finally:
-            _give_back(found)
+            _release_all(found)
 
     def replace(self, models: Sequence[LoadedModel]) -> list[LoadedModel]:
         """Serve `models` from now on.
 
         Returns:
-            Those that were served until now and no longer are; `retire` has to be called with each.
+            Models that are no longer served; `retire` must be called with each.
 
         Raises:
             ShuttingDownError: The registry was closed.
@@ -156,24 +156,24 @@ class Registry:
             if self._is_closed:
                 raise ShuttingDownError("the service is shutting down")
             replaced = [model for model in self._served.models if model not in models]
-            self._served = _Served.of(models, pivots=self._pivots)
+            self._served = _Snapshot.of(models, pivots=self._pivots)
             self._retired += tuple(replaced)
         return replaced
 
     def retire(self, model: LoadedModel) -> None:
-        """Wait until nobody uses a model that was replaced, and close it."""
-        model.leases.end()
+        """Wait until a replaced model has no users, and close it."""
+        model.references.wait_until_unused()
         model.close()
         with self._lock:
             self._retired = tuple(other for other in self._retired if other is not model)
 
     @property
     def is_busy(self) -> bool:
-        """Whether a sentence is being translated, or waits for it."""
+        """Whether a sentence is being translated or waits."""
         return any(model.scheduler.is_busy for model in self.running_models)
 
     def unready_reason(self) -> str | None:
-        """Why requests should go elsewhere, None if they should come; asks for fresh canaries."""
+        """Why no requests should be sent here; None: ready. Starts canaries that are due."""
         if self._is_closed:
             return "the service is shutting down"
         for model in self.models:
@@ -182,22 +182,22 @@ class Registry:
         return "; ".join(faults) or None
 
     def close(self) -> None:
-        """Stop everything; whatever is left ends with an error."""
+        """Stop all models; unfinished jobs end with an error."""
         with self._lock:
             self._is_closed = True
         for model in self.running_models:
             model.close()
 
 
-def _take(found: Sequence[ServedPair]) -> bool:
-    """Lease all, or none; returns which."""
+def _acquire_all(found: Sequence[ServedPair]) -> bool:
+    """Acquire all models or none; returns whether all."""
     for number, (model, _) in enumerate(found):
-        if not model.leases.take():
-            _give_back(found[:number])
+        if not model.references.acquire():
+            _release_all(found[:number])
             return False
     return True
 
 
-def _give_back(found: Sequence[ServedPair]) -> None:
+def _release_all(found: Sequence[ServedPair]) -> None:
     for model, _ in found:
-        model.leases.give_back()
+        model.references.release()

@@ -1,7 +1,7 @@
-"""Reads the bundle folders again while the service runs, and replaces what has changed.
+"""Reload: reads the bundle folders again while the service runs, and replaces changed bundles.
 
-A new bundle is verified, loaded and warmed beside those that are served; only then does it take
-their place, at once. What was replaced runs until its last request has ended.
+A new bundle is verified, loaded and warmed up beside the served ones, and then replaces them at
+once. A replaced bundle runs until its last request is finished.
 """
 
 import logging
@@ -17,10 +17,10 @@ from service.models.discovery import open_bundles
 from service.models.loaded_model import (
     LoadedModel,
     RegistryOptions,
-    announce,
     load,
+    report_loaded,
+    report_replaced,
     warm_up,
-    withdraw,
 )
 from service.models.registry import Registry
 from service.observability.clock import Clock
@@ -31,22 +31,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """What a reload did."""
+    """The result of a reload."""
 
     added: tuple[LoadedModel, ...]
     kept: tuple[LoadedModel, ...]
-    """Their bundles have not changed."""
+    """Models with an unchanged bundle."""
     removed: tuple[LoadedModel, ...]
-    """No longer given to new requests."""
+    """Models that new requests no longer get."""
 
     @property
     def outcome(self) -> str:
-        """As it is counted."""
+        """Label of the metric."""
         return "swapped" if self.added or self.removed else "unchanged"
 
 
 class Reloader:
-    """Does one reload at a time, in a thread of its own; safe between threads."""
+    """Runs one reload at a time, in its own thread; safe between threads."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class Reloader:
         metrics: Metrics,
         clock: Clock = time.monotonic,
     ) -> None:
-        """Wire it.
+        """Create the thread.
 
         Args:
-            registry: Started.
+            registry: A started registry.
             paths: Bundle folders, or folders of bundle folders.
-            options: How to run new bundles.
-            metrics: Receives what is measured.
+            options: Options of new bundles.
+            metrics: Metrics of the service.
             clock: The clock of the registry.
         """
         self._registry = registry
@@ -76,11 +76,11 @@ class Reloader:
         self._is_closed = False
 
     def request(self) -> "Future[Reload]":
-        """Ask for a reload; whoever asks before it has begun shares it.
+        """Request a reload; requests made before it starts share it.
 
-        It begins once the models that the one before replaced have been closed, so that memory
-        holds two generations at most. The future ends with `ReloadRefusedError` where something
-        is wrong with a bundle: all goes on as it was.
+        It starts once the models replaced by the previous reload are closed, so that memory holds
+        at most two generations. The future ends with `ReloadRefusedError` where a bundle has a
+        fault; the served models then stay.
 
         Raises:
             ShuttingDownError: The service is stopping.
@@ -94,7 +94,7 @@ class Reloader:
             return self._waiting
 
     def close(self) -> None:
-        """Begin no other; one that has begun ends by itself once the registry is closed."""
+        """Accept no more requests; a running reload ends once the registry is closed."""
         with self._lock:
             self._is_closed = True
             waiting, self._waiting = self._waiting, None
@@ -106,14 +106,14 @@ class Reloader:
         with self._lock:
             if self._waiting is not answer:
                 return
-            self._waiting = None  # whoever asks from now on may know of something newer
+            self._waiting = None  # later requests may refer to newer files
         if not answer.set_running_or_notify_cancel():
             return
         removed: Sequence[LoadedModel] = ()
         try:
             result = self._reload()
             removed = result.removed
-        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for an answer
+        except Exception as error:  # noqa: BLE001 - the request must be answered whatever the error
             self._report_refusal(error)
             answer.set_exception(error)
         else:
@@ -141,7 +141,7 @@ class Reloader:
     def _prepare(
         self, served: dict[str, LoadedModel], added: list[LoadedModel]
     ) -> list[LoadedModel]:
-        """What is to be served; models that are not served yet are started, and also in `added`."""
+        """The models to serve; starts new ones, and appends them to `added`."""
         opened = open_bundles(
             self._paths,
             num_threads=self._options.threads_per_worker,
@@ -162,9 +162,9 @@ class Reloader:
 
     def _report(self, result: Reload) -> None:
         for model in result.added:
-            announce(model, self._metrics)
+            report_loaded(model, self._metrics)
         for model in result.removed:
-            withdraw(model, self._metrics)
+            report_replaced(model, self._metrics)
         self._metrics.reloads.labels(outcome=result.outcome).inc()
         counts = {name: len(getattr(result, name)) for name in ("added", "kept", "removed")}
         _log.info("reloaded", extra={"outcome": result.outcome, **counts})

@@ -1,4 +1,4 @@
-"""Ways from language to language: with a model of their own, or with two, by a third language."""
+"""Routes between languages: with one model, or with two via a third language."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,37 +11,37 @@ _ENGLISH = "en"
 
 
 class Routes:
-    """What can be translated to what; immutable."""
+    """All routes between languages; immutable."""
 
     def __init__(self, directions: Iterable[Direction], *, pivots: bool) -> None:
-        """Find the ways.
+        """Find all routes.
 
         Args:
-            directions: Those that have a model, in the order in which the bundles were given.
-            pivots: Whether others may be translated by way of a third language.
+            directions: Directions with a model, in the order of the bundles.
+            pivots: Whether other directions are translated via a third language.
         """
         self._direct = dict.fromkeys(directions)
         self.pivots: Mapping[Direction, str] = _pivots(self._direct) if pivots else {}
-        """The language between, of each direction that has one."""
+        """The third language of each direction without a model of its own."""
 
     def find(self, source: str, target: str) -> tuple[Direction, ...]:
         """The directions that lead from `source` to `target`, in any case of letters.
 
         Raises:
-            UnsupportedLanguageError: There are none; names the language that is to blame.
+            UnsupportedLanguageError: There are none; names the unsupported language.
         """
         wanted = (source.lower(), target.lower())
         if wanted in self._direct:
             return (wanted,)
         if wanted in self.pivots:
-            return _through(wanted, self.pivots[wanted])
-        raise self.refusal(source, target)
+            return _via(wanted, self.pivots[wanted])
+        raise self.unsupported(source, target)
 
-    def refusal(self, source: str, target: str) -> UnsupportedLanguageError:
-        """Why no single model translates from `source` to `target`."""
+    def unsupported(self, source: str, target: str) -> UnsupportedLanguageError:
+        """The error for a direction without a model of its own."""
         wanted = (source.lower(), target.lower())
         if wanted in self.pivots:
-            return _only_through(_through(wanted, self.pivots[wanted]))
+            return _only_via(_via(wanted, self.pivots[wanted]))
         is_source = any(source == wanted[0] for source, _ in self._direct)
         return UnsupportedLanguageError(f"{wanted[is_source]} is not supported")
 
@@ -51,7 +51,7 @@ class Routes:
         return sorted(source for source, reached in self._all() if reached == target)
 
     def targets_by_source(self) -> dict[str, list[str]]:
-        """Every language that can be translated from, with what it can be translated to, sorted."""
+        """The languages that each language can be translated to, sorted."""
         targets: dict[str, list[str]] = {}
         for source, target in sorted(self._all()):
             targets.setdefault(source, []).append(target)
@@ -62,7 +62,7 @@ class Routes:
 
 
 def _pivots(direct: Mapping[Direction, object]) -> dict[Direction, str]:
-    """English where that leads there: most is translated from and to it, and best."""
+    """The third language of each direction that needs one; English where it has both models."""
     targets_of: dict[str, list[str]] = {}
     sources_of: dict[str, list[str]] = {}
     for source, target in direct:
@@ -77,12 +77,12 @@ def _pivots(direct: Mapping[Direction, object]) -> dict[Direction, str]:
     return found
 
 
-def _through(wanted: Direction, pivot: str) -> tuple[Direction, ...]:
+def _via(wanted: Direction, pivot: str) -> tuple[Direction, ...]:
     return (wanted[0], pivot), (pivot, wanted[1])
 
 
-def _only_through(legs: tuple[Direction, ...]) -> UnsupportedLanguageError:
-    (source, pivot), (_, target) = legs
+def _only_via(steps: tuple[Direction, ...]) -> UnsupportedLanguageError:
+    (source, pivot), (_, target) = steps
     return UnsupportedLanguageError(
         f"no model translates {source}->{target} by itself, which attention, scores and prefixes "
         f"need: ask for {source}->{pivot} or {pivot}->{target}, by which its translations come"

@@ -1,1 +1,1 @@
-"""Metrics, traces, logs and clocks: what is counted and told. Knows no model and no request."""
+"""Metrics, traces, logs and the clock type. Knows no model and no request."""

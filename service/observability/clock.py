@@ -1,4 +1,4 @@
-"""The clock as an argument: what measures time is told how."""
+"""The type of clocks, which are passed as arguments: seconds, monotonic."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, an event's name and its fields. Never a text, never a key."""
+"""Logs: one JSON object a line, with event name and fields. Never a text, never a key."""
 
 import json
 import logging
@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""Id of the request that the current task works for."""
+"""Id of the request of the current task."""
 TRACE_ID: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""Id of the trace that it belongs to, if its client or we have begun one."""
+"""Id of the trace of that request; None: it belongs to none."""
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class JsonFormatter(logging.Formatter):
-    """Renders a record as one line of JSON; fields given by `extra` stand beside the event."""
+    """Renders a record as one line of JSON, with the fields of `extra` beside the event."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, without line break."""
+        """The record as one line, without line break."""
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send every event of at least `level` to `stream`, by default standard output."""
+    """Log events of at least `level` to `stream`, by default standard output."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
@@ -48,7 +48,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
 
 
 def _exception_fields(error: BaseException | None) -> dict[str, object]:
-    """Type and place of an error, not its message: that may quote the text."""
+    """Type and traceback of an error without its message, which may quote the text."""
     if error is None:
         return {}
     frames = [

@@ -1,4 +1,4 @@
-"""What can be measured from outside: every Prometheus metric of the service, on its own registry.
+"""All Prometheus metrics of the service, on a registry of their own.
 
 No text, key or client address may ever become a label.
 """
@@ -40,14 +40,14 @@ CANCELLATION_REASONS = ("client", "deadline")
 ROW_BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 RATIO_BUCKETS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 UNKNOWN_ROUTE = "unknown"
-"""Label shared by all paths that do not exist, so that a scan cannot fill the memory."""
+"""Label of all unknown paths, so that a scan cannot fill the memory."""
 
 
 class Metrics:
     """One attribute per metric; each instance has a registry of its own."""
 
     def __init__(self) -> None:
-        # A second series per counter with its time of birth: doubles the page, answers nothing.
+        # Without the creation time of every counter, which would double the page.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._add_request_metrics()
@@ -73,7 +73,7 @@ class Metrics:
             "Stages of a translation, the longest of its sentences.",
             "stage",
         )
-        for stage in STAGES:  # a series that exists at 0 can be watched before its first event
+        for stage in STAGES:  # a series at 0 can be watched before its first event
             self.stage_seconds.labels(stage=stage)
         self.ready = self._gauge("ready", "1 while the readiness probe says yes.")
         self.in_flight = self._gauge("in_flight", "Translations and inspections being worked on.")

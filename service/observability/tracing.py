@@ -1,4 +1,4 @@
-"""Where the time of a request went, as OpenTelemetry spans; sends nothing unless told where to."""
+"""OpenTelemetry spans of requests; nothing is sent unless an endpoint is configured."""
 
 import threading
 import time
@@ -12,15 +12,15 @@ from service.errors import StartupError
 SERVICE_NAME = "pellucid"
 _TRACES_PATH = "/v1/traces"
 _EXPORT_TIMEOUT_S = 5.0
-"""Of one batch, with everything that is tried again."""
+"""Longest export of a batch of spans, retries included."""
 _LAST_EXPORT_S = 2.0
-"""What the end of the process waits for a collector that does not answer."""
+"""Longest wait for the last export when the process ends."""
 _NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A part of the work of a request that has ended; moments on the translator's clock."""
+    """A finished stage of a request; moments on the translator's clock."""
 
     name: str
     started_s: float
@@ -29,29 +29,29 @@ class Stage:
 
 
 class Tracing:
-    """Makes the spans of requests; by default they are neither kept nor sent."""
+    """Creates the spans of requests; by default they are neither kept nor sent."""
 
     def __init__(
         self, tracer: Tracer | None = None, close: Callable[[], None] | None = None
     ) -> None:
-        """Wire it.
+        """Take a tracer.
 
         Args:
-            tracer: Makes spans that go somewhere; None: spans that carry on a client's trace id.
-            close: Sends what has not been sent yet.
+            tracer: Creates spans that are exported; None: spans only pass on trace ids.
+            close: Exports the remaining spans.
         """
         self.tracer = tracer or NoOpTracer()
         self.is_on = tracer is not None
         self._close = close
 
     def record(self, stages: Iterable[Stage], *, now_s: float) -> None:
-        """Add stages to the span of the request that the current task works for.
+        """Add stages to the span of the current task's request.
 
         Args:
-            stages: Those that took no time are left out.
-            now_s: The present moment on their clock.
+            stages: Finished stages; those without duration are skipped.
+            now_s: The current time on their clock.
         """
-        # Not `is_recording`: a file is translated after the request that brought it has ended.
+        # Not `is_recording`: a file is translated after its request has ended.
         if not self.is_on or not get_current_span().get_span_context().trace_flags.sampled:
             return
         started_ns = time.time_ns() - round(now_s * _NANOSECONDS)
@@ -65,23 +65,23 @@ class Tracing:
                 span.end(started_ns + round(stage.ended_s * _NANOSECONDS))
 
     def close(self, timeout_s: float = _LAST_EXPORT_S) -> None:
-        """Send what is left, as far as that does not take longer than `timeout_s`."""
+        """Export the remaining spans, within `timeout_s` seconds."""
         if self._close is not None:
-            # It would go on for as long as anything is left to be tried again.
+            # In a thread, because the exporter retries without a bound of its own.
             closing = threading.Thread(target=self._close, name="pellucid-tracing", daemon=True)
             closing.start()
             closing.join(timeout_s)
 
 
 def open_tracing(endpoint: str | None, version: str) -> Tracing:
-    """Spans that go to the collector at `endpoint`; without one they go nowhere.
+    """Create the tracing of a collector at `endpoint`; None: nothing is exported.
 
     Args:
-        endpoint: Where a collector takes OTLP over HTTP.
-        version: Of the service, as its spans say it.
+        endpoint: Address of a collector, OTLP over HTTP.
+        version: Version of the service, an attribute of its spans.
 
     Raises:
-        StartupError: What sends spans is not installed.
+        StartupError: The exporter is not installed.
     """
     if endpoint is None:
         return Tracing()
@@ -99,6 +99,6 @@ def open_tracing(endpoint: str | None, version: str) -> Tracing:
     )
     resource = Resource.create({"service.name": SERVICE_NAME, "service.version": version})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    # Its queue is bounded: when the collector cannot keep up, spans are lost and requests are not.
+    # Its queue is bounded: a slow collector loses spans, and delays no request.
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return Tracing(provider.get_tracer(SERVICE_NAME, version), close=provider.shutdown)

@@ -1,1 +1,1 @@
-"""Which sentence is decoded next: queue, fairness, batching, workers. Knows no text."""
+"""Scheduling of sentences: queue, fairness, single flight, batching, workers. Knows no text."""

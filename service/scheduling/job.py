@@ -1,34 +1,34 @@
-"""The unit of scheduling: one sentence to translate, on its way, and what became of it."""
+"""The unit of scheduling: one sentence to decode, its state in the queue, and its result."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.limits import NOBODY, Client
+from service.scheduling.limits import INTERNAL_CLIENT, Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One sentence, tokenised."""
+    """One tokenised sentence."""
 
     source_ids: tuple[int, ...]
     """Language prefix, pieces, end token."""
     options: DecodeOptions
     deadline_s: float | None = None
-    """Moment on the scheduler's monotonic clock at which `Scheduler.run` gives the job up."""
+    """Moment on the scheduler's monotonic clock at which `Scheduler.run` cancels the job."""
     request_id: str | None = None
-    """Of the request that it belongs to, for the logs."""
-    client: Client = NOBODY
-    """Whose share of the queue it takes."""
+    """Id of the request that it belongs to, for the logs."""
+    client: Client = INTERNAL_CLIENT
+    """The client whose share of the queue it takes."""
     is_continued: bool = False
-    """Of a request that was admitted and has had results: no bound of the queue refuses it."""
+    """Whether its request was admitted with earlier jobs: then no bound of the queue refuses it."""
     must_run: bool = False
-    """Whether neither a kept result nor the run of an equal job will do."""
+    """Whether it needs a run of its own: no cached result, no run of an equal job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
-    """A finished job. Times are wall-clock seconds."""
+    """The result of a job. Durations are elapsed seconds."""
 
     hypotheses: tuple[Hypothesis, ...]
     """Best first."""
@@ -36,7 +36,7 @@ class JobResult:
     encode_s: float
     decode_s: float
     finished_s: float = 0.0
-    """The moment, on the scheduler's clock; 0 where no model of this process ran."""
+    """Moment on the scheduler's clock; 0 where no model of this process ran."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -46,15 +46,15 @@ class Entry:
     job: Job
     submitted_s: float
     future: Future[JobResult] = field(default_factory=Future)
-    """Cancelling it is how a job is given up, at any time."""
-    num_passes: int = 0
-    """Turns in which a job that came later was admitted, and this one was not."""
+    """Cancelling it cancels the job, at any time."""
+    num_overtakes: int = 0
+    """Batches that a later job joined and this one did not."""
     round: int = 0
-    """How many rounds of its client come before it, as the clients take turns; 0 is now."""
-    is_given_up: bool = False
-    """Its future was cancelled; to be looked at often, and so without the future's lock."""
+    """Rounds of its client that come before it in fair order; 0 is the current one."""
+    is_cancelled: bool = False
+    """Whether `future` is cancelled, readable without its lock in every decoding step."""
     is_retry: bool = False
-    """Its batch has failed: it is tried once more, alone."""
+    """Whether its batch failed: the job is decoded once more, alone."""
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0

@@ -1,4 +1,4 @@
-"""Who waits for whom: one bounded queue, several workers that decode from it continuously."""
+"""The scheduler of one model: a bounded queue, and workers that decode from it continuously."""
 
 import time
 from concurrent.futures import Future
@@ -21,7 +21,7 @@ from service.scheduling.workers.process_engine import ProcessEngine, ProcessOpti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions:
-    """How much work runs and waits at once."""
+    """How many jobs run and wait at once."""
 
     num_engines: int = 0
     """Processes that decode, one batch each; 0: threads of this process do."""
@@ -33,8 +33,8 @@ class SchedulerOptions:
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
     look_ahead: LookAhead = field(default_factory=LookAhead)
     client_share: float = 0.25
-    """Of a worker's slots, for each client while several ask: a step takes the longer the more rows
-    it has, and whoever waits for one sentence waits for all rows of the others."""
+    """Share of a worker's slots for each client while several are active. A step takes longer the
+    more rows it has, so a single sentence waits for all rows of the other clients."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
@@ -110,19 +110,19 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job was accepted that has not ended."""
+        """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
     def is_alive(self, max_silence_s: float) -> bool:
         """Whether an engine was heard of within the last `max_silence_s` seconds."""
         now_s = self._clock()
         return any(
-            dispatcher.is_serving and now_s - dispatcher.last_beat_s <= max_silence_s
+            dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= max_silence_s
             for dispatcher in self._dispatchers
         )
 
     def close(self) -> None:
-        """Stop the workers; whatever is left ends with an error, nothing is left unanswered."""
+        """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
         for dispatcher in self._dispatchers:

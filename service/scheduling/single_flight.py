@@ -1,4 +1,4 @@
-"""Equal jobs share one run, and a kept result needs none; whoever waits may leave alone."""
+"""Single flight: equal jobs share one run, cached results need none, deadlines end any of them."""
 
 import asyncio
 import sys
@@ -15,8 +15,8 @@ from service.scheduling.deadline import deadline
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.queue import AdmissionQueue
 
-Key = tuple[tuple[int, ...], DecodeOptions]
-"""All that a result depends on within one bundle: source ids and how they are decoded."""
+ResultKey = tuple[tuple[int, ...], DecodeOptions]
+"""All that a result depends on within one bundle: source ids and decoding options."""
 
 _Hypotheses = tuple[Hypothesis, ...]
 
@@ -27,30 +27,30 @@ _HYPOTHESIS_BYTES = sys.getsizeof(
     Hypothesis(target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.5)
 ) + 2 * sys.getsizeof(())
 _RESULT_BYTES = 800
-"""What a result costs whatever its length: its options, its tuples, its place among the others."""
+"""Fixed cost of a result: its options, its tuples, its entry in the dictionary."""
 
 
 class ResultCache:
-    """The least recently used goes first; not safe between threads."""
+    """Least recently used results of one bundle; not safe between threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._results: OrderedDict[Key, _Hypotheses] = OrderedDict()
+        self._results: OrderedDict[ResultKey, _Hypotheses] = OrderedDict()
         self.num_bytes = 0
-        """Memory of all that is kept, estimated from its numbers."""
+        """Memory of all cached results, estimated."""
 
     def __len__(self) -> int:
         return len(self._results)
 
-    def find(self, key: Key) -> _Hypotheses | None:
-        """What was kept for `key`, which is thereby used."""
+    def find(self, key: ResultKey) -> _Hypotheses | None:
+        """The cached result of `key`, which becomes the most recently used."""
         found = self._results.get(key)
         if found is not None:
             self._results.move_to_end(key)
         return found
 
-    def add(self, key: Key, hypotheses: _Hypotheses) -> None:
-        """Keep a result, in place of the oldest ones; one over the bound is not kept."""
+    def add(self, key: ResultKey, hypotheses: _Hypotheses) -> None:
+        """Cache a result and evict the least recently used; one over the bound is not cached."""
         size = size_of(key, hypotheses)
         if size > self._max_bytes:
             return
@@ -60,13 +60,13 @@ class ResultCache:
         self._results[key] = hypotheses
         self.num_bytes += size
 
-    def _remove(self, key: Key) -> None:
+    def _remove(self, key: ResultKey) -> None:
         if (hypotheses := self._results.pop(key, None)) is not None:
             self.num_bytes -= size_of(key, hypotheses)
 
 
-def size_of(key: Key, hypotheses: _Hypotheses) -> int:
-    """Bytes that a result takes with its key, rather too many than too few."""
+def size_of(key: ResultKey, hypotheses: _Hypotheses) -> int:
+    """Bytes of a result with its key, rounded up where unsure."""
     source_ids, options = key
     num_ids = len(source_ids) + len(options.prefix_ids) + sum(len(h.target_ids) for h in hypotheses)
     num_scores = sum(len(h.token_log_probs) for h in hypotheses)
@@ -80,19 +80,19 @@ def size_of(key: Key, hypotheses: _Hypotheses) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharingOptions:
-    """What runs once for several."""
+    """Which jobs need no run of their own."""
 
     shares_runs: bool = True
-    """Whether equal jobs that come while one of them runs wait for its result."""
+    """Whether jobs equal to one that is running or queued wait for its result."""
     cache_bytes: int = 0
-    """Memory for results that are kept; 0 keeps none."""
+    """Memory for the result cache; 0 disables it."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Flight:
     """A run and the futures that it will answer; compared and hashed by identity."""
 
-    key: Key
+    key: ResultKey
     entry: Entry
     waiting: set[Future[JobResult]]
 
@@ -121,7 +121,7 @@ class SingleFlight:
         self._clock = clock
         self._cache = ResultCache(options.cache_bytes) if options.cache_bytes else None
         self._lock = threading.Lock()
-        self._joinable: dict[Key, Flight] = {}
+        self._joinable: dict[ResultKey, Flight] = {}
         self._is_open = True
 
     async def run(self, job: Job) -> JobResult:
@@ -155,8 +155,8 @@ class SingleFlight:
         future: Future[JobResult] = Future()
         with self._lock:
             may_share = self._is_open and not job.must_run
-            if may_share and (kept := self._kept(key)):
-                future.set_result(kept)
+            if may_share and (cached := self._cached(key)):
+                future.set_result(cached)
                 return future
             flight = self._join(key, job, future) if may_share else None
             flight = flight or self._begin(key, job, future)
@@ -168,7 +168,7 @@ class SingleFlight:
         with self._lock:
             self._is_open = False
 
-    def _kept(self, key: Key) -> JobResult | None:
+    def _cached(self, key: ResultKey) -> JobResult | None:
         if self._cache is None:
             return None
         hypotheses = self._cache.find(key)
@@ -178,7 +178,7 @@ class SingleFlight:
         self._metrics.cache_hits.inc()
         return JobResult(hypotheses=hypotheses, queue_s=0.0, encode_s=0.0, decode_s=0.0)
 
-    def _join(self, key: Key, job: Job, future: Future[JobResult]) -> Flight | None:
+    def _join(self, key: ResultKey, job: Job, future: Future[JobResult]) -> Flight | None:
         flight = self._joinable.get(key)
         if flight is None or not flight.serves(job):
             return None
@@ -186,7 +186,7 @@ class SingleFlight:
         self._metrics.shared_runs.inc()
         return flight
 
-    def _begin(self, key: Key, job: Job, future: Future[JobResult]) -> Flight:
+    def _begin(self, key: ResultKey, job: Job, future: Future[JobResult]) -> Flight:
         flight = Flight(key=key, entry=Entry(job=job, submitted_s=self._clock()), waiting={future})
         # Registered before the queue's own callback, so that a queue that is no longer busy has
         # answered every job.

@@ -195,7 +195,7 @@ class Translator:
             return leg(found[0], request)
         first, second = found
         if request.attention is not None or request.prefixes is not None:
-            raise self._registry.routes.refusal(first[1].source, second[1].target)
+            raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
         return Pivot(leg(first, requests[0]), leg(second, requests[1]), request.glossary)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
-from service.scheduling.limits import NOBODY, Client
+from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
 from service.text.detection import Detection
 from service.text.markup.passage import MarkupOptions
@@ -42,7 +42,7 @@ class TranslateRequest:
     """False where nobody reads log-probabilities: greedy search is faster without them."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
-    client: Client = NOBODY
+    client: Client = INTERNAL_CLIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

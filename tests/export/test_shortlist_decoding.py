@@ -69,7 +69,7 @@ def _decode(
 ) -> dict[Any, Hypothesis]:
     """Best hypothesis by (sentence, number of its options), all in one batch where they fit."""
     waiting = [
-        DecodeRequest(key=(i, k), source_ids=source, options=chosen)
+        DecodeRequest(handle=(i, k), source_ids=source, options=chosen)
         for i, source in enumerate(SOURCES)
         for k, chosen in enumerate(options)
     ]
@@ -77,8 +77,8 @@ def _decode(
     found = {}
     while waiting or decoder.num_rows:
         while waiting and waiting[0].options.beam_size <= decoder.free_slots:
-            decoder.join(decoder.prepare([waiting.pop(0)]).sentences)
-        found.update({f.key: f.hypotheses[0] for f in decoder.step()})
+            decoder.join(decoder.prefill([waiting.pop(0)]).sentences)
+        found.update({f.handle: f.hypotheses[0] for f in decoder.step()})
     return found
 
 
@@ -102,7 +102,7 @@ def test_scores_are_had_without_another_translation(sessions: Sessions) -> None:
 
 def test_short_sentences_use_only_what_their_shortlist_has(sessions: Sessions) -> None:
     assert sessions.shortlist is not None
-    blocks = sessions.shortlist.prepare(SOURCES)
+    blocks = sessions.shortlist.blocks(SOURCES)
     texts = _texts(_decode(sessions, [GREEDY], num_slots=8))
     whole = _texts(_decode(replace(sessions, shortlist=None), [GREEDY], num_slots=8))
     assert texts != whole

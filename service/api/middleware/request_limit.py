@@ -11,7 +11,7 @@ from service.api.middleware.request_log import HttpMiddleware
 from service.api.problems import problem
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.scheduling.limits import DrainRate
+from service.scheduling.limits import CompletionRate
 
 
 class RequestRoom:
@@ -23,7 +23,7 @@ class RequestRoom:
     def __init__(self, max_requests: int, metrics: Metrics, clock: Clock) -> None:
         self._max_requests = max_requests
         self._metrics = metrics
-        self._rate = DrainRate(clock)
+        self._rate = CompletionRate(clock)
         self._inside: Counter[str] = Counter()
         self._num_inside = 0
 

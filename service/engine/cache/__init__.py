@@ -1,1 +1,1 @@
-"""What an engine remembers between steps: key/value slots, live rows, shortlists."""
+"""State of a batch between steps: key/value cache, live rows, shortlists."""

@@ -1,4 +1,4 @@
-"""Which sentence owns which row of the cache, and how rows move when hypotheses do."""
+"""Ownership of cache rows by sentences, and the moves that follow the hypotheses."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -8,24 +8,25 @@ from numpy.typing import NDArray
 
 from service.engine.cache.shortlist import ShortlistBlock
 from service.engine.cache.slot_cache import CacheArray, SlotCache
-from service.engine.search.greedy_and_beam import BeamSearch, GreedySearch, Survivors
+from service.engine.search.outcome import Survivors
+from service.engine.search.strategy import Search
 
 
 @dataclass(slots=True, kw_only=True)
 class Sentence:
     """A live sentence; `rows[i]` is the cache row of its i-th live hypothesis."""
 
-    key: Hashable
-    search: GreedySearch | BeamSearch
+    handle: Hashable
+    search: Search
     num_slots: int
     rows: list[int] = field(default_factory=list)
 
 
 class LiveRows:
-    """Keeps the books; what moves is gathered, so that it is done all at once.
+    """Assigns cache rows to hypotheses, and collects copies so that a step does them at once.
 
-    Rows whose sentence has left are gaps until the next step, and whoever needs a row takes a gap
-    first: where one sentence follows another, nothing moves.
+    Rows of sentences that left are gaps until the next step, and new rows fill gaps first: where
+    one sentence follows another, no row moves.
     """
 
     def __init__(self, cache: SlotCache, input_ids: NDArray[np.int64], bos_id: int) -> None:
@@ -33,7 +34,7 @@ class LiveRows:
         self._cache = cache
         self._input_ids = input_ids
         self._bos_id = bos_id
-        # Rows are only ever added at the end.
+        # Owner of each row; rows are added at the end only.
         self._owners: list[Sentence] = []
         self._gaps: list[int] = []
         self._copies: dict[int, int] = {}
@@ -51,17 +52,17 @@ class LiveRows:
         source_length: int,
         block: ShortlistBlock | None,
     ) -> None:
-        """Give a sentence that begins its first row; the rest is as in `SlotCache.add_row`."""
+        """Give a new sentence its first row; arguments as for `SlotCache.add_row`."""
         row = self._take_row(sentence)
         self._cache.add_row(cross, source_length, block, row=row)
         sentence.rows = [row]
         self._input_ids[row] = self._bos_id
 
     def follow(self, sentence: Sentence, survivors: Survivors) -> None:
-        """Give every survivor a row that is to hold its parent's cache, copying little.
+        """Give every survivor a row with its parent's cache, with few copies.
 
-        A parent's first child stays in its row; other children go to rows of parents without
-        children, which nobody reads any more, or to new rows while the beam still widens.
+        A parent's first child stays in its row. Other children take rows of parents without
+        children, which are no longer read, or new rows while the beam still widens.
         """
         parents = [sentence.rows[place] for place in survivors.parents]
         childless = [row for row in sentence.rows if row not in parents]
@@ -76,7 +77,7 @@ class LiveRows:
         self._gaps += childless
 
     def restart(self, sentence: Sentence) -> None:
-        """Begin a sentence anew in one of its rows; its source stays encoded."""
+        """Restart a sentence in one of its rows; its encoded source stays."""
         row, *others = sentence.rows
         sentence.rows = [row]
         self._gaps += others
@@ -84,11 +85,11 @@ class LiveRows:
         self._input_ids[row] = self._bos_id
 
     def leave(self, sentence: Sentence) -> None:
-        """End all rows of a sentence."""
+        """Release all rows of a sentence."""
         self._gaps += sentence.rows
 
     def copy_parents(self) -> None:
-        """Copy what `follow` has asked for, at the end of a step: later rows may be taken over."""
+        """Copy rows as `follow` decided; at the end of a step, once no row is reused any more."""
         if self._copies:
             self._cache.copy_pasts(list(self._copies.values()), list(self._copies))
             self._copies.clear()
@@ -97,7 +98,7 @@ class LiveRows:
             self._forks.clear()
 
     def close_gaps(self) -> None:
-        """Move rows; whoever owned a row that has moved now finds it in its new place."""
+        """Move rows into released ones, and update the sentences that own them."""
         if not self._gaps:
             return
         for origin, destination in self._cache.release_rows(self._gaps):
@@ -109,7 +110,7 @@ class LiveRows:
         self._gaps.clear()
 
     def clear(self) -> None:
-        """End all rows."""
+        """Release all rows."""
         self._cache.clear()
         for pending in (self._owners, self._gaps, self._copies, self._forks):
             pending.clear()
@@ -123,7 +124,7 @@ class LiveRows:
         return self._cache.new_row()
 
     def _fork(self, parent: int, sentence: Sentence, childless: list[int]) -> int:
-        """A row that is to continue from `parent`: one of `childless`, or one more."""
+        """A row that will be a copy of `parent`: one of `childless`, or a new one."""
         if childless:
             row = childless.pop()
             self._copies[row] = parent

@@ -1,6 +1,6 @@
-"""Which target pieces a sentence chooses from, where its bundle has a shortlist.
+"""Shortlists: the target pieces among which a sentence is decoded, where its bundle has them.
 
-A sentence's choice depends on its own source and on nothing else: no batch mate widens it.
+A shortlist depends on the source of its own sentence and on nothing else in the batch.
 """
 
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from bundle.manifest import Manifest
 from bundle.shortlist import ShortlistTable
 
 NO_PIECE = -1
-"""Fills room that is left."""
+"""Padding of shortlists."""
 
 
 class Shortlist:
-    """The table in the form that it is read in; safe to share between threads."""
+    """The shortlist table of a bundle, laid out for reading; safe to share between threads."""
 
     def __init__(self, table: ShortlistTable, num_own: int) -> None:
-        """Take the table of a bundle; a sentence has at most `num_own` pieces of its own."""
+        """Lay out a table; a sentence has at most `num_own` pieces beside the common ones."""
         lengths = np.diff(table.offsets)
         self.common = table.common.astype(np.int64)
-        """Pieces that every sentence may use, ascending, int64 [num_common]."""
+        """Pieces of every shortlist, ascending, int64 [num_common]."""
         self._num_own = num_own
         self._num_targets = 1 + int(table.targets.max(initial=0))
         # Column r holds the target pieces of rank r, so that ranks can be read across rows.
@@ -36,22 +36,21 @@ class Shortlist:
     def own_ids(self, source_ids: Sequence[int]) -> NDArray[np.int64]:
         """The likeliest target pieces of a sentence, beside the common ones.
 
-        The best of every source piece come first, then the second best, until there is no more
-        room.
+        First the best of every source piece, then the second best, up to `num_own`.
 
         Args:
-            source_ids: Of one sentence, end token included.
+            source_ids: Source ids of one sentence, end token included.
 
         Returns:
-            Target ids, int64 [num_own]; what is left of the room holds `NO_PIECE`.
+            Target ids, int64 [num_own], padded with `NO_PIECE`.
         """
         by_rank = self._ranked[np.unique(source_ids)].T.ravel()
         by_rank = by_rank[by_rank != NO_PIECE]
-        places = np.arange(len(by_rank))
-        first_places = np.empty(self._num_targets, dtype=np.int64)
-        # Of several writes to one element the last one stays: that of the first place.
-        first_places[by_rank[::-1]] = places[::-1]
-        chosen = by_rank[first_places[by_rank] == places][: self._num_own]
+        positions = np.arange(len(by_rank))
+        first_positions = np.empty(self._num_targets, dtype=np.int64)
+        # Of several writes to one element the last one stays: that of the first position.
+        first_positions[by_rank[::-1]] = positions[::-1]
+        chosen = by_rank[first_positions[by_rank] == positions][: self._num_own]
         own = np.full(self._num_own, NO_PIECE, dtype=np.int64)
         own[: len(chosen)] = chosen
         return own
@@ -59,10 +58,10 @@ class Shortlist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortlistBlock:
-    """A sentence's own part of the output projection."""
+    """The part of the output projection that a sentence needs."""
 
     ids: NDArray[np.int64]
-    """Common pieces and its own: what the logits of a short step stand for, int64 [num_pieces]."""
+    """Common pieces, then its own: the ids of shortlist logits, int64 [num_pieces]."""
     weights: NDArray[np.int8]
     """[d_model, num_own]."""
     scales: NDArray[np.float32]
@@ -72,7 +71,7 @@ class ShortlistBlock:
 
 
 class ShortlistSlots:
-    """The blocks of every row of a batch, in buffers that keep their addresses."""
+    """The shortlist blocks of every row of a batch, in buffers that keep their addresses."""
 
     def __init__(self, manifest: Manifest, num_slots: int) -> None:
         assert manifest.shortlist is not None
@@ -81,12 +80,12 @@ class ShortlistSlots:
         self.scales = np.zeros((num_slots, num_own), dtype=np.float32)
         self.biases = np.zeros((num_slots, num_own), dtype=np.float32)
         self.ids = np.full((num_slots, manifest.shortlist.num_pieces), NO_PIECE, dtype=np.int64)
-        """What the logits of a short step stand for, int64 [slots, num_pieces]."""
+        """Ids of shortlist logits, int64 [slots, num_pieces]."""
         self.is_used = np.zeros(num_slots, dtype=bool)
-        """False for rows that choose from the whole vocabulary, bool [slots]."""
+        """False for rows that use the whole vocabulary, bool [slots]."""
 
     def put(self, row: int, block: ShortlistBlock | None) -> None:
-        """Give a row its block; None lets it choose from the whole vocabulary."""
+        """Set the block of a row; None: the row uses the whole vocabulary."""
         self.is_used[row] = block is not None
         if block is not None:
             self.weights[row] = block.weights
@@ -95,7 +94,7 @@ class ShortlistSlots:
             self.ids[row] = block.ids
 
     def copy(self, origin: list[int], destination: list[int]) -> None:
-        """Let rows have the blocks of others."""
+        """Copy the blocks of rows to others."""
         is_used = self.is_used[origin]
         self.is_used[destination] = is_used
         if is_used.any():
@@ -105,15 +104,15 @@ class ShortlistSlots:
     def choose(
         self, logits: NDArray[np.float32], best: NDArray[np.int64], *, is_whole: bool
     ) -> NDArray[np.int64]:
-        """The best token of every row, of those that it may choose.
+        """The best token of every row within its shortlist.
 
         Args:
-            logits: Of a whole step, float32 [rows, vocab], or of a short one, [rows, num_pieces].
-            best: Places of the best logits, int64 [rows].
-            is_whole: Which of the two it was.
+            logits: Whole, float32 [rows, vocab], or of the shortlists, [rows, num_pieces].
+            best: Column of the best logit of each row, int64 [rows].
+            is_whole: Which of the two `logits` are.
 
         Returns:
-            Token ids, int64 [rows]. A row with a shortlist has the same in either step.
+            Token ids, int64 [rows]; for a row with a shortlist the same in both cases.
         """
         if not is_whole:
             return np.asarray(self.ids[np.arange(len(best)), best])
@@ -125,12 +124,12 @@ class ShortlistSlots:
         return chosen
 
     def best_but(self, token: int, row: int, logits: NDArray[np.float32]) -> int:
-        """The best token but one of a row with a shortlist.
+        """The best token other than `token` of a row with a shortlist.
 
         Args:
-            token: The one.
-            row: Of the batch.
-            logits: Of that row, float32 [vocab] or [num_pieces].
+            token: The excluded token.
+            row: Row of the batch.
+            logits: Logits of the row, float32 [vocab] or [num_pieces].
         """
         ids = self.ids[row]
         scores = logits if len(logits) == len(ids) else logits[ids]

@@ -1,7 +1,7 @@
-"""The memory of a running batch: attention keys and values of every live row.
+"""The key/value cache of a batch, one slot a row.
 
-All buffers are allocated once and updated in place; rows `0 .. num_live - 1` are live, always a
-prefix, so that the decoder graph can be bound to them by pointer and nothing is copied per step.
+All buffers are allocated once and updated in place. The live rows are always the prefix
+`0 .. num_live - 1`, so the decoder graph is bound to them by pointer and no step copies them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ CacheArray = NDArray[np.float32] | NDArray[np.int8]
 
 
 class SlotCache:
-    """Mutable on purpose: it is the key/value cache of `num_slots` rows."""
+    """Keys and values of `num_slots` rows; mutable on purpose."""
 
     def __init__(self, manifest: Manifest, num_slots: int) -> None:
         self.num_slots = num_slots
         self.shortlist = ShortlistSlots(manifest, num_slots) if manifest.shortlist else None
-        """What each row chooses from, where the bundle has a shortlist."""
+        """Shortlist of each row, where the bundle has shortlists."""
         self.num_live = 0
         self.positions = np.zeros(num_slots, dtype=np.int32)
         """Tokens cached in each row, int32 [slots]."""
@@ -41,14 +41,14 @@ class SlotCache:
         *,
         row: int | None = None,
     ) -> int:
-        """Begin a sentence in a row of its own.
+        """Start a sentence in a row.
 
         Args:
             cross: Encoder output of this sentence in the order of `self.cross`,
                 [heads, source, head_dim] each, padding allowed.
             source_length: Tokens of the source without padding.
-            block: The sentence's part of the shortlist; None: it needs the whole vocabulary.
-            row: A live one that nobody reads any more; None: a new one becomes live.
+            block: The sentence's shortlist; None: it uses the whole vocabulary.
+            row: A live row that is no longer read; None: a new row becomes live.
 
         Returns:
             The row.
@@ -63,13 +63,13 @@ class SlotCache:
         return row
 
     def new_row(self) -> int:
-        """Make one more row live; what is in it is stale."""
+        """Make one more row live; its content is stale."""
         assert self.num_live < self.num_slots, "admission must have reserved the slot"
         self.num_live += 1
         return self.num_live - 1
 
     def copy_rows(self, origin: list[int], destination: list[int]) -> None:
-        """Let rows be as others are; as in `copy_pasts`, for rows of any sentences."""
+        """Copy rows with their sources; arguments as for `copy_pasts`, of any sentences."""
         self.copy_pasts(origin, destination)
         if self.shortlist is not None:
             self.shortlist.copy(origin, destination)
@@ -79,11 +79,11 @@ class SlotCache:
             buffer[destination, :, :length] = buffer[origin, :, :length]
 
     def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
-        """Let rows continue from the tokens of others that belong to the same sentences.
+        """Copy the cached tokens of rows to rows of the same sentences.
 
         Args:
             origin: Rows to copy.
-            destination: For each of them, the row that becomes its copy; none is an origin.
+            destination: The copy of each of them; no row is both.
         """
         self.positions[destination] = self.positions[origin]
         length = self.positions[origin].max()
@@ -91,22 +91,22 @@ class SlotCache:
             buffer[destination, :, :length] = buffer[origin, :, :length]
 
     def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
-        """End rows; live rows from the end of the prefix move into the gaps.
+        """Release rows; live rows from the end of the prefix move into the gaps.
 
         Returns:
-            Where from and where to each row that moved.
+            Origin and destination of each row that moved.
         """
-        ended = set(rows)
-        num_left = self.num_live - len(ended)
-        gaps = sorted(row for row in ended if row < num_left)
-        movers = [row for row in range(num_left, self.num_live) if row not in ended]
+        released = set(rows)
+        num_left = self.num_live - len(released)
+        gaps = sorted(row for row in released if row < num_left)
+        movers = [row for row in range(num_left, self.num_live) if row not in released]
         if movers:
             self.copy_rows(movers, gaps)
         self.num_live = num_left
         return list(zip(movers, gaps, strict=True))
 
     def clear(self) -> None:
-        """End all rows."""
+        """Release all rows."""
         self.num_live = 0
 
 

@@ -1,4 +1,4 @@
-"""What the model looked at: one teacher-forced pass over finished pairs gives every map."""
+"""The teacher-forced pass: attention maps and log-probabilities of finished sentence pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _OUTPUTS = ["encoder_attention", "decoder_attention", "cross_attention", "log_pr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairAttention:
-    """Attention of one pair without padding; every row sums to 1."""
+    """Attention of one pair, without padding; every row sums to 1."""
 
     encoder: NDArray[np.float32]
     """float32 [layers, heads, source, source]."""
@@ -23,7 +23,7 @@ class PairAttention:
     cross: NDArray[np.float32]
     """float32 [layers, heads, target, source]."""
     log_probs: NDArray[np.float32]
-    """Of every target token, nats, float32 [target]."""
+    """Log-probability of every target token, nats, float32 [target]."""
 
 
 def attend(
@@ -32,9 +32,9 @@ def attend(
     """Run the attention graph on a padded batch of pairs.
 
     Args:
-        sessions: What runs the bundle.
+        sessions: Sessions of the bundle.
         sources: Source ids, end token included.
-        targets: Target ids, end token included, start token not.
+        targets: Target ids with the end token, without the start token.
     """
     ids = sessions.bundle.manifest.special_ids
     source_ids, source_lengths = pad(sources, ids.pad)

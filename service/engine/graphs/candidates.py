@@ -1,4 +1,4 @@
-"""What searches choose from: log-probabilities of the logits, and the best tokens of every row."""
+"""The candidates graph: log-probabilities of the logits, and the best tokens of every row."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,19 @@ from service.engine.graphs.sessions import Sessions
 from service.engine.search.options import MAX_BEAM_SIZE
 
 MAX_CANDIDATES = 2 * MAX_BEAM_SIZE
-"""Best tokens of a row that a search may ask for."""
+"""Most tokens of a row that a search may rank."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedTokens:
-    """Views that are valid until the next step."""
+    """Log-probabilities of one step; the arrays are views, valid until the next step."""
 
     log_probs: NDArray[np.float32]
-    """Of all tokens, nats, float32 [rows, vocab]."""
+    """Log-probability of every token, nats, float32 [rows, vocab]."""
     top_log_probs: NDArray[np.float32]
-    """Of the best tokens, best first, float32 [rows, candidates]."""
+    """Log-probabilities of the best tokens, best first, float32 [rows, candidates]."""
     top_ids: NDArray[np.int64]
-    """Those tokens, of equals the lower id first, int64 [rows, candidates]."""
+    """Ids of those tokens, the lower id first among equals, int64 [rows, candidates]."""
 
 
 class CandidatesStep:
@@ -32,7 +32,7 @@ class CandidatesStep:
         """Allocate the outputs.
 
         Args:
-            sessions: What runs the bundle.
+            sessions: Sessions of the bundle.
             logits: The decoder step's output buffer, float32 [slots, vocab].
         """
         self._session = sessions.candidates

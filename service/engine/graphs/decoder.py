@@ -25,7 +25,7 @@ TensorName = Callable[[int], str]
 class DecoderStep:
     """Runs the decoder graph on a prefix of a cache's rows.
 
-    Every buffer keeps its address, so a binding is made once per number of rows and used again.
+    Every buffer keeps its address, so one binding per number of rows is made and reused.
     """
 
     def __init__(self, sessions: Sessions, cache: SlotCache) -> None:
@@ -43,17 +43,17 @@ class DecoderStep:
         self._is_whole = np.ones(1, dtype=bool)
         self._bindings: dict[tuple[int, bool], ort.IOBinding] = {}
         self.input_ids = np.zeros((cache.num_slots, 1), dtype=np.int64)
-        """Newest token of every row, int64 [slots, 1]; the caller writes it before `run`."""
+        """Last token of every row, int64 [slots, 1]; the caller writes it before `run`."""
 
     def run(self, *, is_whole: bool = True) -> NDArray[np.float32]:
-        """Feed `input_ids` of all live rows and cache what they attended with.
+        """Feed `input_ids` of all live rows, and append their keys and values to the cache.
 
         Args:
-            is_whole: False computes only what the shortlists have; every live row has one then.
+            is_whole: False: only logits of the shortlists; every live row must have one.
 
         Returns:
-            Logits of the next token, float32 [rows, vocab] or, short, [rows, num_pieces]; valid
-            until the next call.
+            Logits of the next token, float32 [rows, vocab], or [rows, num_pieces] of the
+            shortlists; valid until the next call.
         """
         rows = self._cache.num_live
         self._is_whole[0] = is_whole

@@ -1,4 +1,4 @@
-"""Source ids -> cross-attention keys and values, in padded groups of similar length."""
+"""The encoder graph: cross-attention keys and values, in padded groups of similar length."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from service.engine.graphs.sessions import Sessions
 MAX_GROUP_TOKENS = 2048
 """Padded source tokens of one encoder call: bounds its time and its memory."""
 CALL_COST_TOKENS = 5
-"""What a call costs beside its tokens, in tokens: more padding than that costs more than a call."""
+"""Fixed cost of an encoder call, in tokens: more padding than that costs more than a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +22,20 @@ class EncodedGroup:
     """Sentences that were encoded together."""
 
     indices: tuple[int, ...]
-    """Which of the given sentences they are."""
+    """Positions of its sentences in the given sequence."""
     cross: tuple[CacheArray, ...]
     """Key and value of layer 0, of layer 1, ..., [batch, heads, source, head_dim], float32 or
     int8 as the cache is."""
     num_tokens: int
     num_padded_tokens: int
-    """Tokens and padding: what was computed."""
+    """Tokens and padding: the size of the computation."""
 
 
 def encode(sessions: Sessions, sources: Sequence[Sequence[int]]) -> Iterator[EncodedGroup]:
     """Encode sentences in groups sorted by length, each within `MAX_GROUP_TOKENS`.
 
     Raises:
-        NonFiniteSourceError: A group cannot be translated.
+        NonFiniteSourceError: The encoder returned NaN or infinity.
     """
     for indices in length_groups([len(s) for s in sources], MAX_GROUP_TOKENS, CALL_COST_TOKENS):
         group = [sources[i] for i in indices]
@@ -62,7 +62,7 @@ def length_groups(lengths: Sequence[int], max_tokens: int, max_padding: int) -> 
     groups: list[list[int]] = []
     width = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        # Ascending order: the newcomer is the longest and decides the padded width.
+        # In ascending order the sentence that joins is the longest and sets the padded width.
         members, added = (len(groups[-1]) if groups else 0), lengths[index] - width
         width = lengths[index]
         if members and (members + 1) * width <= max_tokens and members * added <= max_padding:
@@ -93,5 +93,5 @@ def _run(
 
 
 def _is_finite(values: CacheArray) -> bool:
-    """Whether no number is NaN or infinite; a product with itself is the cheapest to look at."""
+    """Whether no number is NaN or infinite; the squared norm is the cheapest check."""
     return values.dtype.kind != "f" or bool(np.isfinite(np.vdot(values, values)))

@@ -1,4 +1,4 @@
-"""Why onnxruntime refuses a graph, in one line: the operator that it lacks, and what to install."""
+"""Explains in one line why onnxruntime cannot load a graph, and which version to install."""
 
 import re
 from collections.abc import Callable
@@ -7,13 +7,13 @@ _Match = re.Match[str]
 _NODE = r'In Node, \(".*?", (?P<op>\w+), "(?P<domain>[\w.]*)", -?\d+\)'
 
 
-def explain_refusal(message: str, *, installed: str, exported_with: str | None) -> str:
-    """Say what a version of onnxruntime cannot run.
+def explain_load_error(message: str, *, installed: str, exported_with: str | None) -> str:
+    """Translate an error message of onnxruntime into one line.
 
     Args:
-        message: What it said; only its wording tells one reason from another.
-        installed: Its version.
-        exported_with: The version that the bundle was verified with, if that is known.
+        message: The message; nothing but its wording tells the reasons apart.
+        installed: Installed version of onnxruntime.
+        exported_with: Version that the bundle was verified with; None: unknown.
     """
     why = _reason(message)
     if why is None and not _is_older(installed, exported_with):
@@ -32,7 +32,7 @@ def _reason(message: str) -> str | None:
 def _operator(found: _Match) -> str:
     fields = found.groupdict()
     domain, name = fields.get("domain"), fields["op"]
-    # Some messages leave the domain out; where it is empty it is ONNX's own.
+    # Some messages omit the domain; an empty one is ONNX's own.
     prefix = "" if domain is None else f"{domain or 'ai.onnx'}:"
     version = f" of opset {fields['opset']}" if fields.get("opset") else ""
     return f"operator {prefix}{name}{version}"
@@ -79,7 +79,7 @@ _REASONS: tuple[tuple[str, Callable[[_Match], str]], ...] = (
         ),
     ),
 )
-"""Patterns of its messages, and what each of them means, said of a version of onnxruntime."""
+"""Patterns of onnxruntime's messages, and what each says about the installed version."""
 
 
 def _remedy(installed: str, exported_with: str | None) -> str:

@@ -3,8 +3,6 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -26,29 +24,8 @@ from bundle.tensors import (
     shortlist_spec,
 )
 from service.engine.cache.shortlist import Shortlist, ShortlistBlock
-from service.engine.graphs.load_errors import explain_refusal
-
-_CPU_INFO = Path("/proc/cpuinfo")
-_VNNI_FLAGS = frozenset({"avx512_vnni", "avx_vnni"})
-
-
-@cache
-def has_exact_integer_product() -> bool:
-    """Whether products of uint8 and int8 are summed without saturating, which takes VNNI on x86.
-
-    Where that cannot be found out the answer is no: a slower product is always right.
-    """
-    try:
-        return names_vnni(_CPU_INFO.read_text(encoding="utf-8"))
-    except OSError:
-        return False
-
-
-def names_vnni(cpu_info: str) -> bool:
-    """Whether every processor in a `/proc/cpuinfo` has VNNI."""
-    lines = [line for line in cpu_info.splitlines() if line.startswith("flags")]
-    return bool(lines) and all(_VNNI_FLAGS & set(line.split()) for line in lines)
-
+from service.engine.graphs.cpu_features import has_exact_integer_product
+from service.engine.graphs.load_errors import explain_load_error
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -61,13 +38,13 @@ _DTYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortlistSessions:
-    """What a bundle with a shortlist runs beside the others."""
+    """The shortlist of a bundle, and the graph that gathers a sentence's part of the projection."""
 
     shortlist: Shortlist
     block: ort.InferenceSession
 
-    def prepare(self, sources: Sequence[Sequence[int]]) -> list[ShortlistBlock]:
-        """What each of some sentences chooses from."""
+    def blocks(self, sources: Sequence[Sequence[int]]) -> list[ShortlistBlock]:
+        """The shortlist block of each sentence."""
         if not sources:
             return []
         own = np.stack([self.shortlist.own_ids(source) for source in sources])
@@ -86,7 +63,7 @@ class ShortlistSessions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """What runs a bundle. `InferenceSession.run` may be called from many threads at once."""
+    """All sessions of a bundle. `InferenceSession.run` is safe from many threads at once."""
 
     bundle: Bundle
     encoder: ort.InferenceSession
@@ -99,7 +76,7 @@ class Sessions:
 
     @property
     def attention(self) -> ort.InferenceSession:
-        """Opened when first asked for: who never inspects does not pay its memory."""
+        """Opened at first use: a server without inspections does not pay for its memory."""
         with self._lock:
             if not self._attention:
                 self._attention.append(_open(self.bundle, ATTENTION_NAME, self.num_threads))
@@ -107,15 +84,15 @@ class Sessions:
 
 
 def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
-    """Open what decodes with `bundle` and check what the graphs take and give.
+    """Open the sessions of a bundle and check inputs and outputs of their graphs.
 
     Args:
         bundle: A verified bundle.
         num_threads: Threads within one operator; with several workers 1 is fastest.
 
     Raises:
-        InvalidBundleError: onnxruntime refuses a graph, or its inputs or outputs are not those
-            of `bundle.tensors`; lists all that is wrong in any.
+        InvalidBundleError: onnxruntime cannot load a graph, or its inputs or outputs are not
+            those of `bundle.tensors`; lists the faults of all graphs.
     """
     architecture, cache = bundle.manifest.architecture, bundle.manifest.cache
     shortlist = bundle.manifest.shortlist
@@ -149,7 +126,7 @@ def check_attention(sessions: Sessions) -> None:
     """Check the attention graph as `open_sessions` checks the others; opens it.
 
     Raises:
-        InvalidBundleError: Likewise.
+        InvalidBundleError: As for `open_sessions`.
     """
     bundle = sessions.bundle
     spec = attention_spec(bundle.manifest.architecture)
@@ -186,31 +163,31 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
             disabled_optimizers=["SkipLayerNormFusion"],
         )
     except Exception as error:  # onnxruntime has no exception of its own that is public
-        reason = explain_refusal(
+        reason = explain_load_error(
             str(error), installed=ort.__version__, exported_with=bundle.manifest.onnxruntime
         )
         raise InvalidBundleError(bundle.path, [f"{name}: {reason}"]) from error
 
 
 def session_options(num_threads: int, *, is_exact: bool) -> ort.SessionOptions:
-    """How a session is to run.
+    """Options of a session.
 
     Args:
         num_threads: Threads within one operator.
-        is_exact: Whether the processor's fast integer product does not saturate.
+        is_exact: Whether the CPU's fast integer product does not saturate.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
-    # A pattern is kept for every combination of input shapes: memory would grow with traffic.
+    # A pattern is stored for every combination of input shapes: memory would grow with traffic.
     options.enable_mem_pattern = False
-    # Threads that wait for each other within a run spin, or they come too late to be of use.
-    # Between runs they must not: another session needs the cores.
+    # Within a run, threads that wait for each other spin: waking them would take too long. Between
+    # runs they must not spin, because another session needs the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(num_threads > 1)))
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # Without VNNI the fast integer product saturates: another processor, another translation. The
-    # exact one costs a third of the speed where the fast one is exact as well.
+    # Without VNNI the fast integer product saturates, and translations would depend on the CPU. The
+    # exact product costs a third of the speed where the fast one is exact as well.
     if not is_exact:
         options.add_session_config_entry("session.x64quantprecision", "1")
     return options

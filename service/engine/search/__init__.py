@@ -1,1 +1,1 @@
-"""Which hypotheses live: options, logits processors, greedy and beam search, ranking."""
+"""Search: options, logits processors, greedy and beam search, ranking. Knows no session."""

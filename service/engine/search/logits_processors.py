@@ -1,4 +1,4 @@
-"""Rules that forbid tokens; pure NumPy, one hypothesis at a time."""
+"""Logits processors: rules that mask tokens of one hypothesis; pure NumPy."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 from service.engine.search.options import DecodeOptions
 
 MASKED = -1e9
-"""What a forbidden token scores: finite, so that nothing becomes NaN, and below everything."""
+"""Score of a masked token: below every other, but finite, so that no NaN arises."""
 
 
 class LogitsProcessor(Protocol):
-    """A rule of one sentence."""
+    """A rule for the next token of a hypothesis."""
 
     def is_active(self, length: int) -> bool:
-        """Whether it forbids anything after `length` tokens."""
+        """Whether the rule masks any token after `length` tokens."""
 
     def process(self, scores: NDArray[np.float32], target_ids: Sequence[int]) -> None:
-        """Set what may not follow `target_ids` to `MASKED`, in place, float32 [vocab]."""
+        """Set the scores of tokens that may not follow to `MASKED`, in place, float32 [vocab]."""
 
 
 class ForcedPrefix:
-    """The output begins with given tokens."""
+    """The output starts with given tokens."""
 
     def __init__(self, prefix_ids: tuple[int, ...]) -> None:
         self._prefix_ids = prefix_ids
@@ -53,16 +53,16 @@ class NoRepeatNgram:
     def process(self, scores: NDArray[np.float32], target_ids: Sequence[int]) -> None:
         """See `LogitsProcessor`."""
         ids, context = tuple(target_ids), self._size - 1
-        begun = ids[len(ids) - context :]
+        last = ids[len(ids) - context :]
         for start in range(len(ids) - context):
-            if ids[start : start + context] == begun:
+            if ids[start : start + context] == last:
                 scores[ids[start + context]] = MASKED
 
 
 def logits_processors(options: DecodeOptions) -> tuple[LogitsProcessor, ...]:
     """The rules that `options` ask for.
 
-    A shortest length is none of them: a search passes over an end that comes too early, which costs
+    A minimum length is not one of them: the searches skip an end that comes too early, which costs
     nothing where none does.
     """
     rules: list[LogitsProcessor] = []
@@ -74,16 +74,16 @@ def logits_processors(options: DecodeOptions) -> tuple[LogitsProcessor, ...]:
 
 
 def is_any_active(rules: Sequence[LogitsProcessor], length: int) -> bool:
-    """Whether any rule forbids anything after `length` tokens."""
+    """Whether any rule masks a token after `length` tokens."""
     return any(rule.is_active(length) for rule in rules)
 
 
 def process_all(
     rules: Sequence[LogitsProcessor], scores: NDArray[np.float32], target_ids: Sequence[int]
 ) -> None:
-    """Apply the rules that are active, in order, in place, float32 [vocab]."""
+    """Apply the active rules in order, in place, float32 [vocab]."""
     for rule in rules:
         if rule.is_active(len(target_ids)):
             rule.process(scores, target_ids)
             if isinstance(rule, ForcedPrefix):
-                return  # what the caller dictates holds against every other rule
+                return  # a forced token takes precedence over every other rule

@@ -1,4 +1,4 @@
-"""How one sentence is to be decoded."""
+"""Options of decoding a sentence, and the hypotheses that it results in."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,10 +8,10 @@ MAX_BEAM_SIZE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
-    """Complete: the bundle's defaults are already filled in."""
+    """Options of one sentence, with the bundle's defaults filled in."""
 
     beam_size: int = 1
-    """Hypotheses kept alive; 1 is greedy search."""
+    """Live hypotheses; 1 is greedy search."""
     num_hypotheses: int = 1
     """Finished hypotheses to return, best first; at most `beam_size`."""
     length_penalty: float = 0.6
@@ -21,21 +21,20 @@ class DecodeOptions:
     min_target_tokens: int = 0
     """Shortest output in tokens, without the end token."""
     no_repeat_ngram: int = 0
-    """Size of the n-grams that may occur only once; 0: they may all be repeated."""
+    """Size of the n-grams that may occur only once; 0: no such rule."""
     prefix_ids: tuple[int, ...] = ()
-    """Tokens that the output begins with; they count as its tokens, and are scored like them."""
+    """Forced tokens at the start of the output; counted and scored like all others."""
     max_loop_tokens: int | None = None
-    """Longest tail of one repeated unit: beyond it the sentence is decoded once more, without
-    repeating n-grams. None: it may loop."""
+    """Longest tail of one repeated unit: beyond it the sentence is decoded again, without repeated
+    n-grams. None: loops are not detected."""
     with_scores: bool = True
-    """Whether greedy search keeps log-probabilities; they cost a pass over the vocabulary."""
+    """Whether greedy search returns log-probabilities, which cost a pass over the vocabulary."""
 
     @property
     def needs_whole_vocabulary(self) -> bool:
-        """Whether a shortlist would not do.
+        """Whether the sentence cannot be decoded with a shortlist.
 
-        A beam compares probabilities, which a shortlist has no share of; a prefix may hold
-        anything.
+        A beam compares probabilities, which need all logits; a prefix may contain any token.
         """
         return self.beam_size > 1 or bool(self.prefix_ids)
 
@@ -54,12 +53,12 @@ class Hypothesis:
     """One output of a search."""
 
     target_ids: tuple[int, ...]
-    """Without start and end token."""
+    """Target ids without start and end token."""
     token_log_probs: tuple[float, ...]
-    """Natural log-probability of every token, the end token included where it was reached."""
+    """Log-probability of every token, nats, including the end token where it was reached."""
     finish_reason: FinishReason
     has_ended: bool
-    """Whether the end token was reached; else the translation was cut off."""
+    """Whether the end token was reached; if not, the translation was cut off."""
     score: float
     """Length-normalised log-probability that the search ranked by, nats."""
 

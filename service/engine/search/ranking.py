@@ -1,4 +1,4 @@
-"""How finished hypotheses of different lengths compare."""
+"""Scores that compare hypotheses of different lengths."""
 
 import math
 
@@ -15,10 +15,10 @@ def length_normalised(log_prob: float, length: int, alpha: float) -> float:
 
 
 def best_reachable(log_prob: float, max_length: int, alpha: float) -> float:
-    """Upper bound of what a live hypothesis can still score.
+    """Upper bound of the score that a live hypothesis can still reach.
 
-    Log-probabilities only fall as tokens are added and the penalty only grows, so the bound is
-    the present sum at the longest length.
+    Each token lowers the log-probability and raises the penalty, so the bound is the current sum
+    at the maximum length.
     """
     return length_normalised(log_prob, max_length, alpha)
 
@@ -27,4 +27,4 @@ def _penalty(length: int, alpha: float) -> float:
     try:
         return float(((5 + length) / 6) ** alpha)
     except OverflowError:
-        return math.inf  # an absurd alpha makes every score 0: it must not fail the batch
+        return math.inf  # a huge alpha makes every score 0, instead of failing the batch

@@ -1,32 +1,32 @@
-"""Finds loops: the same few tokens again and again, which a model does not leave by itself."""
+"""Detects loops: a few tokens repeated over and over, which a model does not leave by itself."""
 
 from collections.abc import Sequence
 
 MAX_PERIOD = 12
-"""Tokens of the longest unit that is looked for."""
+"""Tokens of the longest unit that is detected."""
 MIN_REPEATS = 3
 CHECK_EVERY = 8
-"""Tokens between two looks: a loop can wait, ordinary sentences must not pay."""
+"""Tokens between two checks, so that ordinary sentences do not pay for them."""
 TOLERATED_TOKENS = 16
-"""A tail of repeated tokens up to here is no loop: it may be laughter, or a row of figures."""
+"""Repeated tokens that are no loop yet: they may be laughter, or a row of digits."""
 SOURCE_FACTOR = 2
-"""A source that repeats itself may be translated with this many times as many tokens."""
+"""Tokens of repetition in the translation that each repeated token of the source allows."""
 RETRY_NGRAM = 3
-"""Size of the n-grams that may not be repeated when a sentence is decoded once more."""
+"""Size of the n-grams that may not repeat in the second attempt at a sentence."""
 
 
 def repeated_tail(ids: Sequence[int]) -> int:
-    """Tokens at the end that one unit fills, repeated at least `MIN_REPEATS` times; else 0."""
+    """Tokens at the end that repeat one unit at least `MIN_REPEATS` times; 0 if none do."""
     return max(_tail_of_period(ids, period) for period in range(1, MAX_PERIOD + 1))
 
 
 def longest_repetition(ids: Sequence[int]) -> int:
-    """Tokens of the longest stretch anywhere that one unit fills; else 0."""
+    """Tokens of the longest such repetition at any position; 0 if there is none."""
     return max(_longest_of_period(ids, period) for period in range(1, MAX_PERIOD + 1))
 
 
 def max_loop_tokens(source_ids: Sequence[int]) -> int:
-    """The longest repeated tail that the translation of a source may have."""
+    """Longest repeated tail allowed in the translation of a source, tokens."""
     return TOLERATED_TOKENS + SOURCE_FACTOR * longest_repetition(source_ids)
 
 

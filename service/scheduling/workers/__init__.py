@@ -1,1 +1,1 @@
-"""Where engines run: the decode loop and what hands it work."""
+"""Workers: where decode loops run."""

@@ -18,7 +18,7 @@ from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ServiceError, ShuttingDownError, StartupError, TranslationFailedError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
-from service.scheduling.batching_policy import Room
+from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, JobResult
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
@@ -80,7 +80,7 @@ class Dispatcher:
         self._max_slots_per_client = max(MAX_BEAM_SIZE, round(client_share * engine.num_slots))
         self._wait_s = wait_s
         self._entries: dict[int, Entry] = {}
-        self._keys = count()
+        self._handles = count()
         self._slots_counted = 0
         self._stopping = threading.Event()
         self._pause_s = FIRST_PAUSE_S
@@ -90,7 +90,7 @@ class Dispatcher:
         )
         self.is_serving = True
         """Whether there is an engine; False between a death and the next start."""
-        self.last_beat_s = clock()
+        self.heartbeat_s = clock()
         """When the engine was last heard of, on the clock."""
 
     @property
@@ -125,9 +125,9 @@ class Dispatcher:
         self._entries.clear()
         self._count_slots(0)
 
-    def turn(self) -> None:
+    def iterate(self) -> None:
         """One round: cancel, hand over, receive, deliver."""
-        self.last_beat_s = self._clock()
+        self.heartbeat_s = self._clock()
         try:
             self._cancel()
             self._hand_over()
@@ -137,14 +137,14 @@ class Dispatcher:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.turn()
+            self.iterate()
 
     def _cancel(self) -> None:
-        keys = [key for key, entry in self._entries.items() if entry.is_given_up]
-        if keys:
-            for key in keys:
-                del self._entries[key]
-            self._engine.cancel(keys)
+        handles = [handle for handle, entry in self._entries.items() if entry.is_cancelled]
+        if handles:
+            for handle in handles:
+                del self._entries[handle]
+            self._engine.cancel(handles)
 
     def _hand_over(self) -> None:
         is_contested = self._queue.is_contested
@@ -152,12 +152,12 @@ class Dispatcher:
             admitted_s = self._clock()
             requests = []
             for entry in entries:
-                key = next(self._keys)
-                self._entries[key] = entry
+                handle = next(self._handles)
+                self._entries[handle] = entry
                 entry.admitted_s = admitted_s
                 job = entry.job
                 requests.append(
-                    DecodeRequest(key=key, source_ids=job.source_ids, options=job.options)
+                    DecodeRequest(handle=handle, source_ids=job.source_ids, options=job.options)
                 )
             self._engine.submit(requests, is_urgent=is_urgent)
 
@@ -179,20 +179,20 @@ class Dispatcher:
         if any(entry.is_retry for entry in self._entries.values()):
             return []  # a retried job runs alone, so that a failure can be attributed to it
         room = self._room(is_contested)
-        if not room.free_slots and not room.num_ahead:
+        if not room.free_slots and not room.max_prefilled:
             return []
         return self._queue.take(room, is_idle=self.is_idle)
 
-    def _room(self, is_contested: bool) -> Room:
+    def _room(self, is_contested: bool) -> BatchCapacity:
         ahead = self._look_ahead
         num_ahead = ahead.num_jobs_contested if is_contested else ahead.num_jobs
         num_tokens = ahead.num_tokens_contested if is_contested else ahead.num_tokens
         in_use = sum(entry.num_slots for entry in self._entries.values())
         free_slots = max(0, self._engine.num_slots - in_use)
         beyond = max(0, in_use - self._engine.num_slots)
-        room = Room(
+        room = BatchCapacity(
             free_slots=free_slots,
-            num_ahead=max(0, num_ahead - beyond),
+            max_prefilled=max(0, num_ahead - beyond),
             max_tokens=num_tokens,
         )
         if not is_contested:
@@ -200,12 +200,12 @@ class Dispatcher:
         held: Counter[str] = Counter()
         for entry in self._entries.values():
             held[entry.job.client.name] += entry.num_slots
-        return Room(
+        return BatchCapacity(
             free_slots=free_slots,
-            num_ahead=room.num_ahead,
+            max_prefilled=room.max_prefilled,
             max_tokens=num_tokens,
             max_slots_per_client=self._max_slots_per_client,
-            held=held,
+            slots_in_use=held,
         )
 
     def _receive(self, progress: Progress[int]) -> None:
@@ -224,7 +224,7 @@ class Dispatcher:
             self._recover(failure)
 
     def _deliver(self, decoded: Decoded[int]) -> None:
-        entry = self._entries.pop(decoded.key, None)
+        entry = self._entries.pop(decoded.handle, None)
         if entry is None or not entry.future.set_running_or_notify_cancel():
             return  # cancelled meanwhile
         best = decoded.hypotheses[0]
@@ -242,9 +242,11 @@ class Dispatcher:
 
     def _recover(self, failure: Failure[int]) -> None:
         """Retry jobs of a failed batch one by one; one that was alone has failed."""
-        entries = [e for key in failure.keys if (e := self._entries.pop(key, None)) is not None]
+        entries = [
+            e for handle in failure.handles if (e := self._entries.pop(handle, None)) is not None
+        ]
         _log.error("batch failed", extra={"jobs": len(entries), "error": failure.error})
-        pending = [entry for entry in entries if not entry.is_given_up]
+        pending = [entry for entry in entries if not entry.is_cancelled]
         for entry in pending:
             if entry.is_retry:
                 # The thread works for no request: the id must be given.
@@ -261,7 +263,7 @@ class Dispatcher:
         self._metrics.engine_restarts.inc()
         self._engine.close()
         self._count_slots(0)
-        self._recover(Failure(keys=tuple(self._entries), error=f"the engine died: {cause}"))
+        self._recover(Failure(handles=tuple(self._entries), error=f"the engine died: {cause}"))
         if self._clock() - self._started_s > LONGEST_PAUSE_S:
             self._pause_s = FIRST_PAUSE_S
         while not self._stopping.wait(self._pause_s):
@@ -271,7 +273,7 @@ class Dispatcher:
             except StartupError as error:
                 _log.error("engine cannot start", extra={"error": str(error)})
                 continue
-            self._started_s = self.last_beat_s = self._clock()
+            self._started_s = self.heartbeat_s = self._clock()
             self.is_serving = True
             return
 

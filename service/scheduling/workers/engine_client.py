@@ -35,7 +35,7 @@ class EngineClient(Protocol):
             EngineDiedError: There is no engine any more.
         """
 
-    def cancel(self, keys: Sequence[int]) -> None:
+    def cancel(self, handles: Sequence[int]) -> None:
         """Let it drop sentences; those that have ended already are still reported.
 
         Raises:

@@ -50,7 +50,7 @@ class EngineProcess:
         """Work until the front says stop or has gone."""
         while self._receive():
             if not self._loop.is_idle:
-                self._loop.turn(self._progress)
+                self._loop.iterate(self._progress)
             self._report()
 
     def _receive(self) -> bool:
@@ -71,8 +71,8 @@ class EngineProcess:
         match message:
             case Submit(requests=requests, is_urgent=is_urgent):
                 self._loop.submit(requests, is_urgent=is_urgent)
-            case Cancel(keys=keys):
-                self._loop.cancel(keys)
+            case Cancel(handles=handles):
+                self._loop.cancel(handles)
             case _:
                 raise BrokenFrameError(f"{type(message).__name__} is not for an engine")
 

@@ -36,18 +36,18 @@ class LocalEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._loop.submit(requests, is_urgent=is_urgent)
 
-    def cancel(self, keys: Sequence[int]) -> None:
+    def cancel(self, handles: Sequence[int]) -> None:
         """Let it drop sentences."""
-        self._loop.cancel(keys)
+        self._loop.cancel(handles)
 
     def work(self, timeout_s: float) -> Progress[int]:
-        """Take a turn; without work wait for `wake`, for `timeout_s` seconds at most."""
+        """Iterate once; without work wait for `wake`, for `timeout_s` seconds at most."""
         if self._loop.is_idle:
             self._woken.wait(timeout_s)
         self._woken.clear()
         progress: Progress[int] = Progress()
         if not self._loop.is_idle:
-            self._loop.turn(progress)
+            self._loop.iterate(progress)
         progress.slots_in_use = self._loop.slots_in_use
         return progress
 

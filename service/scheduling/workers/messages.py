@@ -58,7 +58,7 @@ class Submit:
 class Cancel:
     """Sentences whose results are no longer wanted."""
 
-    keys: tuple[int, ...]
+    handles: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What the turns since the last report have done; without work a sign of life."""
+    """What the iterations since the last report have done; without work a sign of life."""
 
     progress: Progress[int]
 
@@ -134,17 +134,17 @@ def _plain(message: Message) -> tuple[Any, ...]:
         case Refused(reason=reason):
             return ("refused", reason)
         case Submit(requests=requests, is_urgent=is_urgent):
-            plain = [(r.key, tuple(r.source_ids), _options_of(r.options)) for r in requests]
+            plain = [(r.handle, tuple(r.source_ids), _options_of(r.options)) for r in requests]
             return ("submit", plain, is_urgent)
-        case Cancel(keys=keys):
-            return ("cancel", keys)
+        case Cancel(handles=handles):
+            return ("cancel", handles)
         case Stop():
             return ("stop",)
         case Report(progress=progress):
             return (
                 "report",
                 [_plain_decoded(decoded) for decoded in progress.decoded],
-                [(failure.keys, failure.error) for failure in progress.failures],
+                [(failure.handles, failure.error) for failure in progress.failures],
                 dict(progress.steps),
                 progress.groups,
                 progress.slots_in_use,
@@ -153,7 +153,7 @@ def _plain(message: Message) -> tuple[Any, ...]:
 
 def _plain_decoded(decoded: Decoded[int]) -> tuple[Any, ...]:
     hypotheses = [_fields_of(hypothesis) for hypothesis in decoded.hypotheses]
-    return (decoded.key, hypotheses, decoded.wait_s, decoded.encode_s, decoded.decode_s)
+    return (decoded.handle, hypotheses, decoded.wait_s, decoded.encode_s, decoded.decode_s)
 
 
 def _submit(
@@ -163,11 +163,11 @@ def _submit(
         is_urgent=is_urgent,
         requests=tuple(
             DecodeRequest(
-                key=key,
+                handle=handle,
                 source_ids=source_ids,
                 options=DecodeOptions(**dict(zip(_OPTION_NAMES, options, strict=True))),
             )
-            for key, source_ids, options in requests
+            for handle, source_ids, options in requests
         ),
     )
 
@@ -181,7 +181,7 @@ def _report(
 ) -> Report:
     progress: Progress[int] = Progress(
         decoded=[_decoded(*values) for values in decoded],
-        failures=[Failure(keys=keys, error=error) for keys, error in failures],
+        failures=[Failure(handles=handles, error=error) for handles, error in failures],
         groups=groups,
         slots_in_use=slots_in_use,
     )
@@ -190,10 +190,14 @@ def _report(
 
 
 def _decoded(
-    key: int, hypotheses: Sequence[tuple[Any, ...]], wait_s: float, encode_s: float, decode_s: float
+    handle: int,
+    hypotheses: Sequence[tuple[Any, ...]],
+    wait_s: float,
+    encode_s: float,
+    decode_s: float,
 ) -> Decoded[int]:
     return Decoded(
-        key=key,
+        handle=handle,
         hypotheses=tuple(
             Hypothesis(**dict(zip(_HYPOTHESIS_NAMES, values, strict=True))) for values in hypotheses
         ),
@@ -207,7 +211,7 @@ _READERS: dict[str, Callable[..., Message]] = {
     "ready": lambda num_slots, pid: Ready(num_slots=num_slots, pid=pid),
     "refused": lambda reason: Refused(reason=reason),
     "submit": _submit,
-    "cancel": lambda keys: Cancel(keys=tuple(keys)),
+    "cancel": lambda handles: Cancel(handles=tuple(handles)),
     "stop": Stop,
     "report": _report,
 }

@@ -105,9 +105,9 @@ class ProcessEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
-    def cancel(self, keys: Sequence[int]) -> None:
+    def cancel(self, handles: Sequence[int]) -> None:
         """Let it drop sentences."""
-        self._send(Cancel(keys=tuple(keys)))
+        self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
         """What it has done since; waits for that, for `wake` or for `timeout_s` seconds."""

@@ -19,7 +19,7 @@ from service.observability.metrics import Metrics
 from service.settings import Settings
 from service.translation.values import TranslateRequest
 from tests.service.cluster.channels import PickledChannel, SilentChannel, tiny_engine
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 
 REQUEST = TranslateRequest(
     texts=("Anna reads. Ben sings. Anna sees a house.",), source="en", target="de"

@@ -29,7 +29,7 @@ Requests = list[DecodeRequest[int]]
 
 
 def request(key: int, options: DecodeOptions = GREEDY) -> DecodeRequest[int]:
-    return DecodeRequest(key=key, source_ids=tiny_sources()[key], options=options)
+    return DecodeRequest(handle=key, source_ids=tiny_sources()[key], options=options)
 
 
 def mixed_requests() -> Requests:
@@ -43,7 +43,7 @@ def expected(asked: DecodeRequest[int]) -> object:
 
 def admit(decoder: BatchDecoder[int], requests: Sequence[DecodeRequest[int]]) -> object:
     """Let sentences join at once; the groups in which they were encoded."""
-    prefill = decoder.prepare(requests)
+    prefill = decoder.prefill(requests)
     decoder.join(prefill.sentences)
     return prefill.groups
 
@@ -59,20 +59,20 @@ def run_all(decoder: BatchDecoder[int], waiting: Requests, *, burst: int) -> dic
             free_slots -= waiting[0].options.beam_size
             admitted.append(waiting.pop(0))
         admit(decoder, admitted)
-        results |= {finished.key: finished.hypotheses for finished in decoder.step()}
+        results |= {finished.handle: finished.hypotheses for finished in decoder.step()}
     return results
 
 
 @pytest.mark.parametrize("num_slots", [8, 13, 32])
 @pytest.mark.parametrize("burst", [1, 3, 32])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_company_changes_nothing(num_slots: int, burst: int, seed: int) -> None:
+def test_no_result_depends_on_the_rest_of_the_batch(num_slots: int, burst: int, seed: int) -> None:
     requests = mixed_requests()
     random.Random(seed).shuffle(requests)
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=num_slots)
     results = run_all(decoder, requests, burst=burst)
-    assert results == {asked.key: expected(asked) for asked in requests}
-    assert (decoder.free_slots, decoder.num_rows, decoder.keys) == (num_slots, 0, [])
+    assert results == {asked.handle: expected(asked) for asked in requests}
+    assert (decoder.free_slots, decoder.num_rows, decoder.handles) == (num_slots, 0, [])
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -114,11 +114,11 @@ class BatchDecoderMachine(RuleBasedStateMachine):
             if options.beam_size <= free_slots:
                 free_slots -= options.beam_size
                 requests.append(
-                    DecodeRequest(key=self.next_key, source_ids=source, options=options)
+                    DecodeRequest(handle=self.next_key, source_ids=source, options=options)
                 )
                 self.next_key += 1
         admit(self.decoder, requests)
-        self.inside |= {r.key: r for r in requests}
+        self.inside |= {r.handle: r for r in requests}
 
     @rule(count=st.integers(1, 8))
     def step(self, count: int) -> None:
@@ -128,7 +128,7 @@ class BatchDecoderMachine(RuleBasedStateMachine):
     def one_step(self) -> None:
         num_rows = self.decoder.num_rows
         for finished in self.decoder.step():
-            assert finished.hypotheses == expected(self.inside.pop(finished.key))
+            assert finished.hypotheses == expected(self.inside.pop(finished.handle))
         if num_rows:
             assert self.spy.fed[-1]["input_ids"] == (num_rows, 1)
 
@@ -154,7 +154,7 @@ class BatchDecoderMachine(RuleBasedStateMachine):
         reserved = sum(r.options.beam_size for r in self.inside.values())
         assert self.decoder.free_slots == self.NUM_SLOTS - reserved
         assert len(self.inside) <= self.decoder.num_rows <= reserved
-        assert set(self.decoder.keys) == set(self.inside)
+        assert set(self.decoder.handles) == set(self.inside)
 
     def teardown(self) -> None:
         for _ in range(LIMIT):
@@ -186,11 +186,11 @@ def test_logits_that_are_no_numbers_stop_the_batch_and_clearing_it_helps(value: 
         decoder.step()
     spy.after = None
     decoder.clear()
-    assert (decoder.free_slots, decoder.num_rows, decoder.keys) == (16, 0, [])
-    assert run_all(decoder, requests, burst=8) == {r.key: expected(r) for r in requests}
+    assert (decoder.free_slots, decoder.num_rows, decoder.handles) == (16, 0, [])
+    assert run_all(decoder, requests, burst=8) == {r.handle: expected(r) for r in requests}
 
 
-def test_one_number_that_is_none_is_enough() -> None:
+def test_one_nan_is_enough() -> None:
     def spoil(tensors: Tensors) -> None:
         tensors["logits"][0, 7] = math.nan
 
@@ -220,10 +220,10 @@ def test_a_step_feeds_one_token_per_live_hypothesis() -> None:
 
 def refusals() -> list[tuple[str, Requests]]:
     longest = tiny().manifest.max_source_tokens
-    too_long = DecodeRequest(key=2, source_ids=[5] * (longest + 1), options=GREEDY)
-    empty = DecodeRequest(key=2, source_ids=(), options=GREEDY)
+    too_long = DecodeRequest(handle=2, source_ids=[5] * (longest + 1), options=GREEDY)
+    empty = DecodeRequest(handle=2, source_ids=(), options=GREEDY)
     return [
-        ("5 slots are asked for, 4 are free", [request(2), request(3, BEAM)]),
+        ("5 slots are needed, 4 are free", [request(2), request(3, BEAM)]),
         (f"a source has {longest + 1} tokens, not 1 to {longest}", [request(3), too_long]),
         (f"a source has 0 tokens, not 1 to {longest}", [request(3), empty]),
         (
@@ -234,22 +234,24 @@ def refusals() -> list[tuple[str, Requests]]:
 
 
 @pytest.mark.parametrize(("message", "asked"), refusals(), ids=lambda value: str(value)[:20])
-def test_who_has_no_room_is_refused_with_all_that_came_along(message: str, asked: Requests) -> None:
+def test_a_request_that_does_not_fit_is_refused_with_its_group(
+    message: str, asked: Requests
+) -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=5)
     admit(decoder, [request(0)])
     with pytest.raises(ValueError, match=message):
         admit(decoder, asked)
-    assert (decoder.keys, decoder.free_slots, decoder.num_rows) == ([0], 4, 1)
+    assert (decoder.handles, decoder.free_slots, decoder.num_rows) == ([0], 4, 1)
     assert run_all(decoder, [], burst=1) == {0: alone(tiny_sources()[0], GREEDY)}
 
 
-def test_nobody_joins_when_the_encoder_fails() -> None:
+def test_no_sentence_joins_when_the_encoder_fails() -> None:
     decoder: BatchDecoder[int] = BatchDecoder(tiny_sessions(), num_slots=8)
     admit(decoder, [request(0)])
-    poisoned = DecodeRequest(key=1, source_ids=POISONED, options=GREEDY)
+    poisoned = DecodeRequest(handle=1, source_ids=POISONED, options=GREEDY)
     with pytest.raises(Exception, match="out of data bounds"):
         admit(decoder, [request(2), poisoned])
-    assert (decoder.keys, decoder.free_slots) == ([0], 7)
+    assert (decoder.handles, decoder.free_slots) == ([0], 7)
     assert run_all(decoder, [request(2)], burst=1) == {
         key: alone(tiny_sources()[key], GREEDY) for key in (0, 2)
     }

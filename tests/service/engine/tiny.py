@@ -57,8 +57,8 @@ def tiny_sources(count: int = 40) -> tuple[tuple[int, ...], ...]:
 def alone(source_ids: tuple[int, ...], options: DecodeOptions) -> tuple[Hypothesis, ...]:
     """What a sentence gives in a batch of its own."""
     decoder: BatchDecoder[str] = BatchDecoder(tiny_sessions(), num_slots=options.beam_size)
-    request = DecodeRequest(key="only", source_ids=source_ids, options=options)
-    decoder.join(decoder.prepare([request]).sentences)
+    request = DecodeRequest(handle="only", source_ids=source_ids, options=options)
+    decoder.join(decoder.prefill([request]).sentences)
     for _ in range(options.max_target_tokens):
         for finished in decoder.step():
             return finished.hypotheses

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.greedy_and_beam import (
+from service.engine.search.beam import (
     LOOKAHEAD_TOKENS,
     BeamSearch,
     Continuation,
-    GreedySearch,
-    Restart,
-    Search,
     best_continuations,
     best_tokens,
 )
+from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
+from service.engine.search.outcome import Restart
 from service.engine.search.ranking import length_normalised
+from service.engine.search.strategy import Search, begin_search
 
 EOS = 0
 Prefix = tuple[int, ...]
@@ -56,6 +56,25 @@ class TableModel:
         return np.asarray(np.log(probabilities), dtype=np.float32)
 
 
+A, B = 1, 2
+GARDEN_PATH = TableModel(
+    table={
+        (): (0.0625, 0.5, 0.4375),
+        (A,): (0.25, 0.375, 0.375),
+        (A, A): (1.0, 1e-30, 1e-30),
+        (B,): (0.875, 0.0625, 0.0625),
+    }
+)
+"""Greedily A comes first, but nothing good follows: `B` alone is 0.383, `A A` only 0.1875."""
+LOOPING = TableModel(
+    table={
+        **{(A,) * n: (0.1, 0.6, 0.3) for n in range(40)},
+        **{(A,) * n + (B,): (0.9, 0.05, 0.05) for n in range(40)},
+    }
+)
+"""A follows on A for as long as it may; an end follows on B."""
+
+
 def normalised(logits: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(logits - np.log(np.exp(logits).sum()), dtype=np.float32)
 
@@ -76,7 +95,7 @@ def run_greedy(model: Model, options: DecodeOptions) -> Hypothesis:
         outcome = search.advance(token, float(log_probs[token]) if search.num_candidates else None)
         prefix = (*prefix, token)
         if isinstance(outcome, Restart):
-            search, prefix = outcome.search, ()
+            search, prefix = begin_search(outcome.options, EOS, is_retry=True), ()
         elif outcome is not None:
             (hypothesis,) = outcome
             return hypothesis
@@ -97,7 +116,7 @@ def run_beam(
         if isinstance(outcome, tuple):
             return outcome, num_steps
         if isinstance(outcome, Restart):
-            search, prefixes = outcome.search, [()]
+            search, prefixes = begin_search(outcome.options, EOS, is_retry=True), [()]
         else:
             chosen = zip(outcome.parents, outcome.tokens, strict=True)
             prefixes = [(*prefixes[parent], token) for parent, token in chosen]

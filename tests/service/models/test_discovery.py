@@ -24,7 +24,7 @@ def _change(file: Path) -> None:
 
 
 def _make_unreadable(file: Path) -> None:
-    """For root as well, who may read whatever has a content."""
+    """Unreadable for root too, which no permission stops."""
     file.unlink()
     file.mkdir()
 
@@ -36,7 +36,7 @@ def _lead_nowhere(file: Path) -> None:
 
 @pytest.mark.parametrize("name", [WEIGHTS_NAME, ENCODER_NAME, SOURCE_TOKENIZER_NAME])
 @pytest.mark.parametrize("spoil", [_cut_short, _change, _make_unreadable, _lead_nowhere])
-def test_a_spoilt_file_is_named_in_one_line(
+def test_a_corrupt_file_is_named_in_one_line(
     tmp_path: Path, name: str, spoil: Callable[[Path], None]
 ) -> None:
     folder = shutil.copytree(TINY_BUNDLE, tmp_path / "bundle")
@@ -50,7 +50,7 @@ def test_a_spoilt_file_is_named_in_one_line(
 
 
 @pytest.mark.parametrize("spoil", [_cut_short, _make_unreadable])
-def test_a_spoilt_manifest_is_named_in_one_line(
+def test_a_corrupt_manifest_is_named_in_one_line(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
     folder = shutil.copytree(TINY_BUNDLE, tmp_path / "bundle")
@@ -62,7 +62,7 @@ def test_a_spoilt_manifest_is_named_in_one_line(
     assert str(folder) in message
 
 
-def test_what_is_open_is_not_opened_again() -> None:
+def test_open_bundles_are_not_opened_again() -> None:
     (sessions,) = open_bundles([TINY_BUNDLE])
     (again,) = open_bundles([TINY_BUNDLE], opened={sessions.bundle.sha256: sessions})
     assert again is sessions

@@ -126,7 +126,7 @@ def test_everything_that_was_accepted_before_sigterm_is_answered(tmp_path: Path)
         assert server.exit_code() == 0
 
 
-def test_a_farewell_says_that_it_will_end_and_goes_on_until_then(tmp_path: Path) -> None:
+def test_during_the_shutdown_delay_requests_are_served_and_readiness_fails(tmp_path: Path) -> None:
     """Long enough not to be over by itself; a second signal ends it."""
     body = {"q": CANARY.source_text, **PAIR}
     with serving(tmp_path, "--farewell-s", "600") as server:

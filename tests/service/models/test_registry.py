@@ -11,7 +11,7 @@ from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import DECODER_NAME, WEIGHTS_NAME
 from service.engine.search.options import DecodeOptions
 from service.errors import ShuttingDownError, StartupError, UnsupportedLanguageError
-from service.models.loaded_model import Leases, RegistryOptions
+from service.models.loaded_model import ReferenceCount, RegistryOptions
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job
@@ -68,7 +68,7 @@ def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     ("source", "target", "blamed"),
     [("xx", PAIR.target, "xx"), (PAIR.source, "yy", "yy"), ("auto", "yy", "auto")],
 )
-def test_the_language_to_blame_is_named(source: str, target: str, blamed: str) -> None:
+def test_the_unsupported_language_is_named(source: str, target: str, blamed: str) -> None:
     registry = open_registry(TINY_BUNDLE)
     with (
         pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"),
@@ -161,14 +161,14 @@ def test_every_model_is_announced() -> None:
         assert service.counted("model_info", **labels) == 1
 
 
-class _Outrun(Leases):
-    """Of a model that is replaced at the moment when somebody wants it."""
+class _Outrun(ReferenceCount):
+    """The count of a model that is replaced at the moment of its first use."""
 
     def __init__(self, replace: Callable[[], object]) -> None:
         super().__init__()
         self._replace = replace
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         self._replace()
         return False
 
@@ -176,11 +176,11 @@ class _Outrun(Leases):
 def test_two_models_are_leased_together_or_not_at_all(tmp_path: Path) -> None:
     registry = open_registry(TINY_BUNDLE, renamed_copy(tmp_path / "de-fr", "de", "fr"))
     first, second = registry.models
-    outrun = replace(second, leases=_Outrun(lambda: registry.replace([first, second])))
+    outrun = replace(second, references=_Outrun(lambda: registry.replace([first, second])))
     registry.replace([first, outrun])
     with registry.lease_route("en", "fr") as route:
         assert [model for model, _ in route] == [first, second]
-        ending = threading.Thread(target=first.leases.end)
+        ending = threading.Thread(target=first.references.wait_until_unused)
         ending.start()
         ending.join(0.05)
         assert ending.is_alive()

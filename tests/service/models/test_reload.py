@@ -112,7 +112,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(site: Site) -> None:
     assert site.counted("swapped") == 1
 
 
-def test_who_began_with_the_old_bundle_ends_with_it(site: Site) -> None:
+def test_a_request_ends_with_the_bundle_that_it_began_with(site: Site) -> None:
     registry = site.service.registry
     with registry.lease(PAIR.source, PAIR.target) as (old, _):
         site.replace()
@@ -126,7 +126,7 @@ def test_who_began_with_the_old_bundle_ends_with_it(site: Site) -> None:
         old.scheduler.submit(JOB)
 
 
-def test_what_was_replaced_leaves_nothing_behind(site: Site) -> None:
+def test_replaced_models_leave_nothing_behind(site: Site) -> None:
     workers = _workers()
     old = weakref.ref(site.models[0].scheduler)
     for n in range(3):
@@ -191,12 +191,12 @@ def test_all_or_nothing(site: Site) -> None:
     assert site.models == (old,)
 
 
-def test_a_twin_of_what_is_served_is_refused(site: Site) -> None:
+def test_a_second_bundle_for_a_served_pair_is_refused(site: Site) -> None:
     shutil.copytree(TINY_BUNDLE, site.folder / "twin")
     assert "is translated by both" in site.refused()
 
 
-def test_one_reload_at_a_time_and_those_that_wait_share_the_next(site: Site) -> None:
+def test_reloads_run_one_at_a_time_and_waiting_requests_share_the_next(site: Site) -> None:
     with site.service.registry.lease(PAIR.source, PAIR.target):
         site.replace()
         site.reload()  # the old one is still in use
@@ -207,7 +207,7 @@ def test_one_reload_at_a_time_and_those_that_wait_share_the_next(site: Site) -> 
     assert site.reloader.request() is not waiting
 
 
-def test_closing_answers_who_waits_and_ends_what_runs(site: Site) -> None:
+def test_closing_answers_waiting_requests_and_ends_a_running_reload(site: Site) -> None:
     workers = _workers()
     with site.service.registry.lease(PAIR.source, PAIR.target):
         site.replace()
@@ -231,7 +231,7 @@ def test_a_closed_registry_takes_no_new_models(site: Site) -> None:
     assert _workers() == workers - 1
 
 
-def test_one_moment_is_seen_whole_while_bundles_are_replaced(site: Site) -> None:
+def test_a_replacement_is_atomic(site: Site) -> None:
     """Of every lease, the model translates the pair, and takes jobs."""
     ended = threading.Event()
     seen: list[str] = []

@@ -47,15 +47,15 @@ def test_nothing_is_translated_into_its_own_language() -> None:
         ("de", "it", "it is not supported"),  # two languages between
     ],
 )
-def test_where_no_way_leads_the_language_to_blame_is_named(
+def test_without_a_route_the_unsupported_language_is_named(
     source: str, target: str, message: str
 ) -> None:
     with pytest.raises(UnsupportedLanguageError, match=message):
         routes("de-en", "en-fr", "fr-it").find(source, target)
 
 
-def test_a_refusal_names_the_directions_that_have_a_model() -> None:
-    refusal = str(routes("de-en", "en-fr").refusal("DE", "fr"))
+def test_the_error_names_the_directions_with_a_model() -> None:
+    refusal = str(routes("de-en", "en-fr").unsupported("DE", "fr"))
     assert "no model translates de->fr" in refusal
     assert "ask for de->en or en->fr" in refusal
 
@@ -68,7 +68,7 @@ def test_without_pivots_only_models_count() -> None:
 
 
 @given(directions)
-def test_every_way_is_made_of_directions_that_follow_each_other(given: list[Direction]) -> None:
+def test_every_route_is_a_chain_of_directions(given: list[Direction]) -> None:
     found = Routes(given, pivots=True)
     for source, targets in found.targets_by_source().items():
         assert source not in targets

@@ -76,6 +76,6 @@ def test_events_below_the_level_are_left_out(stream: io.StringIO) -> None:
     assert stream.getvalue() == ""
 
 
-def test_what_json_cannot_say_is_written_as_text(stream: io.StringIO) -> None:
+def test_values_that_json_cannot_hold_are_written_as_text(stream: io.StringIO) -> None:
     logging.getLogger("somewhere").info("event", extra={"kinds": {"a"}})
     assert _events(stream)[0]["kinds"] == "{'a'}"

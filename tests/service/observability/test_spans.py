@@ -60,7 +60,7 @@ def test_every_stage_is_a_span_of_the_clients_trace(
     assert min(event[x] for x in ("sentences", "source_tokens", "target_tokens")) > 0
 
 
-def test_collector_is_told_who_sends_and_nothing_that_a_client_wrote(
+def test_spans_name_the_service_and_contain_no_text(
     server: ServerProcess, collector: Collector
 ) -> None:
     wanted = {"q": SECRET, **PAIR}
@@ -114,7 +114,7 @@ def test_nothing_is_sent_unless_the_setting_says_so(tmp_path: Path) -> None:
         assert unasked.bodies == []
 
 
-def test_what_is_left_is_sent_at_the_end(tmp_path: Path) -> None:
+def test_remaining_spans_are_sent_at_the_end(tmp_path: Path) -> None:
     with (
         collecting() as collector,
         serving(tmp_path, "--otel-endpoint", collector.url) as server,
@@ -125,7 +125,7 @@ def test_what_is_left_is_sent_at_the_end(tmp_path: Path) -> None:
         assert {span.name for span in collector.spans} == {"POST /translate", *STAGES}
 
 
-def test_collector_that_is_gone_costs_no_translation(tmp_path: Path) -> None:
+def test_an_unreachable_collector_costs_no_translation(tmp_path: Path) -> None:
     with collecting() as gone:
         pass
     with serving(tmp_path, "--otel-endpoint", gone.url, **OFTEN) as server:

@@ -28,7 +28,7 @@ def test_without_an_endpoint_no_span_is_made() -> None:
     tracing.close()
 
 
-def test_what_sends_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_exporter_is_a_startup_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, SENDER, None)
     with pytest.raises(StartupError, match=r"pip install 'pellucid\[otel\]'") as error:
         open_tracing("http://127.0.0.1:4318", "1.0")
@@ -64,7 +64,7 @@ def test_client_decides_whether_its_trace_is_kept(is_sampled: bool, names: list[
     assert [span.name for span in finished()] == names
 
 
-def test_end_does_not_wait_for_ever() -> None:
+def test_closing_does_not_wait_for_ever() -> None:
     answered = threading.Event()
     tracing, _ = _kept()
     Tracing(tracing.tracer, close=lambda: _wait(answered)).close(timeout_s=0.01)
@@ -72,7 +72,7 @@ def test_end_does_not_wait_for_ever() -> None:
     answered.set()
 
 
-def test_end_sends_what_is_left() -> None:
+def test_closing_exports_the_remaining_spans() -> None:
     is_closed: list[bool] = []
     tracing, _ = _kept()
     Tracing(tracing.tracer, close=lambda: is_closed.append(True)).close()

@@ -1,4 +1,4 @@
-"""A queue for jobs, and those who stand in it."""
+"""An admission queue on a fake clock, with short ways to add and take jobs."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError
 from service.observability.metrics import Metrics
-from service.scheduling.batching_policy import Room
+from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, Job, JobResult
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.scheduling.queue import AdmissionQueue
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.tiny_models import FakeClock
 
 RESULT = JobResult(hypotheses=(), queue_s=0, encode_s=0, decode_s=0)
@@ -21,7 +21,7 @@ ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """A queue, and those who stand in it."""
+    """An admission queue on a fake clock."""
 
     limits: AdmissionLimits = SMALL
     clock: FakeClock = field(default_factory=FakeClock)
@@ -37,7 +37,7 @@ class Counter:
         num_tokens: int = 1,
         *,
         beam_size: int = 1,
-        client: Client = NOBODY,
+        client: Client = INTERNAL_CLIENT,
         is_continued: bool = False,
     ) -> Future[JobResult]:
         job = Job(
@@ -62,11 +62,13 @@ class Counter:
     def take(
         self, free_slots: int = 99, *, max_tokens: int = 10_000, is_idle: bool = True
     ) -> list[Future[JobResult]]:
-        room = Room(free_slots=free_slots, max_tokens=max_tokens)
-        return futures_of(self.queue.take(room, is_idle=is_idle))
+        capacity = BatchCapacity(free_slots=free_slots, max_tokens=max_tokens)
+        return futures_of(self.queue.take(capacity, is_idle=is_idle))
 
     def take_entries(self, free_slots: int) -> list[Entry]:
-        return self.queue.take(Room(free_slots=free_slots, max_tokens=10_000), is_idle=True)
+        return self.queue.take(
+            BatchCapacity(free_slots=free_slots, max_tokens=10_000), is_idle=True
+        )
 
     def serve(self, count: int = 1) -> None:
         """End jobs at the head, one after another."""

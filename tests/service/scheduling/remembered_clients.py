@@ -1,4 +1,4 @@
-"""What a queue holds on to of the clients that it has served."""
+"""Which clients a queue still holds data of."""
 
 
 def remembered_clients(queue: object) -> set[str]:

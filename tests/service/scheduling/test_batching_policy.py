@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions
-from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_OVERTAKES, BatchCapacity, select_batch
 from service.scheduling.job import Entry, Job
 from service.scheduling.limits import Client
 from tests.service.tiny_models import FakeClock
 
 TURN_S = 0.01
 jobs = st.tuples(st.integers(1, 60), st.integers(1, 8))
-"""Source tokens and width of the beam."""
+"""Source tokens and beam size."""
 
 
 def entry(
@@ -32,13 +32,15 @@ def of_client(client: str, *tokens_and_round: tuple[int, int]) -> list[Entry]:
     return [entry(n, client=client, round_number=number) for n, number in tokens_and_round]
 
 
-def room(free_slots: int = 8, *, max_tokens: int = 10_000, num_ahead: int = 0) -> Room:
-    return Room(free_slots=free_slots, max_tokens=max_tokens, num_ahead=num_ahead)
+def capacity(
+    free_slots: int = 8, *, max_tokens: int = 10_000, max_prefilled: int = 0
+) -> BatchCapacity:
+    return BatchCapacity(free_slots=free_slots, max_tokens=max_tokens, max_prefilled=max_prefilled)
 
 
-def take(waiting: list[Entry], given: Room) -> list[Entry]:
-    """One turn: whoever is chosen waits no longer."""
-    chosen = choose(waiting, given)
+def take(waiting: list[Entry], given: BatchCapacity) -> list[Entry]:
+    """Select a batch and remove it from the queue."""
+    chosen = select_batch(waiting, given)
     for one in chosen:
         waiting.remove(one)
     return chosen
@@ -48,50 +50,50 @@ def lengths(entries: Sequence[Entry]) -> list[int]:
     return [one.num_tokens for one in entries]
 
 
-def test_nobody_joins_where_there_is_no_room_or_no_queue() -> None:
+def test_no_job_joins_without_free_slots_or_without_a_queue() -> None:
     waiting = [entry()]
-    assert choose(waiting, room(0)) == []
-    assert choose([], room()) == []
-    assert waiting[0].num_passes == 0
+    assert select_batch(waiting, capacity(0)) == []
+    assert select_batch([], capacity()) == []
+    assert waiting[0].num_overtakes == 0
 
 
-def test_jobs_like_the_head_join_before_others() -> None:
+def test_jobs_of_similar_length_join_with_the_head() -> None:
     waiting = [entry(n) for n in (10, 40, 30, 11, 3, 10, 12)]
-    assert lengths(take(waiting, room(4))) == [10, 10, 11, 12]
-    assert lengths(take(waiting, room(4))) == [40, 30, 3]
+    assert lengths(take(waiting, capacity(4))) == [10, 10, 11, 12]
+    assert lengths(take(waiting, capacity(4))) == [40, 30, 3]
 
 
-def test_jobs_of_one_length_join_in_the_order_in_which_they_came() -> None:
+def test_jobs_of_one_length_join_in_order_of_arrival() -> None:
     waiting = [entry(7) for _ in range(6)]
     first, rest = waiting[:4], waiting[4:]
-    assert take(waiting, room(4)) == first
-    assert take(waiting, room(4)) == rest
+    assert take(waiting, capacity(4)) == first
+    assert take(waiting, capacity(4)) == rest
 
 
-def test_the_head_joins_however_long_it_is_and_then_alone() -> None:
+def test_a_head_over_the_budget_joins_alone() -> None:
     waiting = [entry(300), entry(2), entry(300)]
-    assert lengths(take(waiting, room(max_tokens=256))) == [300]
-    assert lengths(take(waiting, room(max_tokens=256))) == [2]
-    assert lengths(take(waiting, room(max_tokens=256))) == [300]
+    assert lengths(take(waiting, capacity(max_tokens=256))) == [300]
+    assert lengths(take(waiting, capacity(max_tokens=256))) == [2]
+    assert lengths(take(waiting, capacity(max_tokens=256))) == [300]
 
 
-def test_what_joins_in_a_turn_is_within_the_budget() -> None:
+def test_a_batch_is_within_the_token_budget() -> None:
     waiting = [entry(60) for _ in range(32)]
-    assert lengths(take(waiting, room(32, max_tokens=256))) == [60] * 4
+    assert lengths(take(waiting, capacity(32, max_tokens=256))) == [60] * 4
 
 
-def test_nobody_takes_the_room_that_a_wide_beam_at_the_head_waits_for() -> None:
+def test_no_job_takes_slots_that_a_wide_beam_at_the_head_needs() -> None:
     waiting = [entry(beam_size=8), *(entry() for _ in range(9))]
     wide = waiting[0]
-    assert take(waiting, room(7)) == []
-    assert take(waiting, room(8)) == [wide]
+    assert take(waiting, capacity(7)) == []
+    assert take(waiting, capacity(8)) == [wide]
 
 
-def test_a_wide_beam_is_taken_ahead_and_nobody_takes_the_slots_that_it_waits_for() -> None:
+def test_a_wide_beam_is_prefilled_and_its_slots_stay_reserved() -> None:
     waiting = [entry(9), entry(9, beam_size=8), entry(9), entry(9)]
-    assert choose(waiting, room(3)) == waiting[:1]
-    assert choose(waiting, room(3, num_ahead=1)) == waiting[:2]
-    assert choose(waiting, room(3, num_ahead=2)) == waiting[:3]
+    assert select_batch(waiting, capacity(3)) == waiting[:1]
+    assert select_batch(waiting, capacity(3, max_prefilled=1)) == waiting[:2]
+    assert select_batch(waiting, capacity(3, max_prefilled=2)) == waiting[:3]
 
 
 def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_coming() -> None:
@@ -103,13 +105,13 @@ def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_co
     num_turns = 0
     while long in waiting:
         waiting += [entry(5, submitted_s=clock.now_s) for _ in range(8)]
-        take(waiting, room(4, max_tokens=64))
+        take(waiting, capacity(4, max_tokens=64))
         clock.now_s += TURN_S
         num_turns += 1
         assert num_turns < 1_000
     # Ten turns of the forty before it; each turn took only those, as they are alike.
-    assert clock.now_s - long.submitted_s <= (40 / 4 + MAX_PASSES + 1) * TURN_S
-    assert long.num_passes <= MAX_PASSES
+    assert clock.now_s - long.submitted_s <= (40 / 4 + MAX_OVERTAKES + 1) * TURN_S
+    assert long.num_overtakes <= MAX_OVERTAKES
 
 
 @given(
@@ -118,23 +120,23 @@ def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_co
     free_slots=st.lists(st.integers(8, 32), min_size=1, max_size=10),
     max_tokens=st.integers(1, 300),
 )
-def test_nobody_is_passed_over_more_often_than_the_bound(
+def test_no_job_is_overtaken_more_often_than_the_bound(
     first: list[tuple[int, int]],
     arrivals: list[list[tuple[int, int]]],
     free_slots: list[int],
     max_tokens: int,
 ) -> None:
     waiting = [entry(n, beam_size=width) for n, width in first]
-    everybody = list(waiting)
+    all_entries = list(waiting)
     turn = 0
     while waiting:
         if turn < len(arrivals):
             new = [entry(n, beam_size=width) for n, width in arrivals[turn]]
             waiting += new
-            everybody += new
+            all_entries += new
         before = list(waiting)
         slots = free_slots[turn % len(free_slots)]
-        chosen = take(waiting, room(slots, max_tokens=max_tokens))
+        chosen = take(waiting, capacity(slots, max_tokens=max_tokens))
         assert chosen[0] is before[0], "the head always joins"
         assert sum(one.num_slots for one in chosen) <= slots
         assert sum(lengths(chosen)) <= max_tokens or len(chosen) == 1
@@ -142,8 +144,8 @@ def test_nobody_is_passed_over_more_often_than_the_bound(
         passed = [one for one in before if one not in chosen and overtaken(one, chosen, before)]
         assert all(before.index(one) < LOOKAHEAD for one in passed)
         turn += 1
-    assert turn <= len(everybody), "a job waits at most a turn for each that came before it"
-    assert all(one.num_passes <= MAX_PASSES for one in everybody)
+    assert turn <= len(all_entries), "a job waits at most one batch for each earlier job"
+    assert all(one.num_overtakes <= MAX_OVERTAKES for one in all_entries)
 
 
 def overtaken(one: Entry, chosen: Sequence[Entry], before: Sequence[Entry]) -> bool:
@@ -151,49 +153,49 @@ def overtaken(one: Entry, chosen: Sequence[Entry], before: Sequence[Entry]) -> b
 
 
 @given(widths=st.lists(st.integers(1, 8), min_size=2, max_size=30), slots=st.integers(8, 16))
-def test_passes_are_counted_once_a_turn_and_only_against_those_overtaken(
+def test_overtakes_are_counted_once_a_batch_for_overtaken_jobs_only(
     widths: list[int], slots: int
 ) -> None:
     waiting = [entry(i + 1, beam_size=width) for i, width in enumerate(widths)]
     before = list(waiting)
-    chosen = take(waiting, room(slots))
+    chosen = take(waiting, capacity(slots))
     for one in waiting:
-        assert one.num_passes == overtaken(one, chosen, before)
+        assert one.num_overtakes == overtaken(one, chosen, before)
 
 
-def test_a_client_gives_its_places_to_those_of_its_sentences_that_fit_best() -> None:
+def test_a_client_fills_its_places_with_its_best_fitting_sentences() -> None:
     a1, a2, a3 = of_client("a", (10, 0), (50, 0), (10, 1))
     b1, b2, b3 = of_client("b", (50, 0), (11, 1), (50, 1))
-    assert choose([a1, a2, b1, a3, b2, b3], room(3)) == [a1, a3, b2]
-    assert choose([a2, b1, b3], room(3)) == [a2, b1, b3]
+    assert select_batch([a1, a2, b1, a3, b2, b3], capacity(3)) == [a1, a3, b2]
+    assert select_batch([a2, b1, b3], capacity(3)) == [a2, b1, b3]
 
 
-def test_who_is_due_goes_before_others_of_its_client_and_of_its_round() -> None:
+def test_a_due_job_precedes_others_of_its_client_and_round() -> None:
     a1, a2 = of_client("a", (10, 0), (10, 0))
     b1, b2, b3 = of_client("b", (10, 0), (50, 0), (10, 1))
-    b2.num_passes = MAX_PASSES
-    assert choose([a1, a2, b1, b2, b3], room(5)) == [a1, b2, a2, b1, b3]
+    b2.num_overtakes = MAX_OVERTAKES
+    assert select_batch([a1, a2, b1, b2, b3], capacity(5)) == [a1, b2, a2, b1, b3]
     late = of_client("b", (50, 1))[0]
-    late.num_passes = MAX_PASSES
-    assert choose([a1, a2, late], room(2)) == [a1, a2]
+    late.num_overtakes = MAX_OVERTAKES
+    assert select_batch([a1, a2, late], capacity(2)) == [a1, a2]
 
 
-def test_whoever_is_of_the_same_round_passes_over_others_of_whatever_client() -> None:
+def test_jobs_of_one_round_overtake_each_other_across_clients() -> None:
     waiting = [entry(n, client=str(i)) for i, n in enumerate((10, 60, 10))]
-    assert choose(waiting, room(2)) == [waiting[0], waiting[2]]
-    assert [one.num_passes for one in waiting] == [0, 1, 0]
+    assert select_batch(waiting, capacity(2)) == [waiting[0], waiting[2]]
+    assert [one.num_overtakes for one in waiting] == [0, 1, 0]
 
 
-def test_whoever_is_of_the_same_client_passes_over_others_of_whatever_round() -> None:
+def test_jobs_of_one_client_overtake_each_other_across_rounds() -> None:
     a1, long, a3 = of_client("a", (10, 0), (60, 0), (10, 1))
     (b1,) = of_client("b", (10, 2))
-    assert choose([a1, long, a3, b1], room(2)) == [a1, a3]
-    assert (long.num_passes, b1.num_passes) == (1, 0)
+    assert select_batch([a1, long, a3, b1], capacity(2)) == [a1, a3]
+    assert (long.num_overtakes, b1.num_overtakes) == (1, 0)
 
 
-def test_nobody_is_passed_over_by_who_has_the_place_of_an_earlier_one() -> None:
+def test_a_job_in_an_earlier_place_of_its_client_overtakes_no_other_client() -> None:
     """The last one of `a` has the place of the one that stays: before those of `b`, as that was."""
     a1, long, a3 = of_client("a", (10, 0), (60, 0), (10, 2))
     (b1,) = of_client("b", (10, 1))
-    assert choose([a1, long, b1, a3], room(2)) == [a1, a3]
-    assert (long.num_passes, b1.num_passes) == (1, 0)
+    assert select_batch([a1, long, b1, a3], capacity(2)) == [a1, a3]
+    assert (long.num_overtakes, b1.num_overtakes) == (1, 0)

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from service.errors import OverloadedError, ShuttingDownError
-from service.scheduling.batching_policy import Room
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.batching_policy import BatchCapacity
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.scheduling.queue import RECENTLY_S
 from tests.service.scheduling.queue_counter import (
     ANNA,
@@ -16,7 +16,7 @@ from tests.service.scheduling.queue_counter import (
     futures_of,
 )
 from tests.service.scheduling.remembered_clients import remembered_clients
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 
 
 def test_one_client_alone_may_have_half_of_the_queue() -> None:
@@ -28,7 +28,7 @@ def test_one_client_alone_may_have_half_of_the_queue() -> None:
     assert counted(counter.metrics, "rejected_total", reason="queue_full") == 0
 
 
-def test_clients_who_take_all_they_can_leave_room_for_one_more() -> None:
+def test_clients_that_take_all_they_can_leave_room_for_one_more() -> None:
     counter = Counter(limits=WIDE)
     accepted = [counter.fill(Client(name=str(number))) for number in range(5)]
     assert accepted == sorted(accepted, reverse=True)
@@ -42,7 +42,7 @@ def test_tokens_of_a_client_are_bounded_as_well() -> None:
     assert counter.fill(BERT, 100) == 2
     assert counter.fill(CARL, 301) == 0
     assert counted(counter.metrics, "rejected_total", reason="queue_full") == 1
-    assert counter.fill(CARL, 300) == 1  # of whom nothing waits, whatever there is room for
+    assert counter.fill(CARL, 300) == 1  # an empty flow is bounded by the queue only
 
 
 def test_bounds_for_each_client_may_be_set() -> None:
@@ -53,19 +53,19 @@ def test_bounds_for_each_client_may_be_set() -> None:
     assert counter.fill(Client(name="carl", max_queued_jobs=7)) == 7
 
 
-def test_a_client_who_waits_no_more_may_come_again() -> None:
+def test_a_client_with_nothing_queued_is_admitted_again() -> None:
     counter = Counter(limits=replace(WIDE, max_queued_jobs_per_client=3))
     assert [counter.fill(ANNA), counter.fill(ANNA)] == [3, 0]
     counter.serve(2)
     assert counter.fill(ANNA) == 2
 
 
-def test_no_bound_of_clients_is_for_the_service_itself() -> None:
+def test_no_client_bound_applies_to_internal_jobs() -> None:
     counter = Counter(limits=replace(SMALL, max_queued_jobs_per_client=1))
-    assert counter.fill(NOBODY) == SMALL.max_queued_jobs
+    assert counter.fill(INTERNAL_CLIENT) == SMALL.max_queued_jobs
 
 
-def test_what_goes_on_is_not_refused() -> None:
+def test_continued_requests_are_not_refused() -> None:
     counter = Counter()
     assert counter.fill(ANNA) == 2
     going_on = counter.submit(client=ANNA, is_continued=True)
@@ -75,8 +75,8 @@ def test_what_goes_on_is_not_refused() -> None:
         counter.submit(client=ANNA, is_continued=True)
 
 
-def test_a_client_is_told_when_its_own_part_has_drained() -> None:
-    """The queue ends 10 jobs a second; of three who wait alike, one gets a third of that."""
+def test_retry_after_follows_the_share_of_the_client() -> None:
+    """The queue completes 10 jobs a second; each of three equal clients gets a third of that."""
     counter = Counter(limits=replace(WIDE, max_queued_jobs_per_client=10))
     for _ in range(50):
         counter.submit()
@@ -102,46 +102,54 @@ def test_clients_take_turns() -> None:
     assert set(taken) == {*first[:9], *late}
 
 
-def test_a_client_takes_only_its_part_of_the_slots_while_another_asks() -> None:
+def test_a_client_takes_only_its_share_of_slots_while_another_is_active() -> None:
     counter = Counter(limits=WIDE)
     for _ in range(10):
         counter.submit(client=ANNA)
     assert not counter.queue.is_contested
     counter.submit(client=BERT)
     assert counter.queue.is_contested
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
-    taken = [entry.job.client.name for entry in counter.queue.take(room, is_idle=False)]
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 5}
+    )
+    taken = [entry.job.client.name for entry in counter.queue.take(capacity, is_idle=False)]
     assert sorted(taken) == ["anna"] * 3 + ["bert"]
-    full = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 8})
+    full = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 8}
+    )
     assert counter.queue.take(full, is_idle=False) == []
-    assert len(counter.queue.take(Room(free_slots=32, max_tokens=100), is_idle=False)) == 7
+    assert len(counter.queue.take(BatchCapacity(free_slots=32, max_tokens=100), is_idle=False)) == 7
 
 
-def test_a_wide_beam_waits_for_a_part_that_has_room_for_it() -> None:
+def test_a_wide_beam_waits_for_a_share_that_fits_it() -> None:
     counter = Counter(limits=WIDE)
     counter.submit(client=ANNA, beam_size=4)
     counter.submit(client=ANNA)
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 5})
-    assert counter.queue.take(room, is_idle=False) == []  # nobody overtakes it
-    room = Room(free_slots=32, max_tokens=100, max_slots_per_client=8, held={"anna": 3})
-    assert [e.num_slots for e in counter.queue.take(room, is_idle=False)] == [4, 1]
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 5}
+    )
+    assert counter.queue.take(capacity, is_idle=False) == []  # no job overtakes it
+    capacity = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 3}
+    )
+    assert [e.num_slots for e in counter.queue.take(capacity, is_idle=False)] == [4, 1]
 
 
-def test_ten_thousand_sentences_of_one_do_not_hold_up_one_of_another() -> None:
-    """Whenever it comes, of those who came before at most a turn and a round go before it."""
+def test_ten_thousand_sentences_of_a_client_do_not_delay_one_of_another() -> None:
+    """At most one batch and one round of the earlier jobs go before it."""
     limits = AdmissionLimits(max_queued_jobs=30_000, max_queued_tokens=1_000_000)
     counter = Counter(limits=limits)
     for number in range(10_000):
         counter.submit(5 + number % 36, client=ANNA)
-    room = Room(free_slots=2, max_tokens=256, num_ahead=8)
+    capacity = BatchCapacity(free_slots=2, max_tokens=256, max_prefilled=8)
     before = []
     for number in range(200):
         for _ in range(number % 4):
-            counter.queue.take(room, is_idle=False)
+            counter.queue.take(capacity, is_idle=False)
         single = counter.submit(5 + 7 * number % 36, client=BERT)
         num_before = 0
         while True:
-            taken = futures_of(counter.queue.take(room, is_idle=False))
+            taken = futures_of(counter.queue.take(capacity, is_idle=False))
             if single in taken:
                 break
             num_before += len(taken)

@@ -1,4 +1,4 @@
-"""Deadlines and cancellation on the event loop, with a worker whose turns are taken by hand."""
+"""Deadlines and cancellation on the event loop, with a decode loop that the test iterates."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from tests.service.engine.tiny import BEAM, GREEDY, LIMIT, POISONED, alone, tiny_sources
 from tests.service.fake_time import run_on, settle
-from tests.service.scheduling.workers.single_worker import SingleWorker, job_of
+from tests.service.scheduling.workers.single_loop import SingleLoop, job_of
 from tests.service.tiny_models import FakeClock
 
 SOURCE = tiny_sources()[0]
@@ -27,14 +27,14 @@ Task = asyncio.Task[JobResult]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """What stands on the event loop, before a worker."""
+    """The parts of a scheduler on the event loop, in front of a decode loop."""
 
-    single: SingleWorker
+    single: SingleLoop
     flights: SingleFlight
 
     @classmethod
     def create(cls, *, shares_runs: bool = True, cache_bytes: int = 0) -> "Front":
-        single = SingleWorker.create()
+        single = SingleLoop.create()
         options = SharingOptions(shares_runs=shares_runs, cache_bytes=cache_bytes)
         flights = SingleFlight(single.queue, options, single.metrics, single.clock)
         return cls(single=single, flights=flights)
@@ -54,8 +54,8 @@ class Front:
         await settle()
         return tasks
 
-    async def turn(self, count: int = 1) -> None:
-        self.single.turn(count)
+    async def iterate(self, count: int = 1) -> None:
+        self.single.iterate(count)
         await settle()
 
     async def wait(self, seconds: float) -> None:
@@ -65,7 +65,7 @@ class Front:
     async def finish(self) -> None:
         self.single.run()
         await settle()
-        await self.turn()  # what was cancelled last leaves the batch
+        await self.iterate()  # what was cancelled last leaves the batch
         assert (self.single.slots_in_use, self.single.counted("queue_depth")) == (0, 0)
         assert self.single.worker.is_idle
 
@@ -109,13 +109,13 @@ def test_a_job_in_time_gives_what_it_gives_alone(front: Front) -> None:
 def test_a_deadline_is_kept_while_no_worker_takes_a_turn(front: Front, turns: int) -> None:
     async def scenario() -> None:
         (task,) = await front.start(front.job(options=LONG, timeout_s=5))
-        await front.turn(turns)
+        await front.iterate(turns)
         await front.wait(4.9)
         assert not task.done()
         await front.wait(0.1)
         assert is_late(task)
         assert not front.single.queue.is_busy
-        await front.turn()
+        await front.iterate()
         assert (front.single.slots_in_use, front.single.worker.is_idle) == (0, True)
 
     play(front, scenario())
@@ -130,7 +130,7 @@ def test_a_deadline_is_kept_while_there_is_no_room(front: Front) -> None:
             front.job(tiny_sources()[1], wide),
             front.job(tiny_sources()[2], timeout_s=5),
         )
-        await front.turn()
+        await front.iterate()
         await front.wait(5)
         assert is_late(late)
         assert not (first.done() or second.done())
@@ -145,7 +145,7 @@ def test_a_job_whose_deadline_has_passed_is_not_decoded(front: Front, timeout_s:
     async def scenario() -> None:
         (task,) = await front.start(front.job(timeout_s=timeout_s))
         assert is_late(task)
-        await front.turn()
+        await front.iterate()
 
     play(front, scenario())
     assert front.single.decoder.fed == []
@@ -157,7 +157,7 @@ def test_an_earlier_deadline_leaves_a_shared_run_to_the_others(front: Front, tur
     async def scenario() -> None:
         jobs = [front.job(timeout_s=timeout_s) for timeout_s in (5, 3, 20, None)]
         (first,) = await front.start(jobs[0])
-        await front.turn(turns)
+        await front.iterate(turns)
         early, late, patient = await front.start(*jobs[1:])
         assert front.single.counted("shared_runs_total") == 3
         await front.wait(3)
@@ -175,11 +175,11 @@ def test_an_earlier_deadline_leaves_a_shared_run_to_the_others(front: Front, tur
 def test_the_latest_deadline_ends_a_shared_run(front: Front) -> None:
     async def scenario() -> None:
         tasks = await front.start(*(front.job(options=LONG, timeout_s=t) for t in (3, 20, 10)))
-        await front.turn(2)
+        await front.iterate(2)
         await front.wait(20)
         assert all(map(is_late, tasks))
         assert not front.single.queue.is_busy
-        await front.turn()
+        await front.iterate()
         assert front.single.slots_in_use == 0
 
     play(front, scenario())
@@ -190,7 +190,7 @@ def test_a_run_is_joined_however_little_time_its_first_job_has_left(front: Front
     async def scenario() -> None:
         job = front.job(timeout_s=50)
         (hurried,) = await front.start(front.job(timeout_s=5))
-        await front.turn(2)
+        await front.iterate(2)
         await front.wait(4.99)
         (joined,) = await front.start(job)
         assert front.single.counted("shared_runs_total") == 1
@@ -209,9 +209,9 @@ def test_a_job_that_is_tried_again_keeps_its_deadline(front: Front) -> None:
     async def scenario() -> None:
         (task,) = await front.start(front.job(timeout_s=5))
         front.single.decoder.before = break_down
-        await front.turn()
+        await front.iterate()
         front.single.decoder.before = None
-        await front.turn(2)
+        await front.iterate(2)
         assert front.single.slots_in_use == 1
         await front.wait(5)
         assert is_late(task)
@@ -226,11 +226,11 @@ def test_a_cancelled_task_cancels_its_job(front: Front, turns: int) -> None:
         task, other = await front.start(
             front.job(options=LONG, timeout_s=50), front.job(tiny_sources()[1])
         )
-        await front.turn(turns)
+        await front.iterate(turns)
         task.cancel()
         await settle()
         assert task.cancelled()
-        await front.turn()
+        await front.iterate()
         assert front.single.slots_in_use == 1
         await front.finish()
         assert other.done()
@@ -243,7 +243,7 @@ def test_each_task_of_a_shared_run_is_cancelled_by_itself(front: Front) -> None:
     async def scenario() -> None:
         job = front.job()
         tasks = await front.start(job, job, job)
-        await front.turn(2)
+        await front.iterate(2)
         tasks[0].cancel()
         await settle()
         assert front.single.queue.is_busy
@@ -286,7 +286,7 @@ def test_failures_and_shutdown_reach_the_task(front: Front) -> None:
         await front.finish()
         assert isinstance(poisoned.exception(), TranslationFailedError)
         (decoding,) = await front.start(front.job(options=LONG))
-        await front.turn()
+        await front.iterate()
         front.single.worker.stop()
         await settle()
         assert isinstance(decoding.exception(), ShuttingDownError)
@@ -346,7 +346,7 @@ def test_every_job_ends_once_and_is_counted_once(
                 case "wait":
                     await front.wait(value)
                 case "turn":
-                    await front.turn(value)
+                    await front.iterate(value)
         await front.finish()
         assert all(task.done() for task in tasks)
         ends = Counter(map(end_of, tasks, jobs))

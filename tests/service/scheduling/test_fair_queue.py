@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions
-from service.scheduling.batching_policy import LOOKAHEAD, MAX_PASSES, Room, choose
+from service.scheduling.batching_policy import LOOKAHEAD, MAX_OVERTAKES, BatchCapacity, select_batch
 from service.scheduling.fair_queue import ROUND_WORK, FairQueue
 from service.scheduling.job import Entry, Job
 from service.scheduling.limits import Client
@@ -15,10 +15,10 @@ from tests.service.scheduling.remembered_clients import remembered_clients
 
 ANNA, BERT, CARL = (Client(name=name) for name in ("anna", "bert", "carl"))
 MAX_TOKENS = 300
-"""Source tokens of a turn."""
+"""Source tokens of a batch."""
 clients = st.builds(Client, name=st.sampled_from("abcdef"), weight=st.sampled_from([0.5, 1.0, 4.0]))
 jobs = st.tuples(clients, st.integers(1, 60), st.integers(1, 8))
-"""Whose, source tokens and width of the beam."""
+"""Client, source tokens and beam size."""
 
 
 def entry(client: Client, num_tokens: int = 16, *, beam_size: int = 1) -> Entry:
@@ -39,9 +39,9 @@ def many(queue: FairQueue, client: Client, number: int, num_tokens: int = 16) ->
 
 
 def take(queue: FairQueue, free_slots: int = 4, *, max_tokens: int = MAX_TOKENS) -> list[Entry]:
-    """One turn: whoever is chosen is served."""
-    room = Room(free_slots=free_slots, max_tokens=max_tokens)
-    chosen = choose(queue.window(LOOKAHEAD), room)
+    """Select a batch and serve it."""
+    capacity = BatchCapacity(free_slots=free_slots, max_tokens=max_tokens)
+    chosen = select_batch(queue.window(LOOKAHEAD), capacity)
     queue.serve(chosen)
     return chosen
 
@@ -91,7 +91,7 @@ def test_weights_divide_the_work(weight: float) -> None:
     assert served["b"] == pytest.approx(weight * served["a"], abs=2)
 
 
-def test_a_newcomer_goes_before_all_that_another_has_waiting() -> None:
+def test_a_new_flow_goes_before_the_queued_jobs_of_another() -> None:
     queue = FairQueue()
     many(queue, ANNA, 500)
     one_by_one(queue, 100)
@@ -99,7 +99,7 @@ def test_a_newcomer_goes_before_all_that_another_has_waiting() -> None:
     assert late in one_by_one(queue, 2)
 
 
-def test_who_had_nothing_waiting_has_saved_nothing_up() -> None:
+def test_an_idle_client_saves_up_no_share() -> None:
     queue = FairQueue()
     many(queue, ANNA, 500)
     many(queue, BERT, 1)
@@ -108,21 +108,21 @@ def test_who_had_nothing_waiting_has_saved_nothing_up() -> None:
     assert Counter(names(one_by_one(queue, 40))) == {"a": 20, "b": 20}
 
 
-def test_who_leaves_and_comes_again_has_gained_nothing() -> None:
+def test_leaving_and_returning_gains_nothing() -> None:
     """Whose jobs come one by one has an empty line each time, and yet gets no more than others."""
     queue = FairQueue()
     for number in range(9):
         many(queue, Client(name=f"{number}"), 200, 10)
     served = ""
     for _ in range(500):
-        if not queue.line_of(BERT):
+        if not queue.flow_of(BERT):
             many(queue, BERT, 1, 50)
         served += names(one_by_one(queue, 1))
     num_fair = 500 / (9 * 5 + 1)
     assert served.count("b") == pytest.approx(num_fair, abs=2)
 
 
-def test_who_gives_up_is_not_charged() -> None:
+def test_a_cancelled_job_is_not_charged() -> None:
     queue = FairQueue()
     for given_up in many(queue, ANNA, 100):
         queue.remove(given_up)
@@ -133,7 +133,7 @@ def test_who_gives_up_is_not_charged() -> None:
     assert names(one_by_one(queue, 6)) == "bababb"
 
 
-def test_what_another_was_given_at_once_is_no_debt_of_a_newcomer() -> None:
+def test_a_burst_of_another_flow_does_not_delay_a_new_one() -> None:
     """A sentence of 512 tokens in a beam of 8 is as much work as 256 of the others."""
     queue = FairQueue()
     many(queue, ANNA, 500)
@@ -143,7 +143,7 @@ def test_what_another_was_given_at_once_is_no_debt_of_a_newcomer() -> None:
     assert late in one_by_one(queue, 2 * int(ROUND_WORK) // 16)
 
 
-def test_who_was_given_much_does_not_pay_a_newcomer_for_it() -> None:
+def test_a_burst_served_earlier_is_not_held_against_its_flow() -> None:
     queue = FairQueue()
     (left,) = many(queue, BERT, 1)
     add(queue, entry(ANNA, 512, beam_size=8))
@@ -158,7 +158,7 @@ def test_who_was_given_much_does_not_pay_a_newcomer_for_it() -> None:
     assert Counter(names(one_by_one(queue, 20))) == {"a": 10, "c": 10}
 
 
-def test_newcomers_without_end_do_not_keep_anybody_waiting() -> None:
+def test_endless_new_flows_do_not_starve_an_old_one() -> None:
     """Three new clients for every two sentences that are served."""
     queue, numbers = FairQueue(), count()
     annas = many(queue, ANNA, 40)
@@ -168,7 +168,7 @@ def test_newcomers_without_end_do_not_keep_anybody_waiting() -> None:
     assert not any(one in queue for one in annas[:3])
 
 
-def test_sentences_of_like_length_go_together_whoever_they_are_of() -> None:
+def test_sentences_of_similar_length_go_together_across_clients() -> None:
     queue = FairQueue()
     lengths = [10, 40, 11, 38, 12, 42, 9, 41]
     add(queue, *(entry(Client(name=str(i)), n) for i, n in enumerate(lengths)))
@@ -176,7 +176,7 @@ def test_sentences_of_like_length_go_together_whoever_they_are_of() -> None:
     assert sorted(one.num_tokens for one in take(queue)) == [38, 40, 41, 42]
 
 
-def test_each_client_gives_those_of_its_sentences_that_fit_best() -> None:
+def test_each_client_contributes_its_best_fitting_sentences() -> None:
     queue = FairQueue()
     for number in range(40):
         add(queue, entry(ANNA, 20 + number % 2), entry(BERT, 40 - number % 2 * 19))
@@ -202,11 +202,11 @@ def test_a_long_sentence_waits_no_longer_than_the_bound_while_short_ones_keep_co
         come(4)
         take(queue, max_tokens=64)
         num_turns += 1
-    assert num_turns <= 40 / 4 + MAX_PASSES + 1
-    assert long.num_passes <= MAX_PASSES
+    assert num_turns <= 40 / 4 + MAX_OVERTAKES + 1
+    assert long.num_overtakes <= MAX_OVERTAKES
 
 
-def test_whoever_waited_with_others_is_in_no_later_round_alone() -> None:
+def test_a_flow_left_alone_is_back_in_the_first_round() -> None:
     queue = FairQueue()
     annas = many(queue, ANNA, 20)
     (single,) = many(queue, BERT, 1)
@@ -215,7 +215,7 @@ def test_whoever_waited_with_others_is_in_no_later_round_alone() -> None:
     assert [one.round for one in queue.window(64)] == [0] * len(annas)
 
 
-def test_a_job_of_huge_cost_does_not_shut_its_client_out_for_ever() -> None:
+def test_a_job_of_huge_cost_does_not_starve_its_client() -> None:
     queue = FairQueue()
     light = Client(name="light", weight=1e-6)
     many(queue, light, 2, 500)
@@ -223,7 +223,7 @@ def test_a_job_of_huge_cost_does_not_shut_its_client_out_for_ever() -> None:
     assert names(one_by_one(queue, 5)) in {"laaal", "alaal"}
 
 
-def test_clients_that_are_gone_leave_nothing() -> None:
+def test_finished_flows_leave_nothing_behind() -> None:
     queue = FairQueue()
     many(queue, ANNA, 3_000)
     for number in range(2_000):
@@ -236,12 +236,12 @@ def test_clients_that_are_gone_leave_nothing() -> None:
 
 
 @given(first=st.lists(jobs, min_size=1, max_size=60), data=st.data())
-def test_nobody_gets_ahead_of_a_newcomer_by_more_than_its_share(
+def test_no_flow_gets_ahead_of_a_new_one_by_more_than_its_share(
     first: list[tuple[Client, int, int]], data: st.DataObject
 ) -> None:
     """Two rounds and its longest sentence: that is what another may get before it, and a turn."""
     queue = FairQueue()
-    everybody = add(queue, *(entry(c, n, beam_size=width) for c, n, width in first))
+    all_entries = add(queue, *(entry(c, n, beam_size=width) for c, n, width in first))
     for _ in range(data.draw(st.integers(0, 10), label="turns before")):
         take(queue, 8)
     newcomer = entry(Client(name="new"), data.draw(st.integers(1, 60), label="tokens"))
@@ -249,11 +249,11 @@ def test_nobody_gets_ahead_of_a_newcomer_by_more_than_its_share(
     served: list[Entry] = []
     while newcomer in queue:
         late = data.draw(st.lists(jobs, max_size=3), label="late")
-        everybody += add(queue, *(entry(c, n, beam_size=width) for c, n, width in late))
+        all_entries += add(queue, *(entry(c, n, beam_size=width) for c, n, width in late))
         before = list(served)
         served += take(queue, 8)
     for name in {one.job.client.name for one in before}:
-        own = [one for one in everybody if one.job.client.name == name]
+        own = [one for one in all_entries if one.job.client.name == name]
         weight = max(one.job.client.weight for one in own)
         longest = max(map(work, own))
         got = sum(work(one) for one in before if one.job.client.name == name)
@@ -265,23 +265,23 @@ def test_nobody_gets_ahead_of_a_newcomer_by_more_than_its_share(
     arrivals=st.lists(st.lists(jobs, max_size=6), max_size=30),
     slots=st.integers(8, 24),
 )
-def test_everybody_is_served_once_and_passed_over_no_more_often_than_the_bound(
+def test_every_job_is_served_once_and_overtaken_within_the_bound(
     first: list[tuple[Client, int, int]],
     arrivals: list[list[tuple[Client, int, int]]],
     slots: int,
 ) -> None:
     queue = FairQueue()
-    everybody: list[Entry] = []
+    all_entries: list[Entry] = []
     served: list[Entry] = []
     turns = iter([first, *arrivals])
-    while queue or not everybody:
+    while queue or not all_entries:
         new = [entry(c, n, beam_size=width) for c, n, width in next(turns, [])]
-        everybody += add(queue, *new)
+        all_entries += add(queue, *new)
         window = queue.window(LOOKAHEAD)
         chosen = take(queue, slots)
         assert chosen[0] is window[0], "the head always joins"
         assert sum(one.num_slots for one in chosen) <= slots
         served += chosen
-    assert sorted(map(id, served)) == sorted(map(id, everybody))
-    assert all(one.num_passes <= MAX_PASSES for one in everybody)
+    assert sorted(map(id, served)) == sorted(map(id, all_entries))
+    assert all(one.num_overtakes <= MAX_OVERTAKES for one in all_entries)
     assert (remembered_clients(queue), queue.num_tokens) == (set(), 0)

@@ -9,11 +9,11 @@ from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from tests.service.scheduling.queue_counter import RESULT, SMALL, Counter, futures_of
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.waiting import eventually
 
 
-def test_who_came_first_goes_first() -> None:
+def test_jobs_are_taken_in_order_of_arrival() -> None:
     counter = Counter()
     first, second, third = (counter.submit() for _ in range(3))
     assert counter.take(2) == [first, second]
@@ -21,21 +21,21 @@ def test_who_came_first_goes_first() -> None:
     assert counter.take(2) == []
 
 
-def test_nobody_overtakes_a_head_who_needs_more_room() -> None:
+def test_no_job_overtakes_a_head_that_needs_more_slots() -> None:
     counter = Counter()
     wide, late = counter.submit(beam_size=4), counter.submit()
     assert counter.take(3) == []
     assert counter.take(5) == [wide, late]
 
 
-def test_a_turn_takes_no_more_tokens_than_it_may() -> None:
+def test_a_batch_takes_no_more_tokens_than_allowed() -> None:
     counter = Counter()
     first, second, third = (counter.submit(5) for _ in range(3))
     assert counter.take(max_tokens=12) == [first, second]
     assert counter.take(max_tokens=4) == [third]
 
 
-def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
+def test_a_full_queue_refuses_and_says_when_to_retry() -> None:
     counter = Counter()
     for _ in range(SMALL.max_queued_jobs):
         counter.submit()
@@ -65,7 +65,7 @@ def test_a_job_over_the_token_bound_is_taken_by_an_empty_queue() -> None:
         counter.submit(1)
 
 
-def test_when_to_come_back_is_measured() -> None:
+def test_retry_after_is_measured() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=8))
     for _ in range(20):  # two in a second
         counter.submit()
@@ -78,7 +78,7 @@ def test_when_to_come_back_is_measured() -> None:
     assert caught.value.retry_after_s == pytest.approx(4.0)
 
 
-def test_jobs_that_were_given_up_do_not_count_as_speed() -> None:
+def test_cancelled_jobs_do_not_count_as_completed() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=8))
     counter.clock.now_s += 10
     counter.submit()
@@ -92,7 +92,7 @@ def test_jobs_that_were_given_up_do_not_count_as_speed() -> None:
     assert caught.value.retry_after_s == 60.0  # 8 at one in ten seconds, bounded
 
 
-def test_a_closed_queue_refuses_and_keeps_what_it_has() -> None:
+def test_a_closed_queue_refuses_and_keeps_its_jobs() -> None:
     counter = Counter()
     waiting = counter.submit()
     counter.queue.close()
@@ -102,7 +102,7 @@ def test_a_closed_queue_refuses_and_keeps_what_it_has() -> None:
     assert counter.take() == [waiting]
 
 
-def test_who_is_tried_again_goes_first_and_alone_to_an_idle_worker() -> None:
+def test_a_retried_job_goes_first_and_alone_to_an_idle_worker() -> None:
     counter = Counter()
     first, second = counter.submit(), counter.submit()
     entries = counter.take_entries(2)
@@ -113,7 +113,7 @@ def test_who_is_tried_again_goes_first_and_alone_to_an_idle_worker() -> None:
     assert counter.take() == [late]
 
 
-def test_nobody_waits_for_those_who_are_tried_again() -> None:
+def test_no_job_waits_for_retried_ones() -> None:
     counter = Counter()
     first = counter.submit()
     counter.queue.retry(counter.take_entries(1))
@@ -123,7 +123,7 @@ def test_nobody_waits_for_those_who_are_tried_again() -> None:
     assert counter.take() == [first]
 
 
-def test_who_waits_to_be_tried_again_may_give_up_or_be_removed() -> None:
+def test_a_job_that_waits_for_its_retry_can_be_cancelled_or_removed() -> None:
     counter = Counter()
     first, second = counter.submit(), counter.submit()
     counter.queue.retry(counter.take_entries(2))
@@ -133,7 +133,7 @@ def test_who_waits_to_be_tried_again_may_give_up_or_be_removed() -> None:
     assert counter.depth() == 0
 
 
-def test_who_is_tried_again_is_never_refused() -> None:
+def test_a_retry_is_never_refused() -> None:
     counter = Counter()
     counter.submit()
     entries = counter.take_entries(1)
@@ -144,7 +144,7 @@ def test_who_is_tried_again_is_never_refused() -> None:
     assert counter.depth() == SMALL.max_queued_jobs + 1
 
 
-def test_who_gives_up_makes_room_at_once() -> None:
+def test_a_cancelled_job_makes_room_at_once() -> None:
     counter = Counter()
     wide = counter.submit(10, beam_size=8)
     narrow = counter.submit(10)
@@ -156,7 +156,7 @@ def test_who_gives_up_makes_room_at_once() -> None:
     assert counter.take(2) == [narrow, late]
 
 
-def test_everything_can_be_taken_out() -> None:
+def test_clearing_removes_all_jobs() -> None:
     counter = Counter()
     waiting = [counter.submit(3) for _ in range(3)]
     assert futures_of(counter.queue.clear()) == waiting
@@ -197,7 +197,7 @@ def test_listeners_hear_of_jobs_and_of_cancelling() -> None:
     assert calls == [True, False]
 
 
-def test_many_threads_submit_take_and_give_up_without_losing_anybody() -> None:
+def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
     counter = Counter(limits=AdmissionLimits(max_queued_jobs=50))
     closed = threading.Event()
     ended: list[Future[JobResult]] = []

@@ -1,4 +1,4 @@
-"""What was asked for last is kept, within a bound of bytes that is the memory's own."""
+"""The result cache keeps the most recent results within a bound of bytes."""
 
 import tracemalloc
 from dataclasses import replace
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.single_flight import Key, ResultCache, size_of
+from service.scheduling.single_flight import ResultCache, ResultKey, size_of
 
 OPTIONS = DecodeOptions()
 
@@ -24,14 +24,14 @@ def result(length: int) -> tuple[Hypothesis, ...]:
     return (best,)
 
 
-def key(number: int, length: int = 10) -> Key:
+def key(number: int, length: int = 10) -> ResultKey:
     return tuple(range(1000 * number, 1000 * number + length)), replace(OPTIONS)
 
 
 SIZE = size_of(key(1), result(10))
 
 
-def test_what_was_kept_is_found() -> None:
+def test_cached_results_are_found() -> None:
     cache = ResultCache(SIZE)
     assert cache.find(key(1)) is None
     cache.add(key(1), result(10))
@@ -46,7 +46,7 @@ def test_other_options_are_another_result() -> None:
     assert cache.find((source_ids, replace(options, length_penalty=0.7))) is None
 
 
-def test_what_was_used_longest_ago_goes_first() -> None:
+def test_the_least_recently_used_result_is_evicted_first() -> None:
     cache = ResultCache(3 * SIZE)
     for number in (1, 2, 3):
         cache.add(key(number), result(10))
@@ -55,14 +55,14 @@ def test_what_was_used_longest_ago_goes_first() -> None:
     assert [n for n in (1, 2, 3, 4) if cache.find(key(n))] == [1, 3, 4]
 
 
-def test_the_same_result_twice_is_kept_once() -> None:
+def test_the_same_result_twice_is_cached_once() -> None:
     cache = ResultCache(3 * SIZE)
     for _ in range(3):
         cache.add(key(1), result(10))
     assert (len(cache), cache.num_bytes) == (1, SIZE)
 
 
-def test_a_result_over_the_bound_puts_nobody_out() -> None:
+def test_a_result_over_the_bound_evicts_nothing() -> None:
     cache = ResultCache(3 * SIZE)
     cache.add(key(1), result(10))
     cache.add(key(2), result(1000))
@@ -70,7 +70,7 @@ def test_a_result_over_the_bound_puts_nobody_out() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 60)), max_size=60))
-def test_the_bound_holds_whatever_comes(added: list[tuple[int, int]]) -> None:
+def test_the_bound_holds_for_any_sequence(added: list[tuple[int, int]]) -> None:
     cache = ResultCache(5 * SIZE)
     lengths: dict[int, int] = {}
     for number, length in added:
@@ -82,7 +82,7 @@ def test_the_bound_holds_whatever_comes(added: list[tuple[int, int]]) -> None:
         assert number in kept or size_of(key(number), result(length)) > 5 * SIZE
 
 
-def test_the_bytes_are_those_that_the_memory_has() -> None:
+def test_the_estimate_matches_the_memory_used() -> None:
     cache = ResultCache(2_000_000)
     tracemalloc.start()
     try:

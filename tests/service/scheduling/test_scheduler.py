@@ -23,12 +23,12 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import counted, hypotheses_of, job_of
+from tests.service.scheduling.workers.single_loop import counted, hypotheses_of, job_of
 from tests.service.tiny_models import FakeClock
 from tests.service.waiting import eventually
 
 PATIENCE_S = 30.0
-"""How long a test waits for a thread; nothing that works takes so long."""
+"""Longest wait for a thread; no passing test needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ def test_many_clients_get_what_each_gets_alone(num_workers: int) -> None:
     assert counted(service.metrics, "slots_in_use") == 0
 
 
-def test_a_poisoned_job_harms_nobody_at_any_worker() -> None:
+def test_a_poisoned_job_harms_no_other_at_any_worker() -> None:
     sources = [*tiny_sources(), POISONED]
     with running(num_workers=2) as service:
         *futures, poisoned = [service.submit(source) for source in sources]
@@ -135,7 +135,7 @@ def test_a_full_queue_refuses() -> None:
         assert caught.value.retry_after_s > 0
 
 
-def test_a_job_that_is_given_up_leaves_its_slots_to_others() -> None:
+def test_a_cancelled_job_frees_its_slots() -> None:
     with gated() as (service, encoder):
         future = service.submit(tiny_sources()[0])
         assert encoder.reached.wait(PATIENCE_S)
@@ -164,7 +164,7 @@ def test_a_closed_scheduler_accepts_nothing() -> None:
             service.submit(tiny_sources()[0])
 
 
-def test_closing_answers_those_who_wait_if_nothing_ever_ran() -> None:
+def test_closing_ends_queued_jobs_if_nothing_ever_ran() -> None:
     with running(is_started=False) as service:
         futures = [service.submit(source) for source in tiny_sources()]
         futures[0].cancel()
@@ -172,7 +172,7 @@ def test_closing_answers_those_who_wait_if_nothing_ever_ran() -> None:
     assert counted(service.metrics, "queue_depth") == 0
 
 
-def test_closing_in_the_middle_answers_everybody() -> None:
+def test_closing_under_load_ends_every_job() -> None:
     with gated(num_workers=2) as (service, encoder):
         futures = [service.submit(source) for source in tiny_sources()]
         assert encoder.reached.wait(PATIENCE_S)

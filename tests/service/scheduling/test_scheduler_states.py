@@ -1,7 +1,7 @@
-"""Whatever several clients do in whatever order: every job ends exactly once, nothing is left over.
+"""A state machine of the scheduler: every job ends exactly once, and nothing is left over.
 
-Everything of a scheduler but its threads: the queue, what shares runs before it, and two workers
-whose turns are taken by hand, on a clock that is set.
+It has all parts of a scheduler except threads: queue, single flight and two decode loops, which the
+test iterates on a fake clock.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
@@ -25,7 +25,7 @@ from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.remembered_clients import remembered_clients
-from tests.service.scheduling.workers.single_worker import MANY_TURNS, counted, hypotheses_of
+from tests.service.scheduling.workers.single_loop import MANY_TURNS, counted, hypotheses_of
 from tests.service.tiny_models import FakeClock
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 NUM_SLOTS = 8
 NUM_WORKERS = 2
 LIMITS = AdmissionLimits(max_queued_jobs=12, max_queued_tokens=200)
-CLIENTS = (NOBODY, Client(name="light", weight=0.25), Client(name="heavy", weight=4.0))
+CLIENTS = (INTERNAL_CLIENT, Client(name="light", weight=0.25), Client(name="heavy", weight=4.0))
 NARROW = Client(name="narrow", max_queued_jobs=2)
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 workers = st.integers(0, NUM_WORKERS - 1)
@@ -112,15 +112,15 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.clock.now_s += elapsed_s
 
     @rule(number=workers, count=st.integers(1, 12))
-    def turn(self, number: int, count: int) -> None:
+    def iterate(self, number: int, count: int) -> None:
         for _ in range(count):
-            self.workers[number].turn()
+            self.workers[number].iterate()
 
     @rule(number=workers)
     def break_down(self, number: int) -> None:
         """One turn in which a decoder fails, if it has anything to decode."""
         self.decoder.before = self.fail
-        self.workers[number].turn()
+        self.workers[number].iterate()
         self.decoder.before = None
 
     def fail(self, _: Tensors) -> None:
@@ -165,7 +165,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.finish(lambda: not self.queue.is_busy)
         for worker in self.workers:
-            worker.turn()  # who was cancelled last is let go
+            worker.iterate()  # drops the job cancelled last
             assert worker.is_idle
         assert all(one.future.done() for one in self.jobs), "accepted, so answered"
         self.every_end_is_the_only_one()
@@ -181,7 +181,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         for number in range(MANY_TURNS):
             if is_done():
                 return
-            self.workers[number % NUM_WORKERS].turn()
+            self.workers[number % NUM_WORKERS].iterate()
         pytest.fail(f"still not done after {MANY_TURNS} turns")
 
 

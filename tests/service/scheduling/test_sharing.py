@@ -13,7 +13,7 @@ from service.observability.metrics import Metrics
 from service.server.app import create_app, registry_options
 from service.settings import load_settings
 from tests.service.scheduling.workers.poison import TEXTS
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.tiny_models import TINY_BUNDLE
 
 NUM_CLIENTS = 12
@@ -88,7 +88,7 @@ def test_equal_requests_that_come_together_are_one_run_each_kind(expected: list[
     assert counted(metrics, "shared_runs_total") == 2 * len(asked) - num_runs
 
 
-def test_a_kept_result_is_the_same_reply_without_a_run(expected: list[object]) -> None:
+def test_a_cached_result_gives_the_same_reply_without_a_run(expected: list[object]) -> None:
     asked = [body(TEXTS[0], **kind) for kind in KINDS]
     first, second, metrics = ask(asked, result_cache_bytes="1000000", share_runs="false")
     assert contents(first) == contents(second) == expected
@@ -96,13 +96,13 @@ def test_a_kept_result_is_the_same_reply_without_a_run(expected: list[object]) -
     assert counted(metrics, "cache_hits_total") >= len(KINDS)
 
 
-def test_nothing_is_kept_unless_it_was_asked_for() -> None:
+def test_nothing_is_cached_by_default() -> None:
     _, second, metrics = ask([body(TEXTS[0])])
     assert milliseconds(second[0])["decode"] > 0
     assert counted(metrics, "cache_hits_total") == counted(metrics, "cache_misses_total") == 0
 
 
-def test_a_small_memory_keeps_what_was_asked_last() -> None:
+def test_a_small_cache_keeps_the_most_recent_results() -> None:
     asked = [body(text) for text in TEXTS]
     _, second, metrics = ask(asked, result_cache_bytes="5000")
     assert {reply.status_code for reply in second} == {200}

@@ -1,4 +1,4 @@
-"""Equal jobs share a run, and everybody who waits for it is answered exactly once."""
+"""Equal jobs share a run, and each of them is answered exactly once."""
 
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import (
-    SingleWorker,
+from tests.service.scheduling.workers.single_loop import (
+    SingleLoop,
     assert_translated,
     hypotheses_of,
     job_of,
@@ -37,14 +37,14 @@ MINE, YOURS = Client(name="mine"), Client(name="yours")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """A worker behind single flight, turned by hand."""
+    """A decode loop behind single flight, iterated by the test."""
 
-    single: SingleWorker
+    single: SingleLoop
     flights: SingleFlight
 
     @classmethod
     def create(cls, *, shares_runs: bool = True, cache_bytes: int = 0) -> "Sharing":
-        single = SingleWorker.create()
+        single = SingleLoop.create()
         options = SharingOptions(shares_runs=shares_runs, cache_bytes=cache_bytes)
         flights = SingleFlight(single.queue, options, single.metrics, single.clock)
         return cls(single=single, flights=flights)
@@ -57,8 +57,8 @@ class Sharing:
     ) -> Future[JobResult]:
         return self.flights.submit(replace(job_of(source_ids), client=client))
 
-    def turn(self, count: int = 1) -> None:
-        self.single.turn(count)
+    def iterate(self, count: int = 1) -> None:
+        self.single.iterate(count)
 
     def counted(self, metric: str, /, **labels: str) -> float:
         return self.single.counted(metric, **labels)
@@ -75,7 +75,7 @@ def is_failed(future: Future[JobResult], error: type[Exception]) -> bool:
 
 def test_equal_jobs_run_once(sharing: Sharing) -> None:
     futures = [sharing.submit() for _ in range(5)]
-    sharing.turn(3)
+    sharing.iterate(3)
     futures += [sharing.submit() for _ in range(5)]
     sharing.single.run()
     for future in futures:
@@ -104,43 +104,45 @@ def test_other_options_and_other_sources_run_by_themselves(sharing: Sharing) -> 
     assert sharing.counted("shared_runs_total") == 0
 
 
-@pytest.mark.parametrize("who", [0, 1, 2])
-def test_one_who_leaves_leaves_alone(sharing: Sharing, who: int) -> None:
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_cancelling_one_of_several_equal_jobs_leaves_the_others(
+    sharing: Sharing, index: int
+) -> None:
     futures = [sharing.submit() for _ in range(3)]
-    sharing.turn(2)
-    assert futures[who].cancel()
-    sharing.turn()
+    sharing.iterate(2)
+    assert futures[index].cancel()
+    sharing.iterate()
     assert sharing.single.slots_in_use == 1
     sharing.single.run()
     for future in futures:
-        if future is futures[who]:
+        if future is futures[index]:
             assert future.cancelled()
         else:
             assert_translated(future, SOURCE)
 
 
 @pytest.mark.parametrize("turns", [0, 2])
-def test_the_last_who_leaves_ends_the_run(sharing: Sharing, turns: int) -> None:
+def test_cancelling_the_last_equal_job_ends_the_run(sharing: Sharing, turns: int) -> None:
     futures = [sharing.submit() for _ in range(3)]
-    sharing.turn(turns)
+    sharing.iterate(turns)
     for future in futures:
         assert future.cancel()
     assert not sharing.single.queue.is_busy
-    sharing.turn()
+    sharing.iterate()
     assert (sharing.single.slots_in_use, sharing.counted("queue_depth")) == (0, 0)
     assert wait(futures, 0).not_done == set()
 
 
-def test_a_run_that_was_given_up_is_not_joined(sharing: Sharing) -> None:
+def test_a_cancelled_run_is_not_joined(sharing: Sharing) -> None:
     first = sharing.submit()
-    sharing.turn(2)
+    sharing.iterate(2)
     first.cancel()
     second = sharing.submit()
     sharing.single.run()
     assert_translated(second, SOURCE)
 
 
-def test_nobody_waits_in_the_line_of_another_client(sharing: Sharing) -> None:
+def test_no_job_waits_in_the_flow_of_another_client(sharing: Sharing) -> None:
     mine, yours = sharing.submit(client=MINE), sharing.submit(client=YOURS)
     assert sharing.counted("queue_depth") == 2
     assert mine.cancel()
@@ -148,9 +150,9 @@ def test_nobody_waits_in_the_line_of_another_client(sharing: Sharing) -> None:
     assert_translated(yours, SOURCE)
 
 
-def test_a_run_on_its_way_is_everybodys(sharing: Sharing) -> None:
+def test_a_started_run_is_joined_by_any_client(sharing: Sharing) -> None:
     mine = sharing.submit(client=MINE)
-    sharing.turn(2)
+    sharing.iterate(2)
     yours = sharing.submit(client=YOURS)
     assert mine.cancel()
     sharing.single.run()
@@ -158,21 +160,21 @@ def test_a_run_on_its_way_is_everybodys(sharing: Sharing) -> None:
     assert sharing.counted("source_tokens_total") == len(SOURCE)
 
 
-def test_a_failure_is_everybodys(sharing: Sharing) -> None:
+def test_a_failure_reaches_all_joined_jobs(sharing: Sharing) -> None:
     poisoned = [sharing.submit(POISONED) for _ in range(3)]
-    innocent = sharing.submit()
+    healthy = sharing.submit()
     sharing.single.run()
     assert all(is_failed(future, TranslationFailedError) for future in poisoned)
-    assert_translated(innocent, SOURCE)
+    assert_translated(healthy, SOURCE)
 
 
-def test_who_joins_a_run_that_is_tried_again_is_answered_with_it(sharing: Sharing) -> None:
+def test_jobs_that_join_a_retried_run_get_its_result(sharing: Sharing) -> None:
     def break_down(_: Tensors) -> None:
         raise RuntimeError("the graph broke down")
 
     futures = [sharing.submit()]
     sharing.single.decoder.before = break_down
-    sharing.turn()
+    sharing.iterate()
     sharing.single.decoder.before = None
     futures.append(sharing.submit())
     sharing.single.run()
@@ -183,7 +185,7 @@ def test_who_joins_a_run_that_is_tried_again_is_answered_with_it(sharing: Sharin
 
 def test_a_job_that_must_run_runs(sharing: Sharing) -> None:
     sharing.submit()
-    sharing.turn(2)
+    sharing.iterate(2)
     probe = sharing.flights.submit(replace(job_of(SOURCE), must_run=True))
     sharing.single.run()
     assert_translated(probe, SOURCE)
@@ -214,7 +216,9 @@ def fill(sharing: Sharing) -> list[Future[JobResult]]:
             return accepted
 
 
-def test_a_full_queue_refuses_what_needs_a_run_and_nothing_is_left_of_it(sharing: Sharing) -> None:
+def test_a_full_queue_refuses_jobs_that_need_a_run_and_keeps_nothing_of_them(
+    sharing: Sharing,
+) -> None:
     waiting = fill(sharing)
     assert not sharing.submit(numbered(0)).done()  # it needs no place
     assert sharing.counted("shared_runs_total") == 1
@@ -225,7 +229,7 @@ def test_a_full_queue_refuses_what_needs_a_run_and_nothing_is_left_of_it(sharing
     assert sharing.counted("queue_depth") == 2
 
 
-def test_a_closed_one_answers_nobody_from_a_run_or_a_kept_result() -> None:
+def test_once_closed_no_job_joins_a_run_or_gets_a_cached_result() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     sharing.submit()
     sharing.single.run()
@@ -237,7 +241,7 @@ def test_a_closed_one_answers_nobody_from_a_run_or_a_kept_result() -> None:
             sharing.submit(source)
 
 
-def test_a_kept_result_is_that_of_a_run_and_takes_no_time() -> None:
+def test_a_cached_result_equals_a_run_and_takes_no_time() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     asked = [job_of(source, kind) for source in tiny_sources()[:3] for kind in EVERY_KIND]
     first = [sharing.flights.submit(job) for job in asked]
@@ -252,7 +256,7 @@ def test_a_kept_result_is_that_of_a_run_and_takes_no_time() -> None:
     assert sharing.counted("cache_hits_total") == len(asked)
 
 
-def test_neither_failures_nor_cancelled_runs_are_kept() -> None:
+def test_neither_failures_nor_cancelled_runs_are_cached() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     sharing.submit(POISONED)
     sharing.submit().cancel()
@@ -261,7 +265,7 @@ def test_neither_failures_nor_cancelled_runs_are_kept() -> None:
     assert not sharing.submit().done()
 
 
-def test_a_job_that_must_run_is_not_answered_by_a_kept_result() -> None:
+def test_a_job_that_must_run_gets_no_cached_result() -> None:
     sharing = Sharing.create(cache_bytes=1_000_000)
     sharing.submit()
     sharing.single.run()

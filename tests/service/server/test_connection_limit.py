@@ -8,7 +8,7 @@ import pytest
 
 from service.observability.metrics import Metrics
 from service.server.connection_limit import Lobby
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 
 ROOM = 3
 

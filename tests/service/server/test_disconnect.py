@@ -16,7 +16,7 @@ from service.scheduling.job import Job
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone
 from tests.service.scheduling.workers.poison import POISON, POISON_LENGTH
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.server.faulty_service import serving
 from tests.service.tiny_models import tiny_bundle
 from tests.service.waiting import eventually

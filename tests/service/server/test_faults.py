@@ -17,7 +17,7 @@ from service.engine.graphs.sessions import Sessions
 from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
 from tests.service.scheduling.workers.poison import POISON, POISON_LENGTH, TEXTS
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 from tests.service.server.faulty_service import serving
 
 POISONED_ID = "poisoned-request"

@@ -1,4 +1,4 @@
-"""Who hangs is noticed, waiters are answered, and the process ends: in that order, and once."""
+"""A hang is detected, requests are answered, and the process ends: in that order, and once."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from tests.service.tiny_models import FakeClock
 
 @dataclass(slots=True, kw_only=True)
 class Worker:
-    """Silent since it was last told to be alive."""
+    """A worker without heartbeats of its own."""
 
     clock: FakeClock
     events: list[str]
@@ -63,7 +63,7 @@ def test_a_living_worker_is_left_alone() -> None:
         assert watched.look(watchdog, 1) == []
 
 
-def test_a_hanging_worker_ends_the_process_after_everybody_was_answered() -> None:
+def test_a_hanging_worker_ends_the_process_after_all_requests_are_answered() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)
@@ -92,7 +92,7 @@ def test_without_a_limit_nothing_hangs() -> None:
         assert watched.look(watchdog, 1_000_000) == []
 
 
-def test_the_process_ends_though_nobody_can_be_told() -> None:
+def test_the_process_ends_even_if_answering_fails() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)

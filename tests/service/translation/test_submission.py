@@ -9,7 +9,7 @@ from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
 from service.scheduling.job import Job, JobResult
-from service.scheduling.limits import NOBODY, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
 from service.translation.decoding import run_jobs
 from tests.service.tiny_models import Running, running
 from tests.service.waiting import eventually
@@ -26,7 +26,11 @@ def waiting() -> Iterator[Running]:
 
 
 def jobs(
-    service: Running, count: int, *, deadline_s: float | None = None, client: Client = NOBODY
+    service: Running,
+    count: int,
+    *,
+    deadline_s: float | None = None,
+    client: Client = INTERNAL_CLIENT,
 ) -> list[Job]:
     bundle = service.model.bundle
     words = bundle.manifest.canary.source_text.split()

@@ -11,7 +11,7 @@ from service.api.auth.key import Key, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore
 from service.errors import QuotaExceededError
 from service.observability.metrics import Metrics
-from service.scheduling.limits import NOBODY
+from service.scheduling.limits import INTERNAL_CLIENT
 from tests.service.api.auth.failing_store import FailingStore
 
 JANUARY = datetime(2026, 1, 31, tzinfo=UTC)
@@ -32,7 +32,7 @@ def _account(
     store: KeyStore | None = None,
 ) -> Account:
     key = Key(digest=digest_of("k"), name="a", created=JANUARY, monthly_chars=monthly_chars)
-    return Account(store or MemoryStore(), NOBODY, Metrics(), calendar or _Calendar(), key)
+    return Account(store or MemoryStore(), INTERNAL_CLIENT, Metrics(), calendar or _Calendar(), key)
 
 
 async def _charge(account: Account, num_chars: int) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
-from tests.service.scheduling.workers.single_worker import counted
+from tests.service.scheduling.workers.single_loop import counted
 
 BASE = {"q": "my secret text", "source": "en", "target": "de"}
 BODY = json.dumps(BASE).encode()

@@ -31,11 +31,11 @@ def test_the_best_of_every_piece_come_first() -> None:
     assert _own([4, 5, 7, EOS], num_own=6) == [20, 30, 40, 21, 22, 31]
 
 
-def test_what_does_not_fit_is_left_out() -> None:
+def test_pieces_beyond_the_size_are_left_out() -> None:
     assert _own([4, 5, 7, EOS], num_own=4) == [20, 30, 40, 21]
 
 
-def test_room_that_is_left_holds_no_piece() -> None:
+def test_unused_entries_hold_no_piece() -> None:
     assert _own([7, 6, EOS], num_own=3) == [40, NO_PIECE, NO_PIECE]
 
 

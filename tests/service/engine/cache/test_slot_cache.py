@@ -52,7 +52,7 @@ class SlotCacheMachine(RuleBasedStateMachine):
         super().__init__()
         self.cache = SlotCache(manifest_of(self.dtype), NUM_SLOTS)
         for buffer in (*self.cache.past, *self.cache.cross):
-            buffer.fill(99)  # whatever was there before is nobody's business
+            buffer.fill(99)  # stale content must not matter
         self.addresses = self.addresses_now()
         self.rows: list[Row] = []
         self.random = np.random.default_rng(0)
@@ -128,7 +128,7 @@ class SlotCacheMachine(RuleBasedStateMachine):
         ended = {choice % len(self.rows) for choice in chosen}
         moved = dict(self.cache.release_rows(ended))
         left = len(self.rows) - len(ended)
-        # Whoever must move does, into a gap; whoever need not stays.
+        # Rows beyond the new end move into gaps; all others stay.
         assert set(moved) == {row for row in range(left, len(self.rows)) if row not in ended}
         assert set(moved.values()) == {row for row in ended if row < left}
         for origin, destination in moved.items():

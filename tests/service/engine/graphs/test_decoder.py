@@ -33,7 +33,7 @@ def greedy_logits(step: DecoderStep, cache: SlotCache, num_steps: int) -> NDArra
 
 
 @pytest.mark.parametrize("stale", [-128, 127])
-def test_what_a_row_held_before_is_never_read(stale: int) -> None:
+def test_stale_content_of_a_row_is_never_read(stale: int) -> None:
     sources = list(tiny_sources()[:3])
     clean, reused = cache_of(sources), cache_of(sources, stale=stale)
     expected = greedy_logits(DecoderStep(tiny_sessions(), clean), clean, 10)

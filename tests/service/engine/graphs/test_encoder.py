@@ -101,9 +101,7 @@ def test_an_id_outside_of_the_vocabulary_is_refused_by_the_graph() -> None:
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("output", [0, 3])
-def test_what_is_no_number_is_refused_before_a_step_can_swallow_it(
-    wrong: float, output: int
-) -> None:
+def test_non_finite_keys_are_refused_before_a_step_can_hide_them(wrong: float, output: int) -> None:
     def spoilt(names: Sequence[str], feeds: dict[str, Any]) -> list[NDArray[np.float32]]:
         heads, head_dim = 3, 16
         shape = (*feeds["input_ids"].shape, heads, head_dim)

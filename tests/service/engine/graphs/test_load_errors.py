@@ -11,7 +11,7 @@ import pytest
 from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle
 from bundle.tensors import ATTENTION_NAME, DECODER_NAME, ENCODER_NAME
-from service.engine.graphs.load_errors import explain_refusal
+from service.engine.graphs.load_errors import explain_load_error
 from service.engine.graphs.sessions import check_attention, open_sessions
 from tests.service.engine.tiny import tiny
 
@@ -100,9 +100,9 @@ def test_a_graph_of_a_later_format_is_explained(changed: Change) -> None:
     assert fault_of(bundle).endswith(", this one has 99; install a newer one")
 
 
-def test_what_is_no_matter_of_versions_is_said_in_onnxruntime_s_own_words() -> None:
+def test_other_errors_keep_the_words_of_onnxruntime() -> None:
     said = "[ONNXRuntimeError] : 7 : INVALID_PROTOBUF : Failed to load model\nand more"
-    assert explain_refusal(said, installed="1.31.1", exported_with="1.31.1") == (
+    assert explain_load_error(said, installed="1.31.1", exported_with="1.31.1") == (
         "onnxruntime 1.31.1 refuses it: [ONNXRuntimeError] : 7 : INVALID_PROTOBUF : "
         "Failed to load model"
     )
@@ -132,7 +132,7 @@ def test_what_is_no_matter_of_versions_is_said_in_onnxruntime_s_own_words() -> N
     ],
 )
 def test_other_words_for_it_are_understood(said: str, reason: str) -> None:
-    explained = explain_refusal(said, installed="1.23.0", exported_with="1.31.1")
+    explained = explain_load_error(said, installed="1.23.0", exported_with="1.31.1")
     assert explained == (
         f"onnxruntime 1.23.0 {reason}; the bundle was exported with onnxruntime 1.31.1: "
         "install that or a newer one"
@@ -140,7 +140,7 @@ def test_other_words_for_it_are_understood(said: str, reason: str) -> None:
 
 
 def test_an_older_onnxruntime_is_suspected_whatever_it_says() -> None:
-    explained = explain_refusal("no", installed="1.9.3", exported_with="1.10")
+    explained = explain_load_error("no", installed="1.9.3", exported_with="1.10")
     assert explained.endswith(
         "refuses it: no; the bundle was exported with onnxruntime 1.10: install that or a newer one"
     )
@@ -148,7 +148,7 @@ def test_an_older_onnxruntime_is_suspected_whatever_it_says() -> None:
 
 def test_a_later_onnxruntime_may_have_dropped_an_operator() -> None:
     said = "Fatal error: com.microsoft:Old(-1) is not a registered function/op"
-    assert explain_refusal(said, installed="2.0.0", exported_with="1.31.1") == (
+    assert explain_load_error(said, installed="2.0.0", exported_with="1.31.1") == (
         "onnxruntime 2.0.0 lacks the operator com.microsoft:Old; the bundle was exported with "
         "onnxruntime 1.31.1: install that"
     )

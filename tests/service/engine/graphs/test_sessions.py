@@ -160,4 +160,6 @@ def test_the_attention_graph_is_opened_when_asked_for_and_only_once(copied: Bund
     assert all(session is opened[0] for session in opened)
     copied.file(ATTENTION_NAME).unlink()
     assert sessions.attention is opened[0]
-    assert open_sessions(copied).bundle is copied  # not opened: nobody misses the file
+    assert (
+        open_sessions(copied).bundle is copied
+    )  # the graph is not opened, so the file is not missed

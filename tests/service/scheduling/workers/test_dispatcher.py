@@ -21,9 +21,9 @@ from tests.service.engine.tiny import (
     tiny_sessions,
     tiny_sources,
 )
-from tests.service.scheduling.workers.single_worker import (
+from tests.service.scheduling.workers.single_loop import (
     MANY_TURNS,
-    SingleWorker,
+    SingleLoop,
     assert_translated,
     hypotheses_of,
 )
@@ -32,11 +32,11 @@ LONG = DecodeOptions(max_target_tokens=LIMIT, beam_size=2)
 
 
 @pytest.fixture
-def single() -> SingleWorker:
-    return SingleWorker.create()
+def single() -> SingleLoop:
+    return SingleLoop.create()
 
 
-def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
+def test_every_job_gives_what_it_gives_alone(single: SingleLoop) -> None:
     asked = [(source, EVERY_KIND[i % len(EVERY_KIND)]) for i, source in enumerate(tiny_sources())]
     futures = [single.submit(source, options) for source, options in asked]
     single.run()
@@ -44,40 +44,40 @@ def test_every_job_gives_what_it_gives_alone(single: SingleWorker) -> None:
     assert single.worker.is_idle
 
 
-def test_jobs_join_between_the_steps_of_others(single: SingleWorker) -> None:
+def test_jobs_join_between_the_steps_of_others(single: SingleLoop) -> None:
     early = single.submit(tiny_sources()[0])
-    single.turn(3)
+    single.iterate(3)
     late = single.submit(tiny_sources()[1])
-    single.turn()
+    single.iterate()
     assert [shapes["input_ids"][0] for shapes in single.decoder.fed] == [1, 1, 1, 2]
     single.run()
     assert_translated(early, tiny_sources()[0])
     assert_translated(late, tiny_sources()[1])
 
 
-def test_a_result_says_how_long_it_took(single: SingleWorker) -> None:
+def test_a_result_says_how_long_it_took(single: SingleLoop) -> None:
     future = single.submit(tiny_sources()[0])
     single.clock.now_s += 2
-    single.turn()
+    single.iterate()
     single.clock.now_s += 3
     single.run()
     result = future.result(timeout=0)
     assert (result.queue_s, result.encode_s, result.decode_s) == (2, 0, 3)
 
 
-def test_every_turn_is_a_heart_beat(single: SingleWorker) -> None:
+def test_every_iteration_is_a_heartbeat(single: SingleLoop) -> None:
     single.clock.now_s += 7
-    single.turn()
-    assert single.worker.last_beat_s == single.clock.now_s
+    single.iterate()
+    assert single.worker.heartbeat_s == single.clock.now_s
 
 
-def test_what_happens_is_counted(single: SingleWorker) -> None:
+def test_metrics_count_jobs_steps_and_tokens(single: SingleLoop) -> None:
     sources = tiny_sources()[:3]
     for source in sources:
         single.submit(source)
     single.submit(sources[0], DecodeOptions(max_target_tokens=1))
     assert single.counted("queue_depth") == 4
-    single.turn()
+    single.iterate()
     assert single.counted("queue_depth") == 0
     assert single.slots_in_use == 3
     single.run()
@@ -100,12 +100,12 @@ def test_what_happens_is_counted(single: SingleWorker) -> None:
     assert single.counted("finish_total", reason="length") == 1
 
 
-def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleWorker) -> None:
+def test_a_cancelled_job_leaves_at_the_next_iteration(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0], LONG), single.submit(tiny_sources()[1])
-    single.turn(2)
+    single.iterate(2)
     assert single.slots_in_use == 3
     assert given_up.cancel()
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 1
     assert single.decoder.fed[-1]["input_ids"] == (1, 1)
     single.run()
@@ -113,11 +113,11 @@ def test_a_job_that_is_given_up_is_gone_at_the_next_turn(single: SingleWorker) -
     assert single.counted("finish_total", reason="stop") == 1
 
 
-def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleWorker) -> None:
+def test_a_wide_beam_is_admitted_while_narrow_ones_keep_coming(single: SingleLoop) -> None:
     source = tiny_sources()[0]
     for _ in range(4):
         single.submit(source, LONG)
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 8
     wide = single.submit(tiny_sources()[4], replace(BEAM, beam_size=8))
     late = [single.submit(source, LONG) for _ in range(40)]
@@ -125,33 +125,33 @@ def test_a_wide_beam_gets_its_turn_while_narrow_ones_keep_coming(single: SingleW
         if wide.done():
             break
         late.append(single.submit(source, LONG))
-        single.turn()
+        single.iterate()
     assert hypotheses_of(wide) == alone(tiny_sources()[4], replace(BEAM, beam_size=8))
-    assert not any(future.done() for future in late), "it was at the head: nobody overtook it"
+    assert not any(future.done() for future in late), "it was at the head: no job overtook it"
 
 
-def test_a_worker_takes_as_many_tokens_as_it_may_in_a_turn() -> None:
+def test_a_worker_takes_as_many_tokens_as_it_may_in_an_iteration() -> None:
     longest = max(tiny_sources(), key=len)
-    single = SingleWorker.create(num_slots=32, look_ahead=LookAhead(num_tokens=3 * len(longest)))
+    single = SingleLoop.create(num_slots=32, look_ahead=LookAhead(num_tokens=3 * len(longest)))
     for _ in range(20):
         single.submit(longest, LONG)
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 2 * 3
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 2 * 6
 
 
-def test_a_full_batch_encodes_those_that_come_next_together() -> None:
-    single = SingleWorker.create(num_slots=8)
+def test_a_full_batch_prefills_the_next_jobs_together() -> None:
+    single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
-    single.turn()
+    single.iterate()
     late = [single.submit(source, LONG) for _ in range(8)]
-    single.turn()
+    single.iterate()
     assert all(future.done() for future in early)
     assert single.counted("padding_ratio_count") == 2
     assert single.slots_in_use == 0
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 8, "beams of two: four of them have slots"
     assert single.counted("padding_ratio_count") == 2, "but all were encoded at once"
     assert single.counted("queue_depth") == 0
@@ -159,12 +159,12 @@ def test_a_full_batch_encodes_those_that_come_next_together() -> None:
     assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * 8
 
 
-def test_who_is_prepared_may_still_give_up() -> None:
-    single = SingleWorker.create(num_slots=8)
+def test_a_prefilled_job_can_still_be_cancelled() -> None:
+    single = SingleLoop.create(num_slots=8)
     source = tiny_sources()[0]
     first = [single.submit(source, LONG) for _ in range(4)]
     given_up, other = single.submit(source, LONG), single.submit(source, LONG)
-    single.turn()
+    single.iterate()
     assert single.counted("queue_depth") == 0
     assert given_up.cancel()
     single.run()
@@ -172,22 +172,22 @@ def test_who_is_prepared_may_still_give_up() -> None:
     assert single.counted("finish_total", reason="stop") == 5
 
 
-def test_who_gives_up_in_the_last_step_has_given_up(single: SingleWorker) -> None:
+def test_a_job_cancelled_in_its_last_step_stays_cancelled(single: SingleLoop) -> None:
     future = single.submit(tiny_sources()[0], DecodeOptions(max_target_tokens=1))
 
     def give_up(_: Tensors) -> None:
         assert future.cancel()
 
     single.decoder.after = give_up
-    single.turn()
+    single.iterate()
     assert future.cancelled()
     assert single.counted("finish_total", reason="length") == 0
     assert single.slots_in_use == 0
 
 
-def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:
+def test_stopping_ends_every_job_of_the_batch(single: SingleLoop) -> None:
     inside = [single.submit(source, LONG) for source in tiny_sources()[:2]]
-    single.turn()
+    single.iterate()
     single.worker.stop()
     for future in inside:
         with pytest.raises(ShuttingDownError):
@@ -195,7 +195,7 @@ def test_stopping_answers_everybody_in_the_batch(single: SingleWorker) -> None:
     assert (single.slots_in_use, single.worker.is_idle) == (0, True)
 
 
-def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker) -> None:
+def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleLoop) -> None:
     single.worker.stop()
     single.worker.start()
     single.worker.stop()
@@ -203,7 +203,7 @@ def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleWorker
     assert single.worker.is_idle
 
 
-def test_an_idle_worker_need_not_be_waited_for() -> None:
+def test_stopping_an_idle_worker_takes_no_time() -> None:
     queue = AdmissionQueue(AdmissionLimits(), Metrics())
     engine = LocalEngine(tiny_sessions(), num_slots=1)
     worker = Dispatcher(engine, queue, Metrics(), wait_s=120.0)
@@ -214,7 +214,7 @@ def test_an_idle_worker_need_not_be_waited_for() -> None:
     assert not stopping.is_alive()
 
 
-def test_a_worker_that_runs_is_stopped_in_the_middle_of_its_work(single: SingleWorker) -> None:
+def test_a_worker_that_runs_is_stopped_in_the_middle_of_its_work(single: SingleLoop) -> None:
     futures = [single.submit(source) for source in tiny_sources()]
     single.worker.start()
     futures[0].result(timeout=30)

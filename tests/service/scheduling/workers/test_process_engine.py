@@ -24,7 +24,7 @@ from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
 from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, POISONED, alone, tiny_sources
-from tests.service.scheduling.workers.single_worker import counted, job_of
+from tests.service.scheduling.workers.single_loop import counted, job_of
 from tests.service.tiny_models import tiny_bundle
 
 PATIENCE_S = 60
@@ -59,12 +59,12 @@ def test_a_process_gives_what_a_sentence_gives_alone() -> None:
     with started() as running:
         running.submit(
             [
-                DecodeRequest(key=key, source_ids=source, options=options)
+                DecodeRequest(handle=key, source_ids=source, options=options)
                 for key, (source, options) in enumerate(asked)
             ]
         )
         progress = results(running, len(asked))
-    found = {decoded.key: decoded.hypotheses for decoded in progress.decoded}
+    found = {decoded.handle: decoded.hypotheses for decoded in progress.decoded}
     assert found == {key: alone(*question) for key, question in enumerate(asked)}
     assert progress.failures == []
     assert sum(tokens for tokens, _ in progress.groups) == sum(len(s) for s, _ in asked)

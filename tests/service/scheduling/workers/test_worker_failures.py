@@ -1,4 +1,4 @@
-"""A failing batch is tried again job by job: who is to blame fails alone."""
+"""A failed batch is retried job by job, and the faulty job fails alone."""
 
 import logging
 from concurrent.futures import Future
@@ -12,8 +12,8 @@ from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
-from tests.service.scheduling.workers.single_worker import (
-    SingleWorker,
+from tests.service.scheduling.workers.single_loop import (
+    SingleLoop,
     assert_translated,
     hypotheses_of,
     job_of,
@@ -21,15 +21,15 @@ from tests.service.scheduling.workers.single_worker import (
 
 
 @pytest.fixture
-def single() -> SingleWorker:
-    return SingleWorker.create()
+def single() -> SingleLoop:
+    return SingleLoop.create()
 
 
 def break_down(_: Tensors) -> None:
     raise RuntimeError("the graph broke down")
 
 
-def breaks_on(source_ids: tuple[int, ...], single: SingleWorker) -> None:
+def breaks_on(source_ids: tuple[int, ...], single: SingleLoop) -> None:
     """Let every step fail that has a row of this source; its length is how it is known."""
 
     def look(tensors: Tensors) -> None:
@@ -45,9 +45,7 @@ def sources_of_different_lengths(count: int) -> list[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("position", [0, 2, 5])
-def test_a_poisoned_job_fails_alone_when_encoding_fails(
-    single: SingleWorker, position: int
-) -> None:
+def test_a_poisoned_job_fails_alone_when_encoding_fails(single: SingleLoop, position: int) -> None:
     sources = list(tiny_sources()[:5])
     sources.insert(position, POISONED)
     futures = [single.submit(source) for source in sources]
@@ -61,11 +59,11 @@ def test_a_poisoned_job_fails_alone_when_encoding_fails(
     assert (single.slots_in_use, single.counted("queue_depth")) == (0, 0)
 
 
-def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> None:
+def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleLoop) -> None:
     sources = sources_of_different_lengths(6)
     breaks_on(sources[3], single)
     futures = [single.submit(source) for source in sources]
-    single.turn()
+    single.iterate()
     assert single.slots_in_use == 0  # thrown out, all of them wait again
     assert single.counted("queue_depth") == 6
     single.run()
@@ -76,11 +74,11 @@ def test_a_poisoned_job_fails_alone_when_a_step_fails(single: SingleWorker) -> N
         assert_translated(future, source)
 
 
-def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker) -> None:
+def test_a_transient_failure_costs_no_translation(single: SingleLoop) -> None:
     futures = [single.submit(source) for source in tiny_sources()[:5]]
-    single.turn(4)
+    single.iterate(4)
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     single.run()
     for source, future in zip(tiny_sources(), futures, strict=False):
@@ -88,7 +86,7 @@ def test_a_failure_that_passes_costs_nobody_the_translation(single: SingleWorker
     assert single.slots_in_use == 0
 
 
-def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWorker) -> None:
+def test_jobs_are_retried_in_order_of_arrival(single: SingleLoop) -> None:
     futures: list[Future[JobResult]] = []
     ended: list[Future[JobResult]] = []
     for source in tiny_sources()[:5]:
@@ -96,50 +94,50 @@ def test_jobs_are_tried_again_in_the_order_in_which_they_came(single: SingleWork
         futures[-1].add_done_callback(ended.append)
         single.clock.now_s += 1
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     single.run()
     assert ended == futures
 
 
-def test_nobody_joins_one_who_is_tried_again(single: SingleWorker) -> None:
-    """Else a poisoned newcomer would be the second failure of an innocent."""
-    innocent = single.submit(tiny_sources()[0])
-    single.turn()
+def test_no_job_joins_a_retried_one(single: SingleLoop) -> None:
+    """A poisoned new job would otherwise be the second failure of a healthy one."""
+    healthy = single.submit(tiny_sources()[0])
+    single.iterate()
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
-    single.turn(2)
-    newcomers = [single.submit(POISONED), single.submit(tiny_sources()[1])]
+    single.iterate(2)
+    new_jobs = [single.submit(POISONED), single.submit(tiny_sources()[1])]
     single.run()
-    assert_translated(innocent, tiny_sources()[0])
+    assert_translated(healthy, tiny_sources()[0])
     with pytest.raises(TranslationFailedError):
-        hypotheses_of(newcomers[0])
-    assert_translated(newcomers[1], tiny_sources()[1])
+        hypotheses_of(new_jobs[0])
+    assert_translated(new_jobs[1], tiny_sources()[1])
 
 
-def test_other_workers_admit_newcomers_while_a_batch_is_tried_again(single: SingleWorker) -> None:
+def test_other_workers_admit_new_jobs_while_a_batch_is_retried(single: SingleLoop) -> None:
     other = Dispatcher(
         LocalEngine(tiny_sessions(), num_slots=8), single.queue, single.metrics, wait_s=0.0
     )
     running = single.submit(tiny_sources()[0])
-    other.turn()
+    other.iterate()
     failed = [single.submit(source) for source in tiny_sources()[1:4]]
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     newcomer = single.submit(tiny_sources()[4])
-    other.turn()
+    other.iterate()
     assert single.counted("queue_depth") == len(failed)
     while not (running.done() and newcomer.done()):
-        other.turn()
+        other.iterate()
     single.run()
     for source, future in zip(tiny_sources(), [running, *failed, newcomer], strict=False):
         assert_translated(future, source)
 
 
-def test_who_fails_twice_is_named_by_its_request(
-    single: SingleWorker, caplog: pytest.LogCaptureFixture
+def test_a_job_that_fails_twice_is_logged_with_its_request_id(
+    single: SingleLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs = [job_of(source) for source in tiny_sources()[:2]]
     with caplog.at_level(logging.ERROR):
@@ -151,11 +149,11 @@ def test_who_fails_twice_is_named_by_its_request(
     assert [record.getMessage() for record in named] == ["job failed"]
 
 
-def test_who_waits_to_be_tried_again_may_give_up(single: SingleWorker) -> None:
+def test_a_job_that_waits_for_its_retry_can_be_cancelled(single: SingleLoop) -> None:
     kept = single.submit(tiny_sources()[0])
     given_up = single.submit(tiny_sources()[1])
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     assert given_up.cancel()
     assert single.counted("queue_depth") == 1
@@ -163,7 +161,7 @@ def test_who_waits_to_be_tried_again_may_give_up(single: SingleWorker) -> None:
     assert_translated(kept, tiny_sources()[0])
 
 
-def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWorker) -> None:
+def test_a_job_cancelled_before_its_batch_fails_is_not_retried(single: SingleLoop) -> None:
     given_up, other = single.submit(tiny_sources()[0]), single.submit(tiny_sources()[1])
 
     def give_up_and_break_down(tensors: Tensors) -> None:
@@ -171,7 +169,7 @@ def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWo
         break_down(tensors)
 
     single.decoder.before = give_up_and_break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
     assert single.counted("queue_depth") == 1
     single.run()
@@ -179,25 +177,25 @@ def test_who_gives_up_before_the_batch_fails_is_not_tried_again(single: SingleWo
 
 
 def test_a_failure_is_logged_without_the_text(
-    single: SingleWorker, caplog: pytest.LogCaptureFixture
+    single: SingleLoop, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
         single.submit(tiny_sources()[0])
         single.decoder.before = break_down
-        single.turn()
+        single.iterate()
     (record,) = caplog.records
     assert record.getMessage() == "batch failed"
     assert vars(record)["jobs"] == 1
     assert vars(record)["error"] == "RuntimeError: the graph broke down"
 
 
-def test_who_is_tried_again_may_give_up_while_it_runs(single: SingleWorker) -> None:
+def test_a_retried_job_can_be_cancelled_while_it_runs(single: SingleLoop) -> None:
     given_up = single.submit(tiny_sources()[0])
     single.decoder.before = break_down
-    single.turn()
+    single.iterate()
     single.decoder.before = None
-    single.turn(2)
+    single.iterate(2)
     assert single.slots_in_use == 1
     assert given_up.cancel()
-    single.turn()
+    single.iterate()
     assert (single.slots_in_use, single.worker.is_idle) == (0, True)

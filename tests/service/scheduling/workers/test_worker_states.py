@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: every job ends exactly once, and no slot is lost."""
+"""A state machine of the decode loop: every job ends exactly once, and no slot is lost."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,11 +13,11 @@ from service.errors import TranslationFailedError
 from service.scheduling.job import JobResult
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sources
-from tests.service.scheduling.workers.single_worker import SingleWorker, hypotheses_of
+from tests.service.scheduling.workers.single_loop import SingleLoop, hypotheses_of
 
 NUM_SLOTS = 8
 ENDS = ("stop", "length", "repetition")
-"""Finish reasons of a search; others are given from outside."""
+"""Finish reasons of a search."""
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 
 
@@ -34,7 +34,7 @@ class Submitted:
 class WorkerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.single = SingleWorker.create(num_slots=NUM_SLOTS)
+        self.single = SingleLoop.create(num_slots=NUM_SLOTS)
         self.jobs: list[Submitted] = []
         self.ends: list[Future[JobResult]] = []
         self.num_breakdowns = 0
@@ -64,14 +64,14 @@ class WorkerMachine(RuleBasedStateMachine):
         self.single.clock.now_s += elapsed_s
 
     @rule(count=st.integers(1, 12))
-    def turn(self, count: int) -> None:
-        self.single.turn(count)
+    def iterate(self, count: int) -> None:
+        self.single.iterate(count)
 
     @rule()
     def break_down(self) -> None:
         """One turn in which the decoder fails, if it has anything to decode."""
         self.single.decoder.before = self.fail
-        self.single.turn()
+        self.single.iterate()
         self.single.decoder.before = None
 
     def fail(self, _: Tensors) -> None:
@@ -108,7 +108,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.single.run()
         single, futures = self.single, [job.future for job in self.jobs]
-        single.turn()  # who was cancelled last is let go
+        single.iterate()  # drops the job cancelled last
         assert all(future.done() for future in futures)
         self.every_end_is_the_only_one()
         self.every_end_is_a_right_one()

@@ -1,6 +1,7 @@
 import pytest
 
-from service.engine.graphs.sessions import names_vnni, session_options
+from service.engine.graphs.cpu_features import has_vnni
+from service.engine.graphs.sessions import session_options
 
 HASWELL = "processor\t: {}\nflags\t\t: fpu sse4_1 avx2 fma\n"
 CASCADE_LAKE = "processor\t: {}\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"
@@ -9,13 +10,13 @@ ALDER_LAKE = "processor\t: {}\nflags\t\t: fpu avx2 avx_vnni\n"
 
 @pytest.mark.parametrize("newer", [CASCADE_LAKE, ALDER_LAKE])
 def test_vnni_is_found_where_every_processor_has_it(newer: str) -> None:
-    assert names_vnni(newer.format(0) + newer.format(1))
-    assert not names_vnni(newer.format(0) + HASWELL.format(1))
+    assert has_vnni(newer.format(0) + newer.format(1))
+    assert not has_vnni(newer.format(0) + HASWELL.format(1))
 
 
 @pytest.mark.parametrize("text", ["", HASWELL.format(0), "Features\t: asimd asimddp\n"])
-def test_what_is_not_known_to_be_exact_is_not_trusted(text: str) -> None:
-    assert not names_vnni(text)
+def test_an_unknown_cpu_is_not_trusted_to_be_exact(text: str) -> None:
+    assert not has_vnni(text)
 
 
 @pytest.mark.parametrize("is_exact", [True, False])

@@ -1,12 +1,12 @@
 import pytest
 
-from service.scheduling.limits import DrainRate
+from service.scheduling.limits import CompletionRate
 from tests.service.tiny_models import FakeClock
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     clock = FakeClock()
-    rate = DrainRate(clock, window_s=10)
+    rate = CompletionRate(clock, window_s=10)
     assert rate.seconds_for(5) == 60.0
     clock.now_s += 2
     for _ in range(4):
@@ -18,9 +18,9 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert rate.seconds_for(10) == 60.0
 
 
-def test_the_time_to_come_back_is_between_a_second_and_a_minute() -> None:
+def test_retry_after_is_between_a_second_and_a_minute() -> None:
     clock = FakeClock()
-    rate = DrainRate(clock)
+    rate = CompletionRate(clock)
     clock.now_s += 1
     for _ in range(100):
         rate.add()

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.search.greedy_and_beam import GreedySearch
 from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.service.engine.toy_model import (
     EOS,
+    GARDEN_PATH,
+    LOOPING,
+    A,
+    B,
     Model,
     RandomModel,
     TableModel,
@@ -18,17 +21,6 @@ from tests.service.engine.toy_model import (
     run_beam,
     run_greedy,
 )
-
-A, B = 1, 2
-GARDEN_PATH = TableModel(
-    table={
-        (): (0.0625, 0.5, 0.4375),
-        (A,): (0.25, 0.375, 0.375),
-        (A, A): (1.0, 1e-30, 1e-30),
-        (B,): (0.875, 0.0625, 0.0625),
-    }
-)
-"""Greedily A comes first, but nothing good follows: `B` alone is 0.383, `A A` only 0.1875."""
 
 
 class UnboundedOptions(DecodeOptions):
@@ -61,15 +53,6 @@ def beam_options(draw: st.DrawFn) -> DecodeOptions:
 
 def text_of(hypothesis: Hypothesis) -> tuple[int, ...]:
     return hypothesis.target_ids
-
-
-def test_greedy_search_takes_the_best_token_of_every_step() -> None:
-    found = run_greedy(GARDEN_PATH, DecodeOptions(length_penalty=1.0, max_target_tokens=5))
-    assert found.target_ids == (A, A)
-    assert found.finish_reason == "stop"
-    assert found.token_log_probs == pytest.approx((math.log(0.5), math.log(0.375), 0.0))
-    assert found.log_prob == pytest.approx(math.log(0.1875))
-    assert found.score == pytest.approx(math.log(0.1875) / (8 / 6))
 
 
 def test_a_beam_finds_what_greedy_search_walks_past() -> None:
@@ -204,15 +187,7 @@ def test_what_is_cut_off_is_returned_only_where_too_few_have_ended() -> None:
     assert only == ended
 
 
-def test_scores_that_nobody_reads_are_not_computed() -> None:
-    options = DecodeOptions(with_scores=False, max_target_tokens=5)
-    assert GreedySearch(options, EOS).num_candidates == 0
-    found = run_greedy(GARDEN_PATH, options)
-    assert (found.target_ids, found.finish_reason) == ((A, A), "stop")
-    assert found.token_log_probs == ()
-
-
-def test_a_dictated_beginning_is_scored_by_the_model_and_continued() -> None:
+def test_a_forced_prefix_is_scored_by_the_model_and_continued() -> None:
     greedy = run_greedy(GARDEN_PATH, DecodeOptions(prefix_ids=(B,), max_target_tokens=5))
     assert greedy.target_ids == (B,)
     assert greedy.token_log_probs == pytest.approx((math.log(0.4375), math.log(0.875)))
@@ -245,14 +220,6 @@ def test_no_n_gram_occurs_twice_where_that_is_forbidden(
         assert len(ngrams) == len(set(ngrams))
 
 
-LOOPING = TableModel(
-    table={
-        **{(A,) * n: (0.1, 0.6, 0.3) for n in range(40)},
-        **{(A,) * n + (B,): (0.9, 0.05, 0.05) for n in range(40)},
-    }
-)
-
-
 @pytest.mark.parametrize("beam_size", [1, 2])
 def test_a_loop_is_decoded_once_more_without_repeating(beam_size: int) -> None:
     run = run_greedy if beam_size == 1 else lambda *a: run_beam(*a)[0][0]
@@ -264,12 +231,6 @@ def test_a_loop_is_decoded_once_more_without_repeating(beam_size: int) -> None:
     assert guarded.finish_reason == "repetition"
     trigrams = [ids[i : i + 3] for i in range(len(ids) - 2)]
     assert len(trigrams) == len(set(trigrams))
-
-
-def test_a_tail_that_is_tolerated_is_no_loop() -> None:
-    options = DecodeOptions(max_target_tokens=12, max_loop_tokens=12)
-    found = run_greedy(LOOPING, options)
-    assert (found.target_ids, found.finish_reason) == ((A,) * 12, "length")
 
 
 def test_rules_that_leave_nothing_end_the_sentence() -> None:

@@ -1,4 +1,4 @@
-"""A queue and one worker whose turns a test takes by hand, on a clock that it sets."""
+"""A queue and one decode loop that the test iterates, on a fake clock."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ def counted(metrics: Metrics, metric: str, /, **labels: str) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SingleWorker:
-    """Everything of a scheduler but its threads."""
+class SingleLoop:
+    """All parts of a scheduler except threads."""
 
     clock: FakeClock
     metrics: Metrics
@@ -49,7 +49,7 @@ class SingleWorker:
     decoder: DecoderSpy
 
     @classmethod
-    def create(cls, *, num_slots: int = 8, look_ahead: LookAhead | None = None) -> "SingleWorker":
+    def create(cls, *, num_slots: int = 8, look_ahead: LookAhead | None = None) -> "SingleLoop":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
         sessions, decoder = spied(tiny_sessions())
@@ -75,16 +75,16 @@ class SingleWorker:
         self.queue.add(entry)
         return entry.future
 
-    def turn(self, count: int = 1) -> None:
+    def iterate(self, count: int = 1) -> None:
         for _ in range(count):
-            self.worker.turn()
+            self.worker.iterate()
 
     def run(self) -> None:
         """Take turns until everything has ended."""
         for _ in range(MANY_TURNS):
             if not self.queue.is_busy:
                 return
-            self.worker.turn()
+            self.worker.iterate()
         raise AssertionError(f"still not done after {MANY_TURNS} turns")
 
     def counted(self, metric: str, /, **labels: str) -> float:
