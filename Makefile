@@ -29,12 +29,15 @@ RAY := $(VENV)-ray/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
+# A process for each CPU, each with a file at a time, in the order of tests/conftest.py.
+SPREAD := --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 # onnxruntime reports its use to its maker unless told not to before it is loaded.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,11 +45,14 @@ help: ## list the verbs
 serve: $(RUNTIME) ## serve the embedded bundle (HOST= PORT= BUNDLES=)
 	@exec $(BIN)/pellucid serve $(SERVE_FLAGS) $(ARGS)
 
-test: $(DEVELOPMENT) ## run every test (ARGS="tests/bundle -k manifest")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPMENT) ## run the tests but the slow ones (ARGS="tests/bundle -k manifest")
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
+
+test-all: $(DEVELOPMENT) ## run every test (ARGS="-p randomly": in another order)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torch is not installed
-	$(VENV)-runtime/bin/python -m pytest tests/bundle tests/service $(ARGS)
+	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service $(ARGS)
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \

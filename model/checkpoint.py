@@ -194,9 +194,15 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling broken bytes can raise any exception
-        reason = (str(error) or repr(error)).splitlines()[0]
+    except OSError as error:
+        reason = error.strerror or "it is cut short"
         raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
+    except Exception as error:  # unpickling broken bytes can raise any exception
+        # torch's own message may advise to load the file unsafely.
+        raise CheckpointError(
+            f"checkpoint {path} cannot be read: it is cut short, or not a checkpoint of this "
+            "project; code in a checkpoint is never run"
+        ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is no checkpoint of this project")
     return content

@@ -1,6 +1,7 @@
 """Every setting, its default and its meaning; the only place that reads the environment."""
 
 import difflib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,21 +21,28 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import StartupError
 
 ENV_PREFIX = "PELLUCID_"
-_BESIDE_THE_CODE = Path(__file__).resolve().parent.parent / "bundles"
-
-_BY_KUBERNETES = (
+RENAMED = {
+    "farewell_s": "shutdown_delay_s",
+    "max_silence_s": "heartbeat_timeout_s",
+    "max_hang_s": "watchdog_timeout_s",
+}
+"""Settings by their former names, which still work as variables and flags, with a warning."""
+_CHECKOUT_BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
+_SET_BY_KUBERNETES = (
     "is set by Kubernetes because a Service is called 'pellucid': "
     "set enableServiceLinks: false in the pod, or rename the Service"
 )
 
+_log = logging.getLogger(__name__)
+
 
 def _default_bundles() -> tuple[Path, ...]:
     """The `bundles` folder of the checkout; once installed, the one in the working directory."""
-    return (_BESIDE_THE_CODE if _BESIDE_THE_CODE.is_dir() else Path("bundles"),)
+    return (_CHECKOUT_BUNDLES if _CHECKOUT_BUNDLES.is_dir() else Path("bundles"),)
 
 
 class Settings(BaseSettings):
-    """Built once where the process starts, then passed down."""
+    """All settings; built once where the process starts, then passed down."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -59,7 +67,7 @@ class Settings(BaseSettings):
     workers: PositiveInt | None = None
     """Worker threads per bundle; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
-    """Threads within one operator; more workers are faster than more threads."""
+    """Threads per operator of a graph; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
     """Sentences decoded side by side per worker; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
@@ -132,24 +140,24 @@ class Settings(BaseSettings):
     """Time for a translation; requests may ask for less. Missed: 504."""
     admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """Token that `POST /admin/reload` requires; without one there is no such address."""
-    farewell_s: Annotated[float, Field(ge=0)] = 0.0
+    shutdown_delay_s: Annotated[float, Field(ge=0)] = 0.0
     """Time after SIGTERM with /readyz 503 but requests still accepted; then draining."""
     drain_s: Annotated[float, Field(ge=0)] = 25.0
-    """Time to finish accepted requests after SIGTERM."""
+    """Time to finish accepted requests, after `shutdown_delay_s`."""
     share_runs: bool = True
     """Whether equal sentences in flight are translated once."""
     result_cache_bytes: Annotated[int, Field(ge=0)] = 0
     """Memory per bundle for results of recent sentences; 0 keeps none."""
     canary_interval_s: PositiveFloat = 60.0
     """Interval of the canary translation of each bundle, for the readiness probe."""
-    max_silence_s: PositiveFloat = 10.0
+    heartbeat_timeout_s: PositiveFloat = 10.0
     """Time without a worker's heart-beat until the service is not ready."""
-    max_hang_s: Annotated[float, Field(ge=0)] = 60.0
+    watchdog_timeout_s: Annotated[float, Field(ge=0)] = 60.0
     """Time without a worker's heart-beat until the process exits with 70; 0: never."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe event that is logged."""
+    """Lowest level of the events that are logged."""
 
     @field_validator("bundles", mode="before")
     @classmethod
@@ -175,14 +183,17 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     """Settings from flags, which win, and the environment.
 
     Args:
-        flags: Values of command-line flags by field name.
+        flags: Values of command-line flags by field name, former names included.
 
     Raises:
-        StartupError: A value does not fit or a `PELLUCID_*` variable is unknown; names all faults.
+        StartupError: A value does not fit, a `PELLUCID_*` variable is unknown, or a setting is
+            given under both its names; the message lists all faults.
     """
+    given = dict(flags or {})
     faults = [_unknown_fault(name) for name in _unknown_variables()]
+    faults += _resolve_renamed(given)
     try:
-        settings = Settings(**(flags or {}))
+        settings = Settings(**given)
     except ValidationError as error:
         faults += [_value_fault(detail) for detail in error.errors()]
         raise StartupError("; ".join(faults)) from error
@@ -196,20 +207,46 @@ def flag_of(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    return ENV_PREFIX + field.upper()
+
+
+def _resolve_renamed(given: dict[str, Any]) -> list[str]:
+    """Replace former names in `given` and add values of former variables; returns the faults."""
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    faults = []
+    for former, field in RENAMED.items():
+        if former in given:
+            faults += _rename_fault(flag_of(former), flag_of(field), is_both=field in given)
+            given.setdefault(field, given.pop(former))
+        former_variable, variable = variable_of(former), variable_of(field)
+        if former_variable in variables:
+            faults += _rename_fault(former_variable, variable, is_both=variable in variables)
+            given.setdefault(field, variables[former_variable])
+    return faults
+
+
+def _rename_fault(former: str, name: str, *, is_both: bool) -> list[str]:
+    """Warn of a former name; a fault if the present name is given as well."""
+    if is_both:
+        return [f"{former} and {name} are the same setting: remove {former}"]
+    _log.warning("%s is deprecated: use %s", former, name)
+    return []
+
+
 def _unknown_variables() -> list[str]:
-    known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    known = {variable_of(field) for field in (*Settings.model_fields, *RENAMED)}
     ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
     return sorted(name for name in ours if name.upper() not in known)
 
 
 def _unknown_fault(name: str) -> str:
     if name.startswith((ENV_PREFIX + "PORT_", ENV_PREFIX + "SERVICE_")):
-        return f"{name} {_BY_KUBERNETES}"
+        return f"{name} {_SET_BY_KUBERNETES}"
     field = name[len(ENV_PREFIX) :].lower()
-    close = [
-        ENV_PREFIX + f.upper() for f in difflib.get_close_matches(field, Settings.model_fields)
-    ]
-    remedy = f"did you mean {close[0]}?" if close else "see pellucid serve --help"
+    close = difflib.get_close_matches(field, Settings.model_fields)
+    remedy = f"did you mean {variable_of(close[0])}?" if close else "see pellucid serve --help"
     return f"unknown setting {name}: {remedy}"
 
 
@@ -217,5 +254,5 @@ def _value_fault(detail: ErrorDetails) -> str:
     field = str(detail["loc"][0])
     message = detail["msg"]
     if str(detail["input"]).startswith("tcp://"):
-        message = _BY_KUBERNETES
-    return f"{flag_of(field)} or {ENV_PREFIX}{field.upper()}: {message}"
+        message = _SET_BY_KUBERNETES
+    return f"{flag_of(field)} or {variable_of(field)}: {message}"

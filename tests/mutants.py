@@ -32,6 +32,8 @@ TESTS = {
 OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 33: "no test", 34: "skipped", None: "not run"}
 """Exit codes that mutmut stores; every other one is a mutant that hung or crashed."""
 
+UNNOTICED = ("survived", "no test")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -56,13 +58,13 @@ def main() -> int:
         _configure(tree, options)
         _run(tree, options)
         outcomes = dict(_outcomes(tree))
-        survivors = [name for name, outcome in outcomes.items() if outcome == "survived"]
+        survivors = [name for name, outcome in outcomes.items() if outcome in UNNOTICED]
         for name in survivors:
             print(_difference(tree, name))
     counts = Counter(outcomes.values())
     print(f"{' '.join(options.targets)}: {len(outcomes)} mutants:", end=" ")
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
-    print("\n".join(f"survived: {name}" for name in survivors))
+    print("\n".join(f"{outcomes[name]}: {name}" for name in survivors))
     return 1 if survivors or not outcomes else 0
 
 

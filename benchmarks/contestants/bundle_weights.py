@@ -19,7 +19,7 @@ from model.transformer import Transformer
 
 Float32 = NDArray[np.float32]
 Arrays = dict[str, NDArray[Any]]
-"""Initialisers of the graphs by name; `export.graph_builder` says what they are."""
+"""Initialisers of the graphs by name; `export.graphs.builder` says what they are."""
 
 
 def network_of_bundle(bundle: Bundle) -> Transformer:

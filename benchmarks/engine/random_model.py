@@ -24,12 +24,12 @@ from bundle.manifest import (
 )
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
-from export.calibration import calibrate
-from export.draft import NOT_MEASURED
-from export.graphs import write_graphs
+from export.calibration.activations import calibrate
+from export.graphs.writer import write_graphs
 from export.network import Network, network_of
 from export.packing import file_entries
-from export.quantize import ActivationPlan
+from export.quantization import ActivationPlan
+from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
 

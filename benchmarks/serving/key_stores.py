@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore, open_store
 
 _NUM_KEYS = 10_000
@@ -33,7 +33,7 @@ def main() -> None:
 
 async def _measure(name: str, store: KeyStore) -> None:
     now = datetime.now(UTC)
-    keys = [Key(digest=digest_of(str(i)), name=str(i), created=now) for i in range(_NUM_KEYS)]
+    keys = [ApiKey(digest=digest_of(str(i)), name=str(i), created=now) for i in range(_NUM_KEYS)]
     for key in keys:
         await store.put(key)
     times = [await _asked(store, key) for key in keys[:_NUM_REQUESTS]]
@@ -42,7 +42,7 @@ async def _measure(name: str, store: KeyStore) -> None:
     print(f"{name}: median {cuts[49]:.0f} us, 99th percentile {cuts[98]:.0f} us")
 
 
-async def _asked(store: KeyStore, key: Key) -> float:
+async def _asked(store: KeyStore, key: ApiKey) -> float:
     began_s = time.perf_counter()
     await store.find(key.digest)
     await store.charge(key.id, "2026-01", 50, limit=1_000_000)

@@ -60,6 +60,7 @@ class Scheduler:
                 f"{MAX_BEAM_SIZE}"
             )
         self._clock = clock
+        self._is_started = False
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._dispatchers = [
@@ -76,15 +77,18 @@ class Scheduler:
         ]
 
     def start(self) -> None:
-        """Start the engines, side by side.
+        """Start the engines, side by side; a second call does nothing.
 
         Raises:
             StartupError: One of them cannot start.
         """
+        if self._is_started:
+            return
         for dispatcher in self._dispatchers:
             dispatcher.launch()
         for dispatcher in self._dispatchers:
             dispatcher.start()
+        self._is_started = True
 
     async def run(self, job: Job) -> JobResult:
         """Queue a job and wait for its result, until its deadline at the longest.
@@ -113,11 +117,11 @@ class Scheduler:
         """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
-    def is_alive(self, max_silence_s: float) -> bool:
-        """Whether an engine was heard of within the last `max_silence_s` seconds."""
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
+        """Whether an engine was heard of within the last `heartbeat_timeout_s` seconds."""
         now_s = self._clock()
         return any(
-            dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= max_silence_s
+            dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= heartbeat_timeout_s
             for dispatcher in self._dispatchers
         )
 

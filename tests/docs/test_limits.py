@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from service.api.auth.key import Key
+from service.api.auth.key import ApiKey
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.documents.jobs import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
-from service.inspection.throttle import SpareTimeLimits
+from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
-from service.server.connection import FRUITLESS_BYTES
+from service.server.connection import MAX_HEAD_BYTES
 from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
 from service.settings import ENV_PREFIX, Settings
 
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 FIXED = {
     "connections not yet accepted": _BACKLOG,
-    "bytes of request line and headers": FRUITLESS_BYTES,
+    "bytes of request line and headers": MAX_HEAD_BYTES,
     "width of a beam": MAX_BEAM_SIZE,
     "terms of a glossary": MAX_GLOSSARY_ENTRIES,
     "files translated at once": FileJobLimits().max_running,
-    "inspections waiting for a turn": SpareTimeLimits().max_waiting,
+    "inspections waiting for a turn": ThrottleLimits().max_waiting,
     "seconds of an idle connection": _KEEP_ALIVE_S,
 }
 
@@ -46,7 +46,7 @@ class Limit:
 
     @property
     def key_options(self) -> list[str]:
-        """Fields of `Key`."""
+        """Fields of `ApiKey`."""
         return [n.replace("-", "_") for n in re.findall(r"`--([\w-]+)`", self.setting)]
 
     @property
@@ -97,7 +97,7 @@ def test_settings_exist_with_that_default(limit: Limit) -> None:
 
 @for_each
 def test_options_of_keys_exist(limit: Limit) -> None:
-    assert set(limit.key_options) <= {field.name for field in fields(Key)}
+    assert set(limit.key_options) <= {field.name for field in fields(ApiKey)}
 
 
 @for_each

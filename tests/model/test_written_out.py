@@ -22,7 +22,6 @@ WRITTEN_OUT = {
     name: architecture
     for name, architecture in CONFIGURATIONS.items()
     if architecture.attention_score == "scaled_dot"
-    and architecture.positions in ("sinusoidal", "learned")
 } | {
     "swish, post-norm": replace(ARCHITECTURE, activation="swish"),
     "gelu, pre-norm": replace(ARCHITECTURE, activation="gelu", norm_position="pre"),
@@ -65,9 +64,11 @@ class WrittenOut:
         tokens = self.weights[f"{side}_embedding.weight"][ids]
         if self.architecture.scale_embedding:
             tokens = tokens * d_model**0.5
-        learned = self.weights.get(f"{side}_positions.weight")
-        positions = sinusoidal_positions(len(ids), d_model) if learned is None else learned
-        return self.factor * (tokens + positions[: len(ids)])
+        if self.architecture.positions == "sinusoidal":
+            tokens = tokens + sinusoidal_positions(len(ids), d_model)
+        elif self.architecture.positions == "learned":
+            tokens = tokens + self.weights[f"{side}_positions.weight"][: len(ids)]
+        return self.factor * tokens
 
     def _layer(self, name: str, hidden: Tensor, memory: Tensor | None = None) -> Tensor:
         is_causal = memory is not None
@@ -101,13 +102,24 @@ class WrittenOut:
         width, heads = self.architecture.head_dim, []
         for h in range(self.architecture.num_heads):
             columns = slice(h * width, (h + 1) * width)
-            scores = query[:, columns] @ key[:, columns].T / width**0.5
+            ours, theirs = query[:, columns], key[:, columns]
+            if self.architecture.positions == "rotary" and name.endswith("self_attention"):
+                ours, theirs = rotated(ours), rotated(theirs)
+            scores = ours @ theirs.T / width**0.5
+            if f"{name}.distance.weight" in self.weights:
+                scores = scores + self._biases(f"{name}.distance.weight", len(query))[..., h]
             if is_causal:
                 later = torch.ones_like(scores).triu(1).bool()
                 scores = scores.masked_fill(later, -torch.inf)
             weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
             heads.append((self.factor * weights) @ value[:, columns])
         return self._linear(f"{name}.output", torch.cat(heads, dim=-1))
+
+    def _biases(self, name: str, length: int) -> Tensor:
+        """Of relative positions, [query, key, heads]: first the farthest to the left."""
+        longest = self.architecture.max_distance
+        distance = torch.arange(length) - torch.arange(length)[:, None]
+        return self.weights[name][distance.clamp(-longest, longest) + longest]
 
     def _linear(self, name: str, inputs: Tensor) -> Tensor:
         return inputs @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
@@ -121,6 +133,15 @@ class WrittenOut:
     def _final(self, stack: str, hidden: Tensor) -> Tensor:
         is_pre_norm = self.architecture.norm_position == "pre"
         return self._norm(f"{stack}.final_norm", hidden) if is_pre_norm else hidden
+
+
+def rotated(vectors: Tensor) -> Tensor:
+    """Su et al. (2021): pairs of channels of [length, head_dim] as complex numbers."""
+    length, width = vectors.shape
+    frequency = 10000.0 ** (-torch.arange(0, width, 2) / width)
+    angle = torch.arange(length)[:, None] * frequency
+    pairs = torch.view_as_complex(vectors.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(1)
 
 
 def multiply_dropouts(network: Transformer, factor: float) -> None:

@@ -5,8 +5,8 @@ import torch
 
 from benchmarks.contestants.bundle_weights import network_of_bundle
 from bundle.reader import Bundle
-from export.calibration import calibrate
-from export.graphs import write_graphs
+from export.calibration.activations import calibrate
+from export.graphs.writer import write_graphs
 from model.greedy import greedy_translate
 from model.transformer import Transformer
 from tests.export.networks import KINDS, as_bundle, network, random_ids, random_transformer

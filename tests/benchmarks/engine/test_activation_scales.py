@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.engine.activation_scales import with_dynamic_scales
 from bundle.reader import read_bundle
-from export.forcing import forced_logits
+from export.verification.forced_decoding import forced_logits
 from service.engine.graphs.sessions import Sessions, open_sessions
 
 TINY_BUNDLE = Path(__file__).parents[2] / "data" / "tiny-bundle"
