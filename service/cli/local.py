@@ -1,4 +1,4 @@
-"""The translator without a server, for commands that end when their work is done."""
+"""A translator in this process, for commands that work without a server."""
 
 import argparse
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from service.settings import Settings, flag_of, load_settings
 if TYPE_CHECKING:
     from service.models.registry import Registry
     from service.translation.translator import Translator
+    from service.translation.values import TranslateRequest
 
 _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
@@ -18,7 +19,7 @@ _SETTINGS = {
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags that say which model translates what."""
+    """Add the flags for languages and models."""
     parser.add_argument("--source", required=True, help="language of the text, such as en")
     parser.add_argument("--target", required=True, help="language to translate to, such as de")
     for name, text in _SETTINGS.items():
@@ -26,10 +27,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def local_settings(arguments: argparse.Namespace) -> Settings:
-    """Settings from those flags and the environment.
+    """Settings from these flags and the environment.
 
     Raises:
-        StartupError: A setting is no good.
+        StartupError: A setting cannot be used.
     """
     given = {name: getattr(arguments, name) for name in _SETTINGS}
     return load_settings({name: value for name, value in given.items() if value is not None})
@@ -37,10 +38,10 @@ def local_settings(arguments: argparse.Namespace) -> Settings:
 
 @contextmanager
 def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
-    """A translator that runs; closed at the end.
+    """A running translator, closed on exit.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
+        StartupError: A setting or a bundle cannot be used.
     """
     with open_service(arguments) as (_, translator):
         yield translator
@@ -50,10 +51,10 @@ def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
 def open_service(
     arguments: argparse.Namespace,
 ) -> Iterator[tuple["Registry", "Translator"]]:
-    """The models and what translates with them; closed at the end.
+    """Running models and their translator, closed on exit.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
+        StartupError: A setting or a bundle cannot be used.
     """
     from service.observability.metrics import Metrics
     from service.server.app import create_translator, open_registry
@@ -70,12 +71,8 @@ def open_service(
         registry.close()
 
 
-if TYPE_CHECKING:
-    from service.translation.values import TranslateRequest
-
-
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
-    """All but the text and what its translation begins with, for a line or a file."""
+    """The request of these flags, without texts and prefixes."""
     from service.translation.values import TranslateRequest
 
     return TranslateRequest(

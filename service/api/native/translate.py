@@ -1,4 +1,4 @@
-"""The native dialect: a superset of LibreTranslate's."""
+"""`POST /translate` of the native dialect, a superset of LibreTranslate's."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -62,7 +62,7 @@ async def translate(request: Request, parts: PartsOf, parameters: TranslateInput
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
-    """The maps that a request asks for."""
+    """The attention maps that a request selects."""
     return AttentionSelection(
         kinds=tuple(options.kinds),
         layers=None if options.layers is None else tuple(options.layers),
@@ -79,7 +79,7 @@ async def _reply(
         return _response(await parts.translator.translate(asked), parameters)
     async with parts.throttle.turn(asked.timeout_s) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
-        # A million numbers take a while to write down, in which others must not wait.
+        # In a thread: maps of a million cells take long to serialise.
         return await asyncio.to_thread(_response, result, parameters)
 
 

@@ -1,4 +1,4 @@
-"""A model that fails on one text: seen from a client, from the logs and from everybody else."""
+"""A model that fails on one text, as seen by its client, by the logs and by other clients."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ def breaking_step(sessions: Sessions) -> Sessions:
 
 
 def step_that_leaves_rubbish(sessions: Sessions) -> Sessions:
-    """It fails when it has written into everybody's rows."""
+    """It fails after it has written into the rows of all sentences."""
 
     def after(tensors: Tensors) -> None:
         if POISON_LENGTH in tensors["source_lengths"]:
@@ -185,7 +185,7 @@ def test_one_text_fails_and_everybody_else_is_served(
     assert counted(metrics, "slots_in_use") == 0
 
 
-def test_who_fails_only_in_company_is_served_alone(expected: dict[str, Any]) -> None:
+def test_sentence_that_fails_only_in_a_batch_is_translated_alone(expected: dict[str, Any]) -> None:
     metrics = Metrics()
     with serving(breaking_candidates, metrics) as app:
         replies = ask_all(app, TEXTS)
