@@ -21,7 +21,7 @@ LONGEST_S = 60
 """What one answer may take on a machine that has much else to do."""
 _PELLUCID = """
 import signal, sys
-from service.cli import main
+from service.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main())
 """

@@ -42,7 +42,7 @@ class Watched:
         self.events.append("answered")
 
     def check(self, watchdog: Watchdog, after_s: float) -> list[str]:
-        """Events of a check after some seconds."""
+        """What happens, once so many seconds have passed."""
         self.clock.now_s += after_s
         self.events.clear()
         watchdog.check(self.answer_all)
@@ -50,11 +50,11 @@ class Watched:
 
 
 def end_at_once(watchdog: Watchdog) -> None:
-    """Without waiting for replies to be sent."""
+    """Without time for last words."""
     watchdog.stop()
 
 
-def test_a_worker_with_heart_beats_is_left_alone() -> None:
+def test_a_living_worker_is_left_alone() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     for _ in range(100):
@@ -74,7 +74,7 @@ def test_a_hanging_worker_ends_the_process_after_all_requests_are_answered() -> 
 
 
 def test_a_process_that_stood_still_may_come_round() -> None:
-    """After SIGSTOP, or in a container that was frozen, no worker has a recent heart-beat."""
+    """After SIGSTOP, or in a container that was frozen, every worker looks silent."""
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)

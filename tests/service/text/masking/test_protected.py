@@ -1,6 +1,6 @@
 import pytest
 
-from service.text.masking.protected import Protected, any_of, disjoint, keeps_all
+from service.text.masking.protected import Protected, any_of, cut_around, disjoint, keeps_all
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_a_term_of_several_words_may_occur_more_often() -> None:
     term = [Protected(start=0, end=8, replacement="rote Karte")]
     assert keeps_all("rote Karte, rote Karte", term)
     assert not keeps_all("rote, Karte", term)
+
+
+def test_cutting_leaves_no_empty_parts() -> None:
+    first, second = span(0, 2), span(2, 4)
+    assert cut_around("abcd", [first, second]) == [first, second]
+    assert cut_around("abcde", [second]) == ["ab", second, "e"]
