@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
+from bundle.tensors import ENCODER_NAME
 from service.engine.graphs.sessions import Sessions
 from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
@@ -45,14 +46,16 @@ def breaking_encoder(sessions: Sessions) -> Sessions:
     def break_down(_: list[NDArray[Any]]) -> list[NDArray[Any]]:
         raise RuntimeError("the encoder broke down")
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=break_down))
+    return sessions.with_session(
+        ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=break_down)
+    )
 
 
 def encoder_without_numbers(sessions: Sessions) -> Sessions:
     def spoil(outputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
         return [np.full(output.shape, np.nan, dtype=np.float32) for output in outputs]
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=spoil))
+    return sessions.with_session(ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=spoil))
 
 
 def breaking_step(sessions: Sessions) -> Sessions:
