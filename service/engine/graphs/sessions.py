@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from bundle.errors import InvalidBundleError
-from bundle.reader import Bundle
+from bundle.reader import Bundle, check_unchanged
 from bundle.tensors import (
     ATTENTION_NAME,
     CANDIDATES_NAME,
@@ -119,6 +119,8 @@ class Sessions:
         """
         with self._lock:
             if name not in self.opened:
+                if self.bundle.sha256:  # an export has no manifest yet
+                    check_unchanged(self.bundle.path, self.bundle.sha256)
                 self.opened[name] = _open_checked(self.bundle, name, self.num_threads)
             return self.opened[name]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bundle.errors import InvalidBundleError
 from bundle.reader import open_verified
-from service.engine.graphs.sessions import open_sessions
+from service.engine.graphs.sessions import check_attention, open_sessions
 from service.engine.loop import EngineLoop, Progress
 from service.scheduling.workers.messages import (
     BrokenFrameError,
@@ -97,6 +97,7 @@ def main() -> int:
         try:
             bundle = open_verified(arguments.bundle, arguments.sha256)
             sessions = open_sessions(bundle, num_threads=arguments.threads)
+            check_attention(sessions)  # for the front, which opens that graph at its first use
             loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
         except (InvalidBundleError, OSError, MemoryError) as error:
             connection.sendall(encode(Refused(reason=str(error) or type(error).__name__)))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
-from bundle.tensors import ENCODER_NAME
+from bundle.tensors import CANDIDATES_NAME, ENCODER_NAME
 from service.engine.graphs.sessions import Sessions
 from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
@@ -111,7 +111,7 @@ def breaking_candidates(sessions: Sessions) -> Sessions:
                 raise RuntimeError("the ranking broke down")
             sessions.candidates.run_with_iobinding(binding)
 
-    return replace(broken, candidates=FaultyCandidates())
+    return broken.with_session(CANDIDATES_NAME, FaultyCandidates())
 
 
 def step_without_numbers(sessions: Sessions) -> Sessions:
