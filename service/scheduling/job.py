@@ -4,7 +4,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.scheduling.limits import INTERNAL_CLIENT, INTERNAL_REQUEST, Client, FlowKey, Request
+
+Round = tuple[int, int]
+"""Rounds of its client, then of its request within the client, that come before a job."""
+FIRST_ROUND: Round = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +21,20 @@ class Job:
     deadline_s: float | None = None
     """Moment on the scheduler's monotonic clock at which `Scheduler.run` cancels the job."""
     request_id: str | None = None
-    """Id of the request that it belongs to, for the logs."""
+    """Id of the HTTP request that it belongs to, for the logs."""
     client: Client = INTERNAL_CLIENT
     """The client whose share of the queue it takes."""
+    request: Request = INTERNAL_REQUEST
+    """The request whose share of its client's it takes."""
     is_continued: bool = False
     """Whether its request was admitted with earlier jobs: then no bound of the queue refuses it."""
     must_run: bool = False
     """Whether it needs a run of its own: no cached result, no run of an equal job."""
+
+    @property
+    def flow(self) -> FlowKey:
+        """With what it takes turns."""
+        return self.client.name, self.request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +60,8 @@ class Entry:
     """Cancelling it cancels the job, at any time."""
     num_overtakes: int = 0
     """Batches that a later job joined and this one did not."""
-    round: int = 0
-    """Rounds of its client that come before it in fair order; 0 is the current one."""
+    round: Round = FIRST_ROUND
+    """When its turn comes in fair order."""
     is_cancelled: bool = False
     """Whether `future` is cancelled, readable without its lock in every decoding step."""
     is_retry: bool = False
@@ -58,6 +69,11 @@ class Entry:
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0
+    work: int = field(init=False)
+    """Source tokens times slots: what its flows are charged for."""
+
+    def __post_init__(self) -> None:
+        self.work = self.num_tokens * self.num_slots
 
     @property
     def num_slots(self) -> int:
