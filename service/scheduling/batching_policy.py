@@ -49,10 +49,9 @@ class BatchCapacity:
     """Requests of which no job may join."""
 
     @property
-    def has_bounds(self) -> bool:
-        """Whether clients or requests may take less than all."""
-        bounds = self.max_slots_per_client, self.max_slots_of_long
-        return bounds != (None, None) or bool(self.held_back)
+    def bounds_requests(self) -> bool:
+        """Whether some requests may take less than others."""
+        return self.max_slots_of_long is not None or bool(self.held_back)
 
     def free_slots_of(self, client: str) -> float:
         """Slots that a client may still take; the service's own jobs may take all."""
@@ -95,7 +94,7 @@ def _by_preference(window: Sequence[Entry]) -> list[Entry]:
         key=lambda entry: abs(entry.num_tokens - head.num_tokens),
     )
     preferred = [head, *due, *by_length]
-    if all(entry.round == FIRST_ROUND for entry in window):
+    if all(entry.round is FIRST_ROUND for entry in window):
         return preferred
     _reassign_rounds(window, preferred)
     return sorted(preferred, key=attrgetter("round"))
@@ -105,9 +104,9 @@ def _reassign_rounds(window: Sequence[Entry], preferred: Sequence[Entry]) -> Non
     """Give each request's earliest rounds to its preferred jobs; its places stay the same."""
     rounds: defaultdict[FlowKey, list[Round]] = defaultdict(list)
     for entry in reversed(window):
-        rounds[entry.job.flow].append(entry.round)
+        rounds[entry.flow].append(entry.round)
     for entry in preferred:
-        entry.round = rounds[entry.job.flow].pop()
+        entry.round = rounds[entry.flow].pop()
 
 
 def _fitting(preferred: Sequence[Entry], capacity: BatchCapacity) -> list[Entry]:
@@ -143,7 +142,7 @@ def _count_overtakes(window: Sequence[Entry], selected: Sequence[Entry]) -> None
     flows: set[FlowKey] = set()
     is_round_open = False
     for entry in reversed(window):
-        flow = entry.job.flow
+        flow = entry.flow
         if entry in joined:
             flows.add(flow)
             is_round_open |= entry.round == last_round

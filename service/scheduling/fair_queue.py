@@ -19,7 +19,7 @@ from itertools import chain, count, islice
 from typing import Generic, TypeVar
 
 from service.scheduling.batching_policy import UNBOUNDED, BatchCapacity
-from service.scheduling.job import FIRST_ROUND, Entry, Round
+from service.scheduling.job import FIRST_ROUND, Entry
 from service.scheduling.limits import Client, Request
 
 ROUND_WORK = 64.0
@@ -226,17 +226,15 @@ class FairQueue:
             size: Most jobs.
             capacity: Its bounds for clients and requests apply; None: there are none.
         """
-        window = list(islice(self._in_turn(capacity or UNBOUNDED), size))
-        for entry, round_ in window:
-            entry.round = round_
-        return [entry for entry, _ in window]
+        return list(islice(self._in_turn(capacity or UNBOUNDED), size))
 
-    def _in_turn(self, capacity: BatchCapacity) -> Iterator[tuple[Entry, Round]]:
-        clients = self._clients
-        if len(clients) == 1 and not capacity.has_bounds:
-            (client,) = clients
-            if len(client.requests) == 1:
-                return ((entry, FIRST_ROUND) for entry in client.entries)
+    def _in_turn(self, capacity: BatchCapacity) -> Iterator[Entry]:
+        if len(self._clients) == 1 and capacity.max_slots_per_client is None:
+            (client,) = self._clients
+            return _of_client(client, capacity)
+        return self._of_clients(capacity)
+
+    def _of_clients(self, capacity: BatchCapacity) -> Iterator[Entry]:
         cursors = (
             _Cursor(
                 virtual_time=client.virtual_time,
@@ -244,12 +242,12 @@ class FairQueue:
                 slots=_Slots(free=capacity.free_slots_of(client.name)),
                 rest=_of_client(client, capacity),
             )
-            for client in clients
+            for client in self._clients
         )
-        return (
-            (entry, (number, inner))
-            for number, (entry, inner) in _interleaved(cursors, is_alone=len(clients) == 1)
-        )
+        is_alone = len(self._clients) == 1
+        for number, entry in _interleaved(cursors, is_alone=is_alone):
+            entry.round = (number, entry.round[1])
+            yield entry
 
     def _open(self, client: Client) -> ClientFlow:
         return self._clients.open(
@@ -283,34 +281,44 @@ class _Cursor:
     virtual_time: float
     weight: float
     slots: _Slots
-    rest: Iterator[tuple[Entry, int]]
-    """Jobs, each with its round in the level below."""
+    rest: Iterator[Entry]
     is_at_end: bool = False
 
 
-def _of_client(client: ClientFlow, capacity: BatchCapacity) -> Iterator[tuple[Entry, int]]:
-    """Jobs of a client, its requests in turn; each with its round among them."""
+def _of_client(client: ClientFlow, capacity: BatchCapacity) -> Iterator[Entry]:
+    """Jobs of a client, its requests in turn; sets the round of each among them."""
+    if len(client.requests) == 1 and not capacity.bounds_requests:
+        return _in_first_round(client.entries)
+    return _of_requests(client, capacity)
+
+
+def _in_first_round(entries: Iterator[Entry]) -> Iterator[Entry]:
+    for entry in entries:
+        entry.round = FIRST_ROUND
+        yield entry
+
+
+def _of_requests(client: ClientFlow, capacity: BatchCapacity) -> Iterator[Entry]:
     of_long, of_short = _Slots(free=capacity.free_slots_of_long(client.name)), _Slots(free=math.inf)
     cursors = (
         _Cursor(
             virtual_time=flow.virtual_time,
             weight=flow.weight,
             slots=of_long if flow.request.is_long else of_short,
-            rest=((entry, 0) for entry in flow.entries),
+            rest=iter(flow.entries),
         )
         for flow in client.requests
         # Any number of long ones may come first that have no slots left.
         if not (flow.request.is_long and of_long.free <= 0)
         and (client.name, flow.request) not in capacity.held_back
     )
-    is_alone = len(client.requests) == 1
-    return ((entry, number) for number, (entry, _) in _interleaved(cursors, is_alone=is_alone))
+    for number, entry in _interleaved(cursors, is_alone=len(client.requests) == 1):
+        entry.round = (0, number)
+        yield entry
 
 
-def _interleaved(
-    flows: Iterator[_Cursor], *, is_alone: bool
-) -> Iterator[tuple[int, tuple[Entry, int]]]:
-    """Jobs of several flows, in order of their turns, round by round; of one alone in one round.
+def _interleaved(flows: Iterator[_Cursor], *, is_alone: bool) -> Iterator[tuple[int, Entry]]:
+    """Jobs of several flows, in order of their turns, with their rounds; one alone has only one.
 
     A flow is looked at only once its turn comes: there may be many more than there are places.
     """
@@ -318,35 +326,35 @@ def _interleaved(
     upcoming = next(flows, None)
     number = 0
     while cursors or upcoming:
-        least = min(cursor.virtual_time for cursor in (*cursors, upcoming) if cursor)
-        limit = math.inf if is_alone else least + ROUND_WORK
+        limit = ROUND_WORK + min(c.virtual_time for c in (*cursors, upcoming) if c)
         is_empty = True
         for cursor in cursors:
-            for place in _round(limit, cursor):
-                yield number, place
+            for entry in _round(limit, cursor):
+                yield number, entry
                 is_empty = False
         while upcoming and upcoming.virtual_time < limit:
             cursors.append(upcoming)
-            for place in _round(limit, upcoming):
-                yield number, place
+            for entry in _round(limit, upcoming):
+                yield number, entry
                 is_empty = False
             upcoming = next(flows, None)
         cursors = [cursor for cursor in cursors if not cursor.is_at_end]
-        number += not is_empty
+        number += not (is_empty or is_alone)
 
 
-def _round(limit: float, cursor: _Cursor) -> Iterator[tuple[Entry, int]]:
+def _round(limit: float, cursor: _Cursor) -> list[Entry]:
     """The jobs of a flow that start before the virtual time `limit`."""
+    jobs = []
     while cursor.virtual_time < limit:
-        place = next(cursor.rest, None)
-        if place is None:
+        entry = next(cursor.rest, None)
+        if entry is None:
             cursor.is_at_end = True
-            return
-        entry, _ = place
+            break
         if entry.num_slots > cursor.slots.free:
             # No job of the flows that share these slots overtakes it.
             cursor.slots.free, cursor.is_at_end = 0, True
-            return
+            break
         cursor.slots.free -= entry.num_slots
-        yield place
+        jobs.append(entry)
         cursor.virtual_time += entry.work / cursor.weight
+    return jobs

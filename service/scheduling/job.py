@@ -31,11 +31,6 @@ class Job:
     must_run: bool = False
     """Whether it needs a run of its own: no cached result, no run of an equal job."""
 
-    @property
-    def flow(self) -> FlowKey:
-        """With what it takes turns."""
-        return self.client.name, self.request
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
@@ -69,18 +64,18 @@ class Entry:
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0
+    num_slots: int = field(init=False)
+    """Cache rows that the job occupies."""
+    num_tokens: int = field(init=False)
+    """Tokens of the source."""
     work: int = field(init=False)
-    """Source tokens times slots: what its flows are charged for."""
+    """Source tokens times slots: what its client and its request are charged for."""
+    flow: FlowKey = field(init=False)
+    """With what it takes turns."""
 
     def __post_init__(self) -> None:
+        # Read for each of 128 entries whenever jobs are selected, so that properties are too slow.
+        self.num_slots = self.job.options.beam_size
+        self.num_tokens = len(self.job.source_ids)
         self.work = self.num_tokens * self.num_slots
-
-    @property
-    def num_slots(self) -> int:
-        """Cache rows that the job occupies."""
-        return self.job.options.beam_size
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of the source."""
-        return len(self.job.source_ids)
+        self.flow = self.job.client.name, self.job.request

@@ -166,7 +166,7 @@ class AdmissionQueue:
             self._check_admission(entry.job)
             self._add(entry)
             self._recent_clients.add(entry.job.client)
-            self._active_requests.add(entry.job.flow)
+            self._active_requests.add(entry.flow)
             self._num_unfinished += 1
         entry.future.add_done_callback(lambda _: self._on_done(entry))
         self._tell()
@@ -218,7 +218,7 @@ class AdmissionQueue:
     def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
-            self._active_requests.remove(entry.job.flow)
+            self._active_requests.remove(entry.flow)
             if entry.future.cancelled():
                 entry.is_cancelled = True
                 self._remove_waiting(entry)

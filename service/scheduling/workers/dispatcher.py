@@ -65,7 +65,7 @@ class _Holdings:
             job = entry.job
             held.slots[job.client.name] += entry.num_slots
             held.slots_of_long[job.client.name] += entry.num_slots * job.request.is_long
-            held.num_jobs[job.flow] += 1
+            held.num_jobs[entry.flow] += 1
         return held
 
     def is_urgent(self, entry: Entry) -> bool:
@@ -73,7 +73,7 @@ class _Holdings:
 
         Where each has one at most, they begin in the order in which they come.
         """
-        return entry.job.flow not in self.num_jobs and any(n > 1 for n in self.num_jobs.values())
+        return entry.flow not in self.num_jobs and any(n > 1 for n in self.num_jobs.values())
 
 
 class Dispatcher:

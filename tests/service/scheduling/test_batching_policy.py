@@ -240,10 +240,12 @@ def test_a_client_has_the_slots_for_long_requests_that_it_does_not_use() -> None
     assert capacity().free_slots_of_long("anna") == math.inf
 
 
-def test_a_capacity_says_whether_clients_or_requests_are_bounded() -> None:
+def test_a_capacity_says_whether_requests_are_bounded() -> None:
     held_back = frozenset({("anna", Request())})
-    bounds = ({"max_slots_per_client": 8}, {"max_slots_of_long": 8}, {"held_back": held_back})
-    assert not capacity().has_bounds
-    for bound in bounds:
-        given = replace(capacity(), **bound)
-        assert given.has_bounds
+    given = [
+        capacity(),
+        replace(capacity(), max_slots_per_client=8),
+        replace(capacity(), max_slots_of_long=8),
+        replace(capacity(), held_back=held_back),
+    ]
+    assert [one.bounds_requests for one in given] == [False, False, True, True]
