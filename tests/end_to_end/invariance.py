@@ -95,9 +95,9 @@ def measure(bundle: Path, texts: Sequence[str], num_seeds: int) -> list[Run]:
 
 
 def serve(bundle: Path, folder: Path) -> AbstractContextManager[ServerProcess]:
-    """A server of two workers; `folder` is for its log."""
-    flags = ("--bundles", str(bundle.absolute()), "--workers", "2", "--max-text-chars", "100000")
-    return serving(folder, *flags)
+    """A server of two engine processes; `folder` is for its log."""
+    flags = ("--bundles", str(bundle.absolute()), "--max-text-chars", "100000")
+    return serving(folder, *flags, engines=2)
 
 
 def _batches(company: Company, num_seeds: int) -> Iterator[_Way]:

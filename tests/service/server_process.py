@@ -21,7 +21,7 @@ LONGEST_S = 60
 """What one answer may take on a machine that has much else to do."""
 _PELLUCID = """
 import signal, sys
-from service.cli import main
+from service.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(main())
 """
@@ -86,7 +86,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, *flags: str, module: str = "service", **variables: str
+    folder: Path, *flags: str, module: str = "service", engines: int = 0, **variables: str
 ) -> Iterator[ServerProcess]:
     """A server of the tiny bundle on a free port; killed at the end if it still runs.
 
@@ -94,19 +94,22 @@ def serving(
         folder: For its log.
         flags: Further flags.
         module: What is run.
+        engines: Processes that decode; 0, which starts sooner: threads of the server do.
         variables: Further variables of its environment.
     """
     log = folder / "log.jsonl"
-    given = ["--port", "0", "--bundles", str(TINY_BUNDLE), *flags]
+    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": engines}
+    given = [part for name, value in own.items() for part in (f"--{name}", str(value))]
     with (
         log.open("w", encoding="utf-8") as written,
         subprocess.Popen(
-            [sys.executable, "-m", module, *given],
+            [sys.executable, "-m", module, *given, *flags],
             cwd=REPOSITORY,
             env=environment(**variables),
             stdout=written,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            start_new_session=True,  # a signal to its group is none to the tests
         ) as process,
     ):
         try:

@@ -116,6 +116,7 @@ class Dispatcher:
     def stop(self) -> None:
         """End thread and engine; jobs that it still has fail."""
         self._stopping.set()
+        self._engine.give_up()
         self._engine.wake()
         if self._thread.ident is not None:
             self._thread.join()
@@ -127,7 +128,7 @@ class Dispatcher:
 
     def iterate(self) -> None:
         """One round: cancel, hand over, receive, deliver."""
-        self.heartbeat_s = self._clock()
+        self.heartbeat_s = self._clock() - self._engine.silence_s
         try:
             self._cancel()
             self._hand_over()
@@ -271,7 +272,8 @@ class Dispatcher:
             try:
                 self._engine.start()
             except StartupError as error:
-                _log.error("engine cannot start", extra={"error": str(error)})
+                if not self._stopping.is_set():
+                    _log.error("engine cannot start", extra={"error": str(error)})
                 continue
             self._started_s = self.heartbeat_s = self._clock()
             self.is_serving = True

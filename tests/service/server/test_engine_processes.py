@@ -1,0 +1,266 @@
+"""A real server with real engine processes: what is lost when they die, hang or cannot start."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.scheduling.workers import engine_start
+from tests.service.server_process import (
+    LONGEST_S,
+    REPOSITORY,
+    ServerProcess,
+    environment,
+    run_command,
+    serving,
+)
+from tests.service.steady_load import SteadyLoad, steady_load
+from tests.service.tiny_models import TINY_BUNDLE, altered_copy, tiny_bundle
+from tests.service.waiting import eventually
+
+pytestmark = pytest.mark.slow
+
+CANARY = tiny_bundle().manifest.canary
+PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
+JSON = {"Content-Type": "application/json"}
+NAME = "pellucid-engine"
+NUM_CLIENTS = 8
+PATIENT = ("--deadline-ms", "120000")
+ONLY_IN_ENGINES = f"import sys\nif {engine_start.__name__!r} in sys.orig_argv:\n    "
+CANNOT_IMPORT = ONLY_IN_ENGINES + "sys.modules['onnxruntime'] = None\n"
+NO_MEMORY = ONLY_IN_ENGINES + (
+    "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 27, 1 << 27))\n"
+)
+
+
+def engines(server: ServerProcess) -> list[int]:
+    """Processes of its engines that run, oldest first."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, name, rest = stat.read_text("utf-8").replace(")", "(").split("(")
+        except OSError:
+            continue  # it ended meanwhile
+        state, parent, *_ = rest.split()
+        if name == NAME and int(parent) == server.process.pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return True
+
+
+def readiness(server: ServerProcess) -> int:
+    return httpx.get(f"{server.url}/readyz", timeout=LONGEST_S).status_code
+
+
+def bodies(name: str) -> "Iterator[bytes]":
+    """Texts that differ, so that no two share a run."""
+    for n in count():
+        text = " ".join(f"{name} {n} {part} {CANARY.source_text}" for part in range(4))
+        yield json.dumps({"q": text, **PAIR}).encode()
+
+
+def long_text(name: str, num_sentences: int) -> dict[str, object]:
+    sentences = (f"{name} {n} {CANARY.source_text}" for n in range(num_sentences))
+    return {"q": " ".join(sentences), "beam_size": 8, **PAIR}
+
+
+def load_on(server: ServerProcess) -> AbstractContextManager[SteadyLoad]:
+    names = "abcdefghijklmnop"[:NUM_CLIENTS]
+    return steady_load(f"{server.url}/translate", [bodies(name).__next__ for name in names])
+
+
+def restarts(server: ServerProcess) -> float:
+    return server.metric("pellucid_engine_restarts_total ")
+
+
+def test_no_accepted_request_is_lost_when_engines_are_killed(tmp_path: Path) -> None:
+    with serving(tmp_path, *PATIENT, engines=2) as server:
+        assert len(engines(server)) == 2
+        with load_on(server) as load:
+            for deaths in (1, 2, 3):
+                victim = engines(server)[0]
+                os.kill(victim, signal.SIGKILL)
+                eventually(lambda: restarts(server) == deaths and len(engines(server)) == 2)  # noqa: B023
+                assert victim not in engines(server)
+                load.go_on(20)
+        assert set(load.answers) == {"200"}
+        assert [e["event"] for e in server.events()].count("engine died") == 3
+
+
+def test_an_engine_that_hangs_is_replaced_alone(tmp_path: Path) -> None:
+    flags = (*PATIENT, "--watchdog-timeout-s", "1")
+    with serving(tmp_path, *flags, engines=2) as server, load_on(server) as load:
+        hanging, working = engines(server)
+        os.kill(hanging, signal.SIGSTOP)
+        eventually(lambda: is_gone(hanging) and len(engines(server)) == 2)
+        assert working in engines(server)
+        load.go_on(20)
+        assert set(load.answers) == {"200"}
+        assert server.process.poll() is None
+        (died,) = (event for event in server.events() if event["event"] == "engine died")
+        assert died["error"] == "no report for 1 s"
+
+
+def test_it_is_not_ready_only_while_no_engine_can_serve(tmp_path: Path) -> None:
+    flags = ("--heartbeat-timeout-s", "1.5", "--watchdog-timeout-s", "600")
+    with serving(tmp_path, *flags, engines=2) as server:
+        one, other = engines(server)
+        os.kill(one, signal.SIGSTOP)
+        os.kill(other, signal.SIGSTOP)
+        eventually(lambda: readiness(server) == 503)
+        os.kill(one, signal.SIGCONT)
+        eventually(lambda: readiness(server) == 200)
+        assert engines(server) == [one, other], "none was ended"
+
+
+def test_one_hung_engine_of_two_leaves_the_service_ready(tmp_path: Path) -> None:
+    flags = ("--heartbeat-timeout-s", "0.7", "--watchdog-timeout-s", "4")
+    with serving(tmp_path, *flags, engines=2) as server:
+        hanging, _ = engines(server)
+        os.kill(hanging, signal.SIGSTOP)
+        states = set()
+        while not is_gone(hanging):
+            states.add(readiness(server))
+        assert states == {200}
+
+
+def test_accepted_requests_end_before_their_engines_at_sigterm(tmp_path: Path) -> None:
+    flags = (*PATIENT, "--drain-s", "120")
+    with serving(tmp_path, *flags, engines=2) as server, ThreadPoolExecutor(6) as others:
+        accepted = [
+            others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=LONGEST_S)
+            for body in (long_text(name, 50) for name in "abcdef")
+        ]
+        eventually(lambda: server.metric("pellucid_in_flight") == len(accepted))
+        children = engines(server)
+        server.terminate()
+        for child in children:
+            os.kill(child, signal.SIGTERM)  # as a supervisor does that signals a control group
+        assert [answer.result().status_code for answer in accepted] == [200] * len(accepted)
+        assert server.exit_code() == 0
+        assert [child for child in children if not is_gone(child)] == []
+
+
+def test_engines_end_with_a_front_that_was_killed(tmp_path: Path) -> None:
+    with serving(tmp_path, engines=2) as server:
+        children = engines(server)
+        body = long_text("a", 200)
+        with ThreadPoolExecutor(1) as others:
+            lost = others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
+            eventually(lambda: server.metric("pellucid_slots_in_use ") > 0)
+            server.process.kill()
+            assert isinstance(lost.exception(), httpx.HTTPError)
+        eventually(lambda: all(map(is_gone, children)))
+
+
+def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    served = shutil.copytree(TINY_BUNDLE, bundles / "served")
+    flags = (*PATIENT, "--bundles", str(bundles))
+    with serving(tmp_path, *flags, engines=2) as server, ThreadPoolExecutor(1) as others:
+        url = f"{server.url}/translate"
+        old = engines(server)
+        long = others.submit(httpx.post, url, json=long_text("a", 512), timeout=LONGEST_S)
+        eventually(lambda: server.metric("pellucid_slots_in_use ") > 0)
+        served.rename(tmp_path / "before")
+        altered_copy(served, name="newer")
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
+        assert not long.done(), "it still runs on the old engines"
+        assert set(old) < set(engines(server))
+        assert len(engines(server)) == 4
+        assert long.result().status_code == 200
+        eventually(lambda: len(engines(server)) == 2)
+        assert set(old).isdisjoint(engines(server))
+
+
+def test_ctrl_c_in_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
+    with serving(tmp_path, engines=2) as server:
+        children = engines(server)
+        os.killpg(server.process.pid, signal.SIGINT)
+        for child in children:
+            os.kill(child, signal.SIGINT)
+        assert server.exit_code() == 0
+        assert server.process.stderr is not None
+        assert "Traceback" not in server.process.stderr.read()
+        assert all(map(is_gone, children))
+
+
+def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
+    """Engines import for a moment before they can ignore a signal."""
+    command = [sys.executable, "-m", "service", "--port", "0", "--bundles", str(TINY_BUNDLE)]
+    with subprocess.Popen(
+        [*command, "--engines", "2"],
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        eventually(lambda: bool(children_of(process.pid)))
+        children = children_of(process.pid)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    eventually(lambda: all(map(is_gone, children)))
+
+
+def children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (CANNOT_IMPORT, "ModuleNotFoundError: import of onnxruntime halted"),
+        (NO_MEMORY, "failed to map segment from shared object"),
+    ],
+)
+def test_engines_that_cannot_start_are_one_line_and_exit_code_2(
+    tmp_path: Path, fault: str, reason: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(fault, encoding="utf-8")
+    flags = ("serve", "--port", "0", "--bundles", str(TINY_BUNDLE), "--engines", "2")
+    ended = run_command(*flags, PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("pellucid: an engine cannot start: ")
+    assert reason in line
+
+
+def test_an_engine_that_cannot_start_later_is_tried_again(tmp_path: Path) -> None:
+    folder = tmp_path / "python"
+    folder.mkdir()
+    with serving(tmp_path, engines=1, PYTHONPATH=str(folder)) as server:
+        (folder / "sitecustomize.py").write_text(CANNOT_IMPORT, encoding="utf-8")
+        os.kill(engines(server)[0], signal.SIGKILL)
+        eventually(lambda: failed_starts(server) >= 3)
+        assert readiness(server) == 503
+        assert server.process.poll() is None
+        (folder / "sitecustomize.py").unlink()
+        eventually(lambda: readiness(server) == 200)
+        reply = httpx.post(f"{server.url}/translate", content=next(bodies("a")), headers=JSON)
+        assert reply.status_code == 200
+        assert server.metric("pellucid_engine_restarts_total ") == 1
+
+
+def failed_starts(server: ServerProcess) -> int:
+    return [event["event"] for event in server.events()].count("engine cannot start")
