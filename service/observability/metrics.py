@@ -76,6 +76,9 @@ class Metrics:
         for stage in STAGES:  # a series at 0 can be watched before its first event
             self.stage_seconds.labels(stage=stage)
         self.ready = self._gauge("ready", "1 while the readiness probe says yes.")
+        self.loop_lag_seconds = self._histogram(
+            "loop_lag_seconds", "By how much timers of the event loop are late."
+        )
         self.in_flight = self._gauge("in_flight", "Translations and inspections being worked on.")
         self.connections = self._gauge("connections", "Connections of clients that are open.")
         self.rejected = self._counter("rejected", "Requests turned away.", "reason")
