@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.documents import add_document_arguments, run_document
-from service.cli.local import add_model_arguments, line_request, local_settings, open_translator
+from service.cli.local import (
+    add_engines_argument,
+    add_model_arguments,
+    line_request,
+    local_settings,
+    open_service,
+    size_of,
+)
 from service.errors import InvalidRequestError, StartupError
 
 
@@ -44,6 +51,7 @@ def run_corpus(arguments: argparse.Namespace) -> int:
 
 
 if TYPE_CHECKING:
+    from service.models.registry import Registry
     from service.translation.translator import Translator
 
 _EXAMPLES = """\
@@ -53,13 +61,15 @@ examples:
   pellucid translate --source en --target de manual.html --output handbuch.html
   pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
-Every line gives one line, in order; blank lines stay. Text is UTF-8. With --output a document is
+Every line gives one line, in order; blank lines stay. Text is UTF-8. Large files are translated by
+an engine process on each CPU; for a pipe, say how many with --engines. With --output a document is
 translated as a whole, in its own layout and encoding; after an interruption the same command goes
 on where it was.
 """
 _STANDARD_INPUT = Path("-")
-_MAX_LINES_AHEAD = 256
-"""Lines in work at once: enough to fill the workers' batches, few enough to stay small."""
+_MIN_LINES_AHEAD = 256
+_LINES_AHEAD_PER_ENGINE = 128
+"""Lines in work at once: enough to fill all batches, few enough to stay small."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -75,6 +85,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "files", nargs="*", type=Path, metavar="FILE", help="- or none is standard input"
     )
     add_model_arguments(parser)
+    add_engines_argument(parser)
     parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
     parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
     parser.add_argument(
@@ -120,12 +131,19 @@ def run(arguments: argparse.Namespace) -> int:
         return run_document(arguments)
     if arguments.ray:
         return run_corpus(arguments)
-    with open_translator(arguments) as translator:
-        asyncio.run(_translate_all(translator, arguments))
+    with open_service(arguments, size_of(arguments.files)) as (registry, translator):
+        asyncio.run(_translate_all(translator, arguments, _lines_ahead(registry)))
     return 0
 
 
-async def _translate_all(translator: "Translator", arguments: argparse.Namespace) -> None:
+def _lines_ahead(registry: "Registry") -> int:
+    num_engines = max(model.scheduler.num_engines for model in registry.models)
+    return max(_MIN_LINES_AHEAD, num_engines * _LINES_AHEAD_PER_ENGINE)
+
+
+async def _translate_all(
+    translator: "Translator", arguments: argparse.Namespace, lines_ahead: int
+) -> None:
     from tqdm import tqdm
 
     def translate(line: bytes, number: int) -> Coroutine[None, None, bytes]:
@@ -135,7 +153,8 @@ async def _translate_all(translator: "Translator", arguments: argparse.Namespace
     files: list[Path] = arguments.files
     total = sum(map(_num_lines, files)) if files else None
     with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
-        async with aclosing(_Pipeline(_lines(files), translate).results()) as results:
+        pipeline = _Pipeline(_lines(files), translate, lines_ahead)
+        async with aclosing(pipeline.results()) as results:
             async for line in results:
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
@@ -146,13 +165,16 @@ class _Pipeline:
     """Starts work for each line as it is read, and gives the results in the order of the lines."""
 
     def __init__(
-        self, lines: Iterator[bytes], work: Callable[[bytes, int], Coroutine[None, None, bytes]]
+        self,
+        lines: Iterator[bytes],
+        work: Callable[[bytes, int], Coroutine[None, None, bytes]],
+        lines_ahead: int,
     ) -> None:
         self._lines = lines
         self._work = work
         self._loop = asyncio.get_running_loop()
         self._running: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
-        self._window = threading.Semaphore(_MAX_LINES_AHEAD)
+        self._window = threading.Semaphore(lines_ahead)
 
     async def results(self) -> AsyncGenerator[bytes, None]:
         """Each result as soon as it and all before it are ready."""

@@ -61,7 +61,7 @@ class Scheduler:
             )
         self._clock = clock
         self._is_started = False
-        self._num_engines = options.num_engines
+        self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._dispatchers = [
@@ -116,7 +116,7 @@ class Scheduler:
     @property
     def replaces_engines(self) -> bool:
         """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
-        return self._num_engines > 0
+        return self.num_engines > 0
 
     @property
     def is_busy(self) -> bool:

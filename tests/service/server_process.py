@@ -19,6 +19,7 @@ from tests.service.tiny_models import TINY_BUNDLE
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 60
 """What one answer may take on a machine that has much else to do."""
+_ENGINE = "pellucid-engine"
 _PELLUCID = """
 import signal, sys
 from service.cli.main import main
@@ -60,6 +61,28 @@ def command(*arguments: str) -> list[str]:
     ignored; this command ends on it as in the foreground.
     """
     return [sys.executable, "-c", _PELLUCID, *arguments]
+
+
+def engines_of(pid: int) -> list[int]:
+    """Processes of the engines of process `pid` that run, oldest first."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, name, rest = stat.read_text("utf-8").replace(")", "(").split("(")
+        except (OSError, ValueError):
+            continue  # it ended meanwhile, or has brackets in its name
+        state, parent, *_ = rest.split()
+        if name == _ENGINE and int(parent) == pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return True
 
 
 def run_command(

@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from tests.service.server_process import (
     LONGEST_S,
     REPOSITORY,
     ServerProcess,
+    engines_of,
     environment,
+    is_gone,
     run_command,
     serving,
 )
@@ -33,8 +35,7 @@ pytestmark = pytest.mark.slow
 CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 JSON = {"Content-Type": "application/json"}
-NAME = "pellucid-engine"
-NUM_CLIENTS = 8
+NAMES = "abcdefgh"
 PATIENT = ("--deadline-ms", "120000")
 ONLY_IN_ENGINES = f"import sys\nif {engine_start.__name__!r} in sys.orig_argv:\n    "
 CANNOT_IMPORT = ONLY_IN_ENGINES + "sys.modules['onnxruntime'] = None\n"
@@ -44,24 +45,7 @@ NO_MEMORY = ONLY_IN_ENGINES + (
 
 
 def engines(server: ServerProcess) -> list[int]:
-    """Processes of its engines that run, oldest first."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            _, name, rest = stat.read_text("utf-8").replace(")", "(").split("(")
-        except OSError:
-            continue  # it ended meanwhile
-        state, parent, *_ = rest.split()
-        if name == NAME and int(parent) == server.process.pid and state != "Z":
-            found.append(int(stat.parent.name))
-    return sorted(found)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
-    except OSError:
-        return True
+    return engines_of(server.process.pid)
 
 
 def readiness(server: ServerProcess) -> int:
@@ -75,14 +59,37 @@ def bodies(name: str) -> "Iterator[bytes]":
         yield json.dumps({"q": text, **PAIR}).encode()
 
 
-def long_text(name: str, num_sentences: int) -> dict[str, object]:
-    sentences = (f"{name} {n} {CANARY.source_text}" for n in range(num_sentences))
-    return {"q": " ".join(sentences), "beam_size": 8, **PAIR}
+@contextmanager
+def stopped(processes: Sequence[int]) -> Iterator[None]:
+    """Processes that stand still; what is sent to them meanwhile waits."""
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            if not is_gone(pid):
+                os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def requested(server: ServerProcess, num_requests: int) -> Iterator[list[Future[httpx.Response]]]:
+    """Replies to requests that have all been accepted."""
+    with ThreadPoolExecutor(num_requests) as clients:
+        yield [clients.submit(ask, server, name) for name in NAMES[:num_requests]]
+
+
+def ask(server: ServerProcess, name: str) -> httpx.Response:
+    body = next(bodies(name))
+    return httpx.post(f"{server.url}/translate", content=body, headers=JSON, timeout=LONGEST_S)
+
+
+def accepted(server: ServerProcess, num_requests: int) -> bool:
+    return server.metric("pellucid_in_flight ") == num_requests
 
 
 def load_on(server: ServerProcess) -> AbstractContextManager[SteadyLoad]:
-    names = "abcdefghijklmnop"[:NUM_CLIENTS]
-    return steady_load(f"{server.url}/translate", [bodies(name).__next__ for name in names])
+    return steady_load(f"{server.url}/translate", [bodies(name).__next__ for name in NAMES])
 
 
 def restarts(server: ServerProcess) -> float:
@@ -141,31 +148,29 @@ def test_one_hung_engine_of_two_leaves_the_service_ready(tmp_path: Path) -> None
 
 
 def test_accepted_requests_end_before_their_engines_at_sigterm(tmp_path: Path) -> None:
-    flags = (*PATIENT, "--drain-s", "120")
-    with serving(tmp_path, *flags, engines=2) as server, ThreadPoolExecutor(6) as others:
-        accepted = [
-            others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=LONGEST_S)
-            for body in (long_text(name, 50) for name in "abcdef")
-        ]
-        eventually(lambda: server.metric("pellucid_in_flight") == len(accepted))
+    with serving(tmp_path, *PATIENT, engines=2) as server:
         children = engines(server)
-        server.terminate()
-        for child in children:
-            os.kill(child, signal.SIGTERM)  # as a supervisor does that signals a control group
-        assert [answer.result().status_code for answer in accepted] == [200] * len(accepted)
+        with stopped(children):
+            with requested(server, 6) as replies:
+                eventually(lambda: accepted(server, 6))
+                server.terminate()
+                for child in children:
+                    os.kill(child, signal.SIGTERM)  # as a supervisor signals a control group
+                eventually(lambda: readiness(server) == 503)
+                assert [reply.done() for reply in replies] == [False] * 6
+                for child in children:
+                    os.kill(child, signal.SIGCONT)
+            assert [reply.result().status_code for reply in replies] == [200] * 6
         assert server.exit_code() == 0
-        assert [child for child in children if not is_gone(child)] == []
+        assert all(map(is_gone, children))
 
 
-def test_engines_end_with_a_front_that_was_killed(tmp_path: Path) -> None:
-    with serving(tmp_path, engines=2) as server:
+def test_engines_end_with_a_front_that_was_killed_at_work(tmp_path: Path) -> None:
+    with serving(tmp_path, *PATIENT, engines=2) as server, requested(server, 6) as replies:
         children = engines(server)
-        body = long_text("a", 200)
-        with ThreadPoolExecutor(1) as others:
-            lost = others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=60)
-            eventually(lambda: server.metric("pellucid_slots_in_use ") > 0)
+        with stopped(children):
+            eventually(lambda: accepted(server, 6) or any(reply.done() for reply in replies))
             server.process.kill()
-            assert isinstance(lost.exception(), httpx.HTTPError)
         eventually(lambda: all(map(is_gone, children)))
 
 
@@ -173,19 +178,22 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
     bundles = tmp_path / "bundles"
     served = shutil.copytree(TINY_BUNDLE, bundles / "served")
     flags = (*PATIENT, "--bundles", str(bundles))
-    with serving(tmp_path, *flags, engines=2) as server, ThreadPoolExecutor(1) as others:
-        url = f"{server.url}/translate"
+    with serving(tmp_path, *flags, engines=2) as server:
         old = engines(server)
-        long = others.submit(httpx.post, url, json=long_text("a", 512), timeout=LONGEST_S)
-        eventually(lambda: server.metric("pellucid_slots_in_use ") > 0)
-        served.rename(tmp_path / "before")
-        altered_copy(served, name="newer")
-        server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
-        assert not long.done(), "it still runs on the old engines"
-        assert set(old) < set(engines(server))
-        assert len(engines(server)) == 4
-        assert long.result().status_code == 200
+        with stopped(old), requested(server, 4) as replies:
+            eventually(lambda: accepted(server, 4))
+            served.rename(tmp_path / "before")
+            altered_copy(served, name="newer")
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
+            assert [reply.done() for reply in replies] == [False] * 4
+            assert set(old) < set(engines(server))
+            assert len(engines(server)) == 4
+            new = ask(server, "z")
+            assert new.status_code == 200, "by the new engines: the old ones stand still"
+            for child in old:
+                os.kill(child, signal.SIGCONT)
+        assert [reply.result().status_code for reply in replies] == [200] * 4
         eventually(lambda: len(engines(server)) == 2)
         assert set(old).isdisjoint(engines(server))
 
@@ -202,7 +210,7 @@ def test_ctrl_c_in_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
         assert all(map(is_gone, children))
 
 
-def test_ctrl_c_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
+def test_a_signal_during_the_start_leaves_no_traceback(tmp_path: Path) -> None:
     """Engines import for a moment before they can ignore a signal."""
     command = [sys.executable, "-m", "service", "--port", "0", "--bundles", str(TINY_BUNDLE)]
     with subprocess.Popen(
@@ -257,8 +265,7 @@ def test_an_engine_that_cannot_start_later_is_tried_again(tmp_path: Path) -> Non
         assert server.process.poll() is None
         (folder / "sitecustomize.py").unlink()
         eventually(lambda: readiness(server) == 200)
-        reply = httpx.post(f"{server.url}/translate", content=next(bodies("a")), headers=JSON)
-        assert reply.status_code == 200
+        assert ask(server, "a").status_code == 200
         assert server.metric("pellucid_engine_restarts_total ") == 1
 
 
