@@ -109,19 +109,18 @@ def environment(**variables: str) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, *flags: str, module: str = "service", engines: int = 0, **variables: str
+    folder: Path, *flags: str, module: str = "service", **variables: str
 ) -> Iterator[ServerProcess]:
     """A server of the tiny bundle on a free port; killed at the end if it still runs.
 
     Args:
         folder: For its log.
-        flags: Further flags.
+        flags: Further flags; `--engines` among them, where threads that decode will not do.
         module: What is run.
-        engines: Processes that decode; 0, which starts sooner: threads of the server do.
         variables: Further variables of its environment.
     """
     log = folder / "log.jsonl"
-    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": engines}
+    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": 0}
     given = [part for name, value in own.items() for part in (f"--{name}", str(value))]
     with (
         log.open("w", encoding="utf-8") as written,

@@ -36,6 +36,7 @@ CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 JSON = {"Content-Type": "application/json"}
 NAMES = "abcdefgh"
+TWO = ("--engines", "2")
 PATIENT = ("--deadline-ms", "120000")
 ONLY_IN_ENGINES = f"import sys\nif {engine_start.__name__!r} in sys.orig_argv:\n    "
 CANNOT_IMPORT = ONLY_IN_ENGINES + "sys.modules['onnxruntime'] = None\n"
@@ -97,7 +98,7 @@ def restarts(server: ServerProcess) -> float:
 
 
 def test_no_accepted_request_is_lost_when_engines_are_killed(tmp_path: Path) -> None:
-    with serving(tmp_path, *PATIENT, engines=2) as server:
+    with serving(tmp_path, *PATIENT, *TWO) as server:
         assert len(engines(server)) == 2
         with load_on(server) as load:
             for deaths in (1, 2, 3):
@@ -112,7 +113,7 @@ def test_no_accepted_request_is_lost_when_engines_are_killed(tmp_path: Path) -> 
 
 def test_an_engine_that_hangs_is_replaced_alone(tmp_path: Path) -> None:
     flags = (*PATIENT, "--watchdog-timeout-s", "1")
-    with serving(tmp_path, *flags, engines=2) as server, load_on(server) as load:
+    with serving(tmp_path, *flags, *TWO) as server, load_on(server) as load:
         hanging, working = engines(server)
         os.kill(hanging, signal.SIGSTOP)
         eventually(lambda: is_gone(hanging) and len(engines(server)) == 2)
@@ -126,7 +127,7 @@ def test_an_engine_that_hangs_is_replaced_alone(tmp_path: Path) -> None:
 
 def test_it_is_not_ready_only_while_no_engine_can_serve(tmp_path: Path) -> None:
     flags = ("--heartbeat-timeout-s", "1.5", "--watchdog-timeout-s", "600")
-    with serving(tmp_path, *flags, engines=2) as server:
+    with serving(tmp_path, *flags, *TWO) as server:
         one, other = engines(server)
         os.kill(one, signal.SIGSTOP)
         os.kill(other, signal.SIGSTOP)
@@ -138,7 +139,7 @@ def test_it_is_not_ready_only_while_no_engine_can_serve(tmp_path: Path) -> None:
 
 def test_one_hung_engine_of_two_leaves_the_service_ready(tmp_path: Path) -> None:
     flags = ("--heartbeat-timeout-s", "0.7", "--watchdog-timeout-s", "4")
-    with serving(tmp_path, *flags, engines=2) as server:
+    with serving(tmp_path, *flags, *TWO) as server:
         hanging, _ = engines(server)
         os.kill(hanging, signal.SIGSTOP)
         states = set()
@@ -148,7 +149,7 @@ def test_one_hung_engine_of_two_leaves_the_service_ready(tmp_path: Path) -> None
 
 
 def test_accepted_requests_end_before_their_engines_at_sigterm(tmp_path: Path) -> None:
-    with serving(tmp_path, *PATIENT, engines=2) as server:
+    with serving(tmp_path, *PATIENT, *TWO) as server:
         children = engines(server)
         with stopped(children):
             with requested(server, 6) as replies:
@@ -166,7 +167,7 @@ def test_accepted_requests_end_before_their_engines_at_sigterm(tmp_path: Path) -
 
 
 def test_engines_end_with_a_front_that_was_killed_at_work(tmp_path: Path) -> None:
-    with serving(tmp_path, *PATIENT, engines=2) as server, requested(server, 6) as replies:
+    with serving(tmp_path, *PATIENT, *TWO) as server, requested(server, 6) as replies:
         children = engines(server)
         with stopped(children):
             eventually(lambda: accepted(server, 6) or any(reply.done() for reply in replies))
@@ -178,7 +179,7 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
     bundles = tmp_path / "bundles"
     served = shutil.copytree(TINY_BUNDLE, bundles / "served")
     flags = (*PATIENT, "--bundles", str(bundles))
-    with serving(tmp_path, *flags, engines=2) as server:
+    with serving(tmp_path, *flags, *TWO) as server:
         old = engines(server)
         with stopped(old), requested(server, 4) as replies:
             eventually(lambda: accepted(server, 4))
@@ -199,7 +200,7 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
 
 
 def test_ctrl_c_in_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
-    with serving(tmp_path, engines=2) as server:
+    with serving(tmp_path, *TWO) as server:
         children = engines(server)
         os.killpg(server.process.pid, signal.SIGINT)
         for child in children:
@@ -257,7 +258,7 @@ def test_engines_that_cannot_start_are_one_line_and_exit_code_2(
 def test_an_engine_that_cannot_start_later_is_tried_again(tmp_path: Path) -> None:
     folder = tmp_path / "python"
     folder.mkdir()
-    with serving(tmp_path, engines=1, PYTHONPATH=str(folder)) as server:
+    with serving(tmp_path, "--engines", "1", PYTHONPATH=str(folder)) as server:
         (folder / "sitecustomize.py").write_text(CANNOT_IMPORT, encoding="utf-8")
         os.kill(engines(server)[0], signal.SIGKILL)
         eventually(lambda: failed_starts(server) >= 3)
