@@ -38,6 +38,11 @@ class SchedulerOptions:
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
+    @property
+    def num_batches(self) -> int:
+        """Batches that are decoded side by side: one per engine, or per thread without engines."""
+        return self.num_engines or self.num_workers
+
 
 class Scheduler:
     """Runs the jobs of one model."""
