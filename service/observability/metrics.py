@@ -102,7 +102,9 @@ class Metrics:
             "padding_ratio", "Share of padding in an encoder batch.", buckets=RATIO_BUCKETS
         )
         self.queue_depth = self._gauge("queue_depth", "Sentences waiting to be decoded.")
-        self.slots_in_use = self._gauge("slots_in_use", "Cache slots with a live row.")
+        self.slots_in_use = self._gauge(
+            "slots_in_use", "Cache slots of the sentences that engines have."
+        )
         self.engine_restarts = self._counter("engine_restarts", "Engines that died or hung.")
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"
