@@ -73,12 +73,21 @@ def open_verified(path: Path, sha256: str) -> Bundle:
     Raises:
         InvalidBundleError: Another bundle has taken its place.
     """
+    check_unchanged(path, sha256)
     content = _read_manifest(path)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise InvalidBundleError(path, ["it was replaced after it was verified"])
     manifest = _parse_manifest(path, content)
     table = read_table(path / SHORTLIST_TABLE_NAME) if manifest.shortlist else None
     return Bundle(path=path, manifest=manifest, tokenizer=None, sha256=sha256, shortlist=table)  # type: ignore[arg-type]
+
+
+def check_unchanged(path: Path, sha256: str) -> None:
+    """Check that a folder still holds the bundle that was verified.
+
+    Raises:
+        InvalidBundleError: Another bundle has taken its place.
+    """
+    if hashlib.sha256(_read_manifest(path)).hexdigest() != sha256:
+        raise InvalidBundleError(path, ["it was replaced after it was verified: load it again"])
 
 
 def sha256_of(path: Path) -> str:

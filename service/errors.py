@@ -1,4 +1,4 @@
-"""Everything that the service refuses or fails to do, with its HTTP status and stable code.
+"""The errors of the service, each with an HTTP status and a stable code.
 
 ServiceError
 |-- InvalidRequestError             400  invalid_request
@@ -29,14 +29,14 @@ from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
-    """A request that ends without a translation; the message is shown to the client."""
+    """A failed request; the message is shown to the client."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
 
 
 class InvalidRequestError(ServiceError):
-    """The request cannot be understood, or asks for what does not exist."""
+    """The request is malformed, or names something that does not exist."""
 
     status = 400
     code = "invalid_request"
@@ -55,47 +55,47 @@ class TextTooLongError(InvalidRequestError):
 
 
 class BadFileError(InvalidRequestError):
-    """A file is of a kind that cannot be translated, or not what its name says."""
+    """The format of a file is not supported, or its content does not match its name."""
 
     code = "bad_file"
 
 
 class KeyRequiredError(InvalidRequestError):
-    """The request has no key, and this server asks for one."""
+    """The request has no key, and one is required."""
 
     code = "key_required"
 
 
 class ForbiddenError(ServiceError):
-    """The key is none that this server gave out."""
+    """Unknown, expired or revoked key, or wrong token."""
 
     status = 403
     code = "invalid_key"
 
 
 class NotFoundError(ServiceError):
-    """There is no such thing, or no longer."""
+    """The resource does not exist, or no longer."""
 
     status = 404
     code = "not_found"
 
 
 class BodyTimeoutError(ServiceError):
-    """The client took too long to send its request."""
+    """The request took too long to arrive."""
 
     status = 408
     code = "request_timeout"
 
 
 class ReloadRefusedError(ServiceError):
-    """The bundles on the disk do not pass; those that were loaded go on."""
+    """The bundles on the disk fail their checks; the loaded ones keep serving."""
 
     status = 409
     code = "reload_refused"
 
 
 class PayloadTooLargeError(ServiceError):
-    """The request, or the answer it asks for, is over a configured size."""
+    """The request, or the reply it asks for, exceeds a configured size."""
 
     status = 413
     code = "payload_too_large"
@@ -112,32 +112,32 @@ class OverloadedError(ServiceError):
         self.retry_after_s = retry_after_s
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by more than its message, so that it comes whole from another process."""
+        """Pickle `retry_after_s` as well, for errors from other processes."""
         return partial(type(self), retry_after_s=self.retry_after_s), self.args
 
 
 class RateLimitedError(OverloadedError):
-    """The key has made all its requests of this minute."""
+    """The key has used up its requests of this minute."""
 
     code = "rate_limited"
 
 
 class QuotaExceededError(ServiceError):
-    """What a key may have translated this month is used up."""
+    """The key has used up its characters of this month."""
 
     status = 429
     code = "quota_exceeded"
 
 
 class TranslationFailedError(ServiceError):
-    """The model failed on this text, also when tried alone."""
+    """The model failed on this text, and again when retried alone."""
 
     status = 500
     code = "translation_failed"
 
 
 class ShuttingDownError(ServiceError):
-    """The process drains: it finishes what it accepted and takes nothing new."""
+    """The process is shutting down: accepted requests finish, new ones are refused."""
 
     status = 503
     code = "shutting_down"
@@ -151,14 +151,14 @@ class NotReadyError(ServiceError):
 
 
 class StorageError(ServiceError):
-    """There is no room for another file."""
+    """No space is left for another file."""
 
     status = 503
     code = "storage_full"
 
 
 class KeyStoreError(ServiceError):
-    """It cannot be said whether a key is good, so it is not."""
+    """The key store does not answer, so no key can be accepted."""
 
     status = 503
     code = "key_store_failed"
@@ -175,4 +175,4 @@ class DeadlineExceededError(ServiceError):
 
 
 class StartupError(Exception):
-    """The process cannot start; the message is one line that says what to do."""
+    """The process cannot start; the message is one line that names the remedy."""

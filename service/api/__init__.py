@@ -1,1 +1,1 @@
-"""What can be called over HTTP: one router per dialect. Knows the translator, not how it works."""
+"""The HTTP API: one router per dialect. Knows the translator's interface, not how it works."""

@@ -1,4 +1,4 @@
-"""What FastAPI cannot say by itself in /openapi.json: bodies in several encodings, problems."""
+"""Parts of /openapi.json that FastAPI cannot derive: bodies in several encodings, problems."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ JSON = "application/json"
 def problems(
     *statuses: int, model: type[Problem | DeeplProblem] = Problem
 ) -> dict[int | str, dict[str, Any]]:
-    """`responses` of a route that may end in these ways, with an example of each."""
+    """`responses` of a route that may fail with these statuses, with an example of each."""
     return {
         status: {
             "model": model,
@@ -54,7 +54,7 @@ def problems(
 def request_body(
     model: type[BaseModel], *media_types: str, example: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads `model` from any of these encodings."""
+    """`openapi_extra` of a route that reads `model` from any of these media types."""
     schema = model.model_json_schema()
     described: dict[str, Any] = {"schema": _inline(schema, schema.pop("$defs", {}))}
     if example is not None:
@@ -64,7 +64,7 @@ def request_body(
 
 
 def path_parameter(name: str, description: str) -> dict[str, Any]:
-    """`openapi_extra` of a route with `name` in its address."""
+    """`openapi_extra` of a route with the path parameter `name`."""
     described = {"in": "path", "required": True, "schema": {"type": "string"}}
     return {"parameters": [{"name": name, "description": description, **described}]}
 
@@ -75,7 +75,7 @@ def _example(status: int, model: type[BaseModel]) -> dict[str, str]:
 
 
 def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Put definitions in the place of references, which would point outside this schema."""
+    """Replace references by their definitions, as they would point outside this schema."""
     if isinstance(schema, list):
         return [_inline(part, definitions) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Reads a request's parameters: JSON, or query string and form together."""
+"""Reads and validates request parameters: JSON, or query string and form together."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -20,14 +20,14 @@ M = TypeVar("M", bound=BaseModel)
 
 
 async def read_parameters(request: Request, lists: Collection[str] = ()) -> dict[str, Any]:
-    """Parameters of a request; where query and form both have one, the query's first counts.
+    """Parameters of a request; the query string takes precedence over the form.
 
     Args:
         request: Its body is read.
-        lists: Names of which all values count, outside of JSON.
+        lists: Names that may be repeated in a query string or form.
 
     Raises:
-        InvalidRequestError: The body is no UTF-8, no valid JSON, or neither JSON nor a form.
+        InvalidRequestError: The body is not UTF-8, invalid JSON, or neither JSON nor a form.
     """
     body = _decode(await request.body(), "body")
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -38,12 +38,12 @@ async def read_parameters(request: Request, lists: Collection[str] = ()) -> dict
 
 
 def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
-    """Check `parameters`.
+    """Validate `parameters`.
 
-    As with LibreTranslate, unknown names are ignored, and null and empty values count as absent.
+    As in LibreTranslate, unknown names are ignored, and null and empty values count as absent.
 
     Raises:
-        InvalidRequestError: With the text that LibreTranslate's clients know, or all faults.
+        InvalidRequestError: With the message that LibreTranslate's clients match on, or all faults.
     """
     given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
     try:
@@ -58,7 +58,7 @@ def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
 
 
 def missing_parameter(name: str) -> InvalidRequestError:
-    """The error whose text clients match on."""
+    """The error whose message clients match on."""
     return InvalidRequestError(f"Invalid request: missing {name} parameter")
 
 
@@ -75,7 +75,7 @@ def _json_object(body: str) -> dict[str, Any]:
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidRequestError(f"Invalid request: the body is no JSON: {error}") from None
+        raise InvalidRequestError(f"Invalid request: the body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise InvalidRequestError("Invalid request: the JSON body must be an object")
     return value
@@ -100,7 +100,7 @@ async def _form_pairs(request: Request, media_type: str, body: str) -> list[tupl
 
 
 def _fields(pairs: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[str, Any]:
-    """Of a name given twice, the first value counts, unless the name stands for a list."""
+    """Fields by name: the first value, or all values for the names in `lists`."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in lists:
@@ -111,7 +111,7 @@ def _fields(pairs: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[st
 
 
 def _pairs(encoded: str) -> list[tuple[str, Any]]:
-    """Decode a query string or form."""
+    """The pairs of a query string or form."""
     try:
         return list(parse_qsl(encoded, keep_blank_values=True, errors="strict"))
     except ValueError:
@@ -127,7 +127,7 @@ async def _multipart_pairs(request: Request) -> list[tuple[str, Any]]:
 
 
 def check_limits(parameters: TranslateParameters | AttentionParameters, settings: Settings) -> None:
-    """Refuse what is over a configured limit.
+    """Check a request against the configured limits.
 
     Raises:
         InvalidRequestError: Too many texts, characters or alternatives.
@@ -145,13 +145,13 @@ def check_limits(parameters: TranslateParameters | AttentionParameters, settings
 def check_texts(
     texts: Sequence[str], settings: Settings, *, further: Sequence[str] = (), name: str = "q"
 ) -> None:
-    """Refuse more text than is allowed.
+    """Check texts against the configured limits.
 
     Args:
-        texts: What is to translate.
+        texts: Texts to translate.
         settings: The limits.
-        further: What else the request has, whose characters count as well.
-        name: Of the parameter with the texts.
+        further: Other texts of the request, whose characters count as well.
+        name: The parameter that holds the texts.
 
     Raises:
         InvalidRequestError: Too many texts or characters.
@@ -171,5 +171,5 @@ def check_texts(
 def timeout_s(
     parameters: TranslateParameters | AttentionParameters | ScoreParameters, settings: Settings
 ) -> float:
-    """Seconds that the request may take: its own deadline, but never more than the server's."""
+    """Time for a request: its own deadline, at most the server's."""
     return min(parameters.deadline_ms or settings.deadline_ms, settings.deadline_ms) / 1000

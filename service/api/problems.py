@@ -1,4 +1,4 @@
-"""Turns everything that goes wrong into `{"error": text, "code": code}`, or DeepL's shape."""
+"""Turns errors into replies: `{"error": text, "code": code}`, or DeepL's `{"message": text}`."""
 
 import logging
 import math
@@ -14,13 +14,20 @@ from starlette.routing import Match
 
 from service.errors import OverloadedError, ServiceError
 
-PREFIXES = ("/v2", "/deepl")
+CLIENT_CLOSED_REQUEST = 499
+"""Counted but never sent: the client left before its reply."""
+INTERNAL_ERROR = "the server failed on this request; its log has the reason under the request id"
+SHUTTING_DOWN = "the service is shutting down: send the request elsewhere"
+DEEPL_PREFIXES = ("/v2", "/deepl")
 QUOTA_EXCEEDED = 456
-"""DeepL's own status."""
+"""DeepL's own status for a used-up quota."""
 
-_BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
-_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
-"""The clients know 400, 403, 404, 429, 456 and 503; with 429 and 503 they try again."""
+_DEEPL_BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
+_DEEPL_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
+"""DeepL's clients know 400, 403, 404, 429, 456 and 503; they retry after 429 and 503."""
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+_log = logging.getLogger(__name__)
 
 
 class DeeplProblem(BaseModel):
@@ -30,23 +37,14 @@ class DeeplProblem(BaseModel):
 
 
 def is_deepl(path: str) -> bool:
-    """Whether an address belongs to this dialect, also one where nothing is."""
-    return any(path == prefix or path.startswith(prefix + "/") for prefix in PREFIXES)
+    """Whether a path belongs to DeepL's dialect, even if it has no route."""
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in DEEPL_PREFIXES)
 
 
 def deepl_problem(status: int, code: str, text: str, headers: dict[str, str] | None) -> Response:
-    """A reply that says what went wrong."""
-    known = _BY_CODE.get(code) or _BY_STATUS.get(status, status)
+    """An error in DeepL's dialect, with a status that its clients know."""
+    known = _DEEPL_BY_CODE.get(code) or _DEEPL_BY_STATUS.get(status, status)
     return JSONResponse({"message": text}, known, headers)
-
-
-CLIENT_CLOSED_REQUEST = 499
-"""Never sent, only counted: the client had gone before its answer."""
-INTERNAL_ERROR = "the server failed on this request; its log has the reason under the request id"
-SHUTTING_DOWN = "the service is shutting down: send the request elsewhere"
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-_log = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -59,22 +57,22 @@ class Problem(BaseModel):
 def problem(
     path: str, status: int, code: str, text: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """A reply that says what went wrong, in the dialect of the address `path`."""
+    """An error in the dialect that `path` belongs to."""
     if is_deepl(path):
         return deepl_problem(status, code, text, headers)
     return JSONResponse({"error": text, "code": code}, status, headers)
 
 
 def add_exception_handlers(app: FastAPI) -> None:
-    """Register the translation of every exception that a route may raise on purpose."""
+    """Register the handlers that turn the exceptions of routes into replies."""
     app.add_exception_handler(ServiceError, _service_problem)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
-    app.add_exception_handler(ClientDisconnect, _nobody_listens)
+    app.add_exception_handler(ClientDisconnect, _client_left)
 
 
 async def _service_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServiceError), "registered for nothing else"
+    assert isinstance(error, ServiceError), "registered for this class"
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request failed", extra={"code": error.code})
     headers = {}
@@ -84,7 +82,7 @@ async def _service_problem(request: Request, error: Exception) -> Response:
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException), "registered for nothing else"
+    assert isinstance(error, HTTPException), "registered for this class"
     headers = dict(error.headers or {})
     path = request.url.path
     match error.status_code:
@@ -103,7 +101,7 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 
 async def _validation_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError), "registered for nothing else"
+    assert isinstance(error, RequestValidationError), "registered for this class"
     faults = [f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors()]
     return problem(
         request.url.path, 400, "invalid_request", "Invalid request: " + "; ".join(faults)
@@ -111,7 +109,7 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> str:
-    """Of all routes at this address; the router itself names those of the first one only."""
+    """Methods of all routes at this path; the router itself names those of the first only."""
     routes = request.app.router.routes
     asked = [dict(request.scope, method=method) for method in _METHODS]
     return ", ".join(
@@ -121,5 +119,5 @@ def _allowed_methods(request: Request) -> str:
     )
 
 
-async def _nobody_listens(_: Request, __: Exception) -> Response:
+async def _client_left(_: Request, __: Exception) -> Response:
     return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -1,4 +1,4 @@
-"""What a request may carry, field by field: the source of /openapi.json."""
+"""Parameters of requests, field by field: the source of /openapi.json."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -20,11 +20,11 @@ from service.inspection.values import AttentionKind
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0
-"""Far beyond any use; a larger power overflows."""
+"""Far beyond useful values; a larger power would overflow."""
 MAX_LENGTH_FACTOR = 1000.0
-"""Far beyond any use."""
+"""Far beyond useful values."""
 MAX_GLOSSARY_ENTRIES = 1000
-"""Each is looked for in every sentence."""
+"""Every sentence is searched for each of them."""
 
 
 def _text_or_texts(value: object) -> object:
@@ -63,7 +63,7 @@ def _consistent(entries: "list[GlossaryTerm]") -> "list[GlossaryTerm]":
 
 
 def _options_of_flag(value: object) -> object:
-    """`true` asks for the defaults, `false` for nothing."""
+    """`true` stands for the default options, `false` for None."""
     if isinstance(value, str):
         value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
     if isinstance(value, bool):
@@ -71,7 +71,7 @@ def _options_of_flag(value: object) -> object:
     return value
 
 
-# Empty values count as absent and never come here; the schema says so to who writes a client.
+# Empty values count as absent and never get here; `min_length` is for readers of the schema.
 Texts = Annotated[
     Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
     BeforeValidator(_text_or_texts),

@@ -1,4 +1,4 @@
-"""What the loaded models translate from and to."""
+"""The languages of the loaded models, and their names."""
 
 from service.models.interfaces import ModelRegistry
 
@@ -20,17 +20,17 @@ _NAMES = {
 
 
 def name_of(code: str) -> str:
-    """English name of a language; the code itself where there is none."""
+    """English name of a language; unknown codes are returned as they are."""
     base, _, rest = code.partition("-")
     name = _NAMES.get(base, base)
     return f"{name} ({rest.upper()})" if rest else name
 
 
 def targets_by_source(registry: ModelRegistry) -> dict[str, list[str]]:
-    """Every language that can be translated from, with what it can be translated to, sorted."""
+    """Source languages, each with its target languages, sorted."""
     return registry.routes.targets_by_source()
 
 
 def target_languages(registry: ModelRegistry) -> list[str]:
-    """Every language that can be translated to, sorted."""
+    """All target languages, sorted."""
     return sorted({t for targets in targets_by_source(registry).values() for t in targets})

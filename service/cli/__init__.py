@@ -1,1 +1,1 @@
-"""The commands of `pellucid`, one file each; heavy imports wait until a command runs."""
+"""The commands of `pellucid`, one file each; they import heavy modules only when run."""

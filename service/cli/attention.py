@@ -1,4 +1,4 @@
-"""`pellucid attention`: what the model looked at, as a picture, a page, numbers or a table."""
+"""`pellucid attention`: attention maps of a text as picture, page, numbers or table."""
 
 import argparse
 import asyncio
@@ -37,19 +37,22 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("text", help="a text in the source language")
     add_model_arguments(parser)
-    parser.add_argument("--translation", help="inspect this translation instead of ours")
+    parser.add_argument("--translation", help="inspect this translation instead of the model's")
     parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
     parser.add_argument("--layers", nargs="+", type=int, help="indices from 0; default all")
     parser.add_argument("--heads", nargs="+", type=int, help="indices from 0; default all")
     parser.add_argument(
-        "--reduce", choices=["none", "heads", "all"], default="none", help="mean over what"
+        "--reduce",
+        choices=["none", "heads", "all"],
+        default="none",
+        help="dimensions to average over",
     )
-    parser.add_argument("--words", action="store_true", help="between words, not between pieces")
+    parser.add_argument("--words", action="store_true", help="pool pieces to words")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="write to this file; its suffix says what: .json, .npz, .svg, .png or .html",
+        help="write to this file, whose suffix is .json, .npz, .svg, .png or .html",
     )
     parser.add_argument(
         "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
@@ -61,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Inspect one text; returns the exit code.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
-        ServiceError: The text cannot be translated, or there are no such maps.
+        StartupError: A setting or a bundle cannot be used.
+        ServiceError: The text cannot be translated, or the model has no such maps.
     """
     from service.api.native.attention_formats import JSON, attention_body
 
@@ -88,7 +91,7 @@ def _media_type(path: Path) -> str:
         known = ", ".join(SUFFIXES)
         raise StartupError(f"--out {path}: the suffix must be one of {known}")
     if not path.parent.is_dir():
-        raise StartupError(f"there is no folder {path.parent}")
+        raise StartupError(f"--out {path}: there is no folder {path.parent}")
     return SUFFIXES[path.suffix.lower()]
 
 
@@ -118,7 +121,7 @@ def _tables(pair: "InspectedPair") -> str:
 
 
 def heat_table(attention: "AttentionMaps") -> str:
-    """One row per target token, one column per source token, each cell a shade and a percentage."""
+    """A table: rows are target tokens, columns source tokens, cells shade and percentage."""
     weights = attention.maps["cross"][0, 0]
     widths = [max(len(token), _MIN_COLUMN) for token in attention.source_tokens]
     margin = max(map(len, attention.target_tokens))

@@ -1,4 +1,4 @@
-"""`pellucid translate FILE --output FILE`: a document whose layout is kept."""
+"""`pellucid translate FILE --output FILE`: translates a document and keeps its layout."""
 
 import argparse
 import asyncio
@@ -25,13 +25,13 @@ _JOURNAL_SUFFIX = ".journal"
 
 
 def add_document_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags for whole documents."""
+    """Add the flags for documents."""
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"translate one file as a whole and keep its layout: {', '.join(FORMATS)}",
+        help=f"translate one file as a document and keep its layout: {', '.join(FORMATS)}",
     )
     parser.add_argument(
         "--unwrap",
@@ -41,11 +41,11 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_document(arguments: argparse.Namespace) -> int:
-    """Translate a document, or what an earlier run left of it; returns the exit code.
+    """Translate a document, or resume an interrupted run; returns the exit code.
 
     Raises:
-        StartupError: A flag, the file, a setting or a bundle is no good.
-        ServiceError: A part could not be translated; the others need not be translated again.
+        StartupError: A flag, the file, a setting or a bundle cannot be used.
+        ServiceError: A part cannot be translated; the finished parts are in the journal.
     """
     source, output = _paths(arguments)
     data = source.read_bytes()
@@ -60,7 +60,7 @@ def run_document(arguments: argparse.Namespace) -> int:
             journal = Journal(journal_path, _work(data, options, registry))
             translated = asyncio.run(_translate(translator, document, options, journal))
     except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted: the same command goes on from {journal_path}\n")
+        sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
         raise
     _replace(output, translated)
     journal.remove()
@@ -73,7 +73,7 @@ def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
     if len(files) != 1:
         raise StartupError("--output takes exactly one file to translate")
     if arguments.prefix or arguments.alternatives:
-        raise StartupError("--prefix and --alternatives are for lines: leave them or --output out")
+        raise StartupError("--prefix and --alternatives apply to lines: omit them, or --output")
     if not output.parent.is_dir():
         raise StartupError(f"there is no folder {output.parent}")
     if output.exists() and output.samefile(files[0]):
@@ -86,7 +86,7 @@ def _options(arguments: argparse.Namespace) -> "TranslateRequest":
 
 
 def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:
-    """Everything that the translation depends on: another file, flag or model is other work."""
+    """Identifies the work: a digest of file, options and models."""
     models = sorted(model.bundle.sha256 for model in registry.models)
     return hashlib.sha256(data + repr((options, models)).encode()).hexdigest()
 
@@ -121,7 +121,7 @@ async def _translate(
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file that is never seen half written."""
+    """Replace a file atomically."""
     staged = path.with_name(f"{path.name}.part")
     try:
         staged.write_bytes(data)

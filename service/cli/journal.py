@@ -1,4 +1,4 @@
-"""What is done of a long piece of work, written down so that it can go on after an interruption."""
+"""Records finished parts of a long job in a file, so that an interrupted run resumes."""
 
 import json
 from collections.abc import Mapping
@@ -7,17 +7,17 @@ from typing import IO, Self
 
 
 class Journal:
-    """One line says what the work is, each further one what was done; a context manager.
+    """The first line identifies the work, each further one records results; a context manager.
 
-    A process that is killed leaves at most its last line unfinished, which is then done again.
+    A killed process leaves at most its last line incomplete; the results in it are lost.
     """
 
     def __init__(self, path: Path, work: str) -> None:
-        """Read what is done.
+        """Read the recorded results.
 
         Args:
-            path: The journal's file; it need not exist.
-            work: Names the work exactly; a journal of any other is begun anew.
+            path: The journal's file; need not exist.
+            work: Identifies the work; the journal of another is overwritten.
         """
         self._path = path
         self._work = work
@@ -26,7 +26,7 @@ class Journal:
         self._end = self._read()
 
     def __enter__(self) -> Self:
-        """Write from here on."""
+        """Open the file for writing, after its last complete line."""
         self._file = self._path.open("a", encoding="ascii")
         self._file.truncate(self._end)
         if self._end == 0:
@@ -34,16 +34,16 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Keep the journal for another time."""
+        """Close the file and keep it."""
         if self._file is not None:
             self._file.close()
 
     def record(self, new: Mapping[int, str]) -> None:
-        """Write down what was just done."""
+        """Record results by number."""
         self._write({str(number): text for number, text in new.items()})
 
     def remove(self) -> None:
-        """The work is finished."""
+        """Delete the file, once the work is finished."""
         self._path.unlink(missing_ok=True)
 
     def _write(self, line: dict[str, str]) -> None:
@@ -52,7 +52,7 @@ class Journal:
         self._file.flush()
 
     def _read(self) -> int:
-        """Size of what is good of the file, in bytes."""
+        """Read `done`; returns the size of the valid part of the file in bytes."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -69,7 +69,7 @@ class Journal:
 
 
 def _entry(line: bytes) -> dict[str, str] | None:
-    """A whole line of a journal; None for what was broken off."""
+    """A line of a journal; None if it is incomplete or invalid."""
     if not line.endswith(b"\n"):
         return None
     try:

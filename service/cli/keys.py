@@ -42,9 +42,7 @@ def register(commands: "Subparsers") -> None:
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_arguments(_verb(verbs, "add", "create a key and print it, once", _add))
-    _with_json(
-        _verb(verbs, "list", "list the keys by id; the keys themselves are not stored", _list)
-    )
+    _with_json(_verb(verbs, "list", "list ids and limits of the keys", _list))
     _verb(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
     usage = _with_json(_verb(verbs, "usage", "print the characters translated in a month", _usage))
     usage.add_argument("id", metavar="ID", nargs="?", help="of one key [all]")

@@ -1,4 +1,4 @@
-"""The translator without a server, for commands that end when their work is done."""
+"""A translator in this process, for commands that work without a server."""
 
 import argparse
 import os
@@ -14,6 +14,7 @@ from service.settings import Settings, flag_of, load_settings
 if TYPE_CHECKING:
     from service.models.registry import Registry
     from service.translation.translator import Translator
+    from service.translation.values import TranslateRequest
 
 _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
@@ -26,7 +27,7 @@ LARGE_BYTES = 65_536
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags that say which model translates what."""
+    """Add the flags for languages and models."""
     parser.add_argument("--source", required=True, help="language of the text, such as en")
     parser.add_argument("--target", required=True, help="language to translate to, such as de")
     for name, text in _SETTINGS.items():
@@ -43,14 +44,14 @@ def add_engines_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Settings:
-    """Settings from those flags and the environment.
+    """Settings from these flags and the environment.
 
     Args:
         arguments: Parsed flags.
         num_bytes: Size of the work, which decides whether engine processes are worth their start.
 
     Raises:
-        StartupError: A setting is no good.
+        StartupError: A setting cannot be used.
     """
     names = (*_SETTINGS, "engines")
     given = {name: getattr(arguments, name, None) for name in names}
@@ -69,10 +70,10 @@ def size_of(files: Sequence[Path]) -> int:
 
 @contextmanager
 def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
-    """A translator that runs; closed at the end.
+    """A running translator, closed on exit.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
+        StartupError: A setting or a bundle cannot be used.
     """
     with open_service(arguments) as (_, translator):
         yield translator
@@ -82,14 +83,14 @@ def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
 def open_service(
     arguments: argparse.Namespace, num_bytes: int = 0
 ) -> Iterator[tuple["Registry", "Translator"]]:
-    """The models and what translates with them; closed at the end.
+    """Running models and their translator, closed on exit.
 
     Args:
         arguments: Parsed flags.
         num_bytes: Size of the work, as for `local_settings`.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
+        StartupError: A setting or a bundle cannot be used.
     """
     from service.observability.metrics import Metrics
     from service.server.app import create_translator, open_registry
@@ -106,12 +107,8 @@ def open_service(
         registry.close()
 
 
-if TYPE_CHECKING:
-    from service.translation.values import TranslateRequest
-
-
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
-    """All but the text and what its translation begins with, for a line or a file."""
+    """The request of these flags, without texts and prefixes."""
     from service.translation.values import TranslateRequest
 
     return TranslateRequest(

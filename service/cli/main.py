@@ -1,4 +1,4 @@
-"""`pellucid`: one command with everything that is installed beneath it."""
+"""`pellucid`: the command, with a subcommand for each tool that is installed."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from service.cli import attention, keys, score, serve, translate
 from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"
-"""Entry points of further commands: functions `register(subparsers)`, see decision 5."""
+"""Entry points of further subcommands: functions `register(subparsers)`, see decision 5."""
 _FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
 _EXAMPLES = """\
 examples:
@@ -22,10 +22,10 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, where argparse would print all of its usage."""
+    """Reports errors in one line, without argparse's usage text."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
-        # A flag must not change its meaning because a later version adds one that begins alike.
+        # An abbreviated flag could change its meaning when a later version adds another flag.
         super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> Never:
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: Those after the program's name; by default the process's own.
+        arguments: Arguments after the program's name; default: those of the process.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 wrong use or nothing to work with.
+        The exit code: 0 done, 1 failed, 2 wrong usage, settings or bundles, 130 interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser, unusable = _build_parser()
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(_missing_package(name, error), _WRONG_USE)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # who read our output has enough, as with `| head`
+    except BrokenPipeError:  # the reader of the output has closed it, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
-    """The parser, and the commands that cannot be used for want of a package."""
+    """The parser, and the subcommands for which a package is missing."""
     parser = _Parser(
         prog="pellucid",
         description="A self-hosted translation service you can see through.",

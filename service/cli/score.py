@@ -1,4 +1,4 @@
-"""`pellucid score`: how likely given translations are, by the model's own account."""
+"""`pellucid score`: log-probabilities of given translations."""
 
 import argparse
 import asyncio
@@ -25,14 +25,16 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     """Add `score`."""
     parser = commands.add_parser(
         "score",
-        help="say how likely a translation is",
-        description="Score translations; without arguments source<TAB>target lines are read.",
+        help="print how likely a translation is",
+        description="Score translations; without arguments, reads source<TAB>target lines.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text and its translation")
     add_model_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, with tokens")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object per line, with tokens"
+    )
     parser.set_defaults(run=run)
 
 
@@ -40,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Score pairs; returns the exit code.
 
     Raises:
-        StartupError: A setting or a bundle is no good.
+        StartupError: A setting or a bundle cannot be used.
         ServiceError: A pair cannot be scored.
     """
     from service.inspection.values import ScoreRequest

@@ -1,4 +1,4 @@
-"""`pellucid translate`: files or standard input line by line, or a document as a whole."""
+"""`pellucid translate`: translates lines of files or of standard input, or a document."""
 
 import argparse
 import asyncio
@@ -21,13 +21,100 @@ from service.cli.local import (
 )
 from service.errors import InvalidRequestError, StartupError
 
+if TYPE_CHECKING:
+    from service.models.registry import Registry
+    from service.translation.translator import Translator
 
-def run_corpus(arguments: argparse.Namespace) -> int:
-    """Translate the files line by line to standard output; returns the exit code.
+_EXAMPLES = """\
+examples:
+  echo 'The weather is nice today.' | pellucid translate --source en --target de
+  pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
+  pellucid translate --source en --target de manual.html --output handbuch.html
+  pellucid translate --source en --target de --ray corpus.txt > korpus.txt
+
+Output has one line per input line, in order; blank lines stay blank. Text is UTF-8. Large files are
+translated by one engine process per CPU; for a pipe, set their number with --engines. With
+--output, a document keeps its layout and encoding; after an interruption, the same command resumes.
+"""
+_STANDARD_INPUT = Path("-")
+_MIN_LINES_AHEAD = 256
+_LINES_AHEAD_PER_ENGINE = 128
+"""Lines translated concurrently: enough to fill the batches of all engines, in bounded memory."""
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `translate`."""
+    parser = commands.add_parser(
+        "translate",
+        help="translate documents, or lines of files or standard input",
+        description="Translate lines, or a document, without a server.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="default, or -: standard input"
+    )
+    add_model_arguments(parser)
+    add_engines_argument(parser)
+    parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
+    parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
+    parser.add_argument(
+        "--max-target-tokens", type=int, help="longest output of a sentence [the bundle's limit]"
+    )
+    parser.add_argument("--min-target-tokens", type=int, help="shortest output of a sentence [1]")
+    parser.add_argument(
+        "--max-length-factor", type=float, help="most output tokens for each source token [3]"
+    )
+    parser.add_argument(
+        "--no-repeat-ngram-size",
+        type=int,
+        default=0,
+        help="no n-gram of this size occurs twice; 0: no limit [0]",
+    )
+    parser.add_argument("--prefix", help="text that every translation must begin with")
+    parser.add_argument(
+        "--alternatives",
+        type=int,
+        default=0,
+        help="further translations, on the same line after tabs [0]",
+    )
+    add_document_arguments(parser)
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="use all machines of the Ray cluster of RAY_ADDRESS; without one, all CPUs of this "
+        "machine",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Translate everything; returns the exit code.
 
     Raises:
-        StartupError: A setting is no good, Ray is not installed, or there are no files.
-        ServiceError: A line could not be translated; those before it are written.
+        StartupError: A file, a setting or a bundle cannot be used.
+        ServiceError: A line cannot be translated; those before it are written.
+    """
+    if arguments.files == [_STANDARD_INPUT]:
+        arguments.files = []
+    for path in arguments.files:
+        if not path.is_file():
+            raise StartupError(f"there is no file {path}")
+    if arguments.output is not None:
+        return run_document(arguments)
+    if arguments.ray:
+        return _run_corpus(arguments)
+    with open_service(arguments, size_of(arguments.files)) as (registry, translator):
+        asyncio.run(_translate_all(translator, arguments, _lines_ahead(registry)))
+    return 0
+
+
+def _run_corpus(arguments: argparse.Namespace) -> int:
+    """Translate the lines of all files on a Ray cluster; returns the exit code.
+
+    Raises:
+        StartupError: A setting cannot be used, Ray is not installed, or there are no files.
+        ServiceError: A line cannot be translated; those before it are written.
     """
     if not arguments.files:
         raise StartupError("give --ray files: other machines cannot read this one's standard input")
@@ -50,92 +137,6 @@ def run_corpus(arguments: argparse.Namespace) -> int:
     return 0
 
 
-if TYPE_CHECKING:
-    from service.models.registry import Registry
-    from service.translation.translator import Translator
-
-_EXAMPLES = """\
-examples:
-  echo 'The weather is nice today.' | pellucid translate --source en --target de
-  pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
-  pellucid translate --source en --target de manual.html --output handbuch.html
-  pellucid translate --source en --target de --ray corpus.txt > korpus.txt
-
-Every line gives one line, in order; blank lines stay. Text is UTF-8. Large files are translated by
-an engine process on each CPU; for a pipe, say how many with --engines. With --output a document is
-translated as a whole, in its own layout and encoding; after an interruption the same command goes
-on where it was.
-"""
-_STANDARD_INPUT = Path("-")
-_MIN_LINES_AHEAD = 256
-_LINES_AHEAD_PER_ENGINE = 128
-"""Lines in work at once: enough to fill all batches, few enough to stay small."""
-
-
-def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `translate`."""
-    parser = commands.add_parser(
-        "translate",
-        help="translate documents, or lines of files or standard input",
-        description="Translate line by line, or a document as a whole, without a server.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="- or none is standard input"
-    )
-    add_model_arguments(parser)
-    add_engines_argument(parser)
-    parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
-    parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
-    parser.add_argument(
-        "--max-target-tokens", type=int, help="longest output of a sentence [the bundle's limit]"
-    )
-    parser.add_argument("--min-target-tokens", type=int, help="shortest output of a sentence [1]")
-    parser.add_argument(
-        "--max-length-factor", type=float, help="most output tokens for each source token [3]"
-    )
-    parser.add_argument(
-        "--no-repeat-ngram-size", type=int, default=0, help="0: anything may be repeated [0]"
-    )
-    parser.add_argument("--prefix", help="what the translation of every line must begin with")
-    parser.add_argument(
-        "--alternatives",
-        type=int,
-        default=0,
-        help="further translations, behind the first on its line, separated by tabs [0]",
-    )
-    add_document_arguments(parser)
-    parser.add_argument(
-        "--ray",
-        action="store_true",
-        help="with all machines of the Ray cluster of RAY_ADDRESS; without one, as many engines as "
-        "this machine has CPUs for",
-    )
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Translate everything; returns the exit code.
-
-    Raises:
-        StartupError: A file, a setting or a bundle is no good.
-        ServiceError: A line could not be translated; those before it are written.
-    """
-    if arguments.files == [_STANDARD_INPUT]:
-        arguments.files = []
-    for path in arguments.files:
-        if not path.is_file():
-            raise StartupError(f"there is no file {path}")
-    if arguments.output is not None:
-        return run_document(arguments)
-    if arguments.ray:
-        return run_corpus(arguments)
-    with open_service(arguments, size_of(arguments.files)) as (registry, translator):
-        asyncio.run(_translate_all(translator, arguments, _lines_ahead(registry)))
-    return 0
-
-
 def _lines_ahead(registry: "Registry") -> int:
     num_engines = max(model.scheduler.num_engines for model in registry.models)
     return max(_MIN_LINES_AHEAD, num_engines * _LINES_AHEAD_PER_ENGINE)
@@ -149,7 +150,7 @@ async def _translate_all(
     def translate(line: bytes, number: int) -> Coroutine[None, None, bytes]:
         return _translate_line(translator, line, number, arguments)
 
-    await translate(b"", 0)  # fails now if the options are no good
+    await translate(b"", 0)  # fails early if an option is invalid
     files: list[Path] = arguments.files
     total = sum(map(_num_lines, files)) if files else None
     with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
@@ -162,7 +163,7 @@ async def _translate_all(
 
 
 class _Pipeline:
-    """Starts work for each line as it is read, and gives the results in the order of the lines."""
+    """Starts work for each line as it is read, and yields the results in the order of the lines."""
 
     def __init__(
         self,
@@ -177,15 +178,15 @@ class _Pipeline:
         self._window = threading.Semaphore(lines_ahead)
 
     async def results(self) -> AsyncGenerator[bytes, None]:
-        """Each result as soon as it and all before it are ready."""
-        # A daemon: who waits for somebody to type must stop neither the results nor the exit.
+        """Yields each result as soon as it and all before it are ready."""
+        # A daemon thread: reading from a terminal must block neither results nor exit.
         threading.Thread(target=self._read, daemon=True).start()
         try:
             while (result := await self._running.get()) is not None:
                 yield await result
                 self._window.release()
         finally:
-            await self._give_up()
+            await self._cancel_rest()
 
     def _read(self) -> None:
         try:
@@ -204,7 +205,7 @@ class _Pipeline:
         failed.set_exception(error)
         self._running.put_nowait(failed)
 
-    async def _give_up(self) -> None:
+    async def _cancel_rest(self) -> None:
         while not self._running.empty():
             if result := self._running.get_nowait():
                 result.cancel()
@@ -227,12 +228,12 @@ async def _translate_line(
 
 
 def _lines(files: list[Path]) -> Iterator[bytes]:
-    """Lines of all files, line ends included."""
+    """Yields the lines of all files, line ends included."""
     for path in files:
         with path.open("rb") as file:
             yield from file
     if not files:
-        # Not `sys.stdin`: the interpreter locks that at its end, and a thread may be waiting in it.
+        # Not `sys.stdin`: the interpreter locks it on exit, while a thread may be reading from it.
         with open(sys.stdin.fileno(), "rb", closefd=False) as file:
             yield from file
 

@@ -1,1 +1,1 @@
-"""How one service is shared out over several machines: a gateway, and engines behind it."""
+"""The service on several machines: a gateway for HTTP, and engines that translate."""

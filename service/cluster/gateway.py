@@ -26,6 +26,7 @@ from service.translation.attention import translate_with_attention
 from service.translation.language_detection import LanguageFinder
 from service.translation.translator import (
     checked_prefixes,
+    detections_of,
     group_by_language,
     longest_times,
     merge_translations,
@@ -57,7 +58,7 @@ class RemoteTranslator:
             ServiceError: One of the texts cannot be translated; then there is no result at all.
         """
         checked_prefixes(request)
-        detections = await self._languages.detect(request)
+        detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
         parts = [_part(request, language, indices) for language, indices in groups.items()]
         engines = [self._engine(part.source, part.target) for part in parts]
@@ -76,7 +77,7 @@ class RemoteTranslator:
         Raises:
             ServiceError: A text cannot be translated; before the first part where possible.
         """
-        detections = await self._languages.detect(request)
+        detections = await detections_of(request, self._languages)
         for index, detection in enumerate(detections):
             language = detection.language if detection else request.source
             engine = self._engine(language, request.target)

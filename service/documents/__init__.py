@@ -1,1 +1,1 @@
-"""Files in, files out: what is to translate in them, and how it goes back. Knows no translator."""
+"""Files: parsing, translation, and jobs. The readers know no translator."""

@@ -1,4 +1,4 @@
-"""A file as what is kept and what is translated; the same for every format."""
+"""A parsed file, in any format: strings to translate, and the text between them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ TextFormat = Literal["text", "html"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentString:
-    """A stretch of a file that is translated as one."""
+    """A part of a file that is translated as one text."""
 
     text: str
-    """Free of the file's own escapes."""
+    """The text to translate, without the escapes of the format."""
     original: str | None
-    """What the file has for `text`: written if the translation says the same. None: nothing yet."""
+    """The file's spelling of `text`, written if the translation equals `text`; None: none."""
     format: TextFormat = "text"
     render: Callable[[str], str] = str
-    """A translation as this format writes it here."""
+    """Converts a translation to the syntax of the format at this place."""
 
     def written(self, translation: str) -> str:
-        """What stands in the file for `translation`."""
+        """The file's spelling of `translation`."""
         if translation == self.text and self.original is not None:
             return self.original
         return self.render(translation)
@@ -30,22 +30,22 @@ class DocumentString:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file, read; unchanged translations give the same bytes."""
+    """A parsed file; writing its own strings back gives the same bytes."""
 
     parts: tuple[str | DocumentString, ...]
-    """In the order of the file; text is kept as it is."""
+    """In the order of the file; a `str` is written unchanged."""
     encoding: Encoding
 
     @property
     def strings(self) -> tuple[DocumentString, ...]:
-        """What is to translate, in order."""
+        """The strings to translate, in order."""
         return tuple(part for part in self.parts if isinstance(part, DocumentString))
 
     def write(self, translations: Sequence[str]) -> bytes:
-        """The file with a translation for each of `strings`, in its own encoding.
+        """The bytes of the file with a translation for each of `strings`.
 
         Raises:
-            ValueError: There are more or fewer translations than strings.
+            ValueError: The numbers of translations and strings differ.
         """
         written = iter([s.written(t) for s, t in zip(self.strings, translations, strict=True)])
         text = "".join(part if isinstance(part, str) else next(written) for part in self.parts)

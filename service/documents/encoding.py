@@ -1,4 +1,4 @@
-"""Which characters the bytes of a file are, and back."""
+"""Detects the encoding of a file, decodes it and encodes it again."""
 
 import codecs
 import re
@@ -14,30 +14,30 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins like that o
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WESTERN = "cp1252"
-"""What a text is that is no Unicode and says nothing about itself; undefined bytes: latin-1."""
+"""Default encoding of text that is not Unicode; latin-1 if it has bytes undefined in it."""
 _DECLARATION = re.compile(rb"charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _NO_CHARACTER_SETS = frozenset(
     {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
 )
-"""Codecs of Python's that are ways of writing ASCII, or would let markup hide in it."""
+"""Python codecs that are transfer encodings, or could hide markup in ASCII."""
 _DECLARED_WITHIN = 4096
-"""Bytes at the beginning of a file where it may say what it is."""
+"""Bytes at the beginning of a file that are searched for a declaration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """How characters become bytes."""
+    """The encoding of a file."""
 
     name: str = "utf-8"
     mark: bytes = b""
-    """The byte order mark that the file begins with."""
+    """Byte order mark at the beginning of the file."""
     is_declared: bool = False
-    """Whether the file itself names its encoding."""
+    """Whether the file declares its encoding."""
     has_references: bool = False
-    """Whether the format can write any character as `&#8364;`."""
+    """Whether the format has character references such as `&#8364;`."""
 
     def encode(self, text: str) -> bytes:
-        """The file's bytes; all of it is UTF-8 if there is no other way to write a character."""
+        """The bytes of the file, in UTF-8 if its encoding lacks a character of `text`."""
         if self.has_references:
             return self.mark + text.encode(self.name, "xmlcharrefreplace")
         try:
@@ -50,15 +50,15 @@ class Encoding:
 def decode(data: bytes, *, may_declare: bool = False) -> tuple[str, Encoding]:
     """Text and encoding of a file.
 
-    A byte order mark decides; else it is UTF-16 if every other byte is NUL, else UTF-8 if it can
-    be, else what it declares, else Western European.
+    In this order: byte order mark; UTF-16 if every other byte is NUL; UTF-8 if valid; the declared
+    encoding; Western European.
 
     Args:
-        data: The file.
-        may_declare: Whether the format has `charset=` for its encoding.
+        data: The bytes of the file.
+        may_declare: Whether the format can declare its encoding with `charset=`.
 
     Raises:
-        DocumentError: It is no text.
+        DocumentError: The bytes are not text.
     """
     for mark, name in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -66,7 +66,7 @@ def decode(data: bytes, *, may_declare: bool = False) -> tuple[str, Encoding]:
     if b"\0" in data:
         return _decoded(data, Encoding(name=_utf_16_by_zeros(data)))
     declared = _declared_encoding(data) if may_declare else None
-    # ASCII is valid in nearly every encoding; what is added to it has to be in the declared one.
+    # ASCII is valid in nearly every encoding; translations must be in the declared one.
     names = (declared, "utf-8") if data.isascii() else ("utf-8", declared)
     for name in (*names, _WESTERN):
         if name is None:
@@ -79,9 +79,9 @@ def decode(data: bytes, *, may_declare: bool = False) -> tuple[str, Encoding]:
 
 
 def _declared_encoding(data: bytes) -> str | None:
-    """What `charset=` at the beginning of a page or catalogue names, if there is such an encoding.
+    """The encoding named by `charset=`, if it exists and is a superset of ASCII.
 
-    Only encodings that write ASCII as itself, since a declaration could be read.
+    It must be a superset, because the declaration itself was read as ASCII.
     """
     found = _DECLARATION.search(data[:_DECLARED_WITHIN])
     if found is None:
@@ -103,12 +103,12 @@ def _decoded(data: bytes, encoding: Encoding) -> tuple[str, Encoding]:
             "save the file as UTF-8"
         ) from None
     if "\0" in text:
-        raise DocumentError("it has NUL characters: it is no text file")
+        raise DocumentError("it has NUL characters: it is not a text file")
     return text, encoding
 
 
 def _utf_16_by_zeros(data: bytes) -> str:
-    """UTF-16 of mostly Western text has a zero in nearly every pair; its place tells the order."""
+    """UTF-16 with the byte order that the zeros suggest; UTF-8 if there are too few of them."""
     high, low = data[0::2].count(0), data[1::2].count(0)
     if len(data) % 2 == 0 and max(high, low) >= len(data) // 4:
         return "utf-16-le" if low > high else "utf-16-be"

@@ -1,5 +1,5 @@
-"""What is wrong with a file, in a sentence that can be shown to whoever sent it."""
+"""Errors of files; their messages are shown to the client."""
 
 
 class DocumentError(ValueError):
-    """The file is not what its name says, or of a kind that cannot be translated."""
+    """The format of a file is not supported, or its content does not match its name."""

@@ -1,4 +1,4 @@
-"""Which kinds of files can be translated."""
+"""The supported file formats."""
 
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
@@ -26,18 +26,18 @@ FORMATS: Mapping[str, Callable[[bytes], Document]] = MappingProxyType(
         ".json": json_values.read,
     }
 )
-"""What reads a file, by the end of its name."""
+"""Readers by file name suffix."""
 
 
 def read_document(name: str, data: bytes) -> Document:
-    """Read a file.
+    """Parse a file.
 
     Args:
-        name: The file's name; its end says what it is.
-        data: Its content.
+        name: File name; its suffix determines the format.
+        data: Content of the file.
 
     Raises:
-        DocumentError: It is of another kind, or not what its name says.
+        DocumentError: The format is not supported, or the content does not match the name.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in FORMATS:

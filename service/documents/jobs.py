@@ -1,4 +1,4 @@
-"""Files that are translated in the background: a bounded number, each removed after a while."""
+"""Background translation of files: a bounded number of jobs, removed after their lifetime."""
 
 import asyncio
 import errno
@@ -29,40 +29,8 @@ from service.translation.values import TranslateRequest
 
 FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[FileJobState] = frozenset({"done", "failed", "cancelled"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileJob:
-    """What is known of a job at one moment."""
-
-    id: str
-    file_name: str
-    """Of the translated file: `<id>.<its own name>`."""
-    state: FileJobState = "waiting"
-    num_strings: int = 0
-    num_translated: int = 0
-    error: ServiceError | None = None
-    """Why it failed."""
-    ended_s: float | None = None
-    """On the clock of the store."""
-    size_bytes: int = 0
-    """Of the translated file."""
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in ENDED
-
-    @property
-    def progress(self) -> float:
-        """From 0 to 1; 1 only when the file is there."""
-        if self.state == "done":
-            return 1.0
-        return min(self.num_translated / self.num_strings, 0.999) if self.num_strings else 0.0
-
-
-_SMALLEST_BYTES = 4_096
-"""What a job takes at least: its record, and a block of the disk."""
+_MIN_JOB_BYTES = 4_096
+"""Counted at least per job: its record, and one block of the disk."""
 _RETRY_AFTER_S = 10.0
 _MAX_NAME_CHARS = 100
 
@@ -70,23 +38,53 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileJob:
+    """The state of a job at one moment."""
+
+    id: str
+    file_name: str
+    """Public name of the translated file: `<id>.<its own name>`."""
+    state: FileJobState = "waiting"
+    num_strings: int = 0
+    num_translated: int = 0
+    error: ServiceError | None = None
+    """Why the job failed."""
+    ended_s: float | None = None
+    """By the clock of the store."""
+    size_bytes: int = 0
+    """Size of the translated file."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the state is final."""
+        return self.state in ENDED
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1; 1 only if the translated file exists."""
+        if self.state == "done":
+            return 1.0
+        return min(self.num_translated / self.num_strings, 0.999) if self.num_strings else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileJobLimits:
-    """How much a store takes on."""
+    """Limits of a store."""
 
     max_jobs: int = 16
-    """That have not ended."""
+    """Jobs that have not ended."""
     max_running: int = 2
-    """The others wait."""
+    """Jobs in translation; others wait."""
     max_stored_bytes: int = 268_435_456
-    """Of all translated files together."""
+    """Total size of translated files."""
     lifetime_s: float = 3_600.0
-    """Of a job, from its end."""
+    """Time for which an ended job is kept."""
     timeout_s: float = 3_600.0
-    """For translating one file."""
+    """Time for translating a file."""
 
 
 class FileJobs:
-    """Takes files in, and keeps what became of them; belongs to one event loop."""
+    """Accepts files, translates them and stores the results; for one event loop."""
 
     def __init__(
         self,
@@ -96,12 +94,12 @@ class FileJobs:
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is written before the first job.
+        """Create an empty store; its folder is created with the first result.
 
         Args:
-            translate: Translates some texts.
-            limits: How much is taken on.
-            folder: Where a folder for the files is made; by default where the system has such.
+            translate: Translates texts.
+            limits: Limits of the store.
+            folder: Parent of the store's folder; default: the system's temporary folder.
             clock: Monotonic, seconds.
         """
         self._translate = translate
@@ -111,24 +109,29 @@ class FileJobs:
         self._folder: Path | None = None
         self._jobs: dict[str, FileJob] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(limits.max_running)
+        self._running = asyncio.Semaphore(limits.max_running)
 
     async def submit(self, name: str, data: bytes, options: TranslateRequest) -> FileJob:
-        """Take a file; `name` says what it is.
+        """Accept a file for translation.
+
+        Args:
+            name: File name; its suffix determines the format.
+            data: Content of the file.
+            options: How to translate; its texts are ignored.
 
         Raises:
-            InvalidRequestError: The options are no good.
-            BadFileError: It is not what its name says.
-            OverloadedError: Too many files are being translated.
-            StorageError: Too many are kept, or the disk is full.
+            InvalidRequestError: The options are invalid.
+            BadFileError: The file cannot be parsed.
+            OverloadedError: Too many jobs have not ended.
+            StorageError: Stored results use up the allowed space.
         """
         self.remove_expired()
         self._check_room()
         job_id = uuid.uuid4().hex
         job = FileJob(id=job_id, file_name=f"{job_id}.{_translated_name(name, options.target)}")
-        self._jobs[job_id] = job  # takes its place while the file is read
+        self._jobs[job_id] = job  # counts against the limit while the file is parsed
         try:
-            await self._translate(replace(options, texts=("",)))  # fails if the options are no good
+            await self._translate(replace(options, texts=("",)))  # raises if options are invalid
             document = await asyncio.to_thread(read_document, name, data)
         except BaseException as error:
             del self._jobs[job_id]
@@ -141,10 +144,10 @@ class FileJobs:
         return self._update(job_id, num_strings=len(document.strings))
 
     def find(self, job_id: str) -> FileJob:
-        """A job as it is now.
+        """The state of a job.
 
         Raises:
-            NotFoundError: There is none, or no longer.
+            NotFoundError: There is no such job, or no longer.
         """
         self.remove_expired()
         if job_id not in self._jobs:
@@ -155,10 +158,10 @@ class FileJobs:
         return self._jobs[job_id]
 
     async def finish(self, job_id: str) -> FileJob:
-        """Wait for the end of a job; who gives up waiting cancels it.
+        """Wait for the end of a job; if the wait is cancelled, so is the job.
 
         Raises:
-            ServiceError: It failed, or was cancelled.
+            ServiceError: The job failed or was cancelled.
         """
         if task := self._tasks.get(job_id):
             try:
@@ -172,10 +175,10 @@ class FileJobs:
         return job
 
     async def cancel(self, job_id: str) -> FileJob:
-        """End a job, if it has not ended, and remove its file.
+        """Cancel a job that has not ended, and remove its file.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such job.
         """
         job = self.find(job_id)
         if task := self._tasks.get(job_id):
@@ -187,20 +190,20 @@ class FileJobs:
         return self._update(job_id, state="cancelled", error=_cancelled(), size_bytes=0)
 
     def result(self, file_name: str) -> Path:
-        """Where a translated file is.
+        """Path of a translated file.
 
         Raises:
-            NotFoundError: There is none, or no longer.
+            NotFoundError: There is no such file, or no longer.
         """
         self.remove_expired()
         job = self._jobs.get(file_name.partition(".")[0])
-        # Only names that we gave are looked for, so that none leads out of the folder.
+        # Only names generated here are accepted, so none can escape the folder.
         if job is None or job.file_name != file_name or job.state != "done":
             raise NotFoundError("there is no such file: translated files are kept for a while only")
         return self._path(job)
 
     def remove_expired(self) -> None:
-        """Forget jobs that ended long ago, and remove their files."""
+        """Remove jobs whose lifetime is over, with their files."""
         oldest_s = self._clock() - self._limits.lifetime_s
         for job in [*self._jobs.values()]:
             if job.ended_s is not None and job.ended_s <= oldest_s:
@@ -208,7 +211,7 @@ class FileJobs:
                 del self._jobs[job.id]
 
     async def close(self) -> None:
-        """Give up what runs, and remove all files."""
+        """Cancel all jobs and remove all files."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -222,7 +225,7 @@ class FileJobs:
                 f"Slowdown: {unfinished} files are being translated, which is the limit",
                 retry_after_s=_RETRY_AFTER_S,
             )
-        stored = sum(max(job.size_bytes, _SMALLEST_BYTES) for job in self._jobs.values())
+        stored = sum(max(job.size_bytes, _MIN_JOB_BYTES) for job in self._jobs.values())
         if stored >= self._limits.max_stored_bytes:
             raise StorageError(
                 f"{stored} bytes of translated files are kept, which is the limit: remove some "
@@ -230,9 +233,9 @@ class FileJobs:
             )
 
     async def _run(self, job_id: str, document: Document, options: TranslateRequest) -> None:
-        """Bring a job to its end, whatever that is."""
+        """Run a job to one of its final states."""
         try:
-            async with self._turns, deadline(self._limits.timeout_s, self._too_slow()):
+            async with self._running, deadline(self._limits.timeout_s, self._too_slow()):
                 self._update(job_id, state="running")
                 data = await translate_document(
                     document,
@@ -245,14 +248,14 @@ class FileJobs:
         except asyncio.CancelledError:
             self._end(job_id, "cancelled", error=_cancelled())
             raise
-        except Exception as error:  # noqa: BLE001 - a task's failure has no other way out
-            self._end(job_id, "failed", error=self._explained(error))
+        except Exception as error:  # noqa: BLE001 - nothing awaits the task
+            self._end(job_id, "failed", error=self._error_of(error))
 
     def _too_slow(self) -> str:
         return f"the file was not translated within {self._limits.timeout_s:g} s: send it in parts"
 
-    def _explained(self, error: Exception) -> ServiceError:
-        """What went wrong, for whoever asks about the job."""
+    def _error_of(self, error: Exception) -> ServiceError:
+        """The error to report for a failed job."""
         if isinstance(error, ServiceError):
             return error
         _log.error("file job failed", exc_info=error)
@@ -288,7 +291,7 @@ class FileJobs:
         size_bytes: int = 0,
     ) -> None:
         self._update(job_id, state=state, error=error, size_bytes=size_bytes, ended_s=self._clock())
-        # The next request would do it as well, but there may be none.
+        # Every request removes expired jobs too, but there may be none.
         asyncio.get_running_loop().call_later(self._limits.lifetime_s + 1, self.remove_expired)
 
     def _update(self, job_id: str, **changes: object) -> FileJob:
@@ -301,7 +304,7 @@ def _cancelled() -> ServiceError:
 
 
 def _translated_name(name: str, target: str) -> str:
-    """`book_de.txt` of `book.txt`; nothing in it leads anywhere else or breaks a header."""
+    """`book_de.txt` for `book.txt`; safe as a file name and in a header."""
     path = PurePath(name.replace("\\", "/"))
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:_MAX_NAME_CHARS]
     return f"{stem.strip('.') or 'file'}_{target}{path.suffix.lower()}"

@@ -1,4 +1,4 @@
-"""Translates a document string by string, a little of it at a time."""
+"""Translates a document in small batches of strings."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ OnBatch = Callable[[Mapping[int, str]], None]
 Sleep = Callable[[float], Awaitable[None]]
 
 _MAX_BATCH_CHARS = 2_000
-"""Enough to fill the workers together with the other batches; little enough to see progress."""
+"""Large enough to fill the workers with all concurrent batches, small enough to show progress."""
 _MAX_BATCH_STRINGS = 64
-_MAX_BATCHES_AT_ONCE = 4
-_MAX_TRIES = 60
-"""Of a batch for which there is no room; far more than a service that still works needs."""
+_MAX_CONCURRENT_BATCHES = 4
+_MAX_ATTEMPTS = 60
+"""Attempts for a batch that is refused with 429; far more than a working service needs."""
 _SAMPLE_CHARS = 1_000
-"""Of a document's beginning that tell its language."""
+"""Characters at the beginning of a document from which its language is detected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,63 +39,63 @@ async def translate_document(
     on_batch: OnBatch = lambda _: None,
     sleep: Sleep = asyncio.sleep,
 ) -> bytes:
-    """Translate what is not done yet, and write the document.
+    """Translate the strings that are not done yet; returns the bytes of the document.
 
-    Waits and tries again where the service has no room. A document has one language: where it is to
-    be found out, it is found out once.
+    Retries after a wait when the service is overloaded. The language of a document is detected
+    once, from its beginning.
 
     Args:
-        document: What is to translate.
-        options: How; its texts and markup are not looked at.
-        translate: Translates some texts.
-        done: Translations that are there already, by the number of their string.
-        on_batch: Is told further translations as they come, in any order.
-        sleep: Waits for so many seconds.
+        document: The document to translate.
+        options: How to translate; its texts and markup are ignored.
+        translate: Translates texts.
+        done: Existing translations by the index of their string.
+        on_batch: Called with further translations as they arrive, in any order.
+        sleep: Waits for some seconds.
 
     Raises:
-        ServiceError: A string could not be translated; those told before are good.
+        ServiceError: A string cannot be translated; those passed to `on_batch` are valid.
     """
     translations = dict(done or {})
     missing = [index for index in range(len(document.strings)) if index not in translations]
-    patient = _Patient(translate, sleep)
+    retrying = _Retrying(translate, sleep)
     if options.source == "auto" and missing:
-        options = replace(options, source=await _language(document, options, patient))
+        options = replace(options, source=await _language(document, options, retrying))
     batches = _batches(document.strings, missing, options)
 
     async def work() -> None:
         for batch in batches:
-            result = await patient.translate(batch.request)
+            result = await retrying.translate(batch.request)
             texts = (translation.text for translation in result.translations)
             new = dict(zip(batch.indices, texts, strict=True))
             translations.update(new)
             on_batch(new)
 
-    await _all_or_none([work() for _ in range(_MAX_BATCHES_AT_ONCE)])
+    await _gather_or_cancel([work() for _ in range(_MAX_CONCURRENT_BATCHES)])
     return await asyncio.to_thread(
         document.write, [translations[index] for index in range(len(document.strings))]
     )
 
 
-class _Patient:
-    """Tries again where there is no room."""
+class _Retrying:
+    """Retries when the service is overloaded."""
 
     def __init__(self, translate: Translate, sleep: Sleep) -> None:
         self._translate = translate
         self._sleep = sleep
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate some texts."""
+        """Translate texts."""
         for number in count(1):
             try:
                 return await self._translate(request)
             except OverloadedError as error:
-                if number == _MAX_TRIES:
+                if number == _MAX_ATTEMPTS:
                     raise
                 await self._sleep(error.retry_after_s)
         raise AssertionError("count never ends")
 
 
-async def _all_or_none(work: Sequence[Awaitable[None]]) -> None:
+async def _gather_or_cancel(work: Sequence[Awaitable[None]]) -> None:
     tasks = [asyncio.ensure_future(part) for part in work]
     try:
         await asyncio.gather(*tasks)
@@ -105,23 +105,23 @@ async def _all_or_none(work: Sequence[Awaitable[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _language(document: Document, options: TranslateRequest, patient: _Patient) -> str:
-    """What the beginning of a document is written in."""
+async def _language(document: Document, options: TranslateRequest, retrying: _Retrying) -> str:
+    """The language of the beginning of a document."""
     sample = ""
     for string in document.strings:
         if len(sample) >= _SAMPLE_CHARS:
             break
         sample += string.text[:_SAMPLE_CHARS] + "\n"
-    # A translation says what it was translated from; of this one nothing else is wanted.
+    # A translation reports its source language, and only that is used here.
     request = replace(options, texts=(sample,), splitting="none", max_target_tokens=1, markup=None)
-    (translation,) = (await patient.translate(request)).translations
+    (translation,) = (await retrying.translate(request)).translations
     return translation.detected.language if translation.detected else options.source
 
 
 def _batches(
     strings: Sequence[DocumentString], missing: Sequence[int], options: TranslateRequest
 ) -> Iterator[_Batch]:
-    """Neighbours of one format together, up to a size."""
+    """Batches of adjacent strings of one format, up to a size."""
     indices: list[int] = []
     size = 0
     for index in missing:

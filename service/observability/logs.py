@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, with event name and fields. Never a text, never a key."""
+"""Logs: one JSON object per line with event and fields. Never a text, never a key."""
 
 import json
 import logging
@@ -13,16 +13,29 @@ from typing import TextIO
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request of the current task."""
 TRACE_ID: ContextVar[str | None] = ContextVar("trace_id", default=None)
-"""Id of the trace of that request; None: it belongs to none."""
+"""Id of the trace of that request, if it is traced."""
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+@dataclass(slots=True, kw_only=True)
+class RequestStats:
+    """Counts of a request, shared by its tasks and logged at its end."""
+
+    sentences: int = 0
+    source_tokens: int = 0
+    target_tokens: int = 0
+
+
+REQUEST_STATS: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
+"""Statistics of the request of the current task."""
+
+
 class JsonFormatter(logging.Formatter):
-    """Renders a record as one line of JSON, with the fields of `extra` beside the event."""
+    """Formats a record as one line of JSON; fields of `extra` are on the top level."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as one line, without line break."""
+        """The JSON, without line break."""
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -38,7 +51,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Log events of at least `level` to `stream`, by default standard output."""
+    """Log events from `level` up to `stream`; default: standard output."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
@@ -47,34 +60,11 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     logging.captureWarnings(True)
 
 
-def _exception_fields(error: BaseException | None) -> dict[str, object]:
-    """Type and traceback of an error without its message, which may quote the text."""
-    if error is None:
-        return {}
-    frames = [
-        f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
-    ]
-    return {"error": type(error).__name__, "traceback": frames}
-
-
-@dataclass(slots=True, kw_only=True)
-class RequestStats:
-    """Counts up while the request is worked on; its tasks share it."""
-
-    sentences: int = 0
-    source_tokens: int = 0
-    target_tokens: int = 0
-
-
-REQUEST_STATS: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
-"""Of the request that the current task works for."""
-
-
 def count_sentences(lengths: Iterable[tuple[int, int]]) -> None:
-    """Add sentences to the request that the current task works for, if there is one.
+    """Add sentences to the statistics of the current request, if there is one.
 
     Args:
-        lengths: Source and target tokens of each.
+        lengths: Source and target tokens of each sentence.
     """
     stats = REQUEST_STATS.get()
     if stats is None:
@@ -83,3 +73,13 @@ def count_sentences(lengths: Iterable[tuple[int, int]]) -> None:
         stats.sentences += 1
         stats.source_tokens += source_tokens
         stats.target_tokens += target_tokens
+
+
+def _exception_fields(error: BaseException | None) -> dict[str, object]:
+    """Type and traceback of an error, without its message, which may quote the text."""
+    if error is None:
+        return {}
+    frames = [
+        f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
+    ]
+    return {"error": type(error).__name__, "traceback": frames}

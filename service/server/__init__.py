@@ -1,1 +1,1 @@
-"""The process: wiring, uvicorn, connections, watchdog. Knows no text."""
+"""The server process: wiring, uvicorn, connections, watchdog. Knows no text."""

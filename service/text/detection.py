@@ -33,8 +33,6 @@ COMMON_WORDS: dict[str, frozenset[str]] = {
         "tr": "merhaba evet hayır teşekkürler ben sen o biz siz bir ve bu ne kim nerede değil iyi",  # noqa: RUF001
     }.items()
 }
-
-
 _MAX_CHARS = 4_000
 """Characters of a text that are used."""
 _MAX_SHORT = 3

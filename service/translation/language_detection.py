@@ -20,8 +20,8 @@ class LanguageFinder:
         self._registry = registry
         self._detectors: dict[tuple[str, ...], asyncio.Future[Detector]] = {}
 
-    async def detect(self, request: TranslateRequest) -> list[Detection | None]:
-        """The language of every text; None where the request names it.
+    async def detect(self, request: TranslateRequest) -> list[Detection]:
+        """The language of every text of a request whose source is `auto`.
 
         Only languages that can be translated to the request's target are considered.
 
@@ -29,8 +29,6 @@ class LanguageFinder:
             UnsupportedLanguageError: No language is translated to the target.
             InvalidRequestError: A text is not valid Unicode.
         """
-        if request.source.lower() != AUTO:
-            return [None] * len(request.texts)
         sources = self._registry.routes.sources_of(request.target)
         if not sources:
             raise UnsupportedLanguageError(f"{request.target} is not supported")

@@ -147,7 +147,8 @@ class TextReader:
         self, text: str, sentences: list[SourceSentence]
     ) -> Iterator[str | SourcePassage]:
         """Yields the parts of a text and appends its sentences to `sentences`."""
-        check_unicode(text)
+        if not text.isascii():
+            check_unicode(text)
         if self._options.markup is not None:
             for part in read_markup(text, self._options.markup):
                 if isinstance(part, str):

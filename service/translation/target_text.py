@@ -9,6 +9,7 @@ from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_brea
 from service.text.alignment.word_links import Span, WordLink
 from service.text.markup.document import write_markup
 from service.text.markup.passage import Passage
+from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
 from service.translation.source_text import (
     SourcePassage,
@@ -126,11 +127,12 @@ def _passage(
     chosen = [sentence.ranked(rank) for sentence in sentences]
     segments = [sentence.source.segment for sentence in sentences]
     target = "".join(c.text + s.separator for c, s in zip(chosen, segments, strict=True))
-    whole = "".join(segment.text + segment.separator for segment in segments)
-    if passage.markup is None and NO_BREAK_SPACES.isdisjoint(whole):
+    if passage.markup is None and not any(
+        NO_BREAK_SPACES.intersection(segment.text + segment.separator) for segment in segments
+    ):
         return target
     links = passage_links(sentences, chosen)
-    target = keep_no_break_spaces(whole, target, links)
+    target = keep_no_break_spaces(join(segments), target, links)
     if passage.markup is None:
         return target
     tags = place_tags(passage.markup.tags, passage.markup.text, target, links)

@@ -29,7 +29,7 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.text.detection import Detection
 from service.translation.attention import translate_with_attention
-from service.translation.language_detection import LanguageFinder
+from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
 from service.translation.text_translator import TextTranslator
@@ -87,7 +87,7 @@ class Translator:
             ServiceError: See `service.errors`.
         """
         prefixes = checked_prefixes(request)
-        detections = await self._languages.detect(request)
+        detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
         with ExitStack() as leases:
             translators = {
@@ -118,7 +118,7 @@ class Translator:
             raise InvalidRequestError(
                 "Invalid request: a stream has neither alternatives nor a prefix: send stream=false"
             )
-        detections = await self._languages.detect(request)
+        detections = await detections_of(request, self._languages)
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
             with self._text_translator(request, language) as translator:
@@ -213,6 +213,20 @@ class Translator:
         return PivotTranslator(
             with_model(*first, requests[0]), with_model(*second, requests[1]), request.glossary
         )
+
+
+async def detections_of(
+    request: TranslateRequest, languages: LanguageFinder
+) -> Sequence[Detection | None]:
+    """The detected language of every text; None where the request names it.
+
+    Raises:
+        UnsupportedLanguageError: No language is translated to the target.
+        InvalidRequestError: A text is not valid Unicode.
+    """
+    if request.source.lower() != AUTO:
+        return [None] * len(request.texts)
+    return await languages.detect(request)
 
 
 def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:

@@ -87,7 +87,7 @@ class Company:
         self._registry.close()
 
     def alone(self, texts: Sequence[str], progress: Progress) -> dict[Asked, Outcome]:
-        """What every text gives, of every kind, with nobody beside it."""
+        """The output of every text, of every kind, decoded alone."""
         asked = [Asked(text=text, kind=kind) for text in texts for kind in range(len(KINDS))]
         outcomes = self.together(asked, num_texts=1, progress=progress)
         return dict(zip(asked, outcomes, strict=True))
@@ -95,7 +95,7 @@ class Company:
     def together(
         self, asked: Sequence[Asked], *, num_texts: int, progress: Progress
     ) -> list[Outcome]:
-        """Translate in the order of `asked`, `num_texts` at a time, whoever ends makes room."""
+        """Translate in the order of `asked`, `num_texts` at a time; each that ends makes room."""
         return asyncio.run(self._together(asked, num_texts, progress))
 
     async def _together(

@@ -146,7 +146,7 @@ def test_scaler_goes_by_a_metric_that_exists(manifests: Manifests) -> None:
 
 
 def test_one_replica_may_go_at_any_time(manifests: Manifests) -> None:
-    """Of two at least, so that somebody always serves."""
+    """Two replicas at least, so that one always serves."""
     assert manifests.of("HorizontalPodAutoscaler")["spec"]["minReplicas"] >= 2
     assert manifests.of("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     rolling = manifests.of("Deployment")["spec"]["strategy"]["rollingUpdate"]

@@ -1,1 +1,1 @@
-"""Who may use the service: keys, what each allows, and what was used of it."""
+"""Authentication: API keys, their limits and their usage."""

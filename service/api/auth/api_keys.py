@@ -99,7 +99,7 @@ class ApiKeys:
 
 
 class AnonymousClients:
-    """Names clients without a key by a digest of their address, salted for each process."""
+    """Names clients without a key by a digest of their address, salted per process."""
 
     def __init__(self, salt: bytes | None = None) -> None:
         self._salt = salt or secrets.token_bytes(_SALT_BYTES)

@@ -10,7 +10,7 @@ _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class KeyStore(Protocol):
-    """Stores keys and usage; for one event loop. A KeyStoreError means that nothing changed."""
+    """Stores keys and usage; for one event loop. After a KeyStoreError nothing has changed."""
 
     async def put(self, key: ApiKey) -> None:
         """Store a key, replacing its earlier state."""

@@ -1,4 +1,4 @@
-"""DeepL's dialect, version 2, as its official clients speak it."""
+"""Routes of DeepL's API, version 2, as its official clients use it."""
 
 from collections.abc import Collection
 from typing import Annotated
@@ -22,39 +22,13 @@ from service.api.served_languages import AUTO, name_of, target_languages, target
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest, Translation
 
+TIMEOUT_S = 9.0
+"""The official client times out after ten seconds and repeats the request."""
 _TARGETS = {
     "en": {"EN-GB": "English (British)", "EN-US": "English (American)"},
     "pt": {"PT-BR": "Portuguese (Brazilian)", "PT-PT": "Portuguese (European)"},
 }
-"""Targets that have no name of their own without a region: its clients refuse a plain `EN`."""
-
-
-def from_deepl(code: str, served: Collection[str]) -> str:
-    """Our code of a language; a region that is not served by itself does not count."""
-    lower = code.lower()
-    return lower if lower in served else lower.partition("-")[0]
-
-
-def to_deepl(code: str) -> str:
-    """DeepL's code of a source language, which has no region."""
-    return code.partition("-")[0].upper()
-
-
-def source_names(codes: Collection[str]) -> dict[str, str]:
-    """Names by DeepL's code."""
-    return {to_deepl(code): name_of(code.partition("-")[0]) for code in codes}
-
-
-def target_names(codes: Collection[str]) -> dict[str, str]:
-    """Names by DeepL's code; regions of one language are translated by the same model."""
-    names: dict[str, str] = {}
-    for code in codes:
-        names |= _TARGETS.get(code, {code.upper(): name_of(code)})
-    return names
-
-
-PATIENCE_S = 9.0
-"""The official client gives up after ten seconds, and sends the same again."""
+"""Target languages that need a region: DeepL's clients refuse a plain `EN`."""
 _LISTS = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 
@@ -66,7 +40,7 @@ async def _translate_parameters(request: Request) -> DeeplTranslateParameters:
 
 
 async def _languages_parameters(request: Request) -> DeeplLanguagesParameters:
-    # The official client sends GET with a form as its body, others use the query string.
+    # The official client sends GET with a form body, others the query string.
     return parse_parameters(DeeplLanguagesParameters, await read_parameters(request))
 
 
@@ -140,6 +114,30 @@ async def usage(request: Request, parts: PartsOf) -> Response:
     )
 
 
+def from_deepl(code: str, served: Collection[str]) -> str:
+    """The served code for DeepL's code; a region that is not served is dropped."""
+    lower = code.lower()
+    return lower if lower in served else lower.partition("-")[0]
+
+
+def to_deepl(code: str) -> str:
+    """DeepL's code for a source language, which has no region."""
+    return code.partition("-")[0].upper()
+
+
+def source_names(codes: Collection[str]) -> dict[str, str]:
+    """Names of source languages by DeepL's code."""
+    return {to_deepl(code): name_of(code.partition("-")[0]) for code in codes}
+
+
+def target_names(codes: Collection[str]) -> dict[str, str]:
+    """Names of target languages by DeepL's code; the regions of a language share a model."""
+    names: dict[str, str] = {}
+    for code in codes:
+        names |= _TARGETS.get(code, {code.upper(): name_of(code)})
+    return names
+
+
 def _translate_request(
     parameters: DeeplTranslateParameters, parts: Parts, client: Client
 ) -> TranslateRequest:
@@ -153,7 +151,7 @@ def _translate_request(
         splitting="none" if parameters.split_sentences == "0" else "sentences",
         unwrap=parameters.split_sentences == "nonewlines" and markup is None,
         with_scores=False,
-        timeout_s=min(PATIENCE_S, parts.settings.deadline_ms / 1000),
+        timeout_s=min(TIMEOUT_S, parts.settings.deadline_ms / 1000),
         client=client,
     )
 

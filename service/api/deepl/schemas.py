@@ -1,4 +1,4 @@
-"""What a request in DeepL's dialect may carry, and the shape of every success."""
+"""Requests and replies of DeepL's dialect."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from service.text.markup.passage import MarkupOptions
 
 
 def _tag_names(value: object) -> object:
-    """Names come as a list, or separated by commas."""
+    """Tag names from a list, or from a string with commas."""
     parts = value if isinstance(value, list) else [value]
     names: set[str] = set()
     for part in parts:
@@ -106,7 +106,7 @@ class DeeplTranslateParameters(_Parameters):
 
     @property
     def markup(self) -> MarkupOptions | None:
-        """How the texts are to be read; None: plain text."""
+        """How to parse the texts; None: plain text."""
         if self.tag_handling is None:
             return None
         return MarkupOptions(

@@ -1,1 +1,1 @@
-"""What every request passes before its route: id, limits, headers, log."""
+"""Middleware around all routes: request id, trace, limits, headers, log."""

@@ -1,4 +1,4 @@
-"""What the body of a request may cost: bytes, and time to arrive."""
+"""Limits request bodies: size, total size of all, and time to arrive."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ _RETRY_AFTER_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """How large bodies may be, and how slow."""
+    """Maximum size and duration of request bodies."""
 
     max_bytes: int
-    """Of one body."""
+    """Of a body."""
     max_bytes_of_all: int
-    """Of all that are held at the same time."""
+    """Of all bodies held at once."""
     timeout_s: float
     """For a body to arrive."""
     other_max_bytes: Mapping[str, int] = field(default_factory=dict)
-    """Of one body, by the path of a request."""
+    """Of a body, for paths that differ from `max_bytes`."""
 
 
 class BodyLimitMiddleware(HttpMiddleware):
-    """Refuses a body as soon as it is over a limit, or says that it will be."""
+    """Refuses a body as soon as its declared or actual size is over a limit."""
 
     def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: Metrics) -> None:
         super().__init__(app)
@@ -52,13 +52,13 @@ class BodyLimitMiddleware(HttpMiddleware):
             _check(int(declared[:20]) if declared.isdecimal() else 0, max_bytes)
             message = await self._next(receive, deadline_s)
             size = len(message.get("body", b""))
-            # Counted even so: beside a chunked body the declared length means nothing.
+            # The actual size as well: a chunked body may have any declared length.
             received += size
             self._held_bytes += size
             _check(received, max_bytes)
             self._check_all()
             if not message.get("more_body", False):
-                deadline_s = None  # what comes next is that the client has gone
+                deadline_s = None  # the next message is the disconnect
             return message
 
         try:

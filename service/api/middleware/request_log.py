@@ -1,4 +1,4 @@
-"""What happens to every request, whatever its route: plain ASGI, nothing is buffered."""
+"""Request ids, metrics and the log of every request: plain ASGI, nothing is buffered."""
 
 import asyncio
 import logging
@@ -29,12 +29,12 @@ class HttpMiddleware:
 
 
 def request_id(given: str) -> str:
-    """What a client calls its request, if that may stand in logs; else a new name."""
+    """The id given by the client if it is safe to log, else a new one."""
     return given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware(HttpMiddleware):
-    """Takes over the client's request id, or makes one; logs and the reply carry it."""
+    """Takes the client's request id or creates one, for logs and reply."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -56,7 +56,7 @@ class RequestIdMiddleware(HttpMiddleware):
 
 
 class ObservationMiddleware(HttpMiddleware):
-    """Counts, times and logs every request, and answers those that no one else could."""
+    """Counts, times and logs every request; answers unhandled errors with a 500."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         super().__init__(app)
@@ -82,13 +82,13 @@ class ObservationMiddleware(HttpMiddleware):
             await self._app(scope, receive, send_and_note)
         except Exception:
             _log.exception("request crashed")
-            if status:  # the reply has begun: breaking it off is all that is left
+            if status:  # the reply has begun: only the connection can be closed
                 raise
             answer = problem(
                 scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, "internal", INTERNAL_ERROR
             )
             await answer(scope, receive, send_and_note)
-        except asyncio.CancelledError:  # the process ends, and this client has not sent its body
+        except asyncio.CancelledError:  # shutdown, before the client has sent its body
             if status:
                 raise
             answer = problem(
@@ -105,7 +105,7 @@ class ObservationMiddleware(HttpMiddleware):
         dialect = str(next(iter(getattr(route, "tags", None) or []), "none"))
         self._metrics.requests.labels(route=path, dialect=dialect, status=str(status)).inc()
         self._metrics.request_seconds.labels(route=path).observe(seconds)
-        # Probes and scrapes come every few seconds, for ever: worth a line only when they fail.
+        # Probes and scrapes come every few seconds: logged only when they fail.
         is_routine = dialect == "operations" and status < HTTPStatus.BAD_REQUEST
         _log.log(
             logging.DEBUG if is_routine else logging.INFO,

@@ -1,4 +1,4 @@
-"""What browsers are told about every reply, unless the reply says something else itself."""
+"""Security headers of every reply, and cross-origin access for browsers."""
 
 from collections.abc import Collection
 
@@ -12,15 +12,18 @@ from service.api.middleware.request_log import HttpMiddleware
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Nothing of ours but the pages is meant to be shown, and those bring a policy of their own.
+    # Only the pages are documents, and they set a policy of their own.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    # A translation belongs to who asked for it, not to the next one behind the same proxy.
+    # A shared cache must not give a translation to another client.
     "Cache-Control": "no-store",
 }
+_METHODS = ("GET", "POST", "DELETE")
+_REQUEST_HEADERS = ("Authorization", "X-Request-Id", "traceparent", "tracestate")
+_REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "traceresponse")
 
 
 class SecurityHeadersMiddleware(HttpMiddleware):
-    """Adds headers that are missing."""
+    """Adds security headers that a reply does not set itself."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -38,13 +41,8 @@ class SecurityHeadersMiddleware(HttpMiddleware):
         await self._app(scope, receive, send_with_headers)
 
 
-_METHODS = ("GET", "POST", "DELETE")
-_REQUEST_HEADERS = ("Authorization", "X-Request-Id", "traceparent", "tracestate")
-_REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "traceresponse")
-
-
 def allow_origins(app: FastAPI, origins: Collection[str]) -> None:
-    """Let in the pages of `origins`, without cookies: we know none; nothing is done for none."""
+    """Allow pages of `origins` to call the API, without credentials; no-op without origins."""
     if origins:
         app.add_middleware(
             CORSMiddleware,

@@ -1,4 +1,4 @@
-"""The trace that a request belongs to: taken from its client, or begun here; plain ASGI."""
+"""Traces requests with OpenTelemetry, continuing the client's trace: plain ASGI."""
 
 from collections.abc import Collection
 from http import HTTPMethod, HTTPStatus
@@ -23,24 +23,24 @@ from service.observability.metrics import UNKNOWN_ROUTE
 from service.observability.tracing import Tracing
 
 TRACE_RESPONSE_HEADER = "traceresponse"
-"""Where W3C's Trace Context tells a client which span its request became."""
+"""Header of W3C Trace Context that tells the client the span of its request."""
 _METHODS = frozenset(HTTPMethod)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class TraceMiddleware(HttpMiddleware):
-    """Goes on with the trace of `traceparent`; logs carry its id, and stages become its spans.
+    """Continues the trace of `traceparent`; its id is in the logs, stages are child spans.
 
-    A span says route, method and status, and nothing that a client wrote.
+    A span has route, method and status, and no content of the request.
     """
 
     def __init__(self, app: ASGIApp, tracing: Tracing, untraced: Collection[str] = ()) -> None:
-        """Stand around `app`.
+        """Wrap `app`.
 
         Args:
-            app: What serves the request.
-            tracing: Makes the spans.
-            untraced: Paths that are asked for every few seconds, for ever.
+            app: The application to wrap.
+            tracing: Creates the spans.
+            untraced: Paths without spans, such as probes.
         """
         super().__init__(app)
         self._tracer = tracing.tracer
@@ -54,7 +54,7 @@ class TraceMiddleware(HttpMiddleware):
         span = self._tracer.start_span(_method(scope), context=_given(scope), kind=SpanKind.SERVER)
         token = TRACE_ID.set(_trace_id(span))
         try:
-            # An exception's message may quote the text: neither it nor its traceback is recorded.
+            # Exceptions are not recorded, because a message may quote the text.
             with use_span(
                 span, end_on_exit=True, record_exception=False, set_status_on_exception=False
             ):
@@ -81,12 +81,12 @@ class TraceMiddleware(HttpMiddleware):
 
 
 def _given(scope: Scope) -> Context:
-    """The client's place in its trace; a `traceparent` that is none is as good as missing."""
+    """The client's span; an invalid `traceparent` counts as missing."""
     return _PROPAGATOR.extract(Headers(scope=scope), Context())
 
 
 def _method(scope: Scope) -> str:
-    """A method may be any word that a client thinks of."""
+    """The method if it is a standard one, else `_OTHER`, because clients may send any word."""
     method = scope["method"]
     return method if method in _METHODS else "_OTHER"
 

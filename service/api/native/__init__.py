@@ -1,1 +1,1 @@
-"""Our own dialect, a superset of LibreTranslate's."""
+"""The native dialect, a superset of LibreTranslate's."""

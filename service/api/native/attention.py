@@ -1,4 +1,4 @@
-"""What did the model look at? Attention maps of a translation, ours or a given one."""
+"""`POST /attention`: attention maps of the model's own or a given translation."""
 
 import asyncio
 from dataclasses import replace
@@ -67,7 +67,7 @@ async def attention(request: Request, parameters: AttentionInput, parts: PartsOf
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
     async with parts.throttle.turn(asked.timeout_s) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
-        # A picture takes up to a second, in which others must not wait.
+        # In a thread: a picture takes up to a second, which would block other requests.
         return await asyncio.to_thread(
             attention_body, media_type, pairs, asked.selection, is_list=is_list
         )

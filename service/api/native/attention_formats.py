@@ -1,4 +1,4 @@
-"""Inspected texts as bytes: JSON, arrays, pictures or a page."""
+"""Attention replies in every format, and the choice of one by the Accept header."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,9 +14,11 @@ from service.inspection.values import AttentionSelection, InspectedPair
 JSON, NPZ, SVG = "application/json", "application/x-npz", "image/svg+xml"
 PNG, HTML = "image/png", "text/html"
 FORMATS = (JSON, NPZ, SVG, PNG, HTML)
-"""Media types, the one for who does not say first."""
+"""Media types; the first is the default."""
 SUFFIXES = {".json": JSON, ".npz": NPZ, ".svg": SVG, ".png": PNG, ".html": HTML}
 _POLICIES = {SVG: "default-src 'none'", HTML: CONTENT_SECURITY_POLICY}
+_NO_QUALITY = -1.0
+"""Of a media type that no range of the Accept header matches."""
 _CHARSETS = {SVG: "; charset=utf-8", HTML: "; charset=utf-8"}
 
 
@@ -27,16 +29,16 @@ def attention_body(
     *,
     is_list: bool,
 ) -> bytes:
-    """One of `FORMATS`.
+    """The reply in one of `FORMATS`.
 
     Args:
-        media_type: Which.
-        pairs: The texts.
-        selection: What was asked for; says which layers and heads the maps are of.
-        is_list: Whether a list was asked for; else there is one text.
+        media_type: The format.
+        pairs: The inspected texts.
+        selection: Layers and heads of the maps.
+        is_list: Whether the request had a list of texts; else there is one.
 
     Raises:
-        PayloadTooLargeError: A PNG would be too large.
+        PayloadTooLargeError: The PNG would be too large.
     """
     if media_type == NPZ:
         return npz(pairs, is_list=is_list)
@@ -51,7 +53,7 @@ def attention_body(
 
 
 def attention_headers(media_type: str) -> dict[str, str]:
-    """What a browser has to know about a reply of this type."""
+    """Headers of a reply of this type."""
     headers = {
         "Content-Type": media_type + _CHARSETS.get(media_type, ""),
         "Vary": "Accept",
@@ -62,29 +64,26 @@ def attention_headers(media_type: str) -> dict[str, str]:
     return headers
 
 
+def preferred(accept: str, offered: Sequence[str]) -> str:
+    """The media type to answer with; the first one offered if the header accepts none.
+
+    The most specific range that matches a type determines its quality (RFC 9110, 12.5.1).
+
+    Args:
+        accept: The Accept header; empty if missing.
+        offered: Media types; of equal quality, the first wins.
+    """
+    ranges = list(_ranges(accept))
+    best = max(offered, key=lambda media_type: _quality(media_type, ranges))
+    return best if _quality(best, ranges) > 0 else offered[0]
+
+
 def _png(pairs: Sequence[InspectedPair], selection: AttentionSelection) -> bytes:
     from service.inspection.heat_map.png import png
 
     figure = lay_out(pairs, selection)
     check_fits(figure, pairs, selection)
     return png(figure)
-
-
-_NO_QUALITY = -1.0
-
-
-def preferred(accept: str, offered: Sequence[str]) -> str:
-    """The media type to answer with; the first one offered where the header fits none.
-
-    As RFC 9110 says, the most specific range that fits a type gives it its quality.
-
-    Args:
-        accept: The header; empty where there is none.
-        offered: Media types; of those that are liked alike, the first wins.
-    """
-    ranges = list(_ranges(accept))
-    best = max(offered, key=lambda media_type: _quality(media_type, ranges))
-    return best if _quality(best, ranges) > 0 else offered[0]
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:

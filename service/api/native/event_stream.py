@@ -1,4 +1,4 @@
-"""An answer in parts: server-sent events while the work goes on."""
+"""Replies as server-sent events while the work goes on."""
 
 import asyncio
 import logging
@@ -24,9 +24,9 @@ EVENT_SCHEMA = {
     },
     "required": ["event", "data"],
 }
-"""OpenAPI 3.1 has no name for a sequence of events, so it is one of them that is described."""
-_MAX_WAITING = 16
-"""Events that wait for a client; one that reads slowly slows the work down, not memory up."""
+"""Of one event: OpenAPI 3.1 cannot describe a sequence of them."""
+_MAX_QUEUED_EVENTS = 16
+"""Events buffered for a client; a slow reader then slows down the work instead of using memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,64 +34,62 @@ _log = logging.getLogger(__name__)
 async def event_stream(
     request: Request, in_flight: InFlight, contents: AsyncGenerator[tuple[str, object], None]
 ) -> Response:
-    """A reply that sends each event when it is there.
+    """A reply that sends each event as soon as it is produced.
 
     Args:
-        request: Its body has been read; when its client leaves, the work ends.
-        in_flight: The work counts as inside until the last event.
-        contents: Name and content of each event. What goes wrong before the first one is raised,
-            what goes wrong later is an event `error`, the last one.
+        request: Its body has been read; the work is cancelled when the client leaves.
+        in_flight: Counts the work until the last event.
+        contents: Name and content of each event. An error before the first event is raised, a
+            later one becomes a last event `error`.
     """
-    waiting: asyncio.Queue[bytes] = asyncio.Queue(_MAX_WAITING)
-    work = asyncio.create_task(in_flight.run(request, _fill(waiting, contents)))
+    queue: asyncio.Queue[bytes] = asyncio.Queue(_MAX_QUEUED_EVENTS)
+    work = asyncio.create_task(in_flight.run(request, _fill(queue, contents)))
     try:
-        first = await _next(waiting, work)
+        first = await _next(queue, work)
     except BaseException:
         work.cancel()
         raise
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _events(first, waiting, work), media_type=EVENT_STREAM, headers=headers
-    )
+    return StreamingResponse(_events(first, queue, work), media_type=EVENT_STREAM, headers=headers)
 
 
 async def _fill(
-    waiting: "asyncio.Queue[bytes]", contents: AsyncGenerator[tuple[str, object], None]
+    queue: "asyncio.Queue[bytes]", contents: AsyncGenerator[tuple[str, object], None]
 ) -> None:
     async with aclosing(contents):
         async for name, content in contents:
-            # With attention maps this takes a while, in which others must not wait.
-            await waiting.put(await asyncio.to_thread(_event, name, content))
+            # In a thread: attention maps take long to serialise.
+            await queue.put(await asyncio.to_thread(_event, name, content))
 
 
-async def _next(waiting: "asyncio.Queue[bytes]", work: "asyncio.Task[None]") -> bytes | None:
-    """The next event, None behind the last; raises what ended the work."""
-    getting = asyncio.create_task(waiting.get())
+async def _next(queue: "asyncio.Queue[bytes]", work: "asyncio.Task[None]") -> bytes | None:
+    """The next event, None after the last; raises the error that ended the work."""
+    getting = asyncio.create_task(queue.get())
     try:
         await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
         if getting.done():
             return getting.result()
     finally:
         getting.cancel()
-    if not waiting.empty():
-        return waiting.get_nowait()
+    if not queue.empty():
+        return queue.get_nowait()
     await work
     return None
 
 
 async def _events(
-    first: bytes | None, waiting: "asyncio.Queue[bytes]", work: "asyncio.Task[None]"
+    first: bytes | None, queue: "asyncio.Queue[bytes]", work: "asyncio.Task[None]"
 ) -> AsyncIterator[bytes]:
     event = first
     try:
         while event is not None:
             yield event
-            event = await _next(waiting, work)
+            event = await _next(queue, work)
     except ServiceError as error:
         yield _event("error", {"error": str(error), "code": error.code})
     except ClientDisconnect:
         return
-    except Exception:  # noqa: BLE001 - the status is sent: an event is all that is left
+    except Exception:  # noqa: BLE001 - the status is sent: only an event can report it
         _log.exception("stream crashed")
         yield _event("error", {"error": INTERNAL_ERROR, "code": "internal"})
     finally:

@@ -1,4 +1,4 @@
-"""What a request with a file may carry, and what is said about it."""
+"""Requests with a file, and replies about file jobs."""
 
 from typing import Any
 

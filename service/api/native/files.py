@@ -1,4 +1,4 @@
-"""Whole files: sent, translated at once or in the background, and fetched."""
+"""File translation: upload, jobs, and download of the result."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,9 +25,11 @@ from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
 
 FORM_BYTES = 16_384
-"""What a form with a file may have beside the file."""
+"""Allowance for the other fields of a form with a file."""
 _MULTIPART = "multipart/form-data"
 _MAX_FIELDS = 32
+
+router = APIRouter(tags=["native"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,12 @@ class Upload:
 
 
 async def read_upload(request: Request, max_file_bytes: int) -> Upload:
-    """The field `file` of a form; other parameters may be in the form or in the query.
+    """The field `file` of a form, and all other parameters of form and query.
 
     Raises:
-        InvalidRequestError: It is no such form, or has no file.
+        InvalidRequestError: The body is no multipart form, or has no file.
         PayloadTooLargeError: The file is too large.
-        StorageError: There is no room to receive it.
+        StorageError: The disk has no space for it.
     """
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type != _MULTIPART:
@@ -57,7 +59,7 @@ async def read_upload(request: Request, max_file_bytes: int) -> Upload:
                 raise missing_parameter("file")
             data = await file.read()
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    except OSError:  # what is over a megabyte goes through a temporary file
+    except OSError:  # files over a megabyte are spooled to disk
         raise StorageError("there is no room to receive the file: try again later") from None
     if not file.filename:
         raise InvalidRequestError("Invalid request: empty file")
@@ -66,9 +68,6 @@ async def read_upload(request: Request, max_file_bytes: int) -> Upload:
             f"the file has {len(data)} bytes; the limit is {max_file_bytes}: send it in parts"
         )
     return Upload(name=file.filename, data=data, fields={**fields, **request.query_params})
-
-
-router = APIRouter(tags=["native"])
 
 
 async def _upload(request: Request, parts: PartsOf) -> Upload:
@@ -106,7 +105,7 @@ async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> 
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
     response = json_response(FileReply(translatedFileUrl=_url(request, job)))
-    response.headers["Location"] = _job_url(request, job)  # where the file is, to a load balancer
+    response.headers["Location"] = _job_url(request, job)  # lets a load balancer find the replica
     return response
 
 
@@ -144,7 +143,7 @@ async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Respons
 async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     """Under the address that came with the job or the reply, until its time is over."""
     path = parts.files.result(file_name)
-    # Never shown as a page of ours: what is in it came from somebody else.
+    # As a download, never displayed: the content is not ours.
     return FileResponse(
         path,
         media_type="application/octet-stream",
@@ -156,7 +155,7 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
 async def _translated(
     parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
 ) -> FileJob:
-    """The job at its end, or at its beginning if that was asked for."""
+    """The job when it has ended, or with `is_async` when it is accepted."""
     accepted = await parts.files.submit(upload.name, upload.data, options)
     return accepted if is_async else await parts.files.finish(accepted.id)
 

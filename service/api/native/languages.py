@@ -1,4 +1,4 @@
-"""What a client asks before it translates: languages, settings, health, and what a text is in."""
+"""Languages, language detection, and what LibreTranslate's clients ask at their start."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,7 +14,7 @@ from service.documents.formats import FORMATS
 from service.models.routes import Routes
 
 FRONTEND_TIMEOUT_MS = 500
-"""How long LibreTranslate's page waits after a key before it translates."""
+"""Delay between a key press and the translation in LibreTranslate's page."""
 
 
 class LanguageReply(Reply):

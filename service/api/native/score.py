@@ -1,4 +1,4 @@
-"""How likely is a translation, by the model's own account?"""
+"""`POST /score`: log-probabilities of given translations."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -12,6 +12,8 @@ from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
 
+router = APIRouter(tags=["native"])
+
 
 class ScoreReply(Reply):
     """A given translation."""
@@ -22,9 +24,6 @@ class ScoreReply(Reply):
     """Pieces of the translation, `</s>` last."""
     token_scores: list[float]
     """Log-probability of each of them, nats."""
-
-
-router = APIRouter(tags=["native"])
 
 
 async def _score_parameters(request: Request) -> ScoreParameters:

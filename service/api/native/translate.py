@@ -1,4 +1,4 @@
-"""The native dialect: a superset of LibreTranslate's."""
+"""`POST /translate` of the native dialect, a superset of LibreTranslate's."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -22,7 +22,6 @@ from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
 from service.inspection.values import AttentionSelection
 from service.scheduling.limits import Client
-from service.settings import Settings
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest, TranslateResult
@@ -52,7 +51,8 @@ async def translate(request: Request, parts: PartsOf, parameters: TranslateInput
     """Parameters come as JSON, or from form and query string together."""
     account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
-    asked = _translate_request(parameters, parts.settings, account.client)
+    time_limit_s = timeout_s(parameters, parts.settings)
+    asked = _translate_request(parameters, time_limit_s, account.client)
     if parameters.stream:
         return await event_stream(
             request, parts.in_flight, _events(asked, parts, account, parameters)
@@ -62,7 +62,7 @@ async def translate(request: Request, parts: PartsOf, parameters: TranslateInput
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
-    """The maps that a request asks for."""
+    """The attention maps that a request selects."""
     return AttentionSelection(
         kinds=tuple(options.kinds),
         layers=None if options.layers is None else tuple(options.layers),
@@ -76,20 +76,22 @@ async def _reply(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> Response:
     if asked.attention is None:
-        return _response(await parts.translator.translate(asked), parameters)
+        return _response(await parts.translator.translate(asked), asked, parameters)
     async with parts.throttle.turn(asked.timeout_s) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
-        # A million numbers take a while to write down, in which others must not wait.
-        return await asyncio.to_thread(_response, result, parameters)
+        # In a thread: maps of a million cells take long to serialise.
+        return await asyncio.to_thread(_response, result, asked, parameters)
 
 
-def _response(result: TranslateResult, parameters: TranslateParameters) -> Response:
+def _response(
+    result: TranslateResult, asked: TranslateRequest, parameters: TranslateParameters
+) -> Response:
     content = translation_content(
         result.translations,
         is_list=isinstance(parameters.q, list),
         with_detection=parameters.source == AUTO,
         with_alternatives=parameters.alternatives > 0,
-        with_details=parameters.with_details,
+        with_details=asked.with_scores,  # only details show scores
     )
     return json_response(content, result.times)
 
@@ -106,11 +108,10 @@ async def _events(
 
 
 def _translate_request(
-    parameters: TranslateParameters, settings: Settings, client: Client
+    parameters: TranslateParameters, time_limit_s: float, client: Client
 ) -> TranslateRequest:
     attention = parameters.attention
     return TranslateRequest(
-        timeout_s=timeout_s(parameters, settings),
         texts=parameters.texts,
         source=parameters.source,
         target=parameters.target,
@@ -130,5 +131,6 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
+        timeout_s=time_limit_s,
         client=client,
     )

@@ -1,1 +1,1 @@
-"""For operators: probes, metrics, models, reload, pages."""
+"""Routes for operators: probes, metrics, models, reload; and the web pages."""

@@ -1,4 +1,4 @@
-"""What changes the running process: for whoever has the operator's token."""
+"""Routes that change the running process; they require the operator's token."""
 
 import asyncio
 from collections.abc import Sequence
@@ -43,11 +43,11 @@ async def reload(request: Request, parts: PartsOf) -> Response:
 
     Requests that are being translated are finished with the bundle that they began with.
     """
-    assert parts.settings.admin_token is not None, "without a token there is no such route"
+    assert parts.settings.admin_token is not None, "the route exists only with a token"
     check_token(request, parts.settings.admin_token)
     if not parts.in_flight.is_open:
         raise ShuttingDownError(SHUTTING_DOWN)
-    # Others may wait for the same reload: it goes on if this client leaves.
+    # Shielded, because other requests may wait for the same reload.
     done = await asyncio.shield(asyncio.wrap_future(parts.reloader.request()))
     return json_response(
         ReloadReply(

@@ -1,4 +1,4 @@
-"""How a served bundle is described to the outside."""
+"""`GET /models`: the description of served bundles."""
 
 from typing import Literal
 

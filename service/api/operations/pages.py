@@ -1,4 +1,4 @@
-"""Pages for people: static files without anything from another server."""
+"""The web pages: static files, nothing from other servers."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from fastapi.staticfiles import StaticFiles
 _WEB = Path(__file__).resolve().parents[2] / "web"
 STATIC_FOLDER = _WEB / "static"
 _STATIC = StaticFiles(directory=STATIC_FOLDER)
-# Scripts and styles are files of ours, never text inside a page; a picture that is downloaded is
-# drawn in the browser, which makes it `blob:`.
+# Scripts and styles are files, never inline. Pictures for download are drawn in the browser, which
+# gives them `blob:` addresses.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _PAGE_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
 _FILE_HEADERS = {
-    # Kept, but asked for anew each time (304 if unchanged): modules of two releases do not mix.
+    # Revalidated each time (304 if unchanged), so that modules of two releases never mix.
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
 }

@@ -1,4 +1,4 @@
-"""For who keeps it running: probes, what is served, and what is measured."""
+"""Probes, served models and metrics, for operators."""
 
 import asyncio
 from typing import Literal

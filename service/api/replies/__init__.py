@@ -1,1 +1,1 @@
-"""Values of the translation as JSON."""
+"""Replies: their models, and how values become JSON."""

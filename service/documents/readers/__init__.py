@@ -1,1 +1,1 @@
-"""One reader a file format: what in a file is text, and the file again around its translation."""
+"""One reader per file format: extracts the strings, and writes the file with translations."""

@@ -1,4 +1,4 @@
-"""`.po`: fills in the translations that a gettext catalogue still lacks."""
+"""`.po`: gettext catalogues; fills in missing translations."""
 
 import re
 from collections.abc import Iterator
@@ -33,15 +33,15 @@ class _Field:
 
 
 def read(data: bytes) -> Document:
-    """Read a catalogue; entries that have a translation, obsolete ones and the header are kept.
+    """Parse a catalogue; translated and obsolete entries and the header are kept.
 
     Raises:
-        DocumentError: It has no entry.
+        DocumentError: The file has no entry.
     """
     text, encoding = decode(data, may_declare=True)
     fields = list(_fields(text))
     if text.strip() and not fields:
-        raise DocumentError("it has no line that begins with msgid: it is no .po file")
+        raise DocumentError("it has no line that begins with msgid: it is not a .po file")
     newline = "\r\n" if "\r\n" in text else "\n"
     parts: list[str | DocumentString] = []
     end = 0
@@ -68,7 +68,7 @@ def _fields(text: str) -> Iterator[_Field]:
 
 
 def _untranslated(fields: list[_Field]) -> Iterator[tuple[_Field, str]]:
-    """Empty translations, and what is to be translated there."""
+    """Fields of empty translations, with their source texts."""
     num_messages = 0
 
     def entry(field: _Field) -> int:
@@ -82,7 +82,7 @@ def _untranslated(fields: list[_Field]) -> Iterator[tuple[_Field, str]]:
         singular, plural = values.get("msgid", ""), values.get("msgid_plural", "")
         forms = [field for field in entry_fields if field.name == "msgstr"]
         for field in forms:
-            # A language with a single form uses it for every number.
+            # A language with one form uses it for all numbers.
             is_plural = plural and (field.index or len(forms) == 1)
             source = plural if is_plural else singular
             if singular and source.strip() and not field.value:
@@ -101,7 +101,7 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def _literal(text: str, *, newline: str) -> str:
-    """As gettext writes it: a text of several lines begins on a line of its own."""
+    """A string in gettext's format: several lines begin on a line of their own."""
     lines = text.splitlines(keepends=True) if "\n" in text[:-1] else [text]
     literals = [f'"{line.translate(_TO_WRITE)}"' for line in lines]
     return newline.join(literals if len(literals) == 1 else ['""', *literals])

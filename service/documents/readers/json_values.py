@@ -1,4 +1,4 @@
-"""`.json`: the string values, wherever they are; never a key."""
+"""`.json`: string values at any depth, no keys."""
 
 import json
 import re
@@ -15,14 +15,14 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def read(data: bytes) -> Document:
-    """Read a JSON value.
+    """Parse a JSON file.
 
     Raises:
-        DocumentError: It is no JSON.
+        DocumentError: The file is not valid JSON.
     """
     text, encoding = decode(data)
     _check(text)
-    # Whoever escaped one letter wants an ASCII file.
+    # An escaped letter in an ASCII file means that the file is to stay ASCII.
     render = partial(json.dumps, ensure_ascii=text.isascii() and bool(_ESCAPED.search(text)))
     parts: list[str | DocumentString] = []
     end = 0
@@ -37,14 +37,14 @@ def _check(text: str) -> None:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        raise DocumentError(f"it is no JSON: {error}") from None
+        raise DocumentError(f"it is not valid JSON: {error}") from None
     except RecursionError:
         raise DocumentError("its lists and objects are nested too deeply") from None
 
 
 def _values(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and content of every string that can be translated and is no key."""
-    # In valid JSON a quotation mark outside a string begins one, and only keys stand before colons.
+    """Start, end and content of every translatable string value."""
+    # In valid JSON, a quotation mark outside a string begins one, and only keys precede colons.
     for match in _STRING.finditer(text):
         if match["colon"]:
             continue

@@ -1,4 +1,4 @@
-"""`.md`: the running text of each block; code, front matter, link targets and layout are kept."""
+"""`.md`: the text of each block; code, front matter, link targets and layout are kept."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
 from service.documents.readers.markdown_block import Place, string_of
 
-# `text_join` would undo the escapes that have to come back.
+# `text_join` would remove escapes that must be written again.
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
 _FRONT_MATTER = re.compile(r"(?:---|\+\+\+)[ \t]*\r?\n(?s:.*?)\n(?:---|\+\+\+)[ \t]*(?:\r?\n|\Z)")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -21,21 +21,21 @@ _ALERT = re.compile(r"\[![A-Za-z]+\]\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lines:
-    """A text by line; a line number from the parser finds its offset."""
+    """A text with the offsets of its lines, which the parser refers to by number."""
 
     text: str
     starts: tuple[int, ...]
 
     def line(self, number: int) -> str:
-        """Without white space at its end."""
+        """A line without trailing white space."""
         return self.text[self.starts[number] : self.starts[number + 1]].rstrip()
 
 
 def read(data: bytes) -> Document:
-    """Read a Markdown text.
+    """Parse a Markdown file.
 
     Raises:
-        DocumentError: It is no text.
+        DocumentError: The file is not text.
     """
     text, encoding = decode(data)
     front_matter = _FRONT_MATTER.match(text)
@@ -50,7 +50,7 @@ def read(data: bytes) -> Document:
 
 
 def _strings(text: str) -> Iterator[tuple[int, int, DocumentString]]:
-    """Start, end and content of what is to translate, in order."""
+    """Start, end and content of the strings to translate, in order."""
     starts = [0]
     for match in _LINE.finditer(text):
         starts.append(match.end())
@@ -78,7 +78,7 @@ def _html(token: Token, lines: _Lines) -> tuple[int, int, DocumentString] | None
 def _running_text(
     token: Token, before: Token, lines: _Lines, done: int
 ) -> tuple[int, int, DocumentString] | None:
-    """What an inline token stands for; None if it is not found where it should be."""
+    """The text of an inline token; None if it is not at the expected place."""
     first, _ = token.map or (0, 0)
     contents, children = token.content.split("\n"), token.children or []
     if len(contents) > 1 and _ALERT.match(contents[0]):
@@ -115,7 +115,7 @@ def _within_line(
 
 
 def _to_line_end(contents: list[str], lines: _Lines, first: int) -> tuple[int, int] | None:
-    """Where lines are that have nothing behind them, whatever they have before them."""
+    """Span of lines that `contents` end, after any prefixes; None if they do not."""
     offsets = []
     for number, content in enumerate(contents, start=first):
         line, content = lines.line(number), content.strip()

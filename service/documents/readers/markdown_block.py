@@ -13,36 +13,36 @@ from service.documents.readers.wrapping import filled
 
 _MARK = re.compile(r'</?g(\d+)>|<(?:br|img) id="g(\d+)">|&lt;')
 _BREAK = "\0"
-"""Stands for a forced line break while lines are filled; no text has it."""
+"""Placeholder of a hard line break while lines are filled; never in a text."""
 _MAY_BEGIN_LINE = re.compile(r"[^\W\d_]|[\"'„“(]|\d+(?![\d.)])")
 _BLOCK_START = re.compile(r"(?P<before>[-+*](?=\s)|#{1,6}(?=\s|\Z)|>|\d{1,9}(?=[.)](?:\s|\Z)))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a block's text stands in its file."""
+    """The place of a block in its file."""
 
     original: str
     newline: str
     indent: str
-    """What its lines have before them, from the second on."""
+    """Prefix of its lines, from the second on."""
     is_cell: bool
-    """Of a table."""
+    """Whether it is a cell of a table."""
     is_paragraph: bool
 
 
 def string_of(content: str, tokens: Sequence[Token], place: Place) -> DocumentString:
-    """What is to translate of a block.
+    """The string to translate for a block.
 
     Args:
-        content: Its text, without indentation.
-        tokens: What the parser found in it.
-        place: Where it stands.
+        content: Text of the block, without indentation.
+        tokens: The parser's inline tokens.
+        place: The place of the block in its file.
     """
     try:
         pieces = pieces_of(content, tokens)
     except WalkError:
-        # Something that the walk does not know; what looks like markup is left to the translator.
+        # Syntax that the walk does not know: the text is translated with its markup as it is.
         pieces = []
     is_filled = any(token.type == "softbreak" for token in tokens)
     width = max(map(len, content.split("\n"))) if is_filled else None
@@ -86,13 +86,13 @@ def _render(translation: str, *, pieces: list[Piece], place: Place, width: int |
 
 
 def _filled(text: str, width: int) -> list[str]:
-    """Lines of at most `width`; spaces at the end stay, for they may force a line break."""
+    """Lines of at most `width`; trailing spaces stay, as they may be a hard line break."""
     *lines, last = filled(text, width, _MAY_BEGIN_LINE)
     return [*lines, last.rstrip() + text[len(text.rstrip()) :]]
 
 
 def _markdown(mark: re.Match[str], *, pieces: list[Piece], closing: dict[int | None, str]) -> str:
-    """What the source had where the HTML has `mark`."""
+    """The source's markup for a tag of the HTML."""
     number = int(mark[1] or mark[2] or -1)
     if number < 0:
         return "<"
@@ -104,7 +104,7 @@ def _markdown(mark: re.Match[str], *, pieces: list[Piece], closing: dict[int | N
 
 
 def _escaped(line: str, place: Place) -> str:
-    """`1. Januar` begins a list, unless it says that it does not."""
+    """Escape a line start such as `1. Januar`, which would begin a list."""
     start = _BLOCK_START.match(line)
     if start is None or _BLOCK_START.match(place.original):
         return line

@@ -1,6 +1,6 @@
-"""What the markup inside a block of Markdown looks like in the source.
+"""Locates the inline markup of a Markdown block in its source.
 
-The parser says what there is, but not where: the walk follows its tokens through the text.
+The parser gives no positions of inline tokens, so the walk matches them along the text.
 """
 
 import re
@@ -19,31 +19,31 @@ _SPACE = re.compile(r"[ \t\n]*")
 _LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*+\]", re.DOTALL)
 _AUTOLINK = re.compile(r"<[^<>\s]*>")
 _SPECIAL = re.compile(r"(\[(?:\^[^\]\s]+|[ xX])\]:?)")
-"""Footnotes and check boxes, which the parser takes for text."""
+"""Footnotes and check boxes, which the parser treats as text."""
 _NOTE = re.compile(r"\[\^[^\]\s]+\]:")
 _MARKUP_ENTITIES = ("&lt;", "&gt;", "&amp;")
 
 
 class WalkError(Exception):
-    """The text is not what the tokens say."""
+    """The text does not match the tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A stretch of a block."""
+    """A part of a block."""
 
     kind: PieceKind
     text: str
-    """As the source has it; a line break ends in NUL instead of a line end."""
+    """Source text; a line break has NUL in place of its line end."""
     partner: int | None = None
-    """Of a closing piece: the index of the one that opened."""
+    """For a closing piece: index of its opening piece."""
 
 
 def pieces_of(content: str, tokens: Sequence[Token]) -> list[Piece]:
-    """All of `content`, by what it is.
+    """`content` as pieces of text and markup.
 
     Raises:
-        WalkError: It is not what `tokens` say.
+        WalkError: `content` does not match `tokens`.
     """
     walk = _Walk(content)
     pieces: list[Piece] = []
@@ -60,14 +60,14 @@ def pieces_of(content: str, tokens: Sequence[Token]) -> list[Piece]:
 
 
 class _Walk:
-    """Goes through a text, token by token."""
+    """A position in a text that advances token by token."""
 
     def __init__(self, content: str) -> None:
         self._content = content
         self._position = 0
 
     def steps(self, tokens: Sequence[Token]) -> Iterator[tuple[PieceKind, str]]:
-        """What each token stands for."""
+        """Yields kind and source text of each token."""
         in_autolink = False
         for token in tokens:
             if token.markup == "autolink":
@@ -88,7 +88,7 @@ class _Walk:
                 yield ("html" if is_plain else "single"), self._take(token.markup)
             case "softbreak":
                 self._match(_SOFT_BREAK)
-                # Definitions of footnotes are a paragraph to the parser, each on its own line.
+                # The parser joins footnotes to one paragraph; each needs its own line.
                 is_note = _NOTE.match(self._content, self._position)
                 yield ("break", "\0") if is_note else ("text", " ")
             case "hardbreak":
@@ -102,7 +102,7 @@ class _Walk:
                 yield self._paired(token)
 
     def _paired(self, token: Token) -> tuple[PieceKind, str]:
-        """What stands around something, and images, whose text looks like that of a link."""
+        """Paired markup; and images, whose target has the syntax of a link's."""
         match token.type, token.nesting:
             case "link_open", _:
                 return "open", self._take("[")
@@ -130,7 +130,7 @@ class _Walk:
         return found.group()
 
     def _code(self, ticks: str) -> str:
-        """A stretch of code; its line ends count as spaces."""
+        """Inline code; line ends become spaces."""
         start = self._position
         self._take(ticks)
         end = re.compile(rf"(?<!`){ticks}(?!`)").search(self._content, self._position)
@@ -140,7 +140,7 @@ class _Walk:
         return _SOFT_BREAK.sub(" ", self._content[start : self._position])
 
     def _target(self) -> str:
-        """What follows a link's text: `(address "title")`, `[name]`, or nothing."""
+        """The target after a link's text: `(address "title")`, `[name]`, or nothing."""
         start = self._position
         end = _end_of_address(self._content, start)
         if end is None and (label := _LABEL.match(self._content, start)):

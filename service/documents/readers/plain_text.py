@@ -1,4 +1,4 @@
-"""`.txt`: paragraph by paragraph."""
+"""`.txt`: one string per paragraph."""
 
 import re
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
 
 _MAX_PARAGRAPH = 4_000
-"""Characters; a longer stretch without a blank line is cut at a line break, so that the work on a
-long file is divided."""
+"""Characters; a longer paragraph is cut at a line break, so that long files are translated in
+parts."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read(data: bytes) -> Document:
-    """Read a text.
+    """Parse a text file.
 
     Raises:
-        DocumentError: It is no text.
+        DocumentError: The file is not text.
     """
     text, encoding = decode(data)
     return Document(parts=tuple(_parts(text)), encoding=encoding)
@@ -33,7 +33,7 @@ def _parts(text: str) -> Iterator[str | DocumentString]:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Stretches that end with a blank line, or that are long enough."""
+    """Parts that end with a blank line, or that have reached the maximum length."""
     begin = line_start = 0
     for line_end in _LINE_END.finditer(text):
         is_blank = not text[line_start : line_end.start()].strip()

@@ -1,4 +1,4 @@
-"""`.srt`: the text of each subtitle, on as many lines as before."""
+"""`.srt`: the text of each subtitle; the number of its lines is kept."""
 
 import re
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from service.documents.readers.wrapping import balanced, joined
 _TIMES = re.compile(r"\s*\d+:\d+:\d+[.,]\d+\s*-->\s*\d+:\d+:\d+[.,]\d+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _POSITION = re.compile(r"(?:\{\\[^{}]*\})+")
-"""Where a subtitle stands on the screen, as in `{\\an8}`."""
+"""Position of a subtitle on the screen, as in `{\\an8}`."""
 _SPEAKER = re.compile(r"\s*(?:[-–—•♪♫#*]|[^\W\d_][\w .]{0,20}:)")  # noqa: RUF001
 _TAG = re.compile(r"</?[A-Za-z]")
 
 
 def read(data: bytes) -> Document:
-    """Read subtitles.
+    """Parse subtitles.
 
     Raises:
-        DocumentError: It has none.
+        DocumentError: The file has none.
     """
     text, encoding = decode(data)
     lines = _LINE.findall(text)
     kinds = _kinds(lines)
     if lines and "times" not in kinds:
-        raise DocumentError("it has no line like 00:00:01,000 --> 00:00:02,500: it is no .srt file")
+        raise DocumentError("no line is like 00:00:01,000 --> 00:00:02,500: it is not a .srt file")
     parts: list[str | DocumentString] = []
     for kind, group in groupby(zip(kinds, lines, strict=True), key=lambda line: line[0]):
         content = [line for _, line in group]
@@ -37,7 +37,7 @@ def read(data: bytes) -> Document:
 
 
 def _kinds(lines: list[str]) -> list[str]:
-    """Of each line: `times`, `number`, `blank` or `text`; `blank` also before the first times."""
+    """The kind of each line: `times`, `number`, `text` or `blank`, also before the first times."""
     kinds: list[str] = []
     is_shown = False
     for line, following in pairwise([*lines, ""]):
@@ -62,7 +62,7 @@ def _subtitle(lines: list[str]) -> Iterator[str | DocumentString]:
 
 
 def _spoken(lines: list[str]) -> Iterator[str | DocumentString]:
-    """What is said on these lines, and the line end behind it."""
+    """The spoken text of these lines, and the line end after it."""
     original = "".join(lines).rstrip("\r\n")
     contents = [line.strip() for line in lines if line.strip()]
     if contents:

@@ -1,4 +1,4 @@
-"""`.html`: the running text between block elements; all markup is kept."""
+"""`.html`: the text between block elements; all markup is kept."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,17 +10,17 @@ from service.text.markup.passage import MarkupOptions
 
 
 def read(data: bytes) -> Document:
-    """Read a page.
+    """Parse an HTML file.
 
     Raises:
-        DocumentError: It is no text.
+        DocumentError: The file is not text.
     """
     text, encoding = decode(data, may_declare=True)
     return Document(parts=tuple(_parts(text)), encoding=replace(encoding, has_references=True))
 
 
 def _parts(text: str) -> Iterator[str | DocumentString]:
-    """Each passage is markup again: its inline tags and entities travel with its words."""
+    """Each passage as HTML, with its inline tags and entities."""
     for part in read_markup(text, MarkupOptions(kind="html")):
         if isinstance(part, str):
             yield part

@@ -1,4 +1,4 @@
-"""Puts a translation on as many lines as its source had, or on lines no longer than its lines."""
+"""Wraps a translation to the number of lines of its source, or to their width."""
 
 import re
 from bisect import bisect_left
@@ -6,11 +6,11 @@ from itertools import accumulate, pairwise
 from unicodedata import east_asian_width
 
 _WORD = re.compile(r"(?:<[^<>\s][^<>]*>|\S)+")
-"""A tag is part of the word that it touches, with the spaces between its attributes."""
+"""A tag belongs to the word that it touches, including spaces between its attributes."""
 
 
 def joined(lines: list[str]) -> str:
-    """One line of several; between ideographs there is no space."""
+    """Lines joined by spaces; ideographs are joined without."""
     text = lines[0]
     for line in lines[1:]:
         is_dense = text[-1:] and line[:1] and _is_wide(text[-1]) and _is_wide(line[0])
@@ -19,7 +19,7 @@ def joined(lines: list[str]) -> str:
 
 
 def balanced(text: str, num_lines: int) -> list[str]:
-    """At most `num_lines` lines of about the same length, broken at white space."""
+    """At most `num_lines` lines of similar length, broken at white space."""
     words = _WORD.findall(text)
     num_lines = min(num_lines, len(words))
     if num_lines <= 1:
@@ -28,19 +28,19 @@ def balanced(text: str, num_lines: int) -> list[str]:
     cuts = [0]
     for line in range(1, num_lines):
         cut = _nearest(ends, ends[-1] * line / num_lines)
-        # Each line has a word, those still to come as well.
+        # Leave at least one word for this line and for each later one.
         cuts.append(min(max(cut, cuts[-1] + 1), len(words) - (num_lines - line)))
     cuts.append(len(words))
     return [" ".join(words[start:end]) for start, end in pairwise(cuts)]
 
 
 def filled(text: str, width: int, may_begin_line: re.Pattern[str]) -> list[str]:
-    """Lines of at most `width` characters, longer only where a word is.
+    """Lines of at most `width` characters, or one longer word.
 
     Args:
-        text: On one line.
-        width: Characters.
-        may_begin_line: Matches words that may stand at the beginning of a line.
+        text: One line.
+        width: Maximum characters of a line.
+        may_begin_line: Matches words that may begin a line.
     """
     lines: list[str] = []
     line: list[str] = []
@@ -55,7 +55,7 @@ def filled(text: str, width: int, may_begin_line: re.Pattern[str]) -> list[str]:
 
 
 def _nearest(ends: list[int], wanted: float) -> int:
-    """How many words come closest to `wanted` characters."""
+    """The number of words whose length is closest to `wanted` characters."""
     index = bisect_left(ends, wanted)
     if index and wanted - ends[index - 1] <= ends[index] - wanted:
         return index

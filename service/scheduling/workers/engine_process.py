@@ -12,7 +12,7 @@ import time
 
 from bundle.errors import InvalidBundleError
 from bundle.reader import open_verified
-from service.engine.graphs.sessions import open_sessions
+from service.engine.graphs.sessions import check_attention, open_sessions
 from service.engine.loop import EngineLoop, Progress
 from service.scheduling.workers.messages import (
     BrokenFrameError,
@@ -87,6 +87,7 @@ def serve(connection: socket.socket, arguments: argparse.Namespace) -> int:
     try:
         bundle = open_verified(arguments.bundle, arguments.sha256)
         sessions = open_sessions(bundle, num_threads=arguments.threads)
+        check_attention(sessions)  # for the front, which opens that graph at its first use
         loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
     except (InvalidBundleError, OSError, MemoryError) as error:
         connection.sendall(encode(Refused(reason=str(error) or type(error).__name__)))

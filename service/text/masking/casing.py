@@ -107,7 +107,7 @@ def _is_title(words: Sequence[str]) -> bool:
     return (
         any(word[0].isupper() and not word.isupper() for word in small)
         and len(small) + len(others) >= _MIN_TITLE_WORDS
-        and all(word[0].isupper() or not word.islower() for word in others)
+        and not any(word.islower() for word in others)
     )
 
 

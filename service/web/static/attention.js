@@ -1,4 +1,4 @@
-// The maps of one sentence: which kind, which layer, which head, and all of them as stamps.
+// Attention maps of one sentence: choice of kind, layer and head, and a thumbnail of each map.
 
 import { element } from "./element.js";
 import { roving } from "./roving.js";
@@ -7,9 +7,9 @@ import { saveJson, savePng, saveSvg } from "./download.js";
 import { inspect } from "./service.js";
 
 const KINDS = {
-  cross: { name: "Cross", hint: "Each row is a piece of the translation: where in the text the model looked while it wrote it." },
-  encoder: { name: "Encoder", hint: "Each row is a piece of the text: which other pieces the model read it together with." },
-  decoder: { name: "Decoder", hint: "Each row is a piece of the translation: which earlier places of it the model looked back at." },
+  cross: { name: "Cross", hint: "Each row is a piece of the translation: where in the source the model looked while writing it." },
+  encoder: { name: "Encoder", hint: "Each row is a piece of the source: which other pieces the model read together with it." },
+  decoder: { name: "Decoder", hint: "Each row is a piece of the translation: which earlier pieces the model looked back at." },
 };
 const MEAN = "mean";
 
@@ -44,8 +44,8 @@ export class AttentionPanel {
     return `${this.#choice.kind} ${this.#choice.isWords}`;
   }
 
-  // Its translation is not sent along: by itself the sentence becomes the same again, in the very
-  // pieces that the model wrote, which need not be those that the tokenizer makes of its text.
+  // The translation is not sent: translated again, the sentence gives the pieces that the model wrote,
+  // which may differ from those that the tokenizer makes of the translation.
   async #load() {
     const { kind, isWords } = this.#choice;
     const { source, languages } = this.#sentence;
@@ -72,7 +72,7 @@ export class AttentionPanel {
   }
 
   #showNothing() {
-    const said = "Nothing here went through the model, so there is nothing to see.";
+    const said = "Nothing here went through the model, so there is no attention to show.";
     this.#root.replaceChildren(element("p", { class: "readout" }, said));
   }
 
@@ -114,7 +114,7 @@ export class AttentionPanel {
     const [queries, keys] = axesOf(this.#choice.kind, reply);
     const map = mean(picked(maps, this.#choice.layer).flatMap((layer) => picked(layer, this.#choice.head)));
     const drawn = heatMap({ map, queries, keys, title: this.#title() });
-    const said = element("p", { class: "readout", "aria-live": "polite" }, "Point at a row, or go through the pieces with the arrow keys.");
+    const said = element("p", { class: "readout", "aria-live": "polite" }, "Point at a row, or move through the pieces with the arrow keys.");
     const keyLine = keys.map((text) => element("span", { class: "word" }, text));
 
     const show = (query) => {

@@ -1,21 +1,21 @@
-// What is known of one sentence beyond its words: alternatives, ending, probabilities, times.
+// Details of one sentence: alternatives, finish reason, probabilities, times.
 
 import { element } from "./element.js";
 import { languageName } from "./languages.js";
 
 const ENDINGS = {
   stop: "The model ended it itself",
-  length: "Cut off at the longest length allowed",
+  length: "Cut off at the maximum length",
   repetition: "Stopped because it repeated itself",
-  deadline: "Stopped because the time was over",
+  deadline: "Stopped at the deadline",
 };
 
-// With alternatives the server searches wider, and may like another translation best.
+// With alternatives the server searches a wider beam, whose best translation may differ.
 export function alternativesPanel({ translation }, reply) {
   const others = [reply.translatedText, ...reply.alternatives].filter((text) => text !== translation);
-  if (!others.length) return [element("p", { class: "readout" }, "There is no other way to say it.")];
+  if (!others.length) return [element("p", { class: "readout" }, "The model found no other translation.")];
   return [
-    element("p", { class: "readout" }, "What else the model would have said, likeliest first."),
+    element("p", { class: "readout" }, "Other translations, most likely first."),
     element("ol", { class: "alternatives" }, others.map((text) => element("li", {}, text))),
   ];
 }
@@ -46,7 +46,7 @@ function probabilities({ target_tokens: pieces, token_scores: scores }) {
     const item = element("li", {}, element("span", { class: "piece" }, piece), bar(share), element("span", { class: "hint" }, `${Math.round(100 * share)} %`));
     return item;
   });
-  return [element("h3", {}, "How sure it was of each piece"), element("ul", { class: "bars" }, items)];
+  return [element("h3", {}, "How sure the model was of each piece"), element("ul", { class: "bars" }, items)];
 }
 
 function times(stages) {
@@ -54,7 +54,7 @@ function times(stages) {
   const longest = Math.max(...stages.map((stage) => stage.milliseconds));
   const items = stages.map(({ stage, milliseconds }) => element("li", {},
     element("span", { class: "piece" }, stage), bar(milliseconds / (longest || 1)), element("span", { class: "hint" }, `${milliseconds.toFixed(1)} ms`)));
-  return [element("h3", {}, "Where its time went"), element("ul", { class: "bars" }, items)];
+  return [element("h3", {}, "Where the time went"), element("ul", { class: "bars" }, items)];
 }
 
 function bar(share) {

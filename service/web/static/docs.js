@@ -1,4 +1,4 @@
-// The API for readers, made from openapi.json.
+// The API page, generated from openapi.json.
 
 const byId = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// Hands what is seen to the person as a file; nothing is sent anywhere.
+// Saves what is shown as a file, in the browser; nothing is sent.
 
 import { element } from "./element.js";
 
@@ -28,7 +28,7 @@ export async function savePng(name, picture) {
   }
 }
 
-// A copy that needs no style sheet, dark on white whatever the page looks like.
+// A copy with inline styles, dark on white in either theme.
 function onPaper(picture) {
   const copy = picture.cloneNode(true);
   copy.setAttribute("color", ACCENT);

@@ -1,10 +1,10 @@
-// Makes elements; text is always text, never markup.
+// Creates elements; strings become text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const byId = (id) => document.getElementById(id);
 
-// Attributes whose value is a function are listeners; null and false leave an attribute out.
+// A function as attribute value is a listener; null and false omit the attribute.
 export function element(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }

@@ -1,11 +1,11 @@
-// Draws one attention map: rows looked at columns; the same picture is seen and downloaded.
+// Draws one attention map: queries as rows, keys as columns; for the page and for download.
 
 import { svg } from "./element.js";
 
 const WORTH_DRAWING = 0.001;
 const LETTER = 7.2;
 
-// `map` is [query][key]; colours come from the place where the picture stands.
+// `map` is [query][key]; colours are inherited from the page.
 export function heatMap({ map, queries, keys, title }) {
   const cell = keys.length > 40 ? 16 : keys.length > 16 ? 18 : 26;
   const left = 12 + LETTER * longest(queries);
@@ -48,12 +48,12 @@ function placeOf(event, root, { left, top, cell, width, height }, map) {
   return map[query]?.[key] === undefined ? null : { query, key };
 }
 
-// As in the server's pictures: with many pieces most weights are small, and would not be seen.
+// As in the server's pictures: with many pieces most weights are small and would be invisible.
 const strength = (weight) => Math.min(1, Math.sqrt(weight));
 
 const longest = (texts) => Math.max(...texts.map((text) => text.length));
 
-// A map as small as a stamp, one pixel for each weight.
+// A thumbnail with one pixel per weight.
 export function drawStamp(canvas, map) {
   [canvas.width, canvas.height] = [map[0].length, map.length];
   const context = canvas.getContext("2d");

@@ -1,4 +1,4 @@
-// Looks through one sentence of the translation at a time.
+// Inspects one sentence of the translation at a time.
 
 import { AttentionPanel } from "./attention.js";
 import { alternativesPanel, detailsPanel } from "./details.js";
@@ -60,7 +60,7 @@ export class Inspector {
     return new AttentionPanel(panel, sentence, () => this.#isSeen(sentence));
   }
 
-  // What arrives late may belong to a sentence that one has left.
+  // A late reply may belong to a sentence that is no longer shown.
   #isSeen(sentence) {
     return sentence === this.#sentences[this.#index];
   }
@@ -83,7 +83,7 @@ async function alternatives(sentence) {
   return alternativesPanel(sentence, await translate({ q: source, ...languages, alternatives: NUM_ALTERNATIVES }));
 }
 
-// A sentence becomes by itself what it became in its text, and the times are then its own.
+// Translated alone, a sentence has the same translation as in its text, and times of its own.
 async function details(sentence) {
   const { source, languages } = sentence;
   return detailsPanel(sentence, await translate({ q: source, ...languages, details: true }));

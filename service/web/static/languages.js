@@ -1,4 +1,4 @@
-// The two language choosers: what can be chosen on the right depends on the left.
+// The two language choosers: the source language determines the target languages.
 
 export const AUTO = "auto";
 

@@ -1,4 +1,4 @@
-// Joins the parts of the page: a text goes in, its translation grows, the inspector opens.
+// Connects the parts of the page: text, streamed translation, inspector.
 
 import { byId } from "./element.js";
 import { Inspector } from "./inspector.js";
@@ -26,7 +26,7 @@ async function start() {
   count();
 }
 
-// After a swap the translation is what one would go on with.
+// After a swap, the translation becomes the text.
 function takeTranslation() {
   if (view.text) text.value = view.text;
   clear();

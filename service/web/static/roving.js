@@ -1,4 +1,4 @@
-// One stop of the tab key for a group of buttons; the arrow keys go on from there.
+// Roving tabindex: a group of buttons is one tab stop, and arrow keys move within it.
 
 export function roving(group, selector, columns = () => 1) {
   const items = () => [...group.querySelectorAll(selector)];

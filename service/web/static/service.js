@@ -1,4 +1,4 @@
-// Speaks to the server; what goes wrong is an Error whose message is a sentence.
+// Requests to the server; a failure is an Error whose message is a sentence.
 
 export class ServerError extends Error {}
 
@@ -7,13 +7,13 @@ export const loadSettings = () => get("frontend/settings");
 export const detect = (parameters, signal) => post("detect", parameters, signal).then((r) => r.json());
 export const inspect = (parameters, signal) => post("attention", parameters, signal).then((r) => r.json());
 
-// The reply with `times`: milliseconds by stage.
+// The reply, with `times` in milliseconds by stage.
 export async function translate(parameters, signal) {
   const response = await post("translate", parameters, signal);
   return { ...(await response.json()), times: stageTimes(response.headers.get("Server-Timing")) };
 }
 
-// Parts of the translation as they are finished.
+// Yields parts of the translation as they are finished.
 export async function* translated(parameters, signal) {
   const response = await post("translate", { ...parameters, stream: true }, signal);
   for await (const event of eventsOf(response.body)) {
@@ -60,7 +60,7 @@ async function problemOf(response) {
   }
 }
 
-// The server's texts are made for logs: they begin small and end without a full stop.
+// The server's messages begin in lower case and have no full stop.
 function sentence(text) {
   const said = text.replace(/^Invalid request: /, "").trim();
   return said.charAt(0).toUpperCase() + said.slice(1) + (/[.!?]$/.test(said) ? "" : ".");

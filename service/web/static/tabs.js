@@ -1,4 +1,4 @@
-// Tabs as screen readers know them; a panel is filled when it is first looked at.
+// Accessible tabs; a panel is filled when it is first shown.
 
 import { roving } from "./roving.js";
 

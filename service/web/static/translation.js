@@ -1,4 +1,4 @@
-// The translation on the page: grows by parts, and its sentences can be chosen.
+// The translation on the page: grows part by part; its sentences can be selected.
 
 import { element } from "./element.js";
 
@@ -23,7 +23,7 @@ export class TranslationView {
     this.#root.replaceChildren();
   }
 
-  // Offsets count characters of the whole translation, as Python does and JavaScript does not.
+  // Offsets count code points of the whole translation, as in Python; JavaScript counts UTF-16 units.
   append(part) {
     const characters = Array.from(part.text);
     let end = 0;
@@ -42,7 +42,7 @@ export class TranslationView {
     spans.forEach((span, place) => span.classList.toggle("chosen", place === index));
   }
 
-  // The mouse's short cut; keys go from sentence to sentence in the inspector.
+  // For the mouse; the keyboard moves between sentences in the inspector.
   #sentence(sentence, text) {
     const index = this.sentences.push(sentence) - 1;
     const note = sentence.finish_reason === "stop" ? "" : " unfinished";

@@ -1,11 +1,11 @@
-// Which word came from which: two lines of words, and threads between them.
+// Word alignment: two lines of words, with links between them.
 
 import { element, svg } from "./element.js";
 import { roving } from "./roving.js";
 
 const WEAKEST_SHADE = 0.15;
 
-// What went through no model has no alignment.
+// Without alignment where no model ran.
 export function wordsPanel({ source, translation, alignment = [] }) {
   const sides = {
     source: line("source", source, alignment, "The sentence"),
@@ -47,7 +47,7 @@ export function wordsPanel({ source, translation, alignment = [] }) {
 
 function hint(alignment) {
   return alignment.length
-    ? "Point at a word, or go through them with the arrow keys, to see where it came from."
+    ? "Point at a word, or move with the arrow keys, to see where it came from."
     : "Nothing here went through the model, so no word came from another.";
 }
 
@@ -76,7 +76,7 @@ function line(side, text, links, label) {
   return { root, words };
 }
 
-// Cuts text at the links' ends, and what lies between them at white space.
+// Cuts a text at the ends of links, and between links at white space.
 function stretches(characters, spans) {
   const cuts = new Set(spans.flat());
   const isSpace = (at) => /\s/.test(characters[at]);
@@ -96,7 +96,7 @@ function shade(word, weight) {
   word.style.setProperty("--weight", weight);
 }
 
-// Threads would cross the text where a side has several lines: there shading has to do.
+// No lines where a side wraps, as they would cross the text: shading only.
 function draw(threads, picture, links, chosen) {
   const frame = picture.getBoundingClientRect();
   const isWrapped = [...picture.querySelectorAll(".line")].some(hasSeveralLines);

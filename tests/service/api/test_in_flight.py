@@ -1,4 +1,4 @@
-"""The in_flight refuses, counts, and lets go."""
+"""Requests in flight are counted, refused on shutdown, and cancelled when the client leaves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -73,7 +73,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert said.endswith(f"the same command goes on from {output}.journal\n")
+    assert said.endswith(f"the same command resumes from {output}.journal\n")
 
 
 def test_another_file_is_other_work(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_another_file_is_other_work(tmp_path: Path) -> None:
     ("name", "data", "flags", "code", "message"),
     [
         ("a.exe", b"x", (), 2, "file format not supported: send one of .txt"),
-        ("a.json", b"{", (), 2, "a.json: it is no JSON"),
+        ("a.json", b"{", (), 2, "a.json: it is not valid JSON"),
         ("a.txt", b"x", ("--prefix", "y"), 2, "--prefix and --alternatives"),
         ("a.txt", b"x", ("--beam-size", "99"), 1, "beam_size"),
     ],

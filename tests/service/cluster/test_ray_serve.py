@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 pytest.importorskip("ray", reason="Ray is not installed: make test-ray")
 
@@ -18,7 +19,7 @@ from ray.cluster_utils import Cluster
 
 from service.cluster.corpus import CorpusTranslator, CorpusWork, Part
 from service.cluster.ray_data import translate_corpus
-from service.cluster.ray_serve import RayTransport
+from service.cluster.ray_serve import RayOptions, RayTransport
 from service.cluster.remote import RequestEnvelope
 from service.errors import InvalidRequestError
 from service.settings import Settings
@@ -183,3 +184,12 @@ def test_a_line_that_cannot_be_read_ends_a_corpus(cluster: Cluster, tmp_path: Pa
     file.write_bytes(b"Anna reads.\n\xff\n")
     with pytest.raises(InvalidRequestError, match=r"bad\.txt is not UTF-8 at byte 12"):
         list(translate_corpus([file], SETTINGS, CorpusWork(request=REQUEST)))
+
+
+def test_former_name_of_gateways_still_works_and_warns(caplog: pytest.LogCaptureFixture) -> None:
+    assert RayOptions.model_validate({"doors": 2}).gateways == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "doors is deprecated: use gateways"
+    ]
+    with pytest.raises(ValidationError, match="remove doors"):
+        RayOptions.model_validate({"doors": 1, "gateways": 2})

@@ -130,7 +130,7 @@ def test_the_next_engine_gets_the_time_that_is_left(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_nobody_waits_beyond_the_deadline_for_an_engine_that_is_silent(is_stream: bool) -> None:
+def test_silent_engine_is_not_awaited_beyond_the_deadline(is_stream: bool) -> None:
     transport = SilentTransport()
     remote, request = RemoteEngine(transport, Metrics()), replace(REQUEST, timeout_s=0.001)
 

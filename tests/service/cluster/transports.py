@@ -1,4 +1,4 @@
-"""Ways to an engine without a cluster: everything is pickled, and replicas are lost on demand."""
+"""Transports without a cluster: values are pickled, and replicas are lost on demand."""
 
 import asyncio
 import pickle
@@ -19,22 +19,22 @@ def tiny_engine(settings: Settings | None = None) -> Engine:
 
 
 def copied(value: T) -> T:
-    """What arrives in another process."""
+    """The value as it arrives in another process."""
     copy: T = pickle.loads(pickle.dumps(value))
     return copy
 
 
 @dataclass(slots=True, kw_only=True)
 class PickledTransport:
-    """The way to one engine in this process."""
+    """A transport to one engine in this process."""
 
     engine: Engine
     calls: list[Any] = field(default_factory=list)
-    """What was asked, with the name of the method."""
+    """Method and arguments of each call."""
     num_losses: int = 0
-    """Replicas that are lost with what they are asked next."""
+    """Number of next calls whose replica is lost."""
     num_parts_before_loss: int = 0
-    """Of a stream."""
+    """Parts of a stream before its replica is lost."""
 
     async def ask(self, method: str, *arguments: object) -> object:
         self.calls.append((method, *arguments))
@@ -57,7 +57,7 @@ class PickledTransport:
 
 @dataclass(slots=True)
 class SilentTransport:
-    """Nobody answers; says who has given up."""
+    """Never answers; counts cancelled calls."""
 
     num_cancelled: int = 0
 

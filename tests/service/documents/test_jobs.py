@@ -176,7 +176,7 @@ def test_a_cancelled_job_stops_its_sentences(tmp_path: Path) -> None:
     _with(tmp_path, test, translator)
 
 
-def test_who_waits_no_longer_cancels(tmp_path: Path) -> None:
+def test_cancelled_wait_cancels_the_job(tmp_path: Path) -> None:
     translator = Held(is_held=True)
 
     async def test(jobs: FileJobs) -> None:
@@ -192,7 +192,7 @@ def test_who_waits_no_longer_cancels(tmp_path: Path) -> None:
     _with(tmp_path, test, translator)
 
 
-def test_who_waits_learns_that_another_cancelled(tmp_path: Path) -> None:
+def test_waiter_gets_an_error_when_the_job_is_cancelled(tmp_path: Path) -> None:
     translator = Held(is_held=True)
 
     async def test(jobs: FileJobs) -> None:
@@ -256,7 +256,7 @@ def test_a_job_that_takes_too_long_fails(tmp_path: Path) -> None:
     ("name", "data", "message"),
     [
         ("a.docx", b"x", "Invalid request: file format not supported"),
-        ("a.json", b"{", "Invalid request: it is no JSON"),
+        ("a.json", b"{", "Invalid request: it is not valid JSON"),
         ("a.txt", b"\0\0\1", "NUL"),
     ],
 )

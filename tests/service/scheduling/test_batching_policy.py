@@ -215,3 +215,32 @@ def test_without_a_share_and_for_internal_jobs_all_slots_are_free() -> None:
     assert bounded.free_slots_of(INTERNAL_CLIENT.name) == math.inf
     unbounded = BatchCapacity(free_slots=32, max_tokens=100, slots_in_use={"anna": 5})
     assert unbounded.free_slots_of("anna") == math.inf
+
+
+def test_jobs_beyond_the_lookahead_are_not_considered() -> None:
+    waiting = [entry(10), *(entry(50) for _ in range(LOOKAHEAD - 1)), entry(10)]
+    assert select_batch(waiting, capacity(2)) == waiting[:2]
+
+
+def test_a_batch_may_use_its_budget_to_the_last_token() -> None:
+    waiting = [entry(5), entry(5), entry(1)]
+    assert select_batch(waiting, capacity(max_tokens=10)) == waiting[:2]
+
+
+def test_every_batch_that_overtakes_a_job_is_counted() -> None:
+    waiting = [entry(10), entry(60), *(entry(10) for _ in range(5))]
+    long = waiting[1]
+    for number in range(1, 4):
+        take(waiting, capacity(2))
+        waiting.insert(0, entry(10))
+        assert long.num_overtakes == number
+
+
+def test_a_job_is_overtaken_by_its_round_though_an_earlier_round_stands_between() -> None:
+    """The second of `a` moves up to round 0, and stands between the two of round 1."""
+    (head,) = of_client("h", (10, 0))
+    a1, a2 = of_client("a", (50, 0), (10, 1))
+    (long,) = of_client("c", (60, 1))
+    (b1,) = of_client("b", (10, 1))
+    assert select_batch([head, a1, long, a2, b1], capacity(3)) == [head, a2, b1]
+    assert (a1.num_overtakes, long.num_overtakes) == (1, 1)

@@ -46,7 +46,7 @@ class Balancer:
 
 
 def free_port() -> int:
-    """One that nobody uses at this moment."""
+    """A port that is free at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

@@ -129,7 +129,7 @@ def test_the_configuration_has_no_fault_and_no_warning(tmp_path: Path) -> None:
     assert "WARNING" not in check.stderr
 
 
-def test_one_after_the_other_is_restarted_and_nobody_notices(site: Site) -> None:
+def test_rolling_restart_loses_no_request(site: Site) -> None:
     bodies = [_bodies("small"), _bodies("other"), _bodies("large", LARGE)]
     with steady_load(site.url, [each.__next__ for each in bodies]) as load:
         for replica in site.replicas:
@@ -141,7 +141,7 @@ def test_one_after_the_other_is_restarted_and_nobody_notices(site: Site) -> None
     assert set(load.answers) == {"200"}
 
 
-def test_what_a_killed_replica_had_begun_is_done_by_the_other(site: Site) -> None:
+def test_requests_of_a_killed_replica_are_sent_to_the_other(site: Site) -> None:
     with (
         steady_load(site.url, [_bodies(name).__next__ for name in "ab"]) as load,
         ThreadPoolExecutor(NUM_LONG) as others,

@@ -1,4 +1,4 @@
-"""Who leaves in the middle of a translation gives its slots back within two steps."""
+"""A request whose client leaves frees its slots within two steps."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ class Client:
         return {"type": "http.disconnect"}
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Nobody reads it."""
+        """The client is gone."""
 
 
 async def leave_in_the_middle(app: FastAPI, steps: Steps, client: Client) -> None:
@@ -104,7 +104,7 @@ def test_the_translation_would_have_gone_on() -> None:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_who_leaves_frees_its_slots_within_two_steps(name: str) -> None:
+def test_leaving_client_frees_its_slots_within_two_steps(name: str) -> None:
     steps, metrics = Steps(), Metrics()
     with serving(steps.watch, metrics, num_workers=1) as app:
         client = Client(*REQUESTS[name])

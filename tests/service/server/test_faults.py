@@ -1,10 +1,10 @@
-"""A model that fails on one text: seen from a client, from the logs and from everybody else."""
+"""A model that fails on one text, as seen by its client, by the logs and by other clients."""
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
+from bundle.tensors import CANDIDATES_NAME, ENCODER_NAME
 from service.engine.graphs.sessions import Sessions
 from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
@@ -45,14 +46,16 @@ def breaking_encoder(sessions: Sessions) -> Sessions:
     def break_down(_: list[NDArray[Any]]) -> list[NDArray[Any]]:
         raise RuntimeError("the encoder broke down")
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=break_down))
+    return sessions.with_session(
+        ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=break_down)
+    )
 
 
 def encoder_without_numbers(sessions: Sessions) -> Sessions:
     def spoil(outputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
         return [np.full(output.shape, np.nan, dtype=np.float32) for output in outputs]
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=spoil))
+    return sessions.with_session(ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=spoil))
 
 
 def breaking_step(sessions: Sessions) -> Sessions:
@@ -66,7 +69,7 @@ def breaking_step(sessions: Sessions) -> Sessions:
 
 
 def step_that_leaves_rubbish(sessions: Sessions) -> Sessions:
-    """It fails when it has written into everybody's rows."""
+    """It fails after it has written into the rows of all sentences."""
 
     def after(tensors: Tensors) -> None:
         if POISON_LENGTH in tensors["source_lengths"]:
@@ -108,7 +111,7 @@ def breaking_candidates(sessions: Sessions) -> Sessions:
                 raise RuntimeError("the ranking broke down")
             sessions.candidates.run_with_iobinding(binding)
 
-    return replace(broken, candidates=FaultyCandidates())
+    return broken.with_session(CANDIDATES_NAME, FaultyCandidates())
 
 
 def step_without_numbers(sessions: Sessions) -> Sessions:
@@ -185,7 +188,7 @@ def test_one_text_fails_and_everybody_else_is_served(
     assert counted(metrics, "slots_in_use") == 0
 
 
-def test_who_fails_only_in_company_is_served_alone(expected: dict[str, Any]) -> None:
+def test_sentence_that_fails_only_in_a_batch_is_translated_alone(expected: dict[str, Any]) -> None:
     metrics = Metrics()
     with serving(breaking_candidates, metrics) as app:
         replies = ask_all(app, TEXTS)

@@ -1,4 +1,4 @@
-"""A step that hangs, in a real server: nobody goes without an answer, and the process ends."""
+"""A step that hangs, in a real server: every request is answered, and the process ends."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Slow, half-open, endless and malformed: whoever means it is served meanwhile."""
+"""Slow, half-open, endless and malformed requests do not keep others from being served."""
 
 import http.client
 import json
@@ -73,7 +73,7 @@ def _flood(server: ServerProcess, count: int) -> Cost:
     return Cost.of(server)
 
 
-def test_ten_thousand_slow_and_half_open_connections_keep_nobody_out(tmp_path: Path) -> None:
+def test_ten_thousand_slow_and_half_open_connections_block_no_other(tmp_path: Path) -> None:
     room, patience = 2_000, ("--header-timeout-s", "4", "--body-timeout-s", "4")
     with serving(tmp_path, "--max-connections", str(room), *patience) as server:
         assert _translates(server)
@@ -90,7 +90,7 @@ def test_ten_thousand_slow_and_half_open_connections_keep_nobody_out(tmp_path: P
         assert sum(counts) >= count
 
 
-def test_newest_connection_takes_the_place_of_who_waited_longest(tmp_path: Path) -> None:
+def test_newest_connection_replaces_the_longest_idle_one(tmp_path: Path) -> None:
     with (
         serving(tmp_path, "--max-connections", "2") as server,
         connect(server) as first,
@@ -148,7 +148,7 @@ def test_connection_between_two_requests_is_kept(server: ServerProcess) -> None:
         assert read_to_end(client.sock).startswith(b"HTTP/1.1 200 ")
 
 
-def test_reply_that_nobody_takes_is_broken_off(server: ServerProcess) -> None:
+def test_connection_is_closed_when_a_reply_is_not_read(server: ServerProcess) -> None:
     before = server.metric('pellucid_rejected_total{reason="slow_reader"}')
     with connect(server) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -264,7 +264,7 @@ def test_offer_of_another_protocol_is_declined_and_the_connection_goes_on(
         assert b"HTTP/1.1 200 " in read_to_end(connection)
 
 
-def test_connection_goes_on_behind_a_body_that_nobody_wanted(server: ServerProcess) -> None:
+def test_connection_is_reused_after_a_body_that_was_not_needed(server: ServerProcess) -> None:
     last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with connect(server) as connection:
         connection.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234")
@@ -273,7 +273,7 @@ def test_connection_goes_on_behind_a_body_that_nobody_wanted(server: ServerProce
         assert b"HTTP/1.1 200 " in read_to_end(connection)
 
 
-def test_many_small_headers_harm_nobody(server: ServerProcess) -> None:
+def test_many_small_headers_harm_no_other_request(server: ServerProcess) -> None:
     request = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"X: y\r\n" * 5_000
     assert ask(server, request + b"\r\n").startswith(b"HTTP/1.1 200 ")
 

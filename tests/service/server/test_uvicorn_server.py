@@ -141,7 +141,7 @@ def test_body_over_the_limit_is_answered_before_it_has_been_sent(server: ServerP
 
 
 @pytest.mark.parametrize("rubbish", [b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"{}\r\n\r\n"])
-def test_what_is_no_http_is_400_and_harms_nobody(server: ServerProcess, rubbish: bytes) -> None:
+def test_bytes_that_are_not_http_get_400(server: ServerProcess, rubbish: bytes) -> None:
     with _connect(server) as connection:
         connection.sendall(rubbish)
         assert connection.recv(64).startswith(b"HTTP/1.1 400")

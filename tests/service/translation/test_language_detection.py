@@ -1,11 +1,12 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from service.errors import InvalidRequestError, UnsupportedLanguageError
 from service.text.detection import Detection
 from service.translation.language_detection import LanguageFinder
+from service.translation.translator import detections_of
 from service.translation.values import TranslateRequest
 from tests.service.tiny_models import Running, running
 
@@ -16,9 +17,9 @@ def service() -> Iterator[Running]:
         yield service
 
 
-def detect(service: Running, source: str, target: str, *texts: str) -> list[Detection | None]:
+def detect(service: Running, source: str, target: str, *texts: str) -> Sequence[Detection | None]:
     request = TranslateRequest(texts=texts, source=source, target=target)
-    return asyncio.run(LanguageFinder(service.registry).detect(request))
+    return asyncio.run(detections_of(request, LanguageFinder(service.registry)))
 
 
 def test_a_language_that_is_given_is_not_looked_for(service: Running) -> None:

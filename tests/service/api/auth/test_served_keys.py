@@ -62,7 +62,7 @@ def test_key_is_given_out_and_taken_back_while_it_serves(tmp_path: Path) -> None
 
 
 @needs_redis
-def test_replicas_share_a_quota_and_let_nobody_in_without_their_store(tmp_path: Path) -> None:
+def test_replicas_share_a_quota_and_accept_no_key_without_their_store(tmp_path: Path) -> None:
     with ExitStack() as stack:
         redis = stack.enter_context(ExitStack())
         store = redis.enter_context(redis_server(tmp_path))

@@ -190,7 +190,7 @@ def test_what_one_replica_revokes_the_other_knows_at_once(lasting: Open) -> None
     _with(lasting, work)
 
 
-def test_file_is_nobody_elses(tmp_path: Path) -> None:
+def test_only_the_owner_can_access_the_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.db"
     _with(lambda: open_store(str(path)), lambda store: store.put(KEY))
     assert path.stat().st_mode & 0o777 == 0o600

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api.deepl.routes import PATIENCE_S, from_deepl, source_names, target_names
+from service.api.deepl.routes import TIMEOUT_S, from_deepl, source_names, target_names
 from service.errors import DeadlineExceededError
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest
@@ -40,7 +40,7 @@ def test_language_is_found_out_if_it_is_not_given() -> None:
         ({"source_lang": None}, "source", "auto"),
         ({"target_lang": "EN-US"}, "target", "en"),
         ({"target_lang": "pt-br"}, "target", "pt"),
-        ({}, "timeout_s", PATIENCE_S),
+        ({}, "timeout_s", TIMEOUT_S),
         ({}, "splitting", "sentences"),
         ({"split_sentences": "0"}, "splitting", "none"),
         ({"split_sentences": 0}, "splitting", "none"),

@@ -11,7 +11,7 @@ from service.observability.metrics import Metrics
 
 
 class Held:
-    """An app whose requests end when they are let go."""
+    """An app whose requests end when `open` is set."""
 
     def __init__(self) -> None:
         self.num_inside = 0
@@ -28,7 +28,7 @@ class Held:
 
 
 class Service:
-    """The limit around such an app."""
+    """`Held` behind the middleware."""
 
     def __init__(self, max_requests: int) -> None:
         self.metrics = Metrics()
@@ -54,7 +54,7 @@ class Service:
 
     @asynccontextmanager
     async def inside(self, address: str, count: int) -> AsyncIterator[None]:
-        """So many requests that are not answered yet."""
+        """While `count` requests are in progress."""
         before = self.app.num_inside
         tasks = [asyncio.create_task(self.ask(address)) for _ in range(count)]
         await asyncio.sleep(0)  # each runs until it waits
@@ -85,7 +85,7 @@ def test_one_address_may_have_half() -> None:
     asyncio.run(work())
 
 
-def test_another_address_still_finds_room() -> None:
+def test_another_address_is_still_accepted() -> None:
     async def work() -> None:
         service = Service(max_requests=8)
         async with AsyncExitStack() as held:
@@ -98,7 +98,7 @@ def test_another_address_still_finds_room() -> None:
     asyncio.run(work())
 
 
-def test_room_comes_back() -> None:
+def test_finished_requests_no_longer_count() -> None:
     async def work() -> None:
         service = Service(max_requests=2)
         for _ in range(3):
@@ -110,7 +110,7 @@ def test_room_comes_back() -> None:
     asyncio.run(work())
 
 
-def test_pages_and_probes_are_let_in() -> None:
+def test_pages_and_probes_are_not_limited() -> None:
     async def work() -> None:
         service = Service(max_requests=2)
         async with service.inside("a", 1):
@@ -147,7 +147,7 @@ def test_the_wait_is_what_others_took() -> None:
     asyncio.run(work())
 
 
-def test_who_has_not_sent_all_of_it_takes_no_room() -> None:
+def test_incomplete_request_does_not_count() -> None:
     async def work() -> None:
         service = Service(max_requests=2)
         rest = asyncio.Event()

@@ -56,7 +56,7 @@ def test_pages_keep_their_own_policy(path: str) -> None:
     assert reply.headers["Cache-Control"] == "no-cache"
 
 
-def test_other_origins_are_let_in_by_nobody() -> None:
+def test_other_origins_are_not_allowed() -> None:
     app = app_with(UpperCaser())
     replies = [
         ask(app, "POST", "/translate", json=BASE, headers=ORIGIN),

@@ -66,7 +66,7 @@ def _problem(reply: httpx.Response, status: int) -> str:
     return str(reply.json()["error"])
 
 
-def test_queue_is_shared_by_who_sent_the_file(tmp_path: Path) -> None:
+def test_files_count_against_the_queue_of_their_client(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         for key in ("k1", "k1", "k2"):
             assert (await _send(client, api_key=key)).status_code == 200
@@ -190,9 +190,9 @@ def test_files_need_a_key_where_texts_do(tmp_path: Path) -> None:
         ),
         ({"data": FORM, "files": {"file": ("a.exe", b"x")}}, "file format not supported"),
         ({"data": FORM, "files": {"file": ("a", b"x")}}, "file format not supported"),
-        ({"data": FORM, "files": {"file": ("a.json", b"{")}}, "it is no JSON"),
-        ({"data": FORM, "files": {"file": ("a.srt", b"hello")}}, "it is no .srt file"),
-        ({"data": FORM, "files": {"file": ("a.po", b"hello")}}, "it is no .po file"),
+        ({"data": FORM, "files": {"file": ("a.json", b"{")}}, "it is not valid JSON"),
+        ({"data": FORM, "files": {"file": ("a.srt", b"hello")}}, "it is not a .srt file"),
+        ({"data": FORM, "files": {"file": ("a.po", b"hello")}}, "it is not a .po file"),
         ({"data": FORM, "files": {"file": ("a.txt", b"\0\0\0")}}, "NUL"),
         ({"data": FORM | {"async": "soon"}, "files": {"file": ("a.txt", b"x")}}, "async: Input"),
         ({"data": FORM | {"beam_size": "99"}, "files": {"file": ("a.txt", b"x")}}, "beam_size: In"),

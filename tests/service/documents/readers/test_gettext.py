@@ -71,6 +71,6 @@ def test_the_declared_encoding_is_kept() -> None:
 
 
 def test_a_text_is_no_catalogue() -> None:
-    with pytest.raises(DocumentError, match=r"no \.po"):
+    with pytest.raises(DocumentError, match=r"not a \.po"):
         read(b"Hello\nworld\n")
     assert read(b"").strings == ()

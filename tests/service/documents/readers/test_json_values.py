@@ -59,7 +59,11 @@ def test_lone_surrogates_and_nul_are_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [(b"", "no JSON"), (b'{"a"}', "no JSON"), (b"[" * 100_000 + b"]" * 100_000, "too deeply")],
+    [
+        (b"", "not valid JSON"),
+        (b'{"a"}', "not valid JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "too deeply"),
+    ],
 )
 def test_what_is_no_json_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(DocumentError, match=message):

@@ -74,6 +74,6 @@ def test_unchanged_texts_give_the_same_file(data: str) -> None:
 
 
 def test_a_text_is_no_subtitles() -> None:
-    with pytest.raises(DocumentError, match=r"no \.srt"):
+    with pytest.raises(DocumentError, match=r"not a \.srt"):
         read(b"Hello\nworld\n")
     assert read(b"").strings == ()

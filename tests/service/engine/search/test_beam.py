@@ -2,11 +2,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.search.beam import BeamSearch
+from service.engine.search.beam import BeamSearch, best_continuations, best_tokens
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.engine.search.outcome import Restart, Survivors
 from service.engine.search.repetition import CHECK_EVERY
@@ -286,3 +287,22 @@ def test_the_tokens_of_a_prefix_are_those_of_its_parents() -> None:
     assert isinstance(found, tuple)
     assert [(h.target_ids, h.has_ended) for h in found] == [((A, 5, 7), False)]
     assert found[0].token_log_probs == (-0.1, -0.4, -0.1)
+
+
+def test_the_best_tokens_of_each_row_come_best_first_and_ties_by_id() -> None:
+    log_probs = np.array([[-3, -1, -2, -1], [-1, -4, -9, -2]], dtype=np.float32)
+    best, ids = best_tokens(log_probs, 3)
+    assert ids.tolist() == [[1, 3, 2], [0, 3, 1]]
+    assert best.tolist() == [[-1, -1, -2], [-1, -2, -4]]
+
+
+def test_continuations_of_several_searches_are_ranked_each_by_itself() -> None:
+    """Two searches with two live prefixes each, and two candidates after each prefix."""
+    log_probs = np.array([[[-1, -2], [-0.5, -3]], [[-4, -5], [-0.25, -0.5]]], dtype=np.float32)
+    ids = np.array([[[10, 11], [12, 13]], [[20, 21], [22, 23]]], dtype=np.int64)
+    before = np.array([[-1.0, -1.5], [0.0, -4.0]])
+    first, second = best_continuations(log_probs, ids, before, 3)
+    # Sums -2, -3, -2, -4.5: of the two that are equal, the one of the earlier prefix comes first.
+    assert first == [(0, 10, -1.0), (1, 12, -0.5), (0, 11, -2.0)]
+    # Sums -4, -5, -4.25, -4.5.
+    assert second == [(0, 20, -4.0), (1, 22, -0.25), (1, 23, -0.5)]

@@ -23,6 +23,8 @@ def test_an_edit_replaces_its_stretch_and_moves_what_follows() -> None:
     assert found.new_span(8, 13) == (11, 16)
     assert found.old_span(11, 16) == (8, 13)
     assert found.old_span(6, 8) == (4, 7)
+    assert (found.new_span(7, 8), found.old_span(10, 11)) == ((10, 11), (7, 8))
+    assert found.new_span(0, 4) == found.old_span(0, 4) == (0, 4)
 
 
 @given(edited())

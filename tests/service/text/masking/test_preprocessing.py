@@ -23,6 +23,28 @@ def test_bullets_capitals_and_placeholders_are_removed_and_restored() -> None:
     assert preprocessed.whole(core.text) == "- BITTE LIES {Name} JETZT! 👍"
 
 
+def test_without_symbols_placeholders_are_kept_as_they_are() -> None:
+    options = PreprocessingOptions(source_language="en", target_language="de")
+    preprocessed = preprocess("PLEASE READ {Name}", options)
+    assert preprocessed.text == "Please read {Name}"
+    assert preprocessed.recased("bitte lies {Name}") == "BITTE LIES {Name}"
+
+
+def test_words_in_another_script_are_placeholders_of_a_latin_language() -> None:
+    assert preprocess("The word привет is short", PLAIN).text == "The word ⟦0⟧ is short"
+
+
+def test_no_break_spaces_become_spaces_but_not_in_placeholders() -> None:
+    options = PreprocessingOptions(source_language="en", target_language="de")
+    assert preprocess("Go\xa0on for 5\xa0km", options).text == "Go on for 5\xa0km"
+
+
+def test_a_sentinel_comes_before_the_placeholder_around_it() -> None:
+    text = "Run `a\ue000b` in X"
+    assert preprocess(text, PLAIN, "\ue000").text == "Run `a⟦0⟧b` in X"
+    assert preprocess(text, PLAIN).text == "Run ⟦0⟧ in X"
+
+
 def test_a_term_becomes_its_prescribed_translation() -> None:
     preprocessed = preprocess("The print queue of {a} is full.", WITH_TERMS)
     assert preprocessed.text == "The ⟦0⟧ of ⟦1⟧ is full."

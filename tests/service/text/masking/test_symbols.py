@@ -120,6 +120,9 @@ def test_a_term_may_be_there_oftener_than_it_must_and_a_placeholder_may_not() ->
         ('The file "{f}" is', 'Die Datei " ⟦0⟧ " ist', 'Die Datei "{f}" ist'),
         ('The file "{f}" is', "Die Datei „⟦0⟧“ ist", "Die Datei „{f}“ ist"),
         ("A ({f}) b", "A ( ⟦0⟧ ) b", "A ({f}) b"),
+        ("({f}) b", "( ⟦0⟧ ) b", "({f}) b"),
+        ("{f} now", "jetzt⟦0⟧", "jetzt {f}"),
+        ("It is {f}", "⟦0⟧ist", "{f} ist"),
         ("It is {f}.", "Es ist ⟦0⟧ .", "Es ist {f}."),
         ("Open {f} now", "Öffnen⟦0⟧jetzt", "Öffnen {f} jetzt"),
         ("pre{f}post", "vor⟦0⟧nach", "vor{f}nach"),
@@ -160,3 +163,57 @@ def test_punctuation_around_a_place_stays(
     stretch = masked.protected[0]
     links = [WordLink(source=(stretch.start, stretch.end), target=place)]
     assert text_of(place_by_alignment(target, links, masked)) == expected
+
+
+def placed(target: str, *places: tuple[int, int], source: str = "Open {f} now") -> str | None:
+    """`target` with `{f}` at the places linked with it, the first with the heaviest link."""
+    masked = mask(source, protected(source, "{f}"), ())
+    start = source.index("{f}")
+    links = [
+        WordLink(source=(start, start + 3), target=place, weight=1 / rank)
+        for rank, place in enumerate(places, start=1)
+    ]
+    found = place_by_alignment(target, links, masked)
+    return None if found is None else found.text
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([(4, 6), (6, 9)], "das {f} ist"),
+        ([(6, 9), (4, 6)], "das {f} ist"),
+        ([(6, 9), (0, 3)], "das es {f} ist"),
+        ([(4, 9), (0, 3)], "{f} ist"),
+        ([(0, 3), (4, 9)], "{f} ist"),
+        ([(0, 3), (4, 9), (10, 13)], "{f}"),
+        ([(0, 3), (10, 13)], "{f} esgut ist"),
+    ],
+)
+def test_linked_words_beside_the_best_one_are_replaced_with_it(
+    places: list[tuple[int, int]], expected: str
+) -> None:
+    assert placed("das esgut ist", *places) == expected
+
+
+@pytest.mark.parametrize("source", [(0, 5), (8, 12)])
+def test_a_link_that_only_touches_a_span_does_not_place_it(source: tuple[int, int]) -> None:
+    masked = mask("Open {f} now", protected("Open {f} now", "{f}"), ())
+    assert place_by_alignment("a b", [WordLink(source=source, target=(0, 1))], masked) is None
+
+
+def test_spans_may_be_placed_side_by_side() -> None:
+    masked = mask("{a}/{b}", protected("{a}/{b}", "{a}", "{b}"), ())
+    links = [WordLink(source=(0, 3), target=(0, 1)), WordLink(source=(4, 7), target=(1, 2))]
+    assert text_of(place_by_alignment("xy", links, masked)) == "{a}{b}"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("x hat", "%s hat"), ("x hat ⟦0⟧", None), ("x hat %s", None)],
+)
+def test_a_placed_translation_has_each_placeholder_once_and_no_symbol(
+    target: str, expected: str | None
+) -> None:
+    masked = mask("%s has it", protected("%s has it", "%s"), SYMBOLS)
+    found = place_by_alignment(target, [WordLink(source=(0, 3), target=(0, 1))], masked)
+    assert (found and found.text) == expected
