@@ -119,7 +119,11 @@ def serve(
     app = create_app(settings, registry, metrics)
     parts = app.state.parts
     watchdog = Watchdog(
-        lambda: [model.scheduler for model in registry.running_models],
+        lambda: [
+            model.scheduler
+            for model in registry.running_models
+            if not model.scheduler.replaces_engines
+        ],
         watchdog_timeout_s=settings.watchdog_timeout_s,
     )
 

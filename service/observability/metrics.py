@@ -76,6 +76,9 @@ class Metrics:
         for stage in STAGES:  # a series at 0 can be watched before its first event
             self.stage_seconds.labels(stage=stage)
         self.ready = self._gauge("ready", "1 while the readiness probe says yes.")
+        self.loop_lag_seconds = self._histogram(
+            "loop_lag_seconds", "By how much timers of the event loop are late."
+        )
         self.in_flight = self._gauge("in_flight", "Translations and inspections being worked on.")
         self.connections = self._gauge("connections", "Connections of clients that are open.")
         self.rejected = self._counter("rejected", "Requests turned away.", "reason")
@@ -99,7 +102,9 @@ class Metrics:
             "padding_ratio", "Share of padding in an encoder batch.", buckets=RATIO_BUCKETS
         )
         self.queue_depth = self._gauge("queue_depth", "Sentences waiting to be decoded.")
-        self.slots_in_use = self._gauge("slots_in_use", "Cache slots with a live row.")
+        self.slots_in_use = self._gauge(
+            "slots_in_use", "Cache slots of the sentences that engines have."
+        )
         self.engine_restarts = self._counter("engine_restarts", "Engines that died or hung.")
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"

@@ -38,6 +38,11 @@ class SchedulerOptions:
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 
+    @property
+    def num_batches(self) -> int:
+        """Batches that are decoded side by side: one per engine, or per thread without engines."""
+        return self.num_engines or self.num_workers
+
 
 class Scheduler:
     """Runs the jobs of one model."""
@@ -61,6 +66,7 @@ class Scheduler:
             )
         self._clock = clock
         self._is_started = False
+        self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._dispatchers = [
@@ -113,17 +119,26 @@ class Scheduler:
         return self._flights.submit(job)
 
     @property
+    def replaces_engines(self) -> bool:
+        """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
+        return self.num_engines > 0
+
+    @property
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
     def is_alive(self, heartbeat_timeout_s: float) -> bool:
-        """Whether an engine was heard of within the last `heartbeat_timeout_s` seconds."""
+        """Whether jobs end: engines were heard of within the last `heartbeat_timeout_s` seconds.
+
+        One of them is enough where the others are replaced; threads are not, so all must be well.
+        """
         now_s = self._clock()
-        return any(
+        are_alive = [
             dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= heartbeat_timeout_s
             for dispatcher in self._dispatchers
-        )
+        ]
+        return any(are_alive) if self.replaces_engines else all(are_alive)
 
     def close(self) -> None:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""

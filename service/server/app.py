@@ -35,6 +35,7 @@ from service.scheduling.scheduler import SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
 from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
+from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
 from service.translation.translator import Translator
 
@@ -55,7 +56,8 @@ def _num_workers(settings: Settings) -> int:
     return settings.workers or max(1, available_cpus() // settings.threads_per_worker)
 
 
-def _num_engines(settings: Settings) -> int:
+def num_engines(settings: Settings) -> int:
+    """Engine processes of each bundle; 0: threads decode."""
     return _num_workers(settings) if settings.engines is None else settings.engines
 
 
@@ -68,7 +70,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
         max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
     )
     scheduler = SchedulerOptions(
-        num_engines=_num_engines(settings),
+        num_engines=num_engines(settings),
         num_workers=_num_workers(settings),
         engine_timeout_s=settings.watchdog_timeout_s,
         slots_per_worker=settings.slots_per_worker,
@@ -194,9 +196,11 @@ def create_app_over(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
+    measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield
     finally:
+        measuring.cancel()
         parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()

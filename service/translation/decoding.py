@@ -116,7 +116,7 @@ def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
         1,
         min(
             len(jobs),
-            2 * options.num_workers * options.slots_per_worker,
+            2 * options.num_batches * options.slots_per_worker,
             limits.max_queued_jobs // 2,
             limits.max_jobs_of(client),
             limits.max_queued_tokens // (2 * longest),

@@ -150,6 +150,7 @@ class Dispatcher:
     def stop(self) -> None:
         """End thread and engine; jobs that it still has fail."""
         self._stopping.set()
+        self._engine.give_up()
         self._engine.wake()
         if self._thread.ident is not None:
             self._thread.join()
@@ -157,11 +158,11 @@ class Dispatcher:
         for entry in self._entries.values():
             _fail(entry, ShuttingDownError("the service was stopped"))
         self._entries.clear()
-        self._count_slots(0)
+        self._count_slots()
 
     def iterate(self) -> None:
         """One round: cancel, hand over, receive, deliver."""
-        self.heartbeat_s = self._clock()
+        self.heartbeat_s = self._clock() - self._engine.silence_s
         try:
             self._cancel()
             self._hand_over()
@@ -179,6 +180,7 @@ class Dispatcher:
             for handle in handles:
                 del self._entries[handle]
             self._engine.cancel(handles)
+            self._count_slots()
 
     def _hand_over(self) -> None:
         contention = self._queue.contention
@@ -206,6 +208,7 @@ class Dispatcher:
                 DecodeRequest(handle=handle, source_ids=job.source_ids, options=job.options)
             )
         self._engine.submit(requests, is_urgent=is_urgent)
+        self._count_slots()
         return [request.handle for request in requests]
 
     def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
@@ -260,11 +263,12 @@ class Dispatcher:
             metrics.decode_steps.inc(steps)
             for _ in range(steps):
                 metrics.batch_rows.observe(rows)
-        self._count_slots(progress.slots_in_use)
         for decoded in progress.decoded:
             self._deliver(decoded)
         for failure in progress.failures:
             self._recover(failure)
+        if progress.decoded or progress.failures:
+            self._count_slots()
 
     def _deliver(self, decoded: Decoded[int]) -> None:
         entry = self._entries.pop(decoded.handle, None)
@@ -305,8 +309,8 @@ class Dispatcher:
         _log.error("engine died", extra={"error": str(cause), "jobs": len(self._entries)})
         self._metrics.engine_restarts.inc()
         self._engine.close()
-        self._count_slots(0)
         self._recover(Failure(handles=tuple(self._entries), error=f"the engine died: {cause}"))
+        self._count_slots()
         if self._clock() - self._started_s > LONGEST_PAUSE_S:
             self._pause_s = FIRST_PAUSE_S
         while not self._stopping.wait(self._pause_s):
@@ -314,14 +318,19 @@ class Dispatcher:
             try:
                 self._engine.start()
             except StartupError as error:
-                _log.error("engine cannot start", extra={"error": str(error)})
+                if not self._stopping.is_set():
+                    _log.error("engine cannot start", extra={"error": str(error)})
                 continue
             self._started_s = self.heartbeat_s = self._clock()
             self.is_serving = True
             return
 
-    def _count_slots(self, in_use: int) -> None:
-        """Report what changed: several dispatchers share the gauge."""
+    def _count_slots(self) -> None:
+        """Report what changed: several dispatchers share the gauge.
+
+        Counted here, not in the engine: one that hangs reports nothing, and is to be seen.
+        """
+        in_use = min(self._engine.num_slots, sum(e.num_slots for e in self._entries.values()))
         self._metrics.slots_in_use.inc(in_use - self._slots_counted)
         self._slots_counted = in_use
 

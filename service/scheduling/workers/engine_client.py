@@ -12,11 +12,15 @@ class EngineDiedError(Exception):
 
 
 class EngineClient(Protocol):
-    """One engine, used by one thread; only `wake` may be called by others."""
+    """One engine, used by one thread; only `wake` and `give_up` may be called by others."""
 
     @property
     def num_slots(self) -> int:
         """Rows that it decodes side by side."""
+
+    @property
+    def silence_s(self) -> float:
+        """Seconds since it was last heard of; 0 for one that works while `work` is called."""
 
     def launch(self) -> None:
         """Begin to start without waiting, so that several start side by side."""
@@ -51,6 +55,9 @@ class EngineClient(Protocol):
 
     def wake(self) -> None:
         """Let `work` return."""
+
+    def give_up(self) -> None:
+        """Let a `start` in progress fail, as the service ends."""
 
     def close(self) -> None:
         """End it; whatever it still has is lost."""

@@ -1,4 +1,4 @@
-"""An engine in a process of its own: `python -m service.scheduling.workers.engine_process`.
+"""An engine in a process of its own, once `engine_start` has begun it.
 
 It polls its socket, encodes ahead, steps, and sends what has finished; one thread, no locks. It
 imports NumPy, onnxruntime and the engine; no server, no settings, no tokenizer.
@@ -7,11 +7,8 @@ imports NumPy, onnxruntime and the engine; no server, no settings, no tokenizer.
 import argparse
 import os
 import select
-import signal
 import socket
-import sys
 import time
-from pathlib import Path
 
 from bundle.errors import InvalidBundleError
 from bundle.reader import open_verified
@@ -33,7 +30,6 @@ from service.scheduling.workers.messages import (
 BEAT_S = 0.25
 """An engine reports at least this often."""
 _RECEIVE_BYTES = 1 << 18
-_NAME = "pellucid-engine"
 
 
 class EngineProcess:
@@ -86,47 +82,16 @@ class EngineProcess:
         self._progress, self._reported_s = Progress(), now_s
 
 
-def main() -> int:
-    """Open the bundle, say so, and serve."""
-    arguments = _arguments()
-    # The front decides when an engine ends: a terminal and a supervisor signal the whole group.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _set_name()
-    with socket.socket(fileno=arguments.socket) as connection:
-        try:
-            bundle = open_verified(arguments.bundle, arguments.sha256)
-            sessions = open_sessions(bundle, num_threads=arguments.threads)
-            check_attention(sessions)  # for the front, which opens that graph at its first use
-            loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
-        except (InvalidBundleError, OSError, MemoryError) as error:
-            connection.sendall(encode(Refused(reason=str(error) or type(error).__name__)))
-            return 1
-        connection.sendall(encode(Ready(num_slots=arguments.slots, pid=os.getpid())))
-        try:
-            EngineProcess(connection, loop).run()
-        except (BrokenPipeError, ConnectionResetError):
-            return 0  # the front has gone
-    return 0
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="An engine of Pellucid; started by the service.")
-    parser.add_argument("--socket", type=int, required=True, help="file descriptor")
-    parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--sha256", required=True, help="of the manifest that was verified")
-    parser.add_argument("--slots", type=int, required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
-
-
-def _set_name() -> None:
-    """Be recognised in `top` and `py-spy`."""
+def serve(connection: socket.socket, arguments: argparse.Namespace) -> int:
+    """Open the bundle, say so, and serve the other end until it has gone; returns the exit code."""
     try:
-        Path("/proc/self/comm").write_text(_NAME, encoding="ascii")
-    except OSError:
-        return  # not on this system
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        bundle = open_verified(arguments.bundle, arguments.sha256)
+        sessions = open_sessions(bundle, num_threads=arguments.threads)
+        check_attention(sessions)  # for the front, which opens that graph at its first use
+        loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
+    except (InvalidBundleError, OSError, MemoryError) as error:
+        connection.sendall(encode(Refused(reason=str(error) or type(error).__name__)))
+        return 1
+    connection.sendall(encode(Ready(num_slots=arguments.slots, pid=os.getpid())))
+    EngineProcess(connection, loop).run()
+    return 0

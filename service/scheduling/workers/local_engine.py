@@ -26,6 +26,11 @@ class LocalEngine:
         """Rows that it decodes side by side."""
         return self._num_slots
 
+    @property
+    def silence_s(self) -> float:
+        """None: `work` returns only when it is well."""
+        return 0.0
+
     def launch(self) -> None:
         """Nothing is to be started."""
 
@@ -54,6 +59,9 @@ class LocalEngine:
     def wake(self) -> None:
         """Let `work` return."""
         self._woken.set()
+
+    def give_up(self) -> None:
+        """Nothing is being started."""
 
     def close(self) -> None:
         """Nothing is to be ended."""

@@ -1,17 +1,13 @@
 """What crosses between the front and an engine process, and how it is framed.
 
-Nothing but ids, options, numbers and error texts crosses; never text, never a key. A frame is
-
-    uint32 little-endian: bytes of the body        body: `marshal` of (kind, *fields)
-
-`marshal` writes and reads tuples of numbers several times as fast as JSON or pickle, restores
+Nothing but ids, options, numbers and error texts crosses; never text, never a key. `framing` says
+how. `marshal` writes and reads tuples of numbers several times as fast as JSON or pickle, restores
 floats exactly, and cannot name a class, so a body builds nothing but plain values. Both ends run
 the same interpreter from the same files; a frame from anywhere else is refused, and ends the
 engine, not the front.
 """
 
 import marshal
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -20,11 +16,10 @@ from typing import Any
 from service.engine.loop import Decoded, Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions, Hypothesis
+from service.scheduling.workers.framing import HEADER, REFUSED, frame
 
 MAX_FRAME_BYTES = 64 << 20
 """A longer frame is a mistake."""
-_HEADER = struct.Struct("<I")
-_MARSHAL_VERSION = 4
 
 
 class BrokenFrameError(Exception):
@@ -78,8 +73,7 @@ Message = Ready | Refused | Submit | Cancel | Stop | Report
 
 def encode(message: Message) -> bytes:
     """The frame of a message."""
-    body = marshal.dumps(_plain(message), _MARSHAL_VERSION)
-    return _HEADER.pack(len(body)) + body
+    return frame(_plain(message))
 
 
 class Frames:
@@ -96,14 +90,14 @@ class Frames:
         """
         self._buffer += data
         start = 0
-        while len(self._buffer) - start >= _HEADER.size:
-            (size,) = _HEADER.unpack_from(self._buffer, start)
+        while len(self._buffer) - start >= HEADER.size:
+            (size,) = HEADER.unpack_from(self._buffer, start)
             if size > MAX_FRAME_BYTES:
                 raise BrokenFrameError(f"a frame of {size} bytes; the limit is {MAX_FRAME_BYTES}")
-            end = start + _HEADER.size + size
+            end = start + HEADER.size + size
             if end > len(self._buffer):
                 break
-            yield decode(bytes(self._buffer[start + _HEADER.size : end]))
+            yield decode(bytes(self._buffer[start + HEADER.size : end]))
             start = end
         del self._buffer[:start]
 
@@ -132,7 +126,7 @@ def _plain(message: Message) -> tuple[Any, ...]:
         case Ready(num_slots=num_slots, pid=pid):
             return ("ready", num_slots, pid)
         case Refused(reason=reason):
-            return ("refused", reason)
+            return (REFUSED, reason)
         case Submit(requests=requests, is_urgent=is_urgent):
             plain = [(r.handle, tuple(r.source_ids), _options_of(r.options)) for r in requests]
             return ("submit", plain, is_urgent)
@@ -209,7 +203,7 @@ def _decoded(
 
 _READERS: dict[str, Callable[..., Message]] = {
     "ready": lambda num_slots, pid: Ready(num_slots=num_slots, pid=pid),
-    "refused": lambda reason: Refused(reason=reason),
+    REFUSED: lambda reason: Refused(reason=reason),
     "submit": _submit,
     "cancel": lambda handles: Cancel(handles=tuple(handles)),
     "stop": Stop,

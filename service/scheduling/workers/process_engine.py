@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ from service.scheduling.workers.messages import (
     encode,
 )
 
-_MODULE = "service.scheduling.workers.engine_process"
+_MODULE = "service.scheduling.workers.engine_start"
 _START_S = 60.0
 """How long an engine may take to open its bundle."""
 _END_S = 2.0
@@ -34,6 +35,8 @@ _END_S = 2.0
 _BUFFER_BYTES = 4 << 20
 """Of the socket, either way: neither side ever waits for the other to read."""
 _RECEIVE_BYTES = 1 << 18
+_LOOK_S = 0.2
+"""How often a start looks whether it is still wanted."""
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
@@ -54,10 +57,12 @@ class ProcessEngine:
         self._bundle = bundle
         self._options = options
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._wake_fd)  # any thread may `wake`, at any time
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
-        self._heard_s = 0.0
+        self._heard_s = time.monotonic()
+        self._is_wanted = True
 
     @property
     def num_slots(self) -> int:
@@ -69,6 +74,11 @@ class ProcessEngine:
         """Of the child, while there is one."""
         return None if self._child is None else self._child.pid
 
+    @property
+    def silence_s(self) -> float:
+        """Seconds since its last report."""
+        return time.monotonic() - self._heard_s
+
     def launch(self) -> None:
         """Start the child without waiting for it, so that several start side by side."""
         ours, theirs = socket.socketpair()
@@ -79,7 +89,9 @@ class ProcessEngine:
                 self._command(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # a reader of ours waits for no engine
                 env=_environment(),
+                process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
         self._connection, self._frames = ours, Frames()
         self._heard_s = time.monotonic()
@@ -118,13 +130,18 @@ class ProcessEngine:
         progress: Progress[int] = Progress()
         if connection.fileno() in ready:
             self._receive(progress)
-        elif 0 < self._options.max_silence_s < time.monotonic() - self._heard_s:
+        elif 0 < self._options.max_silence_s < self.silence_s:
+            self._kill_child()
             raise EngineDiedError(f"no report for {self._options.max_silence_s:g} s")
         return progress
 
     def wake(self) -> None:
         """Let `work` return; may be called by any thread."""
         os.eventfd_write(self._wake_fd, 1)
+
+    def give_up(self) -> None:
+        """Let a `start` in progress fail; may be called by any thread."""
+        self._is_wanted = False
 
     def close(self) -> None:
         """End the child: at once if it hangs, else by itself."""
@@ -142,9 +159,12 @@ class ProcessEngine:
 
     def kill(self) -> None:
         """End the child without waiting for what it is in."""
+        self._kill_child()
+        self.close()
+
+    def _kill_child(self) -> None:
         if self._child is not None:
             self._child.kill()
-        self.close()
 
     def _command(self, descriptor: int) -> list[str]:
         options = self._options
@@ -165,6 +185,9 @@ class ProcessEngine:
     def _send(self, message: Message) -> None:
         try:
             self._open_connection().sendall(encode(message))
+        except TimeoutError as error:
+            self._kill_child()
+            raise EngineDiedError("it takes no messages") from error
         except OSError as error:
             raise EngineDiedError(self._cause(error)) from error
 
@@ -187,13 +210,17 @@ class ProcessEngine:
 
     def _first_message(self) -> Ready | Refused:
         connection = self._open_connection()
-        connection.settimeout(_START_S)
-        while True:
+        connection.settimeout(self._options.max_silence_s or None)
+        give_up_s = time.monotonic() + _START_S
+        while self._is_wanted and time.monotonic() < give_up_s:
+            if not select.select([connection], [], [], _LOOK_S)[0]:
+                continue
             for message in self._messages():
                 if isinstance(message, Ready | Refused):
-                    connection.settimeout(None)
                     return message
                 raise EngineDiedError(f"it began with {type(message).__name__}")
+        self._kill_child()
+        raise EngineDiedError(f"it was not ready within {_START_S:g} s")
 
     def _cause(self, error: Exception | None = None) -> str:
         if self._child is None:
@@ -206,10 +233,14 @@ class ProcessEngine:
 
 
 def _environment() -> dict[str, str]:
-    """The child imports what this process imports, and asks for huge pages where glibc has them."""
+    """The child imports what this process imports, and asks for huge pages where glibc has them.
+
+    NumPy's BLAS, which no engine calls, would start a thread for each CPU.
+    """
     tunables = os.environ.get("GLIBC_TUNABLES")
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)) or ".",
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
         "GLIBC_TUNABLES": f"{tunables}:{_HUGE_PAGES}" if tunables else _HUGE_PAGES,
     }

@@ -201,9 +201,9 @@ class FragileEngine(ProcessEngine):
     """Dies whenever it gets one sentence."""
 
     def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
-        super().submit(requests, is_urgent=is_urgent)
         if any(request.source_ids == POISONED for request in requests):
-            kill(self)
+            kill(self)  # before it could decode the sentence
+        super().submit(requests, is_urgent=is_urgent)
 
 
 def test_a_job_that_was_alone_in_two_deaths_fails_alone() -> None:
