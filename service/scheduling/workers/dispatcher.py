@@ -220,9 +220,10 @@ class Dispatcher:
 
     def _room(self) -> BatchCapacity:
         """Room for jobs while nothing is contested."""
+        num_ahead = self._num_ahead
         return BatchCapacity(
-            free_slots=max(0, -self._num_ahead),
-            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, self._num_ahead)),
+            free_slots=max(0, -num_ahead),
+            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, num_ahead)),
             max_tokens=self._look_ahead.num_tokens,
         )
 

@@ -166,6 +166,14 @@ def test_requests_of_one_kind_have_all_slots_and_are_encoded_ahead(
     shared.run()
 
 
+def test_single_sentences_of_several_clients_begin_as_they_come(shared: Shared) -> None:
+    """Urgent ones are encoded in small groups: that is for where others have several."""
+    for number in range(100):
+        shared.submit(1, client=Client(name=f"{number % 20}"))
+    shared.run()
+    assert not any(is_urgent for _, is_urgent in shared.engine.given)
+
+
 def test_few_short_requests_at_once_find_room_where_too_much_is_encoded_ahead(
     shared: Shared,
 ) -> None:
