@@ -182,11 +182,40 @@ def test_few_short_requests_at_once_find_room_where_too_much_is_encoded_ahead(
     shared.engine.given.clear()
     for _ in range(40):
         shared.submit(1)
-    shared.iterate()
+    shared.iterate(2)
     num_urgent = LookAhead().num_jobs_contested
     assert shared.engine.given == [(num_urgent, True)]
     shared.run()
     assert shared.dispatcher.is_idle
+
+
+def test_a_request_with_something_inside_waits_until_less_is_ahead(shared: Shared) -> None:
+    shared.submit_batch()
+    shared.iterate(5)
+    request = Request(num_sentences=2)
+    for _ in range(2):
+        shared.add(replace(job_of(SOURCE), client=ANNA, request=request))
+        shared.iterate()
+    assert shared.engine.given[-1] == (1, True), "the second one is not there yet"
+    shared.run()
+
+
+def test_a_client_of_short_requests_has_its_share_beside_another_client(shared: Shared) -> None:
+    batch = [future for _ in range(320) for future in shared.submit(1)]
+    shared.iterate(5)
+    while sum(future.done() for future in batch) < 200:
+        (single,) = shared.submit(1, client=BERT)
+        shared.turns_of(single)
+    assert shared.slots_in_use <= NUM_SLOTS // 4
+
+
+def test_short_requests_take_nothing_of_the_share_of_long_ones(shared: Shared) -> None:
+    for _ in range(10):
+        shared.submit(1)
+    shared.submit(40)
+    shared.iterate(4)
+    assert shared.slots_in_use == 10 + NUM_SLOTS // 4
+    shared.run()
 
 
 def test_only_the_first_sentences_of_a_request_are_urgent(shared: Shared) -> None:
