@@ -169,7 +169,7 @@ def test_requests_of_one_kind_have_all_slots_and_are_encoded_ahead(
 def test_single_sentences_of_several_clients_begin_as_they_come(shared: Shared) -> None:
     """Urgent ones are encoded in small groups: that is for where others have several."""
     for number in range(100):
-        shared.submit(1, client=Client(name=f"{number % 20}"))
+        shared.submit(1, client=Client(name=f"{number}"))
     shared.run()
     assert not any(is_urgent for _, is_urgent in shared.engine.given)
 
@@ -203,17 +203,20 @@ def test_a_request_with_something_inside_waits_until_less_is_ahead(shared: Share
 def test_a_client_of_short_requests_has_its_share_beside_another_client(shared: Shared) -> None:
     batch = [future for _ in range(320) for future in shared.submit(1)]
     shared.iterate(5)
+    (first,) = shared.submit(1, client=BERT)
+    assert shared.turns_of(first) <= 2 * turns_alone()
     while sum(future.done() for future in batch) < 200:
         (single,) = shared.submit(1, client=BERT)
-        shared.turns_of(single)
-    assert shared.slots_in_use <= NUM_SLOTS // 4
+        assert shared.turns_of(single) == turns_alone()
+    assert shared.slots_in_use == NUM_SLOTS // 4
 
 
 def test_short_requests_take_nothing_of_the_share_of_long_ones(shared: Shared) -> None:
     for _ in range(10):
         shared.submit(1)
+    shared.iterate()
     shared.submit(40)
-    shared.iterate(4)
+    shared.iterate(3)
     assert shared.slots_in_use == 10 + NUM_SLOTS // 4
     shared.run()
 
