@@ -181,6 +181,7 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
     flags = (*PATIENT, "--bundles", str(bundles))
     with serving(tmp_path, *flags, *TWO) as server:
         old = engines(server)
+        assert ask(server, "y").status_code == 200, "all graphs that these texts need are open"
         with stopped(old), requested(server, 4) as replies:
             eventually(lambda: accepted(server, 4))
             served.rename(tmp_path / "before")
@@ -197,6 +198,23 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
         assert [reply.result().status_code for reply in replies] == [200] * 4
         eventually(lambda: len(engines(server)) == 2)
         assert set(old).isdisjoint(engines(server))
+
+
+def test_an_engine_is_replaced_by_one_of_its_own_release(tmp_path: Path) -> None:
+    """Between the change of the link and the reload."""
+    release, newer = tmp_path / "release-1", altered_copy(tmp_path / "release-2", name="newer")
+    shutil.copytree(TINY_BUNDLE, release)
+    link = tmp_path / "bundles" / "served"
+    link.parent.mkdir()
+    link.symlink_to(release)
+    with serving(tmp_path, *PATIENT, "--bundles", str(link.parent), "--engines", "1") as server:
+        link.unlink()
+        link.symlink_to(newer)
+        (victim,) = engines(server)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: is_gone(victim) and len(engines(server)) == 1)
+        assert ask(server, "a").status_code == 200
+        assert failed_starts(server) == 0
 
 
 def test_ctrl_c_in_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:
