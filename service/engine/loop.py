@@ -6,7 +6,7 @@ deadline, no client and no process: those belong to the front.
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -18,6 +18,8 @@ from service.engine.search.options import Hypothesis
 MAX_GROUP_TOKENS = 768
 """Source tokens that are encoded between two steps of a running batch. Larger calls cost more a
 token (docs/decisions/0045)."""
+MAX_OVERTAKES = 16
+"""Urgent sentences that join in a row while another encoded one waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,8 @@ class EngineLoop(Generic[HandleT]):
         self._urgent: dict[HandleT, DecodeRequest[HandleT]] = {}
         self._encoding: list[DecodeRequest[HandleT]] = []
         self._prefilled: deque[PrefilledSentence[HandleT]] = deque()
+        self._prefilled_urgent: deque[PrefilledSentence[HandleT]] = deque()
+        self._num_overtakes = 0
         self._times: dict[HandleT, _Times] = {}
 
     @property
@@ -107,8 +111,8 @@ class EngineLoop(Generic[HandleT]):
     ) -> None:
         """Take sentences; they begin in this order as slots fall free.
 
-        Urgent ones begin before all that have no slots yet, so that encoding ahead for one client
-        costs another nothing.
+        Urgent ones begin before others that have no slots yet, so that encoding ahead for one
+        request costs another nothing; at most `MAX_OVERTAKES` of them before any one sentence.
         """
         now_s = self._clock()
         for request in requests:
@@ -129,7 +133,8 @@ class EngineLoop(Generic[HandleT]):
             self._waiting.pop(handle, None)
             self._urgent.pop(handle, None)
         if dropped:
-            self._prefilled = deque(s for s in self._prefilled if s.request.handle not in dropped)
+            self._prefilled = _without(self._prefilled, dropped)
+            self._prefilled_urgent = _without(self._prefilled_urgent, dropped)
 
     def iterate(self, progress: Progress[HandleT]) -> None:
         """Encode some of what waits, let it join, give each row a token; adds to `progress`."""
@@ -152,7 +157,7 @@ class EngineLoop(Generic[HandleT]):
             times.encoding_s, times.encoded_s = encoding_s, encoded_s
         if self._urgent:
             self._urgent.clear()
-            self._prefilled.extendleft(reversed(prefill.sentences))
+            self._prefilled_urgent.extend(prefill.sentences)
         else:
             self._prefilled.extend(prefill.sentences)
         for request in self._encoding:
@@ -163,7 +168,7 @@ class EngineLoop(Generic[HandleT]):
         """The sentences to encode now: none while enough are encoded already."""
         if self._urgent:
             return list(self._urgent.values())
-        if len(self._prefilled) > self._decoder.free_slots:
+        if len(self._prefilled) + len(self._prefilled_urgent) > self._decoder.free_slots:
             return []
         group: list[DecodeRequest[HandleT]] = []
         num_tokens = 0
@@ -175,10 +180,19 @@ class EngineLoop(Generic[HandleT]):
         return group
 
     def _join(self) -> None:
-        while self._prefilled and self._prefilled[0].num_slots <= self._decoder.free_slots:
-            sentence = self._prefilled.popleft()
+        while (upcoming := self._upcoming()) and (
+            upcoming[0].num_slots <= self._decoder.free_slots
+        ):
+            has_overtaken = upcoming is self._prefilled_urgent and bool(self._prefilled)
+            self._num_overtakes = self._num_overtakes + 1 if has_overtaken else 0
+            sentence = upcoming.popleft()
             self._times[sentence.request.handle].joined_s = self._clock()
             self._decoder.join([sentence])
+
+    def _upcoming(self) -> deque[PrefilledSentence[HandleT]]:
+        """The encoded sentences of which one joins next."""
+        is_due = bool(self._prefilled) and self._num_overtakes >= MAX_OVERTAKES
+        return self._prefilled_urgent if self._prefilled_urgent and not is_due else self._prefilled
 
     def _step(self, progress: Progress[HandleT]) -> None:
         rows = self._decoder.num_rows
@@ -211,3 +225,10 @@ class EngineLoop(Generic[HandleT]):
             del self._times[handle]
         self._decoder.clear()
         self._prefilled.clear()
+        self._prefilled_urgent.clear()
+
+
+def _without(
+    sentences: deque[PrefilledSentence[HandleT]], dropped: Set[HandleT]
+) -> deque[PrefilledSentence[HandleT]]:
+    return deque(s for s in sentences if s.request.handle not in dropped)

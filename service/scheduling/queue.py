@@ -1,20 +1,43 @@
 """The bounded queue in front of the workers: admission, order, and when to retry."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.errors import OverloadedError, ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import LOOKAHEAD, BatchCapacity, select_batch
-from service.scheduling.fair_queue import FairQueue, Flow
+from service.scheduling.fair_queue import ClientFlow, FairQueue
 from service.scheduling.job import Entry, Job
-from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client, CompletionRate
+from service.scheduling.limits import (
+    INTERNAL_CLIENT,
+    AdmissionLimits,
+    Client,
+    CompletionRate,
+    FlowKey,
+)
 
 RECENTLY_S = 1.0
 """Seconds for which a client counts as active after a request: typing pauses are shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contention:
+    """Who asks at the same time, or has done so within `RECENTLY_S`."""
+
+    of_clients: bool
+    """Several clients."""
+    of_requests: bool
+    """Short and long requests."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything waits for something else that is not of its kind."""
+        return self.of_clients or self.of_requests
 
 
 class RecentClients:
@@ -43,8 +66,56 @@ class RecentClients:
             self._last_request_s.popitem(last=False)
 
 
+class ActiveRequests:
+    """Requests with unfinished jobs; not safe between threads.
+
+    Only where short and long ones meet does anything depend on the order of their jobs: short ones
+    alone are served as they come, and among long ones none waits for a single sentence.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._num_jobs: dict[FlowKey, int] = {}
+        self._num_long = 0
+        self._last_met_s = -math.inf
+
+    @property
+    def have_met(self) -> bool:
+        """Whether a short and a long one have been active at once lately."""
+        return self._meet or self._clock() - self._last_met_s <= RECENTLY_S
+
+    def add(self, flow: FlowKey) -> None:
+        """Count a job as accepted; the service's own do not count."""
+        client, request = flow
+        if client == INTERNAL_CLIENT.name:
+            return
+        if flow not in self._num_jobs:
+            self._num_jobs[flow] = 0
+            self._num_long += request.is_long
+        self._num_jobs[flow] += 1
+
+    def remove(self, flow: FlowKey) -> None:
+        """Count a job as ended."""
+        client, request = flow
+        if client == INTERNAL_CLIENT.name:
+            return
+        if self._meet:
+            self._last_met_s = self._clock()
+        self._num_jobs[flow] -= 1
+        if not self._num_jobs[flow]:
+            del self._num_jobs[flow]
+            self._num_long -= request.is_long
+
+    @property
+    def _meet(self) -> bool:
+        return 0 < self._num_long < len(self._num_jobs)
+
+
 class AdmissionQueue:
-    """Bounded queue of jobs, fair between clients, shared by the workers; thread-safe."""
+    """Bounded queue of jobs, shared by the workers; thread-safe.
+
+    Fair between clients, and inside a client between its requests.
+    """
 
     def __init__(
         self, limits: AdmissionLimits, metrics: Metrics, clock: Clock = time.monotonic
@@ -63,6 +134,7 @@ class AdmissionQueue:
         self._is_open = True
         self._rate = CompletionRate(clock)
         self._recent_clients = RecentClients(clock)
+        self._active_requests = ActiveRequests(clock)
 
     @property
     def is_busy(self) -> bool:
@@ -70,10 +142,18 @@ class AdmissionQueue:
         return self._num_unfinished > 0
 
     @property
-    def is_contested(self) -> bool:
-        """Whether several clients have been active lately."""
+    def contention(self) -> Contention:
+        """What has been active lately."""
         with self._changed:
-            return self._recent_clients.has_several
+            return Contention(
+                of_clients=self._recent_clients.has_several,
+                of_requests=self._active_requests.have_met,
+            )
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether several clients, or short and long requests, have been active lately."""
+        return self.contention.is_any
 
     def add(self, entry: Entry) -> None:
         """Append a job.
@@ -86,6 +166,7 @@ class AdmissionQueue:
             self._check_admission(entry.job)
             self._add(entry)
             self._recent_clients.add(entry.job.client)
+            self._active_requests.add(entry.flow)
             self._num_unfinished += 1
         entry.future.add_done_callback(lambda _: self._on_done(entry))
         self._tell()
@@ -116,9 +197,7 @@ class AdmissionQueue:
                 taken = [next(iter(self._retries))]
                 self._remove(taken[0])
             else:
-                is_bounded = capacity.max_slots_per_client is not None
-                free_slots = capacity.free_slots_of if is_bounded else None
-                taken = select_batch(self._fair.window(LOOKAHEAD, free_slots), capacity)
+                taken = select_batch(self._fair.window(LOOKAHEAD, capacity), capacity)
                 self._fair.serve(taken)
                 self._metrics.queue_depth.dec(len(taken))
         return taken
@@ -139,6 +218,7 @@ class AdmissionQueue:
     def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
+            self._active_requests.remove(entry.flow)
             if entry.future.cancelled():
                 entry.is_cancelled = True
                 self._remove_waiting(entry)
@@ -177,8 +257,8 @@ class AdmissionQueue:
                 retry_after_s=self._rate.seconds_for(num_jobs),
             )
 
-    def _check_flow(self, flow: Flow, job: Job) -> None:
-        num_jobs = len(flow.entries)
+    def _check_flow(self, flow: ClientFlow, job: Job) -> None:
+        num_jobs = flow.num_jobs
         max_jobs = self._limits.max_jobs_of(job.client, self._num_waiting - num_jobs)
         max_tokens = self._limits.max_tokens_of(job.client, self._fair.num_tokens - flow.num_tokens)
         if num_jobs >= max_jobs or flow.num_tokens + len(job.source_ids) > max_tokens:

@@ -5,7 +5,8 @@ import math
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,13 @@ class Prometheus:
         found = self.read(f"query?query={quote(expression)}")["result"]
         values = (float(series["value"][1]) for series in found)
         return [value for value in values if not math.isnan(value)]
+
+    def without_value(self, expressions: Iterable[str], timeout_s: float = 20) -> list[str]:
+        """Expressions without a value until now; one late scrape leaves all of them without."""
+        missing, until_s = list(expressions), time.monotonic() + timeout_s
+        while missing and time.monotonic() < until_s:
+            missing = [expression for expression in missing if not self.query(expression)]
+        return missing
 
     def wait_for(self, expression: str) -> None:
         """Wait until an expression has a value."""

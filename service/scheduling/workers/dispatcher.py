@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from service.engine.loop import Decoded, Failure, Progress
@@ -20,7 +20,8 @@ from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, JobResult
-from service.scheduling.queue import AdmissionQueue
+from service.scheduling.limits import FlowKey
+from service.scheduling.queue import AdmissionQueue, Contention
 from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
 
 WAIT_S = 0.5
@@ -40,8 +41,39 @@ class LookAhead:
     num_jobs: int = 64
     num_tokens: int = 1024
     num_jobs_contested: int = 8
-    """While several clients ask: what is ahead is ahead of them too."""
+    """While several clients ask, or short requests beside long ones: what is ahead is ahead of
+    them too."""
     num_tokens_contested: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holdings:
+    """What clients and requests have in an engine."""
+
+    slots: Counter[str] = field(default_factory=Counter)
+    """Of each client, by name."""
+    slots_of_long: Counter[str] = field(default_factory=Counter)
+    """Of the long requests of each client."""
+    num_jobs: Counter[FlowKey] = field(default_factory=Counter)
+    """Of each request."""
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "_Holdings":
+        """Counted over the jobs in an engine."""
+        held = cls()
+        for entry in entries:
+            job = entry.job
+            held.slots[job.client.name] += entry.num_slots
+            held.slots_of_long[job.client.name] += entry.num_slots * job.request.is_long
+            held.num_jobs[entry.flow] += 1
+        return held
+
+    def is_urgent(self, entry: Entry) -> bool:
+        """Whether the request of a job has nothing inside while another one has several jobs.
+
+        Where each has one at most, they begin in the order in which they come.
+        """
+        return entry.flow not in self.num_jobs and any(n > 1 for n in self.num_jobs.values())
 
 
 class Dispatcher:
@@ -66,7 +98,8 @@ class Dispatcher:
             queue: Shared by all of them.
             metrics: Likewise.
             look_ahead: How much the engine gets beyond its slots.
-            client_share: Of the slots, for each client while several ask.
+            client_share: Of the slots, for each client while several ask, and for the long
+                requests of a client while it has short ones.
             clock: Monotonic, seconds.
             number: Of the engine, for its thread's name.
             wait_s: How long a turn lasts without news.
@@ -77,9 +110,10 @@ class Dispatcher:
         self._clock = clock
         self._look_ahead = look_ahead or LookAhead()
         # The widest beam must find room, else it would wait for ever.
-        self._max_slots_per_client = max(MAX_BEAM_SIZE, round(client_share * engine.num_slots))
+        self._max_slots = max(MAX_BEAM_SIZE, round(client_share * engine.num_slots))
         self._wait_s = wait_s
         self._entries: dict[int, Entry] = {}
+        self._urgent: set[int] = set()
         self._handles = count()
         self._slots_counted = 0
         self._stopping = threading.Event()
@@ -149,67 +183,76 @@ class Dispatcher:
             self._count_slots()
 
     def _hand_over(self) -> None:
-        is_contested = self._queue.is_contested
-        for entries, is_urgent in self._batches(self._take(is_contested), is_contested):
-            admitted_s = self._clock()
-            requests = []
-            for entry in entries:
-                handle = next(self._handles)
-                self._entries[handle] = entry
-                entry.admitted_s = admitted_s
-                job = entry.job
-                requests.append(
-                    DecodeRequest(handle=handle, source_ids=job.source_ids, options=job.options)
-                )
-            self._engine.submit(requests, is_urgent=is_urgent)
-            self._count_slots()
+        contention = self._queue.contention
+        held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()
+        self._urgent &= self._entries.keys()
+        urgent: list[Entry] = []
+        others: list[Entry] = []
+        for entry in self._take(contention, held):
+            (urgent if held.is_urgent(entry) else others).append(entry)
+        self._urgent.update(self._submit(urgent, is_urgent=True))
+        self._submit(others, is_urgent=False)
 
-    def _batches(
-        self, entries: list[Entry], is_contested: bool
-    ) -> Iterable[tuple[list[Entry], bool]]:
-        """Urgent are jobs of clients that have nothing in the engine while others have."""
-        present = {entry.job.client.name for entry in self._entries.values()}
-        urgent = [
-            e for e in entries if is_contested and present and e.job.client.name not in present
-        ]
-        others = [entry for entry in entries if entry not in urgent]
-        if urgent:
-            yield urgent, True
-        if others:
-            yield others, False
+    def _submit(self, entries: list[Entry], *, is_urgent: bool) -> list[int]:
+        """Give sentences to the engine; returns their handles."""
+        if not entries:
+            return []
+        admitted_s = self._clock()
+        requests = []
+        for entry in entries:
+            handle = next(self._handles)
+            self._entries[handle] = entry
+            entry.admitted_s = admitted_s
+            job = entry.job
+            requests.append(
+                DecodeRequest(handle=handle, source_ids=job.source_ids, options=job.options)
+            )
+        self._engine.submit(requests, is_urgent=is_urgent)
+        self._count_slots()
+        return [request.handle for request in requests]
 
-    def _take(self, is_contested: bool) -> list[Entry]:
+    def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
         if any(entry.is_retry for entry in self._entries.values()):
             return []  # a retried job runs alone, so that a failure can be attributed to it
-        room = self._room(is_contested)
+        room = self._room()
+        if contention.is_any:
+            room = self._shared_room(room, contention, held)
         if not room.free_slots and not room.max_prefilled:
             return []
         return self._queue.take(room, is_idle=self.is_idle)
 
-    def _room(self, is_contested: bool) -> BatchCapacity:
-        ahead = self._look_ahead
-        num_ahead = ahead.num_jobs_contested if is_contested else ahead.num_jobs
-        num_tokens = ahead.num_tokens_contested if is_contested else ahead.num_tokens
-        in_use = sum(entry.num_slots for entry in self._entries.values())
-        free_slots = max(0, self._engine.num_slots - in_use)
-        beyond = max(0, in_use - self._engine.num_slots)
-        room = BatchCapacity(
-            free_slots=free_slots,
-            max_prefilled=max(0, num_ahead - beyond),
-            max_tokens=num_tokens,
-        )
-        if not is_contested:
-            return room
-        held: Counter[str] = Counter()
-        for entry in self._entries.values():
-            held[entry.job.client.name] += entry.num_slots
+    def _room(self) -> BatchCapacity:
+        """Room for jobs while nothing is contested."""
         return BatchCapacity(
-            free_slots=free_slots,
-            max_prefilled=room.max_prefilled,
-            max_tokens=num_tokens,
-            max_slots_per_client=self._max_slots_per_client,
-            slots_in_use=held,
+            free_slots=max(0, -self._num_ahead),
+            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, self._num_ahead)),
+            max_tokens=self._look_ahead.num_tokens,
         )
+
+    def _shared_room(
+        self, room: BatchCapacity, contention: Contention, held: "_Holdings"
+    ) -> BatchCapacity:
+        """Room while clients, or short and long requests, ask at the same time."""
+        ahead = self._look_ahead
+        shared = replace(
+            room,
+            max_prefilled=max(0, ahead.num_jobs_contested - max(0, self._num_ahead)),
+            max_tokens=ahead.num_tokens_contested,
+            max_slots_per_client=self._max_slots if contention.of_clients else None,
+            slots_in_use=held.slots,
+            max_slots_of_long=self._max_slots if contention.of_requests else None,
+            slots_of_long_in_use=held.slots_of_long,
+        )
+        if shared.free_slots or shared.max_prefilled:
+            return shared
+        # More is encoded ahead than may be now: a request that has nothing inside still finds room.
+        num_newcomers = max(0, ahead.num_jobs_contested - len(self._urgent))
+        return replace(shared, max_prefilled=num_newcomers, held_back=held.num_jobs.keys())
+
+    @property
+    def _num_ahead(self) -> int:
+        """Slots that the jobs inside need beyond those there are; negative: so many are free."""
+        return sum(e.num_slots for e in self._entries.values()) - self._engine.num_slots
 
     def _receive(self, progress: Progress[int]) -> None:
         metrics = self._metrics

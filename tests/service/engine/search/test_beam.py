@@ -306,3 +306,10 @@ def test_continuations_of_several_searches_are_ranked_each_by_itself() -> None:
     assert first == [(0, 10, -1.0), (1, 12, -0.5), (0, 11, -2.0)]
     # Sums -4, -5, -4.25, -4.5.
     assert second == [(0, 20, -4.0), (1, 22, -0.25), (1, 23, -0.5)]
+
+
+def test_each_of_three_searches_ranks_its_own_tokens() -> None:
+    log_probs = np.full((3, 1, 2), -1.0, dtype=np.float32)
+    ids = np.array([[[1, 2]], [[3, 4]], [[5, 6]]], dtype=np.int64)
+    ranked = best_continuations(log_probs, ids, np.zeros((3, 1)), 2)
+    assert [[token for _, token, _ in one] for one in ranked] == [[1, 2], [3, 4], [5, 6]]
