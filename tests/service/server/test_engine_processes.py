@@ -36,6 +36,7 @@ CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 JSON = {"Content-Type": "application/json"}
 NAMES = "abcdefgh"
+LEAST_ENGINE_BYTES = 10_000_000
 TWO = ("--engines", "2")
 PATIENT = ("--deadline-ms", "120000")
 ONLY_IN_ENGINES = f"import sys\nif {engine_start.__name__!r} in sys.orig_argv:\n    "
@@ -100,6 +101,7 @@ def restarts(server: ServerProcess) -> float:
 def test_no_accepted_request_is_lost_when_engines_are_killed(tmp_path: Path) -> None:
     with serving(tmp_path, *PATIENT, *TWO) as server:
         assert len(engines(server)) == 2
+        assert server.metric("pellucid_engine_memory_bytes ") > 2 * LEAST_ENGINE_BYTES
         with load_on(server) as load:
             for deaths in (1, 2, 3):
                 victim = engines(server)[0]
