@@ -15,6 +15,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from service.observability.engine_memory import EngineMemory
+
 TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 RELOAD_OUTCOMES = ("swapped", "unchanged", "refused", "failed")
 STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
@@ -53,6 +55,7 @@ class Metrics:
         self._add_request_metrics()
         self._add_model_metrics()
         self._add_outcome_metrics()
+        self.registry.register(EngineMemory())
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -24,7 +24,15 @@ COUNTERS = (
     "lost_calls_total",
     "engine_restarts_total",
 )
-GAUGES = ("connections", "ready", "queue_depth", "in_flight", "slots_in_use", "model_info")
+GAUGES = (
+    "connections",
+    "ready",
+    "queue_depth",
+    "in_flight",
+    "slots_in_use",
+    "engine_memory_bytes",
+    "model_info",
+)
 HISTOGRAMS = (
     "request_seconds",
     "stage_seconds",

@@ -36,6 +36,7 @@ CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 JSON = {"Content-Type": "application/json"}
 NAMES = "abcdefgh"
+LEAST_ENGINE_BYTES = 10_000_000
 TWO = ("--engines", "2")
 PATIENT = ("--deadline-ms", "120000")
 ONLY_IN_ENGINES = f"import sys\nif {engine_start.__name__!r} in sys.orig_argv:\n    "
@@ -100,6 +101,7 @@ def restarts(server: ServerProcess) -> float:
 def test_no_accepted_request_is_lost_when_engines_are_killed(tmp_path: Path) -> None:
     with serving(tmp_path, *PATIENT, *TWO) as server:
         assert len(engines(server)) == 2
+        assert server.metric("pellucid_engine_memory_bytes ") > 2 * LEAST_ENGINE_BYTES
         with load_on(server) as load:
             for deaths in (1, 2, 3):
                 victim = engines(server)[0]
@@ -181,6 +183,7 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
     flags = (*PATIENT, "--bundles", str(bundles))
     with serving(tmp_path, *flags, *TWO) as server:
         old = engines(server)
+        assert ask(server, "y").status_code == 200, "all graphs that these texts need are open"
         with stopped(old), requested(server, 4) as replies:
             eventually(lambda: accepted(server, 4))
             served.rename(tmp_path / "before")
@@ -197,6 +200,23 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
         assert [reply.result().status_code for reply in replies] == [200] * 4
         eventually(lambda: len(engines(server)) == 2)
         assert set(old).isdisjoint(engines(server))
+
+
+def test_an_engine_is_replaced_by_one_of_its_own_release(tmp_path: Path) -> None:
+    """Between the change of the link and the reload."""
+    release, newer = tmp_path / "release-1", altered_copy(tmp_path / "release-2", name="newer")
+    shutil.copytree(TINY_BUNDLE, release)
+    link = tmp_path / "bundles" / "served"
+    link.parent.mkdir()
+    link.symlink_to(release)
+    with serving(tmp_path, *PATIENT, "--bundles", str(link.parent), "--engines", "1") as server:
+        link.unlink()
+        link.symlink_to(newer)
+        (victim,) = engines(server)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: is_gone(victim) and len(engines(server)) == 1)
+        assert ask(server, "a").status_code == 200
+        assert failed_starts(server) == 0
 
 
 def test_ctrl_c_in_a_terminal_ends_all_of_it_quietly(tmp_path: Path) -> None:

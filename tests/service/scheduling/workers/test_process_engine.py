@@ -1,12 +1,13 @@
 """Engine processes: the same results as in this process, and nothing lost when one dies."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from service.scheduling.workers.process_engine import ProcessEngine, ProcessOpti
 from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, POISONED, alone, tiny_sources
 from tests.service.scheduling.workers.single_loop import counted, job_of
 from tests.service.tiny_models import tiny_bundle
+from tests.service.waiting import eventually
 
 PATIENCE_S = 60
 LONG = replace(GREEDY, max_target_tokens=LIMIT)
@@ -84,6 +86,60 @@ def test_a_process_that_hangs_is_noticed() -> None:
         os.kill(running.pid, signal.SIGSTOP)
         with pytest.raises(EngineDiedError, match="no report for 1 s"):
             results(running, 1)
+
+
+def test_a_process_that_reads_nothing_is_noticed_by_its_writer() -> None:
+    requests = [
+        DecodeRequest(handle=n, source_ids=tuple(range(n, n + 10_000)), options=LONG)
+        for n in range(200)
+    ]
+    with started(max_silence_s=0.5) as running:
+        assert running.pid is not None
+        os.kill(running.pid, signal.SIGSTOP)
+        with pytest.raises(EngineDiedError, match="it takes no messages"):
+            running.submit(requests)
+
+
+def test_silence_lasts_from_report_to_report() -> None:
+    with started() as running:
+        assert running.pid is not None
+        os.kill(running.pid, signal.SIGSTOP)
+        eventually(lambda: running.work(0.01) is not None and running.silence_s > 1)
+        os.kill(running.pid, signal.SIGCONT)
+        eventually(lambda: running.work(0.01) is not None and running.silence_s < 0.5)
+
+
+def test_a_start_that_hangs_is_given_up_when_the_service_ends() -> None:
+    starting = engine()
+    starting.launch()
+    assert starting.pid is not None
+    os.kill(starting.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as other:
+        failed = other.submit(starting.start)
+        starting.give_up()
+        with pytest.raises(StartupError):
+            failed.result(timeout=PATIENCE_S)
+    assert starting.pid is None
+
+
+def test_a_process_has_a_name_and_a_group_of_its_own() -> None:
+    with started() as running:
+        assert running.pid is not None
+        assert Path(f"/proc/{running.pid}/comm").read_text("ascii") == "pellucid-engine\n"
+        assert os.getpgid(running.pid) == running.pid
+        assert len(list(Path(f"/proc/{running.pid}/task").iterdir())) == 1
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
+
+
+def test_descriptors_are_closed_with_their_engine() -> None:
+    before = descriptors()
+    with started():
+        assert len(descriptors()) == len(before) + 2
+    gc.collect()
+    assert descriptors() <= before
 
 
 def test_a_process_that_cannot_open_its_bundle_says_why(tmp_path: Path) -> None:
