@@ -52,8 +52,7 @@ class BatchDecoder(Generic[HandleT]):
         self._candidates = CandidatesStep(sessions, self._step.logits)
         self._rows = LiveRows(self._cache)
         self._sentences: dict[Hashable, Sentence] = {}
-        greedy = GreedySearch(num_slots, manifest.max_target_tokens, self._eos_id)
-        self._greedy = SentenceGroup(greedy, num_slots)
+        self._greedy = SentenceGroup(GreedySearch(self._eos_id), num_slots)
         self._beams: dict[int, SentenceGroup[BeamSearch]] = {}
         self._free_slots = num_slots
         self._num_without_shortlist = 0
@@ -198,15 +197,14 @@ class BatchDecoder(Generic[HandleT]):
         self, logits: NDArray[np.float32], best: NDArray[np.int64], ranked: RankedTokens | None
     ) -> list[Finished[HandleT]]:
         search, rows = self._greedy.search, self._greedy.rows[:, 0]
-        tokens = best.take(rows)
-        restricted = search.restricted()
-        for index in search.ending_too_early(tokens):
-            tokens[index] = self._best_but_end(index, int(rows[index]), logits)
-        for index in restricted:
-            tokens[index] = self._best_allowed(index, logits[rows[index]])
-        log_probs = ranked.log_probs[rows, tokens] if ranked else None
-        self._step.input_ids[rows, 0] = tokens
-        return self._settle(self._greedy, search.advance(tokens, log_probs))
+        chosen = best.take(rows)
+        for index in search.ending_too_early(chosen):
+            chosen[index] = self._best_but_end(index, int(rows[index]), logits)
+        for index in search.restricted():
+            chosen[index] = self._best_allowed(index, logits[rows[index]])
+        self._step.input_ids[rows, 0] = chosen
+        log_probs = ranked.log_probs[rows, chosen].tolist() if ranked else None
+        return self._settle(self._greedy, search.advance(chosen.tolist(), log_probs))
 
     def _best_allowed(self, index: int, logits: NDArray[np.float32]) -> int:
         """The best token that the rules of a greedy sentence allow, float32 [vocab]."""
@@ -239,6 +237,8 @@ class BatchDecoder(Generic[HandleT]):
     def _settle(
         self, group: SentenceGroup[GreedySearch] | SentenceGroup[BeamSearch], step: SearchStep
     ) -> list[Finished[HandleT]]:
+        if not (step.finished or step.restarted):
+            return []
         for index in step.restarted:
             row = group.rows[index, 0]
             self._cache.positions[row] = 0

@@ -100,7 +100,15 @@ class BeamSearch:
         beam_size: int,
         lookahead: int = LOOKAHEAD_TOKENS,
     ) -> None:
-        """Allocate the state; arguments as for `GreedySearch`."""
+        """Allocate the state.
+
+        Args:
+            num_sentences: Most sentences at a time.
+            max_target_tokens: Most tokens of an output.
+            eos_id: The end token.
+            beam_size: Hypotheses that each of them keeps.
+            lookahead: See `LOOKAHEAD_TOKENS`.
+        """
         self.beam_size = beam_size
         self._eos_id = eos_id
         self._lookahead = lookahead
@@ -199,7 +207,7 @@ class BeamSearch:
                 self._num_live[index] = 0  # else rules leave no token: the prefixes are the result
             outcome.finished[index] = self._result(index)
         self._keep(kept, num_live)
-        is_due = (num_live > 0) & (lengths >= self._sentences.next_checks[:count])
+        is_due = (num_live > 0) & (lengths > self._sentences.last_unchecked[:count])
         for index in is_due.nonzero()[0].tolist():
             self._look_at(index, outcome)
         return BeamStep(kept.parents, kept.tokens, self.num_live, outcome)
@@ -287,7 +295,7 @@ class BeamSearch:
             self._begin(index)
             outcome.restarted.append(index)
         else:
-            sentences.next_checks[index] = next_check(length, options)
+            sentences.last_unchecked[index] = next_check(length, options) - 1
 
     def _result(self, index: int) -> Hypotheses:
         """The best finished hypotheses, filled up with cut-off prefixes where there are too few."""

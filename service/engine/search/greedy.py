@@ -1,15 +1,22 @@
-"""Greedy search: the best token of every step, for all sentences at once.
+"""Greedy search: the best token of every step, for all sentences of a batch.
 
-A search keeps the state of many sentences in arrays. It sees log-probabilities and decides which
-hypotheses stay live; it knows no session, no cache and no rows.
+A search sees tokens and log-probabilities and decides which hypotheses stay live; it knows no
+session, no cache and no rows. Plain lists: between two runs of the decoder the caches are cold, and
+one short loop costs less than the dozen array operations that it would be.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.logits_processors import process_all
+from service.engine.search.logits_processors import (
+    LogitsProcessor,
+    is_any_active,
+    logits_processors,
+    process_all,
+)
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
 from service.engine.search.outcome import (
     Hypotheses,
@@ -20,7 +27,22 @@ from service.engine.search.outcome import (
     options_without_loops,
 )
 from service.engine.search.ranking import length_normalised
-from service.engine.search.sentences import Sentences
+
+
+@dataclass(slots=True, kw_only=True)
+class _Sentence:
+    """The search of one sentence."""
+
+    options: DecodeOptions
+    rules: tuple[LogitsProcessor, ...]
+    is_retry: bool
+    """Whether this is the second attempt after a loop."""
+    next_check: int
+    """Length at which the sentence must be looked at."""
+    target_ids: list[int] = field(default_factory=list)
+    """Chosen tokens, the end token included."""
+    token_log_probs: list[float] = field(default_factory=list)
+    """Their log-probabilities, nats, where they are computed."""
 
 
 class GreedySearch:
@@ -28,32 +50,22 @@ class GreedySearch:
 
     beam_size = 1
 
-    def __init__(self, num_sentences: int, max_target_tokens: int, eos_id: int) -> None:
-        """Allocate the state.
-
-        Args:
-            num_sentences: Most sentences at a time.
-            max_target_tokens: Most tokens of an output.
-            eos_id: The end token.
-        """
+    def __init__(self, eos_id: int) -> None:
+        """Begin without sentences."""
         self._eos_id = eos_id
-        self._target_ids = np.zeros((num_sentences, max_target_tokens), dtype=np.int64)
-        """Chosen tokens, the end token included, int64 [sentences, target]."""
-        self._token_log_probs = np.zeros((num_sentences, max_target_tokens), dtype=np.float32)
-        """Their log-probabilities where they are computed, float32 [sentences, target]."""
-        self._sentences = Sentences(num_sentences, (self._target_ids, self._token_log_probs))
+        self._sentences: list[_Sentence] = []
+        self._num_ruled = 0
         self._num_scored = 0
-        self._places = np.arange(num_sentences)
 
     @property
     def num_sentences(self) -> int:
         """Sentences that take the next step."""
-        return len(self._sentences.asked)
+        return len(self._sentences)
 
     @property
     def num_live(self) -> NDArray[np.int64]:
         """Hypotheses of each sentence that take the next step: one, int64 [sentences]."""
-        return np.ones(len(self._sentences.asked), dtype=np.int64)
+        return np.ones(len(self._sentences), dtype=np.int64)
 
     @property
     def num_candidates(self) -> int:
@@ -62,85 +74,106 @@ class GreedySearch:
 
     def begin(self, options: DecodeOptions) -> int:
         """Add a sentence; its index until another one leaves."""
-        self._num_scored += options.with_scores
-        return self._sentences.add(options)
+        self._sentences.append(self._counted(_begun(options, is_retry=False)))
+        return len(self._sentences) - 1
 
     def remove(self, index: int) -> None:
         """Remove a sentence; the last one takes its index."""
-        self._num_scored -= self._sentences.asked[index].options.with_scores
-        self._sentences.remove(index)
+        self._discount(self._sentences[index])
+        self._sentences[index] = self._sentences[-1]
+        self._sentences.pop()
 
     def clear(self) -> None:
         """Remove all sentences."""
         self._sentences.clear()
-        self._num_scored = 0
+        self._num_ruled = self._num_scored = 0
 
     def restricted(self) -> list[int]:
         """Sentences for which `restrict` must see the scores of the coming step."""
-        return self._sentences.restricted()
+        if not self._num_ruled:
+            return []
+        return [
+            index
+            for index, sentence in enumerate(self._sentences)
+            if is_any_active(sentence.rules, len(sentence.target_ids))
+        ]
 
     def ending_too_early(self, tokens: NDArray[np.int64]) -> list[int]:
-        """Sentences that may not yet take the end token, which is their best, int64 [sentences]."""
+        """Sentences whose best token is the end, which they may not yet take, int64 [sentences]."""
         ended: list[int] = (tokens == self._eos_id).nonzero()[0].tolist()
         return [index for index in ended if not self.may_end(index)]
 
     def may_end(self, index: int) -> bool:
         """Whether the end token may come next."""
-        sentences = self._sentences
-        return may_end(int(sentences.lengths[index]) + 1, sentences.asked[index].options)
+        sentence = self._sentences[index]
+        return may_end(len(sentence.target_ids) + 1, sentence.options)
 
     def restrict(self, index: int, scores: NDArray[np.float32]) -> None:
         """Mask the tokens of a sentence that may not come next, in place, float32 [vocab]."""
-        length = int(self._sentences.lengths[index])
-        target_ids: Sequence[int] = self._target_ids[index, :length].tolist()
-        process_all(self._sentences.asked[index].rules, scores, target_ids)
+        sentence = self._sentences[index]
+        process_all(sentence.rules, scores, sentence.target_ids)
 
-    def advance(
-        self, tokens: NDArray[np.int64], log_probs: NDArray[np.float32] | None
-    ) -> SearchStep:
+    def advance(self, tokens: Sequence[int], log_probs: Sequence[float] | None) -> SearchStep:
         """Append a token to every sentence.
 
         Args:
-            tokens: The best that may come next, int64 [sentences].
-            log_probs: Their log-probabilities, nats, float32 [sentences]; None where
-                `num_candidates` is 0.
+            tokens: The best that may come next.
+            log_probs: Their log-probabilities, nats; None where `num_candidates` is 0.
         """
-        count = len(self._sentences.asked)
-        lengths, places = self._sentences.lengths[:count], self._places[:count]
-        self._target_ids[places, lengths] = tokens
         if log_probs is not None:
-            self._token_log_probs[places, lengths] = log_probs
-        lengths += 1
-        is_due = (tokens == self._eos_id) | (lengths >= self._sentences.next_checks[:count])
+            for sentence, log_prob in zip(self._sentences, log_probs, strict=True):
+                sentence.token_log_probs.append(log_prob)
         step = SearchStep()
-        for index in is_due.nonzero()[0].tolist():
-            self._look_at(index, step)
+        for index, (sentence, token) in enumerate(zip(self._sentences, tokens, strict=True)):
+            sentence.target_ids.append(token)
+            if token == self._eos_id or len(sentence.target_ids) >= sentence.next_check:
+                self._look_at(index, step)
         return step
 
     def _look_at(self, index: int, step: SearchStep) -> None:
         """End a sentence or begin it again, if that is due."""
-        sentences, asked = self._sentences, self._sentences.asked[index]
-        length = int(sentences.lengths[index])
-        if self._target_ids[index, length - 1] == self._eos_id:
-            step.finished[index] = self._result(index, "stop")
-        elif length >= asked.options.max_target_tokens:
-            step.finished[index] = self._result(index, "length")
-        elif is_loop(self._target_ids[index, :length].tolist(), asked.options):
-            sentences.restart(index, options_without_loops(asked.options))
+        sentence = self._sentences[index]
+        ids, options = sentence.target_ids, sentence.options
+        if ids[-1] == self._eos_id:
+            step.finished[index] = _result(sentence, "stop")
+        elif len(ids) >= options.max_target_tokens:
+            step.finished[index] = _result(sentence, "length")
+        elif is_loop(ids, options):
+            self._discount(sentence)
+            again = _begun(options_without_loops(options), is_retry=True)
+            self._sentences[index] = self._counted(again)
             step.restarted.append(index)
         else:
-            sentences.next_checks[index] = next_check(length, asked.options)
+            sentence.next_check = next_check(len(ids), options)
 
-    def _result(self, index: int, reason: FinishReason) -> Hypotheses:
-        asked, length = self._sentences.asked[index], int(self._sentences.lengths[index])
-        num_ids, num_scores = length - (reason == "stop"), length * asked.options.with_scores
-        log_probs: list[float] = self._token_log_probs[index, :num_scores].tolist()
-        return (
-            Hypothesis(
-                target_ids=tuple(self._target_ids[index, :num_ids].tolist()),
-                token_log_probs=tuple(log_probs),
-                finish_reason="repetition" if asked.is_retry else reason,
-                has_ended=reason == "stop",
-                score=length_normalised(sum(log_probs), length, asked.options.length_penalty),
-            ),
-        )
+    def _counted(self, sentence: _Sentence) -> _Sentence:
+        self._num_ruled += bool(sentence.rules)
+        self._num_scored += sentence.options.with_scores
+        return sentence
+
+    def _discount(self, sentence: _Sentence) -> None:
+        self._num_ruled -= bool(sentence.rules)
+        self._num_scored -= sentence.options.with_scores
+
+
+def _begun(options: DecodeOptions, *, is_retry: bool) -> _Sentence:
+    return _Sentence(
+        options=options,
+        rules=logits_processors(options),
+        is_retry=is_retry,
+        next_check=next_check(0, options),
+    )
+
+
+def _result(sentence: _Sentence, reason: FinishReason) -> Hypotheses:
+    length = len(sentence.target_ids)
+    log_probs = sentence.token_log_probs if sentence.options.with_scores else []
+    return (
+        Hypothesis(
+            target_ids=tuple(sentence.target_ids[: length - (reason == "stop")]),
+            token_log_probs=tuple(log_probs),
+            finish_reason="repetition" if sentence.is_retry else reason,
+            has_ended=reason == "stop",
+            score=length_normalised(sum(log_probs), length, sentence.options.length_penalty),
+        ),
+    )

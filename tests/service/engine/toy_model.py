@@ -84,7 +84,7 @@ def normalised(logits: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def run_greedy(model: Model, options: DecodeOptions) -> Hypothesis:
     """The result of greedy search for one sentence."""
-    search = GreedySearch(1, options.max_target_tokens, EOS)
+    search = GreedySearch(EOS)
     search.begin(options)
     prefix: Prefix = ()
     while True:
@@ -106,8 +106,8 @@ def greedy_step(
         if not search.may_end(index):
             scores[EOS] = MASKED
         tokens[index] = scores.argmax()
-    chosen = log_probs[np.arange(len(tokens)), tokens]
-    step = search.advance(tokens, chosen if search.num_candidates else None)
+    chosen: list[float] = log_probs[np.arange(len(tokens)), tokens].tolist()
+    step = search.advance(tokens.tolist(), chosen if search.num_candidates else None)
     longer = [(*p, t) for p, t in zip(prefixes, tokens.tolist(), strict=True)]
     return step.finished, [() if i in step.restarted else p for i, p in enumerate(longer)]
 

@@ -19,7 +19,7 @@ def test_greedy_search_takes_the_best_token_of_every_step() -> None:
 
 def test_unused_scores_are_not_computed() -> None:
     options = DecodeOptions(with_scores=False, max_target_tokens=5)
-    search = GreedySearch(2, 5, EOS)
+    search = GreedySearch(EOS)
     search.begin(options)
     assert search.num_candidates == 0
     search.begin(replace(options, with_scores=True))

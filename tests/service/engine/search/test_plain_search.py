@@ -76,7 +76,7 @@ def together(asked: list[Sentence], beam_size: int) -> list[tuple[Hypotheses, in
     """Results and numbers of steps of sentences that share one search."""
     search: GreedySearch | BeamSearch
     if beam_size == 1:
-        search = GreedySearch(len(asked), LONGEST, EOS)
+        search = GreedySearch(EOS)
     else:
         search = BeamSearch(len(asked), LONGEST, EOS, beam_size=beam_size)
     rows, results, num_steps = Rows(), dict[int, Hypotheses](), [0] * len(asked)
