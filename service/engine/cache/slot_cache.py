@@ -87,10 +87,12 @@ class SlotCache:
             origin: Rows to copy.
             destination: The copy of each of them; no row is both.
         """
-        self.positions[destination] = self.positions[origin]
-        length = self.positions[origin].max()
-        past = self._all_past
-        past[:, destination, :, :length] = past[:, origin, :, :length]
+        # Converted once: every use as an index would convert a list again.
+        origins, destinations = np.array(origin), np.array(destination)
+        positions = self.positions.take(origins)
+        self.positions[destinations] = positions
+        past, length = self._all_past, positions.max()
+        past[:, destinations, :, :length] = past[:, origins, :, :length]
 
     def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
         """Release rows; live rows from the end of the prefix move into the gaps.

@@ -3,6 +3,7 @@
 Every step keeps the best hypotheses of each sentence and prunes those that cannot win.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -207,9 +208,10 @@ class BeamSearch:
                 self._num_live[index] = 0  # else rules leave no token: the prefixes are the result
             outcome.finished[index] = self._result(index)
         self._keep(kept, num_live)
-        is_due = (num_live > 0) & (lengths > self._sentences.last_unchecked[:count])
+        is_due = lengths >= self._sentences.next_checks[:count]
         for index in is_due.nonzero()[0].tolist():
-            self._look_at(index, outcome)
+            if index not in outcome.finished:
+                self._look_at(index, outcome)
         return BeamStep(kept.parents, kept.tokens, self.num_live, outcome)
 
     def _begin(self, index: int) -> None:
@@ -295,7 +297,7 @@ class BeamSearch:
             self._begin(index)
             outcome.restarted.append(index)
         else:
-            sentences.last_unchecked[index] = next_check(length, options) - 1
+            sentences.next_checks[index] = next_check(length, options)
 
     def _result(self, index: int) -> Hypotheses:
         """The best finished hypotheses, filled up with cut-off prefixes where there are too few."""
@@ -367,17 +369,23 @@ def best_continuations(
     sentences, beam, candidates = log_probs.shape
     totals = (log_probs + before[:, :, None]).reshape(sentences, -1)
     order = (-totals).argsort(axis=1, kind="stable")[:, :count]
-    chosen = order + beam * candidates * np.arange(sentences)[:, None]
+    chosen = order + _starts(sentences, beam * candidates)
     # `take` reads the flattened arrays.
     return Continuations(
         order // candidates, ids.take(chosen), log_probs.take(chosen), totals.take(chosen)
     )
 
 
+@lru_cache(maxsize=1024)
+def _starts(rows: int, width: int) -> NDArray[np.int64]:
+    """Where each row begins in a flattened array, int64 [rows, 1]; shared, not to be changed."""
+    return np.arange(rows)[:, None] * width
+
+
 def _without_ends(ranked: Continuations, is_end: NDArray[np.bool_], count: int) -> Continuations:
     """The first `count` continuations of each sentence that do not end it, `DEAD` beyond."""
     order = is_end.argsort(axis=1, kind="stable")[:, :count]
-    chosen = order + is_end.shape[1] * np.arange(len(is_end))[:, None]
+    chosen = order + _starts(*is_end.shape)
     kept = ranked.chosen(chosen)
     kept.log_probs[is_end.take(chosen)] = DEAD
     return kept

@@ -42,10 +42,10 @@ class Sentences:
         self.asked: list[Asked] = []
         self.lengths = np.zeros(num_sentences, dtype=np.int64)
         """Tokens so far, the end token included, int64 [sentences]."""
-        self.last_unchecked = np.zeros(num_sentences, dtype=np.int64)
-        """Greatest length at which the sentence need not be looked at, int64 [sentences]."""
+        self.next_checks = np.zeros(num_sentences, dtype=np.int64)
+        """Length at which the sentence must be looked at, int64 [sentences]."""
         self._num_ruled = 0
-        self._arrays: Arrays = (self.lengths, self.last_unchecked, *arrays)
+        self._arrays: Arrays = (self.lengths, self.next_checks, *arrays)
 
     def add(self, options: DecodeOptions) -> int:
         """Append a sentence; its index. The search sets its own arrays."""
@@ -88,7 +88,7 @@ class Sentences:
     def _begin(self, index: int) -> None:
         asked = self.asked[index]
         self.lengths[index] = 0
-        self.last_unchecked[index] = next_check(0, asked.options) - 1
+        self.next_checks[index] = next_check(0, asked.options)
         self._num_ruled += bool(asked.rules)
 
 
