@@ -9,6 +9,7 @@ BUNDLE ?= bundles/en-de
 CONFIG ?= model/configs/en-de-small.toml
 OUT ?=
 HOURS ?= 0.5
+CODE ?= model/transformer.py service/engine/search service/scheduling service/text/masking
 LIBRETRANSLATE ?=
 IMAGE_TAG ?= latest
 ARGS ?=
@@ -23,16 +24,20 @@ DEVELOPMENT := $(VENV)/.development
 BENCHMARKS := $(VENV)/.benchmarks
 RUNTIME_TESTS := $(VENV)-runtime/.ready
 POLICY := $(VENV)-policy/.ready
+MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
+
+# A process for each CPU, each with a file at a time, in the order of tests/conftest.py.
+SPREAD := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # onnxruntime reports its use to its maker unless told not to before it is loaded.
 export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak
+.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,11 +45,14 @@ help: ## list the verbs
 serve: $(RUNTIME) ## serve the embedded bundle (HOST= PORT= BUNDLES=)
 	@exec $(BIN)/pellucid serve $(SERVE_FLAGS) $(ARGS)
 
-test: $(DEVELOPMENT) ## run every test (ARGS="tests/bundle -k manifest")
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPMENT) ## run the tests but the slow ones (ARGS="tests/bundle -k manifest")
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
+
+test-all: $(DEVELOPMENT) ## run every test (ARGS="-p randomly": in another order)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torch is not installed
-	$(VENV)-runtime/bin/python -m pytest tests/bundle tests/service $(ARGS)
+	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service $(ARGS)
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
@@ -73,21 +81,21 @@ export: $(DEVELOPMENT) ## turn a checkpoint into a verified bundle (CHECKPOINT= 
 	$(BIN)/pellucid export $(CHECKPOINT) $(OUT) --data $(DATA) $(ARGS)
 
 bench: $(DEVELOPMENT) ## print the figures of the service on this machine
-	$(BIN)/python -m benchmarks.load $(if $(BUNDLES),--bundles $(BUNDLES)) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.load $(if $(BUNDLES),--bundles $(BUNDLES)) $(ARGS)
 
 bench-engine: $(BENCHMARKS) ## compare the engine with others on the same weights (DATA= BUNDLE= CHECKPOINT=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make bench-engine DATA=FILE [BUNDLE=FOLDER] [CHECKPOINT=FILE] [ARGS=--help]" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.engine --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
+	$(BIN)/python -m benchmarks.engine.comparison --dev $(DATA) --bundles $(BUNDLE) $(if $(CHECKPOINT),--checkpoint $(CHECKPOINT)) $(ARGS)
 
 bench-overload: $(DEVELOPMENT) ## measure four times the load that can be carried, and fairness beside a batch
-	$(BIN)/python -m benchmarks.overload --bundles $(BUNDLE) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.overload --bundles $(BUNDLE) $(ARGS)
 
 bench-serving: $(DEVELOPMENT) ## compare with LibreTranslate on the same weights (LIBRETRANSLATE=PYTHON)
 	@test -n "$(LIBRETRANSLATE)" || { echo "say where it is installed: make bench-serving LIBRETRANSLATE=venv/bin/python" >&2; exit 2; }
-	$(BIN)/python -m benchmarks.serving --bundle $(BUNDLE) --libretranslate $(LIBRETRANSLATE) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.comparison --bundle $(BUNDLE) --libretranslate $(LIBRETRANSLATE) $(ARGS)
 
 soak: $(DEVELOPMENT) ## hours of mixed traffic: does anything grow? (HOURS=0.5)
-	$(BIN)/python -m benchmarks.soak --bundles $(BUNDLE) --hours $(HOURS) $(ARGS)
+	$(BIN)/python -m benchmarks.serving.soak --bundles $(BUNDLE) --hours $(HOURS) $(ARGS)
 
 invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by many clients (DATA= BUNDLE=)
 	@test -n "$(DATA)" || { echo "say with which sentences: make invariance DATA=FILE [BUNDLE=FOLDER]" >&2; exit 2; }
@@ -98,6 +106,9 @@ alternatives: $(DEVELOPMENT) ## train, export and serve every alternative part o
 
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)
+
+mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer.py)
+	$(VENV)-mutants/bin/python -m tests.mutants $(CODE) $(ARGS)
 
 docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-extras.lock")
 	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) \
@@ -134,7 +145,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-development.lock
 
 clean: ## remove what make, the tests and the tools left behind
-	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-ray build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-mutants $(VENV)-ray build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -167,6 +178,15 @@ $(POLICY):
 	@echo "installing checkov into $(VENV)-policy"
 	@$(PYTHON) -m venv $(VENV)-policy
 	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4'
+	@touch $@
+
+# In an environment of its own, which sees the packages of the other: mutmut is no part of the lock.
+$(MUTANTS): $(DEVELOPMENT)
+	@echo "installing mutmut into $(VENV)-mutants"
+	@$(PYTHON) -m venv $(VENV)-mutants
+	@$(BIN)/python -c 'import sysconfig; path = sysconfig.get_path("purelib"); print(f"import site; site.addsitedir({path!r})")' \
+		>$$($(VENV)-mutants/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/development.pth
+	@$(VENV)-mutants/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'mutmut>=3.8,<4'
 	@touch $@
 
 # In an environment of its own: 400 MB that one way of many to run the service needs.

@@ -1,7 +1,7 @@
-"""What can be wrong with a bundle.
+"""Errors of bundles.
 
 BundleError
-`-- InvalidBundleError   a folder was given, but what is in it does not pass
+`-- InvalidBundleError   the folder holds no valid bundle
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from pathlib import Path
 
 
 class BundleError(Exception):
-    """Anything that keeps a bundle from being used."""
+    """A bundle cannot be used."""
 
 
 class InvalidBundleError(BundleError):
-    """A bundle that does not pass; `faults` lists every reason found, not only the first."""
+    """The bundle is invalid; `faults` lists every fault, not only the first."""
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         self.path = path

@@ -134,6 +134,45 @@ class Provenance(_Value):
     """None: trained here."""
 
 
+class TrainingStage(_Value):
+    """One training run that the weights went through."""
+
+    name: str
+    """Of the run's configuration."""
+    seed: int
+    steps: Annotated[int, Field(ge=0)]
+    target_tokens: Annotated[int, Field(ge=0)]
+    minutes: Annotated[float, Field(ge=0)]
+    """Wall-clock time over all resumes."""
+    began_from: tuple[str, ...] | None
+    """Stages whose weights it began from: empty for random weights, several for their mean; None
+    where it was not recorded."""
+
+
+class Lineage(_Value):
+    """Every training run that had a part in the weights."""
+
+    stages: tuple[TrainingStage, ...]
+    """Each after the stages that it began from."""
+    mean_of: tuple[str, ...]
+    """Stages whose weights these are: one, or several for their mean."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def target_tokens(self) -> int:
+        """Target tokens of all stages."""
+        return sum(stage.target_tokens for stage in self.stages)
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of all stages."""
+        return sum(stage.minutes for stage in self.stages)
+
+
 class OriginalParity(_Value):
     """How far the graphs are from the program that a foreign checkpoint belongs to (both fp32)."""
 
@@ -284,6 +323,9 @@ class Manifest(_Value):
     files: dict[str, FileEntry]
     """Every file of the bundle but the manifest itself."""
     provenance: Provenance
+    """Of the last stage of training, where there are several."""
+    lineage: Lineage | None = None
+    """All stages of training; None for imported models, and in bundles from before it was kept."""
     parity: ParityReport
     quality: tuple[QualityReport, ...] = ()
     canary: Canary

@@ -1,4 +1,4 @@
-"""Opens a bundle folder, after checking every byte and every promise of its manifest."""
+"""Opens a bundle folder, after verifying every byte and every field of its manifest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from bundle.tokenizer import Tokenizer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A verified bundle; its graphs are opened by whoever runs them."""
+    """A verified bundle; opening its graphs is left to the runtime."""
 
     path: Path
     manifest: Manifest
     tokenizer: Tokenizer
     sha256: str
-    """Digest of the manifest, and so, through it, of every file."""
+    """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
-    """Where the manifest has one."""
+    """Present where the manifest has one."""
 
     def file(self, name: str) -> Path:
         """Path of the bundle's file `name`."""
@@ -40,10 +40,10 @@ def read_bundle(path: Path) -> Bundle:
     """Verify the bundle in folder `path` and load its tokenizer.
 
     Raises:
-        InvalidBundleError: With every fault found: no folder, no manifest, a field that is
-            wrong, a file that is missing, unexpected or changed, a tokenizer that does not fit.
+        InvalidBundleError: With every fault: no folder, no manifest, wrong fields, files that are
+            missing, unexpected or changed, a tokenizer that does not fit.
     """
-    content = _read_manifest(path)  # once: it may be replaced while the rest is read
+    content = _read_manifest(path)  # once: the file may be replaced while the rest is read
     manifest = _parse_manifest(path, content)
     faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
     blamed = {fault.partition(":")[0] for fault in faults}

@@ -1,4 +1,4 @@
-"""The table behind a vocabulary shortlist: which target pieces a source piece may become."""
+"""The table of a vocabulary shortlist: likely target pieces of each source piece."""
 
 import zipfile
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class ShortlistTable:
     """Target pieces as ids; rows are compressed: source piece `i` owns one slice of `targets`."""
 
     common: NDArray[np.int32]
-    """What every sentence may use, ascending, [num_common]."""
+    """Pieces that every sentence may use, ascending, [num_common]."""
     offsets: NDArray[np.int32]
     """Row `i` is `targets[offsets[i] : offsets[i + 1]]`, [source vocab + 1]."""
     targets: NDArray[np.int32]
@@ -33,7 +33,7 @@ def read_table(path: Path) -> ShortlistTable:
     """Read `shortlist.npz`; `table_faults` says whether it can be used.
 
     Raises:
-        ValueError: It is no such table.
+        ValueError: The file is no such table.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -48,7 +48,7 @@ def read_table(path: Path) -> ShortlistTable:
 
 
 def table_faults(table: ShortlistTable, manifest: Manifest, source_vocab_size: int) -> list[str]:
-    """Everything that keeps a table from being used with a bundle."""
+    """All faults of a table for a bundle."""
     assert manifest.shortlist is not None
     vocab_size = manifest.architecture.vocab_size
     faults = []

@@ -1,4 +1,4 @@
-"""Names, dtypes and axes of the tensors that cross the border of the graphs.
+"""Names, dtypes and axes of the graphs' inputs and outputs.
 
 Axes: batch, source, target, rows (one per live hypothesis), heads, head_dim, vocab, candidates,
 layers.
@@ -38,7 +38,7 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSpec:
-    """What a graph takes and gives."""
+    """Inputs and outputs of a graph."""
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -75,12 +75,12 @@ def cross_value(layer: int) -> str:
 
 
 def present_cross_key(layer: int) -> str:
-    """`cross_key` unchanged, in the same memory: the operator insists on an output."""
+    """`cross_key` unchanged, in the same memory: the operator requires an output."""
     return f"present_cross_key.{layer}"
 
 
 def present_cross_value(layer: int) -> str:
-    """`cross_value` unchanged, in the same memory: the operator insists on an output."""
+    """`cross_value` unchanged, in the same memory: the operator requires an output."""
     return f"present_cross_value.{layer}"
 
 
@@ -89,9 +89,9 @@ def _tensor(name: str, dtype: str, *shape: int | str) -> TensorSpec:
 
 
 def encoder_spec(architecture: Architecture, cache: CacheDtype) -> GraphSpec:
-    """Source ids -> cross-attention keys and values of every decoder layer, once a sentence.
+    """Source ids -> cross-attention keys and values of every decoder layer, once per sentence.
 
-    Positions at and beyond `source_lengths` hold arbitrary finite values: nobody may read them.
+    Positions at and beyond `source_lengths` hold arbitrary finite values and must not be read.
     """
     heads, head_dim = architecture.num_heads, architecture.head_dim
     outputs = [
@@ -117,8 +117,8 @@ def decoder_spec(
     `source_total` is `max(source_lengths)`. `present_*` must be bound to the memory of `past_*`,
     `present_cross_*` to that of `cross_*`.
 
-    With a shortlist, logits are of the whole vocabulary where `whole_vocabulary` is true, and else
-    of the common pieces, in ascending order, followed by those that `shortlist_*` stand for.
+    With a shortlist, logits cover the whole vocabulary where `whole_vocabulary` is true. Otherwise
+    they cover the common pieces, in ascending order, followed by those of `shortlist_*`.
     """
     heads, head_dim = architecture.num_heads, architecture.head_dim
     past = ("rows", heads, "capacity", head_dim)
@@ -172,9 +172,9 @@ def _shortlist_block(architecture: Architecture, num_own: int, axis: str) -> lis
 
 
 def shortlist_spec(architecture: Architecture, shortlist: Shortlist) -> GraphSpec:
-    """A sentence's own target pieces -> their part of the output projection, once a sentence.
+    """A sentence's own target pieces -> their part of the output projection, once per sentence.
 
-    An id of -1 stands for no piece; its bias is so low that nobody chooses it.
+    An id of -1 stands for no piece; its bias is so low that it is never chosen.
     """
     return GraphSpec(
         inputs=(_tensor("shortlist_ids", "int64", "batch", shortlist.num_own),),
@@ -185,8 +185,7 @@ def shortlist_spec(architecture: Architecture, shortlist: Shortlist) -> GraphSpe
 def candidates_spec(vocab_size: int) -> GraphSpec:
     """Logits -> log-probabilities of all tokens, and the best tokens, best first.
 
-    Of equal tokens the one with the lower id comes first. `num_candidates` is at most
-    `vocab_size`.
+    Equal tokens are ordered by id. `num_candidates` is at most `vocab_size`.
     """
     return GraphSpec(
         inputs=(

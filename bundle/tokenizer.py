@@ -8,7 +8,7 @@ import sentencepiece
 from bundle.manifest import Architecture, LanguagePair, SpecialIds
 
 Span = tuple[int, int]
-"""Where a piece begins and ends, in characters."""
+"""Begin and end of a piece, in characters."""
 
 
 class Tokenizer:
@@ -21,14 +21,14 @@ class Tokenizer:
         special_ids: SpecialIds,
         architecture: Architecture | None = None,
     ) -> None:
-        """Load `source.spm`, and `target.spm` where the sides differ (None: they share one).
+        """Load `source.spm`, and `target.spm` where the sides differ.
 
         Args:
-            source: File of a SentencePiece model, or what would be in it.
-            target: Likewise.
+            source: File of a SentencePiece model, or its content.
+            target: The same; None: both sides share `source`.
             special_ids: In the vocabulary of the graphs.
-            architecture: Says how many ids the graphs know. What a model has beyond them is
-                unknown to the graphs. None: they know all pieces.
+            architecture: Gives the number of ids of the graphs; further pieces of a model are
+                unknown to them. None: the graphs know all pieces.
 
         Raises:
             OSError, RuntimeError: A file is missing or is no SentencePiece model.
@@ -45,7 +45,7 @@ class Tokenizer:
             self.source_vocab_size = architecture.source_vocab_size or architecture.vocab_size
 
     def faults(self, *, may_have_more: bool) -> list[str]:
-        """Where the models do not fit the graphs.
+        """Mismatches between the models and the graphs.
 
         Args:
             may_have_more: A foreign vocabulary may lack pieces of its SentencePiece model.
@@ -72,7 +72,7 @@ class Tokenizer:
         return int(self._target.piece_to_id(piece))
 
     def encode_source(self, text: str, pair: LanguagePair) -> list[int]:
-        """Ids of `text` as the encoder takes them: language prefix, pieces, end token."""
+        """Ids of `text` for the encoder: language prefix, pieces, end token."""
         ids = _encode(self._source, text, self.source_vocab_size, self._special_ids.unk)
         return [*self._prefix_ids(pair), *ids, *self._special_ids.ends_of_source]
 
@@ -82,28 +82,28 @@ class Tokenizer:
         return [*ids, self._special_ids.eos]
 
     def decode_target(self, target_ids: Sequence[int]) -> str:
-        """Text of generated ids; the end token and other control ids leave no trace."""
+        """Text of generated ids; the end token and other control ids are dropped."""
         return str(self._target.decode(list(target_ids)))
 
     def source_text(self, source_ids: Sequence[int]) -> str:
-        """Text of ids of a source; control ids leave no trace."""
+        """Text of ids of a source; control ids are dropped."""
         return str(self._source.decode(list(source_ids)))
 
     def source_spans(self, text: str) -> list[Span]:
-        """Where in `text` each piece of `encode_source` is, without language prefix and end token.
+        """Span in `text` of each piece of `encode_source`, without language prefix and end token.
 
-        One piece begins where the one before ends; only white space around the text is in none. Of
-        a character that is spelt in bytes, the last byte has it and the others are empty.
+        Spans are contiguous; only white space around the text is in none. A character that is
+        spelt in bytes belongs to its last byte; the spans of the others are empty.
         """
         encoded = self._source.encode(text, return_type="offset_mapping")
         return [(begin, end) for begin, end in encoded["offsets"]]
 
     def source_text_and_spans(self, source_ids: Sequence[int]) -> tuple[str, list[Span]]:
-        """The text behind ids of `encode_source`, and where in it the text of each is."""
+        """Text of ids of `encode_source`, and the span of each id in it."""
         return _text_and_spans(self._source, source_ids)
 
     def target_text_and_spans(self, target_ids: Sequence[int]) -> tuple[str, list[Span]]:
-        """What `decode_target` gives, and where in it the text of each id is.
+        """Text of `decode_target`, and the span of each id in it.
 
         The spans of control ids are empty, and so are those of all but the last byte of a
         character that is spelt in bytes.
@@ -111,11 +111,11 @@ class Tokenizer:
         return _text_and_spans(self._target, target_ids)
 
     def source_pieces(self, source_ids: Sequence[int]) -> list[str]:
-        """The piece behind each id, as the model saw it."""
+        """Piece of each source id."""
         return [self._source.id_to_piece(i) for i in source_ids]
 
     def target_pieces(self, target_ids: Sequence[int]) -> list[str]:
-        """The piece behind each id, as the model wrote it."""
+        """Piece of each target id."""
         return [self._target.id_to_piece(i) for i in target_ids]
 
     def _prefix_ids(self, pair: LanguagePair) -> list[int]:
@@ -133,14 +133,14 @@ def _load(model: Path | bytes) -> sentencepiece.SentencePieceProcessor:
 def _encode(
     processor: sentencepiece.SentencePieceProcessor, text: str, num_ids: int, unk_id: int
 ) -> list[int]:
-    """Ids of a text, as a vocabulary of its own beside the model would number its pieces.
+    """Ids of a text in a vocabulary of `num_ids`, which may differ from the model's.
 
-    What the model does not know, the vocabulary may: a letter of the other language, say.
+    Pieces that are unknown to the model may be in the vocabulary: letters of the other language.
     """
     ids = processor.encode(text)
     if processor.unk_id() in ids:
         ids = processor.piece_to_id(processor.encode(text, out_type=str))
-        # What is written like a control symbol is text all the same.
+        # Text that looks like a control symbol is still text.
         ids = [processor.unk_id() if processor.is_control(i) else i for i in ids]
     if processor.vocab_size() > num_ids:
         ids = [i if i < num_ids else unk_id for i in ids]

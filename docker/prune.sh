@@ -1,8 +1,8 @@
 #!/bin/sh
-# Removes what a list names: prune.sh FOLDER <LIST
+# Removes the files of a list: prune.sh FOLDER <LIST
 #
-# The list has one glob a line, below FOLDER; '#' begins a line for people. A glob that matches
-# nothing ends it with an error: the list has to follow what the packages bring.
+# The list has one glob per line, below FOLDER; lines that begin with '#' are comments. A glob that
+# matches nothing is an error: the list must follow the packages.
 set -eu
 
 cd "$1"

@@ -1,7 +1,7 @@
-"""Adds what people found out about a bundle to its model card: `python -m export.annotation`.
+"""Adds notes to the model card of a bundle: `python -m export.annotation`.
 
-The card is made from the manifest; what an evaluation has shown, and what a model is known to get
-wrong, nobody knows before it is exported.
+The card is made from the manifest. Results of an evaluation and known errors of the model are
+found after the export; this adds them.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from export.packing import file_entries
 
 
 def annotate(folder: Path, notes: str) -> None:
-    """Put `notes` behind the model card, in the place of earlier ones.
+    """Put `notes` behind the model card, in place of earlier ones.
 
     Args:
-        folder: A bundle; nobody may be loading it.
+        folder: A bundle that no process is loading.
         notes: Markdown, its headings of the second level.
 
     Raises:

@@ -4,10 +4,8 @@ import argparse
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bundle.manifest import Manifest
+from export.arguments import add_bundle_arguments, describe, positive
 
 _EXAMPLES = """\
 examples:
@@ -32,9 +30,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--precision", type=_precision, default="int8", metavar="{int8,fp32}", help="default int8"
     )
-    parser.add_argument("--name", help="name of the bundle; default: the folder's")
-    parser.add_argument("--max-source-tokens", type=positive, default=256, metavar="N")
-    parser.add_argument("--max-target-tokens", type=positive, default=256, metavar="N")
     parser.add_argument(
         "--sentences",
         type=positive,
@@ -43,17 +38,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="development sentences to verify with, default 500",
     )
     parser.add_argument(
-        "--max-bleu-loss",
-        type=float,
-        default=0.3,
-        metavar="POINTS",
-        help="refuse int8 that loses more against fp32, default 0.3",
-    )
-    parser.add_argument(
         "--shortlist",
         metavar="PAIRS",
-        help="parallel text below --data to learn from which target pieces a source may need: "
-        "greedy search then chooses from those alone; refused if it loses over 0.2 BLEU",
+        help="learn a vocabulary shortlist for greedy search from this parallel text below --data; "
+        "refused if it loses over 0.2 BLEU",
     )
     parser.add_argument(
         "--length-penalty",
@@ -63,7 +51,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="of beam search where a request has none: 0 favours short translations, default 0.6; "
         "`pellucid evaluate --length-penalty` shows which is best",
     )
-    parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+    add_bundle_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -98,17 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def describe(manifest: "Manifest") -> str:
-    """Size and quality of a bundle, on one line."""
-    size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
-    scores = [
-        f"{q.pair} {q.precision}{' with shortlist' if q.with_shortlist else ''} beam {q.beam_size} "
-        f"BLEU {q.bleu} chrF {q.chrf}"
-        for q in manifest.quality
-    ]
-    return ", ".join([f"{size_bytes / 1e6:.1f} MB", *scores])
-
-
 def _precision(text: str) -> str:
     if text == "int8-fast":
         raise argparse.ArgumentTypeError(
@@ -124,12 +101,4 @@ def _penalty(text: str) -> float:
     number = float(text)
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a finite number of 0 or more")
-    return number
-
-
-def positive(text: str) -> int:
-    """A count of an option."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return number

@@ -1,4 +1,4 @@
-"""Why an export is refused.
+"""Errors of an export.
 
 ExportError           one line on stderr, exit code 2; nothing is left under the bundle's name
 `-- VerificationError the graphs do not compute what the network computes, or lose too much

@@ -1,4 +1,4 @@
-"""The order of an export: build, prove, write, verify, and only then give it its name."""
+"""The steps of an export: build, verify, quantise, verify again, publish."""
 
 import tempfile
 from dataclasses import replace
@@ -7,30 +7,30 @@ from pathlib import Path
 from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest, ParityReport, QualityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
-from export.alignment_choice import choose_alignment_head
-from export.calibration import calibrate
-from export.canary import choose_canary
-from export.draft import Form, open_draft
+from export.calibration.activations import calibrate
 from export.errors import VerificationError
-from export.invariance import check_invariance
 from export.job import ExportJob, ShortlistText
-from export.lexicon import Lexicon, learn_lexicon
+from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
+from export.lexicon.shortlist import build_shortlist, encode_some
 from export.model_card import model_card
 from export.options import ExportOptions
-from export.original_parity import check_original, measure_original
 from export.packing import check_replaceable, file_entries, publish
-from export.parity import Ids, check_parity, measure_parity
-from export.preparation import prepare
-from export.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
-from export.quantize import ActivationPlan
-from export.shortlist import build_shortlist, encode_some
-from export.speed import measure_speedups
+from export.quantization import ActivationPlan
+from export.staging import GraphVariant, open_staged
+from export.training_run import prepare_run
+from export.verification.alignment_head import choose_alignment_head
+from export.verification.canary import choose_canary
+from export.verification.invariance import check_invariance
+from export.verification.original_parity import check_original, measure_original
+from export.verification.parity import Ids, check_parity, measure_parity
+from export.verification.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
+from export.verification.speed import measure_speedups
 from model.corpus import read_pairs
 from service.engine.errors import EngineError
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
 LEXICON_PAIRS = 50_000
-"""Enough to tell one head from another."""
+"""Sentence pairs of a direction: enough to tell one head from another."""
 
 
 def export_bundle(options: ExportOptions) -> Manifest:
@@ -42,11 +42,11 @@ def export_bundle(options: ExportOptions) -> Manifest:
         InvalidBundleError: The service's own loader refuses it.
     """
     check_replaceable(options.out, force=options.force)
-    return make_bundle(prepare(options))
+    return make_bundle(prepare_run(options))
 
 
 def make_bundle(job: ExportJob) -> Manifest:
-    """Build and verify a bundle, and give it its name only if it passed everything.
+    """Build and verify a bundle; it appears under its name only if it passed everything.
 
     Raises:
         ExportError: It did not pass.
@@ -59,15 +59,15 @@ def make_bundle(job: ExportJob) -> Manifest:
             staged, manifest = _build(job, Path(folder))
         except EngineError as error:
             raise VerificationError(f"the engine cannot run the graphs: {error}") from error
-        # Once more from the files, as the service will.
+        # Read once more from the files, as the service does.
         check_attention(open_sessions(read_bundle(staged)))
         publish(staged, out)
     return manifest
 
 
 def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
-    """Build and verify in `folder`; returns where the bundle lies in it."""
-    plain = open_draft(job, Form(), folder / "fp32")
+    """Build and verify in `folder`; returns the path of the bundle in it, and its manifest."""
+    plain = open_staged(job, GraphVariant(), folder / "fp32")
     sources = [p.source_ids for p in job.verification]
     targets = [p.target_ids for p in job.verification]
     parity = _measure_parity(job, plain, sources, targets)
@@ -85,23 +85,23 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         "alignment_head": _alignment_head(job, served),
     }
     manifest = served.bundle.manifest.model_copy(
-        update={**found, "canary": choose_canary(served, job.trials[0])}
+        update={**found, "canary": choose_canary(served, job.verification_sets[0])}
     )
     return served.bundle.path, _finish(served.bundle.path, manifest)
 
 
 def _measure_parity(job: ExportJob, plain: Sessions, sources: Ids, targets: Ids) -> ParityReport:
-    parity = measure_parity(job.model, plain, sources, targets)
+    parity = measure_parity(job.model.transformer, plain, sources, targets)
     check_parity(parity)
-    if job.reference is None:
+    if job.model.original is None:
         return parity
-    original = measure_original(job.reference, plain, sources)
+    original = measure_original(job.model.original, plain, sources)
     check_original(original)
     return parity.model_copy(update={"original": original})
 
 
 def _alignment_head(job: ExportJob, served: Sessions) -> AlignmentHead | None:
-    """None where there is nothing to learn from what a word becomes."""
+    """None without development data, which the lexicon is learnt from."""
     if not job.dev:
         return None
     return choose_alignment_head(served, job.verification, _lexicon(job))
@@ -111,13 +111,13 @@ def _build_int8(
     job: ExportJob, meters: list[QualityMeter], plain: list[QualityReport], folder: Path
 ) -> tuple[Sessions, list[QualityReport]]:
     ids = [(p.source_ids, p.target_ids) for p in job.calibration]
-    plan = calibrate(job.network, ids, job.options.calibration)
-    sessions = open_draft(job, Form(plan=plan), folder / "int8")
+    plan = calibrate(job.model.network, ids, job.options.calibration)
+    sessions = open_staged(job, GraphVariant(plan=plan), folder / "int8")
     quality = _measure(meters, sessions)
     check_precision([*plain, *quality], job.options.max_bleu_loss)
-    if job.shortlist is None:
+    if job.model.shortlist is None:
         return sessions, quality
-    short = _open_shortlisted(job, job.shortlist, plan, folder / "shortlist")
+    short = _open_shortlisted(job, job.model.shortlist, plan, folder / "shortlist")
     shortened = [meter.measure(short) for meter in meters]
     check_shortlist(shortened, quality)
     return _with_speedups(short, sessions, job), quality + shortened
@@ -131,22 +131,23 @@ def _open_shortlisted(
     job: ExportJob, text: ShortlistText, plan: ActivationPlan, folder: Path
 ) -> Sessions:
     pairs = read_pairs(text.pairs, text.data)[0]
-    shortlist = build_shortlist(pairs, text.directions, job.tokenizer, text.size)
-    return open_draft(job, Form(plan=plan, shortlist=shortlist), folder)
+    shortlist = build_shortlist(pairs, text.directions, job.model.tokenizer, text.size)
+    return open_staged(job, GraphVariant(plan=plan, shortlist=shortlist), folder)
 
 
 def _lexicon(job: ExportJob) -> Lexicon:
-    """Learnt from the shortlist's pairs where there are any, else from the development data."""
-    if job.shortlist is None:
+    """Learn from the shortlist's pairs where there are any, else from the development data."""
+    model = job.model
+    if model.shortlist is None:
         pairs = [p for dev in job.dev for p in dev.pairs]
         sources = [list(p.source_ids) for p in pairs]
         targets = [list(p.target_ids[:-1]) for p in pairs]
     else:
-        text = read_pairs(job.shortlist.pairs, job.shortlist.data)[0]
-        directions = job.shortlist.directions
-        sources, targets = encode_some(text, directions, job.tokenizer, LEXICON_PAIRS)
+        text = read_pairs(model.shortlist.pairs, model.shortlist.data)[0]
+        directions = model.shortlist.directions
+        sources, targets = encode_some(text, directions, model.tokenizer, LEXICON_PAIRS)
     both = [(s, t) for s, t in zip(sources, targets, strict=True) if t]
-    return learn_lexicon([s for s, _ in both], [t for _, t in both], job.tokenizer.vocab_size)
+    return learn_lexicon([s for s, _ in both], [t for _, t in both], model.tokenizer.vocab_size)
 
 
 def _with_speedups(short: Sessions, whole: Sessions, job: ExportJob) -> Sessions:

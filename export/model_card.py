@@ -1,6 +1,6 @@
-"""The model card: what a manifest holds, as a page for people."""
+"""Writes the model card: the content of a manifest as a page."""
 
-from bundle.manifest import Manifest, OriginalParity, Shortlist
+from bundle.manifest import Lineage, Manifest, OriginalParity, Shortlist
 
 
 def model_card(manifest: Manifest) -> str:
@@ -34,7 +34,7 @@ def _summary(manifest: Manifest) -> str:
 
 
 def _parts(manifest: Manifest) -> str:
-    """What the fused attention does not know, as a sentence."""
+    """A sentence about attention from plain operators, where the fused one is not used."""
     shape = manifest.architecture
     if shape.attention_operator == "fused":
         return ""
@@ -46,7 +46,7 @@ def _parts(manifest: Manifest) -> str:
 
 
 def _skills(manifest: Manifest) -> str:
-    """What it was trained for besides translating, each as a sentence behind the others."""
+    """Sentences about what it was trained for besides translating."""
     symbols, aligned = manifest.placeholders, manifest.alignment_head
     copies = f" It copies {', '.join(symbols)}, which stand in for what must not be translated."
     aligns = (
@@ -56,16 +56,38 @@ def _skills(manifest: Manifest) -> str:
 
 
 def _training(manifest: Manifest) -> str:
-    origin = manifest.provenance
+    origin, lineage = manifest.provenance, manifest.lineage
+    steps, tokens = origin.training_steps, origin.training_target_tokens
+    minutes, stages = origin.training_minutes, ""
+    if lineage is not None and len(lineage.stages) > 1:
+        steps, tokens, minutes = lineage.steps, lineage.target_tokens, lineage.minutes
+        stages = f"\n\n{_stages(lineage)}"
     return (
-        f"{origin.training_steps:,} steps over {origin.training_target_tokens:,} target tokens in "
-        f"{origin.training_minutes:.0f} minutes; exported {origin.created} at commit "
-        f"`{origin.commit}`."
+        f"{steps:,} steps over {tokens:,} target tokens in {minutes:.0f} minutes; exported "
+        f"{origin.created} at commit `{origin.commit}`.{stages}"
     )
 
 
+def _stages(lineage: Lineage) -> str:
+    """Table of the stages, and what the weights are the mean of."""
+    rows = [
+        f"| {s.name} | {_beginning(s.began_from)} | {s.steps:,} | {s.target_tokens:,} "
+        f"| {s.minutes:.0f} |"
+        for s in lineage.stages
+    ]
+    head = ["| stage | began from | steps | target tokens | minutes |", "|---" * 5 + "|"]
+    mean = f"The weights are the mean of {', '.join(lineage.mean_of)}."
+    return "\n".join([*head, *rows, *(["", mean] if len(lineage.mean_of) > 1 else [])])
+
+
+def _beginning(names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "not recorded"
+    return " + ".join(names) or "random weights"
+
+
 def _foreign(manifest: Manifest) -> str:
-    """Of a checkpoint that another program trained."""
+    """Origin of a checkpoint that another program trained."""
     origin, foreign = manifest.provenance, manifest.provenance.foreign
     assert foreign is not None
     files = "\n".join(f"- `{name}`, sha256 `{sha256}`" for name, sha256 in foreign.files.items())

@@ -1,10 +1,11 @@
-"""A trained network as plain arrays: what graphs are built from."""
+"""A trained network as plain arrays, which the graphs are built from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from bundle import manifest
 from bundle.manifest import SpecialIds
@@ -14,12 +15,12 @@ from model.transformer import LAYER_NORM_EPS, Transformer
 
 Float32 = NDArray[np.float32]
 HEAD_DIM_STEP = 8
-"""onnxruntime's fused attention takes no other head widths than multiples of it."""
+"""onnxruntime's fused attention takes only multiples of it as the width of a head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """Weights by the names of the state dict, and what else decides the arithmetic."""
+    """Weights by the names of the state dict, and the constants of the arithmetic."""
 
     architecture: manifest.Architecture
     special_ids: SpecialIds
@@ -36,6 +37,16 @@ class Network:
     """Source and target have one embedding."""
     layer_norm_eps: float = LAYER_NORM_EPS
 
+    @property
+    def max_source_tokens(self) -> int:
+        """Longest source, end token included."""
+        return len(self.source_positions)
+
+    @property
+    def max_target_tokens(self) -> int:
+        """Longest target, end token included."""
+        return len(self.target_positions)
+
 
 def network_of(model: Transformer, *, max_source: int, max_target: int) -> Network:
     """Take the arrays out of a torch model.
@@ -46,13 +57,11 @@ def network_of(model: Transformer, *, max_source: int, max_target: int) -> Netwo
         max_target: Longest target in tokens that the bundle will generate.
 
     Raises:
-        ExportError: A weight is no number.
+        ExportError: A weight is NaN or infinite.
     """
     shape = model.architecture
-    weights = {
-        name: parameter.detach().float().numpy().copy()
-        for name, parameter in model.state_dict(keep_vars=True).items()
-    }
+    arrays = as_float32(model.state_dict(keep_vars=True))
+    weights = {name: values.copy() for name, values in arrays.items()}
     _check_finite(weights)
     return Network(
         architecture=architecture_of(model),
@@ -69,7 +78,7 @@ def network_of(model: Transformer, *, max_source: int, max_target: int) -> Netwo
 
 
 def _check_finite(weights: Mapping[str, Float32]) -> None:
-    """Looked at here, because an int8 graph rounds NaN to a number, and nobody sees it again."""
+    """Check before int8, which rounds NaN to a finite number and so hides it."""
     broken = sorted(name for name, values in weights.items() if not np.isfinite(values).all())
     if broken:
         raise ExportError(
@@ -78,8 +87,17 @@ def _check_finite(weights: Mapping[str, Float32]) -> None:
         )
 
 
+def as_float32(state: Mapping[str, object]) -> dict[str, Float32]:
+    """The tensors of a state dict as arrays; other values are left out."""
+    return {
+        name: value.detach().float().numpy()
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+
+
 def num_parameters(weights: Mapping[str, Float32], *, is_tied: bool, is_shared: bool) -> int:
-    """Numbers in a network's weights, each matrix counted once."""
+    """Size of a network's weights, each shared matrix counted once."""
     counted = dict(weights)
     if is_shared:
         del counted["source_embedding.weight"]
@@ -89,7 +107,7 @@ def num_parameters(weights: Mapping[str, Float32], *, is_tied: bool, is_shared: 
 
 
 def architecture_of(model: Transformer) -> manifest.Architecture:
-    """What the manifest says of a model's shape."""
+    """The manifest's description of a model's shape."""
     shape = model.architecture
     return manifest.Architecture(
         vocab_size=shape.vocab_size,
@@ -108,13 +126,13 @@ def architecture_of(model: Transformer) -> manifest.Architecture:
 
 
 def attention_operator(shape: Architecture) -> manifest.AttentionOperator:
-    """The fused one where it computes what the network computes."""
-    # Positions that are added to embeddings are no business of attention.
+    """`fused` where the fused operator computes the attention of the network, else `plain`."""
+    # Attention does not see positions that are added to embeddings.
     is_added = shape.positions in ("sinusoidal", "learned")
     is_known = shape.attention_score == "scaled_dot" and is_added
     return dot_product_operator(shape.head_dim) if is_known else "plain"
 
 
 def dot_product_operator(head_dim: int) -> manifest.AttentionOperator:
-    """What computes the paper's attention in heads of a width."""
+    """The operator for scaled dot products with heads of a width."""
     return "plain" if head_dim % HEAD_DIM_STEP else "fused"

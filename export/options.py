@@ -1,4 +1,4 @@
-"""What is exported, from where, and how it is verified."""
+"""Options of an export: what is exported, from where, and how it is verified."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,30 +8,30 @@ from bundle.manifest import DecodingDefaults, Precision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOptions:
-    """How the grids of activations are chosen."""
+    """Options of the calibration of activations."""
 
     sentences: int = 200
-    """Of every direction; those behind the verified ones, or where too few are left, the last."""
+    """Sentences per direction: behind the verified ones, or the last where too few are left."""
     encoder_percentile: float = 90.0
-    """Of the sentences' extreme values. A few clipped outliers cost less than a coarse grid."""
+    """Percentile of the sentences' extremes: clipped outliers cost less than a coarse grid."""
     decoder_percentile: float = 99.0
     num_levels: int = 256
-    """Of a grid; fewer than a byte has make it coarser, to see what that costs."""
+    """Levels of a grid; fewer than 256 show what a coarser grid costs."""
     max_noise_ratio: float = 16.0
-    """A tensor whose constant grid makes more than this many times the noise of per-row scales, as
-    power, is scaled per row."""
+    """Limit of a constant grid's noise over that of per-row scales, as power; tensors over it are
+    scaled per row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortlistSize:
-    """How many target pieces a sentence may choose from."""
+    """Target pieces that a sentence may choose from."""
 
     num_common: int = 1024
-    """The same for all sentences of one direction."""
+    """Common to all sentences of one direction."""
     num_common_more: int = 512
-    """Common to all sentences too, for every further direction."""
+    """Added to those for every further direction."""
     num_own: int = 128
-    """By what its source pieces usually become."""
+    """Suggested by the source pieces of the sentence."""
     max_source_tokens: int = 40
     """Longer sources choose from the whole vocabulary."""
 
@@ -40,35 +40,52 @@ class ShortlistSize:
         return self.num_common + (num_directions - 1) * self.num_common_more
 
 
+DEFAULT_MAX_TOKENS = 256
+"""Longest source and target, where the model has as many trained positions."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOptions:
-    """What is made of a network, wherever it comes from."""
+    """Options that do not depend on where the network comes from."""
 
     out: Path
     """Folder of the bundle; must not exist unless `force`."""
     precision: Precision = "int8"
     name: str | None = None
-    """Of the bundle; None: the folder's."""
-    max_source_tokens: int = 256
-    max_target_tokens: int = 256
+    """Name of the bundle; None: that of the folder."""
+    max_source_tokens: int | None = None
+    """Longest source. None: 256, or as many as the model has trained positions."""
+    max_target_tokens: int | None = None
+    """Longest target, likewise."""
     verification_sentences: int = 500
-    """The first of the development set, in every direction."""
+    """Number of sentences, the first of the development set of every direction."""
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
-    """int8 that loses more against fp32 is refused."""
+    """BLEU that int8 may lose against fp32; more is refused."""
     force: bool = False
+    """Replace an existing bundle."""
+
+    @property
+    def source_limit(self) -> int:
+        """Source tokens that are wanted."""
+        return self.max_source_tokens or DEFAULT_MAX_TOKENS
+
+    @property
+    def target_limit(self) -> int:
+        """Target tokens that are wanted."""
+        return self.max_target_tokens or DEFAULT_MAX_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions(BundleOptions):
-    """One export."""
+    """Options of the export of a training run."""
 
     checkpoint: Path
     """`averaged.pt` or `best.pt` of a run; its tokenizer lies beside it."""
     data: Path
-    """Folder that the run's data paths start at: for calibration and verification."""
+    """Folder that the run's data paths are relative to; calibration and verification read it."""
     shortlist: str | None = None
     """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
     shortlist_size: ShortlistSize = ShortlistSize()
     length_penalty: float = DecodingDefaults().length_penalty
-    """Of beam search, where a request does not say otherwise."""
+    """Length penalty of beam search, where a request has none."""

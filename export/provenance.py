@@ -1,15 +1,16 @@
-"""Where a bundle's weights come from."""
+"""The manifest's record of where the weights come from."""
 
 import datetime
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
-from bundle.manifest import DataSource, ForeignOrigin, Provenance
+from bundle.manifest import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
 from model.checkpoint import Checkpoint
 
 
 def provenance_of(checkpoint: Checkpoint) -> Provenance:
-    """What the manifest says of a checkpoint's training, as of now."""
+    """Provenance of a checkpoint's last stage of training, exported now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
     return Provenance(
@@ -26,12 +27,20 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
     )
 
 
-def foreign_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
-    """What the manifest says of a checkpoint that was trained elsewhere, as of now.
+def lineage_of(checkpoint: Checkpoint) -> Lineage:
+    """Every stage of a checkpoint's training."""
+    return Lineage(
+        stages=tuple(TrainingStage(**asdict(stage)) for stage in checkpoint.lineage.stages),
+        mean_of=checkpoint.lineage.mean_of,
+    )
+
+
+def imported_provenance(origin: ForeignOrigin, config_text: str) -> Provenance:
+    """Provenance of a checkpoint of another program, imported now.
 
     Args:
-        origin: Which it is.
-        config_text: Its own configuration, as it stood beside the weights.
+        origin: Kind, name and files of the checkpoint.
+        config_text: Its own configuration.
     """
     return Provenance(
         created=_now(),
@@ -49,7 +58,7 @@ def _now() -> str:
 
 
 def _commit() -> str:
-    """Commit of the code that exports, where it is a checkout."""
+    """Commit of the exporting code; `unknown` outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)

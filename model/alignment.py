@@ -1,7 +1,7 @@
 """Word alignments of the training pairs, which one cross-attention head learns to follow.
 
-They come from eflomal (Östling and Tiedemann, 2016), a statistical aligner that is started as a
-program of its own, in both directions, and are then symmetrised.
+eflomal (Östling and Tiedemann, 2016), a statistical aligner, runs as a separate program and aligns
+in both directions; its links are then symmetrised.
 """
 
 import shutil
@@ -30,7 +30,7 @@ Align = Callable[[Sequence[IdPair]], Iterable[set[Link]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusLinks:
-    """The links of every pair of a corpus, one after another."""
+    """The links of all pairs of a corpus, concatenated."""
 
     links: NDArray[np.uint16]
     """[links, 2]: position in the source, its prefix counted, and in the target."""
@@ -38,18 +38,18 @@ class CorpusLinks:
     """[pairs + 1]: pair i has `links[starts[i]:starts[i + 1]]`."""
 
     def of(self, pair: int) -> NDArray[np.uint16]:
-        """Links of one pair, [links, 2]."""
+        """Links of one pair, uint16 [links, 2]."""
         return self.links[self.starts[pair] : self.starts[pair + 1]]
 
 
 def align_corpus(
     corpus: EncodedCorpus, prefixes: Mapping[int, bool], align: Align | None = None
 ) -> CorpusLinks:
-    """Align every pair once, however often and in whichever direction the corpus holds it.
+    """Align every distinct pair once; copies and the reversed direction reuse its links.
 
     Args:
         corpus: Encoded pairs.
-        prefixes: First ids of sources that are no text; whether such a pair is reversed.
+        prefixes: Ids of language tags that sources begin with, and whether such a pair is reversed.
         align: The aligner; eflomal if none is given.
 
     Raises:
@@ -91,7 +91,7 @@ def eflomal(pairs: Sequence[IdPair]) -> Iterator[set[Link]]:
 
 
 def _aligner() -> str:
-    """Beside this Python first: a virtual environment need not be on the path."""
+    """Path of the aligner: beside this Python, whose environment may not be on PATH, or on PATH."""
     found = shutil.which(ALIGNER, path=Path(sys.executable).parent) or shutil.which(ALIGNER)
     if found is None:
         raise ConfigError(
@@ -109,7 +109,8 @@ def read_links(line: str) -> set[Link]:
 def symmetrised(forward: set[Link], reverse: set[Link]) -> set[Link]:
     """Grow the intersection by neighbours from the union (Och and Ney, 2003: "grow-diag").
 
-    A link joins if it touches one that is there, diagonally too, and one of its words has none.
+    A link is added if it is adjacent to one that is already in, diagonals included, and at least
+    one of its two words has no link yet.
     """
     links = forward & reverse
     sources, targets = {s for s, _ in links}, {t for _, t in links}
@@ -118,8 +119,8 @@ def symmetrised(forward: set[Link], reverse: set[Link]) -> set[Link]:
     while is_growing:
         is_growing = False
         for source, target in candidates:
-            is_wanted = source not in sources or target not in targets
-            if is_wanted and _touches(source, target, links):
+            has_free_word = source not in sources or target not in targets
+            if has_free_word and _is_adjacent(source, target, links):
                 links.add((source, target))
                 sources.add(source)
                 targets.add(target)
@@ -127,14 +128,14 @@ def symmetrised(forward: set[Link], reverse: set[Link]) -> set[Link]:
     return links
 
 
-def _touches(source: int, target: int, links: set[Link]) -> bool:
+def _is_adjacent(source: int, target: int, links: set[Link]) -> bool:
     steps = (-1, 0, 1)
     return any((source + i, target + j) in links for i in steps for j in steps if i or j)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A pair of the corpus in the order of the files."""
+    """A pair of the corpus, its sides in the order of the files' columns."""
 
     ids: IdPair
     num_prefixes: int

@@ -1,4 +1,4 @@
-"""The shape of a Transformer, as one frozen value."""
+"""The architecture of a Transformer, as one frozen value."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -9,6 +9,13 @@ Activation = Literal["relu", "gelu", "swish"]
 NormPosition = Literal["post", "pre"]
 Positions = Literal["sinusoidal", "learned", "relative", "rotary"]
 AttentionScore = Literal["scaled_dot", "additive", "bilinear", "euclidean", "cosine"]
+
+ROTARY_SCORES: tuple[AttentionScore, ...] = ("scaled_dot", "euclidean", "cosine")
+"""Scores that keep rotary positions relative: functions of the dot product and the two lengths.
+
+Rotating query and key changes neither but by their distance. An additive score sums the two before
+a non-linearity and a bilinear one puts a matrix between them: both depend on the positions.
+"""
 
 _COUNTS = (
     "vocab_size",
@@ -33,29 +40,30 @@ class Architecture:
     """Everything that decides which parameters there are and what they compute.
 
     Raises:
-        ConfigError: With every value that cannot be.
+        ConfigError: Values are impossible or do not fit together; lists all of them.
     """
 
     vocab_size: int
-    """Pieces of the vocabulary that source and target share."""
+    """Pieces in the vocabulary that source and target share."""
     d_model: int = 512
     d_ff: int = 2048
     num_heads: int = 8
     num_encoder_layers: int = 6
     num_decoder_layers: int = 6
     dropout: float = 0.1
-    """Of embeddings and of what every sub-layer adds."""
+    """Share of dropout on embeddings and on the output of every sub-layer."""
     inner_dropout: float | None = None
-    """Of attention weights and within feed-forward; None: the same."""
+    """Share on attention weights and within the feed-forward; None: that of `dropout`."""
     activation: Activation = "relu"
     norm_position: NormPosition = "post"
-    """After the residual, as in Vaswani et al. (2017), or before the sub-layer."""
+    """After the residual sum, as in Vaswani et al. (2017), or before the sub-layer."""
     positions: Positions = "sinusoidal"
-    """Added to embeddings, or relative and rotary in every self-attention."""
+    """Sinusoidal and learned ones are added to embeddings; relative and rotary ones act within
+    self-attention."""
     max_positions: int = 512
-    """Longest sequence; learned positions have a row for each."""
+    """Tokens of the longest sequence; learned positions have a row for each."""
     max_distance: int = 16
-    """Relative positions tell no longer distances apart."""
+    """Relative positions give all longer distances the same weight."""
     attention_score: AttentionScore = "scaled_dot"
     scale_embedding: bool = True
     """Multiply embeddings by sqrt(d_model)."""
@@ -78,7 +86,7 @@ class Architecture:
 
     @property
     def dropout_inside(self) -> float:
-        """Of sub-layers."""
+        """Share of dropout on attention weights and within the feed-forward."""
         return self.dropout if self.inner_dropout is None else self.inner_dropout
 
     def _faults(self) -> list[str]:
@@ -87,8 +95,11 @@ class Architecture:
         ]
         if self.num_heads >= 1 and self.d_model % self.num_heads:
             faults.append(f"d_model {self.d_model} is not a multiple of num_heads {self.num_heads}")
-        if self.d_model % 2:
-            faults.append(f"d_model {self.d_model} is odd: sinusoids come in pairs")
+        if self.positions == "sinusoidal" and self.d_model % 2:
+            faults.append(
+                f"d_model {self.d_model} is odd, but sinusoidal positions fill its columns in "
+                "pairs: make it even or choose other positions"
+            )
         if self.positions == "rotary":
             faults += self._rotary_faults()
         dropouts = {"dropout": self.dropout, "inner_dropout": self.inner_dropout or 0.0}
@@ -101,7 +112,13 @@ class Architecture:
     def _rotary_faults(self) -> list[str]:
         faults = []
         if self.num_heads >= 1 and self.head_dim % 2:
-            faults.append(f"heads are {self.head_dim} wide: rotary positions turn pairs")
-        if self.attention_score == "additive":
-            faults.append("additive scores make no distance of rotary positions: use other ones")
+            faults.append(
+                f"heads are {self.head_dim} wide (d_model {self.d_model} / num_heads "
+                f"{self.num_heads}), but rotary positions turn pairs of channels: make it even"
+            )
+        if self.attention_score not in ROTARY_SCORES:
+            faults.append(
+                f"attention_score {self.attention_score!r} makes rotary positions absolute: "
+                f"choose one of {ROTARY_SCORES}, or relative positions"
+            )
         return faults

@@ -1,7 +1,7 @@
-"""How well a key answers a query: the scaled dot product and the alternatives to it.
+"""Attention scores: the scaled dot product and its alternatives.
 
 All map queries [batch, heads, query, head_dim] and keys [batch, heads, key, head_dim] to scores
-[batch, heads, query, key], before mask and softmax. Separate projections made both already.
+[batch, heads, query, key], before mask and softmax. Both are projected already.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional
 from model.architecture import Architecture
 
 INITIAL_SHARPNESS = 10.0
-"""Of cosines, which lie between -1 and 1: too even for a softmax over many keys."""
+"""Factor of cosines, which lie in [-1, 1]: too flat for a softmax over many keys."""
 
 
 class ScaledDotProduct(nn.Module):
@@ -47,7 +47,7 @@ class Bilinear(nn.Module):
         super().__init__()
         head_dim = architecture.head_dim
         self.scale = head_dim**-0.5
-        # As the dot product, to begin with.
+        # Initially the dot product.
         self.weight = nn.Parameter(torch.eye(head_dim).repeat(architecture.num_heads, 1, 1))
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class Bilinear(nn.Module):
 class Euclidean(nn.Module):
     """`-|q - k|^2 / (2 sqrt(head_dim))`: the scaled dot product, less for long keys.
 
-    Squared, because the distance itself has no gradient where query and key are the same.
+    Squared, because the distance itself has no gradient where query and key are equal.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -85,7 +85,7 @@ class Cosine(nn.Module):
 
 
 def attention_score(architecture: Architecture) -> nn.Module:
-    """The one that an architecture names."""
+    """The score that `architecture` names."""
     kinds = {
         "scaled_dot": ScaledDotProduct,
         "additive": Additive,

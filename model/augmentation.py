@@ -1,6 +1,6 @@
-"""Variants of pairs, so that a model holds where users do not write like the training data.
+"""Variants of pairs, so that a model is robust to text unlike the training data.
 
-Every choice comes from one seed. A variant is one more pair; the pair itself stays.
+All random choices derive from one seed. A variant is an additional pair; the original stays.
 """
 
 import random
@@ -13,7 +13,7 @@ from model.filtering import PLACEHOLDER
 from model.tokenizer import PLACEHOLDERS
 
 Variant = Callable[[SentencePair, random.Random], SentencePair | None]
-"""A changed pair, or None where a pair has nothing to change."""
+"""Makes a changed pair, or None if there is nothing to change."""
 
 MAX_PLACEHOLDERS = 4
 FINAL_PUNCTUATION = ".!?…"
@@ -22,7 +22,7 @@ _FIXED = re.compile(
     rf"https?://\S*\w|[\w.+-]+@[\w-]+\.\w+|{PLACEHOLDER.pattern}"
     r"|\d+(?:[.,:/]\d+)*|\b[A-Z][\w-]*\w\b"
 )
-"""What may be the same in both languages: addresses, tags, numbers, names."""
+"""Text that is often the same in both languages: addresses, tags, numbers, names."""
 _PUNCTUATION = re.compile(r"(?<=\w)[,.!?;:](?= |$)")
 _BETWEEN_CLAUSES = re.compile(r"(?<=\w)([,;:]|[.!?…]+| [\u2013\u2014-]) +(?=\w)")
 MAX_FRAGMENT_RATIO = 1.5
@@ -32,7 +32,7 @@ FREE_FRAGMENT_CHARACTERS = 3
 def augmented(
     pairs: Sequence[SentencePair], config: AugmentationConfig, *, seed: str
 ) -> list[SentencePair]:
-    """Variants of `pairs`, which have one direction."""
+    """Variants of `pairs`, all of which have the same direction."""
     return [
         variant
         for name, make in _VARIANTS.items()
@@ -40,10 +40,10 @@ def augmented(
     ] + list(_joins(pairs, config.joined, random.Random(f"{seed} joined")))
 
 
-def with_placeholders(pair: SentencePair, source: random.Random) -> SentencePair | None:
-    """Swap up to four strings that both sides have exactly once for placeholder pieces.
+def with_placeholders(pair: SentencePair, rng: random.Random) -> SentencePair | None:
+    """Replace up to four strings that occur exactly once on each side by placeholder pieces.
 
-    The pieces are drawn without order, so that all of them are learned.
+    The pieces are drawn at random rather than in order, so that all of them are learned.
     """
     shared = [
         text
@@ -52,23 +52,23 @@ def with_placeholders(pair: SentencePair, source: random.Random) -> SentencePair
     ]
     if not shared:
         return None
-    size = min(len(shared), source.randint(1, MAX_PLACEHOLDERS))
-    pieces = source.sample(PLACEHOLDERS, size)
-    swaps = dict(zip(source.sample(shared, size), pieces, strict=True))
+    size = min(len(shared), rng.randint(1, MAX_PLACEHOLDERS))
+    pieces = rng.sample(PLACEHOLDERS, size)
+    swaps = dict(zip(rng.sample(shared, size), pieces, strict=True))
     return _changed(pair, _swapped(pair.source, swaps), _swapped(pair.target, swaps))
 
 
-def in_capitals(pair: SentencePair, _source: random.Random) -> SentencePair | None:
+def in_capitals(pair: SentencePair, _rng: random.Random) -> SentencePair | None:
     """Both sides in capitals."""
     return _changed(pair, pair.source.upper(), pair.target.upper())
 
 
-def in_lower_case(pair: SentencePair, _source: random.Random) -> SentencePair | None:
+def in_lower_case(pair: SentencePair, _rng: random.Random) -> SentencePair | None:
     """The source in lower case, as it is typed in haste."""
     return _changed(pair, pair.source.lower(), pair.target)
 
 
-def unfinished(pair: SentencePair, _source: random.Random) -> SentencePair | None:
+def unfinished(pair: SentencePair, _rng: random.Random) -> SentencePair | None:
     """Both sides without their final punctuation, if both have it."""
     if pair.source[-1] not in FINAL_PUNCTUATION or pair.target[-1] not in FINAL_PUNCTUATION:
         return None
@@ -76,28 +76,29 @@ def unfinished(pair: SentencePair, _source: random.Random) -> SentencePair | Non
     return _changed(pair, source, target) if source and target else None
 
 
-def badly_spaced(pair: SentencePair, source: random.Random) -> SentencePair | None:
+def badly_spaced(pair: SentencePair, rng: random.Random) -> SentencePair | None:
     """The source with one space too many before a punctuation mark, or one missing behind it."""
     marks = list(_PUNCTUATION.finditer(pair.source))
     if not marks:
         return None
-    place = source.choice(marks).start()
+    place = rng.choice(marks).start()
     before, mark, behind = pair.source[:place], pair.source[place], pair.source[place + 1 :]
-    is_wide = not behind or source.random() < 0.5
+    is_wide = not behind or rng.random() < 0.5
     noisy = f"{before} {mark}{behind}" if is_wide else f"{before}{mark}{behind.lstrip()}"
     return _changed(pair, noisy, pair.target)
 
 
-def fragment(pair: SentencePair, source: random.Random) -> SentencePair | None:
-    """One clause of both sides, where the same marks in the same order cut them into clauses.
+def fragment(pair: SentencePair, rng: random.Random) -> SentencePair | None:
+    """One clause of both sides, if both are divided by the same marks in the same order.
 
-    Clauses that changed places are mostly of unlike length; where they are, there is no variant.
+    None where the clauses differ much in length, because the translation then tends to have
+    reordered them.
     """
     sides = [_BETWEEN_CLAUSES.split(side) for side in (pair.source, pair.target)]
     (clauses, marks), (translated, other_marks) = ((side[::2], side[1::2]) for side in sides)
     if not marks or marks != other_marks:
         return None
-    ours, theirs = source.choice(list(zip(clauses, translated, strict=True)))
+    ours, theirs = rng.choice(list(zip(clauses, translated, strict=True)))
     shorter, longer = sorted((len(ours), len(theirs)))
     is_alike = longer <= MAX_FRAGMENT_RATIO * shorter + FREE_FRAGMENT_CHARACTERS
     return _changed(pair, ours, theirs) if is_alike and ours != theirs else None
@@ -111,31 +112,31 @@ _VARIANTS: dict[str, Variant] = {
     "spacing": badly_spaced,
     "fragments": fragment,
 }
-"""By the name of their share in the configuration."""
+"""Keyed by the name of the share in the configuration."""
 
 
 def _variants(
     pairs: Sequence[SentencePair], make: Variant, share: float, seed: str
 ) -> Iterator[SentencePair]:
-    source = random.Random(seed)
+    rng = random.Random(seed)
     for pair in pairs:
-        if source.random() < share:
-            variant = make(pair, source)
+        if rng.random() < share:
+            variant = make(pair, rng)
             if variant is not None:
                 yield variant
 
 
 def _joins(
-    pairs: Sequence[SentencePair], share: float, source: random.Random
+    pairs: Sequence[SentencePair], share: float, rng: random.Random
 ) -> Iterator[SentencePair]:
-    """Sentences of one origin one after another, each side in the same order."""
+    """Two or three sentences of one origin concatenated, in the same order on both sides."""
     by_origin: dict[str, list[SentencePair]] = {}
     for pair in pairs:
         if _is_sentence(pair.source) and _is_sentence(pair.target):
             by_origin.setdefault(pair.origin, []).append(pair)
     for sentences in by_origin.values():
         for _ in range(round(share * len(sentences))):
-            parts = source.choices(sentences, k=source.randint(2, 3))
+            parts = rng.choices(sentences, k=rng.randint(2, 3))
             joined = (" ".join(p.source for p in parts), " ".join(p.target for p in parts))
             yield _changed(parts[0], *joined)
 
@@ -153,13 +154,13 @@ def _count(text: str, whole: str) -> int:
 
 
 def _swapped(text: str, swaps: dict[str, str]) -> str:
-    """All at once: what stands for one string must not be taken for another."""
+    """Replace in a single pass, so that no replacement is replaced again."""
     patterns = "|".join(_standing_alone(fixed).pattern for fixed in swaps)
     return re.sub(patterns, lambda found: swaps[found[0]], text)
 
 
 def _standing_alone(text: str) -> re.Pattern[str]:
-    """`text`, but not as a part of a longer word or number; a tag may touch a word."""
+    """Pattern of `text` outside longer words and numbers; a tag may be adjacent to a word."""
     before = r"(?<![\w.,])" if text[0].isalnum() else ""
     behind = r"(?!\w|[.,]\d)" if text[-1].isalnum() else ""
     return re.compile(before + re.escape(text) + behind)

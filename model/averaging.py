@@ -1,10 +1,11 @@
-"""The mean of several checkpoints' weights."""
+"""The mean of the weights of several checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from model.checkpoint import (
     AVERAGED_NAME,
@@ -15,29 +16,42 @@ from model.checkpoint import (
     save_model,
 )
 from model.errors import CheckpointError
+from model.lineage import merged
+
+
+def mean_weights(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean by name, in double precision before it is rounded to fp32.
+
+    Args:
+        weights: One or more, all with the same names and shapes.
+    """
+    return {
+        name: torch.stack([each[name].double() for each in weights]).mean(dim=0).float()
+        for name in weights[0]
+    }
 
 
 def average_checkpoints(paths: Sequence[Path], out: Path) -> Path:
     """Write the mean of the checkpoints at `paths` as `averaged.pt` and its vocabulary.
 
-    Models that one training made from another are close enough for their mean to lie lower than
-    each of them: Wortsman et al. (2022), "Model soups". Configuration, progress and number of pairs
-    are those of the last checkpoint.
+    Models of which one was trained from another are close enough for their mean to have a lower
+    loss than each of them: Wortsman et al. (2022), "Model soups". Configuration, progress and
+    number of pairs are those of the last checkpoint; the lineage has the stages of all.
 
     Args:
-        paths: Two or more, each with its `source.spm` beside it.
-        out: Folder to write to; it must not hold an `averaged.pt` yet.
+        paths: At least two, each with its `source.spm` beside it.
+        out: Folder to write to, without an `averaged.pt`.
 
     Returns:
-        Where it was written.
+        Path of the file.
 
     Raises:
-        CheckpointError: One cannot be read or fits the last one in neither vocabulary nor shape,
-            there is only one, or `out` is taken.
+        CheckpointError: A checkpoint cannot be read or differs from the last one in architecture
+            or vocabulary, there is only one, or the file exists already.
     """
     written = out / AVERAGED_NAME
     if len(paths) < 2:
-        raise CheckpointError("a mean needs two checkpoints or more")
+        raise CheckpointError("a mean needs two checkpoints or more: name another one")
     if written.exists():
         raise CheckpointError(f"{written} exists already: name another folder")
     checkpoints = [load_checkpoint(path) for path in paths]
@@ -49,10 +63,11 @@ def average_checkpoints(paths: Sequence[Path], out: Path) -> Path:
     save_model(
         written,
         last.model.architecture,
-        _mean([dict(each.model.named_parameters()) for each in checkpoints]),
+        mean_weights([dict(each.model.named_parameters()) for each in checkpoints]),
         last.progress,
         config_text=last.config_text,
         num_pairs=last.num_pairs,
+        lineage=merged(each.lineage for each in checkpoints),
     )
     return written
 
@@ -65,7 +80,3 @@ def _check_fits(path: Path, checkpoint: Checkpoint, last: Checkpoint) -> None:
     if unlike:
         raise CheckpointError(f"{path} has another architecture: {', '.join(unlike)}")
     check_vocabulary(path, last.tokenizer_path)
-
-
-def _mean(weights: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    return {name: torch.stack([each[name] for each in weights]).mean(dim=0) for name in weights[0]}

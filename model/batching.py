@@ -1,4 +1,4 @@
-"""Token ids in batches of similar length, in an order that the seed decides."""
+"""Batches of token ids: bucketed by length, in an order determined by the seed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ CHUNK = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedCorpus:
-    """All pairs as ids, compact: one long array per side."""
+    """All pairs as token ids, one concatenated array per side."""
 
     source_ids: NDArray[np.uint16]
-    """Sentences one after another, each with its end token."""
+    """Concatenated sentences, each with its end token."""
     source_starts: NDArray[np.int64]
     """[pairs + 1]: pair i is `source_ids[starts[i]:starts[i + 1]]`."""
     target_ids: NDArray[np.uint16]
     target_starts: NDArray[np.int64]
     weights: NDArray[np.float32]
-    """[pairs]: how often an epoch sees each."""
+    """[pairs]: expected number of times that an epoch contains each."""
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -43,13 +43,13 @@ class EncodedCorpus:
         return np.diff(self.target_starts)
 
     def num_target_tokens(self, indices: NDArray[np.int64]) -> int:
-        """Target tokens of the pairs at `indices`, padding not included."""
+        """Target tokens of the pairs at `indices`, without padding."""
         return int((self.target_starts[indices + 1] - self.target_starts[indices]).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a training step sees."""
+    """The input of one forward and backward pass."""
 
     source_ids: Tensor
     """int64 [batch, source]."""
@@ -58,10 +58,10 @@ class Batch:
     input_ids: Tensor
     """Start token and target, int64 [batch, target]."""
     label_ids: Tensor
-    """Target and end token, int64 [batch, target]; padding where there is none."""
+    """Target and end token, then padding, int64 [batch, target]."""
     num_target_tokens: int
     links: "BatchLinks | None" = None
-    """Where one head should look; None where that is not guided."""
+    """Word alignments that guide one head; None where none is guided."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on `device`."""
@@ -82,7 +82,7 @@ class BatchLinks:
     places: Tensor
     """int64 [links, 3]: row, position of the label, position in the source."""
     weights: Tensor
-    """float32 [links]: each label that is linked counts alike, and all of them make 1."""
+    """float32 [links]: equal for every label that has links, 1 in total."""
 
     def to(self, device: torch.device) -> "BatchLinks":
         """The links on `device`."""
@@ -100,7 +100,7 @@ def encode_corpus(
     sides: tuple[list[list[int]], list[list[int]]] = ([], [])
     kept = []
     starts = range(0, len(pairs), CHUNK)
-    # A bar over a single chunk would tell nothing, and development sets are that small.
+    # No bar for a single chunk, such as a development set.
     for start in tqdm(starts, desc="tokenising", unit="chunk", disable=len(starts) == 1):
         chunk = pairs[start : start + CHUNK]
         sources = encode_sources(chunk, tokenizer)
@@ -135,14 +135,14 @@ def epoch_batches(
 ) -> list[NDArray[np.int64]]:
     """Partition one epoch into batches of similar lengths, in random order.
 
-    A batch has sources of one length, so that no source is padded, unless that would leave it
-    less than half full.
+    All sources of a batch have the same length, so that none is padded, unless the batch would
+    then be less than half full.
 
     Args:
         corpus: What is trained on.
         batch_tokens: Target tokens of a batch, padding included.
         seed: Of the run.
-        epoch: Each has its own sample and order.
+        epoch: Determines sample and order together with the seed.
 
     Returns:
         Indices of the pairs of each batch.
@@ -151,7 +151,7 @@ def epoch_batches(
     chosen = _sample(corpus.weights, random)
     source, target = corpus.source_lengths[chosen], corpus.target_lengths[chosen]
     order = np.lexsort((random.random(len(chosen)), target, source))
-    batches = _cut(source[order], target[order], batch_tokens)
+    batches = _batch_bounds(source[order], target[order], batch_tokens)
     shuffled = random.permutation(len(batches))
     return [chosen[order[slice(*batches[i])]] for i in shuffled]
 
@@ -175,7 +175,7 @@ def make_batch(
 
 
 def batch_links(links: Sequence[NDArray[np.uint16]]) -> BatchLinks:
-    """Links of a batch from those of its pairs, each [links, 2]: source, target."""
+    """Links of a batch from those of its pairs, each uint16 [links, 2]: source, target."""
     counts = [len(each) for each in links]
     rows = np.repeat(np.arange(len(links)), counts)
     source, target = np.concatenate(links).astype(np.int64).T
@@ -190,13 +190,15 @@ def batch_links(links: Sequence[NDArray[np.uint16]]) -> BatchLinks:
 def batch_stream(
     corpus: EncodedCorpus, *, batch_tokens: int, seed: int, epoch: int, position: int
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
-    """Endless (epoch, position, indices), beginning at batch `position` of `epoch`.
+    """Endless stream of (epoch, position, indices), from batch `position` of `epoch` on.
 
     Raises:
-        CorpusError: No epoch would ever have a batch.
+        CorpusError: Epochs would have no batch.
     """
     if not corpus.weights.any():
-        raise CorpusError("there is no pair to train on: look at data.max_tokens and data.sources")
+        raise CorpusError(
+            "no pair is left to train on: raise data.max_tokens or the weights of data.sources"
+        )
     while True:
         batches = epoch_batches(corpus, batch_tokens=batch_tokens, seed=seed, epoch=epoch)
         for i in range(position, len(batches)):
@@ -217,20 +219,22 @@ def _sample(weights: NDArray[np.float32], random: np.random.Generator) -> NDArra
     return np.repeat(np.arange(len(weights)), copies.astype(np.int64))
 
 
-def _cut(
+def _batch_bounds(
     source: NDArray[np.int64], target: NDArray[np.int64], batch_tokens: int
 ) -> list[tuple[int, int]]:
     """(begin, end) of consecutive batches over pairs sorted by source, then target length."""
-    cuts, begin, longest = [], 0, 0
+    bounds, begin, longest = [], 0, 0
     for i, (source_length, length) in enumerate(zip(source.tolist(), target.tolist(), strict=True)):
         size = i - begin
         is_full = size and (size + 1) * max(longest, length) > batch_tokens
-        is_other = size and source_length != source[begin] and size * longest > batch_tokens / 2
-        if is_full or is_other:
-            cuts.append((begin, i))
+        has_new_length = (
+            size and source_length != source[begin] and size * longest > batch_tokens / 2
+        )
+        if is_full or has_new_length:
+            bounds.append((begin, i))
             begin, longest = i, 0
         longest = max(longest, length)
-    return [*cuts, (begin, len(source))] if len(source) else []
+    return [*bounds, (begin, len(source))] if len(source) else []
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and how it is read again."""
+"""The checkpoint files of a run, written and read."""
 
 import os
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from torch import Tensor
 from model.architecture import Architecture
 from model.config import RunConfig, parse_config
 from model.errors import CheckpointError
+from model.lineage import RANDOM, Lineage, Stage, read_lineage
 from model.transformer import Transformer
 
 LAST_NAME = "last.pt"
@@ -26,36 +27,43 @@ BOARD_NAME = "tensorboard"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run has come."""
+    """Position of a run: its counters and its clock."""
 
     step: int = 0
+    """Updates so far, those that were skipped included."""
+    num_skipped: int = 0
+    """Updates whose gradients were not finite: they changed nothing."""
+    num_skipped_in_row: int = 0
+    """Updates skipped since the last that was finite."""
     epoch: int = 0
     position: int = 0
-    """Batch of the epoch that comes next."""
+    """Index of the next batch in the epoch."""
     target_tokens: int = 0
     seconds: float = 0.0
     """Wall-clock time over all resumes."""
     best_chrf: float = -1.0
     num_stale: int = 0
-    """Validations since the best one."""
+    """Validations since the one with `best_chrf`."""
     validated_step: int = 0
     """Step of the latest validation."""
     decay_begins_s: float | None = None
-    """Where the decay was asked for: it then ends the run, whatever the budget was."""
+    """Clock at which a decay was requested; its end then replaces the budget."""
     decay_ends_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model as a run left it."""
+    """A trained model and the record of its training."""
 
     model: Transformer
     """fp32, in evaluation mode."""
     config: RunConfig
     config_text: str
     progress: Progress
+    lineage: Lineage
+    """All stages of training; `progress` is that of the last."""
     num_pairs: dict[str, int]
-    """Training pairs by source."""
+    """Training pairs of the last stage by source."""
     tokenizer_path: Path
 
 
@@ -67,15 +75,22 @@ def save_model(
     *,
     config_text: str,
     num_pairs: dict[str, int],
+    lineage: Lineage | None = None,
 ) -> None:
-    """Write a model that needs nothing but its tokenizer; tied weights are stored once."""
-    content = {
+    """Write a model, complete but for its tokenizer; tied weights are stored once.
+
+    Args:
+        lineage: Its stages of training; None if only the last is known.
+    """
+    content: dict[str, Any] = {
         "architecture": asdict(architecture),
         "weights": {name: weight.detach().clone() for name, weight in weights.items()},
         "progress": asdict(progress),
         "config": config_text,
         "num_pairs": num_pairs,
     }
+    if lineage is not None:
+        content["lineage"] = lineage.as_dict()
     write_atomically(path, content)
 
 
@@ -83,22 +98,48 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read `best.pt` or `averaged.pt`.
 
     Raises:
-        CheckpointError: It is missing, broken, or holds other parameters than it says.
+        CheckpointError: It is missing or broken, or its weights do not fit its architecture.
     """
     content = read(path)
     try:
         model = Transformer(Architecture(**content["architecture"]))
         load_weights(model, content["weights"])
+        config = parse_config(content["config"], where=str(path))
+        progress = Progress(**content["progress"])
         return Checkpoint(
             model=model.eval(),
-            config=parse_config(content["config"], where=str(path)),
+            config=config,
             config_text=content["config"],
-            progress=Progress(**content["progress"]),
+            progress=progress,
+            lineage=(
+                read_lineage(content["lineage"])
+                if "lineage" in content
+                else lineage_of_run(config, progress, began_from=None)
+            ),
             num_pairs=content["num_pairs"],
             tokenizer_path=path.parent / TOKENIZER_NAME,
         )
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is no model checkpoint: {error!r}") from error
+
+
+def lineage_of_run(config: RunConfig, progress: Progress, *, began_from: Lineage | None) -> Lineage:
+    """The stages of a run's weights at its present position.
+
+    Args:
+        config: Configuration of the run.
+        progress: Its position.
+        began_from: Lineage of its initial weights; None if unknown.
+    """
+    stage = Stage(
+        name=config.name,
+        seed=config.training.seed,
+        steps=progress.step,
+        target_tokens=progress.target_tokens,
+        minutes=round(progress.seconds / 60, 1),
+        began_from=None if began_from is None else began_from.mean_of,
+    )
+    return (began_from or RANDOM).followed_by(stage)
 
 
 def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
@@ -115,7 +156,7 @@ def load_weights(model: Transformer, weights: dict[str, torch.Tensor]) -> None:
 
 
 def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
-    """See whether `weights` has the names and shapes of `parameters`.
+    """Check that `weights` has the names and shapes of `parameters`.
 
     Raises:
         CheckpointError: A parameter is missing or has another shape; names all of them.
@@ -132,10 +173,10 @@ def check_weights(parameters: Mapping[str, Tensor], weights: Mapping[str, Tensor
 
 
 def check_vocabulary(path: Path, expected: Path) -> None:
-    """See whether the checkpoint at `path` lies beside the same vocabulary as file `expected`.
+    """Check that the vocabulary beside the checkpoint at `path` is that of the file `expected`.
 
     Raises:
-        CheckpointError: It is another, or one of the two files is missing.
+        CheckpointError: It differs, or one of the two files is missing.
     """
     found = path.parent / TOKENIZER_NAME
     missing = [str(file) for file in (found, expected) if not file.exists()]
@@ -146,23 +187,29 @@ def check_vocabulary(path: Path, expected: Path) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Content of a checkpoint file; never runs code from it.
+    """Content of a checkpoint file, read without running code from it.
 
     Raises:
         CheckpointError: It is missing or broken.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling raises whatever the bytes provoke
-        reason = (str(error) or repr(error)).splitlines()[0]
+    except OSError as error:
+        reason = error.strerror or "it is cut short"
         raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
+    except Exception as error:  # unpickling broken bytes can raise any exception
+        # torch's own message may advise to load the file unsafely.
+        raise CheckpointError(
+            f"checkpoint {path} cannot be read: it is cut short, or not a checkpoint of this "
+            "project; code in a checkpoint is never run"
+        ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} is no checkpoint of this project")
     return content
 
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Write so that a crash leaves the old file or the new one, never half of one."""
+    """Write so that a crash leaves either the old file or the new one, complete."""
     staged = path.with_suffix(".tmp")
     with staged.open("wb") as file:
         torch.save(content, file)

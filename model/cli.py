@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from model.processes import Processes
     from model.training_data import TrainingData
 
-# Training allocates and frees large tensors all the time. Without these glibc gives each back to
-# the kernel and takes it again in every step.
+# Training allocates and frees large tensors all the time. By default glibc returns each to the
+# kernel and requests it again in every step.
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 _EXAMPLES = """\
@@ -90,12 +90,14 @@ def _train(arguments: argparse.Namespace) -> None:
     if arguments.tensorboard:
         check_installed()
     if arguments.resume and arguments.start:
-        raise ConfigError("--from", ["a run that is resumed has its own weights"])
+        raise ConfigError(
+            "--from", ["a resumed run has its own weights: leave out either --from or --resume"]
+        )
     _check_run(arguments.out, is_resumed=arguments.resume)
     with joined_processes(arguments.device) as processes:
         if processes.is_first:
             _run(arguments, processes)
-        else:  # the first one says it for all
+        else:  # only the first process prints
             with contextlib.redirect_stdout(io.StringIO()):
                 _run(arguments, processes)
 
@@ -124,7 +126,7 @@ def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
 def _prepare(
     arguments: argparse.Namespace, config: RunConfig, processes: "Processes"
 ) -> "TrainingData":
-    """Prepare the data; other processes than the first read what that has left in the folder."""
+    """Prepare the data in the first process; the others read it from the folder afterwards."""
     from model.preparation import prepare
 
     if not processes.is_first:

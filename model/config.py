@@ -1,4 +1,4 @@
-"""One training run as one TOML file."""
+"""The configuration of a training run, one TOML file."""
 
 import tomllib
 from collections.abc import Mapping
@@ -25,25 +25,25 @@ class _Section(BaseModel):
 
 
 class SourceConfig(_Section):
-    """One corpus within the training data, as its third column names it."""
+    """One corpus of the training data, by its name in the third column."""
 
     name: str
     weight: Annotated[float, Field(ge=0)] = 1.0
-    """How often an epoch sees each pair; 0.1 is a random tenth, 2 is twice."""
+    """Expected uses of each pair in an epoch; 0.1 is a random tenth, 2 is twice."""
     licence: str = ""
     held_out: Annotated[int, Field(ge=0)] = 0
-    """Pairs that are never trained on; they lie beside the run, to measure quality by domain."""
+    """Pairs excluded from training and kept beside the run, to measure quality by domain."""
     keep_best: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share that is trained on: what the weights that the run begins from find likeliest."""
+    """Share of pairs to train on: the likeliest by the weights that the run begins from."""
 
 
 class DataConfig(_Section):
-    """What is trained on; paths are relative to `--data`."""
+    """Training and development data; paths are relative to `--data`."""
 
     source_language: str
     target_language: str
     both_directions: bool = False
-    """Train one model both ways: each source begins with the piece of the wanted language."""
+    """Train one model both ways: each source begins with the piece of its target language."""
     train: Annotated[tuple[str | tuple[str, str], ...], Field(min_length=1)]
     """Tab-separated files, or pairs of line-aligned files; .xz and .gz are read as they are."""
     dev: str | tuple[str, str]
@@ -52,11 +52,11 @@ class DataConfig(_Section):
     sources: tuple[SourceConfig, ...] = ()
     """Where given, pairs of unnamed sources are left out."""
     is_filtered: bool = False
-    """Leave out copies, wild length ratios, unlike placeholders and the wrong language."""
+    """Leave out copies, extreme length ratios, unequal placeholders and wrong languages."""
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The one that the files have, and the other where it is trained too."""
+        """That of the files, and the reverse if both are trained."""
         source, target = self.source_language, self.target_language
         if not self.both_directions:
             return (Direction(source=source, target=target),)
@@ -70,22 +70,22 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AugmentationConfig(_Section):
-    """From which share of each source's pairs a variant is made; it weighs as much as a pair."""
+    """Share of each source's pairs of which a variant is made; it has the weight of the pair."""
 
     placeholders: Share = 0.0
-    """Numbers, names, addresses and tags that both sides share become placeholder pieces."""
+    """Replace numbers, names, addresses and tags that both sides share by placeholder pieces."""
     capitals: Share = 0.0
     """BOTH SIDES IN CAPITALS."""
     lower_case: Share = 0.0
-    """The source without capitals, as it is typed in haste; the target stays as it is."""
+    """The source in lower case; the target is unchanged."""
     unfinished: Share = 0.0
     """Both sides without their final punctuation."""
     spacing: Share = 0.0
-    """The source with a space too many or too few around its punctuation."""
+    """The source with a spurious or missing space at its punctuation."""
     fragments: Share = 0.0
-    """One clause of both sides, where the same punctuation cuts them alike."""
+    """One clause of both sides, if the same punctuation divides them."""
     joined: Share = 0.0
-    """Two or three pairs of one source as one."""
+    """Two or three pairs of one source concatenated."""
 
 
 class AlignmentConfig(_Section):
@@ -95,7 +95,7 @@ class AlignmentConfig(_Section):
     """
 
     weight: Annotated[float, Field(ge=0)] = 0.05
-    """Of its loss beside the translation's."""
+    """Weight of its loss relative to the translation loss."""
     head: Annotated[int, Field(ge=0)] = 0
 
 
@@ -104,7 +104,7 @@ class TokenizerConfig(_Section):
 
     kind: Literal["unigram", "bpe"] = "unigram"
     vocab_size: Annotated[int, Field(gt=0, le=65_536)] = 8000
-    """At most what 16 bits can count: the encoded corpus is held in memory."""
+    """Ids must fit 16 bits: the encoded corpus is held in memory."""
     language_tags: tuple[str, ...] = (">>en<<", ">>de<<")
     num_placeholders: Annotated[int, Field(ge=0, le=10)] = 10
     sample_sentences: Positive = 400_000
@@ -135,7 +135,7 @@ class ArchitectureConfig(_Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ArchitectureConfig":
-        """Told now, not after the tokenizer has been trained: any vocabulary shows the faults."""
+        """Report faults before the tokenizer is trained; they do not depend on its size."""
         try:
             self.with_vocabulary(1)
         except ConfigError as error:
@@ -144,13 +144,13 @@ class ArchitectureConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """How it is trained."""
+    """Batches, budget, optimiser and validation."""
 
     seed: int = 1
     batch_tokens: Positive = 3000
     """Target tokens of a batch, padding included."""
     batches_per_update: Positive = 1
-    """Whose gradients are added up; the processes of torchrun share them out."""
+    """Batches whose gradients are summed; the processes of torchrun divide them."""
     max_steps: Positive | None = None
     max_minutes: Annotated[float, Field(gt=0)] | None = None
     """Budget of wall-clock time over all resumes. Only a run bounded by steps repeats exactly."""
@@ -159,29 +159,29 @@ class TrainingConfig(_Section):
     optimizer: Literal["adam", "muon"] = "adam"
     """`muon` updates matrices with Muon and all else with Adam."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    """Peak, for Adam."""
+    """Peak rate of Adam."""
     matrix_learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    """Peak, for Muon."""
+    """Peak rate of Muon."""
     schedule: Literal["inverse_sqrt", "trapezoid"] = "inverse_sqrt"
-    """The paper's, or constant and then linear to zero at the end of the budget."""
+    """`inverse_sqrt` is the paper's; `trapezoid` is constant, then linear to zero at the end."""
     warmup_steps: Positive = 400
     decay_start: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the budget after which the trapezoid falls."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Of the exponential moving average of the weights, which is what is validated."""
+    """Decay of the exponential moving average of the weights, which is validated."""
     average_checkpoints: Annotated[int, Field(ge=0)] = 0
-    """`averaged.pt` is the mean of so many of the last validated weights; 0: the last of them."""
+    """Validated weights, counted from the last, whose mean is `averaged.pt`; 0: only the last."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of forward and backward pass; the weights that are updated stay fp32."""
+    """Precision of the forward and backward pass; updates are always fp32."""
     log_every: Positive = 50
     validate_every: Positive = 1000
     checkpoint_every: Positive = 500
     validation_sentences: Positive = 200
-    """Of the development set, and of each of `validation_sources`."""
+    """Pairs of the development set and of each of `validation_sources` to score."""
     validation_sources: tuple[str, ...] = ()
-    """Sources whose held-out pairs are watched too."""
+    """Sources whose held-out pairs are scored as well."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> "TrainingConfig":
@@ -191,7 +191,7 @@ class TrainingConfig(_Section):
 
 
 class RunConfig(_Section):
-    """The whole file."""
+    """The configuration file."""
 
     name: str
     data: DataConfig
@@ -202,8 +202,8 @@ class RunConfig(_Section):
     training: TrainingConfig
 
     def resumes(self, other: "RunConfig") -> bool:
-        """Whether a run of `other` can go on with this: all is the same but budget and weights."""
-        return self.model_dump(exclude=_FREE) == other.model_dump(exclude=_FREE)
+        """Whether a run of `other` can resume with this: only what may change differs."""
+        return self.model_dump(exclude=_MAY_CHANGE) == other.model_dump(exclude=_MAY_CHANGE)
 
     @model_validator(mode="after")
     def _positions_suffice(self) -> "RunConfig":
@@ -238,7 +238,7 @@ class RunConfig(_Section):
         return self
 
 
-_FREE: Mapping[str, bool | set[str]] = {
+_MAY_CHANGE: Mapping[str, bool | set[str]] = {
     "alignment": True,
     "training": {
         "max_steps",
@@ -254,14 +254,14 @@ _FREE: Mapping[str, bool | set[str]] = {
         "validation_sources",
     },
 }
-"""What may change when a run goes on: how long, how it ends, what is weighed and watched."""
+"""Settings that may change when a run resumes: budget, schedule, losses and validation."""
 
 
 def read_config(path: Path) -> RunConfig:
     """Read a run's TOML.
 
     Raises:
-        ConfigError: It cannot be read, or with every value that is wrong or unknown.
+        ConfigError: It cannot be read, or has wrong or unknown values; lists all of them.
     """
     try:
         return parse_config(path.read_text(encoding="utf-8"), where=str(path))
@@ -273,7 +273,7 @@ def parse_config(text: str, *, where: str) -> RunConfig:
     """Parse a run's TOML; `where` names it in errors.
 
     Raises:
-        ConfigError: Likewise.
+        ConfigError: It has wrong or unknown values; lists all of them.
     """
     try:
         return RunConfig.model_validate(tomllib.loads(text))

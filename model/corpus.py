@@ -1,4 +1,4 @@
-"""Parallel text from files, and what was wrong with the lines that were left out."""
+"""Reads parallel text from files and reports the lines that were left out."""
 
 import gzip
 import lzma
@@ -23,12 +23,12 @@ class SentencePair:
     source: str
     target: str
     origin: str = ""
-    """Which corpus it comes from, where the file says so."""
+    """Name of its corpus, if the file has a column for it."""
     prefix: str | None = None
-    """Piece that stands before the source and asks for the target's language."""
+    """Piece before the source that selects the target language."""
 
     def towards(self, direction: Direction) -> "SentencePair":
-        """The pair as `direction` is trained on it."""
+        """The pair in `direction`, with its prefix."""
         source, target = self.source, self.target
         if direction.is_reversed:
             source, target = target, source
@@ -37,13 +37,13 @@ class SentencePair:
 
 @dataclass(slots=True)
 class LineReport:
-    """Counts bad lines by fault and remembers where the first of them stand."""
+    """Numbers of the bad lines by fault."""
 
     num_lines: int = 0
     faults: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, fault: str, line: int) -> None:
-        """Note that 1-based `line` was left out because of `fault`."""
+        """Record that `line`, counted from 1, was left out because of `fault`."""
         self.faults[fault].append(line)
 
     @property
@@ -52,7 +52,7 @@ class LineReport:
         return sum(map(len, self.faults.values()))
 
     def describe(self, where: str) -> str:
-        """One line for people: counts, and the first line numbers of each fault."""
+        """A summary in one line: counts, and the first line numbers of each fault."""
         parts = []
         for fault, lines in sorted(self.faults.items()):
             named = ", ".join(map(str, lines[:MAX_NAMED_LINES]))
@@ -105,7 +105,7 @@ def _aligned(where: tuple[str, str], data: Path) -> Iterator[list[str]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Lines as text; bytes that are no UTF-8 become surrogates, which `_fault` finds."""
+    """Lines as text; bytes that are not UTF-8 become surrogates, which `_fault` reports."""
     try:
         with _open(path) as file:
             for line in file:

@@ -1,4 +1,4 @@
-"""Which way a pair of languages is translated, and the piece that asks for it."""
+"""Directions of translation, and the piece that selects one."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ class Direction:
     source: str
     target: str
     prefix: str | None = None
-    """Piece before every source; None where a model has only one direction."""
+    """Piece before every source; None if the model has a single direction."""
     is_reversed: bool = False
-    """Against the order of the columns in the files."""
+    """True if the files have the target in the first column."""
 
     def __str__(self) -> str:
         return f"{self.source}-{self.target}"
 
 
 def language_tag(language: str) -> str:
-    """The piece that asks for translation into `language`: `>>de<<`."""
+    """The piece that selects translation into `language`: `>>de<<`."""
     return f">>{language}<<"

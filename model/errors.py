@@ -1,20 +1,21 @@
-"""What can be wrong with a training run.
+"""Errors of training.
 
 ModelError            one line on stderr, exit code 2
-|-- ConfigError       the run's TOML, or values in it
+|-- ConfigError       the run's TOML, or a value in it
 |-- CorpusError       the training data
-`-- CheckpointError   a checkpoint that is missing, broken or of another run
+|-- CheckpointError   a checkpoint that is missing, broken or of another run
+`-- DivergenceError   gradients that are no longer finite
 """
 
 from collections.abc import Sequence
 
 
 class ModelError(Exception):
-    """A run that cannot go on; the message says what to do."""
+    """Training cannot continue; the message names the remedy."""
 
 
 class ConfigError(ModelError):
-    """Settings that cannot be used; lists every fault."""
+    """Invalid settings; lists every fault."""
 
     def __init__(self, where: str, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -27,3 +28,7 @@ class CorpusError(ModelError):
 
 class CheckpointError(ModelError):
     """A checkpoint that cannot be used."""
+
+
+class DivergenceError(ModelError):
+    """Training whose gradients are no longer finite."""

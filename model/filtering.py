@@ -1,8 +1,8 @@
-"""Leaves out pairs that would teach a model something wrong.
+"""Leaves out pairs that are copies, misaligned or in the wrong language.
 
-The wrong language is found without a list of languages: the two sides of the training data show
-which words belong to which, for any pair of languages and without a package to download. It finds
-sentences that were not translated or that stand on the wrong side, not those in a third language.
+Languages are told apart by how often each word occurs on either side of the training data: that
+works for any pair of languages and needs no language identifier. It detects untranslated sentences
+and swapped sides, but not a third language.
 """
 
 import math
@@ -15,10 +15,10 @@ from model.corpus import SentencePair
 
 MAX_LENGTH_RATIO = 2.0
 FREE_CHARACTERS = 20
-"""Short texts may differ by this much on top: a word may need a phrase."""
+"""Additional difference in length that is allowed: one word may translate to a phrase."""
 MIN_JUDGED_WORDS = 4
 WRONG_SIDE_LOG_ODDS = 1.0
-"""Mean over the words of a text; at zero it looks like both languages alike."""
+"""Threshold on the mean log odds of a text's words; 0 is undecided."""
 
 PLACEHOLDER = re.compile(r"%(?:\d\$)?[a-zA-Z]\b|%\d|\$\{\w+\}|\{\w*\}|</?[a-zA-Z][^<>]*>|&\w+;")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideWords:
-    """How much more often each word stands in sources than in targets."""
+    """Log odds of each word to occur in a source rather than in a target."""
 
     log_odds: dict[str, float]
 
@@ -37,13 +37,13 @@ class SideWords:
         for pair in pairs:
             source.update(_words(pair.source))
             target.update(_words(pair.target))
-        # One more of each, so that a word of one side only is telling but not infinitely so.
+        # Add-one smoothing: a word that occurs on one side only has finite log odds.
         shift = math.log((1 + target.total()) / (1 + source.total()))
         words = source.keys() | target.keys()
         return cls(log_odds={w: math.log((1 + source[w]) / (1 + target[w])) + shift for w in words})
 
     def leaning(self, text: str) -> float:
-        """Mean log odds of its words: above zero like a source, below like a target."""
+        """Mean log odds of the words of `text`: positive like a source, negative like a target."""
         words = _words(text)
         if len(words) < MIN_JUDGED_WORDS:
             return 0.0
@@ -59,7 +59,7 @@ def filtered(pairs: Sequence[SentencePair]) -> tuple[list[SentencePair], Counter
 
 
 def fault_of(pair: SentencePair, words: SideWords) -> str | None:
-    """Why a pair should not be learned from."""
+    """Why a pair is left out of training; None if it is kept."""
     if pair.source == pair.target:
         return "copies"
     shorter, longer = sorted((len(pair.source), len(pair.target)))

@@ -1,4 +1,4 @@
-"""Greedy translation with the cached step: what validation and parity tests decode with."""
+"""Greedy decoding with a key/value cache, for validation and parity tests."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from model.transformer import Transformer
 def greedy_translate(
     model: Transformer, sources: Sequence[Sequence[int]], *, max_tokens: int
 ) -> list[list[int]]:
-    """Translate a batch of sentences.
+    """Translate a batch of sentences, taking the likeliest token at every step.
 
     Args:
         model: In evaluation mode.

@@ -1,4 +1,4 @@
-"""Pairs that a run measures itself on, and keeping them out of what it trains on."""
+"""Held-out pairs for validation, and their removal from the training data."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ HELD_OUT_NAME = "held-out.tsv"
 def choose_held_out(
     pairs: Sequence[SentencePair], counts: Mapping[str, int], *, seed: int
 ) -> list[SentencePair]:
-    """As many pairs of each origin as `counts` says, or half of them where there are too few.
+    """Sample `counts[origin]` pairs of each origin, but at most half of them.
 
-    Which ones depends on the seed and on the pairs of that origin only: a source that is added to
-    a configuration leaves the held-out pairs of the others as they are.
+    The sample of an origin depends on the seed and its own pairs only: adding a source to a
+    configuration does not change the held-out pairs of the others.
     """
     chosen: list[SentencePair] = []
     for origin, count in counts.items():
@@ -28,7 +28,7 @@ def choose_held_out(
 def without_texts_of(
     pairs: Iterable[SentencePair], held_out: Iterable[SentencePair]
 ) -> list[SentencePair]:
-    """The pairs that share neither side with a held-out pair, whatever its case and spaces."""
+    """The pairs that share neither side with a held-out pair, ignoring case and white space."""
     known = [(_key(pair.source), _key(pair.target)) for pair in held_out]
     sources, targets = {s for s, _ in known}, {t for _, t in known}
     return [p for p in pairs if _key(p.source) not in sources and _key(p.target) not in targets]

@@ -1,4 +1,4 @@
-"""What training makes small: cross-entropy, and where one head looks if that is guided."""
+"""The losses of training: label-smoothed cross-entropy, and that of guided alignment."""
 
 import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code expects
 from torch import Tensor
@@ -29,8 +29,8 @@ def guided_losses(
 def alignment_loss(attention: Tensor, links: BatchLinks) -> Tensor:
     """Cross-entropy of attention [batch, target, source] against the links, mean per label.
 
-    Garg et al. (2019), equation 3: each label shares its attention alike among its links; labels
-    without a link are free.
+    Garg et al. (2019), equation 3: the attention of a label should be uniform over its links;
+    labels without a link do not contribute.
     """
     row, target, source = links.places.T
     probability = attention[row, target, source].float().clamp(min=SMALLEST_ATTENTION)
@@ -40,10 +40,9 @@ def alignment_loss(attention: Tensor, links: BatchLinks) -> Tensor:
 def _translation_loss(
     model: Transformer, hidden: Tensor, label_ids: Tensor, label_smoothing: float
 ) -> Tensor:
-    """Mean over the labels that are no padding.
+    """Mean over the labels other than padding.
 
-    Padding is dropped before the projection to the vocabulary, which is the largest product of
-    the network: one dense product over real tokens only.
+    Padding is dropped before the projection to the vocabulary, the largest product of the network.
     """
     is_token = label_ids != model.architecture.pad_id
     logits = model.output_projection(hidden[is_token])

@@ -1,5 +1,6 @@
 """Updates fp32 weights from the gradients of a model that may compute in bfloat16."""
 
+import math
 from typing import Any
 
 import torch
@@ -10,14 +11,14 @@ from model.config import TrainingConfig
 from model.transformer import Transformer
 
 ADAM_BETAS = (0.9, 0.98)
-"""Of the Transformer paper, section 5.3."""
+"""Vaswani et al. (2017), section 5.3."""
 
 
 class MasterOptimizer:
     """Adam, or Muon for matrices and Adam for the rest, on fp32 master copies.
 
-    bfloat16 has 8 bits of precision: small updates would vanish in the weights themselves. It
-    also keeps the exponential moving average of the masters.
+    bfloat16 has 8 bits of precision: small updates of the weights themselves would be rounded away.
+    The optimizer also keeps the exponential moving average of the masters.
     """
 
     def __init__(self, model: Transformer, config: TrainingConfig) -> None:
@@ -29,11 +30,11 @@ class MasterOptimizer:
         self._optimizers = _optimizers(self.masters, config)
 
     def collect(self) -> list[Tensor]:
-        """Add what the last backward pass left to the gradients of the coming step, in fp32.
+        """Add the gradients of the last backward pass to those of the next step, in fp32.
 
         Returns:
-            Those gradients, in an order that depends on the network alone; `step` takes what is in
-            them by then.
+            The sums so far, in an order that depends on the network alone. They may be changed in
+            place until `step` uses them.
         """
         for name, parameter in self._parameters.items():
             if parameter.grad is not None:
@@ -46,17 +47,27 @@ class MasterOptimizer:
     def step(self, learning_rate_factor: float, num_steps: int) -> float:
         """Clip, update the masters and their average, copy them to the model.
 
+        Gradients that are not finite are discarded: one of them would destroy every weight, and
+        the moments and averages with them.
+
         Args:
-            learning_rate_factor: Of the peak rates.
+            learning_rate_factor: Multiplies the peak rates.
             num_steps: Updates made before this one; a young average forgets faster.
 
         Returns:
-            Norm of the gradient before clipping.
+            Norm of the gradient before clipping; where it is not finite nothing has changed.
         """
         self.collect()
         for name, master in self.masters.items():
             master.grad = self._gradients.pop(name, None)
-        norm = nn.utils.clip_grad_norm_(self.masters.values(), self._config.max_gradient_norm)
+        norm = float(
+            nn.utils.clip_grad_norm_(self.masters.values(), self._config.max_gradient_norm)
+        )
+        if math.isfinite(norm):
+            self._update(learning_rate_factor, num_steps)
+        return norm
+
+    def _update(self, learning_rate_factor: float, num_steps: int) -> None:
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak_lr"] * learning_rate_factor
@@ -65,13 +76,12 @@ class MasterOptimizer:
         masters = list(self.masters.values())
         torch._foreach_lerp_(list(self.averages.values()), masters, 1 - decay)
         torch._foreach_copy_([p.detach() for p in self._parameters.values()], masters)
-        return float(norm)
 
     def load_weights(self, model: Transformer) -> None:
-        """Begin with the weights of `model`, which are fp32 and of the same architecture.
+        """Replace the weights by those of `model`, which are fp32.
 
         Raises:
-            CheckpointError: They are of another one.
+            CheckpointError: Its architecture differs.
         """
         weights = {name: weight.detach() for name, weight in model.named_parameters()}
         check_weights(self.masters, weights)
@@ -81,7 +91,7 @@ class MasterOptimizer:
             parameter.detach().copy_(weights[name])
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on."""
+        """All state that the next step depends on."""
         return {
             "masters": {n: m.detach() for n, m in self.masters.items()},
             "averages": self.averages,
@@ -89,7 +99,7 @@ class MasterOptimizer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from `state`, the model included."""
+        """Restore `state`, and with it the weights of the model."""
         for name, parameter in self._parameters.items():
             self.masters[name].copy_(state["masters"][name])
             self.averages[name].copy_(state["averages"][name])
@@ -114,7 +124,7 @@ def _optimizers(masters: dict[str, Tensor], config: TrainingConfig) -> list[torc
                 lr=config.matrix_learning_rate,
                 weight_decay=0.0,
                 momentum=0.95,
-                # Updates as large as Adam's, so that one learning rate suits all shapes.
+                # Scales updates to the size of Adam's, so that one learning rate suits all shapes.
                 adjust_lr_fn="match_rms_adamw",
             )
         )
@@ -122,6 +132,6 @@ def _optimizers(masters: dict[str, Tensor], config: TrainingConfig) -> list[torc
 
 
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
-    # Of heads and distances there are tables of numbers, which map nothing to anything.
+    # Scores and distances have tables of numbers per head, which are no linear maps.
     is_table = ".score." in name or ".distance." in name
     return parameter.dim() == 2 and "layers." in name and not is_table

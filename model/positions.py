@@ -1,7 +1,7 @@
-"""How a Transformer knows where its tokens stand: the paper's sinusoids and the alternatives.
+"""Position encodings: the paper's sinusoids and their alternatives.
 
-Sinusoidal and learned positions are added to embeddings. Relative and rotary ones live in every
-self-attention instead and only ever see how far apart two tokens are.
+Sinusoidal and learned positions are added to embeddings. Relative and rotary ones are part of every
+self-attention and depend only on the distance between two tokens.
 """
 
 import math
@@ -24,23 +24,23 @@ def sinusoidal_positions(num_positions: int, d_model: int) -> Tensor:
 
 
 def wave_angles(num_positions: int, width: int) -> Tensor:
-    """Of every position, in radians, float64 [num_positions, width / 2]; a wavelength a column."""
+    """Angles in radians, float64 [num_positions, width / 2]; each column has its wavelength."""
     position = torch.arange(num_positions, dtype=torch.float64)[:, None]
     exponent = torch.arange(0, width, 2, dtype=torch.float64) / width
     return position * WAVELENGTH_BASE**-exponent
 
 
 class PositionedEmbedding(nn.Module):
-    """Scales embeddings and adds to each what tells where it stands, if the model adds anything."""
+    """Scales embeddings and adds absolute positions, if the model has any; then dropout."""
 
     weight: Tensor
-    """[max_positions, d_model], or of no width where positions are a matter of attention."""
+    """Float32 [max_positions, d_model]; [max_positions, 0] if positions are part of attention."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         size = (architecture.max_positions, architecture.d_model)
         if architecture.positions == "learned":
-            self.weight = nn.Parameter(torch.randn(size) * 0.02)
+            self.weight = nn.Parameter(torch.randn(size))
         elif architecture.positions == "sinusoidal":
             self.register_buffer("weight", sinusoidal_positions(*size), persistent=False)
         else:
@@ -50,10 +50,10 @@ class PositionedEmbedding(nn.Module):
         self.dropout = nn.Dropout(architecture.dropout)
 
     def forward(self, embedded: Tensor, first_position: int = 0) -> Tensor:
-        """[batch, length, d_model] -> the same, tokens beginning at `first_position`.
+        """[batch, length, d_model] -> the same; the first token is at `first_position`.
 
         Raises:
-            ValueError: There are fewer positions than tokens.
+            ValueError: The last token is beyond the last position.
         """
         end = first_position + embedded.shape[1]
         if end > len(self.weight):
@@ -65,9 +65,9 @@ class PositionedEmbedding(nn.Module):
 
 
 class RelativePositions(nn.Module):
-    """For every distance between query and key, a learned number that each head adds to a score.
+    """Adds a learned bias per head and distance between query and key to a score.
 
-    Shaw et al. (2018) in the form of Raffel et al. (2020), with distances clipped at a maximum.
+    Shaw et al. (2018) in the form of Raffel et al. (2020), with distances clipped to a maximum.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -77,7 +77,7 @@ class RelativePositions(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_distances, architecture.num_heads))
 
     def forward(self, num_queries: int, num_keys: int) -> Tensor:
-        """Float32 [heads, query, key]; the last query stands where the last key stands."""
+        """Float32 [heads, query, key]; the last query is at the position of the last key."""
         key = torch.arange(num_keys, device=self.weight.device)
         distance = key - key[num_keys - num_queries :, None]
         clipped = distance.clamp(-self.max_distance, self.max_distance)
@@ -85,10 +85,10 @@ class RelativePositions(nn.Module):
 
 
 class RotaryPositions(nn.Module):
-    """Turns pairs of channels of queries and keys by angles that grow with the position.
+    """Rotates pairs of channels of queries and keys by angles that grow with the position.
 
-    Su et al. (2021), "RoFormer". The product of two turned vectors depends on where they stand
-    only through their distance.
+    Su et al. (2021), "RoFormer". The dot product of two rotated vectors depends on their positions
+    only through the distance.
     """
 
     cosine: Tensor
@@ -101,13 +101,13 @@ class RotaryPositions(nn.Module):
         self.register_buffer("sine", angle.sin().float(), persistent=False)
 
     def forward(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Both [batch, heads, length, head_dim]; the last query stands where the last key does."""
+        """Both [batch, heads, length, head_dim]; the last query is at the last key's position."""
         num_keys = key.shape[-2]
-        return self._turn(query, num_keys - query.shape[-2]), self._turn(key, 0)
+        return self._rotate(query, num_keys - query.shape[-2]), self._rotate(key, 0)
 
-    def _turn(self, vectors: Tensor, first: int) -> Tensor:
+    def _rotate(self, vectors: Tensor, first: int) -> Tensor:
         end = first + vectors.shape[-2]
         cosine, sine = self.cosine[first:end], self.sine[first:end]
         even, odd = vectors[..., 0::2], vectors[..., 1::2]
-        turned = (even * cosine - odd * sine, even * sine + odd * cosine)
-        return torch.stack(turned, dim=-1).flatten(-2)
+        rotated = (even * cosine - odd * sine, even * sine + odd * cosine)
+        return torch.stack(rotated, dim=-1).flatten(-2)

@@ -1,4 +1,4 @@
-"""From a run's configuration and a data folder to what the trainer needs."""
+"""Prepares the data of a run: reads, filters, augments, tokenises and aligns it."""
 
 import json
 from collections import Counter
@@ -41,19 +41,19 @@ def prepare(
     """Read, filter, augment, tokenise and weight the data of a run.
 
     Args:
-        config: Of the run.
-        data: Folder that its paths start at.
-        out: Folder of the run, where tokenizer, held-out pairs and encoded corpus are kept.
-        is_resumed: Use those that are there. A run that begins never does: they may be left over
-            from another configuration.
-        start: Checkpoint that the run begins from: its vocabulary is taken instead of learning one,
-            and its model scores the sources that are filtered by a score.
+        config: Configuration of the run.
+        data: Folder that its paths are relative to.
+        out: Folder of the run, which keeps tokenizer, held-out pairs and encoded corpus.
+        is_resumed: Reuse these files. A new run ignores them: they may be left over from another
+            configuration.
+        start: Checkpoint that the run begins from: its vocabulary is used instead of a new one, and
+            its model scores the sources with a `keep_best`.
 
     Raises:
         CorpusError: The data cannot be used; bad lines alone are only reported.
-        ConfigError: The tokenizer cannot be trained as it is configured, or lacks a piece; a
-            source should be scored, but there is no `start`.
-        CheckpointError: The run that is resumed lacks its tokenizer, or `start` cannot be read.
+        ConfigError: The tokenizer cannot be trained as configured or lacks a piece, or a source
+            has a `keep_best` without a `start`.
+        CheckpointError: The resumed run has no tokenizer, or `start` cannot be read.
     """
     dev = _read([config.data.dev], data)
     if is_resumed and (out / COUNTS_NAME).exists():
@@ -72,7 +72,7 @@ def prepare(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """What is kept in the folder of the run, so that a resume need not do it again."""
+    """The data that the folder of a run keeps for a resume."""
 
     corpus: EncodedCorpus
     tokenizer: SentencePieceProcessor
@@ -114,7 +114,7 @@ def _prepared_anew(
         write_pairs(out / HELD_OUT_NAME, held_out)
     corpus = _corpus(config, pairs, tokenizer, out / CORPUS_NAME, is_resumed=is_resumed)
     num_pairs = dict(Counter(p.origin for p in pairs))
-    # The last file: where it lies, the others are whole.
+    # Written last: if it exists, the other files are complete.
     (out / COUNTS_NAME).write_text(json.dumps(num_pairs), encoding="utf-8")
     return _Prepared(corpus=corpus, tokenizer=tokenizer, held_out=held_out, num_pairs=num_pairs)
 
@@ -127,7 +127,7 @@ def _tokenizer(
     *,
     is_resumed: bool,
 ) -> SentencePieceProcessor:
-    """That of the run, of the checkpoint it begins from, or a new one."""
+    """The tokenizer of the run, of the checkpoint that it begins from, or a new one."""
     path = out / TOKENIZER_NAME
     if is_resumed:
         return load_tokenizer(path)
@@ -154,7 +154,7 @@ def _likeliest(
     tokenizer: SentencePieceProcessor,
     start: Path | None,
 ) -> list[SentencePair]:
-    """All pairs, but only the best of the sources whose `keep_best` says so."""
+    """The pairs, reduced to the likeliest share in sources with a `keep_best`."""
     shares = {s.name: s.keep_best for s in config.data.sources if s.keep_best < 1}
     if start is None or not shares:
         return pairs
@@ -181,7 +181,7 @@ def _read(files: Sequence[str | tuple[str, str]], data: Path) -> list[SentencePa
 def _divided(
     config: RunConfig, pairs: list[SentencePair], dev: Sequence[SentencePair]
 ) -> tuple[list[SentencePair], list[SentencePair]]:
-    """Pairs to train on and pairs held out, neither of which a development pair is among."""
+    """Training pairs and held-out pairs, disjoint from each other and the development pairs."""
     weights = _weights(config)
     chosen = [p for p in pairs if not weights or weights.get(p.origin, 0) > 0]
     if not chosen:
@@ -208,7 +208,7 @@ def _validation_sets(
     held_out: Sequence[SentencePair],
     tokenizer: SentencePieceProcessor,
 ) -> Iterator[ValidationSet]:
-    """The first pairs of each that are short enough for the model, in every direction."""
+    """The first pairs of each set that are short enough for the model, in every direction."""
     sources = {
         n: [p for p in held_out if p.origin == n] for n in config.training.validation_sources
     }
@@ -260,7 +260,7 @@ def _links(
     *,
     is_resumed: bool,
 ) -> CorpusLinks | None:
-    """Word alignments of the corpus; a run may begin without them and be resumed with them."""
+    """Word alignments of the corpus; a run may begin without them and resume with them."""
     if config.alignment is None:
         return None
     if is_resumed and path.exists():
@@ -284,5 +284,5 @@ def _directed(config: RunConfig, pairs: Sequence[SentencePair]) -> Iterator[Sent
 
 
 def _weights(config: RunConfig) -> dict[str, float]:
-    """How often an epoch sees the pairs of each source; empty where none is named."""
+    """Weights of the named sources; empty without any."""
     return {s.name: s.weight for s in config.data.sources}

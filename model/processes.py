@@ -1,4 +1,4 @@
-"""The processes that share one run: this one alone, or those that torchrun has started."""
+"""The processes of one run: a single one, or those that torchrun started."""
 
 import datetime
 from collections.abc import Iterator, Sequence
@@ -12,15 +12,15 @@ from torch import Tensor
 
 from model.errors import ConfigError
 
-PATIENCE = datetime.timedelta(hours=6)
-"""The others wait while the first one prepares the data or validates."""
+COLLECTIVE_TIMEOUT = datetime.timedelta(hours=6)
+"""Long, because the other processes wait while the first prepares the data or validates."""
 CPU = torch.device("cpu")
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processes:
-    """Which of them this is. All do the same, each on its share of every update."""
+    """Rank of this process and their number. Each computes its share of every update."""
 
     rank: int = 0
     count: int = 1
@@ -28,24 +28,24 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this one speaks, validates and writes for all."""
+        """Whether this process logs, validates and writes files for all."""
         return self.rank == 0
 
     def check_shares(self, num_batches: int) -> None:
-        """See whether they can share out the batches of an update evenly.
+        """Check that the batches of an update divide evenly among the processes.
 
         Raises:
-            ConfigError: They cannot.
+            ConfigError: They do not.
         """
         if num_batches % self.count:
-            fault = f"{num_batches} is no multiple of the {self.count} processes"
+            fault = f"{num_batches} is no multiple of the {self.count} processes: change either"
             raise ConfigError("training.batches_per_update", [fault])
 
     def share(self, batches: Sequence[_T]) -> Sequence[_T]:
-        """Those of an update's batches that are this process's."""
+        """The batches of an update that this process computes."""
         return batches[self.rank :: self.count]
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace fp32 `tensors` by their sums over all processes, in one message."""
         if self.count == 1:
             return
@@ -54,8 +54,8 @@ class Processes:
         for tensor, total in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(total.view_as(tensor))
 
-    def of_first(self, values: Sequence[float]) -> list[float]:
-        """What the first process has given as `values`."""
+    def broadcast(self, values: Sequence[float]) -> list[float]:
+        """The `values` of the first process."""
         if self.count == 1:
             return list(values)
         agreed = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -63,7 +63,7 @@ class Processes:
         return [float(value) for value in agreed.tolist()]
 
     def random_states(self) -> Tensor:
-        """Where each process is in its random numbers, uint8 [processes, size]."""
+        """State of each process's random generator, uint8 [processes, size]."""
         state = self._random_state()
         if self.count == 1:
             return state[None]
@@ -72,7 +72,7 @@ class Processes:
         return torch.stack(states).cpu()
 
     def set_random_state(self, states: Tensor) -> None:
-        """Go on from this process's of `states`; on another kind of device they begin anew."""
+        """Restore this process's of `states`; ignored on another kind of device."""
         each = states if states.dim() == 2 else states[None]  # of one process, in earlier versions
         if self.rank >= len(each) or each[self.rank].shape != self._random_state().shape:
             return
@@ -87,20 +87,20 @@ class Processes:
         return torch.cuda.get_rng_state(self.device) if is_cuda else torch.get_rng_state()
 
     def wait(self) -> None:
-        """Go on when all have come here."""
+        """Wait until all processes have called this."""
         if self.count > 1:
             dist.barrier()
 
 
 @contextmanager
 def joined_processes(device: str | None = None) -> Iterator[Processes]:
-    """Join the processes that torchrun has started; without it there is only this one.
+    """Join the process group that torchrun started; without torchrun there is a single process.
 
     Args:
         device: `cpu` or `cuda`; None: the accelerators if there are any.
 
     Raises:
-        ConfigError: There is no such device.
+        ConfigError: The device is not available.
     """
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda" and not torch.cuda.is_available():
@@ -108,7 +108,7 @@ def joined_processes(device: str | None = None) -> Iterator[Processes]:
     if not dist.is_torchelastic_launched():
         yield Processes(device=torch.device(kind))
         return
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=COLLECTIVE_TIMEOUT)
     try:
         local = torch.device(kind, dist.get_node_local_rank()) if kind == "cuda" else None
         if local is not None:

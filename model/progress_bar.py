@@ -1,4 +1,4 @@
-"""What a run tells the terminal: a bar with its pace, and translations after each validation."""
+"""Terminal output of a run: a progress bar, and scores and samples after each validation."""
 
 import math
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ _FORMAT = "{desc} {percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
 
 
 class ProgressBar:
-    """Counts the budget, not the steps: the time that is left is right for a budget of minutes."""
+    """Progress in the budget rather than in steps, so that the estimate holds for minutes too."""
 
     def __init__(self, name: str, *, used: float, is_shown: bool) -> None:
-        """Show `name` and the share of the budget that is used already."""
+        """Show `name` and the share of the budget that earlier sessions used."""
         self._bar: tqdm[NoReturn] = tqdm(
             total=PER_MILLE,
             initial=int(PER_MILLE * used),
@@ -36,14 +36,14 @@ class ProgressBar:
         """Show the share of the budget that is used."""
         self._bar.n = int(PER_MILLE * used)
 
-    def tell_pace(self, progress: Progress, loss: float) -> None:
+    def show_pace(self, progress: Progress, loss: float) -> None:
         """Show `loss`, which is per target token in nats, its perplexity and tokens per second."""
         rate = progress.target_tokens / max(progress.seconds, 1e-9)
         self._bar.set_postfix_str(
             f"step {progress.step} loss {loss:.3f} ppl {perplexity(loss):.1f} {rate:.0f} tok/s"
         )
 
-    def tell_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
+    def show_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
         """Write scores and a few translations above the bar."""
         self._bar.write(describe(progress, scores))
 
@@ -61,5 +61,5 @@ def describe(progress: Progress, scores: Mapping[str, ValidationScores]) -> str:
 
 
 def perplexity(loss: float) -> float:
-    """Of a loss per token in nats; infinite where a float cannot hold it."""
+    """Perplexity of a loss per token in nats; infinite where a float overflows."""
     return math.exp(loss) if loss < 700 else math.inf

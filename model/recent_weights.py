@@ -1,45 +1,39 @@
-"""The weights of the last validations, of which a run may end with the mean."""
+"""Keeps the weights of the last validations, whose mean may be the result of a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from model.averaging import mean_weights
 from model.checkpoint import read, write_atomically
 
 
 class RecentWeights:
-    """A folder with one file for each of the last few steps that were validated."""
+    """A folder with one file for each of the last validated steps."""
 
     def __init__(self, folder: Path, count: int) -> None:
-        """Keep `count` of them in `folder`; with 0 nothing is kept."""
+        """Keep at most `count` files in `folder`; 0 keeps none."""
         self._folder, self._count = folder, count
 
     def add(self, step: int, weights: Mapping[str, Tensor]) -> None:
-        """Keep the weights of `step`, and no longer the oldest ones."""
+        """Write the weights of `step` and delete the oldest beyond the count."""
         if self._count:
             self._folder.mkdir(exist_ok=True)
             write_atomically(self._folder / f"{step}.pt", dict(weights))
             for old in self._steps()[: -self._count]:
                 self._path(old).unlink()
 
-    def forget_after(self, step: int) -> None:
-        """Drop later ones: a run that was killed makes those steps once more."""
+    def discard_after(self, step: int) -> None:
+        """Delete the weights of later steps, which a killed run repeats."""
         for later in self._steps():
             if later > step:
                 self._path(later).unlink()
 
     def mean(self) -> dict[str, Tensor] | None:
-        """Their mean by name, in double precision before it is rounded; None if none is kept."""
-        steps = self._steps()
-        if not steps:
-            return None
-        kept = [read(self._path(step)) for step in steps]
-        return {
-            name: torch.stack([weights[name].double() for weights in kept]).mean(dim=0).float()
-            for name in kept[0]
-        }
+        """Mean of the weights kept, by name; None without any."""
+        kept = [read(self._path(step)) for step in self._steps()]
+        return mean_weights(kept) if kept else None
 
     def _steps(self) -> list[int]:
         return sorted(int(path.stem) for path in self._folder.glob("*.pt"))

@@ -1,4 +1,4 @@
-"""The curve of a run: one JSON object a line, and for TensorBoard where that is wanted."""
+"""The curve of a run as JSON lines, and optionally for TensorBoard."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from model.validation import ValidationScores, mean_scores
 
 
 class RunLog:
-    """A file that grows by a row where there is something to tell."""
+    """Appends rows of values to a file."""
 
     def __init__(self, path: Path, board: Path | None = None) -> None:
         """Write to `path`, and to TensorBoard's files in `board` if that is given."""
@@ -19,12 +19,12 @@ class RunLog:
         self._board: Board | None = None
 
     def close(self) -> None:
-        """Write what still waits."""
+        """Flush TensorBoard's files."""
         if self._board is not None:
             self._board.close()
 
     def begin_after(self, step: int) -> None:
-        """Drop later rows: a run that was killed has logged steps that it now makes once more."""
+        """Drop rows after `step`: a killed run has logged steps that it now repeats."""
         if self._path.exists():
             rows = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [row for row in rows if _step_of(row) <= step]
@@ -33,20 +33,21 @@ class RunLog:
             self._board = Board(self._board_folder, step=step)
 
     def add(self, progress: Progress, values: Mapping[str, float]) -> None:
-        """Add a row of `values` at `progress`."""
+        """Add a row of `values` at `progress`; JSON writes those that are not finite as null."""
         row = {
             "step": progress.step,
             "target_tokens": progress.target_tokens,
             "minutes": round(progress.seconds / 60, 3),
-            **{name: round(value, 5) for name, value in values.items()},
+            **{n: round(v, 5) if math.isfinite(v) else None for n, v in values.items()},
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         if self._board is not None:
-            self._board.add(progress.step, values)
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            self._board.add(progress.step, finite)
 
     def add_scores(self, progress: Progress, scores: Mapping[str, ValidationScores]) -> None:
-        """Add a row of the mean scores, and those of each set where there are several."""
+        """Add a row of the mean scores, and of each set's if there are several."""
         mean = mean_scores(list(scores.values()))
         values = {"dev_loss": mean.loss, "bleu": mean.bleu, "chrf": mean.chrf}
         if len(scores) > 1:
@@ -56,7 +57,7 @@ class RunLog:
 
 
 def _step_of(row: str) -> float:
-    """Step of a row; a row that was cut off belongs to no step."""
+    """Step of a row; infinite for a truncated row."""
     try:
         return float(json.loads(row)["step"])
     except ValueError:

@@ -1,4 +1,4 @@
-"""How the learning rate moves over a run, as a factor of its peak."""
+"""Learning-rate schedules, as a factor of the peak rate."""
 
 from model.checkpoint import Progress
 from model.config import TrainingConfig
@@ -20,14 +20,14 @@ def learning_rate_factor(config: TrainingConfig, step: int, progress: float) -> 
 
 
 def used_budget(config: TrainingConfig, step: int, minutes: float) -> float:
-    """Share of the budget that is used, by whichever bound is nearer, at most 1."""
+    """Share of the budget that is used, by the bound that is nearer, at most 1."""
     by_steps = step / config.max_steps if config.max_steps else 0.0
     by_time = minutes / config.max_minutes if config.max_minutes else 0.0
     return min(1.0, max(by_steps, by_time))
 
 
 def with_decay(config: TrainingConfig, progress: Progress) -> TrainingConfig:
-    """`config` as it is once the decay has been asked for: a trapezoid that falls from there."""
+    """`config`, or the trapezoid of a decay that was requested with `--decay-minutes`."""
     if progress.decay_begins_s is None or progress.decay_ends_s is None:
         return config
     changes = {

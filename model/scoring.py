@@ -1,4 +1,4 @@
-"""How likely a model finds pairs, so that the worst of a noisy corpus can be left out."""
+"""Scores pairs by the cross-entropy of a model, to leave out the worst of a noisy corpus."""
 
 from collections.abc import Sequence
 
@@ -33,11 +33,12 @@ def dual_cross_entropies(
     pairs: Sequence[SentencePair],
     directions: Sequence[Direction],
 ) -> NDArray[np.float32]:
-    """Their mean and their difference over the directions, in nats, [pairs]: low is good.
+    """Mean plus spread of the cross-entropies over the directions, in nats, float32 [pairs].
 
-    What is unlikely both ways is noise; what is likely one way only is mostly a text that says
-    less than the other. Junczys-Dowmunt (2018), "Dual Conditional Cross-Entropy Filtering of Noisy
-    Parallel Corpora", section 2.1. Of one direction it is the cross-entropy.
+    Lower is better. Pairs that are unlikely both ways are noise; in pairs that are likely one way
+    only, one side mostly says less than the other. Junczys-Dowmunt (2018), "Dual Conditional
+    Cross-Entropy Filtering of Noisy Parallel Corpora", section 2.1. With one direction it is the
+    cross-entropy.
     """
     entropies = np.stack(
         [
@@ -53,7 +54,7 @@ def dual_cross_entropies(
 def cross_entropies(
     model: Transformer, tokenizer: SentencePieceProcessor, pairs: Sequence[SentencePair]
 ) -> NDArray[np.float32]:
-    """Of each target given its source: mean per target token in nats, float32 [pairs].
+    """Cross-entropy of each target given its source, mean per token in nats, float32 [pairs].
 
     Args:
         model: In evaluation mode.

@@ -8,10 +8,10 @@ from model.errors import ConfigError
 
 
 def check_installed() -> None:
-    """See whether event files can be written.
+    """Check that event files can be written.
 
     Raises:
-        ConfigError: The package for it is not installed.
+        ConfigError: tensorboardX is not installed.
     """
     if find_spec("tensorboardX") is None:
         fault = "tensorboardX is not installed: pip install 'pellucid[tensorboard]'"
@@ -22,7 +22,7 @@ class Board:
     """Event files in a folder; `tensorboard --logdir` shows those of many runs side by side."""
 
     def __init__(self, folder: Path, *, step: int) -> None:
-        """Write to `folder`; what it has of later steps than `step` is hidden."""
+        """Write to `folder`; its events after `step` are hidden."""
         from tensorboardX import SummaryWriter
 
         self._writer = SummaryWriter(str(folder), purge_step=step + 1)
@@ -34,5 +34,5 @@ class Board:
         self._writer.flush()
 
     def close(self) -> None:
-        """Write what still waits."""
+        """Flush the files."""
         self._writer.close()

@@ -1,4 +1,4 @@
-"""What a run trains and validates on, as one value."""
+"""The data of a run, prepared for training and validation."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from model.validation import ValidationSet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """Prepared, filtered and encoded."""
+    """Encoded training pairs, validation sets and the tokenizer."""
 
     corpus: EncodedCorpus
     validation: tuple[ValidationSet, ...]
@@ -19,4 +19,4 @@ class TrainingData:
     num_pairs: dict[str, int]
     """Training pairs by source."""
     links: CorpusLinks | None = None
-    """Of the corpus, where a head is guided."""
+    """Word alignments of the corpus, if a head is guided."""

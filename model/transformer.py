@@ -1,13 +1,13 @@
-"""The encoder-decoder Transformer of Vaswani et al. (2017), in the order of its forward pass.
+"""The encoder-decoder Transformer of Vaswani et al. (2017), from attention to logits.
 
 Axes: batch, source, target, query, key (lengths), heads, head_dim, d_model, vocab. Masks are
 boolean, True where attention is allowed. The full pass and the cached step are the same code: a
-cache only means that keys and values of earlier tokens need not be computed again.
+cache only saves computing keys and values of earlier tokens again.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class KeyValues(NamedTuple):
 
 @dataclass(slots=True)
 class LayerCache:
-    """What a decoder layer keeps between steps; it is updated in place by the layer."""
+    """Keys and values that a decoder layer keeps between steps; the layer updates it in place."""
 
     self_attention: KeyValues | None = None
     cross_attention: KeyValues | None = None
@@ -39,7 +39,7 @@ class LayerCache:
 
 @dataclass(slots=True)
 class DecoderCache:
-    """The tokens already decoded, as every layer remembers them."""
+    """The caches of all layers, for the tokens decoded so far."""
 
     layers: list[LayerCache]
     num_tokens: int = 0
@@ -48,8 +48,8 @@ class DecoderCache:
 class MultiHeadAttention(nn.Module):
     """`softmax(Q K^T / sqrt(head_dim)) V` in several heads, with separate projections.
 
-    Other scores may stand for the product. Within one sequence, relative and rotary positions
-    say how far apart query and key are; keys are kept as they were projected.
+    Other scores may replace the product. Relative and rotary positions apply to self-attention
+    only, where queries and keys are in one sequence; the cache holds keys before their rotation.
     """
 
     def __init__(self, architecture: Architecture, *, is_self: bool = True) -> None:
@@ -67,17 +67,17 @@ class MultiHeadAttention(nn.Module):
         self.dropout = nn.Dropout(architecture.dropout_inside)
 
     def keys_and_values(self, inputs: Tensor) -> KeyValues:
-        """Project [batch, key, d_model] to what queries attend to."""
+        """Project [batch, key, d_model] to keys and values."""
         return KeyValues(self._split(self.key(inputs)), self._split(self.value(inputs)))
 
     def forward(
         self, inputs: Tensor, attended: KeyValues, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Attend from every input.
+        """Attend from every input to every key.
 
         Args:
-            inputs: What asks, [batch, query, d_model].
-            attended: What is looked at.
+            inputs: Queries before their projection, [batch, query, d_model].
+            attended: Keys and values.
             mask: Bool, broadcastable to [batch, heads, query, key]; None allows everything.
 
         Returns:
@@ -88,11 +88,12 @@ class MultiHeadAttention(nn.Module):
         if mask is not None:
             scores = scores.masked_fill(~mask, MASKED_SCORE)
         weights = scores.softmax(dim=-1)
-        context = self.dropout(weights) @ attended.value
-        return self.output(context.transpose(1, 2).flatten(2)), weights
+        context = self.dropout(weights) @ attended.value  # [batch, heads, query, head_dim]
+        joined = context.transpose(1, 2).flatten(2)  # [batch, query, heads * head_dim]
+        return self.output(joined), weights
 
     def _scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """[batch, heads, query, key]."""
+        """Scores [batch, heads, query, key] with the positions of self-attention."""
         if self.rotary is not None:
             query, key = self.rotary(query, key)
         scores: Tensor = self.score(query, key)
@@ -101,11 +102,12 @@ class MultiHeadAttention(nn.Module):
         return scores
 
     def _split(self, projected: Tensor) -> Tensor:
+        """[batch, length, d_model] -> [batch, heads, length, head_dim]."""
         return projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
-    """`activation(x W1 + b1) W2 + b2` on each position by itself."""
+    """`activation(x W1 + b1) W2 + b2` on each position separately."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -124,7 +126,7 @@ def _activation(name: Activation) -> nn.Module:
 
 
 class _Layer(nn.Module):
-    """Residual connections and normalisation around sub-layers, in either order."""
+    """Residual connection and normalisation around a sub-layer, in either order."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -179,7 +181,7 @@ class DecoderLayer(_Layer):
         cross_mask: Tensor | None,
         cache: LayerCache,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Continue from `cache`, which is extended by the new tokens.
+        """Decode new tokens after those in `cache`, which is extended in place.
 
         Returns:
             Hidden states [batch, target, d_model], self-attention [batch, heads, target, key] and
@@ -251,9 +253,16 @@ class Decoder(nn.Module):
         cache.num_tokens += hidden.shape[1]
         return self.final_norm(hidden), self_attention, cross_attention
 
+    @property
+    def last_norm(self) -> nn.LayerNorm:
+        """The norm before the output projection."""
+        if isinstance(self.final_norm, nn.LayerNorm):
+            return self.final_norm
+        return cast("DecoderLayer", self.layers[-1]).feed_forward_norm
+
 
 def _final_norm(architecture: Architecture) -> nn.Module:
-    """Without it a pre-norm stack would hand out a sum that was never normalised."""
+    """Normalises the output of a pre-norm stack, which would be a plain sum of its layers."""
     return _norm(architecture) if architecture.norm_position == "pre" else nn.Identity()
 
 
@@ -297,7 +306,7 @@ class Transformer(nn.Module):
         self._initialise()
 
     def forward(self, source_ids: Tensor, source_mask: Tensor | None, target_ids: Tensor) -> Tensor:
-        """All positions at once, as in training.
+        """Logits of all target positions at once, as in training.
 
         Args:
             source_ids: int64 [batch, source].
@@ -318,7 +327,7 @@ class Transformer(nn.Module):
     def hidden_and_alignment(
         self, source_ids: Tensor, source_mask: Tensor | None, target_ids: Tensor, *, head: int
     ) -> tuple[Tensor, Tensor]:
-        """Like `hidden`, and where one head of the last decoder layer looks in the source.
+        """Like `hidden`, with the cross-attention of one head of the last decoder layer.
 
         Returns:
             Hidden states [batch, target, d_model] and attention [batch, target, source].
@@ -340,14 +349,14 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Logits [batch, new, vocab] after each of the new tokens [batch, new].
 
-        With a cache they continue the tokens that it holds, and it is extended in place.
+        With a cache they follow the tokens that it holds, and it is extended in place.
         """
         cache = cache or self.new_cache()
         hidden = self._decode(target_ids, memory, source_mask, cache)[0]
         return self.output_projection(hidden)
 
     def new_cache(self) -> DecoderCache:
-        """A cache without tokens."""
+        """An empty cache."""
         return DecoderCache([LayerCache() for _ in self.decoder.layers])
 
     def attention_maps(
@@ -360,7 +369,7 @@ class Transformer(nn.Module):
     ) -> AttentionMaps:
         """Every attention weight of the teacher-forced pass; arguments as in `forward`.
 
-        With `is_cached` the target goes through the decoder token by token, as in a search.
+        With `is_cached` the target is decoded token by token, as in a search.
         """
         memory, encoder = self._encode(source_ids, source_mask)
         steps = target_ids.split(1, dim=1) if is_cached else (target_ids,)
@@ -388,15 +397,23 @@ class Transformer(nn.Module):
         return self.decoder(embedded, memory, _over_keys(source_mask), cache)
 
     def _initialise(self) -> None:
-        """Glorot for matrices; embeddings so that scaled they have unit variance."""
+        """Unit variance for scaled embeddings, learned positions and logits; Glorot for matrices.
+
+        As an output projection, a tied embedding that is not scaled is too large by a factor of
+        sqrt(d_model): the gain of the last norm compensates.
+        """
+        narrow = self.architecture.d_model**-0.5
         for name, parameter in self.named_parameters():
-            if name.endswith("embedding.weight") or name == "output_projection.weight":
-                scale = self.architecture.d_model**-0.5
-                nn.init.normal_(parameter, std=scale)
+            if name.endswith("embedding.weight"):
+                nn.init.normal_(parameter, std=1 / self.source_positions.scale)
+            elif name == "output_projection.weight":
+                nn.init.normal_(parameter, std=narrow)
             elif parameter.dim() == 2 and "positions" not in name:
                 nn.init.xavier_uniform_(parameter)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
+        if self.architecture.tie_embeddings and not self.architecture.scale_embedding:
+            nn.init.constant_(self.decoder.last_norm.weight, narrow)
 
 
 def _joined_rows(steps: Sequence[Sequence[Tensor]], num_keys: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""How good a model is: loss, BLEU and chrF on development pairs."""
+"""Validation: loss, BLEU and chrF on development pairs."""
 
 import math
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ BATCH_SENTENCES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationSet:
-    """Pairs of one direction and one kind of text."""
+    """Pairs of one direction and one source."""
 
     name: str
-    """Of the text and the direction: `dev en-de`."""
+    """Source and direction: `dev en-de`."""
     pairs: tuple[SentencePair, ...]
 
 
@@ -32,11 +32,11 @@ class ValidationScores:
     """Scores on development pairs, decoded greedily."""
 
     loss: float
-    """Per target token in nats, without label smoothing; nan if every pair is too long."""
+    """Mean per target token in nats, without label smoothing; NaN if every pair is too long."""
     bleu: float
     chrf: float
     samples: tuple[tuple[str, str, str], ...]
-    """Source, translation and reference of a few."""
+    """Source, translation and reference of the first pairs."""
 
 
 @torch.inference_mode()
@@ -63,7 +63,7 @@ def validate(
 
 
 def mean_scores(scores: Sequence[ValidationScores]) -> ValidationScores:
-    """Every set counts alike; samples are those of the first."""
+    """Mean over sets of equal weight; samples are those of the first."""
     return ValidationScores(
         loss=fmean(s.loss for s in scores),
         bleu=fmean(s.bleu for s in scores),

@@ -1,6 +1,7 @@
 """Every setting, its default and its meaning; the only place that reads the environment."""
 
 import difflib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,21 +21,28 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from service.errors import StartupError
 
 ENV_PREFIX = "PELLUCID_"
-_BESIDE_THE_CODE = Path(__file__).resolve().parent.parent / "bundles"
-
-_BY_KUBERNETES = (
+RENAMED = {
+    "farewell_s": "shutdown_delay_s",
+    "max_silence_s": "heartbeat_timeout_s",
+    "max_hang_s": "watchdog_timeout_s",
+}
+"""Settings by their former names, which still work as variables and flags, with a warning."""
+_CHECKOUT_BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
+_SET_BY_KUBERNETES = (
     "is set by Kubernetes because a Service is called 'pellucid': "
     "set enableServiceLinks: false in the pod, or rename the Service"
 )
 
+_log = logging.getLogger(__name__)
+
 
 def _default_bundles() -> tuple[Path, ...]:
     """The `bundles` folder of the checkout; once installed, the one in the working directory."""
-    return (_BESIDE_THE_CODE if _BESIDE_THE_CODE.is_dir() else Path("bundles"),)
+    return (_CHECKOUT_BUNDLES if _CHECKOUT_BUNDLES.is_dir() else Path("bundles"),)
 
 
 class Settings(BaseSettings):
-    """Built once where the process starts, then passed down."""
+    """All settings; built once where the process starts, then passed down."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -53,115 +61,101 @@ class Settings(BaseSettings):
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     pivot: bool = True
-    """Whether a direction without a bundle of its own is translated with two, by way of a third
-    language, English where that is possible."""
+    """Whether missing pairs are chained from two bundles, through English if possible."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; by default the CPUs of the process, divided by the next. For
-    single sentences replicas of one worker are faster than workers."""
+    """Worker threads per bundle; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
-    """Threads within one operator; more workers are faster than more threads."""
+    """Threads per operator of a graph; more workers are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
-    """Sentences that a worker decodes side by side; a beam of n takes n slots."""
+    """Sentences decoded side by side per worker; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of a worker's slots that one client may have while others ask, so that steps stay short
-    for those who wait for a sentence; 1: batches lose nothing, and everybody waits for them."""
+    """Share of a worker's slots for one client, while others ask."""
     encoder_tokens_per_turn: PositiveInt = 256
-    """Source tokens that a worker encodes between two steps, so that new sentences do not hold up
-    those that are being translated; a longer sentence comes alone."""
+    """Source tokens encoded between two steps; a longer sentence is encoded alone."""
     max_requests: PositiveInt = 512
-    """Requests that may be worked on or wait, half of that from one address while there are no
-    others; beyond that: 429."""
+    """Requests in flight, at most half from one address; beyond it: 429."""
     max_queued_jobs: PositiveInt = 1024
-    """Sentences that may wait; beyond that: 429."""
+    """Sentences that may wait; beyond it: 429."""
     max_queued_tokens: PositiveInt = 65_536
-    """Source tokens that may wait; beyond that: 429."""
+    """Source tokens that may wait; beyond it: 429."""
     max_queued_jobs_per_client: PositiveInt | None = None
-    """Sentences of one client that may wait; beyond that: 429. By default half of what others
-    leave, so that there is room for a client who comes new."""
+    """Waiting sentences of one client; beyond it: 429. Default: half of what others leave."""
     max_queued_tokens_per_client: PositiveInt | None = None
-    """Source tokens of one client that may wait; by default likewise."""
+    """Waiting source tokens of one client. Default: half of what others leave."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Keys of which a request must carry one, separated by ','; without any, all may translate.
-    Better in the environment or a file than in a flag, which every user of the machine can see."""
+    """Keys, separated by ','; requests need one. Prefer a file: flags are visible."""
     api_key_file: Path | None = None
-    """A file with further keys, one a line; lines that begin with '#' are for people."""
+    """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
-    """Where the keys of `pellucid keys` are, with what was used of them: a file, or redis://... for
-    several machines."""
+    """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
     max_chars_per_key: PositiveInt | None = None
-    """Characters that a key may have translated in a month, if it has no quota of its own; beyond
-    that: 429, and 456 for DeepL's clients. Without a store counted since the process started."""
+    """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None
-    """What /metrics asks for, as `Authorization: Bearer TOKEN`; by default nothing."""
+    """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
-    """Whether there are pages: /, /docs and /openapi.json."""
+    """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    """Origins whose pages may call the API from a browser, separated by ','; '*' for all."""
+    """Origins, separated by ',', whose pages may call the API; '*' for all."""
     trusted_proxies: str = "127.0.0.1"
-    """Addresses or networks of proxies, separated by ',', whose X-Forwarded-For says who asks:
-    where there are no keys, the queue is shared by address."""
+    """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
-    """Largest request body; beyond that: 413."""
+    """Largest request body; beyond it: 413."""
     max_bodies_bytes: PositiveInt = 134_217_728
-    """All request bodies that are held at the same time; beyond that: 429."""
+    """All request bodies in flight; beyond it: 429."""
     max_connections: PositiveInt = 4096
-    """Connections; of more, that one is closed which has waited longest for its client."""
+    """Maximum open connections; beyond it, the one idle longest is closed."""
     header_timeout_s: PositiveFloat = 10.0
-    """Time for sending the head of a request; a connection that sends nothing has as long."""
+    """Time to send the head of a request. Missed: 408, or closed."""
     body_timeout_s: PositiveFloat = 30.0
-    """Time for sending the body of a request. Missed: 408."""
+    """Time to send the body of a request. Missed: 408."""
     reply_timeout_s: PositiveFloat = 60.0
-    """Time for taking a reply; who takes longer is disconnected."""
+    """Time to take the reply. Missed: closed."""
     max_text_chars: PositiveInt = 30_000
-    """Characters of all texts of a request together; beyond that: 400."""
+    """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
-    """Texts in one request; beyond that: 400."""
+    """Texts in one request; beyond it: 400."""
     max_file_bytes: PositiveInt = 4_194_304
-    """Largest file to translate; beyond that: 413."""
+    """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16
-    """Files that may be translated or wait for it; beyond that: 429."""
+    """Files that wait or are being translated; beyond it: 429."""
     max_stored_bytes: PositiveInt = 268_435_456
-    """All translated files together; beyond that: 503."""
+    """All translated files together; beyond it: 503."""
     file_lifetime_s: PositiveFloat = 3_600.0
-    """How long a translated file is kept."""
+    """Time that a translated file is kept."""
     file_timeout_s: PositiveFloat = 3_600.0
-    """Time for translating a file."""
+    """Time to translate a file."""
     file_folder: Path | None = None
-    """Where a folder for translated files is made, and removed at the end; by default where the
-    system keeps temporary files."""
+    """Parent of the temporary folder for translated files; by default the system's."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
-    """Alternatives that a request may ask for; beyond that: 400."""
+    """Alternatives that a request may ask for; beyond it: 400."""
     max_attention_cells: PositiveInt = 1_000_000
-    """Numbers in the attention maps of one reply; beyond that: 413."""
+    """Numbers in the attention maps of one reply; beyond it: 413."""
     max_attention_runs: PositiveInt = 2
-    """Requests for attention maps or scores that are worked on at the same time; others wait."""
+    """Requests for attention maps or scores in progress; others wait."""
     attention_share: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """Share of the time that those may take while translations run; all of it while none do."""
+    """Share of the time for those while translations run; all of it otherwise."""
     deadline_ms: PositiveInt = 30_000
-    """Time for a translation; a request may ask for less, not for more. Missed: 504."""
+    """Time for a translation; requests may ask for less. Missed: 504."""
     admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
-    """Token that `POST /admin/reload` asks for; without one there is no such address."""
-    farewell_s: Annotated[float, Field(ge=0)] = 0.0
-    """Time after SIGTERM in which /readyz says 503 but requests are still accepted, so that load
-    balancers turn away before they are refused; draining begins after it."""
+    """Token that `POST /admin/reload` requires; without one there is no such address."""
+    shutdown_delay_s: Annotated[float, Field(ge=0)] = 0.0
+    """Time after SIGTERM with /readyz 503 but requests still accepted; then draining."""
     drain_s: Annotated[float, Field(ge=0)] = 25.0
-    """Time to finish accepted requests after SIGTERM."""
+    """Time to finish accepted requests, after `shutdown_delay_s`."""
     share_runs: bool = True
-    """Whether equal sentences that come while one of them is translated are translated once."""
+    """Whether equal sentences in flight are translated once."""
     result_cache_bytes: Annotated[int, Field(ge=0)] = 0
-    """Memory per bundle for translated sentences, which are then not translated again; 0: none."""
+    """Memory per bundle for results of recent sentences; 0 keeps none."""
     canary_interval_s: PositiveFloat = 60.0
-    """How often each bundle translates its canary sentence, for the readiness probe."""
-    max_silence_s: PositiveFloat = 10.0
-    """A worker without a heart-beat for this long makes the service unready."""
-    max_hang_s: Annotated[float, Field(ge=0)] = 60.0
-    """A worker without a heart-beat for this long ends the process, with exit code 70, so that a
-    supervisor starts it again; 0: never."""
+    """Interval of the canary translation of each bundle, for the readiness probe."""
+    heartbeat_timeout_s: PositiveFloat = 10.0
+    """Time without a worker's heart-beat until the service is not ready."""
+    watchdog_timeout_s: Annotated[float, Field(ge=0)] = 60.0
+    """Time without a worker's heart-beat until the process exits with 70; 0: never."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """Address of an OpenTelemetry collector, such as http://collector:4318, that is to be sent a
-    span for every request and its stages, without any text; needs the extra `otel`."""
+    """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe event that is logged."""
+    """Lowest level of the events that are logged."""
 
     @field_validator("bundles", mode="before")
     @classmethod
@@ -187,14 +181,17 @@ def load_settings(flags: Mapping[str, Any] | None = None) -> Settings:
     """Settings from flags, which win, and the environment.
 
     Args:
-        flags: Values of command-line flags by field name.
+        flags: Values of command-line flags by field name, former names included.
 
     Raises:
-        StartupError: A value does not fit or a `PELLUCID_*` variable is unknown; names all faults.
+        StartupError: A value does not fit, a `PELLUCID_*` variable is unknown, or a setting is
+            given under both its names; the message lists all faults.
     """
+    given = dict(flags or {})
     faults = [_unknown_fault(name) for name in _unknown_variables()]
+    faults += _resolve_renamed(given)
     try:
-        settings = Settings(**(flags or {}))
+        settings = Settings(**given)
     except ValidationError as error:
         faults += [_value_fault(detail) for detail in error.errors()]
         raise StartupError("; ".join(faults)) from error
@@ -208,20 +205,46 @@ def flag_of(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
+def variable_of(field: str) -> str:
+    """The environment variable of a setting."""
+    return ENV_PREFIX + field.upper()
+
+
+def _resolve_renamed(given: dict[str, Any]) -> list[str]:
+    """Replace former names in `given` and add values of former variables; returns the faults."""
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    faults = []
+    for former, field in RENAMED.items():
+        if former in given:
+            faults += _rename_fault(flag_of(former), flag_of(field), is_both=field in given)
+            given.setdefault(field, given.pop(former))
+        former_variable, variable = variable_of(former), variable_of(field)
+        if former_variable in variables:
+            faults += _rename_fault(former_variable, variable, is_both=variable in variables)
+            given.setdefault(field, variables[former_variable])
+    return faults
+
+
+def _rename_fault(former: str, name: str, *, is_both: bool) -> list[str]:
+    """Warn of a former name; a fault if the present name is given as well."""
+    if is_both:
+        return [f"{former} and {name} are the same setting: remove {former}"]
+    _log.warning("%s is deprecated: use %s", former, name)
+    return []
+
+
 def _unknown_variables() -> list[str]:
-    known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    known = {variable_of(field) for field in (*Settings.model_fields, *RENAMED)}
     ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
     return sorted(name for name in ours if name.upper() not in known)
 
 
 def _unknown_fault(name: str) -> str:
     if name.startswith((ENV_PREFIX + "PORT_", ENV_PREFIX + "SERVICE_")):
-        return f"{name} {_BY_KUBERNETES}"
+        return f"{name} {_SET_BY_KUBERNETES}"
     field = name[len(ENV_PREFIX) :].lower()
-    close = [
-        ENV_PREFIX + f.upper() for f in difflib.get_close_matches(field, Settings.model_fields)
-    ]
-    remedy = f"did you mean {close[0]}?" if close else "see pellucid serve --help"
+    close = difflib.get_close_matches(field, Settings.model_fields)
+    remedy = f"did you mean {variable_of(close[0])}?" if close else "see pellucid serve --help"
     return f"unknown setting {name}: {remedy}"
 
 
@@ -229,5 +252,5 @@ def _value_fault(detail: ErrorDetails) -> str:
     field = str(detail["loc"][0])
     message = detail["msg"]
     if str(detail["input"]).startswith("tcp://"):
-        message = _BY_KUBERNETES
-    return f"{flag_of(field)} or {ENV_PREFIX}{field.upper()}: {message}"
+        message = _SET_BY_KUBERNETES
+    return f"{flag_of(field)} or {variable_of(field)}: {message}"

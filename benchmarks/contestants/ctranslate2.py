@@ -1,11 +1,11 @@
-"""CTranslate2 on the same weights: batch after batch, several at once where it may."""
+"""CTranslate2 on the same weights: batch after batch, several at once if allowed."""
 
 import json
 from collections.abc import Sequence
 
 import ctranslate2
 
-from benchmarks.contestants.contestant import (
+from benchmarks.contestants.interface import (
     LENGTH_PENALTY,
     Contestant,
     Order,
@@ -17,7 +17,7 @@ from benchmarks.contestants.contestant import (
 
 
 def open_contestant(contestant: Contestant, threads: Threads) -> "CTranslate2":
-    """Load the model; it quantises on loading where the file is not quantised."""
+    """Load the model; CTranslate2 quantises an unquantised file while loading."""
     path = contestant.folder / "shared_vocabulary.json"
     translator = ctranslate2.Translator(
         str(contestant.folder),
@@ -30,7 +30,7 @@ def open_contestant(contestant: Contestant, threads: Threads) -> "CTranslate2":
 
 
 class CTranslate2:
-    """Its batches are queued all at once, so that it never waits for Python."""
+    """Queues all batches at once, so that CTranslate2 never waits for Python."""
 
     def __init__(
         self, translator: ctranslate2.Translator, pieces: Sequence[str], order: Order

@@ -1,4 +1,4 @@
-"""Batches through `generate`, which transformers and Optimum share."""
+"""Batched translation with `generate`, shared by transformers and Optimum."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Order, Request, groups_of, limit_of
+from benchmarks.contestants.interface import LENGTH_PENALTY, Order, Request, groups_of, limit_of
 
 
 class Generator(Protocol):
@@ -15,7 +15,7 @@ class Generator(Protocol):
     config: Any
 
     def generate(self, **arguments: object) -> Tensor:
-        """Target ids [batch, target], start token first, padded behind the end token."""
+        """Target ids [batch, target], start token first, padded after the end token."""
 
 
 def generate_all(

@@ -9,8 +9,8 @@ import onnxruntime as ort
 import torch
 from optimum.onnxruntime import ORTModelForSeq2SeqLM
 
-from benchmarks.contestants.contestant import Contestant, Request, Threads
 from benchmarks.contestants.generation import Generator, generate_all
+from benchmarks.contestants.interface import Contestant, Request, Threads
 
 
 def open_contestant(contestant: Contestant, threads: Threads) -> "Optimum":

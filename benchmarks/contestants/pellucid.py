@@ -1,8 +1,8 @@
-"""Our engine on a bundle: the batch decoder alone, or behind the service's scheduler."""
+"""Pellucid's engine on a bundle: the batch decoder alone, or behind the service's scheduler."""
 
 from collections.abc import Sequence
 
-from benchmarks.contestants.contestant import LENGTH_PENALTY, Contestant, Engine, Request, Threads
+from benchmarks.contestants.interface import LENGTH_PENALTY, Contestant, Engine, Request, Threads
 from bundle.reader import read_bundle
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import Sessions, open_sessions
@@ -49,16 +49,16 @@ class Batched:
         self._decoders.clear()
 
     def _decoder(self, num_slots: int) -> BatchDecoder[int]:
-        """As in the service, a cache is allocated once and used for ever after."""
+        """As in the service, the cache is allocated once."""
         if num_slots not in self._decoders:
             self._decoders[num_slots] = BatchDecoder(self._sessions, num_slots=num_slots)
         return self._decoders[num_slots]
 
 
 class Served:
-    """The service's scheduler and workers: all sentences wait from the start, as they came.
+    """The service's scheduler and workers: all sentences wait from the start, in their order.
 
-    Every worker has as many slots as in the service, whatever batch the others are given.
+    Every worker has as many slots as in the service, whatever the batch size of the others.
     """
 
     def __init__(self, sessions: Sessions, *, num_workers: int) -> None:

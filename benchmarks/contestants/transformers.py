@@ -9,8 +9,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the package is importe
 import torch
 from transformers import AutoModelForSeq2SeqLM
 
-from benchmarks.contestants.contestant import Contestant, Request, Threads
 from benchmarks.contestants.generation import Generator, generate_all
+from benchmarks.contestants.interface import Contestant, Request, Threads
 
 POSITIONS_NAME = "positions.pt"
 

@@ -1,1 +1,1 @@
-"""How well a bundle translates a text that has references; needs no torch."""
+"""Scores a bundle on a text with references; needs no torch."""

@@ -1,6 +1,6 @@
-"""COMET, as a program: it needs an older numpy than ours and cannot live in one environment.
+"""Runs COMET as a program: it needs an older numpy than ours, so another environment.
 
-Nothing is downloaded here: the program fetches its model if it is told a name instead of a file.
+The program downloads its model where it is given a name instead of a file.
 """
 
 import shutil
@@ -19,7 +19,7 @@ def comet_score(texts: Sequence[str], text: TestText, model: str) -> float:
     """Score translations against the first reference with `comet-score`.
 
     Raises:
-        EvaluationError: It is not installed, fails, or says something else than a score.
+        EvaluationError: It is not installed, fails, or prints no score.
     """
     program = find_program()
     with tempfile.TemporaryDirectory() as name:
@@ -35,12 +35,12 @@ def comet_score(texts: Sequence[str], text: TestText, model: str) -> float:
         return float(done.stdout.split()[-1])
     except (IndexError, ValueError) as error:
         reason = (done.stderr or done.stdout).strip().splitlines()
-        said = reason[-1] if reason else "nothing"
-        raise EvaluationError(f"{PROGRAM} gave no score; it said: {said}") from error
+        last = reason[-1] if reason else "nothing"
+        raise EvaluationError(f"{PROGRAM} gave no score; it printed: {last}") from error
 
 
 def find_program() -> str:
-    """Where `comet-score` is.
+    """Path of `comet-score`.
 
     Raises:
         EvaluationError: It is not installed.

@@ -1,4 +1,4 @@
-"""Why an evaluation cannot be made.
+"""Errors of an evaluation.
 
 EvaluationError   one line on stderr, exit code 2
 """

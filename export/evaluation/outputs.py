@@ -1,4 +1,4 @@
-"""What a bundle makes of every sentence: the model itself, without the service around it."""
+"""Translates sentences with the model of a bundle, without the service around it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from service.engine.search.repetition import longest_repetition, max_loop_tokens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """How to translate; None is the bundle's own default."""
+    """Options of decoding; None: the bundle's default."""
 
     pair: str | None = None
-    """Such as `en-de`; needed only where a bundle has several."""
+    """Direction, as in `en-de`; needed where a bundle has several."""
     beam_size: int | None = None
     length_penalty: float | None = None
     num_threads: int = 1
@@ -32,15 +32,15 @@ class Output:
 
     text: str
     is_looping: bool = False
-    """Whether it repeats itself beyond what the source does; the service would try again."""
+    """The output repeats more than the source does; the service would decode again."""
     is_cut_off: bool = False
-    """Whether it reached the longest output instead of an end."""
+    """The output reached the limit without an end token."""
     is_too_long: bool = False
-    """Whether the source has too many tokens, so that there is no translation."""
+    """The source has too many tokens for a translation."""
 
     @property
     def fault(self) -> str:
-        """What is wrong with it, in a word; empty if nothing is."""
+        """Name of its fault; empty if it has none."""
         if self.is_too_long:
             return "too-long"
         if not self.text.strip():
@@ -67,7 +67,7 @@ def translate_with(path: Path, sources: Sequence[str], search: Search) -> System
 
     Raises:
         InvalidBundleError: The bundle cannot be used.
-        EvaluationError: It does not translate the pair, or has no such search.
+        EvaluationError: It does not translate the pair, or the search is out of range.
     """
     bundle = read_bundle(path)
     pair, options = _pair_of(bundle, search), _options(bundle, search)

@@ -1,4 +1,4 @@
-"""Scores of a system against references, and whether two systems really differ."""
+"""Scores a system against references, and tests whether two systems differ significantly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ NUM_RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
-    """What decides a score beside the texts; the signature names it."""
+    """Options of the metrics, which their signatures name."""
 
     tokenisation: Tokenisation = "13a"
-    """`none` where both sides are tokenised already."""
+    """`none` where both sides are already tokenised."""
     is_lower_case: bool = False
 
     def bleu(self) -> BLEU:
         """The metric, for whole texts."""
-        # Tokenised text is what it is told to score here: no warning about it.
+        # `force`: no warning about tokenised text.
         return BLEU(tokenize=self.tokenisation, lowercase=self.is_lower_case, force=True)
 
     def chrf(self) -> CHRF:
@@ -44,14 +44,14 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemScores:
-    """Of one system."""
+    """Scores of one system."""
 
     bleu: float
     chrf: float
     bleu_signature: str
     chrf_signature: str
     length_ratio: float
-    """Words of all translations to those of the references nearest in length."""
+    """Words of all translations over those of the references nearest in length."""
     num_empty: int
     num_looping: int
     num_cut_off: int
@@ -60,17 +60,17 @@ class SystemScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Of a second system to a first one, by paired bootstrap resampling (Koehn 2004)."""
+    """Difference of two systems, by paired bootstrap resampling (Koehn 2004)."""
 
     metric: str
     difference: float
     p_value: float
-    """How likely at least this difference would be if the systems were equal."""
+    """Probability of at least this difference between equal systems."""
     signature: str
 
 
 def score(system: System, text: TestText, scoring: Scoring) -> SystemScores:
-    """Score all outputs of a system; those that are missing count as empty."""
+    """Score all outputs of a system; sources without a translation count as empty."""
     bleu, chrf = scoring.bleu(), scoring.chrf()
     bleu_score = bleu.corpus_score(system.texts, text.references)
     chrf_score = chrf.corpus_score(system.texts, text.references)
@@ -89,7 +89,7 @@ def score(system: System, text: TestText, scoring: Scoring) -> SystemScores:
 
 
 def compare(first: System, second: System, text: TestText, scoring: Scoring) -> list[Difference]:
-    """The differences of `second` to `first` and how far they are to be trusted."""
+    """Differences of `second` to `first`, with their significance."""
     systems: list[tuple[str, Sequence[str]]] = [("first", first.texts), ("second", second.texts)]
     metrics = {"BLEU": scoring.bleu(), "chrF": scoring.chrf()}
     test = PairedTest(systems, metrics, text.references, "bs", n_samples=NUM_RESAMPLES)
@@ -106,7 +106,7 @@ def _difference(metric: str, signature: str, results: Sequence[str | Result]) ->
     return Difference(
         metric=metric,
         difference=difference,
-        # It counts what is greater than the difference, so that equal systems had p = 0.001.
+        # sacreBLEU counts larger differences only: equal systems would have p = 0.001.
         p_value=second.p_value if difference and second.p_value is not None else 1.0,
         signature=signature,
     )

@@ -1,4 +1,4 @@
-"""Reads texts of one sentence per line, all of which count."""
+"""Reads texts of one sentence per line."""
 
 import gzip
 import lzma
@@ -12,7 +12,7 @@ from export.evaluation.errors import EvaluationError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestText:
-    """Sentences and what they should become."""
+    """Sentences and their references."""
 
     sources: tuple[str, ...]
     references: tuple[tuple[str, ...], ...]
@@ -22,7 +22,7 @@ class TestText:
 def read_test_text(source: Path, references: Sequence[Path]) -> TestText:
     """Read a source and its references, plain or compressed (.xz, .gz).
 
-    Unlike training, nothing is left out: a score without the difficult lines is another score.
+    Unlike in training no line is left out, because the score would be another.
 
     Raises:
         EvaluationError: A file cannot be read, is empty, has lines that are not UTF-8, or another

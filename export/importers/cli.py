@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from export.cli import describe, positive
+from export.arguments import add_bundle_arguments, describe, positive
+from export.importers.kinds import READERS
 
-KINDS = ("ctranslate2", "fairseq", "hf-marian", "joeynmt", "marian", "opennmt", "torch")
 _EXAMPLES = """\
 examples:
   pellucid import hf-marian opus-mt-en-de bundles/en-de --source en --target de
@@ -22,12 +22,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "import",
         help="turn a model of another program into a verified bundle",
-        description="Read a foreign checkpoint, build its graphs, and compare them with the "
-        "program that it belongs to, where that is installed.",
+        description="Read a checkpoint of another program, build its graphs, and compare them with "
+        "that program, where it is installed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("kind", choices=READERS, metavar="KIND", help=", ".join(READERS))
     parser.add_argument("path", type=Path, help="folder or file of the checkpoint")
     parser.add_argument("out", type=Path, help="folder of the bundle")
     parser.add_argument(
@@ -38,10 +38,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     _add_languages(parser)
     _add_sentences(parser)
-    parser.add_argument("--name", help="name of the bundle; default: the folder's")
-    parser.add_argument("--max-source-tokens", type=positive, default=256, metavar="N")
-    parser.add_argument("--max-target-tokens", type=positive, default=256, metavar="N")
-    parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+    add_bundle_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -58,7 +55,7 @@ def _add_languages(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="LANGUAGE",
-        help="likewise; of a model with many target languages, one that the bundle shall have",
+        help="likewise; of a multilingual model, a target language of the bundle",
     )
 
 
@@ -68,8 +65,8 @@ def _add_sentences(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[DIRECTION=]FILE",
-        help="sentences and translations, tab-separated, to verify and calibrate with; of a model "
-        "with several directions, en-de=FILE; may be given again",
+        help="sentences and translations, tab-separated, to verify and calibrate with; en-de=FILE "
+        "where the model has several directions; may be given again",
     )
     parser.add_argument(
         "--sentences",
@@ -78,20 +75,13 @@ def _add_sentences(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="sentences of each to verify with, default 500",
     )
-    parser.add_argument(
-        "--max-bleu-loss",
-        type=float,
-        default=0.3,
-        metavar="POINTS",
-        help="refuse int8 that loses more against fp32, default 0.3",
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Import; returns the exit code."""
     from bundle.errors import BundleError
     from export.errors import ExportError
-    from export.importers.hub import local_checkpoint
+    from export.importers.files.hub import local_checkpoint
     from export.importers.importer import import_bundle
     from export.importers.options import DevelopmentFile, ImportOptions
     from model.errors import ModelError

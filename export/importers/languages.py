@@ -1,4 +1,4 @@
-"""Which directions a foreign model translates: from its tags, and from what is said about it."""
+"""The directions of an imported model: from its language tags, or from the command line."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ _TAG = re.compile(r">>(.+)<<")
 
 
 def language_code(name: str | None) -> str | None:
-    """`pt_BR` -> `pt-br`; None for what is no code, such as a family of languages.
+    """`pt_BR` -> `pt-br`; None where it is no code.
 
-    Families have capital letters: `ROMANCE`.
+    Families of languages are in capitals, as in `ROMANCE`.
     """
     if not name or name.isupper():
         return None
@@ -23,7 +23,7 @@ def language_code(name: str | None) -> str | None:
 
 
 def target_tags(vocabulary: Sequence[str]) -> dict[str, str]:
-    """Languages that are chosen by a piece before the source, each with it: `de`, `>>de<<`."""
+    """Target languages that a piece before the source chooses: `de` -> `>>de<<`."""
     tags: dict[str, str] = {}
     for piece in vocabulary:
         found = _TAG.fullmatch(piece)
@@ -40,11 +40,11 @@ def directions(
 
     Args:
         sources: Codes.
-        targets: Codes; none: all that have a tag.
-        tags: Of a model with several target languages; see `target_tags`.
+        targets: Codes; none: all languages with a tag.
+        tags: Of a multilingual model; see `target_tags`.
 
     Raises:
-        ExportError: A language is not known, or not one of the model's.
+        ExportError: A language is missing, no code, or none of the model's.
     """
     targets = targets or tuple(tags)
     faults = [

@@ -1,4 +1,4 @@
-"""What is imported, from where, and what the checkpoint does not say itself."""
+"""Options of an import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +9,25 @@ from export.options import BundleOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevelopmentFile:
-    """Parallel text of one direction, a pair of sentences a line, separated by a tab."""
+    """Parallel text of one direction: a sentence pair a line, separated by a tab."""
 
     path: Path
     direction: str | None = None
-    """`en-de`; None: the only one of the model."""
+    """Direction as in `en-de`; None: the only one of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions(BundleOptions):
-    """One import."""
+    """Options of one import."""
 
     kind: str
+    """Kind of the checkpoint, see `importers.kinds`."""
     path: Path
     """Folder or file of the checkpoint."""
     precision: Precision = "fp32"
     sources: tuple[str, ...] = ()
-    """Languages, where the checkpoint does not say which, or not as codes."""
+    """Source languages, where the checkpoint does not give their codes."""
     targets: tuple[str, ...] = ()
-    """Likewise; of a checkpoint with many, those that the bundle shall have."""
+    """Target languages, likewise; of a multilingual checkpoint those of the bundle."""
     dev: tuple[DevelopmentFile, ...] = ()
-    """To measure quality with, and in int8 to choose scales."""
+    """Text to measure quality with, and to calibrate int8 with."""

@@ -1,4 +1,4 @@
-"""The one way in to the model: closes on shutdown, and lets go of work that nobody waits for."""
+"""Requests in flight: refused during shutdown, cancelled when their client leaves."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -14,57 +14,59 @@ from service.observability.metrics import Metrics
 T = TypeVar("T")
 
 
-class Gate:
-    """Counts the work inside; belongs to one event loop."""
+class InFlight:
+    """Tracks the requests that use the models; for one event loop."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._inside: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.is_open = True
-        self.is_ending = False
+        """Whether new requests are accepted."""
+        self.is_shutting_down = False
+        """Whether a shutdown was announced; requests may still be accepted."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether all work that was let in has ended."""
-        return not self._inside
+        """Whether all accepted requests have ended."""
+        return not self._tasks
 
-    def announce_end(self) -> None:
-        """Say that it will be closed; until then everything goes on."""
-        self.is_ending = True
+    def announce_shutdown(self) -> None:
+        """Report not ready from now on; requests are still accepted."""
+        self.is_shutting_down = True
 
     def close(self) -> None:
-        """Let nothing in from now on; what is inside goes on."""
-        self.is_ending = True
+        """Refuse new requests from now on; accepted ones go on."""
+        self.is_shutting_down = True
         self.is_open = False
 
-    def expel(self) -> None:
-        """Give up what is still inside; its clients get an answer that says so."""
-        for work in self._inside:
-            work.cancel()
+    def cancel_all(self) -> None:
+        """Cancel all requests in flight; their clients get a 503."""
+        for task in self._tasks:
+            task.cancel()
 
-    def evacuate(self) -> None:
-        """Give up everything, and let nothing in."""
+    def close_and_cancel(self) -> None:
+        """Refuse new requests and cancel those in flight."""
         self.close()
-        self.expel()
+        self.cancel_all()
 
     async def run(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` for a client whose body has been read.
+        """Run `work` for a request whose body has been read.
 
         Raises:
-            ShuttingDownError: The gate is closed, or was cleared before the work ended.
-            ClientDisconnect: The client has gone; the work was cancelled.
+            ShuttingDownError: Requests are no longer accepted, or this one was cancelled.
+            ClientDisconnect: The client left; `work` was cancelled.
         """
         if not self.is_open:
             work.close()
             self._metrics.rejected.labels(reason="shutting_down").inc()
             raise ShuttingDownError(SHUTTING_DOWN)
         task = asyncio.create_task(work)
-        self._inside.add(task)
+        self._tasks.add(task)
         try:
             with self._metrics.in_flight.track_inprogress():
                 return await _unless_client_leaves(request, task)
         finally:
-            self._inside.discard(task)
+            self._tasks.discard(task)
 
 
 async def _unless_client_leaves(request: Request, work: asyncio.Task[T]) -> T:
@@ -82,6 +84,6 @@ async def _unless_client_leaves(request: Request, work: asyncio.Task[T]) -> T:
 
 
 async def _disconnect(request: Request) -> None:
-    """Return when the client has gone; its body must have been read before."""
+    """Return when the client has left; its body must have been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

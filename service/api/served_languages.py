@@ -1,7 +1,9 @@
 """What the loaded models translate from and to."""
 
-from service.models.interfaces import Catalogue
+from service.models.interfaces import ModelRegistry
 
+AUTO = "auto"
+"""Source language of a request whose texts are in a language to be detected."""
 _NAMES = {
     "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
     "da": "Danish", "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto",
@@ -24,19 +26,11 @@ def name_of(code: str) -> str:
     return f"{name} ({rest.upper()})" if rest else name
 
 
-AUTO = "auto"
-
-
-def targets_by_source(registry: Catalogue) -> dict[str, list[str]]:
+def targets_by_source(registry: ModelRegistry) -> dict[str, list[str]]:
     """Every language that can be translated from, with what it can be translated to, sorted."""
     return registry.routes.targets_by_source()
 
 
-def target_languages(registry: Catalogue) -> list[str]:
+def target_languages(registry: ModelRegistry) -> list[str]:
     """Every language that can be translated to, sorted."""
     return sorted({t for targets in targets_by_source(registry).values() for t in targets})
-
-
-def described(code: str) -> dict[str, str]:
-    """A language for people who choose from a list."""
-    return {"code": code, "name": "Auto Detect" if code == AUTO else name_of(code)}

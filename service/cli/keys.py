@@ -1,4 +1,4 @@
-"""`pellucid keys`: who may use the service, and how much of it."""
+"""`pellucid keys`: creates, lists and revokes API keys, and prints their usage."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
 
 if TYPE_CHECKING:
-    from service.api.auth.key import Key
+    from service.api.auth.key import ApiKey
     from service.api.auth.key_store import KeyStore
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -26,42 +26,44 @@ examples:
   PELLUCID_KEY_STORE=redis://10.0.0.5/0 pellucid keys list
   pellucid keys revoke 1f2e3d4c5b6a --key-store keys.db
 
-The server that is started with the same --key-store follows at once, without a restart.
+A server with the same --key-store accepts or refuses the keys at once, without a restart.
 """
 _COLUMNS = ("id", "name", "state", "expires", "monthly_chars", "requests_per_minute", "weight")
 
 
 def register(commands: "Subparsers") -> None:
-    """Add `keys` with its four verbs."""
+    """Add `keys` with its verbs."""
     parser = commands.add_parser(
         "keys",
-        help="say who may translate",
-        description="Give keys out, list them, take them back, see what was used of them.",
+        help="manage API keys",
+        description="Create, list and revoke API keys, and print their usage.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _add_arguments(_verb(verbs, "add", "make a key and print it, once", _add))
-    _with_json(_verb(verbs, "list", "list the keys, which are not shown", _list))
-    _verb(verbs, "revoke", "let a key in no longer", _revoke).add_argument("id", metavar="ID")
-    usage = _with_json(_verb(verbs, "usage", "print what was translated in a month", _usage))
+    _add_arguments(_verb(verbs, "add", "create a key and print it, once", _add))
+    _with_json(
+        _verb(verbs, "list", "list the keys by id; the keys themselves are not stored", _list)
+    )
+    _verb(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
+    usage = _with_json(_verb(verbs, "usage", "print the characters translated in a month", _usage))
     usage.add_argument("id", metavar="ID", nargs="?", help="of one key [all]")
     usage.add_argument("--month", type=_month, default=f"{_now():%Y-%m}", help="as in 2026-11")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what a verb says; returns the exit code.
+    """Run a verb; returns the exit code.
 
     Raises:
-        StartupError: There is no store, or it cannot be used.
-        ServiceError: There is no such key, or the store does not answer.
+        StartupError: No store is configured, or it cannot be opened.
+        ServiceError: The key does not exist, or the store does not answer.
     """
     from service.api.auth.key_store import open_store
 
     given = arguments.key_store
     address = load_settings({} if given is None else {"key_store": given}).key_store
     if address is None:
-        raise StartupError("say where the keys are: --key-store FILE, or PELLUCID_KEY_STORE")
+        raise StartupError("no key store: set --key-store FILE or PELLUCID_KEY_STORE")
     store = open_store(address.get_secret_value())
     asyncio.run(_worked(store, arguments))
     return 0
@@ -84,26 +86,34 @@ def _verb(verbs: "Subparsers", name: str, text: str, work: "Work") -> argparse.A
 
 
 def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
     return parser
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="whose it is")
-    parser.add_argument("--expires", type=_expiry, help="2027-01-31, or in days: 90d [never]")
-    parser.add_argument("--monthly-chars", type=_count, metavar="N", help="characters in a month")
-    parser.add_argument("--requests-per-minute", type=_count, metavar="N", help="of any kind")
-    parser.add_argument("--max-queued-jobs", type=_count, metavar="N", help="sentences waiting")
+    parser.add_argument("name", metavar="NAME", help="whose key it is")
     parser.add_argument(
-        "--weight", type=_weight, default=1.0, help="share of the queue beside others [1]"
+        "--expires", type=_expiry, help="date such as 2027-01-31, or days such as 90d [never]"
+    )
+    parser.add_argument(
+        "--monthly-chars", type=_count, metavar="N", help="maximum characters per month"
+    )
+    parser.add_argument(
+        "--requests-per-minute", type=_count, metavar="N", help="maximum requests per minute"
+    )
+    parser.add_argument(
+        "--max-queued-jobs", type=_count, metavar="N", help="maximum sentences in the queue"
+    )
+    parser.add_argument(
+        "--weight", type=_weight, default=1.0, help="share of the queue relative to other keys [1]"
     )
 
 
 async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
-    from service.api.auth.key import Key, digest_of, new_secret
+    from service.api.auth.key import ApiKey, digest_of, new_secret
 
     secret = new_secret()
-    key = Key(
+    key = ApiKey(
         digest=digest_of(secret),
         name=arguments.name,
         created=_now(),
@@ -115,7 +125,7 @@ async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
     )
     await store.put(key)
     sys.stdout.write(secret + "\n")
-    sys.stderr.write(f"id {key.id}; the key is shown this once: only its digest is kept\n")
+    sys.stderr.write(f"id {key.id}; the key is shown only this once: only its digest is stored\n")
 
 
 async def _list(store: "KeyStore", arguments: argparse.Namespace) -> None:
@@ -127,7 +137,7 @@ async def _list(store: "KeyStore", arguments: argparse.Namespace) -> None:
 async def _revoke(store: "KeyStore", arguments: argparse.Namespace) -> None:
     (key,) = await _chosen(store, arguments.id)
     await store.put(replace(key, revoked=key.revoked or _now()))
-    sys.stderr.write(f"{key.id} ({key.name}) is let in no longer\n")
+    sys.stderr.write(f"{key.id} ({key.name}) is revoked\n")
 
 
 async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
@@ -144,7 +154,7 @@ async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
     _print(rows, ("id", "name", "month", "chars", "monthly_chars"), as_json=arguments.json)
 
 
-async def _chosen(store: "KeyStore", key_id: str | None) -> "list[Key]":
+async def _chosen(store: "KeyStore", key_id: str | None) -> "list[ApiKey]":
     keys = await store.keys()
     chosen = [key for key in keys if key_id in (None, key.id)]
     if key_id is not None and not chosen:
@@ -152,7 +162,7 @@ async def _chosen(store: "KeyStore", key_id: str | None) -> "list[Key]":
     return chosen
 
 
-def _described(key: "Key", now: datetime) -> dict[str, object]:
+def _described(key: "ApiKey", now: datetime) -> dict[str, object]:
     state = "revoked" if key.revoked else "valid" if key.is_valid(now) else "expired"
     return {
         "id": key.id,
@@ -168,7 +178,7 @@ def _described(key: "Key", now: datetime) -> dict[str, object]:
 
 
 def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    """A table for people, whose columns are as wide as they must be, or lines for programs."""
+    """An aligned table, or JSON lines for programs."""
     if as_json:
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     else:
@@ -179,7 +189,7 @@ def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: 
 
 
 def _cell(value: object) -> str:
-    """One line, whatever a name has."""
+    """A value on one line."""
     return "-" if value is None else " ".join(str(value).split())
 
 
@@ -189,19 +199,19 @@ def _now() -> datetime:
 
 def _count(given: str) -> int:
     if not given.isdecimal() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given} is no number from 1")
+        raise argparse.ArgumentTypeError(f"{given} is not a whole number from 1")
     return int(given)
 
 
 def _weight(given: str) -> float:
     if not re.fullmatch(r"\d{1,3}(\.\d+)?", given) or not 0.01 <= float(given) <= 100:
-        raise argparse.ArgumentTypeError(f"{given} is no number from 0.01 to 100")
+        raise argparse.ArgumentTypeError(f"{given} is not a number from 0.01 to 100")
     return float(given)
 
 
 def _month(given: str) -> str:
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", given):
-        raise argparse.ArgumentTypeError(f"{given} is no month as in 2026-11")
+        raise argparse.ArgumentTypeError(f"{given} is not a month such as 2026-11")
     return given
 
 
@@ -212,5 +222,7 @@ def _expiry(given: str) -> datetime:
     try:
         day = datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{given} is neither a day nor as in 90d") from None
+        raise argparse.ArgumentTypeError(
+            f"{given} is neither a date such as 2027-01-31 nor days such as 90d"
+        ) from None
     return day + timedelta(days=1)

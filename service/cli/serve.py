@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic.fields import FieldInfo
 
 from service.observability.logs import configure_logging
-from service.settings import ENV_PREFIX, Settings, flag_of, load_settings
+from service.settings import RENAMED, Settings, flag_of, load_settings, variable_of
 
 if TYPE_CHECKING:
     from service.models.registry import Registry
@@ -29,16 +29,13 @@ examples:
 Every flag can be given as a PELLUCID_* variable instead; the flag wins.
 Logs are JSON lines on standard output.
 """
-
 _SWITCH_INTERVAL_S = 0.0005
-"""How long one thread may keep Python's lock from another: a decoding step takes it several times,
-and with the usual 5 ms each time could cost more than the step (a median of 7.6 instead of 10 ms a
-sentence beside nothing else)."""
-
-_COLLECT_EVERY = (20_000, 10, 10)
-"""Objects more than gone, then collections of each generation until the next one is looked at. With
-Python's own 700 a flood spent a sixth of its time looking for garbage; with more generations of it
-than Python's own, what only the oldest finds would pile up."""
+"""Time for which a thread may hold the GIL while another waits. A decoding step takes the GIL
+several times, and waiting Python's default of 5 ms each time could cost more than the step itself
+(median per sentence without other load: 7.6 ms instead of 10 ms)."""
+_GC_THRESHOLDS = (20_000, 10, 10)
+"""Of the three generations. With Python's 700 for the youngest, a flood of requests spent a sixth
+of its time in collections; higher thresholds for the older two would let garbage pile up."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,20 +56,21 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             metavar="VALUE",
             help=_help(name, field),
         )
+    for former in RENAMED:
+        parser.add_argument(flag_of(former), default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve until told to stop; returns the exit code.
+    """Serve until a signal ends the process; returns the exit code.
 
     Raises:
-        StartupError: A setting, a bundle or the address is no good.
+        StartupError: A setting, a bundle or the address cannot be used.
     """
     started_s = time.monotonic()
-    flags = {
-        name: value for name, value in vars(arguments).items() if name in Settings.model_fields
-    }
-    settings = load_settings(flags)
+    configure_logging("warning")  # for warnings about settings, which say the level wanted
+    names = {*Settings.model_fields, *RENAMED}
+    settings = load_settings({k: v for k, v in vars(arguments).items() if k in names})
     configure_logging(settings.log_level)
 
     from service.observability.metrics import Metrics
@@ -95,17 +93,17 @@ def serve(
     metrics: "Metrics",
     started_s: float,
 ) -> None:
-    """Serve the models of `registry` until told to stop.
+    """Serve the models of `registry` until a signal ends the process.
 
     Args:
-        settings: Everything else.
-        listener: Where to be reached.
+        settings: All settings.
+        listener: Bound socket to accept connections on.
         registry: Opened, not started.
-        metrics: What the registry counts with.
-        started_s: When the process began, monotonic.
+        metrics: The metrics that `registry` updates.
+        started_s: Monotonic time at which the process started.
 
     Raises:
-        StartupError: A setting needs what is not installed.
+        StartupError: A setting needs a package that is not installed.
     """
     from service.server.app import create_app
     from service.server.connection import connections
@@ -113,40 +111,40 @@ def serve(
     from service.server.watchdog import Watchdog
 
     app = create_app(settings, registry, metrics)
-    gate = app.state.parts.gate
+    parts = app.state.parts
     watchdog = Watchdog(
         lambda: [model.scheduler for model in registry.running_models],
-        max_hang_s=settings.max_hang_s,
+        watchdog_timeout_s=settings.watchdog_timeout_s,
     )
 
     def on_start() -> None:
-        _spare_garbage_collection()
+        _tune_garbage_collection()
         loop = asyncio.get_running_loop()
-        watchdog.start(lambda: loop.call_soon_threadsafe(gate.evacuate))
+        watchdog.start(lambda: loop.call_soon_threadsafe(parts.in_flight.close_and_cancel))
         _log.info("started", extra={"seconds": round(time.monotonic() - started_s, 2)})
         sys.stderr.write(_welcome(_base_url(listener), registry))
-        if not app.state.parts.keys.are_required:
+        if not parts.keys.are_required:
             _warn_if_open(listener)
         sys.stderr.flush()
 
     Server(
         app,
-        gate,
+        parts.in_flight,
         settings.drain_s,
         on_start,
-        connections(settings, metrics, app.state.parts.room),
-        on_reload=app.state.parts.reloader.request,
-        farewell_s=settings.farewell_s,
+        connections(settings, metrics, parts.request_limit),
+        on_reload=parts.reloader.request,
+        shutdown_delay_s=settings.shutdown_delay_s,
     ).run(sockets=[listener])
     watchdog.stop()
     _log.info("stopped")
 
 
-def _spare_garbage_collection() -> None:
-    """Never again look at what stays for ever, and seldom at the rest."""
+def _tune_garbage_collection() -> None:
+    """Exclude everything loaded so far from collections, and collect the rest less often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_COLLECT_EVERY)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _help(name: str, field: FieldInfo) -> str:
@@ -154,12 +152,12 @@ def _help(name: str, field: FieldInfo) -> str:
     if isinstance(default, tuple):
         default = ":".join(map(str, default))
     shown = "" if default in (None, "") else f" [{default}]"
-    text = f"{field.description}{shown} ({ENV_PREFIX}{name.upper()})"
+    text = f"{field.description}{shown} ({variable_of(name)})"
     return text.replace("%", "%%")
 
 
 def _base_url(listener: socket.socket) -> str:
-    """Where this machine reaches the server."""
+    """URL under which this machine reaches the server."""
     host, port = listener.getsockname()[:2]
     if _address(host).is_unspecified:
         host = "::1" if ":" in host else "127.0.0.1"
@@ -167,19 +165,19 @@ def _base_url(listener: socket.socket) -> str:
 
 
 def _warn_if_open(listener: socket.socket) -> None:
-    """Say that strangers may come in, where they can."""
+    """Warn about open access unless the listener is on the loopback interface."""
     host = listener.getsockname()[0]
     if _address(host).is_loopback:
         return
     _log.warning("open to all", extra={"host": host})
     sys.stderr.write(
-        f"Warning: whoever reaches {host} may translate. Ask for keys: set {ENV_PREFIX}KEY_STORE "
-        "to a file and give them out with `pellucid keys add NAME`.\n\n"
+        f"Warning: anyone who reaches {host} can translate. To require keys, set "
+        f"{variable_of('key_store')} to a file and create keys with `pellucid keys add NAME`.\n\n"
     )
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(host.partition("%")[0])  # behind it stands an interface
+    return ipaddress.ip_address(host.partition("%")[0])  # the scope of an IPv6 address follows
 
 
 def _welcome(url: str, registry: "Registry") -> str:

@@ -1,4 +1,4 @@
-"""A corpus in parts that many processes translate: line by line, and byte for byte in its place."""
+"""Splits a corpus into parts of whole lines and translates one part; knows nothing of Ray."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -12,13 +12,13 @@ from service.settings import Settings
 from service.translation.values import TranslateRequest
 
 PART_BYTES = 262_144
-"""About as much as an engine translates at once: seconds of work, so that little is lost with it
-and its batches are seldom half empty for want of the next."""
+"""Size of a part: seconds of work, so that little is lost with a machine, and enough sentences that
+batches are seldom underfull at its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Whole lines of a file, from a byte to a byte."""
+    """A byte range of a file that holds whole lines."""
 
     path: Path
     start: int
@@ -27,22 +27,22 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorpusWork:
-    """What is to be done with every line."""
+    """What to do with every line of a corpus."""
 
     request: TranslateRequest
-    """All but the texts."""
+    """The request, without its texts."""
     prefix: str | None = None
-    """What every translation begins with."""
+    """Text that every translation must begin with."""
 
     def request_for(self, texts: Sequence[str]) -> TranslateRequest:
-        """The same with texts; a blank line begins with nothing."""
+        """The request for `texts`; a blank line gets no prefix."""
         prefix = self.prefix
         prefixes = tuple(prefix if text.strip() else "" for text in texts) if prefix else None
         return replace(self.request, texts=tuple(texts), prefixes=prefixes)
 
 
 def parts_of(files: Sequence[Path], part_bytes: int = PART_BYTES) -> Iterator[Part]:
-    """Every line of every file once, in order; a longer line is a part of its own."""
+    """Yields parts that cover every line once, in order; a line over `part_bytes` is one part."""
     for path in files:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -56,13 +56,13 @@ def parts_of(files: Sequence[Path], part_bytes: int = PART_BYTES) -> Iterator[Pa
 
 
 class CorpusTranslator:
-    """Translates parts, one after another; what one process of many does."""
+    """Translates one part at a time, with its own copy of the models."""
 
     def __init__(self, settings: Settings, work: CorpusWork) -> None:
         """Load the bundles.
 
         Raises:
-            StartupError: A bundle does not pass.
+            StartupError: A bundle fails its checks.
         """
         metrics = Metrics()
         self._work = work
@@ -71,15 +71,15 @@ class CorpusTranslator:
         self._registry.start()
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop the models."""
         self._translator.close()
         self._registry.close()
 
     def translate(self, part: Part) -> bytes:
-        """The lines of a part, translated; alternatives behind them, separated by tabs.
+        """The translated lines of a part, UTF-8; alternatives follow on the line, after tabs.
 
         Raises:
-            ServiceError: A line could not be translated.
+            ServiceError: A line cannot be translated.
         """
         texts = _read(part).split("\n")
         result = asyncio.run(self._translator.translate(self._work.request_for(texts)))

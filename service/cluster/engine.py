@@ -1,10 +1,10 @@
-"""One bundle with everything that runs it: what a replica is."""
+"""The engine of one bundle, which a replica runs: registry, translator, metrics."""
 
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.cluster.remote import Call, RequestT
+from service.cluster.remote import RequestEnvelope, RequestT
 from service.errors import ServiceError
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.observability.logs import REQUEST_ID, TRACE_ID, configure_logging
@@ -17,17 +17,17 @@ ReplyT = TypeVar("ReplyT")
 
 
 class Engine:
-    """Answers calls; used from one event loop.
+    """Answers remote procedure calls; for one event loop.
 
-    What the service refuses comes back as a value: to whoever runs replicas, an error that leaves
-    a method is a fault of the replica, and a stack trace in its logs.
+    A `ServiceError` is returned, not raised: the cluster takes a raised error for a fault of the
+    replica and logs its stack trace.
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        """Load the bundle and translate its canary.
+        """Load the bundle and translate its canary sentence.
 
         Raises:
-            StartupError: The bundle does not pass.
+            StartupError: The bundle fails its checks.
         """
         configure_logging(settings.log_level)
         self.metrics = Metrics()
@@ -37,46 +37,52 @@ class Engine:
         self._registry.start()
 
     def close(self) -> None:
-        """Stop everything; whatever is left ends with an error."""
+        """Stop; unfinished requests end with an error."""
         self._translator.close()
         self._registry.close()
 
     async def exposition(self) -> bytes:
-        """What this replica has measured, in Prometheus' text format."""
+        """The metrics of this replica in Prometheus' text format."""
         return self.metrics.exposition()
 
     async def fault(self) -> str | None:
-        """Why requests should go to another replica, None if they should come."""
+        """Why requests should go to another replica; None if this one is healthy."""
         return self._registry.unready_reason()
 
-    async def translate(self, call: Call[TranslateRequest]) -> TranslateResult | ServiceError:
+    async def translate(
+        self, envelope: RequestEnvelope[TranslateRequest]
+    ) -> TranslateResult | ServiceError:
         """As `Translator.translate`."""
-        return await self._answer(call, self._translator.translate(call.request))
+        return await self._answer(envelope, self._translator.translate(envelope.request))
 
-    async def attention(self, call: Call[AttentionRequest]) -> list[InspectedPair] | ServiceError:
+    async def attention(
+        self, envelope: RequestEnvelope[AttentionRequest]
+    ) -> list[InspectedPair] | ServiceError:
         """As `Translator.attention`."""
-        return await self._answer(call, self._translator.attention(call.request))
+        return await self._answer(envelope, self._translator.attention(envelope.request))
 
-    async def score(self, call: Call[ScoreRequest]) -> list[ScoredPair] | ServiceError:
+    async def score(
+        self, envelope: RequestEnvelope[ScoreRequest]
+    ) -> list[ScoredPair] | ServiceError:
         """As `Translator.score`."""
-        return await self._answer(call, self._translator.score(call.request))
+        return await self._answer(envelope, self._translator.score(envelope.request))
 
     async def stream(
-        self, call: Call[TranslateRequest]
+        self, envelope: RequestEnvelope[TranslateRequest]
     ) -> AsyncIterator[StreamedSentence | ServiceError]:
-        """As `Translator.stream`; an error is the last."""
-        _log_with_ids_of(call)
+        """As `Translator.stream`; an error is the last part."""
+        _set_log_ids(envelope)
         try:
             with self.metrics.in_flight.track_inprogress():
-                async for part in self._translator.stream(call.request):
+                async for part in self._translator.stream(envelope.request):
                     yield part
         except ServiceError as error:
             yield error
 
     async def _answer(
-        self, call: Call[RequestT], work: Coroutine[Any, Any, ReplyT]
+        self, envelope: RequestEnvelope[RequestT], work: Coroutine[Any, Any, ReplyT]
     ) -> ReplyT | ServiceError:
-        _log_with_ids_of(call)
+        _set_log_ids(envelope)
         try:
             with self.metrics.in_flight.track_inprogress():
                 return await work
@@ -84,7 +90,7 @@ class Engine:
             return error
 
 
-def _log_with_ids_of(call: Call[RequestT]) -> None:
-    """A task of its own runs each call, so there is nothing to set back."""
-    REQUEST_ID.set(call.request_id)
-    TRACE_ID.set(call.trace_id)
+def _set_log_ids(envelope: RequestEnvelope[RequestT]) -> None:
+    """Set the ids for log records; each call has its own task, so there is nothing to reset."""
+    REQUEST_ID.set(envelope.request_id)
+    TRACE_ID.set(envelope.trace_id)

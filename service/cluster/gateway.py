@@ -1,4 +1,4 @@
-"""Text in, text out, by engines elsewhere: finds the languages and who translates them."""
+"""The gateway of a cluster: the HTTP application over engines in other processes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -7,13 +7,13 @@ from dataclasses import replace
 from fastapi import FastAPI
 
 from bundle.reader import Bundle
-from service.api.backend import Backend
+from service.api.dependencies import Backend
 from service.cluster.remote import (
-    Channel,
-    RemoteCatalogue,
     RemoteEngine,
     RemoteModel,
+    RemoteRegistry,
     RemoteReloader,
+    Transport,
 )
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.observability.logs import configure_logging, count_sentences
@@ -22,14 +22,14 @@ from service.observability.tracing import open_tracing
 from service.server.app import create_app_over, release
 from service.settings import Settings
 from service.text.detection import Detection
+from service.translation.attention import translate_with_attention
 from service.translation.language_detection import LanguageFinder
 from service.translation.translator import (
-    attention_of_ours,
-    by_language,
     checked_prefixes,
-    count,
-    in_order,
-    longest,
+    group_by_language,
+    longest_times,
+    merge_translations,
+    record_metrics,
 )
 from service.translation.values import (
     SentenceTranslation,
@@ -40,33 +40,33 @@ from service.translation.values import (
 
 
 class RemoteTranslator:
-    """Does what `Translator` does, a call for each language of a request."""
+    """Implements `Translator` with one remote call per source language of a request."""
 
-    def __init__(self, catalogue: RemoteCatalogue, metrics: Metrics) -> None:
-        self._catalogue = catalogue
+    def __init__(self, registry: RemoteRegistry, metrics: Metrics) -> None:
+        self._registry = registry
         self._metrics = metrics
-        self._languages = LanguageFinder(catalogue)
+        self._languages = LanguageFinder(registry)
 
     def close(self) -> None:
-        """Nothing waits here."""
+        """Nothing to close: requests wait in the engines."""
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate all texts of a request, or none; cancelling it cancels their sentences.
+        """Translate all texts of a request; cancelling the task cancels their sentences.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: One of the texts cannot be translated; then there is no result at all.
         """
         checked_prefixes(request)
         detections = await self._languages.detect(request)
-        groups = by_language(request, detections)
+        groups = group_by_language(request, detections)
         parts = [_part(request, language, indices) for language, indices in groups.items()]
         engines = [self._engine(part.source, part.target) for part in parts]
         results = await asyncio.gather(
             *(engine.translate(part) for engine, part in zip(engines, parts, strict=True))
         )
-        translations = in_order(groups, results, detections)
-        times = longest([result.times for result in results])
-        count(self._metrics, translations, times)
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
+        record_metrics(self._metrics, translations, times)
         count_sentences(_lengths([s for t in translations for s in t.sentences]))
         return TranslateResult(translations=translations, times=times)
 
@@ -74,7 +74,7 @@ class RemoteTranslator:
         """Translate texts one after another, a few sentences at a time.
 
         Raises:
-            ServiceError: Likewise; before the first part where that can be known.
+            ServiceError: A text cannot be translated; before the first part where possible.
         """
         detections = await self._languages.detect(request)
         for index, detection in enumerate(detections):
@@ -86,10 +86,10 @@ class RemoteTranslator:
                 yield replace(part, text_index=index)
 
     async def detect(self, text: str) -> list[Detection]:
-        """The served languages that a text may be in, best first.
+        """Candidate source languages of a text, most probable first.
 
         Raises:
-            InvalidRequestError: The text is no valid Unicode.
+            InvalidRequestError: The text is not valid Unicode.
         """
         return await self._languages.rank(text)
 
@@ -97,31 +97,31 @@ class RemoteTranslator:
         """Attention maps for every text of a request, in order.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: The maps cannot be computed.
         """
         if request.translations is None:
-            return await attention_of_ours(request, self.translate)
+            return await translate_with_attention(request, self.translate)
         return await self._engine(request.source, request.target).attention(request)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
         """Log-probabilities of given translations, in order.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: A pair cannot be scored.
         """
         return await self._engine(request.source, request.target).score(request)
 
     def _engine(self, source: str, target: str) -> RemoteEngine:
-        return self._catalogue.find(source, target).engine
+        return self._registry.find(source, target).engine
 
 
 def _lengths(sentences: Sequence[SentenceTranslation]) -> list[tuple[int, int]]:
-    """Source and target tokens of those that a model translated."""
+    """Source and target tokens of each sentence that a model translated."""
     return [(len(s.source_tokens), len(s.target_tokens)) for s in sentences if s.source_tokens]
 
 
 def _part(request: TranslateRequest, language: str, indices: Sequence[int]) -> TranslateRequest:
-    """Some texts of a request, as a request in their language."""
+    """The request for some of its texts, which are all in `language`."""
     prefixes = request.prefixes
     return replace(
         request,
@@ -131,21 +131,21 @@ def _part(request: TranslateRequest, language: str, indices: Sequence[int]) -> T
     )
 
 
-def create_door(settings: Settings, channels: Iterable[tuple[Bundle, Channel]]) -> FastAPI:
-    """What answers HTTP, and sends each text to the engines of its bundle.
+def create_gateway(settings: Settings, transports: Iterable[tuple[Bundle, Transport]]) -> FastAPI:
+    """The application that sends each text to the engine for its language pair.
 
     Raises:
-        StartupError: A setting needs what is not installed.
+        StartupError: A setting needs a package that is not installed.
     """
     configure_logging(settings.log_level)
     metrics = Metrics()
     tracing = open_tracing(settings.otel_endpoint, release())
-    catalogue = RemoteCatalogue(
-        [RemoteModel(bundle, RemoteEngine(channel, metrics)) for bundle, channel in channels]
+    registry = RemoteRegistry(
+        [RemoteModel(bundle, RemoteEngine(transport, metrics)) for bundle, transport in transports]
     )
     backend = Backend(
-        catalogue=catalogue,
-        translator=RemoteTranslator(catalogue, metrics),
+        registry=registry,
+        translator=RemoteTranslator(registry, metrics),
         reloader=RemoteReloader(),
     )
     return create_app_over(backend, settings, metrics, tracing)

@@ -1,4 +1,4 @@
-"""A corpus translated by all machines of a Ray cluster, with Ray Data."""
+"""Translates a corpus on all machines of a Ray cluster, with Ray Data."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-# Ray reports its use to its makers unless told not to before it is started: see decision 10.
+# Must precede the import: Ray reports usage statistics by default, see decision 10.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
@@ -17,24 +17,24 @@ from service.errors import InvalidRequestError, ServiceError
 from service.settings import Settings
 
 _MAX_PARTS = 10_000
-"""Ray Data plans every part: with more of them, they are larger."""
+"""Ray Data plans every part; for larger corpora, parts grow instead."""
 
 
 def translate_corpus(
     files: Sequence[Path], settings: Settings, work: CorpusWork, *, part_bytes: int = PART_BYTES
 ) -> Iterator[bytes]:
-    """Parts of the translated files, in order; nobody waits for more than the slowest of them.
+    """Yields the translated parts of all files, in order, each as soon as those before it are done.
 
-    A part whose machine is lost is translated again elsewhere.
+    A part whose machine is lost is translated again on another.
 
     Args:
-        files: Where every machine of the cluster finds them.
-        settings: How each engine runs.
-        work: What is to be done with every line.
-        part_bytes: About as much as an engine gets at once; more where there are very many parts.
+        files: Paths that exist on every machine of the cluster.
+        settings: Settings of each engine.
+        work: What to do with every line.
+        part_bytes: Approximate size of a part; larger if there were too many parts.
 
     Raises:
-        ServiceError: A line could not be translated; all parts before it were given.
+        ServiceError: A line cannot be translated; all parts before it were yielded.
     """
     if not ray.is_initialized():
         ray.init(logging_level="warning", log_to_driver=False)
@@ -60,7 +60,7 @@ def translate_corpus(
 
 
 class _CorpusEngine:
-    """A corpus translator as Ray Data wants it."""
+    """A `CorpusTranslator` with the call signature of Ray Data."""
 
     def __init__(self, settings: Settings, work: CorpusWork) -> None:
         self._translator = CorpusTranslator(settings, work)

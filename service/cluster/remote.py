@@ -1,4 +1,4 @@
-"""An engine seen from the door: deadlines, and another replica where one is lost."""
+"""An engine as the gateway sees it: deadlines, retries on another replica, health and languages."""
 
 import asyncio
 import time
@@ -18,12 +18,19 @@ from service.observability.metrics import Metrics
 from service.scheduling.deadline import deadline
 from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
 
+MAX_ATTEMPTS = 4
+"""Replicas on which a request is tried. One node may take several replicas down with it, but a
+request that crashes its replica must not crash all of them."""
+PROBE_INTERVAL_S = 2.0
+"""Minimum age of a health report before the next probe."""
+PROBE_TIMEOUT_S = 5.0
+
 RequestT = TypeVar("RequestT", bound=TranslateRequest | AttentionRequest | ScoreRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[RequestT]):
-    """A request, with what an engine's logs need of where it came from."""
+class RequestEnvelope(Generic[RequestT]):
+    """A request with the ids that the engine's logs carry."""
 
     request: RequestT
     request_id: str | None
@@ -31,79 +38,77 @@ class Call(Generic[RequestT]):
 
 
 class LostEngineError(Exception):
-    """The replica that had a call has gone, and its answer with it."""
+    """The replica that was processing a request is gone, and its answer with it."""
 
 
-class Channel(Protocol):
-    """The way to the engine of one bundle, whichever of its replicas takes a call.
+class Transport(Protocol):
+    """Remote procedure calls to the engine of one bundle, on any of its replicas.
 
-    Methods are those of `service.cluster.engine.Engine`. A task that is cancelled cancels its call.
+    Methods are those of `service.cluster.engine.Engine`. Cancelling the awaiting task cancels the
+    remote call.
     """
 
     async def ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method
-        """The method's answer.
+        """Returns the answer of a method.
 
         Raises:
-            LostEngineError: There will be none.
+            LostEngineError: The replica is gone.
         """
 
     def stream(self, method: str, *arguments: object) -> AsyncIterator[Any]:
-        """The method's answers, one by one.
+        """Yields the answers of a streaming method.
 
         Raises:
-            LostEngineError: There will be no more.
+            LostEngineError: The replica is gone.
         """
 
 
-MAX_TRIES = 4
-"""Replicas that a call may be lost with. A node takes several down at once; but a call that itself
-brings them down must not go through them all."""
-
-
 class RemoteEngine:
-    """Runs calls to their end: a translation changes nothing, so it may be done twice."""
+    """Sends requests to one engine, and again to another replica when the first is lost."""
 
-    def __init__(self, channel: Channel, metrics: Metrics, clock: Clock = time.monotonic) -> None:
-        self._channel = channel
+    def __init__(
+        self, transport: Transport, metrics: Metrics, clock: Clock = time.monotonic
+    ) -> None:
+        self._transport = transport
         self._metrics = metrics
         self._clock = clock
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """As `Translator.translate`, of one language.
+        """As `Translator.translate`, for texts in one language.
 
         Raises:
-            ServiceError: What the engine says, or that there is none that answers.
+            ServiceError: The engine refused the request, or no replica answered.
         """
         result: TranslateResult = await self._ask("translate", request)
         return result
 
     async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
-        """As `Translator.attention`; raises likewise."""
+        """As `Translator.attention`; raises as `translate` does."""
         pairs: list[InspectedPair] = await self._ask("attention", request)
         return pairs
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
-        """As `Translator.score`; raises likewise."""
+        """As `Translator.score`; raises as `translate` does."""
         scored: list[ScoredPair] = await self._ask("score", request)
         return scored
 
     async def fault(self) -> str | None:
-        """Why a replica cannot serve, None if it can.
+        """Why a replica cannot serve; None if it can.
 
         Raises:
-            LostEngineError: It has gone.
+            LostEngineError: The replica is gone.
         """
-        fault: str | None = await self._channel.ask("fault")
+        fault: str | None = await self._transport.ask("fault")
         return fault
 
     async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
-        """As `Translator.stream`; raises likewise.
+        """As `Translator.stream`; raises as `translate` does.
 
-        The replica that takes over from a lost one gives the same parts, whatever it translates
-        beside them: those that were sent are left out.
+        Results do not depend on the batch, so a second replica yields the same parts as the lost
+        one: parts already sent are skipped.
         """
         num_sent = 0
-        for _ in range(MAX_TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 async for part in self._parts(request, num_sent):
                     num_sent += 1
@@ -112,61 +117,36 @@ class RemoteEngine:
                 self._metrics.lost_calls.inc()
             else:
                 return
-        raise _lost()
+        raise _all_lost()
 
     async def _parts(
-        self, request: TranslateRequest, num_sent: int
+        self, request: TranslateRequest, num_skipped: int
     ) -> AsyncIterator[StreamedSentence]:
-        parts = aiter(self._channel.stream("stream", _call(request)))
+        parts = aiter(self._transport.stream("stream", _envelope(request)))
         while True:
             try:
                 part = await _within(request.timeout_s, anext(parts))
             except StopAsyncIteration:
                 return
-            if num_sent:
-                num_sent -= 1
+            if num_skipped:
+                num_skipped -= 1
             else:
                 yield _value(part)
 
     async def _ask(self, method: str, request: RequestT) -> Any:  # noqa: ANN401 - as the method
-        until_s = None if request.timeout_s is None else self._clock() + request.timeout_s
-        for _ in range(MAX_TRIES):
-            left_s = None if until_s is None else max(0.0, until_s - self._clock())
-            call = _call(replace(request, timeout_s=left_s))
+        deadline_s = None if request.timeout_s is None else self._clock() + request.timeout_s
+        for _ in range(MAX_ATTEMPTS):
+            left_s = None if deadline_s is None else max(0.0, deadline_s - self._clock())
+            envelope = _envelope(replace(request, timeout_s=left_s))
             try:
-                return _value(await _within(left_s, self._channel.ask(method, call)))
+                return _value(await _within(left_s, self._transport.ask(method, envelope)))
             except LostEngineError:
                 self._metrics.lost_calls.inc()
-        raise _lost()
-
-
-def _call(request: RequestT) -> Call[RequestT]:
-    return Call(request=request, request_id=REQUEST_ID.get(), trace_id=TRACE_ID.get())
-
-
-def _value(answer: Any) -> Any:  # noqa: ANN401 - whatever the method gives
-    if isinstance(answer, ServiceError):
-        raise answer
-    return answer
-
-
-async def _within(timeout_s: float | None, answer: Any) -> Any:  # noqa: ANN401 - likewise
-    """The answer, unless it comes too late: an engine counts only from when it has the call."""
-    async with deadline(timeout_s, "the deadline passed before the translation"):
-        return await answer
-
-
-def _lost() -> NotReadyError:
-    return NotReadyError(f"{MAX_TRIES} engines were lost with this request: send it again")
-
-
-PROBE_INTERVAL_S = 2.0
-"""A verdict younger than this is not asked for again."""
-PROBE_TIMEOUT_S = 5.0
+        raise _all_lost()
 
 
 class RemoteModel:
-    """What the door knows of a bundle; belongs to one event loop."""
+    """A served bundle, its engine, and the engine's health as last probed; for one event loop."""
 
     def __init__(
         self,
@@ -191,30 +171,30 @@ class RemoteModel:
 
     @property
     def fault(self) -> str | None:
-        """Why it cannot serve, as last seen; None if it can."""
+        """Why the engine cannot serve, as last probed; None if it can."""
         return self._fault
 
     def check(self) -> None:
-        """Ask an engine how it is, unless one is being asked or the last answer is fresh."""
-        is_asked = self._probe is not None and not self._probe.done()
-        is_fresh = self._probed_s is not None and self._clock() - self._probed_s < PROBE_INTERVAL_S
-        if not is_asked and not is_fresh:
+        """Start a probe, unless one is running or the last report is recent."""
+        is_running = self._probe is not None and not self._probe.done()
+        is_recent = self._probed_s is not None and self._clock() - self._probed_s < PROBE_INTERVAL_S
+        if not is_running and not is_recent:
             self._probed_s = self._clock()
             self._probe = asyncio.create_task(self.probe())
 
     async def probe(self) -> None:
-        """Ask an engine how it is, whenever that was done last."""
+        """Ask an engine for its health now."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 self._fault = await self.engine.fault()
         except TimeoutError:
             self._fault = f"no engine has answered within {self._timeout_s:g} s"
         except LostEngineError:
-            pass  # the last verdict stands: another engine is asked next time
+            pass  # the last report stands: the next probe reaches another replica
 
 
-class RemoteCatalogue:
-    """What the door can pass on; the engines are neither started nor stopped from here."""
+class RemoteRegistry:
+    """The models of a cluster by language pair; starts and stops no engine."""
 
     def __init__(self, models: Sequence[RemoteModel]) -> None:
         self.models = tuple(models)
@@ -223,20 +203,20 @@ class RemoteCatalogue:
             for model in models
             for pair in model.bundle.manifest.pairs
         }
-        # Nothing goes from engine to engine, so nothing goes by way of a third language.
+        # Engines do not call each other, so there is no translation through a third language.
         self.routes = Routes(self._by_pair, pivots=False)
         self._is_open = True
 
     @property
     def is_busy(self) -> bool:
-        """Never: sentences are translated elsewhere."""
+        """Always False: sentences are translated in other processes."""
         return False
 
     def find(self, source: str, target: str) -> RemoteModel:
-        """The model that translates from `source` to `target`, in any case of letters.
+        """The model for a language pair; letter case is ignored.
 
         Raises:
-            UnsupportedLanguageError: There is none; names the language that is to blame.
+            UnsupportedLanguageError: There is none; the message names the unsupported language.
         """
         found = self._by_pair.get((source.lower(), target.lower()))
         if found is None:
@@ -244,7 +224,7 @@ class RemoteCatalogue:
         return found
 
     def unready_reason(self) -> str | None:
-        """Why requests should go elsewhere, None if they should come; asks the engines anew."""
+        """Why this gateway should get no requests, None if it should; also starts due probes."""
         if not self._is_open:
             return "the service is shutting down"
         for model in self.models:
@@ -253,18 +233,18 @@ class RemoteCatalogue:
         return "; ".join(faults) or None
 
     def start(self) -> None:
-        """Nothing: an engine starts itself, and the first probe asks how it is."""
+        """Nothing to start: engines start by themselves, and the first probe finds them."""
 
     def close(self) -> None:
-        """Send no more requests."""
+        """Report unready from now on."""
         self._is_open = False
 
 
 class RemoteReloader:
-    """Says where bundles are replaced."""
+    """Refuses to reload: bundles of a cluster are replaced by a deployment."""
 
     def request(self) -> Future[Reload]:
-        """Ask in vain.
+        """Refuse.
 
         Raises:
             ReloadRefusedError: Always.
@@ -272,4 +252,24 @@ class RemoteReloader:
         raise ReloadRefusedError("the engines belong to a cluster: deploy it with the new bundles")
 
     def close(self) -> None:
-        """There is nothing to stop."""
+        """Nothing to stop."""
+
+
+def _envelope(request: RequestT) -> RequestEnvelope[RequestT]:
+    return RequestEnvelope(request=request, request_id=REQUEST_ID.get(), trace_id=TRACE_ID.get())
+
+
+def _value(answer: Any) -> Any:  # noqa: ANN401 - as the method
+    if isinstance(answer, ServiceError):
+        raise answer
+    return answer
+
+
+async def _within(timeout_s: float | None, answer: Any) -> Any:  # noqa: ANN401 - as the method
+    """Await an answer up to the deadline; the engine's own starts when it has the request."""
+    async with deadline(timeout_s, "the deadline passed before the translation"):
+        return await answer
+
+
+def _all_lost() -> NotReadyError:
+    return NotReadyError(f"{MAX_ATTEMPTS} engines were lost with this request: send it again")

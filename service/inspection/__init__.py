@@ -1,1 +1,1 @@
-"""What a model looked at, and why: attention passes, their selection, their pictures."""
+"""Inspection of a model: attention passes, the selection of maps, heat maps."""

@@ -1,7 +1,7 @@
-"""How much the attention of a translation looks like that of a good one.
+"""Confidence in a translation, from its attention.
 
-After Rikters and Fishel (2017), "Confidence through Attention". A good translation looks at every
-source token about once, and each of its tokens looks at few.
+After Rikters and Fishel (2017), "Confidence through Attention". In a good translation every source
+token is attended to about once, and each target token attends to few source tokens.
 """
 
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SMALLEST = 1e-12
-"""Keeps the logarithm of nothing finite; what it is multiplied with is nothing as well."""
+"""Keeps log(0) finite; it is multiplied by 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confidence:
-    """Penalties of one attention map, and what they leave of 1."""
+    """Penalties of an attention map, and the confidence that they leave."""
 
     coverage_deviation: float
-    """Mean over source tokens of log(1 + (1 - c)^2), c being all attention that a token gets, nats;
-    0 if every source token is looked at once in sum."""
+    """Mean over source tokens of log(1 + (1 - c)^2), c being the attention to a token, nats; 0 if
+    the attention to every source token sums to 1."""
     absentmindedness: float
-    """Mean entropy of the target tokens' attention, of the greatest possible; from 0 to 1."""
+    """Mean entropy of the target tokens' attention as a share of the maximum, 0 to 1."""
 
     @property
     def value(self) -> float:
@@ -30,7 +30,7 @@ class Confidence:
 
 
 def confidence_of(attention: NDArray[np.float32]) -> Confidence:
-    """Judge the attention of one sentence pair.
+    """Computes the confidence of one sentence pair.
 
     Args:
         attention: Of one head, float32 [query, key]; each row sums to 1.
@@ -42,17 +42,17 @@ def confidence_of(attention: NDArray[np.float32]) -> Confidence:
 
 
 def coverage_deviation(attention: NDArray[np.float32]) -> float:
-    """How far source tokens are from being looked at once, 0 or more; see `Confidence`.
+    """How far the attention to source tokens is from 1 each, 0 or more; see `Confidence`.
 
-    A translation that is longer than its source looks oftener at all of it, so that coverage is
-    counted in shares of what falls to a token on average.
+    A translation that is longer than its source has more attention in total, so coverage is
+    measured in shares of the average.
     """
     coverage = attention.sum(axis=0) * attention.shape[1] / attention.shape[0]
     return float(np.log1p((1 - coverage) ** 2).mean())
 
 
 def absentmindedness(attention: NDArray[np.float32]) -> float:
-    """How widely target tokens look around, from 0 (at one token) to 1 (at all alike)."""
+    """How widely attention is spread, from 0 (on one token) to 1 (on all alike)."""
     num_keys = attention.shape[1]
     if num_keys == 1:
         return 0.0

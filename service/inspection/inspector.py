@@ -1,4 +1,4 @@
-"""Runs attention passes beside the translations, so few at a time that those do not starve."""
+"""Runs attention passes beside translations, a bounded number at a time."""
 
 import asyncio
 import os
@@ -8,35 +8,35 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from service.engine.graphs.attention_pass import PairAttention, attend
-from service.inspection.selection import aligning, check_cells, check_selection, select
-from service.inspection.token_pairs import TokenPair, made_text, read_text
+from service.inspection.selection import alignment_attention, check_cells, check_selection, select
+from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.inspection.word_pooling import pooled
 from service.models.loaded_model import LoadedModel
 from service.scheduling.deadline import deadline
 
 _MAX_BATCH_CELLS = 4_000_000
-"""Numbers that one pass may compute, padding included: 16 MB."""
+"""Most cells of one pass, padding included: 16 MB."""
 LOWEST_PRIORITY = 19
-"""As `nice` has it."""
+"""The niceness of threads that compute requested maps."""
 
 
 class Inspector:
-    """What the models looked at."""
+    """Computes the attention of sentence pairs."""
 
     def __init__(self, *, max_cells: int, max_runs: int) -> None:
-        """Set the limits.
+        """Starts the threads.
 
         Args:
-            max_cells: Most numbers in the maps of one reply.
-            max_runs: Passes at the same time; others wait.
+            max_cells: Most cells in the maps of one reply.
+            max_runs: Most passes at the same time; further passes wait.
         """
         self._max_cells = max_cells
-        # Not the event loop's own executor: a pass whose client has gone still counts here.
+        # Not the event loop's executor: here a pass counts even after its client has left.
         self._maps = ThreadPoolExecutor(
-            max_runs, thread_name_prefix="pellucid-attention", initializer=_take_what_is_left
+            max_runs, thread_name_prefix="pellucid-attention", initializer=_lower_priority
         )
-        # Translations wait for these: their tags and placeholders are placed by alignment.
+        # Translations wait for these passes to place tags and placeholders.
         self._alignments = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-alignment")
 
     async def inspect(
@@ -50,14 +50,14 @@ class Inspector:
         """Attention of every pair, in order.
 
         Args:
-            model: What translated them.
-            pairs: As it saw them.
-            selection: The maps that are wanted; None: only what is always there.
-            timeout_s: How long anybody waits.
+            model: The model that translated them.
+            pairs: Token ids.
+            selection: The maps to return; None: only alignment and log-probabilities.
+            timeout_s: Time limit for the whole.
 
         Raises:
             InvalidRequestError: A kind, layer or head that the model does not have.
-            PayloadTooLargeError: More numbers than one reply may have.
+            PayloadTooLargeError: More cells than one reply may have.
             DeadlineExceededError: It took longer than `timeout_s`.
         """
         if selection is not None:
@@ -66,7 +66,7 @@ class Inspector:
             return await self._run_all(model, pairs, selection)
 
     def close(self) -> None:
-        """Give up what waits; what runs ends by itself."""
+        """Cancels passes that wait; running passes end by themselves."""
         for executor in (self._maps, self._alignments):
             executor.shutdown(wait=False, cancel_futures=True)
 
@@ -86,14 +86,14 @@ class Inspector:
         maps: list[AttentionMaps] = []
         for batch in _batches(model, pairs):
             results = await loop.run_in_executor(executor, _attend, model, batch)
-            # Not with the lowest priority: what holds Python's lock must not wait for a processor.
-            maps += await asyncio.to_thread(_all_maps, model, batch, results, selection)
+            # At normal priority: a thread that holds the GIL must not wait for a processor.
+            maps += await asyncio.to_thread(_maps_of_batch, model, batch, results, selection)
         return maps
 
 
-def _take_what_is_left() -> None:
-    """Let the thread run where no translation wants the processor."""
-    # Linux gives every thread a priority of its own; elsewhere this would slow the whole process.
+def _lower_priority() -> None:
+    """Lowers the priority of this thread: translations come first."""
+    # On Linux a thread has its own priority; elsewhere the whole process would be slowed.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
@@ -104,7 +104,7 @@ def _attend(model: LoadedModel, batch: Sequence[TokenPair]) -> list[PairAttentio
     )
 
 
-def _all_maps(
+def _maps_of_batch(
     model: LoadedModel,
     batch: Sequence[TokenPair],
     results: Sequence[PairAttention],
@@ -127,16 +127,20 @@ def _maps(
         source_tokens=tuple(tokenizer.source_pieces(pair.source_ids)),
         target_tokens=tuple(tokenizer.target_pieces(pair.target_ids)),
         maps=select(attention, selection) if selection else {},
-        alignment=aligning(attention, bundle.manifest.alignment_head),
+        alignment=alignment_attention(attention, bundle.manifest.alignment_head),
         token_log_probs=tuple(attention.log_probs.tolist()),
     )
     if selection is None or not selection.words:
         return maps
-    return pooled(maps, read_text(pair.source_ids, bundle), made_text(pair.target_ids, bundle))
+    return pooled(
+        maps,
+        decoded_source_offsets(pair.source_ids, bundle),
+        target_offsets(pair.target_ids, bundle),
+    )
 
 
 def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
-    """Neighbours together, as many as the bound on computed cells allows, one at least."""
+    """Batches of neighbouring pairs within `_MAX_BATCH_CELLS`, at least one pair each."""
     batch: list[TokenPair] = []
     for pair in pairs:
         if batch and _padded_cells(model, [*batch, pair]) > _MAX_BATCH_CELLS:
@@ -148,7 +152,7 @@ def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[To
 
 
 def _padded_cells(model: LoadedModel, batch: Sequence[TokenPair]) -> int:
-    """Numbers that the attention graph computes for `batch`, whatever was asked for."""
+    """Cells that the attention graph computes for `batch`, whatever is selected."""
     architecture = model.bundle.manifest.architecture
     source = max(len(pair.source_ids) for pair in batch)
     target = max(len(pair.target_ids) for pair in batch)

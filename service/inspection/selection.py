@@ -1,4 +1,4 @@
-"""Which of a model's attention maps were asked for: checks, counts and picks them."""
+"""Checks, counts and picks the attention maps that a request selects."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionS
 
 
 def check_selection(selection: AttentionSelection, architecture: Architecture) -> None:
-    """Refuse kinds, layers and heads that the model does not have.
+    """Rejects kinds, layers and heads that the model does not have.
 
     Raises:
-        InvalidRequestError: Says which there are.
+        InvalidRequestError: Lists those that exist.
     """
     unknown = [kind for kind in selection.kinds if kind not in ATTENTION_KINDS]
     if unknown or not selection.kinds:
@@ -27,7 +27,7 @@ def check_selection(selection: AttentionSelection, architecture: Architecture) -
 
 
 def num_layers(kind: AttentionKind, architecture: Architecture) -> int:
-    """Layers that have maps of this kind."""
+    """Number of layers with maps of this kind."""
     if kind == "encoder":
         return architecture.num_encoder_layers
     return architecture.num_decoder_layers
@@ -39,16 +39,16 @@ def check_cells(
     architecture: Architecture,
     max_cells: int,
 ) -> None:
-    """Refuse a reply that would be too large.
+    """Rejects a reply that would be too large.
 
     Args:
         lengths: Source and target tokens of every pair.
-        selection: What is wanted of each.
+        selection: The maps of each pair.
         architecture: Of the model.
-        max_cells: Most numbers that a reply may have.
+        max_cells: Most cells that a reply may have.
 
     Raises:
-        PayloadTooLargeError: Says what to ask for instead.
+        PayloadTooLargeError: Names a selection that fits.
     """
     cells = 0
     for kind in selection.kinds:
@@ -64,7 +64,7 @@ def check_cells(
 def select(
     attention: PairAttention, selection: AttentionSelection
 ) -> dict[AttentionKind, NDArray[np.float32]]:
-    """The maps that were asked for, each float32 [layers, heads, query, key]."""
+    """The selected maps, each float32 [layers, heads, query, key]."""
     everything = {
         "encoder": attention.encoder,
         "decoder": attention.decoder,
@@ -73,17 +73,19 @@ def select(
     return {kind: _select_one(everything[kind], selection) for kind in selection.kinds}
 
 
-def aligning(attention: PairAttention, head: AlignmentHead | None) -> NDArray[np.float32]:
-    """The cross-attention that says which word became which, float32 [query, key].
+def alignment_attention(
+    attention: PairAttention, head: AlignmentHead | None
+) -> NDArray[np.float32]:
+    """The cross-attention that aligns target tokens with source tokens, float32 [query, key].
 
     Args:
         attention: Of a pair.
-        head: The one that was trained or chosen for it; None: the mean of the last layer's.
+        head: The head trained or chosen for alignment; None: the mean of the last layer.
     """
     if head is None:
         return np.asarray(attention.cross[-1].mean(axis=0))
     chosen = attention.cross[head.layer, head.head]
-    # What a token says is read in the row of a later one; the last token has none but its own.
+    # A token's alignment is in the row of a later token; the last rows have none behind them.
     rows = np.minimum(np.arange(len(chosen)) + head.shift, len(chosen) - 1)
     return np.asarray(chosen[rows])
 
@@ -140,13 +142,13 @@ def _remedy(
     architecture: Architecture,
     max_cells: int,
 ) -> str:
-    """The most that would fit of the last layer, as the fields that ask for it."""
+    """The largest selection of the last layer that fits, as request fields."""
     per_map = sum(_cells_per_map(kind, lengths) for kind in selection.kinds)
     heads = list(_chosen(selection.heads, architecture.num_heads))[: max_cells // per_map]
     if not heads:
         return "even one head of one layer has too many: send shorter or fewer texts"
     layers = min(num_layers(kind, architecture) for kind in selection.kinds)
     last = selection.layers[-1] if selection.layers else layers - 1
-    # A mean of fewer heads would be another mean, and not have fewer numbers.
+    # A mean of fewer heads is another mean and has as many cells.
     fewer = "" if selection.reduce == "heads" else f', "heads": {heads}'
     return f'ask for "layers": [{last}]{fewer}, or for fewer kinds or a shorter text'

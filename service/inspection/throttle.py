@@ -1,4 +1,4 @@
-"""When inspection may run: a few at a time, and beside translations only a share of the time."""
+"""Throttles inspection: a few at a time, and beside translations a share of the time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,42 +10,42 @@ from service.observability.clock import Clock
 from service.scheduling.deadline import deadline
 
 _LONGEST_NAP_S = 0.02
-"""How soon it is seen that the translations have ended."""
+"""Longest sleep before the end of translations is noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpareTimeLimits:
-    """What inspection may take from translation."""
+class ThrottleLimits:
+    """Limits of inspection beside translation."""
 
     max_turns: int = 2
-    """Side by side; others wait."""
+    """Inspections at the same time; further ones wait."""
     max_waiting: int = 64
-    """Beyond that, who asks is refused."""
+    """Inspections that wait; further ones are refused."""
     share: float = 0.05
-    """Of the time, while translations run; all of it while there are none."""
+    """Share of the time while translations run; without translations all of it."""
 
 
-class SpareTime:
-    """Gives turns to inspections; belongs to one event loop.
+class Throttle:
+    """Grants turns to inspections; belongs to one event loop.
 
-    Each turn that was spent beside translations is paid for with a rest: a turn of t seconds ends
-    with t * (1 / share - 1) seconds in which the next may not begin, unless no translation runs.
+    A turn of t seconds beside translations is followed by a rest of t * (1 / share - 1) seconds,
+    in which no other turn begins unless the translations end.
     """
 
     def __init__(
         self,
-        limits: SpareTimeLimits,
+        limits: ThrottleLimits,
         is_busy: Callable[[], bool],
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Set the limits.
+        """Creates an idle throttle.
 
         Args:
-            limits: How much.
+            limits: Of inspections.
             is_busy: Whether translations run, those of inspections included.
             clock: Monotonic, seconds.
-            sleep: How to wait.
+            sleep: Waits; a test's may be faster.
         """
         self._limits = limits
         self._is_busy = is_busy
@@ -57,19 +57,19 @@ class SpareTime:
 
     @asynccontextmanager
     async def turn(self, timeout_s: float | None) -> AsyncIterator[float | None]:
-        """Wait for a turn, and take it for as long as the context lasts.
+        """Waits for a turn, which lasts as long as the context.
 
         Args:
-            timeout_s: How long anybody waits for the whole.
+            timeout_s: Time limit for the wait and the work.
 
         Yields:
-            What is left of `timeout_s`.
+            The rest of `timeout_s`.
 
         Raises:
-            OverloadedError: Too many others are waiting; says when to come back.
+            OverloadedError: Too many inspections wait; tells when to retry.
             DeadlineExceededError: The turn did not come within `timeout_s`.
         """
-        self._check_room()
+        self._check_waiting()
         asked_s = self._clock()
         self._num_inside += 1
         try:
@@ -107,7 +107,7 @@ class SpareTime:
             self._rest_until_s = 0.0
         self._turns.release()
 
-    def _check_room(self) -> None:
+    def _check_waiting(self) -> None:
         limits = self._limits
         if self._num_inside >= limits.max_turns + limits.max_waiting:
             raise OverloadedError(

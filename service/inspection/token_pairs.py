@@ -1,4 +1,4 @@
-"""Pairs of texts on their way to an attention pass, and back from it."""
+"""Token ids and offsets of the sentence pairs that an attention pass reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
-from service.text.alignment.word_links import TokenizedText, transferred, word_links
+from service.text.alignment.word_links import TokenizedText, transfer_links, word_links
 from service.text.unicode import check_unicode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPair:
-    """A sentence and a translation of it, as the model sees them."""
+    """Token ids of a sentence and of its translation."""
 
     source_ids: tuple[int, ...]
     """End token included."""
     target_ids: tuple[int, ...]
-    """End token included where the translation has one, start token not."""
+    """Without start token; with the end token if the translation has one."""
 
 
 def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) -> TokenPair:
-    """A text and a translation that somebody gave, tokenised.
+    """Tokenises a text and a given translation of it.
 
     Raises:
-        InvalidRequestError: One of them is no valid Unicode.
-        TextTooLongError: One of them does not fit into the model.
+        InvalidRequestError: One of them is not valid Unicode.
+        TextTooLongError: One of them exceeds the model's limit.
     """
-    for side in (text, translation):
-        check_unicode(side)
+    for each in (text, translation):
+        check_unicode(each)
     manifest = bundle.manifest
     source_ids = tuple(bundle.tokenizer.encode_source(text.strip(), pair))
     target_ids = tuple(bundle.tokenizer.encode_target(translation.strip()))
@@ -50,19 +50,32 @@ def _check_length(name: str, num_tokens: int, limit: int) -> None:
         )
 
 
-def whole_pair(
-    text: str, translation: str, attention: AttentionMaps, bundle: Bundle, pair: LanguagePair
+def inspected_pair(
+    text: str,
+    translation: str,
+    tokens: TokenPair,
+    attention: AttentionMaps,
+    bundle: Bundle,
+    pair: LanguagePair,
 ) -> InspectedPair:
-    """A text and a given translation, inspected as one sentence."""
-    tokens = token_pair(text, translation, bundle, pair)
+    """A text and a given translation, inspected as one sentence.
+
+    Args:
+        text: The source.
+        translation: As the client gave it.
+        tokens: Of both.
+        attention: Of `tokens`.
+        bundle: Of the model.
+        pair: The direction.
+    """
     source, target = text.strip(), translation.strip()
-    made = made_text(tokens.target_ids, bundle)
-    shown = shown_text(source, tokens.source_ids, bundle, pair)
-    links = word_links(attention.alignment.tolist(), shown, made)
+    shown = source_offsets(source, tokens.source_ids, bundle, pair)
+    generated = target_offsets(tokens.target_ids, bundle)
+    links = word_links(attention.alignment.tolist(), shown, generated)
     sentence = InspectedSentence(
         source=source,
         translation=target,
-        links=transferred(links, made.text, target),
+        links=transfer_links(links, generated.text, target),
         source_span=_stripped_span(text),
         target_span=_stripped_span(translation),
         attention=attention,
@@ -75,23 +88,23 @@ def _stripped_span(text: str) -> tuple[int, int]:
     return start, start + len(text.strip())
 
 
-def shown_text(
+def source_offsets(
     text: str, source_ids: Sequence[int], bundle: Bundle, pair: LanguagePair
 ) -> TokenizedText:
-    """A source: the language prefix and the end token have places, but no characters."""
+    """A source with the offsets of its tokens; language prefix and end token have none."""
     prefix = [(0, 0)] * (pair.source_prefix is not None)
     spans = [*prefix, *bundle.tokenizer.source_spans(text)]
     spans += [(0, 0)] * (len(source_ids) - len(spans))
     return TokenizedText(text=text, spans=tuple(spans))
 
 
-def read_text(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
-    """A source as the model sees it, where only its ids are known."""
+def decoded_source_offsets(source_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """The source that ids stand for, with their offsets in it."""
     text, spans = bundle.tokenizer.source_text_and_spans(source_ids)
     return TokenizedText(text=text, spans=tuple(spans))
 
 
-def made_text(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
-    """A target."""
+def target_offsets(target_ids: Sequence[int], bundle: Bundle) -> TokenizedText:
+    """The translation that ids stand for, with their offsets in it."""
     text, spans = bundle.tokenizer.target_text_and_spans(target_ids)
     return TokenizedText(text=text, spans=tuple(spans))

@@ -1,4 +1,4 @@
-"""What is asked of an inspection, and what it finds; no HTTP, no JSON."""
+"""Requests for inspection and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,7 +18,7 @@ ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionSelection:
-    """Which attention maps are wanted."""
+    """Which attention maps to return."""
 
     kinds: tuple[AttentionKind, ...] = ("cross",)
     layers: tuple[int, ...] | None = None
@@ -28,7 +28,7 @@ class AttentionSelection:
     reduce: Literal["none", "heads", "all"] = "none"
     """Mean over nothing, over heads, or over heads and layers."""
     words: bool = False
-    """Between words, not between the model's pieces."""
+    """Between words instead of pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,32 +36,31 @@ class AttentionMaps:
     """Attention of one sentence pair, without padding."""
 
     source_tokens: tuple[str, ...]
-    """Source pieces as the model saw them: the key axis of cross maps, `</s>` included; words where
-    those were asked for."""
+    """Source pieces, `</s>` included: the key axis of cross maps; words if they were selected."""
     target_tokens: tuple[str, ...]
-    """Pieces that each query row predicts, `</s>` included."""
+    """The piece that each query row predicts, `</s>` included."""
     maps: dict[AttentionKind, NDArray[np.float32]]
-    """Per kind [layers, heads, query, key]; a mean keeps its axis with length 1."""
+    """float32 [layers, heads, query, key] by kind; a mean keeps its axis with length 1."""
     alignment: NDArray[np.float32]
-    """Of the head that aligns best, whatever was asked for, [query, key]; always of pieces."""
+    """Of the alignment head, whatever was selected, float32 [query, key]; always of pieces."""
     token_log_probs: tuple[float, ...]
     """Of every target token, nats."""
 
     @property
     def confidence(self) -> Confidence:
-        """Whether this looks like the attention of a good translation."""
+        """Confidence in the translation, from `alignment`."""
         return confidence_of(self.alignment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionRequest:
-    """Texts whose attention is wanted, with our translation or with given ones."""
+    """Texts to inspect, with our translations or with given ones."""
 
     texts: tuple[str, ...]
     source: str
     target: str
     translations: tuple[str, ...] | None = None
-    """One for every text; None: translate first."""
+    """One for every text; None: ours."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
     timeout_s: float | None = None
     client: Client = INTERNAL_CLIENT
@@ -69,7 +68,7 @@ class AttentionRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedSentence:
-    """One sentence pair that went through the model as one."""
+    """A sentence pair that went through the model as one."""
 
     source: str
     translation: str
@@ -84,11 +83,11 @@ class InspectedSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedPair:
-    """A text and its translation, seen from inside.
+    """A text and its translation, with their attention.
 
-    With our own translation there is one entry per sentence, exactly as in `/translate`. A given
-    translation cannot be cut where its source is cut, so that pair is one entry. A text without
-    letters never reaches the model and has none.
+    Our own translation has one entry for each sentence, as in `/translate`. A given translation is
+    one entry, because it cannot be split like its source. A text without letters has none, because
+    no model runs.
     """
 
     source: str
@@ -98,7 +97,7 @@ class InspectedPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
-    """Pairs of texts of one direction: how likely is each second one, given the first?"""
+    """Pairs of texts of one direction: the probability of the second given the first."""
 
     pairs: tuple[tuple[str, str], ...]
     source: str
@@ -108,7 +107,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredPair:
-    """A given translation, and what the model thinks of it."""
+    """Log-probabilities of a given translation."""
 
     target_tokens: tuple[str, ...]
     """`</s>` last."""

@@ -12,19 +12,19 @@ from service.inspection.values import AttentionKind, AttentionMaps
 from service.text.alignment.word_links import Span, TokenizedText, words
 
 _PARTIAL = re.compile(r"<0x[0-9A-F]{2}>|▁+")
-"""A piece that is a byte of a character, or the space before one."""
+"""A piece that is a byte of a character, or white space."""
 
 
 def pooled(attention: AttentionMaps, source: TokenizedText, target: TokenizedText) -> AttentionMaps:
-    """The same maps with words for pieces; the aligning head's own map stays as it is.
+    """The same maps between words instead of pieces; `alignment` stays between pieces.
 
-    A word looks at another as much as its pieces do on average, at all of the other's pieces
-    together, so that rows sum to 1 as before. Its log-probability is the sum of its pieces'.
+    The attention of a word to another is the mean over its own pieces of the sum over the other's
+    pieces, so rows still sum to 1. Its log-probability is the sum of its pieces'.
 
     Args:
         attention: Of one sentence pair.
-        source: Where its source tokens stand.
-        target: Where its target tokens stand.
+        source: Offsets of its source tokens.
+        target: Offsets of its target tokens.
     """
     sources = word_starts(attention.source_tokens, source)
     targets = word_starts(attention.target_tokens, target)
@@ -46,12 +46,12 @@ def pooled(attention: AttentionMaps, source: TokenizedText, target: TokenizedTex
 def pool(
     maps: NDArray[np.float32], queries: Sequence[int], keys: Sequence[int]
 ) -> NDArray[np.float32]:
-    """Mean over the pieces of a query, sum over those of a key.
+    """Mean over the pieces of a query, sum over the pieces of a key.
 
     Args:
         maps: float32 [..., query, key].
-        queries: Where a word begins on the query axis; the first one at 0.
-        keys: Likewise on the key axis.
+        queries: Where each word begins on the query axis; the first begins at 0.
+        keys: The same on the key axis.
     """
     sums = np.add.reduceat(maps, keys, axis=-1)
     sums = np.add.reduceat(sums, queries, axis=-2)
@@ -60,10 +60,10 @@ def pool(
 
 
 def word_starts(tokens: Sequence[str], tokenized: TokenizedText) -> list[int]:
-    """The tokens that begin a word; every token belongs to the word that began last.
+    """Indices of the tokens that begin a word; other tokens belong to the word before them.
 
-    A piece that reaches into two words makes them one. Tokens without characters, as `</s>`, are
-    words of their own, but white space and the first bytes of a character go with what follows.
+    A piece that spans two words makes them one. A token without characters, like `</s>`, is a word
+    of its own, but white space and the first bytes of a character belong to what follows.
     """
     found = words(tokenized.text)
     begins = [begin for begin, _ in found]
@@ -96,7 +96,7 @@ def _without_space(span: Span, text: str) -> Span:
 def _names(
     starts: Sequence[int], tokens: Sequence[str], tokenized: TokenizedText
 ) -> tuple[str, ...]:
-    """What each word says; a token without characters is its own name."""
+    """The text of each word; of a token without characters, the token."""
     ends = [*starts[1:], len(tokens)]
     return tuple(
         tokenized.text[tokenized.spans[start][0] : tokenized.spans[end - 1][1]].strip()

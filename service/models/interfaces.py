@@ -25,7 +25,7 @@ class ServedModel(Protocol):
         """Why it cannot serve, as last seen; None if it can."""
 
 
-class Catalogue(Protocol):
+class ModelRegistry(Protocol):
     """All served models."""
 
     @property

@@ -65,7 +65,7 @@ class RegistryOptions:
     threads_per_worker: int = 1
     """Threads within one operator; with several workers 1 is fastest."""
     canary_interval_s: float = 60.0
-    max_silence_s: float = 10.0
+    heartbeat_timeout_s: float = 10.0
     """Longest interval between heartbeats of a live worker."""
     pivots: bool = True
     """Whether a language pair without a model is translated with two, via a third language."""
@@ -90,8 +90,8 @@ class LoadedModel:
     @property
     def fault(self) -> str | None:
         """Why it cannot serve, as last seen; None if it can."""
-        if not self.scheduler.is_alive(self.options.max_silence_s):
-            return f"no heart-beat for {self.options.max_silence_s:g} s"
+        if not self.scheduler.is_alive(self.options.heartbeat_timeout_s):
+            return f"no heart-beat for {self.options.heartbeat_timeout_s:g} s"
         return self.canary.fault
 
     def start(self) -> None:

@@ -58,7 +58,7 @@ def _exception_fields(error: BaseException | None) -> dict[str, object]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class RequestStats:
     """Counts up while the request is worked on; its tasks share it."""
 
     sentences: int = 0
@@ -66,7 +66,7 @@ class Tally:
     target_tokens: int = 0
 
 
-TALLY: ContextVar[Tally | None] = ContextVar("tally", default=None)
+REQUEST_STATS: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
 """Of the request that the current task works for."""
 
 
@@ -76,10 +76,10 @@ def count_sentences(lengths: Iterable[tuple[int, int]]) -> None:
     Args:
         lengths: Source and target tokens of each.
     """
-    tally = TALLY.get()
-    if tally is None:
+    stats = REQUEST_STATS.get()
+    if stats is None:
         return
     for source_tokens, target_tokens in lengths:
-        tally.sentences += 1
-        tally.source_tokens += source_tokens
-        tally.target_tokens += target_tokens
+        stats.sentences += 1
+        stats.source_tokens += source_tokens
+        stats.target_tokens += target_tokens

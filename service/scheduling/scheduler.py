@@ -101,10 +101,10 @@ class Scheduler:
         """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
-    def is_alive(self, max_silence_s: float) -> bool:
-        """Whether every worker had a heartbeat within the last `max_silence_s` seconds."""
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
+        """Whether every worker had a heartbeat within the last `heartbeat_timeout_s` seconds."""
         now_s = self._clock()
-        return all(now_s - worker.heartbeat_s <= max_silence_s for worker in self._workers)
+        return all(now_s - worker.heartbeat_s <= heartbeat_timeout_s for worker in self._workers)
 
     def close(self) -> None:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""

@@ -1,4 +1,4 @@
-"""Puts the service together; what it does is elsewhere."""
+"""Builds the application from its parts; contains no behaviour of its own."""
 
 import asyncio
 import time
@@ -10,12 +10,11 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.auth.api_keys import load_api_keys
-from service.api.backend import Backend, TranslationBackend
 from service.api.deepl import routes as deepl
-from service.api.dependencies import Parts
-from service.api.in_flight import Gate
+from service.api.dependencies import Backend, Parts, TranslationBackend
+from service.api.in_flight import InFlight
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
-from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
+from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
 from service.api.middleware.trace import TraceMiddleware
@@ -24,8 +23,8 @@ from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
 from service.documents.jobs import FileJobLimits, FileJobs
-from service.inspection.throttle import SpareTime, SpareTimeLimits
-from service.models.interfaces import Catalogue
+from service.inspection.throttle import Throttle, ThrottleLimits
+from service.models.interfaces import ModelRegistry
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
 from service.models.reload import Reloader
@@ -39,20 +38,20 @@ from service.settings import Settings
 from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
-"""Asked for every few seconds, for ever: no span is worth that."""
+"""Requested every few seconds: not traced."""
 
 
 def open_registry(settings: Settings, metrics: Metrics) -> Registry:
-    """Load the bundles that `settings` name.
+    """Load the bundles of `settings`.
 
     Raises:
-        StartupError: A bundle does not pass.
+        StartupError: A bundle fails its checks.
     """
     return Registry.open(settings.bundles, registry_options(settings), metrics)
 
 
 def registry_options(settings: Settings) -> RegistryOptions:
-    """How every bundle is run."""
+    """How `settings` run each bundle."""
     limits = AdmissionLimits(
         max_queued_jobs=settings.max_queued_jobs,
         max_queued_tokens=settings.max_queued_tokens,
@@ -73,7 +72,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
         scheduler=scheduler,
         threads_per_worker=settings.threads_per_worker,
         canary_interval_s=settings.canary_interval_s,
-        max_silence_s=settings.max_silence_s,
+        heartbeat_timeout_s=settings.heartbeat_timeout_s,
         pivots=settings.pivot,
     )
 
@@ -81,7 +80,7 @@ def registry_options(settings: Settings) -> RegistryOptions:
 def create_translator(
     settings: Settings, registry: Registry, metrics: Metrics, tracing: Tracing | None = None
 ) -> Translator:
-    """What translates with the models of `registry`; the caller closes it."""
+    """A translator with the models of `registry`; the caller closes it."""
     return Translator(
         registry,
         metrics,
@@ -91,14 +90,14 @@ def create_translator(
     )
 
 
-def create_spare_time(settings: Settings, registry: Catalogue) -> SpareTime:
-    """What lets inspections in beside the translations of `registry`."""
-    limits = SpareTimeLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
-    return SpareTime(limits, lambda: registry.is_busy, time.monotonic)
+def create_throttle(settings: Settings, registry: ModelRegistry) -> Throttle:
+    """The throttle of inspections beside the translations of `registry`."""
+    limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
+    return Throttle(limits, lambda: registry.is_busy, time.monotonic)
 
 
 def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
-    """What translates files with `translator`; the caller closes it."""
+    """The store of file jobs that `translator` translates; the caller closes it."""
     limits = FileJobLimits(
         max_jobs=settings.max_file_jobs,
         max_stored_bytes=settings.max_stored_bytes,
@@ -109,14 +108,14 @@ def create_file_jobs(settings: Settings, translator: TranslationBackend) -> File
 
 
 def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
-    """The web application; it starts the registry when it starts, and closes it at its end.
+    """The web application over models in this process; starts and closes the registry.
 
     Raises:
-        StartupError: A setting needs what is not installed.
+        StartupError: A setting needs a package that is not installed.
     """
     tracing = open_tracing(settings.otel_endpoint, release())
     backend = Backend(
-        catalogue=registry,
+        registry=registry,
         translator=create_translator(settings, registry, metrics, tracing),
         reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
     )
@@ -126,7 +125,7 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
 def create_app_over(
     backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
 ) -> FastAPI:
-    """The same for models that may run elsewhere; closes all that it is given."""
+    """The web application over any backend; closes all its arguments on exit."""
     app = FastAPI(
         title="Pellucid",
         version=release(),
@@ -134,21 +133,21 @@ def create_app_over(
         lifespan=_lifespan,
         openapi_url=None,  # served by `pages`, beside the page that shows it
         redirect_slashes=False,
-        # FastAPI would report requests, with texts in their addresses, to whoever the environment
-        # names: see decision 10.
+        # FastAPI would send requests, with texts in their addresses, to the collector that the
+        # environment names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.parts = Parts(
         settings=settings,
-        registry=backend.catalogue,
+        registry=backend.registry,
         reloader=backend.reloader,
         translator=backend.translator,
-        spare_time=create_spare_time(settings, backend.catalogue),
+        throttle=create_throttle(settings, backend.registry),
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
-        gate=Gate(metrics),
-        room=RequestRoom(settings.max_requests, metrics, time.monotonic),
+        in_flight=InFlight(metrics),
+        request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
@@ -172,7 +171,7 @@ def create_app_over(
     )
     allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)
-    app.add_middleware(RequestLimitMiddleware, room=app.state.parts.room)
+    app.add_middleware(RequestLimitMiddleware, limit=app.state.parts.request_limit)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)
@@ -187,7 +186,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        parts.gate.close()
+        parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()
         parts.translator.close()

@@ -1,74 +1,74 @@
-"""Connections that wait for their client: there is room for so many, and the newest gets it."""
+"""Caps open connections; when full, closes the one that has been idle longest."""
 
 import asyncio
 import resource
 
 from service.observability.metrics import Metrics
 
+RESERVED_DESCRIPTORS = 2_176
+"""Kept free for files, bundles and logs, and for connections accepted in one turn of the event loop
+before the first of them can be closed; at most half of all descriptors."""
 
-class Lobby:
-    """Counts connections, and closes those that keep others out; belongs to one event loop.
 
-    A connection is in the lobby while its client has to do something: to send a request, or the
-    rest of one, or to take a reply. When there are too many connections, the one that has been
-    there for longest has to go. Whoever means it has sent its request by then, so that slow and
-    half-open connections, however many, only drive each other out. Those whose request is being
-    worked on are not in the lobby: how many there may be is a matter of admission.
+class ConnectionLimit:
+    """Counts connections and closes the longest idle one beyond the limit; for one event loop.
+
+    A connection is idle while its client has to act: send a request or the rest of one, or read a
+    reply. A well-behaved client has sent its request long before its connection is the oldest idle
+    one, so slow and half-open connections, however many, only displace each other. A connection
+    whose request is being processed is never closed: `RequestLimit` bounds those.
     """
 
     def __init__(self, max_connections: int, metrics: Metrics) -> None:
         self._max_connections = max_connections
         self._metrics = metrics
         self._num_open = 0
-        self._waiting: dict[asyncio.Transport, None] = {}  # the longest first
+        self._idle: dict[asyncio.Transport, None] = {}
+        """In the order in which they became idle: the oldest first."""
 
-    def arrive(self, connection: asyncio.Transport) -> None:
-        """A new connection; may cost another its place, or find none."""
+    def add(self, connection: asyncio.Transport) -> None:
+        """Count a new, idle connection; beyond the limit, abort the one idle longest."""
         self._count(1)
-        self._waiting[connection] = None
+        self._idle[connection] = None
         if self._num_open > self._max_connections:
-            oldest = next(iter(self._waiting))
-            del self._waiting[oldest]  # it has gone only when the event loop comes round
+            oldest = next(iter(self._idle))
+            del self._idle[oldest]  # `connection_lost` follows in a later turn of the event loop
             self._metrics.rejected.labels(reason="too_many_connections").inc()
             oldest.abort()
 
-    def wait(self, connection: asyncio.Transport) -> None:
-        """From now on it is for the client to do something."""
-        self._waiting.pop(connection, None)
-        self._waiting[connection] = None
+    def mark_idle(self, connection: asyncio.Transport) -> None:
+        """The client has to act from now on."""
+        self._idle.pop(connection, None)
+        self._idle[connection] = None
 
-    def serve(self, connection: asyncio.Transport) -> None:
-        """From now on it is for us."""
-        self._waiting.pop(connection, None)
+    def mark_busy(self, connection: asyncio.Transport) -> None:
+        """The service has to act from now on."""
+        self._idle.pop(connection, None)
 
-    def leave(self, connection: asyncio.Transport) -> None:
-        """It is closed."""
+    def remove(self, connection: asyncio.Transport) -> None:
+        """Forget a closed connection."""
         self._count(-1)
-        self._waiting.pop(connection, None)
+        self._idle.pop(connection, None)
 
     def _count(self, change: int) -> None:
         self._num_open += change
         self._metrics.connections.set(self._num_open)
 
 
-RESERVE = 2_176
-"""For files, bundles and logs, and for those that are accepted in one go before the first of them
-can be sent away; at most half of what there is."""
-
-
-def allow_connections(wanted: int) -> int:
+def raise_descriptor_limit(max_connections: int) -> int:
     """Raise the limit of open files as far as needed and allowed.
 
-    Beyond it nobody's connection could be accepted until others go.
+    Beyond that limit no connection could be accepted until another closes.
 
     Returns:
-        How many connections fit, at most `wanted`.
+        How many connections fit, at most `max_connections`.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
-        return wanted
-    limit = wanted + RESERVE if hard == resource.RLIM_INFINITY else min(wanted + RESERVE, hard)
+        return max_connections
+    wanted = max_connections + RESERVED_DESCRIPTORS
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    files = max(soft, limit)
-    return min(wanted, files - min(RESERVE, files // 2))
+    num_descriptors = max(soft, limit)
+    return min(max_connections, num_descriptors - min(RESERVED_DESCRIPTORS, num_descriptors // 2))

@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: its affinity and its container's quota, not the host's."""
+"""Number of CPUs that this process may use: its affinity and its container's quota."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ def available_cpus(
 ) -> int:
     """Whole CPUs that the process may use, at least 1.
 
-    A quota of 2.5 CPUs gives 2: a third busy thread would have the kernel stop all of them for a
-    part of every period.
+    A quota of 2.5 CPUs gives 2: with a third busy thread, the kernel would throttle all of them in
+    every period.
 
     Args:
         cgroups: Where control groups are mounted.
         own_cgroup: The kernel's list of the groups that the process is in.
-        allowed: CPUs that it may be scheduled on; by default what its affinity says, which
-            follows the container's cpuset.
+        allowed: CPUs that the process may be scheduled on; default: its affinity, which follows
+            the container's cpuset.
     """
     quotas = [_quota(folder) for folder in _own_folders(cgroups, own_cgroup)]
     bounds = [int(quota) for quota in quotas if quota is not None]
@@ -39,7 +39,7 @@ def _own_folders(cgroups: Path, own_cgroup: Path) -> list[Path]:
     for line in _read(own_cgroup).splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        # Version 2 names no controllers; version 1 mounts those that are bound together as one.
+        # Version 2 names no controllers; version 1 may mount several as one.
         if controllers and "cpu" not in controllers.split(","):
             continue
         folder = roots.get(controllers, cgroups / controllers) / path.lstrip("/")

@@ -1,4 +1,4 @@
-"""The process: one socket, one event loop, and an end that loses no accepted request."""
+"""The server process: one socket, one event loop, graceful shutdown, reload on SIGHUP."""
 
 import asyncio
 import logging
@@ -12,130 +12,131 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.errors import StartupError
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
-"""Longer than proxies keep idle connections, so that it is never us who closes under a request."""
-_LAST_WORDS_S = 2
-"""Time for replies that are ready to reach their clients, once nothing more is worked on."""
+"""Longer than proxies keep idle connections, so that no request meets a connection being closed."""
+_FLUSH_S = 2
+"""Time for finished replies to reach their clients after the last request."""
 
 _log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Drains on SIGTERM or SIGINT: stays reachable, takes nothing new, finishes what it has.
+    """Shuts down gracefully on SIGTERM or SIGINT, and reloads bundles on SIGHUP.
 
-    Reloads on SIGHUP.
+    After the first signal, requests are accepted for `shutdown_delay_s` while the readiness probe
+    fails; then new ones are refused and accepted ones get `drain_s` to finish.
     """
 
     def __init__(
         self,
         app: FastAPI,
-        gate: Gate,
+        in_flight: InFlight,
         drain_s: float,
         on_start: Callable[[], None],
         connect: Callable[..., asyncio.Protocol],
         on_reload: Callable[[], object],
-        farewell_s: float = 0.0,
+        shutdown_delay_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare to serve.
+        """Configure the server.
 
         Args:
-            app: What is served.
-            gate: Its work; closed by the first signal.
-            drain_s: Seconds until work that is still inside is given up.
-            on_start: Called once requests are answered.
-            connect: Makes what speaks to a new connection, from what uvicorn gives its protocols.
-            on_reload: Called on SIGHUP; returns at once.
-            farewell_s: Seconds from the first signal until the gate is closed.
+            app: The application to serve.
+            in_flight: Its requests in flight; closed on shutdown.
+            drain_s: Time for requests in flight to finish before they are cancelled.
+            on_start: Called once the server accepts requests.
+            connect: Creates the protocol of a connection from the arguments that uvicorn passes.
+            on_reload: Called on SIGHUP; must not block.
+            shutdown_delay_s: Time from the first signal until new requests are refused.
             clock: Monotonic, seconds.
         """
         super().__init__(
             uvicorn.Config(
                 app,
-                http=cast("type[asyncio.Protocol]", connect),  # called, and no more asked of it
+                http=cast("type[asyncio.Protocol]", connect),  # only called
                 lifespan="on",
                 ws="none",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # the app has its own, which follows our settings
+                proxy_headers=False,  # the app has its own, with our settings
                 backlog=_BACKLOG,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_LAST_WORDS_S,
+                timeout_graceful_shutdown=_FLUSH_S,
             )
         )
-        self._gate = gate
+        self._in_flight = in_flight
         self._drain_s = drain_s
         self._on_start = on_start
         self._on_reload = on_reload
-        self._farewell_s = farewell_s
+        self._shutdown_delay_s = shutdown_delay_s
         self._clock = clock
-        self._close_s: float | None = None
-        self._give_up_s = 0.0
+        self._refuse_from_s: float | None = None
+        self._cancel_at_s = 0.0
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, and say so."""
+        """Start to serve, then call `on_start`."""
         await super().startup(sockets)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's
-        """Begin to say farewell and to drain; a second signal ends at once."""
+        """Start the shutdown; a second signal cancels requests in flight at once."""
         now_s = self._clock()
-        if self._close_s is None:
-            self._close_s = now_s + self._farewell_s
-            self._give_up_s = self._close_s + self._drain_s
+        if self._refuse_from_s is None:
+            self._refuse_from_s = now_s + self._shutdown_delay_s
+            self._cancel_at_s = self._refuse_from_s + self._drain_s
         else:
-            self._close_s = self._give_up_s = now_s
-        self._gate.announce_end()
-        self._close_in_time()
+            self._refuse_from_s = self._cancel_at_s = now_s
+        self._in_flight.announce_shutdown()
+        self._close_if_due()
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether it is time to end; asked ten times a second."""
+        """Whether to end now; uvicorn asks ten times a second."""
         return await super().on_tick(counter) or self._is_drained()
 
     def _is_drained(self) -> bool:
-        if not self._close_in_time():
+        if not self._close_if_due():
             return False
-        if self._clock() >= self._give_up_s:
-            self._gate.expel()
+        if self._clock() >= self._cancel_at_s:
+            self._in_flight.cancel_all()
             return True
-        return self._gate.is_empty
+        return self._in_flight.is_empty
 
-    def _close_in_time(self) -> bool:
-        """Whether the gate has been closed by now."""
-        if self._close_s is None or self._clock() < self._close_s:
+    def _close_if_due(self) -> bool:
+        """Refuse new requests once the delay is over; returns whether it is."""
+        if self._refuse_from_s is None or self._clock() < self._refuse_from_s:
             return False
-        self._gate.close()
+        self._in_flight.close()
         return True
 
     def _reload(self) -> None:
-        if self._close_s is None:
+        if self._refuse_from_s is None:
             self._on_reload()
 
 
 def ignore_reloads() -> None:
-    """Until a server takes them: SIGHUP would end a process that is still reading its bundles."""
+    """Ignore SIGHUP until a server handles it: by default it would end a starting process."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take the address before anything slow is done; nobody can connect until it is served.
+    """Bind the address before the slow part of the start; connections are accepted only later.
 
     Raises:
-        StartupError: It is in use, not allowed, or not ours.
+        StartupError: The address is in use, not allowed, or not of this machine.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # Said outright, because asyncio switches Nagle off only for a socket that says it is TCP.
+        # Explicit protocol: asyncio sets TCP_NODELAY only on sockets that name it.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
-        raise StartupError(f"{host} is no address of this machine: {error.strerror}") from error
+        raise StartupError(f"{host} is not an address of this machine: {error.strerror}") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

@@ -1,1 +1,1 @@
-"""What happens to the text around the model: pure, lossless, knows no model and no tokenizer."""
+"""Text processing before and after the model: pure and lossless, without model or tokenizer."""

@@ -1,4 +1,4 @@
-"""Which language a text is in."""
+"""Detects the language of a text."""
 
 import math
 from collections.abc import Sequence
@@ -36,19 +36,19 @@ COMMON_WORDS: dict[str, frozenset[str]] = {
 
 
 _MAX_CHARS = 4_000
-"""Of a text that are looked at."""
+"""Characters of a text that are used."""
 _MAX_SHORT = 3
-"""Words up to which a text is short: there a common word says more than its letters."""
+"""Words up to which a text is short: a common word in it says more than its letters."""
 _COMMON_WORD_WEIGHT = 2.0
-"""Nats for every common word of a language in a short text."""
+"""Nats that each common word of a language adds in a short text."""
 _PUNCTUATION = ".,;:!?¿¡…\"'„“”‘’«»()[]"  # noqa: RUF001
 _SAME_AS = {"nb": "no"}
-"""What the library calls a language."""
+"""Codes that the library names differently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
-    """A language, and how sure that is."""
+    """A language and the confidence in it."""
 
     language: str
     confidence: float
@@ -56,22 +56,22 @@ class Detection:
 
 
 class Detector:
-    """Tells the languages given to it apart, and knows no others."""
+    """Distinguishes the languages given to it; other languages are never reported."""
 
     def __init__(self, languages: Sequence[str]) -> None:
-        """Load the library's model, which takes about a second and 50 MB.
+        """Loads the library's model, which takes about a second and 50 MB.
 
         Args:
-            languages: Codes, what to prefer first; of one like `pt-BR` only the `pt` counts.
+            languages: Codes, in order of preference; of a code like `pt-BR` only `pt` counts.
         """
         self._names = {language: _name(language) for language in languages}
-        """By code, what the library calls them."""
+        """The library's name of each language, by code."""
         self._identifier = _load_identifier(frozenset(self._names.values()))
 
     def detect(self, text: str) -> list[Detection]:
-        """All languages, best first; what looks equal, in the order of the languages.
+        """All languages, likeliest first; ties keep the order of preference.
 
-        Confidences add up to 100, or are 0 if there are no words in `text`.
+        Confidences add up to 100, or are all 0 if `text` has no words.
         """
         shares = self._shares(_words(text))
         total = sum(shares.get(name, 0.0) for name in self._names.values()) or 1.0
@@ -97,7 +97,7 @@ def _name(language: str) -> str:
 
 
 def _load_identifier(names: frozenset[str]) -> LanguageIdentifier:
-    # Not by the library's own shorthand, which keeps the weights of all its languages in memory.
+    # The library's own loader would keep the weights of all its languages in memory.
     weights, priors, classes, *automaton = load_model(Path(MODEL_DIR) / MODEL_FILE)
     columns = [column for column, name in enumerate(classes) if name in names]
     moves, rows, outputs = automaton
@@ -117,10 +117,10 @@ def _words(text: str) -> list[str]:
 
 
 def _evidence(words: Sequence[str]) -> str:
-    """What the library gets to see.
+    """The text that the library classifies.
 
-    White space on both sides, because it goes by the beginnings and ends of words as well; and a
-    single word as it would stand within a sentence, too.
+    White space on both sides marks the beginnings and ends of words, which are features. A single
+    word is repeated in small letters, as it would stand within a sentence.
     """
     text = " ".join(words)
     return f" {text} {text.lower()} " if len(words) == 1 else f" {text} "

@@ -1,4 +1,4 @@
-"""What of a sentence the model has no business with: bullets, emoji, addresses."""
+"""The parts of a sentence that no model should see: bullets, emoji, addresses."""
 
 import re
 from dataclasses import dataclass
@@ -12,19 +12,8 @@ EMOJI = re.compile(
     rf"|[\xa9\xae\u203c-\u3299]\ufe0f"  # letters and arrows that a selector turns into pictures
     rf"|[{_PICTURE}][{_ATTACHED}{_PICTURE}]*+"
 )
-"""One or more of them: between two, nothing is worth a cut."""
+"""A run of emoji, matched as one."""
 _IN_EMOJI = re.compile(rf"[{_ATTACHED}{_PICTURE}\s]")
-
-
-def trailing_emoji_start(text: str) -> int:
-    """Where the emoji and the white space at the end of `text` begin; its length if none."""
-    start = len(text)
-    while start and _IN_EMOJI.match(text, start - 1):
-        start -= 1
-    # A joiner or a selector behind a letter is part of how that is written.
-    while start < len(text) and not (text[start].isspace() or EMOJI.match(text, start)):
-        start += 1
-    return start
 
 
 _TOKEN = re.compile(r"\S+")
@@ -50,42 +39,53 @@ _MARKER = (
     r"|\(?(?:[A-Za-z]|[ivxIVX]{1,5})\)(?=\s)"
 )
 LIST_MARKER = re.compile(rf"\s*(?:{_MARKER})\s*")
-"""What makes a line an item of a list, a quotation or a heading."""
+"""The marker of a list item, a quotation or a heading."""
 _PREFIX = re.compile(rf"(?:\s++|{_MARKER}|{EMOJI.pattern})*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
-    """A sentence in three parts; together they are the sentence."""
+class Trimmed:
+    """A sentence in three parts; joined they are the sentence."""
 
     prefix: str
     core: str
-    """What the model sees: without white space at either end, empty if nothing is left."""
+    """The words, without white space at either end; empty if there are none."""
     suffix: str
 
 
-def needs_model(text: str) -> bool:
-    """Whether there is anything to translate.
+def trim(text: str) -> Trimmed:
+    """Separates the words of a sentence from what stands before and behind them.
 
-    There is not if every word is an address (URL, e-mail, path) or has no letters: digits,
-    punctuation, currency signs and emoji are the same everywhere.
+    Models drop, double or mistranslate words beside bullets, numbers and checkboxes of lists,
+    markers of quotations and headings, emoji and white space.
+    """
+    match = _PREFIX.match(text)
+    start = match.end() if match else 0
+    end = max(start, trailing_emoji_start(text))
+    return Trimmed(prefix=text[:start], core=text[start:end], suffix=text[end:])
+
+
+def needs_model(text: str) -> bool:
+    """Whether a text has words to translate.
+
+    Addresses (URL, e-mail, path) and words without letters need no translation: digits,
+    punctuation, currency signs and emoji are the same in every language.
     """
     return any(_is_language(token.group()) for token in _TOKEN.finditer(EMOJI.sub(" ", text)))
+
+
+def trailing_emoji_start(text: str) -> int:
+    """Offset of the emoji and white space at the end of `text`; its length if there are none."""
+    start = len(text)
+    while start and _IN_EMOJI.match(text, start - 1):
+        start -= 1
+    # A joiner or a selector behind a letter belongs to that letter.
+    while start < len(text) and not (text[start].isspace() or EMOJI.match(text, start)):
+        start += 1
+    return start
 
 
 def _is_language(token: str) -> bool:
     if not any(character.isalpha() for character in token):
         return False
     return not (_ADDRESS.fullmatch(token) or _ADDRESS.fullmatch(token.strip(_AROUND_TOKEN)))
-
-
-def shell(text: str) -> Shell:
-    """Set aside what stands before and behind the words, as it is.
-
-    Bullets, numbers and checkboxes of lists, marks of quotations and headings, emoji and white
-    space: a model drops them, doubles them, or loses the words beside them.
-    """
-    match = _PREFIX.match(text)
-    start = match.end() if match else 0
-    end = max(start, trailing_emoji_start(text))
-    return Shell(prefix=text[:start], core=text[start:end], suffix=text[end:])

@@ -1,13 +1,13 @@
-"""Checks that text can be encoded."""
+"""Checks that a text can be encoded."""
 
 from service.errors import InvalidRequestError
 
 
 def check_unicode(text: str) -> None:
-    """Refuse halves of surrogate pairs, which no tokenizer and no UTF-8 can represent.
+    """Rejects halves of surrogate pairs, which neither tokenizers nor UTF-8 can represent.
 
     Raises:
-        InvalidRequestError: Says where the first one is.
+        InvalidRequestError: Names the offset of the first one.
     """
     try:
         text.encode()

@@ -1,1 +1,1 @@
-"""Text in, text out: sentences through one model or two. Knows no HTTP."""
+"""Translation of texts: sentences through one model or two. Knows no HTTP."""

@@ -1,4 +1,4 @@
-"""What a request says about decoding, checked, with the bundle's defaults filled in."""
+"""Decoding options of a request, checked and completed with the bundle's defaults."""
 
 import math
 from dataclasses import replace
@@ -10,20 +10,20 @@ from service.errors import InvalidRequestError
 from service.translation.values import TranslateRequest
 
 DEFAULT_LENGTH_FACTOR = 3.0
-"""Output tokens for each source token. With the spare ones, none of 120,000 English-German pairs,
-drawn at random from the training data, is longer in either direction: what is has no end."""
+"""Most output tokens for each source token. With the spare tokens, none of 120,000 random
+English-German training pairs is longer in either direction: longer output does not end."""
 DEFAULT_MIN_TARGET_TOKENS = 1
-"""To say nothing is never a translation, and yet often the likeliest single output."""
+"""Empty output is never a translation, yet often the likeliest single output."""
 SPARE_TARGET_TOKENS = 16
-"""Granted beside the factor: a single word may be spelt in many pieces."""
+"""Added to the factor: a single word may have many pieces."""
 
 
 def decode_options(request: TranslateRequest, manifest: Manifest) -> DecodeOptions:
     """Options for every sentence of `request`.
 
-    Alternatives come from the beam, so it is widened to hold them, as far as it may be. All its
-    hypotheses are asked for then: two of them may spell the same text. Behind a prefix they come
-    from elsewhere: see `service.translation.decoding`.
+    Alternatives come from the beam, which is widened to hold them up to its limit. All its
+    hypotheses are returned then, because two may spell the same text. Behind a prefix alternatives
+    come from branches: see `service.translation.decoding`.
 
     Raises:
         InvalidRequestError: A value is out of its range.
@@ -56,10 +56,10 @@ def sentence_options(
     max_length_factor: float | None,
     prefix_ids: tuple[int, ...] = (),
 ) -> DecodeOptions:
-    """The options of one sentence, which bound its output by what it has to say.
+    """The options of one sentence, with its output bounded by the length of its source.
 
     Raises:
-        InvalidRequestError: The prefix alone is longer than the output may be.
+        InvalidRequestError: The prefix is as long as the output may be.
     """
     longest = options.max_target_tokens
     if len(prefix_ids) >= longest:

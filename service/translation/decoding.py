@@ -1,49 +1,88 @@
-"""The sentences of a request as jobs, and their results."""
+"""Sentences through the scheduler: each becomes a job, and each job a result."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from bundle.reader import Bundle
 from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothesis
-from service.errors import InvalidRequestError
 from service.models.loaded_model import LoadedModel
 from service.observability.logs import REQUEST_ID
 from service.scheduling.job import Job, JobResult
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
-from service.text.unicode import check_unicode
 from service.translation.decode_options import sentence_options
 from service.translation.source_text import SourceSentence
 from service.translation.values import TranslateRequest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodePlan:
+    """How the sentences of a request are decoded."""
+
+    request: TranslateRequest
+    options: DecodeOptions
+    deadline_s: float | None
+
+
+async def decode(
+    model: LoadedModel, sentences: Sequence[SourceSentence], plan: DecodePlan
+) -> list[JobResult | None]:
+    """The result of each sentence, in order; None for those that need no model.
+
+    Raises:
+        ServiceError: A prefix is too long, or a job did not succeed.
+    """
+    jobs = [_job(s.source_ids, plan, s.prefix_ids) for s in sentences if s.source_ids]
+    if not jobs:
+        return [None] * len(sentences)
+    if plan.request.num_alternatives and plan.request.prefixes is not None:
+        results = await _run_with_branches(model, jobs, plan.request.num_alternatives + 1)
+    else:
+        results = await run_jobs(model.scheduler, model.options.scheduler, jobs)
+    remaining = iter(results)
+    return [next(remaining) if sentence.source_ids else None for sentence in sentences]
+
+
+async def decode_fragments(
+    model: LoadedModel, sources: Sequence[tuple[int, ...]], plan: DecodePlan
+) -> list[JobResult]:
+    """The results of fragments of sentences, in order, each with its best hypothesis only."""
+    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
+    jobs = [_job(source_ids, plain, ()) for source_ids in sources]
+    return await run_jobs(model.scheduler, model.options.scheduler, jobs)
+
+
 async def run_jobs(
     scheduler: Scheduler, options: SchedulerOptions, jobs: Sequence[Job]
 ) -> list[JobResult]:
-    """Submit `jobs`, a bounded number at a time, and wait for their results, in order.
+    """Submits `jobs`, a bounded number at a time, and returns their results in order.
 
-    A text of thousands of sentences must not fill the queue that others wait in, nor be refused
-    for ever because it is larger than the queue. So a request has its first `window` of jobs
-    admitted at once or is refused, and adds another whenever one has ended: that one is never
-    refused. However this ends early, by a refusal, a failed job or a cancelled task, no job of the
-    request goes on.
+    A text of thousands of sentences must neither fill the queue that other requests wait in, nor
+    be refused for ever because it is larger than the queue. So the first `window` jobs of a
+    request are admitted at once or the request is refused; whenever one has ended another is
+    submitted, which is never refused. When the request ends early, by a refusal, a failed job or
+    a cancelled task, all its jobs are cancelled.
 
     Raises:
-        ServiceError: Whatever the first job that did not succeed ended with.
+        ServiceError: The error of the first job that did not succeed.
     """
     run = _Run(scheduler, jobs)
+    if len(jobs) == 1:
+        await run.lane()
+        return [run.results[0]]
     lanes = [asyncio.create_task(run.lane()) for _ in range(_window(options, jobs))]
     try:
         await asyncio.gather(*lanes)
-    finally:
+    except BaseException:
         for lane in lanes:
             lane.cancel()
         await asyncio.gather(*lanes, return_exceptions=True)
+        raise
     return [run.results[i] for i in range(len(jobs))]
 
 
 class _Run:
-    """The jobs of one request, on their way."""
+    """The jobs of one request, and the results so far."""
 
     def __init__(self, scheduler: Scheduler, jobs: Sequence[Job]) -> None:
         self.results: dict[int, JobResult] = {}
@@ -51,10 +90,10 @@ class _Run:
         self._waiting = iter(enumerate(jobs))
 
     async def lane(self) -> None:
-        """Run one job after another, beside the other lanes."""
+        """Runs one job after another, beside the other lanes."""
         is_continued = False
         for index, job in self._waiting:
-            # It takes the place of one that has ended: what is inside grows no larger.
+            # It takes the place of a job that has ended: the request occupies no more than before.
             following = replace(job, is_continued=is_continued)
             self.results[index] = await self._scheduler.run(following)
             is_continued = True
@@ -63,7 +102,7 @@ class _Run:
 def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
     """Jobs that one request may have in the scheduler: twice what decodes side by side.
 
-    At most half of the queue, and what its client may have, so that an idle service never refuses.
+    At most half of the queue and the share of its client, so that an idle service refuses nothing.
     """
     if not jobs:
         return 0
@@ -82,58 +121,6 @@ def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecodePlan:
-    """How the sentences of a request are to be decoded."""
-
-    request: TranslateRequest
-    options: DecodeOptions
-    deadline_s: float | None
-    prefixes: Sequence[str] | None = None
-    """What the translation of each text begins with."""
-
-
-async def decode(
-    model: LoadedModel, texts: Sequence[Sequence[SourceSentence]], plan: DecodePlan
-) -> list[JobResult]:
-    """Results of all sentences that need a model, in order.
-
-    Raises:
-        ServiceError: A prefix cannot be used, or a job did not succeed.
-    """
-    jobs = _jobs(model.bundle, texts, plan)
-    if plan.prefixes is None or plan.request.num_alternatives == 0:
-        return await _run(model, jobs)
-    return await _run_with_branches(model, jobs, plan.request.num_alternatives + 1)
-
-
-async def decode_pieces(
-    model: LoadedModel, sources: Sequence[tuple[int, ...]], plan: DecodePlan
-) -> list[JobResult]:
-    """Results of pieces of sentences, without alternatives, in order."""
-    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
-    return await _run(model, [_job(source_ids, plain, ()) for source_ids in sources])
-
-
-def _jobs(bundle: Bundle, texts: Sequence[Sequence[SourceSentence]], plan: DecodePlan) -> list[Job]:
-    """A text's prefix is what its first sentence begins with."""
-    jobs: list[Job] = []
-    for text, prefix in zip(texts, plan.prefixes or ("",) * len(texts), strict=True):
-        sentences = [sentence for sentence in text if sentence.source_ids]
-        if prefix and not sentences:
-            raise InvalidRequestError(
-                "Invalid request: a text without letters is not translated: send it no prefix"
-            )
-        prefixes = [_prefix_ids(bundle, prefix), *[()] * len(sentences)]
-        jobs += [_job(s.source_ids, plan, ids) for s, ids in zip(sentences, prefixes, strict=False)]
-    return jobs
-
-
-def _prefix_ids(bundle: Bundle, prefix: str) -> tuple[int, ...]:
-    check_unicode(prefix)
-    return tuple(bundle.tokenizer.encode_target(prefix)[:-1])
-
-
 def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, ...]) -> Job:
     return Job(
         source_ids=source_ids,
@@ -146,28 +133,25 @@ def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, .
     )
 
 
-async def _run(model: LoadedModel, jobs: Sequence[Job]) -> list[JobResult]:
-    return await run_jobs(model.scheduler, model.options.scheduler, jobs)
-
-
 async def _run_with_branches(
     model: LoadedModel, jobs: Sequence[Job], num_branches: int
 ) -> list[JobResult]:
-    """Like `_run`, but where a prefix ends, each of the best next tokens is followed to the end."""
+    """Decodes each of the best tokens behind a prefix to its end; best first."""
     eos_id = model.bundle.manifest.special_ids.eos
+    run = partial(run_jobs, model.scheduler, model.options.scheduler)
     forced = [job for job in jobs if job.options.prefix_ids]
-    # One more than wanted: an end that comes too early is passed over.
-    heads = iter(await _run(model, [_next_tokens(job, num_branches + 1) for job in forced]))
+    # One more than wanted: an end that comes too early is left out.
+    heads = iter(await run([_next_tokens(job, num_branches + 1) for job in forced]))
     families = [
         _branches(job, next(heads), eos_id)[:num_branches] if job.options.prefix_ids else [job]
         for job in jobs
     ]
-    results = iter(await _run(model, [job for family in families for job in family]))
+    results = iter(await run([job for family in families for job in family]))
     return [_joined([next(results) for _ in family]) for family in families]
 
 
 def _next_tokens(job: Job, count: int) -> Job:
-    """A beam that is cut off one token behind the prefix: its hypotheses are the best of them."""
+    """A search for the best single tokens behind the prefix: it stops one token after it."""
     beam_size = min(count, MAX_BEAM_SIZE)
     options = replace(
         job.options,
@@ -182,7 +166,7 @@ def _next_tokens(job: Job, count: int) -> Job:
 
 
 def _branches(job: Job, heads: JobResult, eos_id: int) -> list[Job]:
-    """One for each next token, best first; a search lists what has ended before what goes on."""
+    """A job for each next token, best first; a search lists ended hypotheses before live ones."""
     shortest = job.options.min_target_tokens
     ranked = sorted(heads.hypotheses, key=lambda head: head.score, reverse=True)
     allowed = [h for h in ranked if not h.has_ended or len(h.target_ids) >= shortest]
@@ -199,7 +183,7 @@ def _branch(job: Job, head: Hypothesis, eos_id: int) -> Job:
 
 
 def _joined(branches: Sequence[JobResult]) -> JobResult:
-    """The best of each branch, in their order; branches ran side by side."""
+    """All hypotheses of the branches, in order; branches ran side by side."""
     return JobResult(
         hypotheses=tuple(h for branch in branches for h in branch.hypotheses),
         queue_s=max(branch.queue_s for branch in branches),

@@ -1,11 +1,11 @@
-"""Which language is it in? Asked for texts whose source is `auto`, over the served languages."""
+"""Detects the language of texts whose source is `auto`, among the served languages."""
 
 import asyncio
 from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
 from service.errors import UnsupportedLanguageError
-from service.models.interfaces import Catalogue
+from service.models.interfaces import ModelRegistry
 from service.text.detection import Detection, Detector
 from service.text.unicode import check_unicode
 from service.translation.values import TranslateRequest
@@ -14,20 +14,20 @@ AUTO = "auto"
 
 
 class LanguageFinder:
-    """Loads the detector when it is first asked, and then keeps it; used from one event loop."""
+    """Detects languages; loads each detector on first use; used from one event loop."""
 
-    def __init__(self, registry: Catalogue) -> None:
+    def __init__(self, registry: ModelRegistry) -> None:
         self._registry = registry
         self._detectors: dict[tuple[str, ...], asyncio.Future[Detector]] = {}
 
     async def detect(self, request: TranslateRequest) -> list[Detection | None]:
-        """The language of every text; None where the request says it.
+        """The language of every text; None where the request names it.
 
-        Only languages count that can be translated to the request's target.
+        Only languages that can be translated to the request's target are considered.
 
         Raises:
-            UnsupportedLanguageError: Nothing is translated to the target.
-            InvalidRequestError: A text is no valid Unicode.
+            UnsupportedLanguageError: No language is translated to the target.
+            InvalidRequestError: A text is not valid Unicode.
         """
         if request.source.lower() != AUTO:
             return [None] * len(request.texts)
@@ -37,10 +37,10 @@ class LanguageFinder:
         return [(await self._rank(text, sources))[0] for text in request.texts]
 
     async def rank(self, text: str) -> list[Detection]:
-        """All languages that are translated from or to, best first.
+        """All served languages, likeliest first.
 
         Raises:
-            InvalidRequestError: The text is no valid Unicode.
+            InvalidRequestError: The text is not valid Unicode.
         """
         pairs = self._pairs()
         languages = {language for pair in pairs for language in (pair.source, pair.target)}
@@ -52,7 +52,7 @@ class LanguageFinder:
         return await asyncio.to_thread(detector.detect, text)
 
     async def _detector(self, languages: tuple[str, ...]) -> Detector:
-        # Loading takes over a second, and many may ask meanwhile.
+        # Loading takes over a second; requests that arrive meanwhile share it.
         if languages not in self._detectors:
             loading = asyncio.ensure_future(asyncio.to_thread(Detector, languages))
             self._detectors[languages] = loading

@@ -1,30 +1,30 @@
-"""Work on much text, kept away from the event loop."""
+"""Runs work on long texts in a thread, so that the event loop stays free."""
 
 import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 _MAX_INLINE_CHARS = 8_000
-"""More text than this is cut and tokenised in a thread, so that the event loop stays free."""
+"""Longer texts go to a thread; for shorter ones the switch costs more than the work."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-async def apart(
-    size: int,
+async def offload(
+    num_chars: int,
     function: Callable[Parameters, Result],
     *args: Parameters.args,
     **kwargs: Parameters.kwargs,
 ) -> Result:
-    """Call `function` in a thread if it has much text to work on; a hop costs more than a little.
+    """Calls `function`, in a thread if it works on much text.
 
     Args:
-        size: Characters of text.
-        function: Pure.
+        num_chars: Characters that it works on.
+        function: Must be safe outside of the event loop.
         args: Its arguments.
         kwargs: Its arguments.
     """
-    if size <= _MAX_INLINE_CHARS:
+    if num_chars <= _MAX_INLINE_CHARS:
         return function(*args, **kwargs)
     return await asyncio.to_thread(function, *args, **kwargs)

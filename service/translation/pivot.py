@@ -4,33 +4,38 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.engine.search.options import Hypothesis
-from service.text.alignment.word_links import WordLink, chained
+from service.text.alignment.word_links import WordLink, chain_links
 from service.text.masking.glossary import Glossary, GlossaryEntry
-from service.translation.offload import apart
-from service.translation.postprocessing import joined
-from service.translation.sentence_translator import Leg, Outcome
+from service.translation.fragments import join_hypotheses
+from service.translation.offload import offload
+from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
 from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import RestoredText, TranslatedSentence, passage_links
-from service.translation.values import LegTranslation, TranslateRequest
+from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
+from service.translation.values import RouteStep, TranslateRequest
 
 
 def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, TranslateRequest]:
-    """What is asked of the first model, and of the second.
+    """The requests to the first model and to the second.
 
-    Only the last one's output is what the client gets: how short it may be and how many there are
-    is up to that.
+    Only the second model's output is the reply: its shortest length and the number of
+    alternatives concern that model alone.
     """
     return replace(request, min_target_tokens=None, num_alternatives=0), request
 
 
-class Pivot:
-    """Two legs, one behind the other; used from one event loop."""
+class PivotTranslator:
+    """Two models, one behind the other; used from one event loop."""
 
-    def __init__(self, first: Leg, second: Leg, glossary: Sequence[GlossaryEntry]) -> None:
-        """Check the glossary.
+    def __init__(
+        self,
+        first: SingleModelTranslator,
+        second: SingleModelTranslator,
+        glossary: Sequence[GlossaryEntry],
+    ) -> None:
+        """Checks the glossary.
 
         Args:
-            first: From the source to the language between.
+            first: From the source to the pivot language.
             second: From there to the target.
             glossary: Between source and target.
         """
@@ -44,51 +49,38 @@ class Pivot:
         """Reads texts for the first model."""
         return self._first.reader
 
-    async def translate(
-        self,
-        texts: Sequence[Sequence[SourceSentence]],
-        prefixes: Sequence[str] | None,
-        wants_links: Sequence[bool],
-    ) -> Outcome:
-        """Translate the sentences of all texts, or none.
+    async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
+        """Translates all sentences, or none.
 
-        The second model gets what became of each sentence as a text of its own, so everything
+        The second model gets the translation of each sentence as a text of its own, so everything
         between sentences stays with the source.
 
         Args:
-            texts: As `reader` reads them.
-            prefixes: None.
-            wants_links: Whether it must be known which word of each sentence became which.
+            sentences: As `reader` reads them, without prefixes.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: See `service.errors`.
         """
-        assert prefixes is None, "refused: what comes first in the target is no prefix between"
-        before = await self._first.translate(texts, None, wants_links)
+        before = await self._first.translate(sentences)
         size = sum(len(sentence.best.text) for sentence in before.sentences)
-        between = await apart(size, self._all_between, before.sentences)
-        onward = [
-            is_wanted for is_wanted, text in zip(wants_links, between, strict=True) for _ in text
+        between = await offload(size, self._read_again, before.sentences)
+        after = await self._second.translate([part for parts in between for part in parts])
+        found = await offload(size, self._join_all, before.sentences, between, after.sentences)
+        return TranslatedSentences(sentences=found, runs=(*before.runs, *after.runs))
+
+    def _read_again(self, sentences: Sequence[TranslatedSentence]) -> list[list[SourceSentence]]:
+        """The translation of each sentence, as the second model's source."""
+        return [
+            list(self._reader_for(s.source).read_running(s.best.text, like=s.source))
+            if s.hypotheses
+            else []
+            for s in sentences
         ]
-        after = await self._second.translate(between, None, onward)
-        sentences = await apart(size, self._all_joined, before.sentences, between, after.sentences)
-        return Outcome(sentences=sentences, runs=(*before.runs, *after.runs))
-
-    def _all_between(
-        self, sentences: Sequence[TranslatedSentence]
-    ) -> list[tuple[SourceSentence, ...]]:
-        """What the second model is to translate of each sentence."""
-        return [self._between(sentence) if sentence.hypotheses else () for sentence in sentences]
-
-    def _between(self, sentence: TranslatedSentence) -> tuple[SourceSentence, ...]:
-        stand_ins = sentence.source.stand_ins
-        return self._reader_for(sentence.source).read_running(sentence.best.text, stand_ins)
 
     def _reader_for(self, source: SourceSentence) -> TextReader:
-        """One that leaves alone the terms that are in their last language already.
+        """A reader that protects the glossary terms of `source`: they are in the target language.
 
-        Only those of this sentence: elsewhere the same letters may be a word of the language
-        between.
+        Other terms are left out: the same letters may be a word of the pivot language.
         """
         found = self._glossary.find(source.segment.text)
         terms = tuple(
@@ -99,7 +91,7 @@ class Pivot:
             self._readers[terms] = self._second.reader_with(entries)
         return self._readers[terms]
 
-    def _all_joined(
+    def _join_all(
         self,
         sentences: Sequence[TranslatedSentence],
         between: Sequence[Sequence[SourceSentence]],
@@ -107,51 +99,54 @@ class Pivot:
     ) -> list[TranslatedSentence]:
         remaining = iter(translated)
         return [
-            self._joined(sentence, [next(remaining) for _ in parts])
+            self._join(sentence, [next(remaining) for _ in parts])
             if sentence.hypotheses
             else sentence
             for sentence, parts in zip(sentences, between, strict=True)
         ]
 
-    def _joined(
+    def _join(
         self, before: TranslatedSentence, parts: Sequence[TranslatedSentence]
     ) -> TranslatedSentence:
-        """A sentence with what became of it in the end."""
+        """A sentence with the second model's translation of its parts."""
         num_ranks = max((len(part.hypotheses) for part in parts), default=0) or 1
-        best, *others = [_hypothesis(parts, rank) for rank in range(num_ranks)]
+        hypotheses = [_hypothesis(parts, rank) for rank in range(num_ranks)]
+        best, *others = [_postprocessed(before, parts, rank) for rank in range(num_ranks)]
         after = TranslatedSentence(
             source=before.source,
-            hypotheses=(best,),
-            restored=tuple(_restored(before, parts, rank) for rank in range(num_ranks)),
+            best=best,
+            alternatives=tuple(others),
+            hypotheses=tuple(hypotheses),
             source_tokens=tuple(token for part in parts for token in part.source_tokens),
             target_tokens=tuple(token for part in parts for token in part.target_tokens),
         )
         return replace(
             after,
-            hypotheses=(_ended_after(before.hypotheses[0], best), *others),
+            hypotheses=(_ended_after(before.hypotheses[0], hypotheses[0]), *hypotheses[1:]),
             source_tokens=before.source_tokens,
-            route=(_leg_translation(before, self._first), _leg_translation(after, self._second)),
+            route=(_route_step(before, self._first), _route_step(after, self._second)),
         )
 
 
 def _hypothesis(parts: Sequence[TranslatedSentence], rank: int) -> Hypothesis:
-    """The `rank`-th best of every part, or the last that there is."""
+    """The `rank`-th best hypothesis of every part, or its last, joined."""
     ran = [part.hypotheses for part in parts if part.hypotheses]
-    return joined([hypotheses[min(rank, len(hypotheses) - 1)] for hypotheses in ran])
+    return join_hypotheses([hypotheses[min(rank, len(hypotheses) - 1)] for hypotheses in ran])
 
 
 def _ended_after(before: Hypothesis, best: Hypothesis) -> Hypothesis:
-    """Cut off where what it was made from was."""
-    both = joined([before, best])
+    """`best`, cut off if the translation that it was made from was cut off."""
+    both = join_hypotheses([before, best])
     return replace(best, finish_reason=both.finish_reason, has_ended=both.has_ended)
 
 
-def _restored(
+def _postprocessed(
     before: TranslatedSentence, parts: Sequence[TranslatedSentence], rank: int
-) -> RestoredText:
+) -> Postprocessed:
+    """The `rank`-th best translation of all parts, joined."""
     chosen = [part.ranked(rank) for part in parts]
     separators = [part.source.segment.separator for part in parts]
-    return RestoredText(
+    return Postprocessed(
         text="".join(c.text + s for c, s in zip(chosen, separators, strict=True)),
         is_complete=before.best.is_complete and all(c.is_complete for c in chosen),
         links=_links(before, parts) if rank == 0 else None,
@@ -161,19 +156,19 @@ def _restored(
 def _links(
     before: TranslatedSentence, parts: Sequence[TranslatedSentence]
 ) -> tuple[WordLink, ...] | None:
-    """None where not both models were asked."""
+    """Links across both models; None unless both were aligned."""
     first = before.best.links
     if first is None or any(part.hypotheses and part.best.links is None for part in parts):
         return None
-    return chained(first, passage_links(parts, [part.best for part in parts]))
+    return chain_links(first, passage_links(parts, [part.best for part in parts]))
 
 
-def _leg_translation(sentence: TranslatedSentence, leg: Leg) -> LegTranslation:
+def _route_step(sentence: TranslatedSentence, translator: SingleModelTranslator) -> RouteStep:
     best = sentence.hypotheses[0]
-    return LegTranslation(
-        model=leg.model.name,
-        source=leg.pair.source,
-        target=leg.pair.target,
+    return RouteStep(
+        model=translator.model.name,
+        source=translator.pair.source,
+        target=translator.pair.target,
         translation=sentence.best.text,
         source_tokens=sentence.source_tokens,
         target_tokens=sentence.target_tokens,

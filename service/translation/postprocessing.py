@@ -1,151 +1,127 @@
-"""What the model never saw, back in its translations: capitals, placeholders, terms, bullets."""
+"""The model's output as the translation of a sentence: case, symbols and bullets restored."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeGuard
+from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
-from service.inspection.token_pairs import made_text, shown_text
-from service.text.alignment.word_links import WordLink, transferred, word_links
-from service.text.masking.edits import Protected, Rewritten
-from service.text.masking.preprocessing import Disguise
-from service.text.masking.symbols import cut_around, place_by_alignment
-from service.text.shape import needs_model
-from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import RestoredText
+from service.inspection.token_pairs import source_offsets, target_offsets
+from service.scheduling.job import JobResult
+from service.text.alignment.word_links import WordLink, transfer_links, word_links
+from service.text.masking.edits import Rewritten
+from service.text.masking.preprocessing import Preprocessed
+from service.text.masking.symbols import place_by_alignment
+from service.translation.source_text import SourceSentence
+from service.translation.target_text import Postprocessed, TranslatedSentence
 
 _NO_CHARACTER = "\ufffd"
 
 
-def restore(
+def postprocess_all(
+    sentences: Sequence[SourceSentence],
+    results: Sequence[JobResult | None],
+    bundle: Bundle,
+    pair: LanguagePair,
+) -> list[TranslatedSentence]:
+    """Translated sentences from what the model generated.
+
+    Args:
+        sentences: The sources.
+        results: Of each sentence; None where no model ran.
+        bundle: Of the model.
+        pair: The direction.
+    """
+    return [
+        _untranslated(sentence)
+        if result is None
+        else _translated(sentence, result.hypotheses, bundle, pair)
+        for sentence, result in zip(sentences, results, strict=True)
+    ]
+
+
+def postprocess(
     sentence: SourceSentence,
     hypothesis: Hypothesis,
     bundle: Bundle,
-    attention: Sequence[Sequence[float]] | None = None,
-    *,
     pair: LanguagePair,
-) -> RestoredText:
-    """The translation of a sentence that a model translated.
+    attention: Sequence[Sequence[float]] | None = None,
+) -> Postprocessed:
+    """The translation of a sentence from one hypothesis.
 
     Args:
         sentence: With token ids.
-        hypothesis: What the model made of it.
+        hypothesis: What the model generated.
         bundle: Of the model.
-        attention: One row for each target token, one column for each source token; it lets
-            placeholders be placed that the model lost, and words be linked.
         pair: The direction.
+        attention: A row for each target token, a column for each source token; lets words be
+            linked, and placeholders be placed that the model lost.
     """
-    guise = sentence.disguise
-    assert guise is not None, "it has token ids"
-    target = bundle.tokenizer.decode_target(hypothesis.target_ids)
-    recased = guise.recased(_cleaned(target, guise.text))
+    preprocessed = sentence.preprocessed
+    assert preprocessed is not None, "it has token ids"
+    output = bundle.tokenizer.decode_target(hypothesis.target_ids)
+    recased = preprocessed.recased(output)
+    core = preprocessed.unmasked(recased)
+    if attention is None and core is not None:
+        return Postprocessed(text=preprocessed.whole(core.text))
+    cleaned = _cleaned(output, preprocessed.text)
+    if cleaned != output:
+        recased = preprocessed.recased(cleaned)
     links: tuple[WordLink, ...] = ()
     if attention is not None:
-        shown = shown_text(guise.text, sentence.source_ids, bundle, pair)
-        found = made_text(hypothesis.target_ids, bundle)
-        links = transferred(word_links(attention, shown, found), target, recased)
-    revealed = guise.reveal(target) or place_by_alignment(recased, links, guise.masked)
-    core = revealed or Rewritten(text=recased)
-    return RestoredText(
-        text=guise.whole(core.text),
-        is_complete=revealed is not None,
-        links=None if attention is None else tuple(_outer(link, guise, core) for link in links),
+        shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
+        found = target_offsets(hypothesis.target_ids, bundle)
+        links = transfer_links(word_links(attention, shown, found), output, recased)
+    core = core or place_by_alignment(recased, links, preprocessed.masked)
+    target = core or Rewritten(text=recased)
+    return Postprocessed(
+        text=preprocessed.whole(target.text),
+        is_complete=core is not None,
+        links=None
+        if attention is None
+        else tuple(_in_sentence(link, preprocessed, target) for link in links),
     )
 
 
+def target_tokens(hypothesis: Hypothesis, bundle: Bundle) -> tuple[str, ...]:
+    """Pieces of a hypothesis, with `</s>` where the model ended it."""
+    end = [bundle.manifest.special_ids.eos] if hypothesis.has_ended else []
+    return tuple(bundle.tokenizer.target_pieces([*hypothesis.target_ids, *end]))
+
+
+def _translated(
+    sentence: SourceSentence, hypotheses: Sequence[Hypothesis], bundle: Bundle, pair: LanguagePair
+) -> TranslatedSentence:
+    """A sentence with the translations of its hypotheses, and the tokens of the best."""
+    best, *others = hypotheses
+    return TranslatedSentence(
+        source=sentence,
+        hypotheses=tuple(hypotheses),
+        source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
+        target_tokens=target_tokens(best, bundle),
+        best=postprocess(sentence, best, bundle, pair),
+        alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
+    )
+
+
+def _untranslated(sentence: SourceSentence) -> TranslatedSentence:
+    """A sentence that needs no model; glossary terms are replaced all the same."""
+    preprocessed = sentence.preprocessed
+    text = sentence.segment.text if preprocessed is None else preprocessed.without_model()
+    return TranslatedSentence(source=sentence, best=Postprocessed(text=text))
+
+
 def _cleaned(target: str, source: str) -> str:
-    """Without white space around it, and without bytes that are no character."""
+    """`target` without white space around it and without bytes that are no character."""
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _outer(link: WordLink, guise: Disguise, core: Rewritten) -> WordLink:
-    """A link between what the model saw and said, as one of the sentence and its translation."""
-    offset = guise.offset
-    start, end = guise.masked.rewritten.old_span(*link.source)
+def _in_sentence(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
+    """A link in what the model saw and generated as one of the sentence and its translation."""
+    offset = preprocessed.offset
+    start, end = preprocessed.masked.rewritten.old_span(*link.source)
     target_start, target_end = core.new_span(*link.target)
     return WordLink(
         source=(start + offset, end + offset),
         target=(target_start + offset, target_end + offset),
         weight=link.weight,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patchwork:
-    """The pieces of a sentence."""
-
-    sentence: SourceSentence
-    guise: Disguise
-    pieces: tuple[str | Protected, ...]
-    """Joined they are what the model sees of the sentence as a whole."""
-    source_ids: tuple[tuple[int, ...], ...]
-    """Of the pieces that are to be translated, in order."""
-
-
-def cut(sentence: SourceSentence, reader: TextReader) -> Patchwork:
-    """Cut a sentence around everything in it that is protected."""
-    guise = sentence.disguise
-    assert guise is not None, "it was translated"
-    pieces = tuple(cut_around(guise.masked.text, guise.masked.protected))
-    return Patchwork(
-        sentence=sentence,
-        guise=guise,
-        pieces=pieces,
-        source_ids=tuple(reader.encode(p.strip()) for p in pieces if _is_translated(p)),
-    )
-
-
-def sew(
-    patchwork: Patchwork, hypotheses: Sequence[Hypothesis], bundle: Bundle
-) -> tuple[Hypothesis, RestoredText]:
-    """The translation of the whole sentence out of those of its pieces, which keep their order."""
-    guise = patchwork.guise
-    translated = iter(hypotheses)
-    texts = [_sewn(piece, translated, guise, bundle) for piece in patchwork.pieces]
-    links = tuple(_links(patchwork, texts))
-    return joined(hypotheses), RestoredText(text=guise.whole("".join(texts)), links=links)
-
-
-def joined(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
-    """One hypothesis for all parts of a sentence; it has ended only if all of them have."""
-    unended = [h for h in hypotheses if h.finish_reason != "stop"]
-    return Hypothesis(
-        target_ids=tuple(i for h in hypotheses for i in h.target_ids),
-        token_log_probs=tuple(p for h in hypotheses for p in h.token_log_probs),
-        finish_reason=unended[0].finish_reason if unended else "stop",
-        has_ended=all(h.has_ended for h in hypotheses),
-        score=sum(h.score for h in hypotheses),
-    )
-
-
-def _is_translated(piece: str | Protected) -> TypeGuard[str]:
-    return isinstance(piece, str) and needs_model(piece)
-
-
-def _sewn(
-    piece: str | Protected, translated: Iterator[Hypothesis], guise: Disguise, bundle: Bundle
-) -> str:
-    if isinstance(piece, Protected):
-        return piece.replacement
-    if not _is_translated(piece):
-        return piece
-    text = guise.recased(bundle.tokenizer.decode_target(next(translated).target_ids))
-    leading = piece[: len(piece) - len(piece.lstrip())]
-    return leading + text + piece[len(piece.rstrip()) :]
-
-
-def _links(patchwork: Patchwork, texts: Sequence[str]) -> Iterator[WordLink]:
-    """Each piece with what became of it."""
-    guise = patchwork.guise
-    start = target_start = 0
-    for piece, text in zip(patchwork.pieces, texts, strict=True):
-        length = len(piece) if isinstance(piece, str) else piece.end - piece.start
-        source = guise.masked.rewritten.old_span(start, start + length)
-        target = (target_start, target_start + len(text))
-        yield WordLink(
-            source=(source[0] + guise.offset, source[1] + guise.offset),
-            target=(target[0] + guise.offset, target[1] + guise.offset),
-        )
-        start, target_start = start + length, target[1]

@@ -1,18 +1,19 @@
-"""A text on its way to the model: sentences with their token ids, and what stays as it is."""
+"""Texts before the model: one list of sentences with token ids, and what stays around them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.text.markup.document import read_markup
 from service.text.markup.passage import MarkupOptions, Passage
-from service.text.masking.edits import Protected
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 from service.text.masking.placeholders import find_placeholders
-from service.text.masking.preprocessing import Disguise, DisguiseOptions, disguise
-from service.text.masking.symbols import PLAIN_SYMBOLS, cut_around
+from service.text.masking.preprocessing import Preprocessed, PreprocessingOptions, preprocess
+from service.text.masking.protected import Protected, cut_around
+from service.text.masking.symbols import PLAIN_SYMBOLS
 from service.text.segmentation.fitting import split_to_fit
 from service.text.segmentation.segment import Segment
 from service.text.segmentation.splitter import SplitMode, split
@@ -22,135 +23,174 @@ from service.text.unicode import check_unicode
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
 _MAX_CHARS_PER_TOKEN = 32
-"""Beyond this many a sentence is cut without being tokenised whole first."""
+"""A sentence with more characters than this is split before it is tokenised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How a text is to be read."""
+    """How texts are read."""
 
     markup: MarkupOptions | None = None
     """None: plain text."""
     splitting: SplitMode = "sentences"
     unwrap: bool = False
+    """Whether the lines of a paragraph are joined."""
     glossary: tuple[GlossaryEntry, ...] = ()
+    with_alignment: bool = False
+    """Whether every sentence needs word links, not only those with tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSentence:
-    """What the model sees as one."""
+    """A sentence, or a part of one that is too long for the model."""
 
     segment: Segment
     """Where it stands in its passage."""
-    disguise: Disguise | None = None
-    """None where there is nothing to translate."""
+    preprocessed: Preprocessed | None = None
+    """None where nothing in it changes."""
     source_ids: tuple[int, ...] = ()
-    """Language prefix, pieces, end token; empty where there is nothing to translate."""
-    stand_ins: str = ""
-    """Characters of its passage that each stand for an element that must come back."""
+    """Language prefix, pieces, end token; empty where the model is not needed."""
+    prefix_ids: tuple[int, ...] = ()
+    """What its translation has to begin with."""
+    sentinels: str = ""
+    """Characters of its passage that each stand for markup."""
+    needs_links: bool = False
+    """Whether its words must be linked with those of the translation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePassage:
-    """Running text, sentence by sentence; their segments joined are the passage."""
+    """Running text."""
 
-    sentences: tuple[SourceSentence, ...]
+    sentences: range
+    """Its sentences in the list of all; their segments joined are the passage."""
     markup: Passage | None = None
     """None in a plain text."""
     unwrapped: Unwrapped | None = None
-    """Where the passage was hard-wrapped text."""
+    """None unless the passage was hard-wrapped text."""
+
+
+SourceText = tuple[str | SourcePassage, ...]
+"""The passages of a text, and in a marked-up one the markup between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceText:
-    """A whole text: passages, and in a marked-up one what stands between them."""
+class SourceTexts:
+    """Texts that are translated together."""
 
-    parts: tuple[str | SourcePassage, ...]
-
-    @property
-    def passages(self) -> Iterator[SourcePassage]:
-        """What may be translated."""
-        return (part for part in self.parts if isinstance(part, SourcePassage))
-
-    @property
-    def sentences(self) -> Iterator[SourceSentence]:
-        """Of all passages, in order."""
-        return (sentence for passage in self.passages for sentence in passage.sentences)
+    texts: tuple[SourceText, ...]
+    sentences: list[SourceSentence]
+    """Of all texts, in order."""
 
 
 class TextReader:
-    """Reads texts of one direction of a model."""
+    """Reads texts for one direction of a model."""
 
     def __init__(self, bundle: Bundle, pair: LanguagePair, options: ReadOptions) -> None:
-        """Check the glossary.
+        """Checks the glossary.
 
         Raises:
-            InvalidRequestError: It cannot be used.
+            InvalidRequestError: The glossary cannot be used.
         """
         self._tokenizer = bundle.tokenizer
         self._pair = pair
         self._options = options
         self._max_tokens = bundle.manifest.max_source_tokens
         try:
-            glossary = Glossary(options.glossary)
+            glossary = Glossary(options.glossary) if options.glossary else None
         except GlossaryError as error:
             raise InvalidRequestError(f"Invalid request: {error}") from error
-        self._disguise_options = DisguiseOptions(
+        self._preprocessing = PreprocessingOptions(
             source_language=pair.source,
             target_language=pair.target,
             glossary=glossary,
             symbols=bundle.manifest.placeholders or PLAIN_SYMBOLS,
         )
 
-    def read(self, text: str) -> SourceText:
-        """Cut `text` into sentences that the model can take; nothing is left out.
-
-        Raises:
-            InvalidRequestError: The text is no valid Unicode.
-            TextTooLongError: A single character is over the model's limit.
-        """
-        check_unicode(text)
-        if self._options.markup is not None:
-            parts = read_markup(text, self._options.markup)
-            return SourceText(parts=tuple(map(self._read_part, parts)))
-        if self._options.unwrap:
-            unwrapped = unwrap(text)
-            sentences = tuple(self._sentences(unwrapped.text))
-            return SourceText(parts=(SourcePassage(sentences=sentences, unwrapped=unwrapped),))
-        return SourceText(parts=(SourcePassage(sentences=tuple(self._sentences(text))),))
-
-    def read_running(self, text: str, stand_ins: str = "") -> tuple[SourceSentence, ...]:
-        """Sentences of a text that has neither markup nor hard line breaks.
+    def read(self, texts: Sequence[str], prefixes: Sequence[str] | None = None) -> SourceTexts:
+        """Splits texts into sentences that fit the model; nothing is left out.
 
         Args:
-            text: Their segments joined are this text.
-            stand_ins: Characters of it that each stand for something that must come back.
+            texts: In the source language.
+            prefixes: What the translation of each text has to begin with.
 
         Raises:
-            TextTooLongError: A single character is over the model's limit.
+            InvalidRequestError: A text is not valid Unicode, or a prefix cannot be used.
+            TextTooLongError: A single character exceeds the model's limit.
         """
-        return tuple(self._sentences(text, stand_ins))
+        sentences: list[SourceSentence] = []
+        read: list[SourceText] = []
+        for text, prefix in zip(texts, prefixes or ("",) * len(texts), strict=True):
+            first = len(sentences)
+            read.append(tuple(self._read_text(text, sentences)))
+            if prefix:
+                self._put_prefix(prefix, sentences, first)
+        return SourceTexts(texts=tuple(read), sentences=sentences)
+
+    def read_running(self, text: str, like: SourceSentence) -> Iterator[SourceSentence]:
+        """Splits a text that has neither markup nor hard line breaks.
+
+        Args:
+            text: The segments of its sentences joined are this text.
+            like: Says which characters stand for markup and whether words must be linked.
+
+        Raises:
+            TextTooLongError: A single character exceeds the model's limit.
+        """
+        return self._sentences(text, like.sentinels, needs_links=like.needs_links)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Token ids of what the model is to see."""
+        """Token ids of a text that is shown to the model."""
         return tuple(self._tokenizer.encode_source(text, self._pair))
 
-    def _read_part(self, part: str | Passage) -> str | SourcePassage:
-        if isinstance(part, str):
-            return part
-        return SourcePassage(
-            sentences=tuple(self._sentences(part.text, part.stand_ins)), markup=part
-        )
+    def _read_text(
+        self, text: str, sentences: list[SourceSentence]
+    ) -> Iterator[str | SourcePassage]:
+        """Yields the parts of a text and appends its sentences to `sentences`."""
+        check_unicode(text)
+        if self._options.markup is not None:
+            for part in read_markup(text, self._options.markup):
+                if isinstance(part, str):
+                    yield part
+                else:
+                    found = self._sentences(part.text, part.sentinels, needs_links=bool(part.tags))
+                    yield SourcePassage(sentences=_appended(found, sentences), markup=part)
+        elif self._options.unwrap:
+            unwrapped = unwrap(text)
+            found = self._sentences(unwrapped.text)
+            yield SourcePassage(sentences=_appended(found, sentences), unwrapped=unwrapped)
+        else:
+            yield SourcePassage(sentences=_appended(self._sentences(text), sentences))
 
-    def _sentences(self, text: str, stand_ins: str = "") -> Iterator[SourceSentence]:
+    def _put_prefix(self, prefix: str, sentences: list[SourceSentence], first: int) -> None:
+        """Gives a text's prefix to its first sentence that the model translates."""
+        index = next((i for i in range(first, len(sentences)) if sentences[i].source_ids), None)
+        if index is None:
+            raise InvalidRequestError(
+                "Invalid request: a text without letters is not translated: send it no prefix"
+            )
+        check_unicode(prefix)
+        prefix_ids = tuple(self._tokenizer.encode_target(prefix)[:-1])
+        sentences[index] = replace(sentences[index], prefix_ids=prefix_ids)
+
+    def _sentences(
+        self, text: str, sentinels: str = "", *, needs_links: bool = False
+    ) -> Iterator[SourceSentence]:
         for segment in split(text, self._pair.source, mode=self._options.splitting):
-            yield from self._read_segment(segment, stand_ins)
+            sentence = SourceSentence(
+                segment=segment,
+                sentinels=sentinels,
+                needs_links=needs_links or self._options.with_alignment,
+            )
+            yield from self._fitting(sentence)
 
-    def _read_segment(self, segment: Segment, stand_ins: str) -> Iterator[SourceSentence]:
+    def _fitting(self, sentence: SourceSentence) -> Iterator[SourceSentence]:
+        """Encodes a sentence, in several parts if it does not fit the model."""
+        segment = sentence.segment
         if len(segment.text) <= _MAX_CHARS_PER_TOKEN * self._max_tokens:
-            sentence = self._sentence(segment, stand_ins)
-            if len(sentence.source_ids) <= self._max_tokens:
-                yield sentence
+            encoded = self._encoded(sentence)
+            if len(encoded.source_ids) <= self._max_tokens:
+                yield encoded
                 return
         protected = find_placeholders(segment.text)
         parts = _cut(segment, protected) if protected else [segment]
@@ -158,12 +198,14 @@ class TextReader:
             if isinstance(part, Protected):
                 yield SourceSentence(segment=_at(segment, part.start, part.replacement))
             else:
-                yield from self._fitting(part, stand_ins)
+                yield from self._split(replace(sentence, segment=part))
 
-    def _fitting(self, whole: Segment, stand_ins: str) -> Iterator[SourceSentence]:
-        """Sentences that fit, of a segment that may not."""
+    def _split(self, sentence: SourceSentence) -> Iterator[SourceSentence]:
+        """Splits a sentence that may be too long into parts that fit."""
+        whole = sentence.segment
         guess = _CHARS_PER_TOKEN * self._max_tokens
-        parts = split_to_fit(whole.text, lambda text: self._fits(text, stand_ins), guess=guess)
+        fits = partial(self._fits, sentinels=sentence.sentinels)
+        parts = split_to_fit(whole.text, fits, guess=guess)
         for part in parts or [Segment(text="", separator="", start=0)]:
             is_last = part.end + len(part.separator) == len(whole.text)
             segment = Segment(
@@ -171,22 +213,19 @@ class TextReader:
                 separator=whole.separator if is_last else part.separator,
                 start=whole.start + part.start,
             )
-            yield self._checked(self._sentence(segment, stand_ins))
+            yield self._checked(self._encoded(replace(sentence, segment=segment)))
 
-    def _fits(self, text: str, stand_ins: str) -> bool:
-        shown = disguise(text, self._disguise_options, stand_ins).text
+    def _fits(self, text: str, sentinels: str) -> bool:
+        shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 
-    def _sentence(self, segment: Segment, stand_ins: str) -> SourceSentence:
-        guise = disguise(segment.text, self._disguise_options, stand_ins)
-        if not guise.needs_model:
-            return SourceSentence(segment=segment, disguise=guise if guise.has_terms else None)
-        return SourceSentence(
-            segment=segment,
-            disguise=guise,
-            source_ids=self.encode(guise.text),
-            stand_ins=stand_ins,
-        )
+    def _encoded(self, sentence: SourceSentence) -> SourceSentence:
+        """Preprocesses a sentence and tokenises what the model is shown of it."""
+        preprocessed = preprocess(sentence.segment.text, self._preprocessing, sentence.sentinels)
+        if not preprocessed.needs_model:
+            return replace(sentence, preprocessed=preprocessed if preprocessed.has_terms else None)
+        source_ids = self.encode(preprocessed.masked.text)
+        return replace(sentence, preprocessed=preprocessed, source_ids=source_ids)
 
     def _checked(self, sentence: SourceSentence) -> SourceSentence:
         if len(sentence.source_ids) > self._max_tokens:
@@ -197,8 +236,15 @@ class TextReader:
         return sentence
 
 
+def _appended(found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
+    """Appends to `sentences`; returns where the new ones are."""
+    first = len(sentences)
+    sentences += found
+    return range(first, len(sentences))
+
+
 def _cut(segment: Segment, protected: Sequence[Protected]) -> Iterator[Segment | Protected]:
-    """A segment around what must stay whole, with its separator behind the last part."""
+    """Cuts a segment around what must stay whole; its separator follows the last part."""
     offset = 0
     for part in cut_around(segment.text, protected):
         if isinstance(part, Protected):

@@ -1,128 +1,92 @@
-"""A translation put together: sentences detokenised, restored and joined by what was between."""
+"""Texts after the model: translated sentences, joined by what stood between them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
 from service.inspection.values import AttentionMaps
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
-from service.text.alignment.word_links import WordLink
+from service.text.alignment.word_links import Span, WordLink
 from service.text.markup.document import write_markup
 from service.text.markup.passage import Passage
-from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
-from service.translation.source_text import SourcePassage, SourceSentence, SourceText
-from service.translation.values import LegTranslation, SentenceTranslation, Translation
+from service.translation.source_text import (
+    SourcePassage,
+    SourceSentence,
+    SourceText,
+    SourceTexts,
+)
+from service.translation.values import RouteStep, SentenceTranslation, Translation
+
+_NO_MODEL = Hypothesis(
+    target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.0
+)
+"""Stands in the details of sentences that no model translated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredText:
-    """The translation of a whole sentence, with everything back in it that the model never saw."""
+class Postprocessed:
+    """The translation of a sentence, with everything restored that the model never saw."""
 
     text: str
     is_complete: bool = True
-    """False if something protected is missing, or there too often."""
+    """False if something protected is missing or doubled."""
     links: tuple[WordLink, ...] | None = None
-    """Words of the sentence with words of `text`; None where nobody asked."""
+    """Words of the sentence with words of `text`; None where they were not computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslatedSentence:
-    """A sentence and what the model made of it."""
+    """A sentence and its translations."""
 
     source: SourceSentence
+    best: Postprocessed
+    alternatives: tuple[Postprocessed, ...] = ()
+    """Second best first."""
     hypotheses: tuple[Hypothesis, ...] = ()
-    """Best first; empty where the model was not asked."""
-    restored: tuple[RestoredText, ...] = ()
-    """One for each hypothesis."""
-    attention: AttentionMaps | None = None
+    """What the model generated for `best` and `alternatives`; empty where no model ran."""
     source_tokens: tuple[str, ...] = ()
     target_tokens: tuple[str, ...] = ()
-    """Of the best hypothesis; `</s>` last where the model ended by itself."""
-    route: tuple[LegTranslation, ...] = ()
-    """Where several models had a part in it."""
+    """Of the best hypothesis; `</s>` last where the model ended it."""
+    attention: AttentionMaps | None = None
+    """Only where it was requested."""
+    route: tuple[RouteStep, ...] = ()
+    """What each model did, where there were several."""
 
-    @property
-    def best(self) -> RestoredText:
-        """The translation."""
-        return self.restored[0] if self.restored else _given(self.source)
-
-    def ranked(self, rank: int) -> RestoredText:
-        """The `rank`-th best complete translation, or the last that there is."""
-        complete = [restored for restored in self.restored[1:] if restored.is_complete]
+    def ranked(self, rank: int) -> Postprocessed:
+        """The `rank`-th best complete translation, or the last there is."""
+        if not rank:
+            return self.best
+        complete = [each for each in self.alternatives if each.is_complete]
         choices = [self.best, *complete]
         return choices[min(rank, len(choices) - 1)]
 
 
-TranslatedText = list[list[TranslatedSentence]]
-"""The sentences of each passage of a text."""
+def assemble_all(
+    source: SourceTexts, sentences: Sequence[TranslatedSentence], num_alternatives: int
+) -> tuple[Translation, ...]:
+    """Joins translated sentences to texts.
 
-
-def spelt(sentence: TranslatedSentence, bundle: Bundle) -> TranslatedSentence:
-    """With the pieces that the model read and wrote, where it ran."""
-    if not sentence.hypotheses:
-        return sentence
-    best = sentence.hypotheses[0]
-    return replace(
-        sentence,
-        source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source.source_ids)),
-        target_tokens=target_pieces(best.target_ids, bundle, ended=best.has_ended),
-    )
-
-
-def assemble(text: SourceText, passages: TranslatedText, *, num_alternatives: int) -> Translation:
-    """Join the best translations of all sentences, and tell where each of them is."""
-    main = _written(text, passages, 0)
-    return Translation(
-        text=main,
-        alternatives=_alternatives(text, passages, main, num_alternatives),
-        sentences=_all_details(text, passages),
-    )
-
-
-def target_pieces(target_ids: Sequence[int], bundle: Bundle, *, ended: bool) -> tuple[str, ...]:
-    """Pieces of a translation, with the end token if the model `ended` it itself."""
-    end = [bundle.manifest.special_ids.eos] if ended else []
-    return tuple(bundle.tokenizer.target_pieces([*target_ids, *end]))
-
-
-def _written(text: SourceText, passages: TranslatedText, rank: int) -> str:
-    """The text with the `rank`-th best translation of every sentence."""
-    remaining = iter(passages)
-    parts: list[str | Passage] = [
-        part if isinstance(part, str) else _passage(part, next(remaining), rank)
-        for part in text.parts
-    ]
-    if any(isinstance(part, Passage) for part in parts):
-        return write_markup(parts)
-    return "".join(part for part in parts if isinstance(part, str))
-
-
-def _passage(
-    source: SourcePassage, sentences: Sequence[TranslatedSentence], rank: int
-) -> str | Passage:
-    chosen = [sentence.ranked(rank) for sentence in sentences]
-    separators = [sentence.source.segment.separator for sentence in sentences]
-    target = "".join(c.text + s for c, s in zip(chosen, separators, strict=True))
-    whole = join(sentence.source.segment for sentence in sentences)
-    if source.markup is None and NO_BREAK_SPACES.isdisjoint(whole):
-        return target
-    links = passage_links(sentences, chosen)
-    target = keep_no_break_spaces(whole, target, links)
-    if source.markup is None:
-        return target
-    tags = place_tags(source.markup.tags, source.markup.text, target, links)
-    return replace(source.markup, text=target, tags=tags)
+    Args:
+        source: The texts as they were read.
+        sentences: The translation of each of its sentences.
+        num_alternatives: Most further texts to make of each.
+    """
+    return tuple(_assemble(text, sentences, num_alternatives) for text in source.texts)
 
 
 def passage_links(
-    sentences: Sequence[TranslatedSentence], chosen: Sequence[RestoredText]
+    sentences: Sequence[TranslatedSentence], chosen: Sequence[Postprocessed]
 ) -> list[WordLink]:
-    """Links of all sentences, with offsets in the passage; untranslated ones are linked whole."""
+    """Links of all sentences with offsets in their passage; untranslated ones are linked whole.
+
+    Args:
+        sentences: Of one passage.
+        chosen: One translation of each.
+    """
     links: list[WordLink] = []
     offset = 0
-    for sentence, restored in zip(sentences, chosen, strict=True):
+    for sentence, translation in zip(sentences, chosen, strict=True):
         segment = sentence.source.segment
         links += [
             WordLink(
@@ -130,94 +94,125 @@ def passage_links(
                 target=_moved(link.target, offset),
                 weight=link.weight,
             )
-            for link in _links(segment.text, restored)
+            for link in _links(segment.text, translation)
         ]
-        offset += len(restored.text) + len(segment.separator)
+        offset += len(translation.text) + len(segment.separator)
     return links
 
 
-def _links(source: str, restored: RestoredText) -> Sequence[WordLink]:
-    if restored.links or not source or not restored.text:
-        return restored.links or ()
-    if source == restored.text:
+def _assemble(
+    text: SourceText, sentences: Sequence[TranslatedSentence], num_alternatives: int
+) -> Translation:
+    main = _written(text, sentences, 0)
+    return Translation(
+        text=main,
+        alternatives=_alternatives(text, sentences, main, num_alternatives),
+        sentences=tuple(_all_details(text, sentences)),
+    )
+
+
+def _written(text: SourceText, sentences: Sequence[TranslatedSentence], rank: int) -> str:
+    """The text with the `rank`-th best translation of every sentence."""
+    parts = [part if isinstance(part, str) else _passage(part, sentences, rank) for part in text]
+    if any(isinstance(part, Passage) for part in parts):
+        return write_markup(parts)
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _passage(
+    passage: SourcePassage, all_sentences: Sequence[TranslatedSentence], rank: int
+) -> str | Passage:
+    sentences = [all_sentences[index] for index in passage.sentences]
+    chosen = [sentence.ranked(rank) for sentence in sentences]
+    segments = [sentence.source.segment for sentence in sentences]
+    target = "".join(c.text + s.separator for c, s in zip(chosen, segments, strict=True))
+    whole = "".join(segment.text + segment.separator for segment in segments)
+    if passage.markup is None and NO_BREAK_SPACES.isdisjoint(whole):
+        return target
+    links = passage_links(sentences, chosen)
+    target = keep_no_break_spaces(whole, target, links)
+    if passage.markup is None:
+        return target
+    tags = place_tags(passage.markup.tags, passage.markup.text, target, links)
+    return replace(passage.markup, text=target, tags=tags)
+
+
+def _links(source: str, translation: Postprocessed) -> Sequence[WordLink]:
+    if translation.links or not source or not translation.text:
+        return translation.links or ()
+    if source == translation.text:
         return [WordLink(source=(i, i + 1), target=(i, i + 1)) for i in range(len(source))]
-    return [WordLink(source=(0, len(source)), target=(0, len(restored.text)))]
+    return [WordLink(source=(0, len(source)), target=(0, len(translation.text)))]
 
 
-def _moved(span: tuple[int, int], offset: int) -> tuple[int, int]:
+def _moved(span: Span, offset: int) -> Span:
     return span[0] + offset, span[1] + offset
 
 
 def _alternatives(
-    text: SourceText, passages: TranslatedText, main: str, count: int
+    text: SourceText, sentences: Sequence[TranslatedSentence], main: str, count: int
 ) -> tuple[str, ...]:
-    """Up to `count` other texts: the i-th joins the i-th best translation of every sentence.
+    """Up to `count` further texts: the i-th joins the i-th best translation of every sentence.
 
-    A sentence with fewer translations contributes its last. Texts that come out equal, because
-    two tokenisations spell the same, are left out.
+    A sentence with fewer translations contributes its last. Equal texts, which two tokenisations
+    can spell, are returned once.
     """
     if not count:
         return ()
     found = {main: None}
-    most = max((len(s.hypotheses) for sentences in passages for s in sentences), default=0)
+    own = (i for part in text if not isinstance(part, str) for i in part.sentences)
+    most = max((len(sentences[i].hypotheses) for i in own), default=0)
     for rank in range(1, most):
-        found[_written(text, passages, rank)] = None
+        found[_written(text, sentences, rank)] = None
     return tuple(found)[1 : count + 1]
 
 
-def _all_details(text: SourceText, passages: TranslatedText) -> tuple[SentenceTranslation, ...]:
-    """Of every sentence; the offsets in a marked-up text are those in its passages, joined."""
+def _all_details(
+    text: SourceText, sentences: Sequence[TranslatedSentence]
+) -> list[SentenceTranslation]:
+    """Details of every sentence; offsets in a marked-up text count in its joined passages."""
     details: list[SentenceTranslation] = []
     source_offset = target_offset = 0
-    for passage, sentences in zip(text.passages, passages, strict=True):
-        for sentence in sentences:
+    for passage in text:
+        if isinstance(passage, str):
+            continue
+        for index in passage.sentences:
+            sentence = sentences[index]
             segment = sentence.source.segment
             if segment.text:
-                span = _source_span(passage, segment.start, segment.end)
-                details.append(_details(sentence, _moved(span, source_offset), target_offset))
+                span = _moved(_source_span(passage, sentence.source), source_offset)
+                details.append(_details(sentence, span, target_offset))
             target_offset += len(sentence.best.text) + len(segment.separator)
         source_offset += len(passage.markup.text) if passage.markup else 0
-    return tuple(details)
+    return details
 
 
-def _source_span(passage: SourcePassage, start: int, end: int) -> tuple[int, int]:
-    """Offsets in what the client sent, of a stretch that is not empty."""
+def _source_span(passage: SourcePassage, sentence: SourceSentence) -> Span:
+    """Offsets of a sentence in what the client sent; it must not be empty."""
+    start = sentence.segment.start
+    end = start + len(sentence.segment.text)
     if passage.unwrapped is None:
         return start, end
     return passage.unwrapped.source_offset(start), passage.unwrapped.source_offset(end - 1) + 1
 
 
-def _details(
-    sentence: TranslatedSentence, source_span: tuple[int, int], offset: int
-) -> SentenceTranslation:
-    source = sentence.source
-    best = sentence.hypotheses[0] if sentence.hypotheses else _unchanged()
-    text = sentence.best.text
+def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> SentenceTranslation:
+    source, best = sentence.source, sentence.best
+    generated = sentence.hypotheses[0] if sentence.hypotheses else _NO_MODEL
     return SentenceTranslation(
         source=source.segment.text,
-        translation=text,
+        translation=best.text,
         source_span=source_span,
-        target_span=(offset, offset + len(text)),
+        target_span=(offset, offset + len(best.text)),
         source_tokens=sentence.source_tokens,
         target_tokens=sentence.target_tokens,
-        score=best.log_prob,
-        token_log_probs=best.token_log_probs,
-        finish_reason=best.finish_reason,
-        truncated=not best.has_ended,
-        placeholders_ok=sentence.best.is_complete,
-        case=source.disguise.case if source.disguise else "as_is",
-        alignment=sentence.best.links,
+        score=generated.log_prob,
+        token_log_probs=generated.token_log_probs,
+        finish_reason=generated.finish_reason,
+        truncated=not generated.has_ended,
+        placeholders_ok=best.is_complete,
+        case=source.preprocessed.case if source.preprocessed else "as_is",
+        alignment=best.links,
         attention=sentence.attention,
         route=sentence.route,
-    )
-
-
-def _given(source: SourceSentence) -> RestoredText:
-    """What needs no model."""
-    return RestoredText(text=source.disguise.given if source.disguise else source.segment.text)
-
-
-def _unchanged() -> Hypothesis:
-    return Hypothesis(
-        target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.0
     )

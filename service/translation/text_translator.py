@@ -1,183 +1,132 @@
-"""Texts of one direction: read, translated sentence by sentence, and put together."""
+"""Texts of one direction: read, translated sentence by sentence, and assembled."""
 
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
-from service.scheduling.job import JobResult
-from service.translation.offload import apart
-from service.translation.sentence_translator import Outcome
-from service.translation.source_text import SourceSentence, SourceText, TextReader
-from service.translation.target_text import TranslatedSentence, TranslatedText, assemble
-from service.translation.timings import Moments, stage_times, stages
+from service.translation.offload import offload
+from service.translation.sentence_translator import SentenceTranslator
+from service.translation.source_text import SourcePassage, SourceText, SourceTexts
+from service.translation.target_text import TranslatedSentence, assemble_all
+from service.translation.timings import Runs, Timeline
 from service.translation.values import (
     SentenceTranslation,
-    StageTimes,
     TranslateRequest,
+    TranslateResult,
     Translation,
 )
 
-Runs = Sequence[Sequence[JobResult]]
-"""What each model of a way did."""
 
-
-class Way(Protocol):
-    """From one language to another: with one model, or with two."""
-
-    @property
-    def reader(self) -> TextReader:
-        """Reads texts for the first model."""
-
-    async def translate(
-        self,
-        texts: Sequence[Sequence[SourceSentence]],
-        prefixes: Sequence[str] | None,
-        wants_links: Sequence[bool],
-    ) -> Outcome:
-        """Translate the sentences of all texts, or none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DirectionResult:
-    """Texts that were translated together."""
-
-    translations: tuple[Translation, ...]
-    times: StageTimes
-
-
-class DirectionTranslator:
+class TextTranslator:
     """Translates texts of one request from one language to another; used from one event loop."""
 
     def __init__(
         self,
-        way: Way,
+        translator: SentenceTranslator,
         request: TranslateRequest,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
-        self._way = way
-        self._with_alignment = request.with_alignment
+        self._translator = translator
         self._num_alternatives = request.num_alternatives
         self._clock = clock
         self._tracing = tracing or Tracing()
 
     async def translate(
         self, texts: Sequence[str], prefixes: Sequence[str] | None
-    ) -> DirectionResult:
-        """Translate all texts, or none.
+    ) -> TranslateResult:
+        """Translates all texts, or none.
 
         Args:
             texts: In the source language.
             prefixes: What each translation begins with.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: See `service.errors`.
         """
         size = sum(map(len, texts))
         started_s = self._clock()
-        sources = await apart(size, _read_all, self._way.reader, texts)
+        source = await offload(size, self._translator.reader.read, texts, prefixes)
         tokenized_s = self._clock()
-        found, runs = await self._translate_sources(sources, prefixes)
+        found = await self._translator.translate(source.sentences)
         decoded_s = self._clock()
-        translations = await apart(size, self._assemble, sources, found)
-        moments = self._trace(runs, started_s, tokenized_s, decoded_s)
-        return DirectionResult(translations=translations, times=stage_times(runs, moments))
+        translations = await offload(
+            size, assemble_all, source, found.sentences, self._num_alternatives
+        )
+        timeline = self._traced(found.runs, started_s, tokenized_s, decoded_s)
+        return TranslateResult(translations=translations, times=timeline.times())
 
     async def stream(
         self, text: str, num_sentences: int
     ) -> AsyncIterator[tuple[str, tuple[SentenceTranslation, ...]]]:
-        """A translation in parts that joined are the whole, each with its sentences.
+        """Translates a text in parts; joined they are the whole, each with its sentences.
 
         Args:
             text: In the source language.
             num_sentences: How many are translated side by side.
         """
         started_s = self._clock()
-        source = await apart(len(text), self._way.reader.read, text)
+        source = await offload(len(text), self._translator.reader.read, (text,))
         tokenized_s = self._clock()
         source_offset = target_offset = 0
         for part in _parts(source, num_sentences):
-            found, runs = await self._translate_sources([part], None)
+            found = await self._translator.translate(part.sentences)
             decoded_s = self._clock()
-            (translation,) = self._assemble([part], found)
-            self._trace(runs, started_s, tokenized_s, decoded_s)
-            for piece, sentences in _sentence_by_sentence(part, translation):
+            (translation,) = assemble_all(part, found.sentences, 0)
+            self._traced(found.runs, started_s, tokenized_s, decoded_s)
+            for piece, sentences in _sentence_by_sentence(part.texts[0], translation):
                 moved = [_moved(s, source_offset, target_offset) for s in sentences]
                 yield piece, tuple(moved)
-            source_offset += sum(len(p.markup.text) for p in part.passages if p.markup)
-            target_offset += sum(map(len, _target_texts(found[0])))
+            source_offset += _source_length(part.texts[0])
+            target_offset += _target_length(found.sentences)
             started_s = tokenized_s = self._clock()
 
-    def _trace(self, runs: Runs, started_s: float, tokenized_s: float, decoded_s: float) -> Moments:
-        """Note that a translation has ended."""
-        moments = Moments(
+    def _traced(
+        self, runs: Runs, started_s: float, tokenized_s: float, decoded_s: float
+    ) -> Timeline:
+        """The timeline of a translation that has ended; its stages become spans of the trace."""
+        timeline = Timeline(
             started_s=started_s,
             tokenized_s=tokenized_s,
             decoded_s=decoded_s,
             ended_s=self._clock(),
+            runs=runs,
         )
         if self._tracing.is_on:
-            results = [result for run in runs for result in run]
-            self._tracing.record(stages(results, moments), now_s=moments.ended_s)
-        return moments
-
-    async def _translate_sources(
-        self, sources: Sequence[SourceText], prefixes: Sequence[str] | None
-    ) -> tuple[list[TranslatedText], Runs]:
-        wanted = [self._with_alignment or has_tags for has_tags in _tagged(sources)]
-        outcome = await self._way.translate([list(s.sentences) for s in sources], prefixes, wanted)
-        return _by_passage(sources, outcome.sentences), outcome.runs
-
-    def _assemble(
-        self, sources: Sequence[SourceText], found: Sequence[TranslatedText]
-    ) -> tuple[Translation, ...]:
-        return tuple(
-            assemble(source, passages, num_alternatives=self._num_alternatives)
-            for source, passages in zip(sources, found, strict=True)
-        )
+            self._tracing.record(timeline.stages(), now_s=timeline.ended_s)
+        return timeline
 
 
-def _tagged(sources: Sequence[SourceText]) -> Iterator[bool]:
-    """Whether each sentence is of a passage with tags, which follow their words."""
-    for source in sources:
-        for passage in source.passages:
-            has_tags = bool(passage.markup and passage.markup.tags)
-            yield from (has_tags for _ in passage.sentences)
+def _parts(source: SourceTexts, num_sentences: int) -> Iterator[SourceTexts]:
+    """A text in parts of a few sentences; a passage with tags, which may move, is one part."""
+    (text,) = source.texts
+    for part in text:
+        if isinstance(part, str):
+            yield SourceTexts(texts=((part,),), sentences=[])
+        elif part.markup is not None:
+            yield _part(source, part, part.sentences)
+        else:
+            for start in range(0, len(part.sentences), num_sentences):
+                yield _part(source, part, part.sentences[start : start + num_sentences])
 
 
-def _moved(
-    sentence: SentenceTranslation, source_offset: int, target_offset: int
-) -> SentenceTranslation:
-    """With the offsets that it has in the whole text."""
-    start, end = sentence.source_span
-    target_start, target_end = sentence.target_span
-    return replace(
-        sentence,
-        source_span=(start + source_offset, end + source_offset),
-        target_span=(target_start + target_offset, target_end + target_offset),
-    )
-
-
-def _target_texts(passages: TranslatedText) -> Iterator[str]:
-    """What the target offsets of a part's sentences count in."""
-    for sentences in passages:
-        for sentence in sentences:
-            yield sentence.best.text
-            yield sentence.source.segment.separator
+def _part(source: SourceTexts, passage: SourcePassage, indices: range) -> SourceTexts:
+    """Some sentences of a passage as a text of their own."""
+    own = replace(passage, sentences=range(len(indices)))
+    return SourceTexts(texts=((own,),), sentences=[source.sentences[i] for i in indices])
 
 
 def _sentence_by_sentence(
     source: SourceText, translation: Translation
 ) -> Iterator[tuple[str, tuple[SentenceTranslation, ...]]]:
-    """A translation in parts of one sentence, each with what follows it.
+    """A translation in parts of one sentence, each with the text behind it.
 
     A marked-up one stays whole: its offsets are not those of its text.
     """
     sentences = translation.sentences
-    is_marked_up = any(isinstance(p, str) or p.markup is not None for p in source.parts)
+    is_marked_up = any(isinstance(part, str) or part.markup is not None for part in source)
     if is_marked_up or len(sentences) < 2:
         yield translation.text, sentences
         return
@@ -187,26 +136,25 @@ def _sentence_by_sentence(
         yield translation.text[start:end], (sentence,)
 
 
-def _by_passage(
-    sources: Sequence[SourceText], sentences: Sequence[TranslatedSentence]
-) -> list[TranslatedText]:
-    remaining = iter(sentences)
-    return [
-        [[next(remaining) for _ in passage.sentences] for passage in source.passages]
-        for source in sources
-    ]
+def _moved(
+    sentence: SentenceTranslation, source_offset: int, target_offset: int
+) -> SentenceTranslation:
+    """A sentence with its offsets in the whole text."""
+    start, end = sentence.source_span
+    target_start, target_end = sentence.target_span
+    return replace(
+        sentence,
+        source_span=(start + source_offset, end + source_offset),
+        target_span=(target_start + target_offset, target_end + target_offset),
+    )
 
 
-def _read_all(reader: TextReader, texts: Sequence[str]) -> list[SourceText]:
-    return [reader.read(text) for text in texts]
+def _source_length(text: SourceText) -> int:
+    """What the source offsets of later parts have to be moved by: only markup counts anew."""
+    passages = (part for part in text if isinstance(part, SourcePassage))
+    return sum(len(passage.markup.text) for passage in passages if passage.markup)
 
 
-def _parts(source: SourceText, num_sentences: int) -> Iterator[SourceText]:
-    """Passages with tags stay whole: their tags may go anywhere in them."""
-    for part in source.parts:
-        if isinstance(part, str) or part.markup is not None:
-            yield SourceText(parts=(part,))
-            continue
-        for start in range(0, len(part.sentences), num_sentences):
-            sentences = part.sentences[start : start + num_sentences]
-            yield SourceText(parts=(replace(part, sentences=sentences),))
+def _target_length(sentences: Sequence[TranslatedSentence]) -> int:
+    """Length of what the target offsets of a part's sentences count in."""
+    return sum(len(s.best.text) + len(s.source.segment.separator) for s in sentences)

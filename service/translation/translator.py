@@ -1,11 +1,9 @@
-"""Text in, text out: finds the languages and their models, and joins what they give."""
+"""Text in, text out: finds the language and the models of each text, and joins the results."""
 
 import asyncio
 import time
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterable,
     Iterator,
     Mapping,
@@ -13,14 +11,14 @@ from collections.abc import (
 )
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
+from functools import partial
 
 from service.errors import InvalidRequestError
 from service.inspection.inspector import Inspector
-from service.inspection.token_pairs import token_pair, whole_pair
+from service.inspection.token_pairs import inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
     InspectedPair,
-    InspectedSentence,
     ScoredPair,
     ScoreRequest,
 )
@@ -30,10 +28,11 @@ from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.text.detection import Detection
+from service.translation.attention import translate_with_attention
 from service.translation.language_detection import LanguageFinder
-from service.translation.pivot import Pivot, pivot_requests
-from service.translation.sentence_translator import Leg
-from service.translation.text_translator import DirectionResult, DirectionTranslator, Way
+from service.translation.pivot import PivotTranslator, pivot_requests
+from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
+from service.translation.text_translator import TextTranslator
 from service.translation.values import (
     SentenceTranslation,
     StageTimes,
@@ -44,7 +43,7 @@ from service.translation.values import (
 )
 
 STREAMED_TOGETHER = 16
-"""Sentences of a stream that are translated side by side, and then sent."""
+"""Sentences of a stream that are translated side by side before they are sent."""
 
 
 class Translator:
@@ -60,15 +59,15 @@ class Translator:
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
-        """Wire it.
+        """Connects the registry, the inspector and the language detector.
 
         Args:
-            registry: Started; stays the caller's to close.
-            metrics: Receives what is measured.
+            registry: Started; the caller closes it.
+            metrics: Counts and times translations.
             max_attention_cells: Most numbers in the attention maps of one reply.
-            max_attention_runs: Attention passes at the same time.
+            max_attention_runs: Most attention passes at the same time.
             clock: The clock of the registry's schedulers, on which deadlines are set.
-            tracing: Is told the stages of every translation; stays the caller's to close.
+            tracing: Records the stages of every translation; the caller closes it.
         """
         self._registry = registry
         self._metrics = metrics
@@ -78,42 +77,42 @@ class Translator:
         self._tracing = tracing or Tracing()
 
     def close(self) -> None:
-        """Give up attention passes that wait."""
+        """Cancels attention passes that wait."""
         self._inspector.close()
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate all texts of a request, or none; cancelling it cancels their sentences.
+        """Translates all texts of a request, or none; cancelling it cancels their sentences.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: See `service.errors`.
         """
         prefixes = checked_prefixes(request)
         detections = await self._languages.detect(request)
-        groups = by_language(request, detections)
+        groups = group_by_language(request, detections)
         with ExitStack() as leases:
-            workers = {
-                language: leases.enter_context(self._direction(request, language))
+            translators = {
+                language: leases.enter_context(self._text_translator(request, language))
                 for language in groups
             }
             results = await asyncio.gather(
                 *(
-                    workers[language].translate(
+                    translators[language].translate(
                         [request.texts[i] for i in indices],
                         None if prefixes is None else [prefixes[i] for i in indices],
                     )
                     for language, indices in groups.items()
                 )
             )
-        translations = in_order(groups, results, detections)
-        times = longest([result.times for result in results])
-        count(self._metrics, translations, times)
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
+        record_metrics(self._metrics, translations, times)
         return TranslateResult(translations=translations, times=times)
 
     async def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
-        """Translate texts one after another, a few sentences at a time.
+        """Translates texts one after another, a few sentences at a time.
 
         Raises:
-            ServiceError: Likewise; before the first part where that can be known.
+            ServiceError: See `service.errors`; before the first part where it can be known.
         """
         if request.prefixes is not None or request.num_alternatives:
             raise InvalidRequestError(
@@ -122,16 +121,16 @@ class Translator:
         detections = await self._languages.detect(request)
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
-            with self._direction(request, language) as direction:
-                async for part, sentences in direction.stream(text, STREAMED_TOGETHER):
-                    count_outcomes(self._metrics, sentences)
+            with self._text_translator(request, language) as translator:
+                async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
+                    record_outcomes(self._metrics, sentences)
                     yield StreamedSentence(text_index=index, text=part, sentences=sentences)
 
     async def detect(self, text: str) -> list[Detection]:
-        """The served languages that a text may be in, best first.
+        """The served languages that a text may be in, likeliest first.
 
         Raises:
-            InvalidRequestError: The text is no valid Unicode.
+            InvalidRequestError: The text is not valid Unicode.
         """
         return await self._languages.rank(text)
 
@@ -142,31 +141,22 @@ class Translator:
         them each text and its translation go through the model as one pair.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: See `service.errors`.
         """
         if request.translations is None:
-            return await attention_of_ours(request, self.translate)
+            return await translate_with_attention(request, self.translate)
         if len(request.translations) != len(request.texts):
             raise InvalidRequestError(
                 f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
                 "translations: send one for each"
             )
-        both = list(zip(request.texts, request.translations, strict=True))
-        with self._registry.lease(request.source, request.target) as (model, pair):
-            pairs = [token_pair(text, given, model.bundle, pair) for text, given in both]
-            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            maps = await self._inspector.inspect(
-                model, pairs, request.selection, timeout_s=request.timeout_s
-            )
-        return [
-            whole_pair(*texts, m, model.bundle, pair) for texts, m in zip(both, maps, strict=True)
-        ]
+        return await self._attention_of_given(request, request.translations)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
         """Log-probabilities of given translations, in order.
 
         Raises:
-            ServiceError: Which of them, and why, is said in `service.errors`.
+            ServiceError: See `service.errors`.
         """
         with self._registry.lease(request.source, request.target) as (model, pair):
             pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
@@ -177,60 +167,59 @@ class Translator:
             for each in found
         ]
 
+    async def _attention_of_given(
+        self, request: AttentionRequest, translations: Sequence[str]
+    ) -> list[InspectedPair]:
+        given = list(zip(request.texts, translations, strict=True))
+        with self._registry.lease(request.source, request.target) as (model, pair):
+            pairs = [token_pair(*texts, model.bundle, pair) for texts in given]
+            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
+            found = await self._inspector.inspect(
+                model, pairs, request.selection, timeout_s=request.timeout_s
+            )
+        return [
+            inspected_pair(*texts, tokens, maps, model.bundle, pair)
+            for texts, tokens, maps in zip(given, pairs, found, strict=True)
+        ]
+
     @contextmanager
-    def _direction(self, request: TranslateRequest, source: str) -> Iterator[DirectionTranslator]:
-        with self._registry.lease_route(source, request.target) as found:
-            yield DirectionTranslator(
-                self._way(request, found), request, clock=self._clock, tracing=self._tracing
+    def _text_translator(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
+        """What translates from `source`; its models stay loaded while the context lasts."""
+        with self._registry.lease_route(source, request.target) as route:
+            yield TextTranslator(
+                self._sentence_translator(request, route),
+                request,
+                clock=self._clock,
+                tracing=self._tracing,
             )
 
-    def _way(self, request: TranslateRequest, found: Sequence[ServedPair]) -> Way:
+    def _sentence_translator(
+        self, request: TranslateRequest, route: Sequence[ServedPair]
+    ) -> SentenceTranslator:
         timeout_s = request.timeout_s
         deadline_s = None if timeout_s is None else self._clock() + timeout_s
-
-        def leg(served: ServedPair, asked: TranslateRequest) -> Leg:
-            return Leg(*served, asked, self._inspector, clock=self._clock, deadline_s=deadline_s)
-
-        if len(found) == 1:
-            return leg(found[0], request)
-        first, second = found
+        with_model = partial(
+            SingleModelTranslator,
+            inspector=self._inspector,
+            clock=self._clock,
+            deadline_s=deadline_s,
+        )
+        if len(route) == 1:
+            return with_model(*route[0], request)
+        first, second = route
         if request.attention is not None or request.prefixes is not None:
             raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
-        return Pivot(leg(first, requests[0]), leg(second, requests[1]), request.glossary)
-
-
-async def attention_of_ours(
-    request: AttentionRequest,
-    translate: Callable[[TranslateRequest], Awaitable[TranslateResult]],
-) -> list[InspectedPair]:
-    """Translate with attention, and leave out everything else.
-
-    Raises:
-        ServiceError: Whatever `translate` raises.
-    """
-    result = await translate(
-        TranslateRequest(
-            texts=request.texts,
-            source=request.source,
-            target=request.target,
-            attention=request.selection,
-            with_alignment=True,
-            timeout_s=request.timeout_s,
-            client=request.client,
+        return PivotTranslator(
+            with_model(*first, requests[0]), with_model(*second, requests[1]), request.glossary
         )
-    )
-    return [
-        sentence_pairs(text, translation)
-        for text, translation in zip(request.texts, result.translations, strict=True)
-    ]
 
 
 def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
-    """What each translation begins with.
+    """The prefix of each translation; None where none was requested.
 
     Raises:
-        InvalidRequestError: There is not one for each text.
+        InvalidRequestError: Their number is not that of the texts.
     """
     if request.prefixes is not None and len(request.prefixes) != len(request.texts):
         raise InvalidRequestError(
@@ -240,8 +229,10 @@ def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
     return request.prefixes
 
 
-def count(metrics: Metrics, translations: Iterable[Translation], times: StageTimes) -> None:
-    """Note what a request took, and what was cut off."""
+def record_metrics(
+    metrics: Metrics, translations: Iterable[Translation], times: StageTimes
+) -> None:
+    """Records the stages of a request and the outcomes of its sentences."""
     stages = metrics.stage_seconds
     stages.labels(stage="tokenize").observe(times.tokenize)
     stages.labels(stage="queue").observe(times.queue)
@@ -249,20 +240,20 @@ def count(metrics: Metrics, translations: Iterable[Translation], times: StageTim
     stages.labels(stage="decode").observe(times.decode)
     stages.labels(stage="detokenize").observe(times.detokenize)
     for translation in translations:
-        count_outcomes(metrics, translation.sentences)
+        record_outcomes(metrics, translation.sentences)
 
 
-def count_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
-    """Note what was cut off, and what went by way of a third language."""
+def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
+    """Counts sentences that were cut off, and sentences that took two models."""
     found = list(sentences)
     metrics.truncated.inc(sum(sentence.truncated for sentence in found))
     metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
 
 
-def by_language(
+def group_by_language(
     request: TranslateRequest, detections: Sequence[Detection | None]
 ) -> dict[str, list[int]]:
-    """Indices of the texts in each language."""
+    """The indices of the texts in each language."""
     groups: dict[str, list[int]] = {}
     for index, detection in enumerate(detections):
         language = detection.language if detection else request.source
@@ -270,12 +261,12 @@ def by_language(
     return groups
 
 
-def in_order(
+def merge_translations(
     groups: Mapping[str, Sequence[int]],
-    results: Sequence[DirectionResult | TranslateResult],
+    results: Sequence[TranslateResult],
     detections: Sequence[Detection | None],
 ) -> tuple[Translation, ...]:
-    """The translations in the order of their texts, each with its detected language."""
+    """All translations in the order of their texts, each with its detected language."""
     found = {
         index: translation
         for indices, result in zip(groups.values(), results, strict=True)
@@ -284,31 +275,11 @@ def in_order(
     return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
 
 
-def longest(times: Sequence[StageTimes]) -> StageTimes:
-    """Stage by stage, because directions run side by side."""
+def longest_times(times: Sequence[StageTimes]) -> StageTimes:
+    """The longest of each stage: languages are translated side by side."""
     return StageTimes(
         **{
             stage.name: max((getattr(each, stage.name) for each in times), default=0.0)
             for stage in fields(StageTimes)
         }
-    )
-
-
-def sentence_pairs(text: str, translation: Translation) -> InspectedPair:
-    """A text and our translation, inspected sentence by sentence."""
-    return InspectedPair(
-        source=text,
-        translation=translation.text,
-        sentences=tuple(
-            InspectedSentence(
-                source=sentence.source,
-                translation=sentence.translation,
-                source_span=sentence.source_span,
-                target_span=sentence.target_span,
-                links=sentence.alignment or (),
-                attention=sentence.attention,
-            )
-            for sentence in translation.sentences
-            if sentence.attention
-        ),
     )

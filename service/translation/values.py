@@ -1,4 +1,4 @@
-"""The values that go into the translator and come out of it; no HTTP, no JSON."""
+"""Requests for translation and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
 
@@ -15,17 +15,17 @@ from service.text.segmentation.splitter import SplitMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslateRequest:
-    """Texts of one direction; None stands for the bundle's default."""
+    """Texts to translate; None stands for the bundle's default."""
 
     texts: tuple[str, ...]
     source: str
-    """A language code, or `auto`: each text by itself."""
+    """A language code, or `auto`: detected for each text."""
     target: str
     markup: MarkupOptions | None = None
     """None: plain text."""
     splitting: SplitMode = "sentences"
     unwrap: bool = False
-    """Whether line breaks within a paragraph are only where the line was full."""
+    """Whether paragraphs are hard-wrapped, so that their line breaks are removed."""
     glossary: tuple[GlossaryEntry, ...] = ()
     with_alignment: bool = False
     beam_size: int | None = None
@@ -35,19 +35,19 @@ class TranslateRequest:
     min_target_tokens: int | None = None
     no_repeat_ngram_size: int = 0
     prefixes: tuple[str, ...] | None = None
-    """What the translation of each text must begin with."""
+    """What the translation of each text begins with."""
     num_alternatives: int = 0
-    """With prefixes: translations that differ in what comes right after them."""
+    """Further translations; with prefixes they differ in the token behind the prefix."""
     with_scores: bool = True
-    """False where nobody reads log-probabilities: greedy search is faster without them."""
+    """False if log-probabilities are not needed: greedy search is faster without them."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
     client: Client = INTERNAL_CLIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegTranslation:
-    """What one of several models made of a sentence."""
+class RouteStep:
+    """One model's part in the translation of a sentence by way of a third language."""
 
     model: str
     """The bundle's name."""
@@ -65,11 +65,11 @@ class LegTranslation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
-    """One sentence of a text, and how its translation ended.
+    """One sentence of a text, and why its decoding stopped.
 
-    A sentence without letters comes back as it is: it has no tokens, because no model ran. Where
-    several models ran one after the other, source tokens are the first one's; target tokens, score
-    and log-probabilities the last one's.
+    A sentence without letters is copied and has no tokens, because no model runs. If several
+    models run one after the other, source tokens are those of the first; target tokens, score and
+    log-probabilities those of the last.
     """
 
     source: str
@@ -80,22 +80,22 @@ class SentenceTranslation:
     """Character offsets in the translation, end exclusive."""
     source_tokens: tuple[str, ...]
     target_tokens: tuple[str, ...]
-    """Generated pieces; `</s>` last where the model ended by itself."""
+    """Generated pieces; `</s>` last if the model ended by itself."""
     score: float
     """Summed log-probability, nats."""
     token_log_probs: tuple[float, ...]
     finish_reason: FinishReason
     truncated: bool
-    """Part of the source was not translated."""
+    """Whether part of the source was not translated."""
     placeholders_ok: bool = True
-    """Whether everything that had to come back verbatim is there, as often as in the source."""
+    """Whether everything to be copied is in the translation, as often as in the source."""
     case: Case = "as_is"
-    """How the source was written, if it was put into ordinary case for the model."""
+    """Case of the source, unless it is ordinary."""
     alignment: tuple[WordLink, ...] | None = None
-    """Words of `source` with words of `translation`, where it was asked for."""
+    """Words of `source` with words of `translation`; None unless requested."""
     attention: AttentionMaps | None = None
-    route: tuple[LegTranslation, ...] = ()
-    """Each model's part, in order, where there were several."""
+    route: tuple[RouteStep, ...] = ()
+    """Each model's part, in order, if there were several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +104,16 @@ class Translation:
 
     text: str
     detected: Detection | None = None
-    """Its language, where that was to be found out."""
+    """Its language, if it was detected."""
     alternatives: tuple[str, ...] = ()
     sentences: tuple[SentenceTranslation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageTimes:
-    """Wall-clock seconds of a request by stage.
+    """Wall-clock seconds of each stage of a request.
 
-    Queue, encode and decode are the longest of its sentences, because sentences run side by side.
+    Queue, encode and decode are those of the slowest sentence: sentences run side by side.
     """
 
     tokenize: float = 0.0
@@ -125,19 +125,19 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamedSentence:
-    """A part of a translation that is finished; those of a text come in its order."""
+    """A finished part of a translation; the parts of a text arrive in order."""
 
     text_index: int
-    """Which of the texts of the request it belongs to."""
+    """Index of its text in the request."""
     text: str
-    """All texts of one index joined are the translation."""
+    """The parts of one index joined are the translation."""
     sentences: tuple[SentenceTranslation, ...]
-    """One at most in a plain text; their offsets are those in the whole text."""
+    """At most one in a plain text; their offsets are those in the whole text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranslateResult:
-    """Everything that a request gave, in the order of its texts."""
+    """All translations of a request, in the order of its texts."""
 
     translations: tuple[Translation, ...]
     times: StageTimes = field(default_factory=StageTimes)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.conftest import MAX_CHARS
 from tests.browser.visit import Visit
+from tests.service.server_process import LONGEST_S
 
 Opener = Callable[..., Visit]
 TEXT = "The dog sees the house.\n\nThe cat sees the tree. \U0001f600 The dog sees the cat."
@@ -14,10 +15,10 @@ TEXT = "The dog sees the house.\n\nThe cat sees the tree. \U0001f600 The dog see
 
 def test_translation_is_what_the_api_answers(visit: Opener, server_url: str) -> None:
     asked = {"q": TEXT, "source": "en", "target": "de"}
-    answered = httpx.post(f"{server_url}translate", json=asked).json()["translatedText"]
+    reply = httpx.post(f"{server_url}translate", json=asked, timeout=LONGEST_S)
     page = visit()
     page.translate(TEXT)
-    assert page.page.text_content("#translation") == answered
+    assert page.page.text_content("#translation") == reply.json()["translatedText"]
 
 
 def test_translation_grows_sentence_by_sentence(visit: Opener) -> None:

@@ -34,7 +34,7 @@ def _table(**changes: object) -> ShortlistTable:
 
 
 def _bundle_with(folder: Path, table: ShortlistTable) -> Path:
-    """A copy of the tiny bundle, whose graphs nobody opens, with a shortlist."""
+    """A copy of the tiny bundle with a shortlist; its graphs are never opened."""
     bundle = copy_of_tiny(folder)
     write_table(bundle / SHORTLIST_TABLE_NAME, table)
     (bundle / SHORTLIST_NAME).write_bytes(b"graph")

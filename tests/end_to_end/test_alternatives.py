@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from export.calibration import calibrate
-from export.parity import check_parity, measure_parity
+from export.calibration.activations import calibrate
+from export.verification.parity import check_parity, measure_parity
 from model.architecture import Architecture
 from model.transformer import Transformer
 from service.engine.graphs.sessions import Sessions

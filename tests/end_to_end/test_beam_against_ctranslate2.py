@@ -6,7 +6,7 @@ import ctranslate2
 import pytest
 import torch
 
-from benchmarks.ctranslate2_model import convert
+from benchmarks.contestants.ctranslate2_converter import convert
 from bundle.reader import read_bundle
 from model.checkpoint import load_checkpoint
 from model.transformer import Transformer

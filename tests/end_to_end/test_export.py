@@ -10,7 +10,7 @@ from bundle.reader import Bundle, read_bundle
 from export.errors import VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ShortlistSize
-from export.quality import MAX_SHORTLIST_LOSS
+from export.verification.quality import MAX_SHORTLIST_LOSS
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions

@@ -9,10 +9,10 @@ import torch
 from bundle.manifest import Canary, LanguagePair, Manifest, Provenance
 from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
-from export.draft import NOT_MEASURED
-from export.graphs import write_graphs
+from export.graphs.writer import write_graphs
 from export.network import Network, network_of
-from export.quantize import ActivationPlan
+from export.quantization import ActivationPlan
+from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
 from service.engine.graphs.sessions import Sessions, open_sessions
@@ -52,7 +52,7 @@ PLAIN_KINDS: dict[str, dict[str, Any]] = {
     "cosine scores, rotary positions": {"attention_score": "cosine", "positions": "rotary"},
     "heads of an odd width": {"d_model": 30, "num_heads": 2},
 }
-"""What the fused attention does not know."""
+"""Networks that the fused attention does not support."""
 ALL_KINDS = KINDS | PLAIN_KINDS
 
 

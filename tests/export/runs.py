@@ -1,9 +1,10 @@
-"""The folder of a run with random weights, as the trainer would have left it."""
+"""The folder of a run with random weights, as training writes it."""
 
 import shutil
 from pathlib import Path
 
 from model.checkpoint import AVERAGED_NAME, TOKENIZER_NAME, Progress, save_model
+from model.lineage import Lineage
 from model.tokenizer import load_tokenizer
 from model.transformer import Transformer
 from tests.data.toy_language import sentence_pairs
@@ -40,6 +41,7 @@ def write_run(
     *,
     num_dev_pairs: int = 120,
     config: str = CONFIG,
+    lineage: Lineage | None = None,
 ) -> Path:
     """Write checkpoint, tokenizer and development set; returns the checkpoint."""
     folder.mkdir()
@@ -51,6 +53,7 @@ def write_run(
         Progress(step=7, target_tokens=1234, seconds=90),
         config_text=config,
         num_pairs={"toy-language": 99},
+        lineage=lineage,
     )
     shutil.copyfile(TOKENIZER, folder / TOKENIZER_NAME)
     lines = [f"{source}\t{target}\n" for source, target in sentence_pairs(num_dev_pairs, seed=2)]

@@ -14,7 +14,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(TINY_BUNDLE, tmp_path / "tiny"))
 
 
-def test_notes_stand_behind_the_card_of_a_bundle_that_still_loads(folder: Path) -> None:
+def test_notes_follow_the_card_and_the_bundle_still_loads(folder: Path) -> None:
     before = read_bundle(folder).manifest
     annotate(folder, "## Known failures\n\nNone of them.")
     card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def test_later_notes_replace_earlier_ones(folder: Path) -> None:
     assert "First" not in card
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError):
         annotate(tmp_path, "## Notes")
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""A model that was trained both ways is calibrated, measured and served both ways."""
+"""A model that was trained in both directions is calibrated, measured and exported for both."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import pytest
 from bundle.manifest import LanguagePair, Manifest
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
-from export.development_set import DevelopmentPair, in_turns
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
-from export.preparation import prepare
+from export.sentences.development_set import DevelopmentPair, in_turns
+from export.training_run import prepare_run
 from tests.data.toy_language import sentence_pairs
 from tests.export.runs import BOTH_WAYS, write_run
 
@@ -59,7 +59,7 @@ def test_each_direction_is_measured_by_itself(exported: Manifest) -> None:
     assert {q.sentences for q in exported.quality} == {20}
 
 
-def test_the_manifest_and_the_card_say_what_else_was_learnt(
+def test_the_manifest_and_the_card_name_trained_skills(
     options: ExportOptions, exported: Manifest
 ) -> None:
     assert exported.placeholders == tuple(f"⟦{digit}⟧" for digit in range(10))
@@ -77,7 +77,7 @@ def test_the_manifest_and_the_card_say_what_else_was_learnt(
         ("placeholders = 0.1", "placeholders = 0", "placeholders"),
     ],
 )
-def test_what_was_not_learnt_is_not_promised(
+def test_skills_that_were_not_trained_are_not_in_the_manifest(
     learnt: str, ignored: str, field: str, tmp_path: Path
 ) -> None:
     checkpoint = write_run(tmp_path / "run", config=BOTH_WAYS.replace(learnt, ignored))
@@ -86,16 +86,16 @@ def test_what_was_not_learnt_is_not_promised(
 
 
 def test_sources_of_both_directions_take_turns(options: ExportOptions) -> None:
-    job = prepare(options)
+    job = prepare_run(options)
     (english, german), *_ = sentence_pairs(1, seed=2)
     assert [p.source for p in job.verification[:2]] == [english, german]
     assert [p.reference for p in job.verification[:2]] == [german, english]
-    prefixes = [job.tokenizer.source_pieces(p.source_ids)[0] for p in job.calibration]
+    prefixes = [job.model.tokenizer.source_pieces(p.source_ids)[0] for p in job.calibration]
     assert prefixes == [">>de<<", ">>en<<"] * 10
     assert not {p.source for p in job.verification} & {p.source for p in job.calibration}
 
 
-def test_a_longer_set_goes_on_alone() -> None:
+def test_pairs_of_a_longer_set_follow_at_the_end() -> None:
     pairs = [DevelopmentPair(source=s, reference="", source_ids=(), target_ids=()) for s in "abc"]
     assert [p.source for p in in_turns([pairs[:1], pairs[1:]])] == ["a", "b", "c"]
 

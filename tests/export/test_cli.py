@@ -8,6 +8,7 @@ import pytest
 from bundle.reader import read_bundle
 from export.cli import register
 from tests.export.runs import write_run
+from tests.export.wrong_files import ADVICE, WRONG_FILES
 
 
 def _export(*arguments: object) -> int:
@@ -82,3 +83,17 @@ def test_a_length_penalty_that_ranks_nothing_is_wrong_use(
         _export("x.pt", "out", "--data", "data", "--length-penalty", penalty)
     assert ended.value.code == 2
     assert f"{penalty} is not a finite number of 0 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_wrong_file_is_one_line_without_advice_to_load_it_unsafely(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, out = tmp_path / "averaged.pt", tmp_path / "out"
+    checkpoint.write_bytes(content)
+    assert _export(checkpoint, out, "--data", tmp_path) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("pellucid export: ")
+    assert str(checkpoint) in line
+    assert not [word for word in ADVICE if word in line]
+    assert not out.exists()

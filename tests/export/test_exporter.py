@@ -1,4 +1,4 @@
-"""A bundle that exists is a bundle that passed; one that did not pass leaves nothing behind."""
+"""A bundle appears only if it passed every check; a failed export leaves nothing behind."""
 
 import shutil
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_a_bundle_holds_what_the_service_reads(exported: tuple[Path, Manifest]) 
     assert [p.name for p in out.parent.iterdir()] == [out.name]
 
 
-def test_the_manifest_says_what_was_measured(exported: tuple[Path, Manifest]) -> None:
+def test_the_manifest_holds_the_measurements(exported: tuple[Path, Manifest]) -> None:
     _, manifest = exported
     assert (manifest.name, manifest.precision, manifest.batch_invariant) == ("random", "int8", True)
     assert manifest.parity.sentences == manifest.parity.identical_sentences == 40
@@ -77,7 +77,7 @@ def test_the_manifest_says_what_was_measured(exported: tuple[Path, Manifest]) ->
     assert manifest.shortlist is None
 
 
-def test_the_manifest_says_where_the_weights_come_from(exported: tuple[Path, Manifest]) -> None:
+def test_the_manifest_holds_the_provenance(exported: tuple[Path, Manifest]) -> None:
     provenance = exported[1].provenance
     assert (provenance.training_steps, provenance.training_target_tokens) == (7, 1234)
     assert provenance.training_minutes == 1.5
@@ -98,7 +98,7 @@ def test_the_model_card_names_data_licences_and_figures(exported: tuple[Path, Ma
     assert CONFIG.strip() in card
 
 
-def test_the_canary_is_what_the_bundle_translates(exported: tuple[Path, Manifest]) -> None:
+def test_the_bundle_translates_its_canary(exported: tuple[Path, Manifest]) -> None:
     bundle = read_bundle(exported[0])
     canary = bundle.manifest.canary
     ids = bundle.tokenizer.encode_source(canary.source_text, canary.pair)
@@ -117,7 +117,7 @@ def test_fp32_is_exported_without_quantisation(checkpoint: Path, tmp_path: Path)
     assert read_bundle(options.out).manifest == manifest
 
 
-def test_what_the_fused_attention_does_not_know_is_exported_and_said(tmp_path: Path) -> None:
+def test_plain_attention_is_exported_and_named_in_the_card(tmp_path: Path) -> None:
     model = random_transformer(
         vocab_size=VOCAB_SIZE, positions="rotary", attention_score="cosine", d_model=24
     )
@@ -171,7 +171,7 @@ def test_a_shortlist_is_built_in_int8_only(checkpoint: Path, tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     broken = random_transformer(vocab_size=VOCAB_SIZE)
     with torch.no_grad():
         broken.output_projection.bias[:] = torch.nan
@@ -181,7 +181,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
-def test_all_that_does_not_fit_is_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     model = random_transformer(vocab_size=VOCAB_SIZE + 1)
     checkpoint = write_run(tmp_path / "run", model)
     options = replace(_options(checkpoint, tmp_path / "out"), max_source_tokens=33)

@@ -1,4 +1,4 @@
-"""What is taken out of a checkpoint is numbers."""
+"""The arrays of a checkpoint are finite."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.export.networks import random_transformer
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_one_weight_that_is_no_number_is_named(wrong: float) -> None:
+def test_a_weight_that_is_not_finite_is_named(wrong: float) -> None:
     model = random_transformer()
     name, parameter = list(model.named_parameters())[3]
     with torch.no_grad():

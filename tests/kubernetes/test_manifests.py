@@ -89,8 +89,8 @@ def test_variables_are_settings(manifests: Manifests, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     settings = load_settings()
     grace_s = manifests.pod["terminationGracePeriodSeconds"]
-    assert grace_s >= settings.farewell_s + settings.drain_s + LAST_WORDS_S
-    assert settings.farewell_s > 0
+    assert grace_s >= settings.shutdown_delay_s + settings.drain_s + LAST_WORDS_S
+    assert settings.shutdown_delay_s > 0
 
 
 def test_service_of_our_name_sets_none_of_our_variables(manifests: Manifests) -> None:

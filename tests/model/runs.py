@@ -1,11 +1,13 @@
 """Tiny training runs on a toy language: a second each."""
 
 import functools
+import itertools
+import math
 import os
 import random
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +154,21 @@ def interrupted_trainer(text: str, data: Path, out: Path, *, is_killed: bool = F
     tokenizer = _InterruptingTokenizer(model_file=str(out / TOKENIZER_NAME))
     tokenizer.is_killed = is_killed
     return Trainer(config, text, replace(prepared, tokenizer=tokenizer), out)
+
+
+def spoil_gradients(trainer: Trainer, passes: Container[int], value: float = math.nan) -> None:
+    """Make a gradient of the trainer's model `value` in these backward passes, counted from 1."""
+    count = itertools.count(1)
+    model = trainer._model
+
+    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+        if next(count) not in passes:
+            return gradient
+        spoilt = gradient.clone()
+        spoilt[0] = value
+        return spoilt
+
+    model.output_projection.bias.register_hook(spoil)
 
 
 def weights_of(out: Path) -> dict[str, torch.Tensor]:

@@ -87,14 +87,16 @@ def test_a_pair_without_links_has_none() -> None:
     assert [len(links.of(i)) for i in range(2)] == [0, 1]
 
 
-def test_an_aligner_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_aligner_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ConfigError, match=r"eflomal-align is not installed: pip install eflomal"):
         list(eflomal([(b"\x05\x00", b"\x06\x00")]))
 
 
-def test_an_aligner_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_failed_aligner_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / ALIGNER).write_text("#!/bin/sh\necho no space left >&2\nexit 3\n")
     (tmp_path / ALIGNER).chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
@@ -106,7 +108,7 @@ def test_an_aligner_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monk
     not shutil.which(ALIGNER, path=Path(sys.executable).parent) and not shutil.which(ALIGNER),
     reason="eflomal is not installed",
 )
-def test_the_aligner_finds_what_belongs_together() -> None:
+def test_the_aligner_links_translations() -> None:
     pairs = [SentencePair(*pair) for pair in sentence_pairs(400, seed=4)]
     pairs = [p for p in pairs if " and " not in p.source]
     words = sorted({w for p in pairs for side in (p.source, p.target) for w in side.split()})

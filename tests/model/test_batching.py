@@ -113,7 +113,7 @@ def test_a_stream_goes_on_after_the_last_batch_of_an_epoch() -> None:
 
 
 @pytest.mark.parametrize("corpus", [corpus_of([(3, 3)], weight=0.0), corpus_of([(3, 3)] * 9, 0.0)])
-def test_a_corpus_without_pairs_is_refused_instead_of_searched_for_ever(
+def test_a_corpus_without_pairs_is_refused(
     corpus: EncodedCorpus,
 ) -> None:
     with pytest.raises(CorpusError, match=r"data\.max_tokens"):

@@ -54,7 +54,7 @@ def test_products_have_the_variance_of_their_width_and_scaled_ones_have_one(d_k:
     assert score(query, key).var().item() == pytest.approx(1, rel=0.1)
 
 
-def test_the_gradient_of_unscaled_attention_dies() -> None:
+def test_the_gradient_of_unscaled_attention_vanishes() -> None:
     """Unscaled large logits drive the softmax gradient towards zero, here at d_k = 512."""
     query, key = torch.randn(1, 1, 1000, 512), torch.randn(1, 1, 10, 512)
     scaled = ScaledDotProduct(replace(WIDE, num_heads=1))(query, key)
@@ -72,7 +72,7 @@ def _softmax_gradients(scores: Tensor) -> Tensor:
     return cast("Tensor", torch.linalg.vector_norm(scores.grad, dim=-1))
 
 
-def test_heads_are_free() -> None:
+def test_the_number_of_heads_changes_neither_parameters_nor_flops() -> None:
     """More heads do not change the parameter count or the FLOPs of attention."""
     architectures = [replace(ARCHITECTURE, num_heads=heads) for heads in HEADS]
     layers = [MultiHeadAttention(architecture) for architecture in architectures]
@@ -172,7 +172,7 @@ def test_only_positions_tell_the_encoder_the_order() -> None:
 
 @pytest.mark.parametrize("positions", ["learned", "relative", "rotary"])
 @torch.inference_mode()
-def test_so_do_the_alternative_positions(positions: str) -> None:
+def test_alternative_positions_tell_the_encoder_the_order_too(positions: str) -> None:
     """Without positions the encoder is permutation-equivariant; with the alternatives it is not."""
     network = random_network(replace(ARCHITECTURE, positions=positions))  # type: ignore[arg-type]
     ids, order = random_ids(1, 9), torch.randperm(9)
@@ -316,14 +316,20 @@ def _gradient_norm(module: nn.Module) -> float:
     return torch.nn.utils.get_total_norm(gradients).item()
 
 
+@torch.inference_mode()
 def test_scaling_brings_embeddings_to_the_magnitude_of_positions() -> None:
     """Embedding scaling brings tokens and positions to the same order of magnitude."""
-    network = Transformer(replace(WIDE, num_encoder_layers=1, num_decoder_layers=1))
-    tokens = network.source_embedding.weight
-    positions = sinusoidal_positions(100, 512).square().mean().sqrt()
-    sizes = [part.square().mean().sqrt() / positions for part in (tokens, tokens * 512**0.5)]
-    assert sizes[0] < 0.1
-    assert 0.5 < sizes[1] < 2
+    network = Transformer(replace(WIDE, num_encoder_layers=1, num_decoder_layers=1)).eval()
+    positions = sinusoidal_positions(100, 512)
+    for embedding, positioned in (
+        (network.source_embedding, network.source_positions),
+        (network.target_embedding, network.target_positions),
+    ):
+        embedded = embedding(random_ids(1, 100))
+        scaled = positioned(embedded) - positions
+        sizes = [part.square().mean().sqrt() for part in (embedded, scaled, positions)]
+        assert sizes[0] < 0.1 * sizes[2]
+        assert 0.5 < sizes[1] / sizes[2] < 2
 
 
 def test_dropout_is_for_training_only() -> None:

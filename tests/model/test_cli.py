@@ -35,7 +35,7 @@ def train(folder: Path, *flags: str) -> int:
     return int(arguments.run(arguments))
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> str:
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
     """The error, which is the last line and has no traceback above it."""
     said = capsys.readouterr().err
     assert "Traceback" not in said
@@ -52,7 +52,7 @@ def test_a_run_ends_with_a_summary_and_keeps_its_configuration(
     assert (folder / "run" / CONFIG_NAME).read_text(encoding="utf-8") == config_text()
 
 
-def test_the_command_starts_itself_anew_with_a_patient_allocator(folder: Path) -> None:
+def test_the_command_restarts_itself_with_another_setting_of_the_allocator(folder: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC")}
     command = [sys.executable, "-m", "model", "train", str(folder / "run.toml"), "--threads", "1"]
     command += ["--data", str(folder), "--out", str(folder / "other")]
@@ -75,21 +75,19 @@ def test_bad_lines_are_reported_with_their_numbers(
         assert part in said
 
 
-def test_a_run_that_is_there_is_not_overwritten(
+def test_an_existing_run_is_not_overwritten(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(folder)
     before = (folder / "run" / LAST_NAME).read_bytes()
     assert train(folder) == 2
-    assert "holds a run already: --resume it" in told(capsys)
+    assert "holds a run already: --resume it" in error_line(capsys)
     assert (folder / "run" / LAST_NAME).read_bytes() == before
 
 
-def test_a_run_that_is_not_there_is_not_resumed(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_run_is_not_resumed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert train(folder, "--resume") == 2
-    assert "start without --resume" in told(capsys)
+    assert "start without --resume" in error_line(capsys)
     assert not (folder / "run").exists()
 
 
@@ -99,11 +97,11 @@ def test_another_configuration_is_refused_and_the_runs_own_kept(
     train(folder)
     (folder / "run.toml").write_text(config_text(seed=2), encoding="utf-8")
     assert train(folder, "--resume") == 2
-    assert "another configuration" in told(capsys)
+    assert "another configuration" in error_line(capsys)
     assert (folder / "run" / CONFIG_NAME).read_text(encoding="utf-8") == config_text()
 
 
-def test_a_run_begins_from_another_and_decays_when_told(
+def test_a_run_begins_from_another_and_decays_on_request(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(folder)
@@ -117,7 +115,7 @@ def test_a_run_begins_from_another_and_decays_when_told(
         folder / "first" / TOKENIZER_NAME
     ).read_bytes()
     assert train(folder, "--resume", "--from", str(start)) == 2
-    assert "has its own weights" in told(capsys)
+    assert "has its own weights" in error_line(capsys)
     assert train(folder, "--resume", "--decay-minutes", "0.002") == 0
     assert int(capsys.readouterr().out.splitlines()[-1].split()[0]) > 4
 
@@ -126,7 +124,7 @@ def test_a_start_without_a_vocabulary_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train(folder, "--from", str(folder / AVERAGED_NAME)) == 2
-    assert "source.spm" in told(capsys)
+    assert "source.spm" in error_line(capsys)
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
@@ -161,7 +159,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     else:
         (folder / name).write_bytes(content)
     assert train(folder) == 2
-    assert reason in told(capsys)
+    assert reason in error_line(capsys)
 
 
 def test_help_teaches_by_examples(capsys: pytest.CaptureFixture[str]) -> None:

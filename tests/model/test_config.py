@@ -1,10 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from model.architecture import Architecture
+from model.architecture import Architecture, AttentionScore, Positions
 from model.config import parse_config, read_config
 from model.errors import ConfigError
+from tests.model.networks import ARCHITECTURE, random_ids, random_network
 from tests.model.runs import config_text
 
 CONFIGS = Path(__file__).parents[2] / "model" / "configs"
@@ -56,7 +59,11 @@ def test_an_architecture_that_does_not_fit_together_is_refused_with_the_other_fa
     with pytest.raises(ConfigError) as refused:
         parse_config(text, where="run.toml")
     told = str(refused.value)
-    for fault in ("batch_tokens", "d_model 15 is not a multiple of num_heads", "d_model 15 is odd"):
+    for fault in (
+        "batch_tokens",
+        "d_model 15 is not a multiple of num_heads",
+        "d_model 15 is odd, but",
+    ):
         assert fault in told
 
 
@@ -66,13 +73,13 @@ def test_ids_that_do_not_fit_16_bits_are_refused() -> None:
         parse_config(text, where="run.toml")
 
 
-def test_a_head_that_is_not_there_is_not_guided() -> None:
+def test_a_missing_head_is_not_guided() -> None:
     text = config_text().replace("[training]", "[alignment]\nhead = 2\n[training]")
     with pytest.raises(ConfigError, match=r"alignment\.head 2: there are 2 heads"):
         parse_config(text, where="run.toml")
 
 
-def test_only_held_out_pairs_are_watched() -> None:
+def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:
     text = config_text().replace("[training]", '[training]\nvalidation_sources = ["news"]')
     with pytest.raises(ConfigError, match=r"validation_sources: no held_out of news"):
         parse_config(text, where="run.toml")
@@ -122,22 +129,45 @@ def test_an_architecture_that_cannot_be_says_everything_that_is_wrong() -> None:
     assert refused.value.faults == (
         "vocab_size is 0, must be >= 1",
         "d_model 15 is not a multiple of num_heads 4",
-        "d_model 15 is odd: sinusoids come in pairs",
+        (
+            "d_model 15 is odd, but sinusoidal positions fill its columns in pairs: make it even "
+            "or choose other positions"
+        ),
         "dropout is 1.0, must be in [0, 1)",
         "inner_dropout is -0.1, must be in [0, 1)",
         "activation is 'tanh', must be one of ('relu', 'gelu', 'swish')",
     )
 
 
-def test_rotary_positions_need_pairs_of_channels_and_a_score_that_sees_distances() -> None:
+@pytest.mark.parametrize("score", ["additive", "bilinear"])
+def test_rotary_positions_need_pairs_of_channels_and_a_score_that_keeps_them_relative(
+    score: AttentionScore,
+) -> None:
     with pytest.raises(ConfigError) as refused:
         Architecture(
-            vocab_size=9, d_model=6, num_heads=2, positions="rotary", attention_score="additive"
+            vocab_size=9, d_model=6, num_heads=2, positions="rotary", attention_score=score
         )
     assert refused.value.faults == (
-        "heads are 3 wide: rotary positions turn pairs",
-        "additive scores make no distance of rotary positions: use other ones",
+        (
+            "heads are 3 wide (d_model 6 / num_heads 2), but rotary positions turn pairs of "
+            "channels: make it even"
+        ),
+        (
+            f"attention_score '{score}' makes rotary positions absolute: choose one of "
+            "('scaled_dot', 'euclidean', 'cosine'), or relative positions"
+        ),
     )
+
+
+@pytest.mark.parametrize("positions", get_args(Positions))
+def test_an_odd_width_is_refused_where_positions_come_in_pairs(positions: Positions) -> None:
+    shape = replace(ARCHITECTURE, num_heads=3, d_model=18)
+    if positions in ("sinusoidal", "rotary"):
+        with pytest.raises(ConfigError, match=r"d_model 15.*pairs.* even"):
+            replace(shape, d_model=15, positions=positions)
+        return
+    network = random_network(replace(shape, d_model=15, positions=positions))
+    assert network(random_ids(2, 5), None, random_ids(2, 4)).isfinite().all()
 
 
 def test_an_architecture_that_cannot_be_is_refused_before_anything_is_trained() -> None:

@@ -39,7 +39,7 @@ def test_the_loss_is_the_smoothed_cross_entropy_computed_by_hand(smoothing: floa
 
 
 @torch.inference_mode()
-def test_a_network_that_knows_nothing_loses_the_logarithm_of_the_vocabulary() -> None:
+def test_the_loss_of_uniform_logits_is_the_logarithm_of_the_vocabulary() -> None:
     network = random_network()
     for parameter in network.parameters():
         parameter.zero_()
@@ -82,7 +82,7 @@ def test_a_batch_without_links_has_no_alignment_loss() -> None:
     assert alignment_loss(torch.full((2, 3, 4), 0.25), links).item() == 0
 
 
-def test_attention_that_is_nowhere_near_costs_much_but_not_without_bound() -> None:
+def test_the_alignment_loss_is_bounded_where_attention_is_zero() -> None:
     attention = torch.tensor([[[1.0, 0.0]]], requires_grad=True)
     loss = alignment_loss(attention, batch_links([np.array([[1, 0]])]))
     loss.backward()

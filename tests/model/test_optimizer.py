@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -84,7 +85,7 @@ def test_small_updates_are_not_lost_in_bfloat16() -> None:
     assert optimizer.masters[name].dtype == torch.float32
 
 
-def test_the_average_follows_and_a_young_one_forgets_faster() -> None:
+def test_the_average_follows_the_weights_faster_in_the_first_steps() -> None:
     network = random_network()
     optimizer = MasterOptimizer(network, config(average_decay=0.9, learning_rate=0.1))
     name = "output_projection.bias"
@@ -114,3 +115,39 @@ def test_a_restored_optimizer_makes_the_same_next_step(name: str, dtype: torch.d
         each.step(0.3, 2)
     assert all(map(torch.equal, network.parameters(), other.parameters()))
     assert all(map(torch.equal, optimizer.averages.values(), fresh.averages.values()))
+
+
+def everything(optimizer: MasterOptimizer, network: Transformer) -> list[torch.Tensor]:
+    """Copies of the weights, their masters and averages, and the optimizers' moments."""
+    moments = [
+        value
+        for each in optimizer._optimizers
+        for state in each.state.values()
+        for value in state.values()
+        if isinstance(value, torch.Tensor)
+    ]
+    found = [*network.parameters(), *optimizer.masters.values(), *optimizer.averages.values()]
+    return [tensor.detach().clone() for tensor in [*found, *moments]]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["adam", "muon"])
+def test_a_gradient_that_is_not_finite_changes_nothing(name: str, value: float) -> None:
+    network, untouched = random_network(), random_network()
+    optimizers = [MasterOptimizer(each, config(optimizer=name)) for each in (network, untouched)]
+    for each, its_network in zip(optimizers, (network, untouched), strict=True):
+        give_gradients(its_network)
+        each.step(1.0, 0)
+    before = everything(optimizers[0], network)
+    give_gradients(network)
+    gradient = network.encoder.layers[0].get_parameter("feed_forward.inner.weight").grad
+    assert gradient is not None
+    gradient[3, 2] = value
+    assert not math.isfinite(optimizers[0].step(1.0, 1))
+    assert all(map(torch.equal, before, everything(optimizers[0], network)))
+    for each, its_network in zip(optimizers, (network, untouched), strict=True):
+        give_gradients(its_network)
+        assert math.isfinite(each.step(1.0, 2))
+    assert all(
+        map(torch.equal, everything(optimizers[0], network), everything(optimizers[1], untouched))
+    )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.model_quality import PHRASES
+from benchmarks.quality.model import PHRASES
 from model.corpus import read_pairs
 from model.filtering import filtered
 

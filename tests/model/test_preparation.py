@@ -110,7 +110,7 @@ def test_held_out_pairs_lie_beside_the_run_and_are_not_trained_on(data: Path, ou
     assert not (out / HELD_OUT_NAME).exists()
 
 
-def test_what_was_prepared_is_not_prepared_again(tmp_path: Path, out: Path) -> None:
+def test_a_resumed_run_reuses_its_prepared_data(tmp_path: Path, out: Path) -> None:
     data = write_data(tmp_path)
     first = prepared(both_ways(config_text()), data, out)
     (data / "train.tsv").unlink()

@@ -128,18 +128,18 @@ def test_a_run_ends_with_the_mean_of_its_last_checkpoints(data: Path, out: Path)
         torch.testing.assert_close(weight.detach(), expected)
 
 
-def test_later_weights_are_forgotten(tmp_path: Path) -> None:
+def test_weights_of_later_steps_are_discarded(tmp_path: Path) -> None:
     recent = RecentWeights(tmp_path / "recent", 3)
     assert recent.mean() is None
     for step in (2, 4, 10, 12):
         recent.add(step, {"w": torch.full((2,), float(step))})
-    recent.forget_after(10)
+    recent.discard_after(10)
     mean = recent.mean()
     assert mean is not None
     assert mean["w"].tolist() == [7.0, 7.0]
 
 
-def test_the_curve_is_there_for_tensorboard(data: Path, out: Path) -> None:
+def test_tensorboard_has_the_curve_of_the_log(data: Path, out: Path) -> None:
     text = config_text(log_every=3)
     out.mkdir()
     config = parse_config(text, where="test")
@@ -173,7 +173,7 @@ def events(folder: Path) -> list[Event]:
     return found
 
 
-def test_scores_are_told_with_perplexity_and_samples() -> None:
+def test_scores_are_shown_with_perplexity_and_samples() -> None:
     scores = ValidationScores(loss=1.0, bleu=10.0, chrf=30.0, samples=(("a", "b", "c"),))
     told = describe(Progress(step=7, seconds=90.0), {"dev en-de": scores})
     assert told.splitlines() == [
@@ -204,6 +204,6 @@ def test_a_checkpoint_of_one_process_may_hold_its_state_alone() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is an accelerator")
-def test_a_device_that_is_not_there_is_refused() -> None:
+def test_a_missing_device_is_refused() -> None:
     with pytest.raises(ConfigError, match="torch sees no CUDA device"), joined_processes("cuda"):
         pass

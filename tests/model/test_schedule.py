@@ -61,5 +61,5 @@ def test_a_decay_that_is_asked_for_falls_to_zero_and_ends_the_run(config: Traini
     assert rates == pytest.approx([1.0, 0.5, 0.0])
 
 
-def test_without_one_the_budget_stays_as_configured() -> None:
+def test_without_a_requested_decay_the_budget_stays_as_configured() -> None:
     assert with_decay(PAPER, Progress(step=7, seconds=99.0)) is PAPER

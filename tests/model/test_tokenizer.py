@@ -21,7 +21,7 @@ WORDS = st.text(
 
 
 @given(st.lists(WORDS, max_size=5))
-def test_any_text_comes_back(words: list[str]) -> None:
+def test_decoding_an_encoded_text_gives_it_back(words: list[str]) -> None:
     text = " ".join(words)
     tokenizer = toy_tokenizer()
     ids = tokenizer.encode(text)

@@ -195,7 +195,7 @@ def test_a_checkpoint_that_lacks_something_is_refused(data: Path, out: Path, mis
     content = read(out / LAST_NAME)
     del content[missing]
     write_atomically(out / LAST_NAME, content)
-    with pytest.raises(CheckpointError, match=f"no checkpoint to go on from: .*{missing}"):
+    with pytest.raises(CheckpointError, match=f"cannot be resumed from: .*{missing}"):
         new_trainer(config_text(), data, out, is_resumed=True).resume()
 
 

@@ -134,6 +134,45 @@ def test_attention_collected_token_by_token_is_that_of_one_pass(architecture: Ar
     assert (cached.decoder.triu(1) == 0).all()
 
 
+@pytest.mark.parametrize(("is_cached", "lengths"), [(False, [6]), (True, [1] * 6)])
+@torch.inference_mode()
+def test_attention_is_collected_in_one_pass_or_token_by_token(
+    is_cached: bool, lengths: list[int]
+) -> None:
+    network, seen = random_network(), []
+    network.decoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    network.attention_maps(random_ids(2, 5), None, random_ids(2, 6), is_cached=is_cached)
+    assert seen == lengths
+
+
+@every_configuration
+@torch.inference_mode()
+def test_the_alignment_is_the_cross_attention_of_one_head_in_the_last_layer(
+    architecture: Architecture,
+) -> None:
+    network = random_network(architecture)
+    source, mask = padded(random_ids(2, 5), 7)
+    target = random_ids(2, 6, seed=1)
+    maps = network.attention_maps(source, mask, target)
+    for head in range(architecture.num_heads):
+        hidden, alignment = network.hidden_and_alignment(source, mask, target, head=head)
+        torch.testing.assert_close(hidden, network.hidden(source, mask, target))
+        torch.testing.assert_close(alignment, maps.cross[-1][:, head])
+
+
+@every_configuration
+@torch.inference_mode()
+def test_every_tensor_of_a_pass_is_on_the_device_of_the_network(architecture: Architecture) -> None:
+    """Tensors on "meta" have a shape and no numbers; operators refuse to mix them with others."""
+    network = Transformer(architecture).to("meta").eval()
+    source = torch.ones(2, 5, dtype=torch.int64, device="meta")
+    mask, target = source > 0, source[:, :4]
+    assert network(source, mask, target).device.type == "meta"
+    for is_cached in (False, True):
+        maps = network.attention_maps(source, mask, target, is_cached=is_cached)
+        assert maps.logits.device.type == "meta"
+
+
 @torch.inference_mode()
 def test_a_fully_masked_row_is_uniform_and_not_nan() -> None:
     attention = MultiHeadAttention(ARCHITECTURE).eval()

@@ -13,8 +13,6 @@ from libretranslatepy import LibreTranslateAPI
 from tests.service.server_process import ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
-pytestmark = pytest.mark.slow
-
 KEY, SMALL_KEY = "a-key", "another-key"
 PAIR = tiny_bundle().manifest.pairs[0]
 TEXT = tiny_bundle().manifest.canary.source_text

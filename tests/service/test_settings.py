@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 import service
 from service.errors import StartupError
-from service.settings import Settings, flag_of, load_settings
+from service.settings import RENAMED, Settings, flag_of, load_settings, variable_of
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,46 @@ def test_every_setting_is_used_somewhere() -> None:
 
 def test_flag_is_the_name_with_hyphens() -> None:
     assert flag_of("max_body_bytes") == "--max-body-bytes"
+
+
+@pytest.mark.parametrize(("former", "name"), RENAMED.items())
+def test_former_names_still_work_and_warn_of_the_new_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, former: str, name: str
+) -> None:
+    monkeypatch.setenv(variable_of(former), "7.5")
+    assert getattr(load_settings(), name) == 7.5
+    monkeypatch.delenv(variable_of(former))
+    assert getattr(load_settings({former: "8.5"}), name) == 8.5
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{variable_of(former)} is deprecated: use {variable_of(name)}",
+        f"{flag_of(former)} is deprecated: use {flag_of(name)}",
+    ]
+
+
+def test_flag_wins_over_a_variable_with_the_former_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PELLUCID_FAREWELL_S", "1")
+    assert load_settings({"shutdown_delay_s": "2"}).shutdown_delay_s == 2
+    monkeypatch.setenv("PELLUCID_SHUTDOWN_DELAY_S", "3")
+    monkeypatch.delenv("PELLUCID_FAREWELL_S")
+    assert load_settings({"farewell_s": "4"}).shutdown_delay_s == 4
+
+
+def test_empty_variable_with_a_former_name_counts_as_unset(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PELLUCID_MAX_HANG_S", "")
+    monkeypatch.setenv("PELLUCID_WATCHDOG_TIMEOUT_S", "5")
+    assert load_settings().watchdog_timeout_s == 5
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("former", "name"), RENAMED.items())
+def test_setting_given_under_both_names_is_refused(
+    monkeypatch: pytest.MonkeyPatch, former: str, name: str
+) -> None:
+    with pytest.raises(StartupError, match=f"{flag_of(former)} and {flag_of(name)} are the same"):
+        load_settings({former: "1", name: "1"})
+    monkeypatch.setenv(variable_of(former), "1")
+    monkeypatch.setenv(variable_of(name), "1")
+    with pytest.raises(StartupError, match=f"{variable_of(former)} and {variable_of(name)} are"):
+        load_settings()

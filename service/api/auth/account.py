@@ -1,11 +1,11 @@
-"""What a key may do yet: its month and its minute."""
+"""The account of a request: counts requests per minute and characters per month."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
-from service.api.auth.key import Key
+from service.api.auth.key import ApiKey
 from service.api.auth.key_store import KeyStore
 from service.errors import KeyStoreError, QuotaExceededError, RateLimitedError, ServiceError
 from service.observability.metrics import Metrics
@@ -13,26 +13,26 @@ from service.scheduling.limits import Client
 
 Now = Callable[[], datetime]
 UNLIMITED_CHARS = 1_000_000_000_000
-"""What DeepL's clients are told where there is no limit, as DeepL itself does."""
+"""Limit reported to DeepL's clients where there is none, as DeepL itself does."""
 _MINUTE_S = 60
 
 _log = logging.getLogger(__name__)
 
 
 class Account:
-    """A key, or everybody without one, for the time of one request."""
+    """A key, or all clients without one, during one request."""
 
     def __init__(
-        self, store: KeyStore, client: Client, metrics: Metrics, now: Now, key: Key | None = None
+        self, store: KeyStore, client: Client, metrics: Metrics, now: Now, key: ApiKey | None = None
     ) -> None:
-        """Count nothing yet.
+        """Create the account; nothing is counted yet.
 
         Args:
-            store: Where it is counted.
-            client: Whom the queue takes it for.
-            metrics: Count what is refused.
-            now: The time in UTC; months and minutes are the calendar's.
-            key: Says what is allowed; None: everything.
+            store: Holds the counts.
+            client: The client, as the queue knows it.
+            metrics: Counts rejected requests.
+            now: The time in UTC; months and minutes are those of the calendar.
+            key: Carries the limits; None: no limits.
         """
         self.client = client
         self._store = store
@@ -44,14 +44,14 @@ class Account:
 
     @property
     def max_chars(self) -> int:
-        """Characters that a month has."""
+        """Maximum characters per month."""
         return UNLIMITED_CHARS if self._monthly_chars is None else self._monthly_chars
 
     async def num_chars(self) -> int:
-        """Characters since the month began.
+        """Characters counted this month.
 
         Raises:
-            KeyStoreError: Nobody knows.
+            KeyStoreError: The store does not answer.
         """
         with counted_refusals(self._metrics):
             return await self._store.num_chars(self._id, self._month())
@@ -60,8 +60,8 @@ class Account:
         """Count a request.
 
         Raises:
-            RateLimitedError: The minute has no more.
-            KeyStoreError: It cannot be counted.
+            RateLimitedError: The key has used up its requests of this minute.
+            KeyStoreError: The store does not answer.
         """
         limit = self._requests_per_minute
         if limit is None:
@@ -75,11 +75,11 @@ class Account:
 
     @asynccontextmanager
     async def charged(self, num_chars: int) -> AsyncIterator[None]:
-        """Count `num_chars`, unless what is done meanwhile fails.
+        """Charge `num_chars`; refund them if the body of the `async with` fails.
 
         Raises:
-            QuotaExceededError: The month does not have so many left.
-            KeyStoreError: They cannot be counted.
+            QuotaExceededError: Fewer characters are left this month.
+            KeyStoreError: The store does not answer.
         """
         month = self._month()
         with counted_refusals(self._metrics):
@@ -101,7 +101,7 @@ class Account:
     async def _refund(self, month: str, num_chars: int) -> None:
         try:
             await self._store.refund(self._id, month, num_chars)
-        except KeyStoreError:  # the reason why the work failed says more
+        except KeyStoreError:  # the error that caused the refund matters more
             _log.warning("refund failed", extra={"characters": num_chars})
 
     def _month(self) -> str:
@@ -110,7 +110,7 @@ class Account:
 
 @contextmanager
 def counted_refusals(metrics: Metrics) -> Iterator[None]:
-    """Count, by its code, what turns a request away."""
+    """Count errors that reject a request, by code."""
     try:
         yield
     except ServiceError as error:

@@ -1,4 +1,4 @@
-"""Who may translate: finds the account of a request by its key."""
+"""Authenticates requests: finds the account of a request by its key or its address."""
 
 import hashlib
 import hmac
@@ -12,67 +12,39 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from service.api.auth.account import Account, Now, counted_refusals
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore, open_store
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
 from service.settings import Settings
 
+_SCHEMES = ("bearer", "deepl-auth-key")
 _SALT_BYTES = 16
 _NAME_BYTES = 8
 _IPV6_NETWORK_BITS = 64
-"""What one customer of a provider has, and can choose his addresses from."""
-
-
-class Peers:
-    """Gives each address a name that means nothing outside this process."""
-
-    def __init__(self, salt: bytes | None = None) -> None:
-        self._salt = salt or secrets.token_bytes(_SALT_BYTES)
-
-    def client(self, request: Request) -> Client:
-        """The client that a connection stands for."""
-        host = request.client.host if request.client else ""
-        digest = hashlib.blake2b(
-            _party(host).encode(), key=self._salt, digest_size=_NAME_BYTES
-        ).hexdigest()
-        return Client(name=digest)
-
-
-def _party(host: str) -> str:
-    """Who stands behind an address: itself, or with IPv6 its network."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:  # a socket in the file system has none
-        return host
-    if address.version == 4:
-        return host
-    return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK_BITS), strict=False))
-
-
-_SCHEMES = ("bearer", "deepl-auth-key")
+"""Size of the network that a provider assigns to a customer, who may use any address in it."""
 
 
 class ApiKeys:
-    """The keys of the configuration and those of a store; without either, everybody may."""
+    """The configured keys and those of a store; without either, access is open."""
 
     def __init__(
         self,
         metrics: Metrics,
         *,
-        configured: Mapping[str, Key] | None = None,
+        configured: Mapping[str, ApiKey] | None = None,
         store: KeyStore | None = None,
         monthly_chars: int | None = None,
         now: Now = lambda: datetime.now(UTC),
     ) -> None:
-        """Ask for keys if there are any.
+        """Require keys if there are any.
 
         Args:
-            metrics: Count who is turned away.
-            configured: Keys that need not be looked up, by digest.
-            store: Has further keys, and counts what all of them use; closed with this.
-            monthly_chars: For keys of the store that have no quota of their own.
+            metrics: Counts rejected requests.
+            configured: Keys outside the store, by digest.
+            store: Further keys, and the usage of all keys; closed by `close`.
+            monthly_chars: Quota of keys that have none of their own.
             now: The time in UTC.
         """
         self._metrics = metrics
@@ -81,7 +53,7 @@ class ApiKeys:
         self._store: KeyStore = store or MemoryStore()
         self._monthly_chars = monthly_chars
         self._now = now
-        self._peers = Peers()
+        self._anonymous = AnonymousClients()
 
     @property
     def are_required(self) -> bool:
@@ -89,20 +61,21 @@ class ApiKeys:
         return self._has_store or bool(self._configured)
 
     async def account(self, request: Request, given: object = "") -> Account:
-        """The account of a request, which is counted; the key in its Authorization header wins.
+        """Count a request and return its account; a key in the Authorization header wins.
 
         Args:
             request: May have an Authorization header.
-            given: The key among the parameters of the request, if there is one.
+            given: The key among the request's parameters, if any.
 
         Raises:
-            KeyRequiredError: There is no key, and one is required.
-            ForbiddenError: The key is none of ours, or no longer.
-            RateLimitedError: The key has made all its requests of this minute.
-            KeyStoreError: Nobody knows.
+            KeyRequiredError: The request has no key, and one is required.
+            ForbiddenError: The key is unknown, expired or revoked.
+            RateLimitedError: The key has used up its requests of this minute.
+            KeyStoreError: The store does not answer.
         """
         if not self.are_required:
-            return Account(self._store, self._peers.client(request), self._metrics, self._now)
+            client = self._anonymous.client(request)
+            return Account(self._store, client, self._metrics, self._now)
         with counted_refusals(self._metrics):
             key = await self._key(_key_in_header(request) or str(given or ""))
             account = Account(self._store, _client(key), self._metrics, self._now, key)
@@ -113,7 +86,7 @@ class ApiKeys:
         """Close the store."""
         await self._store.close()
 
-    async def _key(self, secret: str) -> Key:
+    async def _key(self, secret: str) -> ApiKey:
         if not secret:
             raise KeyRequiredError("Please contact the server operator to get an API key")
         digest = digest_of(secret)
@@ -125,8 +98,23 @@ class ApiKeys:
         return key
 
 
+class AnonymousClients:
+    """Names clients without a key by a digest of their address, salted for each process."""
+
+    def __init__(self, salt: bytes | None = None) -> None:
+        self._salt = salt or secrets.token_bytes(_SALT_BYTES)
+
+    def client(self, request: Request) -> Client:
+        """The client at the other end of a request's connection."""
+        host = request.client.host if request.client else ""
+        digest = hashlib.blake2b(
+            _network_of(host).encode(), key=self._salt, digest_size=_NAME_BYTES
+        ).hexdigest()
+        return Client(name=digest)
+
+
 def load_api_keys(settings: Settings, metrics: Metrics) -> ApiKeys:
-    """The keys of `settings`, of the file and of the store that they name.
+    """The keys of `settings`, of the key file and of the key store.
 
     Raises:
         StartupError: The file or the store cannot be read, or the file has no keys.
@@ -144,19 +132,32 @@ def load_api_keys(settings: Settings, metrics: Metrics) -> ApiKeys:
     )
 
 
-def _configured(secret: str) -> Key:
-    return Key(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
+def check_token(request: Request, token: SecretStr) -> None:
+    """Require an operator's token.
+
+    Raises:
+        ForbiddenError: The request's Authorization header is not `Bearer` with the token.
+    """
+    scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
+    # In constant time, and in bytes, because the header may contain any characters.
+    is_equal = hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
+    if scheme.lower() != "bearer" or not is_equal:
+        raise ForbiddenError("Invalid token: send the header 'Authorization: Bearer TOKEN'")
+
+
+def _configured(secret: str) -> ApiKey:
+    return ApiKey(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
 
 
 def _keys_in_file(settings: Settings) -> list[str]:
     path = settings.api_key_file
-    assert path is not None, "called for nothing else"
+    assert path is not None, "only called with a file"
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise StartupError(f"--api-key-file: {path} cannot be read: {error}") from error
     keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if not keys:  # it would let everybody in
+    if not keys:  # access would be open
         raise StartupError(f"--api-key-file: {path} has no keys: write one a line")
     return keys
 
@@ -166,18 +167,16 @@ def _key_in_header(request: Request) -> str:
     return key.strip() if scheme.lower() in _SCHEMES else ""
 
 
-def _client(key: Key) -> Client:
+def _client(key: ApiKey) -> Client:
     return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)
 
 
-def check_token(request: Request, token: SecretStr) -> None:
-    """Let in who has the token.
-
-    Raises:
-        ForbiddenError: The request's Authorization header is not `Bearer` with the token.
-    """
-    scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
-    # In bytes: whoever guesses may send any character. The time says nothing about ours.
-    is_ours = hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
-    if scheme.lower() != "bearer" or not is_ours:
-        raise ForbiddenError("Invalid token: send the header 'Authorization: Bearer TOKEN'")
+def _network_of(host: str) -> str:
+    """An IPv4 address itself; of an IPv6 address its customer's network."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a Unix domain socket has no address
+        return host
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((address.packed, _IPV6_NETWORK_BITS), strict=False))

@@ -1,4 +1,4 @@
-"""Keys and usage in Redis: one account of every key for all replicas."""
+"""Keys and usage in Redis, shared by all replicas."""
 
 from collections.abc import Awaitable
 from typing import TypeVar, cast
@@ -8,18 +8,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from service.api.auth.key import KEY_JSON, Key
+from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.errors import KeyStoreError
 
-_PATIENCE_S = 1.0
-"""To connect, to get an answer, and to get a connection that is free."""
+_TIMEOUT_S = 1.0
+"""For connecting, for an answer, and for a free connection of the pool."""
 _MAX_CONNECTIONS = 32
 _KEYS = "pellucid:keys"
 _MINUTE_S = 60
-_KEPT_S = 400 * 24 * 3600
-"""A month can be looked up for a year."""
+_USAGE_LIFETIME_S = 400 * 24 * 3600
+"""Usage of a month can be looked up for a year."""
 
-# Scripts, because Redis runs each as one step, whoever else is connected.
+# Scripts, because Redis runs each atomically.
 _COUNT = """\
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
@@ -45,57 +45,59 @@ T = TypeVar("T")
 
 
 class RedisStore:
-    """A KeyStore on a server; what was written lasts as long as that server keeps it."""
+    """Keys and usage on a Redis server, as durable as that server is configured."""
 
     def __init__(self, address: str) -> None:
-        """Connect when first asked.
+        """Configure the connections; the first is opened when needed.
 
         Args:
             address: As in `redis://:password@host:6379/0`.
 
         Raises:
-            ValueError: It is no such address.
+            ValueError: The address is malformed.
         """
-        # Once more at once: a server that was restarted has dropped the connections of the pool.
+        # One immediate retry: a restarted server has closed the connections of the pool.
         retry = Retry(NoBackoff(), 1)
         pool = BlockingConnectionPool.from_url(
             address,
             max_connections=_MAX_CONNECTIONS,
-            timeout=_PATIENCE_S,
-            socket_timeout=_PATIENCE_S,
-            socket_connect_timeout=_PATIENCE_S,
+            timeout=_TIMEOUT_S,
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
             retry=retry,
         )
         self._server = Redis.from_pool(pool)
 
-    async def put(self, key: Key) -> None:
-        """Write a key down, in the place of an earlier state of it."""
-        document = KEY_JSON.dump_json(key).decode()
+    async def put(self, key: ApiKey) -> None:
+        """Store a key, replacing its earlier state."""
+        document = API_KEY_JSON.dump_json(key).decode()
         await self._answer(self._server.hset(_KEYS, key.digest, document))
 
-    async def find(self, digest: str) -> Key | None:
-        """A key, whether it is valid or not."""
+    async def find(self, digest: str) -> ApiKey | None:
+        """The key with this digest, valid or not."""
         document = await self._answer(self._server.hget(_KEYS, digest))
-        return None if document is None else KEY_JSON.validate_json(document)
+        return None if document is None else API_KEY_JSON.validate_json(document)
 
-    async def keys(self) -> list[Key]:
-        """All keys, the oldest first."""
+    async def keys(self) -> list[ApiKey]:
+        """All keys, oldest first."""
         documents = await self._answer(self._server.hvals(_KEYS))
-        return sorted((KEY_JSON.validate_json(d) for d in documents), key=lambda k: k.created)
+        return sorted((API_KEY_JSON.validate_json(d) for d in documents), key=lambda k: k.created)
 
     async def count_request(self, key_id: str, minute: int) -> int:
-        """Requests with a key in a minute, this one among them."""
+        """Count a request; returns the requests of that minute, this one included."""
         name = f"pellucid:requests:{key_id}:{minute}"
         return int(await self._run(_COUNT, name, 2 * _MINUTE_S))
 
     async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Count characters, unless there would be more than `limit`; what was there before."""
+        """Add characters unless that exceeds `limit`; returns the count before."""
         most = -1 if limit is None else limit
-        return int(await self._run(_CHARGE, _chars(key_id, month), num_chars, most, _KEPT_S))
+        return int(
+            await self._run(_CHARGE, _chars(key_id, month), num_chars, most, _USAGE_LIFETIME_S)
+        )
 
     async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Take back what was charged."""
-        await self._run(_REFUND, _chars(key_id, month), num_chars, _KEPT_S)
+        """Subtract characters that were charged."""
+        await self._run(_REFUND, _chars(key_id, month), num_chars, _USAGE_LIFETIME_S)
 
     async def num_chars(self, key_id: str, month: str) -> int:
         """Characters counted in a month."""

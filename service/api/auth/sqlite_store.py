@@ -1,4 +1,4 @@
-"""Keys and usage in a file: for one machine, also for several processes on it."""
+"""Keys and usage in an SQLite file, for one or several processes on one machine."""
 
 import asyncio
 import sqlite3
@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from service.api.auth.key import KEY_JSON, Key
+from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.errors import KeyStoreError, StartupError
 
 _VERSION = 1
 _BUSY_S = 2.0
-"""How long another process may write before we give up."""
+"""Time to wait for another process that is writing."""
 _SCHEMA = """\
 CREATE TABLE IF NOT EXISTS keys (digest TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS usage (
@@ -27,48 +27,47 @@ T = TypeVar("T")
 
 
 class SqliteStore:
-    """A KeyStore whose every change is in the file before the request that made it goes on.
+    """Keys and usage in a file; every change is committed before its request goes on.
 
-    One thread works on the file, in the order in which it was asked. A commit reaches the operating
-    system at once and the disk a little later: it outlives the process, however that ends, but a
-    failure of power may take the last ones along.
+    One thread accesses the file, in the order of the calls. A commit survives the end of the
+    process, but the last ones may be lost in a power failure (`synchronous = NORMAL`).
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it.
+        """Open the file, or create it.
 
         Raises:
-            StartupError: It cannot be written, or is something else.
+            StartupError: It cannot be written, or is not such a store.
         """
         self._file = _open(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
 
-    async def put(self, key: Key) -> None:
-        """Write a key down, in the place of an earlier state of it."""
-        row = key.digest, KEY_JSON.dump_json(key).decode()
+    async def put(self, key: ApiKey) -> None:
+        """Store a key, replacing its earlier state."""
+        row = key.digest, API_KEY_JSON.dump_json(key).decode()
         await self._run(self._file.execute, "INSERT OR REPLACE INTO keys VALUES (?, ?)", row)
 
-    async def find(self, digest: str) -> Key | None:
-        """A key, whether it is valid or not."""
+    async def find(self, digest: str) -> ApiKey | None:
+        """The key with this digest, valid or not."""
         query = "SELECT document FROM keys WHERE digest = ?"
         document = await self._run(self._value, query, digest)
-        return None if document is None else KEY_JSON.validate_json(document)
+        return None if document is None else API_KEY_JSON.validate_json(document)
 
-    async def keys(self) -> list[Key]:
-        """All keys, the oldest first."""
+    async def keys(self) -> list[ApiKey]:
+        """All keys, oldest first."""
         rows = await self._run(self._rows, "SELECT document FROM keys")
-        return sorted((KEY_JSON.validate_json(row[0]) for row in rows), key=lambda k: k.created)
+        return sorted((API_KEY_JSON.validate_json(row[0]) for row in rows), key=lambda k: k.created)
 
     async def count_request(self, key_id: str, minute: int) -> int:
-        """Requests with a key in a minute, this one among them."""
+        """Count a request; returns the requests of that minute, this one included."""
         return await self._run(self._count_request, key_id, minute)
 
     async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Count characters, unless there would be more than `limit`; what was there before."""
+        """Add characters unless that exceeds `limit`; returns the count before."""
         return await self._run(self._charge, key_id, month, num_chars, limit)
 
     async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Take back what was charged."""
+        """Subtract characters that were charged."""
         await self._run(
             self._file.execute,
             "UPDATE usage SET num_chars = max(0, num_chars - ?) WHERE key_id = ? AND month = ?",
@@ -80,7 +79,7 @@ class SqliteStore:
         return await self._run(self._num_chars, key_id, month)
 
     async def close(self) -> None:
-        """Finish what was begun, and close the file."""
+        """Finish pending calls and close the file."""
         await asyncio.to_thread(self._thread.shutdown)
         self._file.close()
 
@@ -113,11 +112,11 @@ class SqliteStore:
         return int(self._value(query, key_id, month) or 0)
 
     def _transaction(self) -> sqlite3.Connection:
-        """Ends where the connection's own `with` ends; no other process writes in between."""
+        """Begin a write transaction; the connection's own `with` ends it."""
         self._file.execute("BEGIN IMMEDIATE")
         return self._file
 
-    def _value(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever is stored
+    def _value(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 - any column type
         row = self._file.execute(query, arguments).fetchone()
         return None if row is None else row[0]
 
@@ -127,8 +126,8 @@ class SqliteStore:
 
 def _open(path: Path) -> sqlite3.Connection:
     try:
-        path.touch(mode=0o600)  # who can write there can let himself in
-        # Opened here, used in the one thread of the store.
+        path.touch(mode=0o600)  # write access would allow adding keys
+        # Opened here, but used only in the thread of the store.
         file = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             _prepare(file, path)
@@ -141,7 +140,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(file: sqlite3.Connection, path: Path) -> None:
-    file.execute("PRAGMA journal_mode = WAL")  # who reads never waits for who writes
+    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
     file.execute("PRAGMA synchronous = NORMAL")
     (version,) = file.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:

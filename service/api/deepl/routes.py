@@ -10,13 +10,14 @@ from service.api.deepl.schemas import (
     DeeplLanguagesParameters,
     DeeplTranslateParameters,
     DeeplTranslateReply,
+    DeeplTranslation,
     DeeplUsage,
 )
 from service.api.dependencies import Parts, PartsOf
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts, parse_parameters, read_parameters
 from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
-from service.api.replies.translation import Json, json_response
+from service.api.replies.json import json_response
 from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest, Translation
@@ -86,10 +87,12 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
     async with account.charged(sum(map(len, parameters.texts))):
-        result = await parts.gate.run(request, parts.translator.translate(asked))
+        result = await parts.in_flight.run(request, parts.translator.translate(asked))
     both = zip(parameters.texts, result.translations, strict=True)
-    content = {"translations": [_translation(text, t, asked.source) for text, t in both]}
-    return json_response(content, result.times)
+    reply = DeeplTranslateReply(
+        translations=[_translation(text, t, asked.source) for text, t in both]
+    )
+    return json_response(reply, result.times)
 
 
 @router.get(
@@ -117,7 +120,7 @@ async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf
         names = target_names(target_languages(parts.registry))
     return json_response(
         [
-            {"language": code, "name": name, "supports_formality": False}
+            DeeplLanguage(language=code, name=name, supports_formality=False)
             for code, name in names.items()
         ]
     )
@@ -133,7 +136,7 @@ async def usage(request: Request, parts: PartsOf) -> Response:
     """Since the month began, or without a key store the process, whatever the dialect."""
     account = await parts.keys.account(request, request.query_params.get("auth_key"))
     return json_response(
-        {"character_count": await account.num_chars(), "character_limit": account.max_chars}
+        DeeplUsage(character_count=await account.num_chars(), character_limit=account.max_chars)
     )
 
 
@@ -155,11 +158,11 @@ def _translate_request(
     )
 
 
-def _translation(text: str, translation: Translation, source: str) -> Json:
+def _translation(text: str, translation: Translation, source: str) -> DeeplTranslation:
     detected = translation.detected
-    return {
-        "detected_source_language": to_deepl(detected.language if detected else source),
-        "text": translation.text,
-        # The official client fails without it, whether it asked for it or not.
-        "billed_characters": len(text),
-    }
+    return DeeplTranslation(
+        detected_source_language=to_deepl(detected.language if detected else source),
+        text=translation.text,
+        # The official client fails without it, even if it did not ask for it.
+        billed_characters=len(text),
+    )

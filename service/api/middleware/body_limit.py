@@ -37,8 +37,11 @@ class BodyLimitMiddleware(HttpMiddleware):
         self._metrics = metrics
         self._held_bytes = 0
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         declared = Headers(scope=scope).get("Content-Length", "")
         max_bytes = self._limits.other_max_bytes.get(scope["path"], self._limits.max_bytes)
         deadline_s: float | None = asyncio.get_running_loop().time() + self._limits.timeout_s

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.observability.logs import REQUEST_ID, TALLY, Tally
+from service.observability.logs import REQUEST_ID, REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -22,19 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 class HttpMiddleware:
-    """Stands around an app."""
+    """Keeps the app that a middleware wraps; only HTTP is handled, the rest passes through."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle HTTP; the start and end of the process pass through."""
-        handle = self.handle if scope["type"] == "http" else self._app
-        await handle(scope, receive, send)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        raise NotImplementedError
 
 
 def request_id(given: str) -> str:
@@ -45,8 +36,11 @@ def request_id(given: str) -> str:
 class RequestIdMiddleware(HttpMiddleware):
     """Takes over the client's request id, or makes one; logs and the reply carry it."""
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         own_id = request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
 
         async def send_with_id(message: Message) -> None:
@@ -68,12 +62,15 @@ class ObservationMiddleware(HttpMiddleware):
         super().__init__(app)
         self._metrics = metrics
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         started_s = time.perf_counter()
         status = 0
-        tally = Tally()
-        token = TALLY.set(tally)
+        stats = RequestStats()
+        token = REQUEST_STATS.set(stats)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
@@ -99,10 +96,10 @@ class ObservationMiddleware(HttpMiddleware):
             )
             await answer(scope, receive, send_and_note)
         finally:
-            TALLY.reset(token)
-            self._observe(scope, status, time.perf_counter() - started_s, tally)
+            REQUEST_STATS.reset(token)
+            self._observe(scope, status, time.perf_counter() - started_s, stats)
 
-    def _observe(self, scope: Scope, status: int, seconds: float, tally: Tally) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float, stats: RequestStats) -> None:
         route = scope.get("route")
         path = getattr(route, "path", UNKNOWN_ROUTE)
         dialect = str(next(iter(getattr(route, "tags", None) or []), "none"))
@@ -119,6 +116,6 @@ class ObservationMiddleware(HttpMiddleware):
                 "dialect": dialect,
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
-                **asdict(tally),
+                **asdict(stats),
             },
         )

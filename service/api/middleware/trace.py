@@ -46,9 +46,9 @@ class TraceMiddleware(HttpMiddleware):
         self._tracer = tracing.tracer
         self._untraced = frozenset(untraced)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["path"] in self._untraced:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or scope["path"] in self._untraced:
             await self._app(scope, receive, send)
             return
         span = self._tracer.start_span(_method(scope), context=_given(scope), kind=SpanKind.SERVER)
@@ -58,13 +58,16 @@ class TraceMiddleware(HttpMiddleware):
             with use_span(
                 span, end_on_exit=True, record_exception=False, set_status_on_exception=False
             ):
-                await self._serve(span, scope, receive, send)
+                if span.is_recording():
+                    await self._serve(span, scope, receive, send)
+                else:
+                    await self._app(scope, receive, send)
         finally:
             TRACE_ID.reset(token)
 
     async def _serve(self, span: Span, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_and_note(message: Message) -> None:
-            if message["type"] == "http.response.start" and span.is_recording():
+            if message["type"] == "http.response.start":
                 _note_status(span, message["status"])
                 MutableHeaders(scope=message)[TRACE_RESPONSE_HEADER] = _trace_response(span)
             await send(message)

@@ -19,7 +19,7 @@ from service.api.native.attention_formats import (
 from service.api.native.translate import selection_of
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
-from service.api.replies.translation import InspectedTextReply
+from service.api.replies.attention import InspectedTextReply
 from service.api.schemas import AttentionParameters
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest
@@ -58,14 +58,14 @@ async def attention(request: Request, parameters: AttentionInput, parts: PartsOf
     asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
     async with account.charged(parameters.num_chars):
-        body = await parts.gate.run(
+        body = await parts.in_flight.run(
             request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
         )
     return Response(body, headers=attention_headers(media_type))
 
 
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
         # A picture takes up to a second, in which others must not wait.
         return await asyncio.to_thread(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from service.api.replies.attention import inspected_content
 from service.api.replies.json import json_bytes
-from service.api.replies.translation import inspected_content
 from service.inspection.heat_map.arrays import npz
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.page import CONTENT_SECURITY_POLICY, page

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.api.problems import INTERNAL_ERROR
 from service.api.replies.json import json_bytes
 from service.errors import ServiceError
@@ -32,18 +32,18 @@ _log = logging.getLogger(__name__)
 
 
 async def event_stream(
-    request: Request, gate: Gate, contents: AsyncGenerator[tuple[str, object], None]
+    request: Request, in_flight: InFlight, contents: AsyncGenerator[tuple[str, object], None]
 ) -> Response:
     """A reply that sends each event when it is there.
 
     Args:
         request: Its body has been read; when its client leaves, the work ends.
-        gate: The work counts as inside until the last event.
+        in_flight: The work counts as inside until the last event.
         contents: Name and content of each event. What goes wrong before the first one is raised,
             what goes wrong later is an event `error`, the last one.
     """
     waiting: asyncio.Queue[bytes] = asyncio.Queue(_MAX_WAITING)
-    work = asyncio.create_task(gate.run(request, _fill(waiting, contents)))
+    work = asyncio.create_task(in_flight.run(request, _fill(waiting, contents)))
     try:
         first = await _next(waiting, work)
     except BaseException:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.openapi import request_body
+from service.api.replies.json import Reply
 from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
 from service.documents.formats import FORMATS
 from service.documents.jobs import FileJob, FileJobState
@@ -40,16 +41,14 @@ class FileParameters(BaseModel):
     """Alpha of Wu et al. (2016). The bundle's default if absent."""
 
 
-class FileReply(BaseModel):
+class FileReply(Reply):
     """A file is translated."""
 
     translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
 
 
-class JobReply(BaseModel):
+class JobReply(Reply):
     """How a file stands."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     status: FileJobState
@@ -67,20 +66,19 @@ class JobReply(BaseModel):
     """The stable word for `error`."""
 
 
-def job_content(job: FileJob, url: str) -> dict[str, Any]:
-    """A job as it is told; what does not apply is left out."""
-    content: dict[str, Any] = {
-        "id": job.id,
-        "status": job.state,
-        "progress": round(job.progress, 3),
-        "strings": job.num_strings,
-        "translated": job.num_translated,
-    }
-    if job.state == "done":
-        content["translatedFileUrl"] = url
-    if job.state == "failed" and job.error is not None:
-        content |= {"error": str(job.error), "code": job.error.code}
-    return content
+def job_reply(job: FileJob, url: str) -> JobReply:
+    """The state of a job; `url` is where its translated file will be."""
+    error = job.error if job.state == "failed" else None
+    return JobReply(
+        id=job.id,
+        status=job.state,
+        progress=round(job.progress, 3),
+        strings=job.num_strings,
+        translated=job.num_translated,
+        translatedFileUrl=url if job.state == "done" else None,
+        error=None if error is None else str(error),
+        code=None if error is None else error.code,
+    )
 
 
 def upload_body() -> dict[str, Any]:

@@ -13,12 +13,12 @@ from service.api.native.file_schemas import (
     FileParameters,
     FileReply,
     JobReply,
-    job_content,
+    job_reply,
     upload_body,
 )
 from service.api.openapi import path_parameter, problems
 from service.api.parameters import missing_parameter, parse_parameters
-from service.api.replies.translation import json_response
+from service.api.replies.json import json_response
 from service.documents.jobs import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -102,10 +102,10 @@ async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> 
     async with account.charged(len(upload.data)):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
-        job = await parts.gate.run(request, work)
+        job = await parts.in_flight.run(request, work)
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
-    response = json_response({"translatedFileUrl": _url(request, job)})
+    response = json_response(FileReply(translatedFileUrl=_url(request, job)))
     response.headers["Location"] = _job_url(request, job)  # where the file is, to a load balancer
     return response
 
@@ -175,7 +175,7 @@ def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
 
 
 def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    response = json_response(job_content(job, _url(request, job)))
+    response = json_response(job_reply(job, _url(request, job)))
     response.status_code = status
     response.headers["Location"] = _job_url(request, job)
     return response

@@ -4,22 +4,58 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import DetectInput, PartsOf
 from service.api.openapi import FORM, JSON, problems, request_body
+from service.api.operations.probes import StatusReply
 from service.api.parameters import check_texts
-from service.api.replies.translation import (
-    DetectionReply,
-    LanguageReply,
-    SettingsReply,
-    StatusReply,
-    detection_content,
-    json_response,
-)
+from service.api.replies.json import Reply, content_of, json_response
+from service.api.replies.translation import DetectionReply
 from service.api.schemas import DetectParameters
-from service.api.served_languages import AUTO, described, target_languages
+from service.api.served_languages import AUTO, name_of, target_languages
 from service.documents.formats import FORMATS
 from service.models.routes import Routes
 
 FRONTEND_TIMEOUT_MS = 500
 """How long LibreTranslate's page waits after a key before it translates."""
+
+
+class LanguageReply(Reply):
+    """A language that can be translated from."""
+
+    code: str
+    name: str
+    targets: list[str]
+    pivots: dict[str, str] | None = None
+    """For each of those targets that no model translates to by itself, the language between; only
+    where there are any."""
+
+
+class NamedLanguage(Reply):
+    """A language for people who choose from a list."""
+
+    code: str
+    name: str
+
+
+class LanguageChoice(Reply):
+    """What is chosen at first."""
+
+    source: NamedLanguage
+    target: NamedLanguage
+
+
+class SettingsReply(Reply):
+    """What LibreTranslate's page wants to know; the names are its own."""
+
+    charLimit: int  # noqa: N815
+    """Characters of a request."""
+    frontendTimeout: int  # noqa: N815
+    """How long to wait after a key, milliseconds."""
+    apiKeys: bool  # noqa: N815
+    keyRequired: bool  # noqa: N815
+    suggestions: bool
+    filesTranslation: bool  # noqa: N815
+    supportedFilesFormat: list[str]  # noqa: N815
+    language: LanguageChoice
+
 
 router = APIRouter(tags=["native"])
 
@@ -35,8 +71,8 @@ async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> R
     """Of the languages that can be translated from, the likeliest first."""
     await parts.keys.account(request, parameters.api_key)
     check_texts([parameters.q], parts.settings)
-    detections = await parts.gate.run(request, parts.translator.detect(parameters.q))
-    return json_response([detection_content(detection) for detection in detections])
+    detections = await parts.in_flight.run(request, parts.translator.detect(parameters.q))
+    return json_response([content_of(DetectionReply, detection) for detection in detections])
 
 
 @router.get("/languages", summary="List the languages", response_model=list[LanguageReply])
@@ -45,17 +81,15 @@ async def languages(parts: PartsOf) -> Response:
     routes = parts.registry.routes
     return json_response(
         [
-            {**described(source), "targets": targets, **_pivots(routes, source)}
+            LanguageReply(
+                code=source,
+                name=name_of(source),
+                targets=targets,
+                pivots=_pivots(routes, source) or None,
+            )
             for source, targets in routes.targets_by_source().items()
         ]
     )
-
-
-def _pivots(routes: Routes, source: str) -> dict[str, dict[str, str]]:
-    between = {
-        target: by for (start, target), by in sorted(routes.pivots.items()) if start == source
-    }
-    return {"pivots": between} if between else {}
 
 
 @router.get(
@@ -64,24 +98,32 @@ def _pivots(routes: Routes, source: str) -> dict[str, dict[str, str]]:
 async def frontend_settings(parts: PartsOf) -> Response:
     """Limits, whether a key is needed, and which files can be translated."""
     targets = target_languages(parts.registry)
+    target = _named(targets[0]) if targets else NamedLanguage(code="", name="")
     return json_response(
-        {
-            "charLimit": parts.settings.max_text_chars,
-            "frontendTimeout": FRONTEND_TIMEOUT_MS,
-            "apiKeys": parts.keys.are_required,
-            "keyRequired": parts.keys.are_required,
-            "suggestions": False,
-            "filesTranslation": True,
-            "supportedFilesFormat": list(FORMATS),
-            "language": {
-                "source": described(AUTO),
-                "target": described(targets[0]) if targets else {"code": "", "name": ""},
-            },
-        }
+        SettingsReply(
+            charLimit=parts.settings.max_text_chars,
+            frontendTimeout=FRONTEND_TIMEOUT_MS,
+            apiKeys=parts.keys.are_required,
+            keyRequired=parts.keys.are_required,
+            suggestions=False,
+            filesTranslation=True,
+            supportedFilesFormat=list(FORMATS),
+            language=LanguageChoice(source=_named(AUTO), target=target),
+        )
     )
 
 
 @router.get("/health", summary="LibreTranslate's health check", response_model=StatusReply)
 async def health() -> Response:
     """Says that the process answers; `/readyz` says whether it can translate."""
-    return json_response({"status": "ok"})
+    return json_response(StatusReply(status="ok"))
+
+
+def _pivots(routes: Routes, source: str) -> dict[str, str]:
+    """The language in between, by target, for targets without a direct model."""
+    pivots = sorted(routes.pivots.items())
+    return {target: between for (start, target), between in pivots if start == source}
+
+
+def _named(code: str) -> NamedLanguage:
+    return NamedLanguage(code=code, name="Auto Detect" if code == AUTO else name_of(code))

@@ -4,20 +4,17 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from service.api.dependencies import Parts, PartsOf
 from service.api.openapi import JSON, problems, request_body
 from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
-from service.api.replies.translation import json_response
+from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
 
 
-class ScoreReply(BaseModel):
+class ScoreReply(Reply):
     """A given translation."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     score: float
     """Log-probability of the whole translation, nats."""
@@ -25,15 +22,6 @@ class ScoreReply(BaseModel):
     """Pieces of the translation, `</s>` last."""
     token_scores: list[float]
     """Log-probability of each of them, nats."""
-
-
-def score_content(pair: ScoredPair) -> dict[str, object]:
-    """What is said of a pair."""
-    return {
-        "score": pair.log_prob,
-        "target_tokens": pair.target_tokens,
-        "token_scores": pair.token_log_probs,
-    }
 
 
 router = APIRouter(tags=["native"])
@@ -74,10 +62,14 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
         timeout_s=timeout_s(parameters, parts.settings),
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.gate.run(request, _scored(parts, asked))
-    return json_response([score_content(pair) for pair in scored])
+        scored = await parts.in_flight.run(request, _scored(parts, asked))
+    return json_response([_content(pair) for pair in scored])
 
 
 async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))
+
+
+def _content(pair: ScoredPair) -> Json:
+    return content_of(ScoreReply, pair, score="log_prob", token_scores="token_log_probs")

@@ -12,9 +12,9 @@ from service.api.dependencies import Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
+from service.api.replies.json import json_response
 from service.api.replies.translation import (
     TranslateReply,
-    json_response,
     streamed_content,
     translation_content,
 )
@@ -48,15 +48,17 @@ router = APIRouter(tags=["native"])
         example={"q": "Good morning.", "source": "en", "target": "de"},
     ),
 )
-async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
+async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
     """Parameters come as JSON, or from form and query string together."""
     account = await parts.keys.account(request, parameters.api_key)
     check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, parts.settings, account.client)
     if parameters.stream:
-        return await event_stream(request, parts.gate, _events(asked, parts, account, parameters))
+        return await event_stream(
+            request, parts.in_flight, _events(asked, parts, account, parameters)
+        )
     async with account.charged(parameters.num_chars):
-        return await parts.gate.run(request, _reply(asked, parts, parameters))
+        return await parts.in_flight.run(request, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -75,7 +77,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), parameters)
-    async with parts.spare_time.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # A million numbers take a while to write down, in which others must not wait.
         return await asyncio.to_thread(_response, result, parameters)
@@ -96,7 +98,7 @@ async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
     has_maps = asked.attention is not None
-    turn = parts.spare_time.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
     async with account.charged(parameters.num_chars), turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)
@@ -108,6 +110,7 @@ def _translate_request(
 ) -> TranslateRequest:
     attention = parameters.attention
     return TranslateRequest(
+        timeout_s=timeout_s(parameters, settings),
         texts=parameters.texts,
         source=parameters.source,
         target=parameters.target,
@@ -127,6 +130,5 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
-        timeout_s=timeout_s(parameters, settings),
         client=client,
     )

@@ -1,8 +1,6 @@
 """How a served bundle is described to the outside."""
 
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Literal
 
 from bundle.manifest import (
     AlignmentHead,
@@ -16,13 +14,12 @@ from bundle.manifest import (
     Quantization,
     Shortlist,
 )
+from service.api.replies.json import Json, Reply
 from service.models.interfaces import ServedModel
 
 
-class CanaryReply(BaseModel):
+class CanaryReply(Reply):
     """What the readiness probe last saw."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     source_text: str
     state: Literal["ok", "failing"]
@@ -30,10 +27,8 @@ class CanaryReply(BaseModel):
     """Why it is failing."""
 
 
-class ModelReply(BaseModel):
+class ModelReply(Reply):
     """One bundle."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     pairs: list[LanguagePair]
@@ -59,7 +54,7 @@ class ModelReply(BaseModel):
     canary: CanaryReply
 
 
-def model_content(model: ServedModel) -> dict[str, Any]:
+def model_content(model: ServedModel) -> Json:
     """Body of `GET /models` for one bundle."""
     manifest = model.bundle.manifest
     described = manifest.model_dump(mode="json", include=set(ModelReply.model_fields) - {"canary"})

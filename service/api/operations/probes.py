@@ -1,6 +1,7 @@
 """For who keeps it running: probes, what is served, and what is measured."""
 
 import asyncio
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -10,16 +11,22 @@ from service.api.dependencies import PartsOf
 from service.api.openapi import problems
 from service.api.operations.models import ModelReply, model_content
 from service.api.problems import SHUTTING_DOWN
-from service.api.replies.translation import StatusReply, json_response
+from service.api.replies.json import Reply, json_response
 from service.errors import NotReadyError, ShuttingDownError
 
 router = APIRouter(tags=["operations"])
 
 
+class StatusReply(Reply):
+    """Everything is as it should be."""
+
+    status: Literal["ok", "ready"]
+
+
 @router.get("/livez", summary="Is the process alive?", response_model=StatusReply)
 async def livez() -> Response:
     """Says only that the process answers: restart it when this fails."""
-    return json_response({"status": "ok"})
+    return json_response(StatusReply(status="ok"))
 
 
 @router.get(
@@ -30,12 +37,12 @@ async def livez() -> Response:
 )
 async def readyz(parts: PartsOf) -> Response:
     """Every model's workers are alive and its canary sentence came out as expected."""
-    if parts.gate.is_ending:
+    if parts.in_flight.is_shutting_down:
         raise ShuttingDownError(SHUTTING_DOWN)
     reason = parts.registry.unready_reason()
     if reason is not None:
         raise NotReadyError(reason)
-    return json_response({"status": "ready"})
+    return json_response(StatusReply(status="ready"))
 
 
 @router.get("/models", summary="What is served?", response_model=list[ModelReply])
@@ -54,7 +61,7 @@ async def metrics(request: Request, parts: PartsOf) -> Response:
     """Everything that is measured, in Prometheus' text format; with a token, if one is set."""
     if parts.settings.metrics_token is not None:
         check_token(request, parts.settings.metrics_token)
-    is_ready = not parts.gate.is_ending and parts.registry.unready_reason() is None
+    is_ready = not parts.in_flight.is_shutting_down and parts.registry.unready_reason() is None
     parts.metrics.ready.set(is_ready)
     # In a thread: the collectors read /proc.
     content = await asyncio.to_thread(parts.metrics.exposition)

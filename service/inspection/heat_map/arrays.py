@@ -1,4 +1,4 @@
-"""Inspected texts as a NumPy file: the reply in JSON, with its arrays exact."""
+"""Inspected texts as a NumPy file: the values of the JSON reply, exact."""
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -15,19 +15,19 @@ Entry = tuple[str, NDArray[np.generic]]
 def npz(pairs: Sequence[InspectedPair], *, is_list: bool) -> bytes:
     """A file for `numpy.load`, without pickles.
 
-    Its names are paths in the JSON: `cross` for a text of one sentence, `sentences.0.cross` for one
-    of several, and `1.cross` or `1.sentences.0.cross` where a list was asked for.
+    Names are paths in the JSON: `cross` in a text of one sentence, `sentences.0.cross` in a text
+    of several, and `1.cross` or `1.sentences.0.cross` in a list.
 
     Args:
         pairs: The texts.
-        is_list: Whether a list was asked for.
+        is_list: Whether the request had a list of texts.
     """
     entries: dict[str, NDArray[np.generic]] = {}
     for number, pair in enumerate(pairs):
         prefix = f"{number}." if is_list else ""
         entries.update((prefix + name, value) for name, value in _pair(pair))
     written = BytesIO()
-    # An argument of NumPy's own is called `file`, which none of our names is.
+    # `savez` has a parameter `file`; no entry has that name.
     np.savez(written, allow_pickle=False, **entries)
     return written.getvalue()
 
@@ -54,11 +54,11 @@ def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
     yield "target_tokens", np.array(attention.target_tokens)
     yield "token_scores", np.array(attention.token_log_probs, dtype=np.float32)
     yield from attention.maps.items()
-    for side, text in (("source", sentence.source), ("target", sentence.translation)):
+    for name, text in (("source", sentence.source), ("target", sentence.translation)):
         found = [text[begin:end] for begin, end in words(text)]
-        yield f"alignment.{side}_words", np.array(found, dtype=np.str_)
+        yield f"alignment.{name}_words", np.array(found, dtype=np.str_)
     links = pharaoh(sentence.links, sentence.source, sentence.translation)
-    # Numbers where the JSON has a text, and with two columns also where there are no links.
+    # Numbers where the JSON has a string; two columns even without links.
     yield "alignment.pharaoh", np.array([link[:2] for link in links], np.int64).reshape(-1, 2)
     yield "alignment.weights", np.array([link[2] for link in links], dtype=np.float32)
     confidence = attention.confidence

@@ -1,4 +1,4 @@
-"""A picture before it is one: what stands where, in whole pixels; its writers only copy it."""
+"""A figure: labels and panels at whole pixels, for the SVG and PNG writers to copy."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ Colour = tuple[int, int, int]
 """Red, green, blue, each 0 to 255."""
 
 DARKEST = 24
-"""The shade of weight 1; shade 0 is the paper."""
+"""The shade of weight 1; shade 0 is white."""
 _ANCHORS = ((255, 255, 255), (205, 226, 239), (107, 174, 207), (33, 103, 172), (6, 30, 75))
-"""From weight 0 to weight 1; each is darker than the one before, also for who sees no colours."""
+"""From weight 0 to weight 1, ever darker, so that colours are not needed to tell them apart."""
 
 
 def shades(weights: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The shade of each weight, 0 to `DARKEST`.
 
-    They grow with the square root: with many tokens most weights are small, and a head that looks
-    at everything a little should not look like one that looks at nothing.
+    Shades grow with the square root: with many tokens most weights are small, and attention spread
+    over all of them should remain visible.
     """
     scaled = np.rint(np.sqrt(np.clip(weights, 0, 1)) * DARKEST)
     return np.asarray(scaled, dtype=np.uint8)
@@ -36,7 +36,7 @@ def colour(shade: int) -> Colour:
 
 
 def as_hex(given: Colour) -> str:
-    """As it is written in SVG."""
+    """A colour in SVG notation."""
     return "#" + "".join(f"{part:02x}" for part in given)
 
 
@@ -46,15 +46,15 @@ CELL = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelStyle:
-    """How a text is written."""
+    """The style of a label."""
 
     size: int
     """Pixels."""
     colour: Colour
     is_right_aligned: bool = False
-    """The place is where the text ends, not where it begins."""
+    """Whether the label ends at its place instead of beginning there."""
     is_upright: bool = False
-    """Runs from bottom to top, beginning at its place."""
+    """Whether it runs from bottom to top, beginning at its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +90,11 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """Everything that is in a picture."""
+    """All labels and panels of a picture."""
 
     title: str
     description: str
-    """For who cannot see it."""
+    """A description for screen readers."""
     width: int
     height: int
     labels: tuple[Label, ...]

@@ -1,4 +1,4 @@
-"""Where everything stands: a row of maps for each layer, a column for each head."""
+"""Lays out a figure: a row of maps for each layer, a column for each head."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _MARGIN = 24
 _GAP = 20
 _LABEL_GAP = 5
 _BASE_LINE = 4
-"""How far below the middle of a line its base line is."""
+"""Pixels from the middle of a line down to its base line."""
 _MAX_TITLE = 110
 _INK, _FAINT = (30, 36, 48), (91, 99, 115)
 _TITLE = LabelStyle(size=17, colour=_INK)
@@ -40,7 +40,7 @@ _SCALE = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 @dataclass(slots=True, kw_only=True)
 class _Sheet:
-    """A picture that is being put together, from top to bottom."""
+    """A figure under construction, from top to bottom."""
 
     bottom: int = _MARGIN
     right: int = 0
@@ -48,7 +48,7 @@ class _Sheet:
     panels: list[Panel] = field(default_factory=list)
 
     def write(self, text: str, style: LabelStyle, *, x: int = _MARGIN) -> None:
-        """A line of its own."""
+        """Appends a line of text."""
         self.bottom += style.size + _LABEL_GAP
         self.labels.append(Label(text=text, x=x, y=self.bottom - _LABEL_GAP, style=style))
         self.right = max(self.right, x + width_of(text, style.size))
@@ -57,12 +57,12 @@ class _Sheet:
 def lay_out(
     pairs: Sequence[InspectedPair], selection: AttentionSelection, *, with_texts: bool = True
 ) -> Figure:
-    """All maps of some texts, one sentence below the other.
+    """The figure of all maps of some texts, one sentence below the other.
 
     Args:
         pairs: The texts.
-        selection: What was asked for; says which layers and heads the maps are of.
-        with_texts: Whether each sentence stands above its maps.
+        selection: Names the layers and heads of the maps.
+        with_texts: Whether each sentence is written above its maps.
     """
     sheet = _Sheet()
     for sentence in (sentence for pair in pairs for sentence in pair.sentences):
@@ -97,7 +97,7 @@ def _draw_sentence(
 
 
 def axes(kind: AttentionKind, attention: AttentionMaps) -> tuple[list[str], list[str]]:
-    """Names of the rows and of the columns."""
+    """Labels of the rows and of the columns."""
     queries = attention.source_tokens if kind == "encoder" else attention.target_tokens
     keys = attention.target_tokens if kind == "decoder" else attention.source_tokens
     return [token_label(token) for token in queries], [token_label(token) for token in keys]
@@ -126,7 +126,7 @@ def _draw_grid(
 
 
 def _pitch(left: int, num_keys: int, selection: AttentionSelection) -> int:
-    """From one map of a row to the next."""
+    """Pixels from one map of a row to the next."""
     name = width_of(panel_name(0, 0, AttentionSelection(reduce=selection.reduce)), _NAME.size)
     return max(left + CELL * num_keys, name) + _GAP
 
@@ -149,7 +149,7 @@ def _panel_labels(
 
 
 def _draw_scale(sheet: _Sheet) -> None:
-    """Which colour is how much."""
+    """Draws the colour scale."""
     x = _MARGIN
     for weight in _SCALE:
         cell = shades(np.full((1, 1), weight, dtype=np.float32))

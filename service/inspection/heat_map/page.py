@@ -1,4 +1,4 @@
-"""Inspected texts as a web page of its own: no script, nothing from elsewhere."""
+"""Inspected texts as a self-contained web page without scripts."""
 
 import base64
 import hashlib
@@ -39,15 +39,15 @@ _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 )
-"""Allows the page exactly what it has: its own style."""
+"""Allows nothing but the style of the page."""
 
 
 def page(pairs: Sequence[InspectedPair], selection: AttentionSelection) -> str:
-    """Everything that is known about some texts, for reading.
+    """The page of some texts, with all their values.
 
     Args:
         pairs: The texts.
-        selection: What was asked for; says which layers and heads the maps are of.
+        selection: Names the layers and heads of the maps.
     """
     title = _shown(" ".join(pair.source for pair in pairs)[:_MAX_TITLE])
     sentences = (sentence for pair in pairs for sentence in pair.sentences)
@@ -90,7 +90,7 @@ def _sentence(
 
 
 def _numbers(attention: AttentionMaps) -> Iterator[str]:
-    """The mean of each kind's maps in percent, for who cannot see the picture."""
+    """Tables of the mean of each kind's maps in percent, for screen readers."""
     for kind, maps in attention.maps.items():
         queries, keys = axes(kind, attention)
         rows = [
@@ -120,7 +120,7 @@ def _tokens(attention: AttentionMaps) -> Iterator[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column names the row."""
+    """A table; the first column names the row."""
     head = "".join(f'<th scope="col">{_shown(name)}</th>' for name in header)
     body = "".join(
         f'<tr><th scope="row">{_shown(name)}</th>'

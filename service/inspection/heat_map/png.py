@@ -1,4 +1,4 @@
-"""A figure as PNG: the same places and colours as in SVG, with letters of a font of our own."""
+"""A figure as PNG, with the places and colours of the SVG and a bundled font."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,16 +13,18 @@ from service.inspection.heat_map.figure import DARKEST, Figure, Label, LabelStyl
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.values import AttentionSelection, InspectedPair, InspectedSentence
 
+MAX_PIXELS = 24_000_000
+"""Most pixels of a picture; it takes 72 MB while it is drawn."""
 _FONT = Path(__file__).with_name("font") / "DejaVuSans.ttf"
 _FRAME = (213, 218, 226)
 _SHARP = 2
-"""Pixels for each of the figure's, where that is not too many: for screens with fine ones."""
+"""Pixels for each pixel of the figure, if the picture stays within its limit: for fine screens."""
 
 
 def png(figure: Figure) -> bytes:
-    """Draw it; see `check_fits` for those that are too large.
+    """Draws a figure; see `check_fits` for figures that are too large.
 
-    Characters that the font does not have are boxes.
+    Characters that the font lacks are boxes.
     """
     is_small = figure.width * figure.height * _SHARP**2 <= MAX_PIXELS
     canvas = _Canvas(figure, _SHARP if is_small else 1)
@@ -33,75 +35,18 @@ def png(figure: Figure) -> bytes:
     return canvas.encoded()
 
 
-class _Canvas:
-    """A picture that is being drawn; a text that comes again is not written again."""
-
-    def __init__(self, figure: Figure, scale: int) -> None:
-        self._scale = scale
-        self._image = Image.new("RGB", (figure.width * scale, figure.height * scale), "white")
-        self._palette = np.array([colour(shade) for shade in range(DARKEST + 1)], dtype=np.uint8)
-        self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
-        self._written: dict[tuple[str, LabelStyle], tuple[Image.Image, tuple[int, int]]] = {}
-
-    def draw_panel(self, panel: Panel) -> None:
-        """Cells and a frame."""
-        left, top = panel.x * self._scale, panel.y * self._scale
-        width, height = panel.width * self._scale, panel.height * self._scale
-        cells = Image.fromarray(self._palette[panel.shades])
-        cells = cells.resize((width, height), Image.Resampling.NEAREST)
-        self._image.paste(cells, (left, top))
-        frame = (left, top, left + width, top + height)
-        ImageDraw.Draw(self._image).rectangle(frame, outline=_FRAME, width=self._scale)
-
-    def draw_label(self, label: Label) -> None:
-        """One text."""
-        key = (label.text, label.style)
-        if key not in self._written:
-            self._written[key] = self._write(*key)
-        mask, (left, top) = self._written[key]
-        place = (label.x * self._scale + left, label.y * self._scale + top)
-        self._image.paste(label.style.colour, place, mask)
-
-    def encoded(self) -> bytes:
-        """The bytes of the file."""
-        written = BytesIO()
-        self._image.save(written, "PNG", compress_level=6)
-        return written.getvalue()
-
-    def _write(self, text: str, style: LabelStyle) -> tuple[Image.Image, tuple[int, int]]:
-        """A text as a mask, and where its corner is, seen from its place."""
-        font = self._font(style.size * self._scale)
-        left, top, right, bottom = map(int, font.getbbox(text, anchor="ls"))
-        mask = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
-        ImageDraw.Draw(mask).text((-left, -top), text, fill=255, font=font, anchor="ls")
-        if style.is_upright:
-            return mask.transpose(Image.Transpose.ROTATE_90), (top, -left - mask.width)
-        if style.is_right_aligned:
-            return mask, (-mask.width, top)
-        return mask, (left, top)
-
-    def _font(self, size: int) -> ImageFont.FreeTypeFont:
-        if size not in self._fonts:
-            self._fonts[size] = ImageFont.truetype(_FONT, size)
-        return self._fonts[size]
-
-
-MAX_PIXELS = 24_000_000
-"""What a picture may have; 72 MB while it is drawn."""
-
-
 def check_fits(
     figure: Figure, pairs: Sequence[InspectedPair], selection: AttentionSelection
 ) -> None:
-    """Refuse a picture that would be too large.
+    """Rejects a picture that would be too large.
 
     Args:
         figure: The picture.
-        pairs: What is in it.
-        selection: What was asked for.
+        pairs: The texts in it.
+        selection: The maps in it.
 
     Raises:
-        PayloadTooLargeError: Says what to ask for instead.
+        PayloadTooLargeError: Names a selection that fits.
     """
     if _fits(figure):
         return
@@ -119,8 +64,61 @@ def check_fits(
     )
 
 
+class _Canvas:
+    """A picture under construction; a text that occurs again is rendered once."""
+
+    def __init__(self, figure: Figure, scale: int) -> None:
+        self._scale = scale
+        self._image = Image.new("RGB", (figure.width * scale, figure.height * scale), "white")
+        self._palette = np.array([colour(shade) for shade in range(DARKEST + 1)], dtype=np.uint8)
+        self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
+        self._written: dict[tuple[str, LabelStyle], tuple[Image.Image, tuple[int, int]]] = {}
+
+    def draw_panel(self, panel: Panel) -> None:
+        """Draws the cells of a map and a frame."""
+        left, top = panel.x * self._scale, panel.y * self._scale
+        width, height = panel.width * self._scale, panel.height * self._scale
+        cells = Image.fromarray(self._palette[panel.shades])
+        cells = cells.resize((width, height), Image.Resampling.NEAREST)
+        self._image.paste(cells, (left, top))
+        frame = (left, top, left + width, top + height)
+        ImageDraw.Draw(self._image).rectangle(frame, outline=_FRAME, width=self._scale)
+
+    def draw_label(self, label: Label) -> None:
+        """Draws a label."""
+        key = (label.text, label.style)
+        if key not in self._written:
+            self._written[key] = self._write(*key)
+        mask, (left, top) = self._written[key]
+        place = (label.x * self._scale + left, label.y * self._scale + top)
+        self._image.paste(label.style.colour, place, mask)
+
+    def encoded(self) -> bytes:
+        """The bytes of the file."""
+        written = BytesIO()
+        self._image.save(written, "PNG", compress_level=6)
+        return written.getvalue()
+
+    def _write(self, text: str, style: LabelStyle) -> tuple[Image.Image, tuple[int, int]]:
+        """A text as a mask, and the offset of its corner from its place."""
+        font = self._font(style.size * self._scale)
+        left, top, right, bottom = map(int, font.getbbox(text, anchor="ls"))
+        mask = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
+        ImageDraw.Draw(mask).text((-left, -top), text, fill=255, font=font, anchor="ls")
+        if style.is_upright:
+            return mask.transpose(Image.Transpose.ROTATE_90), (top, -left - mask.width)
+        if style.is_right_aligned:
+            return mask, (-mask.width, top)
+        return mask, (left, top)
+
+    def _font(self, size: int) -> ImageFont.FreeTypeFont:
+        if size not in self._fonts:
+            self._fonts[size] = ImageFont.truetype(_FONT, size)
+        return self._fonts[size]
+
+
 def _as_fields(selection: AttentionSelection) -> str:
-    """What is to be written into the request."""
+    """A selection as request fields."""
     layers = f'"layers": {list(selection.layers or ())}'
     if selection.reduce == "heads":
         return layers
@@ -134,7 +132,7 @@ def _fits(figure: Figure) -> bool:
 def _smaller(
     pairs: Sequence[InspectedPair], selection: AttentionSelection
 ) -> Iterator[tuple[list[InspectedPair], AttentionSelection]]:
-    """The last layer, with ever fewer heads."""
+    """Smaller selections: the last layer, with ever fewer heads."""
     shapes = [
         maps.shape
         for pair in pairs

@@ -1,4 +1,4 @@
-"""A figure as SVG: text stays text, and what it says is escaped."""
+"""A figure as SVG, with its labels as escaped text."""
 
 from collections.abc import Iterator
 from html import escape
@@ -23,11 +23,11 @@ _FRAME = "#d5dae2"
 
 
 def svg(figure: Figure, name: str = "figure") -> str:
-    """The picture as a document of its own, which can also stand within a page.
+    """The picture as a document that can also be embedded in a page.
 
     Args:
-        figure: What to draw.
-        name: Begins the ids, which must be unique in a page.
+        figure: The figure.
+        name: Prefix of the ids, which must be unique in a page.
     """
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{figure.width}" height="{figure.height}" '
@@ -56,7 +56,7 @@ def _panel(panel: Panel) -> str:
 
 
 def _cells(shades: NDArray[np.uint8]) -> Iterator[str]:
-    """One path for all cells of a shade, as long rectangles."""
+    """One path for each shade, of rectangles as long as possible."""
     for shade in range(1, DARKEST + 1):
         runs = "".join(
             f"M{CELL * start} {CELL * row}h{CELL * length}v{CELL}h-{CELL * length}z"
@@ -67,7 +67,7 @@ def _cells(shades: NDArray[np.uint8]) -> Iterator[str]:
 
 
 def _runs(is_in: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
-    """Row, first column and length of every stretch of neighbours."""
+    """Row, first column and length of every run of neighbours."""
     edges = np.diff(is_in.astype(np.int8), axis=1, prepend=0, append=0)
     starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
     for (row, start), (_, end) in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -75,7 +75,7 @@ def _runs(is_in: NDArray[np.bool_]) -> Iterator[tuple[int, int, int]]:
 
 
 def _label_groups(figure: Figure) -> Iterator[str]:
-    """Labels of one style share a group, which says the style once."""
+    """Groups of labels that share a style."""
     for style, labels in groupby(figure.labels, key=lambda label: label.style):
         anchor = ' text-anchor="end"' if style.is_right_aligned else ""
         texts = "".join(_text(label) for label in labels)

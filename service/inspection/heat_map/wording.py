@@ -1,4 +1,4 @@
-"""The words around attention maps, the same in every format."""
+"""Headings and labels of attention maps, the same in every format."""
 
 import unicodedata
 
@@ -12,18 +12,18 @@ HEADINGS: dict[AttentionKind, str] = {
     "looked at when it wrote them",
 }
 _SPACE = "▁"
-"""How SentencePiece writes the space before a word."""
+"""SentencePiece's sign for the space before a word."""
 _MAX_LABEL = 24
 _NOT_IN_XML = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF],
     "�",
 )
 _OF_A_LETTER = 0.62
-"""Mean width of a letter, in sizes of the type; ideographs have 1."""
+"""Mean width of a letter relative to the type size; ideographs have 1."""
 
 
 def panel_name(row: int, column: int, selection: AttentionSelection) -> str:
-    """Of the map in this row and column of a grid, as the selection numbers them."""
+    """Name of the map in a row and column of the grid, by the selected layer and head."""
     if selection.reduce == "all":
         return "mean of layers and heads"
     layer = row if selection.layers is None else selection.layers[row]
@@ -34,18 +34,18 @@ def panel_name(row: int, column: int, selection: AttentionSelection) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with a sign for what no XML file may contain."""
+    """`text` on one line, with a replacement for characters that XML forbids."""
     return " ".join(text.translate(_NOT_IN_XML).split())
 
 
 def token_label(token: str) -> str:
-    """A token beside a map: short, on one line, and with a lighter sign for a space."""
+    """Label of a token: short, on one line, with an underscore for a space."""
     shown = printable(token).replace(_SPACE, "_")
     return shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 1] + "…"
 
 
 def width_of(text: str, size: int) -> int:
-    """Pixels that a text takes in some sans serif type, at a guess."""
+    """Estimated width of a text in a sans serif type, pixels."""
     return round(size * sum(_width_of_character(character) for character in text))
 
 

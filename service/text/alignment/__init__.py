@@ -1,1 +1,1 @@
-"""Which word became which, from attention weights."""
+"""Word alignments from attention weights."""

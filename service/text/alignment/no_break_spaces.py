@@ -1,4 +1,4 @@
-"""Brings back the spaces at which no line may break: models know only one kind of space."""
+"""Restores no-break spaces, which models take for ordinary ones."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ NO_BREAK_SPACES = frozenset("\xa0\u202f\u2007")
 
 
 def keep_no_break_spaces(source_text: str, target_text: str, links: Sequence[WordLink]) -> str:
-    """`target_text` with the same length, and no-break spaces beside the same words.
+    """`target_text`, of the same length, with no-break spaces beside the same words.
 
-    One that has lost its words is left out, as is one where the translation has no space.
+    A no-break space is dropped where its words are lost, or where the translation has no space.
     """
     if not any(space in source_text for space in NO_BREAK_SPACES):
         return target_text

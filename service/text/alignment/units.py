@@ -1,4 +1,4 @@
-"""Which word of the source each word of the translation comes from."""
+"""Anchors: the source word that each word of a translation comes from."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from service.text.alignment.word_links import WordLink
 
 _WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-"""Scripts without spaces: each character is a unit."""
+"""Scripts without spaces between words: each character is a unit."""
 _MARK = (
     "!-/:-@\\[-`{-~\xa1\xab\xb7\xbb\xbf\u2010-\u2027\u2030-\u205e\u3001-\u303f\uff01-\uff0f"
     "\uff1a-\uff20\ue000-\uf8ff"
@@ -18,27 +18,36 @@ _UNIT = re.compile(
 )
 _IS_MARK = re.compile(rf"[{_MARK}]")
 
+_PLAIN_MARKS = str.maketrans("„“”«»‹›‘’‚'。，！？：；（）", '"' * 11 + ".,!?:;()")  # noqa: RUF001
+"""Marks that languages write differently, as one."""
+
+Anchors = list[int | None]
+"""The index of a source unit for each target unit; None: not anchored."""
+
+_MAX_WORD_UNITS = 4
+"""Most units on either side of a link between words, as opposed to whole sentences."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextUnit:
-    """A word, or a punctuation mark."""
+    """A word or a punctuation mark."""
 
     text: str
     start: int
 
     @property
     def end(self) -> int:
-        """Offset behind it."""
+        """Offset behind the unit."""
         return self.start + len(self.text)
 
     @property
     def is_mark(self) -> bool:
-        """Whether it is no word."""
+        """Whether it is a punctuation mark."""
         return _IS_MARK.match(self.text) is not None
 
 
 def text_units(text: str, cuts: Iterable[int] = ()) -> list[TextUnit]:
-    """All but the white space of `text`, in order; no unit goes on over one of `cuts`."""
+    """The words and punctuation marks of `text`, in order; no unit crosses one of `cuts`."""
     units: list[TextUnit] = []
     inner_cuts = iter(sorted({cut for cut in cuts if 0 < cut < len(text)}))
     cut = next(inner_cuts, len(text))
@@ -53,24 +62,13 @@ def text_units(text: str, cuts: Iterable[int] = ()) -> list[TextUnit]:
     return units
 
 
-_PLAIN_MARKS = str.maketrans("„“”«»‹›‘’‚'。，！？：；（）", '"' * 11 + ".,!?:;()")  # noqa: RUF001
-"""What languages write differently."""
-
-Anchors = list[int | None]
-"""For each target unit, the index of a source unit."""
-
-_MAX_WORD_UNITS = 4
-"""Units on either side of a link that is about a word, and not about a sentence."""
-
-
 def anchor_units(
     source: Sequence[TextUnit], target: Sequence[TextUnit], links: Sequence[WordLink]
 ) -> Anchors:
-    """Give each target unit the source unit of its heaviest link.
+    """Anchors each target unit to the source unit of its heaviest link.
 
-    Without any links, both texts are taken to be in the same order. Units without a link get the
-    source unit that has none either and stands beside their neighbour's: a full stop the full stop,
-    a word the word.
+    Without any links, both texts are taken to be in the same order. A unit without a link gets the
+    unlinked source unit beside its neighbour's anchor, if both are words or the same mark.
     """
     if not source or not target:
         return [None] * len(target)
@@ -101,7 +99,7 @@ def _linked(
 
 
 def targets_by_source(anchors: Anchors, num_source: int) -> list[list[int]]:
-    """For each source unit, the target units that come from it, in order."""
+    """The target units anchored to each source unit, in order."""
     units: list[list[int]] = [[] for _ in range(num_source)]
     for unit, anchor in enumerate(anchors):
         if anchor is not None:
@@ -112,7 +110,7 @@ def targets_by_source(anchors: Anchors, num_source: int) -> list[list[int]]:
 def linked_units(
     source: Sequence[TextUnit], target: Sequence[TextUnit], links: Sequence[WordLink]
 ) -> list[list[int]]:
-    """For each source unit, all target units with a link of their own to it, heavy or light."""
+    """All target units with a word link to each source unit, whatever its weight."""
     linked: list[list[int]] = [[] for _ in source]
     for link in links:
         members = units_within(source, *link.source)
@@ -124,7 +122,7 @@ def linked_units(
 
 
 def units_within(units: Sequence[TextUnit], start: int, end: int) -> range:
-    """Indices of the units that have characters in `[start, end)`."""
+    """Indices of the units with characters in `[start, end)`."""
     first = bisect_right(units, start, key=lambda unit: unit.end)
     return range(first, bisect_left(units, end, lo=first, key=lambda unit: unit.start))
 
@@ -132,7 +130,7 @@ def units_within(units: Sequence[TextUnit], start: int, end: int) -> range:
 def _fill(
     anchors: Anchors, source: Sequence[TextUnit], target: Sequence[TextUnit], step: int
 ) -> None:
-    """Go on from anchored units, to the right (1) or to the left (-1), changing `anchors`."""
+    """Anchors, in place, the neighbours of anchored units to the right (1) or the left (-1)."""
     used = set(anchors)
     indices = range(len(target)) if step == 1 else range(len(target) - 1, -1, -1)
     neighbour = -1 if step == 1 else len(source)

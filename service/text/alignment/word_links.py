@@ -1,72 +1,71 @@
-"""An alignment of a word of the source with a word of the translation."""
+"""Word links: which word of a sentence corresponds to which word of its translation."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordLink:
-    """Two stretches of text that say the same; several links may share a side."""
-
-    source: tuple[int, int]
-    """Character offsets in the source sentence, end exclusive."""
-    target: tuple[int, int]
-    """Character offsets in its translation, end exclusive."""
-    weight: float = 1.0
-    """From 0 to 1."""
-
-
 _WORD = re.compile(r"⟦\d⟧|\w+(?:['’\-]\w+)*|[^\w\s]")  # noqa: RUF001
 _MIN_WEIGHT = 0.2
-"""Attention that a source word must get to be linked where no target word likes it best."""
+"""Least attention to a source word that is linked though it is no target word's first choice."""
 
 Span = tuple[int, int]
 """Character offsets, end exclusive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordLink:
+    """Two spans that correspond; several links may share a span."""
+
+    source: Span
+    """In the source sentence."""
+    target: Span
+    """In its translation."""
+    weight: float = 1.0
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizedText:
-    """A text and where each of the model's pieces stands in it."""
+    """A text with the offsets of its tokens."""
 
     text: str
     spans: tuple[Span, ...]
-    """One for every token; empty for those that stand for no character."""
+    """One for every token; empty for tokens without characters."""
 
 
 def words(text: str) -> list[Span]:
-    """Where the words are; a punctuation mark is one, too."""
+    """Offsets of the words; a punctuation mark is a word."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
 def word_links(
     attention: Sequence[Sequence[float]], source: TokenizedText, target: TokenizedText
 ) -> tuple[WordLink, ...]:
-    """Link each target word with the source word that it looks at most.
+    """Links each target word with the source word that it attends to most.
 
-    A source word that is nobody's favourite is linked with the target word that looks at it most,
-    if that is more than a glance.
+    A source word that no target word attends to most is linked with the target word that attends
+    to it most, if its weight is at least `_MIN_WEIGHT`.
 
     Args:
-        attention: One row for each target token, one column for each source token.
-        source: Its tokens are the columns; columns without characters count for nothing.
-        target: Its tokens are the rows, which may go on behind them.
+        attention: A row for each target token, a column for each source token.
+        source: Its tokens are the columns; columns without characters are ignored.
+        target: Its tokens are the rows; there may be further rows.
     """
     source_words, target_words = words(source.text), words(target.text)
     columns = _members(source.spans, source_words)
     rows = _members(target.spans, target_words)
     weights = [[_weight(attention, row, column) for column in columns] for row in rows]
-    pairs = [*_favourites(weights), *_left_over(weights, len(source_words))]
+    pairs = [*_best_sources(weights), *_best_targets(weights, len(source_words))]
     return tuple(
         WordLink(source=source_words[j], target=target_words[i], weight=round(weights[i][j], 4))
         for i, j in sorted(set(pairs))
     )
 
 
-def transferred(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink, ...]:
-    """Links to the words of `old` as links to those of `new`: its n-th word for the n-th.
+def transfer_links(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink, ...]:
+    """Links to the words of `old` as links to the words of `new`, by their number.
 
-    For texts that differ in case or white space; where they differ in words, nothing is linked.
+    For texts that differ in case or white space; if the numbers of words differ, no link is kept.
     """
     if old == new:
         return tuple(links)
@@ -80,8 +79,34 @@ def transferred(links: Sequence[WordLink], old: str, new: str) -> tuple[WordLink
     )
 
 
+def chain_links(first: Sequence[WordLink], second: Sequence[WordLink]) -> tuple[WordLink, ...]:
+    """Links from the sources of `first` to the targets of `second`.
+
+    Two links that share a character of the text between make one, with the product of their
+    weights; of several links between the same words the heaviest is kept.
+
+    Args:
+        first: From a text to its translation.
+        second: From that translation to one of its own.
+    """
+    by_character: dict[int, list[WordLink]] = {}
+    for link in second:
+        for at in range(*link.source):
+            by_character.setdefault(at, []).append(link)
+    weights: dict[tuple[Span, Span], float] = {}
+    for link in first:
+        for at in range(*link.target):
+            for onward in by_character.get(at, ()):
+                ends = (onward.target, link.source)
+                weights[ends] = max(weights.get(ends, 0.0), link.weight * onward.weight)
+    return tuple(
+        WordLink(source=source, target=target, weight=round(weight, 4))
+        for (target, source), weight in sorted(weights.items())
+    )
+
+
 def pharaoh(links: Sequence[WordLink], source: str, target: str) -> list[tuple[int, int, float]]:
-    """The links as numbers of words, as aligners write them: source, target, weight."""
+    """The links in Pharaoh form: number of the source word, of the target word, and weight."""
     sources = {span: i for i, span in enumerate(words(source))}
     targets = {span: i for i, span in enumerate(words(target))}
     return sorted(
@@ -92,7 +117,7 @@ def pharaoh(links: Sequence[WordLink], source: str, target: str) -> list[tuple[i
 
 
 def _members(spans: Sequence[Span], found: Sequence[Span]) -> list[list[int]]:
-    """Which tokens have characters of each word, both in the order of the text."""
+    """The tokens that have characters of each word, both in the order of the text."""
     members: list[list[int]] = [[] for _ in found]
     first = 0
     for token, (start, end) in enumerate(spans):
@@ -108,48 +133,24 @@ def _members(spans: Sequence[Span], found: Sequence[Span]) -> list[list[int]]:
 def _weight(
     attention: Sequence[Sequence[float]], rows: Sequence[int], columns: Sequence[int]
 ) -> float:
-    """What the tokens of a target word look at those of a source word, on average."""
+    """Mean attention of a target word's tokens to all tokens of a source word."""
     if not rows:
         return 0.0
     return sum(attention[i][j] for i in rows for j in columns) / len(rows)
 
 
-def _favourites(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+def _best_sources(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+    """Each target word with the source word that it attends to most."""
     best = [max(range(len(row)), key=row.__getitem__, default=-1) for row in weights]
     return [(i, j) for i, j in enumerate(best) if j >= 0 and weights[i][j] > 0]
 
 
-def _left_over(weights: Sequence[Sequence[float]], num_sources: int) -> list[tuple[int, int]]:
-    linked = {j for _, j in _favourites(weights)}
+def _best_targets(weights: Sequence[Sequence[float]], num_sources: int) -> list[tuple[int, int]]:
+    """The remaining source words, each with the target word that attends to it most."""
+    linked = {j for _, j in _best_sources(weights)}
     pairs = []
     for j in set(range(num_sources)) - linked:
         best = max(range(len(weights)), key=lambda i: weights[i][j], default=-1)
         if best >= 0 and weights[best][j] >= _MIN_WEIGHT:
             pairs.append((best, j))
     return pairs
-
-
-def chained(first: Sequence[WordLink], second: Sequence[WordLink]) -> tuple[WordLink, ...]:
-    """Links from the sources of `first` to the targets of `second`.
-
-    Two links make one where they share a character of the text between, with the product of their
-    weights; of several ways from word to word the heaviest counts.
-
-    Args:
-        first: From a text to its translation.
-        second: From that translation to one of its own.
-    """
-    by_character: dict[int, list[WordLink]] = {}
-    for link in second:
-        for at in range(*link.source):
-            by_character.setdefault(at, []).append(link)
-    weights: dict[tuple[tuple[int, int], tuple[int, int]], float] = {}
-    for link in first:
-        for at in range(*link.target):
-            for onward in by_character.get(at, ()):
-                ends = (onward.target, link.source)
-                weights[ends] = max(weights.get(ends, 0.0), link.weight * onward.weight)
-    return tuple(
-        WordLink(source=source, target=target, weight=round(weight, 4))
-        for (target, source), weight in sorted(weights.items())
-    )

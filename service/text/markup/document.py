@@ -1,4 +1,4 @@
-"""Finds the running text in HTML and XML; everything else stays as it is, byte for byte."""
+"""Reads the running text of HTML and XML, and writes it back; the rest stays byte for byte."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -9,17 +9,19 @@ from service.text.markup.references import reads_as_markup
 from service.text.markup.structure import find_separators, merge_untranslated
 from service.text.markup.tokenizer import read_tokens
 
+_ESCAPES = {"&": "&amp;", "<": "&lt;"}
+
 
 def read_markup(text: str, options: MarkupOptions) -> list[str | Passage]:
-    """Take a document apart; `write_markup` puts it together again.
+    """Splits a document into passages and the markup between them; see `write_markup`.
 
-    Passages are what stands between block elements, without the white space and the tags around
-    it. In HTML, white space within them is what a browser makes of it: one space, so that a line
-    break cuts no sentence in two. Never translated are attributes (also `title`, `alt`,
-    `placeholder` and `aria-label`), comments, declarations, CDATA, instructions, `options.
-    ignore_tags`, what `translate="no"` or the class `notranslate` says, and in HTML the elements
-    that hold no prose (`<script>`, `<pre>`, `<code>`, ...). Broken markup is no error: what ends
-    nowhere is text or a lone tag.
+    A passage is the text between two block elements, without the white space and the tags around
+    it. In HTML, white space within a passage is one space, as in a browser, so that a line break
+    does not split a sentence. Not translated are attributes (also `title`, `alt`, `placeholder`
+    and `aria-label`), comments, declarations, CDATA, instructions, `options.ignore_tags`, elements
+    with `translate="no"` or the class `notranslate`, and in HTML the elements that hold no prose
+    (`<script>`, `<pre>`, `<code>`, ...). Broken markup is not an error: an unfinished tag is text,
+    an unclosed one a lone tag.
     """
     tokens, words = merge_untranslated(list(read_tokens(text, options.kind)), options)
     separators = find_separators(tokens, options)
@@ -35,6 +37,15 @@ def read_markup(text: str, options: MarkupOptions) -> list[str | Passage]:
     return _joined([*parts, *builder.build()])
 
 
+def write_markup(parts: Iterable[str | Passage]) -> str:
+    """Joins parts to a document; unchanged parts give exactly the document that was read."""
+    return "".join(
+        piece
+        for part in parts
+        for piece in ([part] if isinstance(part, str) else _write_passage(part))
+    )
+
+
 def _joined(parts: Iterable[str | Passage]) -> list[str | Passage]:
     joined: list[str | Passage] = []
     for is_text, group in groupby(parts, lambda part: isinstance(part, str)):
@@ -46,24 +57,12 @@ def _joined(parts: Iterable[str | Passage]) -> list[str | Passage]:
     return joined
 
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;"}
-
-
-def write_markup(parts: Iterable[str | Passage]) -> str:
-    """The document; with the passages as they were read, exactly what was read."""
-    return "".join(
-        piece
-        for part in parts
-        for piece in ([part] if isinstance(part, str) else _write_passage(part))
-    )
-
-
 def _write_passage(passage: Passage) -> Iterator[str]:
-    """Text and tags in turn.
+    """Yields text and tags in turn.
 
-    The n-th time that a character comes, it is spelt as it was the n-th time in the source. What
-    comes more often is spelt as the source always did, or plainly; never so that it becomes
-    markup.
+    The n-th occurrence of a character is spelt like its n-th occurrence in the source. Further
+    occurrences are spelt as in the source if that has one spelling, else plainly; never so that
+    they read as markup.
     """
     spellings = {character: iter(each) for character, each in passage.spellings.items()}
     done = 0

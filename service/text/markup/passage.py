@@ -8,41 +8,41 @@ TagKind = Literal["open", "close", "single"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tag:
-    """Markup inside a passage that comes back as it was written."""
+    """Markup inside a passage, which is kept as written."""
 
     position: int
-    """Offset in the passage's text before whose character it stands; tags at one offset keep
-    their order."""
+    """Offset in the passage's text of the character behind it; tags at one offset keep their
+    order."""
     text: str
     """As written: `<b class="x">`, `</b>`, `<img/>`, a comment, a whole `<script>`."""
     kind: TagKind
     partner: int | None = None
-    """Index of its other half among the tags of the passage; None: single, or never closed."""
+    """Index of the matching tag in the passage; None: single, or never closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Text to translate, and what has to be put back into it."""
+    """Running text, with what must be put back into its translation."""
 
     text: str
     """With entities resolved."""
     tags: tuple[Tag, ...] = ()
     """By position."""
     spellings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """How the source wrote a character, each time in turn: `{"\\xa0": ("&nbsp;", "&#160;")}`."""
-    stand_ins: str = ""
-    """Characters of `text` that each stand for an element that must not be translated; the model
-    must not touch them, and they are spelt as that element."""
+    """How the source spells each occurrence of a character: `{"\\xa0": ("&nbsp;", "&#160;")}`."""
+    sentinels: str = ""
+    """Private-use characters of `text`, each in place of an element that must not be translated;
+    `spellings` has the element."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkupOptions:
-    """The language of the markup, and what some of its elements are; names in lower case."""
+    """The markup language, and how some of its elements are treated; names in lower case."""
 
     kind: Literal["html", "xml"] = "html"
     ignore_tags: frozenset[str] = frozenset()
     """Elements whose content is not translated."""
     splitting_tags: frozenset[str] = frozenset()
-    """Elements that separate sentences, beside the block elements of HTML."""
+    """Elements that separate sentences, in addition to the block elements of HTML."""
     non_splitting_tags: frozenset[str] = frozenset()
-    """Elements that do not, even if HTML says they do."""
+    """Elements that do not separate sentences, even if they are block elements of HTML."""

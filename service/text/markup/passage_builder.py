@@ -1,4 +1,4 @@
-"""Makes a passage of the tokens between two block elements."""
+"""Builds a passage from the tokens between two block elements."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,32 +8,9 @@ from service.text.markup.passage import Passage, Tag
 from service.text.markup.references import read_reference, reads_as_markup
 from service.text.markup.tokenizer import MarkupToken
 
-
-def pair_tags(tags: Sequence[MarkupToken]) -> list[int | None]:
-    """For each tag, the index of its other half; None: single, or without one.
-
-    Pairs are nested: of two that cross, the one that ends first is a pair, and the halves of the
-    other are on their own.
-    """
-    partners: list[int | None] = [None] * len(tags)
-    stack: list[int] = []
-    num_open: dict[str, int] = {}
-    for index, tag in enumerate(tags):
-        if tag.kind == "open":
-            stack.append(index)
-            num_open[tag.name] = num_open.get(tag.name, 0) + 1
-        elif tag.kind == "close" and num_open.get(tag.name):
-            while tags[stack[-1]].name != tag.name:
-                num_open[tags[stack.pop()].name] -= 1
-            start = stack.pop()
-            num_open[tag.name] -= 1
-            partners[start], partners[index] = index, start
-    return partners
-
-
-_FIRST_STAND_IN, _LAST_STAND_IN = "\ue000", "\uf8ff"
-"""Private use: no font, no language and no model gives these characters a meaning."""
-_ALWAYS_SPELT = frozenset("&<")
+_FIRST_SENTINEL, _LAST_SENTINEL = "\ue000", "\uf8ff"
+"""Private-use characters: no font, language or model gives them a meaning."""
+_ALWAYS_RECORDED = frozenset("&<")
 _SPACES = r"[ \t\n\f\r]"
 _HTML_SPECIAL = re.compile(rf"&|[\t\n\f\r]{_SPACES}*+| {_SPACES}++")
 _XML_SPECIAL = re.compile(r"&")
@@ -41,40 +18,40 @@ _SIGN = re.compile(r"[&<]")
 
 
 class PassageBuilder:
-    """Takes tokens one by one."""
+    """Collects the tokens of a passage one by one."""
 
     def __init__(self, kind: Literal["html", "xml"], used_characters: frozenset[str]) -> None:
-        """Begin with nothing.
+        """Starts an empty passage.
 
         Args:
-            kind: Says what characters mean.
-            used_characters: Of the whole document; these cannot stand for anything else.
+            kind: The markup language.
+            used_characters: Of the whole document; they cannot be sentinels.
         """
         self._kind = kind
         self._special = _HTML_SPECIAL if kind == "html" else _XML_SPECIAL
-        self._free = _free_stand_ins(used_characters)
+        self._free = _free_sentinels(used_characters)
         self._texts: list[str] = []
         self._length = 0
-        self._spelt: dict[int, str] = {}
-        """By offset, characters that are not written as themselves."""
-        self._stand_ins: set[int] = set()
+        self._spelt_as: dict[int, str] = {}
+        """Spellings of characters that are not written as themselves, by offset."""
+        self._sentinels: set[int] = set()
         self._tags: list[MarkupToken] = []
         self._positions: list[int] = []
 
     def add(self, token: MarkupToken, *, is_word: bool) -> None:
-        """Go on with text, or with a tag; `is_word`: an element that stands for a word."""
+        """Appends text or a tag; with `is_word`, an element that takes the place of a word."""
         if is_word:
-            self._add_stand_in(token)
+            self._add_sentinel(token)
         elif token.kind is None:
             self._add_text(token.text)
         else:
             self._add_tag(token)
 
     def build(self) -> list[str | Passage]:
-        """The passage, and what stands around it: white space and tags."""
-        text = self._set_aside("".join(self._texts))
+        """The passage, between the white space and the tags around it."""
+        text = self._with_sentinels("".join(self._texts))
         if text is None or not any(
-            not c.isspace() for i, c in enumerate(text) if i not in self._stand_ins
+            not c.isspace() for i, c in enumerate(text) if i not in self._sentinels
         ):
             text = "".join(self._texts)
             return [self._written(text, 0, len(text), 0, len(self._tags))]
@@ -88,28 +65,30 @@ class PassageBuilder:
             text=text[start:end],
             tags=tuple(self._inner_tag(i, partners[i], first, start) for i in range(first, last)),
             spellings=self._spellings(text, start, end),
-            stand_ins="".join(text[i] for i in sorted(self._stand_ins)),
+            sentinels="".join(text[i] for i in sorted(self._sentinels)),
         )
         before = self._written(text, 0, start, 0, first)
         return [before, passage, self._written(text, end, len(text), last, len(self._tags))]
 
-    def _set_aside(self, text: str) -> str | None:
-        """Let stand-ins be for signs that would not be read as themselves.
+    def _with_sentinels(self, text: str) -> str | None:
+        """Replaces `&` and `<` that would be read as markup by sentinels.
 
-        A tag cut off at the end of the document, say, or `&` and `amp;` with a tag between them.
-        None: there are more of them than stand-ins.
+        For example a tag cut off at the end of the document, or `&` and `amp;` with a tag between.
+
+        Returns:
+            None if there are not enough sentinels.
         """
         characters = list(text)
         for match in _SIGN.finditer(text):
             offset = match.start()
-            if offset in self._spelt or not reads_as_markup(text, offset):
+            if offset in self._spelt_as or not reads_as_markup(text, offset):
                 continue
-            stand_in = next(self._free, None)
-            if stand_in is None:
+            sentinel = next(self._free, None)
+            if sentinel is None:
                 return None
-            characters[offset] = stand_in
-            self._spelt[offset] = text[offset]
-            self._stand_ins.add(offset)
+            characters[offset] = sentinel
+            self._spelt_as[offset] = text[offset]
+            self._sentinels.add(offset)
         return "".join(characters)
 
     def _add_text(self, text: str) -> None:
@@ -120,7 +99,7 @@ class PassageBuilder:
         self._add_plain(text[done:])
 
     def _add_special(self, text: str, match: re.Match[str]) -> int:
-        """What is not simply text; returns where that ends."""
+        """Adds white space or a character reference; returns its end."""
         written = match.group()
         if written[0] != "&":
             self._add_character(" ", written)
@@ -135,7 +114,7 @@ class PassageBuilder:
         elif reference.character:
             self._add_character(reference.character, reference.text)
         else:
-            self._add_stand_in(token)
+            self._add_sentinel(token)
         return match.start() + len(reference.text)
 
     def _add_plain(self, text: str) -> None:
@@ -143,15 +122,15 @@ class PassageBuilder:
         self._length += len(text)
 
     def _add_character(self, character: str, spelling: str) -> None:
-        self._spelt[self._length] = spelling
+        self._spelt_as[self._length] = spelling
         self._add_plain(character)
 
-    def _add_stand_in(self, token: MarkupToken) -> None:
+    def _add_sentinel(self, token: MarkupToken) -> None:
         character = next(self._free, None)
         if character is None:
             self._add_tag(token)
             return
-        self._stand_ins.add(self._length)
+        self._sentinels.add(self._length)
         self._add_character(character, token.text)
 
     def _add_tag(self, token: MarkupToken) -> None:
@@ -159,7 +138,7 @@ class PassageBuilder:
         self._positions.append(self._length)
 
     def _inner_tags(self, text: str, partners: list[int | None]) -> tuple[int, int]:
-        """First tag of the passage and the one behind its last; what wraps all of it is outside."""
+        """Range of the tags inside the passage; tags around all of it are outside."""
         start, end = len(text) - len(text.lstrip()), len(text.rstrip())
         num_tags = len(self._tags)
         num_leading = sum(position <= start for position in self._positions)
@@ -180,26 +159,48 @@ class PassageBuilder:
         )
 
     def _spellings(self, text: str, start: int, end: int) -> dict[str, tuple[str, ...]]:
-        special = {text[i] for i in self._spelt if start <= i < end} | _ALWAYS_SPELT
+        special = {text[i] for i in self._spelt_as if start <= i < end} | _ALWAYS_RECORDED
         spellings: dict[str, list[str]] = {}
         for offset in range(start, end):
             if text[offset] in special:
-                spelling = self._spelt.get(offset, text[offset])
+                spelling = self._spelt_as.get(offset, text[offset])
                 spellings.setdefault(text[offset], []).append(spelling)
         return {character: tuple(written) for character, written in spellings.items()}
 
     def _written(self, text: str, start: int, end: int, first: int, last: int) -> str:
-        """A part of the source again, tags included."""
+        """A part of the source as written, tags included."""
         pieces: list[str] = []
         for index in range(first, last):
             position = self._positions[index]
-            pieces.extend(self._spelt.get(i, text[i]) for i in range(start, position))
+            pieces.extend(self._spelt_as.get(i, text[i]) for i in range(start, position))
             pieces.append(self._tags[index].text)
             start = position
-        pieces.extend(self._spelt.get(i, text[i]) for i in range(start, end))
+        pieces.extend(self._spelt_as.get(i, text[i]) for i in range(start, end))
         return "".join(pieces)
 
 
-def _free_stand_ins(used: frozenset[str]) -> Iterator[str]:
-    candidates = map(chr, range(ord(_FIRST_STAND_IN), ord(_LAST_STAND_IN) + 1))
+def pair_tags(tags: Sequence[MarkupToken]) -> list[int | None]:
+    """The index of the matching tag of each tag; None: single, or unmatched.
+
+    Pairs are nested: of two that cross, the one that ends first is a pair, and the tags of the
+    other are unmatched.
+    """
+    partners: list[int | None] = [None] * len(tags)
+    stack: list[int] = []
+    num_open: dict[str, int] = {}
+    for index, tag in enumerate(tags):
+        if tag.kind == "open":
+            stack.append(index)
+            num_open[tag.name] = num_open.get(tag.name, 0) + 1
+        elif tag.kind == "close" and num_open.get(tag.name):
+            while tags[stack[-1]].name != tag.name:
+                num_open[tags[stack.pop()].name] -= 1
+            start = stack.pop()
+            num_open[tag.name] -= 1
+            partners[start], partners[index] = index, start
+    return partners
+
+
+def _free_sentinels(used: frozenset[str]) -> Iterator[str]:
+    candidates = map(chr, range(ord(_FIRST_SENTINEL), ord(_LAST_SENTINEL) + 1))
     return (character for character in candidates if character not in used)

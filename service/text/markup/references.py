@@ -14,22 +14,22 @@ _REFERENCE = re.compile(
 )
 _XML_NAMES = frozenset(["amp;", "lt;", "gt;", "quot;", "apos;"])
 _MAX_LEGACY = 6
-"""Letters of the longest name that HTML knows without a semicolon."""
+"""Letters of the longest name that HTML allows without a semicolon."""
 _UNSEEN = frozenset(["Cc", "Cf", "Cn", "Co", "Cs"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What a document says instead of a character."""
+    """A character reference in a document."""
 
     text: str
     """As written."""
     character: str
-    """What it stands for: empty if that is unknown, or not a single character."""
+    """The character that it stands for; empty if unknown, or if it stands for several."""
 
     @property
     def is_unseen(self) -> bool:
-        """Whether it only says how to set the text: a soft hyphen, a line feed, a joiner."""
+        """Whether it only affects layout: a soft hyphen, a line feed, a joiner."""
         characters = self.character or html.unescape(self.text)
         is_known = characters != self.text
         return is_known and all(
@@ -39,7 +39,7 @@ class Reference:
 
 
 def read_reference(text: str, start: int, kind: Literal["html", "xml"]) -> Reference | None:
-    """The reference at `start`; None if the ampersand there is only an ampersand."""
+    """The reference at `start`; None if the ampersand there is just text."""
     match = _REFERENCE.match(text, start)
     if match is None:
         return None
@@ -54,14 +54,14 @@ def read_reference(text: str, start: int, kind: Literal["html", "xml"]) -> Refer
 
 
 def reads_as_markup(text: str, offset: int) -> bool:
-    """Whether the `&` or `<` there would be taken for more than itself, in either language."""
+    """Whether the `&` or `<` at `offset` begins markup, in HTML or in XML."""
     if text[offset] == "<":
         return XML_START.match(text, offset) is not None
     return read_reference(text, offset, "html") is not None
 
 
 def _known_part(written: str) -> str:
-    """`written` without what does not belong to an old name: `&copy2024` is `&copy` and a year."""
+    """The part of `written` that is a legacy name: `&copy2024` is `&copy` and a year."""
     name = written[1:]
     if name[0] == "#" or name in html5:
         return written

@@ -1,4 +1,4 @@
-"""Which pieces of a document are not translated, and which of them separate running text."""
+"""Which tokens of a document are not translated, and which separate running text."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,7 +81,7 @@ _BLOCKS = frozenset(
 _WORDLESS = frozenset(
     ["iframe", "noembed", "noframes", "pre", "script", "style", "svg", "textarea", "xmp"]
 )
-"""Elements of HTML that are not translated, and no words of the sentence around them."""
+"""Elements of HTML that are not translated and not part of the sentence around them."""
 _WORDS = frozenset(["code", "math"])
 _ROOT = -1
 
@@ -89,13 +89,13 @@ _ROOT = -1
 def merge_untranslated(
     tokens: Sequence[MarkupToken], options: MarkupOptions
 ) -> tuple[list[MarkupToken], frozenset[int]]:
-    """Make single tokens of the elements that are not translated.
+    """Merges each element that is not translated into one token.
 
-    One that is never closed ends where the next block element begins or ends.
+    An element that is never closed ends at the next tag of a block element.
 
     Returns:
-        The tokens, and the indices among them of elements that are words of a sentence: `<code>`
-        in "Run <code>make</code> first.", but not an image or a script.
+        The tokens, and the indices of those that are words of a sentence: `<code>` in
+        "Run <code>make</code> first.", but not an image or a script.
     """
     ends = _ends_of_elements(tokens)
     merged: list[MarkupToken] = []
@@ -118,10 +118,10 @@ def merge_untranslated(
 
 
 def find_separators(tokens: Sequence[MarkupToken], options: MarkupOptions) -> frozenset[int]:
-    """Indices of the tokens between which a sentence never goes on.
+    """Indices of the tokens that no sentence crosses.
 
-    In HTML, those of block elements and line breaks. In XML, where names say nothing, those of
-    elements whose siblings and parents have no text between them.
+    In HTML these are block elements and line breaks. In XML, where names carry no meaning, they
+    are elements whose siblings and parents have no text between them.
     """
     if options.kind == "html":
         default = {i for i, token in enumerate(tokens) if token.name in _BLOCKS}
@@ -136,7 +136,7 @@ def find_separators(tokens: Sequence[MarkupToken], options: MarkupOptions) -> fr
 
 
 def _ends_of_elements(tokens: Sequence[MarkupToken]) -> dict[int, int]:
-    """By the index of an opening tag, the index behind its closing one."""
+    """The index behind the closing tag, by the index of the opening one."""
     ends: dict[int, int] = {}
     open_by_name: dict[str, list[int]] = {}
     for index, token in enumerate(tokens):
@@ -175,7 +175,7 @@ def _next_block(tokens: Sequence[MarkupToken], index: int) -> int:
 
 
 def _find_structure(tokens: Sequence[MarkupToken]) -> set[int]:
-    """Tags of XML elements that stand where there is no running text."""
+    """Tags of XML elements that have no running text beside them."""
     parents = _find_parents(tokens)
     mixed = {
         parents[i]
@@ -185,7 +185,7 @@ def _find_structure(tokens: Sequence[MarkupToken]) -> set[int]:
     separators: set[int] = set()
     for i, token in enumerate(tokens):
         element = parents[i]
-        if token.kind == "close":  # its element is the one to judge, not what is around it
+        if token.kind == "close":  # judged by its own element, not by the one around it
             is_separator = element in separators
         else:
             is_separator = element not in mixed and (element == _ROOT or element in separators)
@@ -195,12 +195,12 @@ def _find_structure(tokens: Sequence[MarkupToken]) -> set[int]:
 
 
 def _is_running_text(text: str) -> bool:
-    # Between `</b> <i>` a space says that they belong together, a line break that they do not.
+    # A space between `</b> <i>` joins them to one text; a line break does not.
     return bool(text.strip()) or not ("\n" in text or "\r" in text)
 
 
 def _find_parents(tokens: Sequence[MarkupToken]) -> list[int]:
-    """For each token, the index of the innermost open tag around it; of a closing tag, its own."""
+    """The index of the innermost open tag around each token; for a closing tag, of its own."""
     parents: list[int] = []
     stack = [_ROOT]
     num_open: dict[str, int] = {}

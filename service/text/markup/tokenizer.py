@@ -1,4 +1,4 @@
-"""Cuts HTML and XML into tags and text, as browsers do, without losing a character."""
+"""Splits HTML and XML into tags and text, as browsers do, without losing a character."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _ATTRIBUTE = (
     rf"""(?P<value>"[^"]*+"|'[^']*+'|[^{_SPACE}>"'][^{_SPACE}>]*+)?+)?+"""
 )
 ATTRIBUTE = re.compile(_ATTRIBUTE)
-"""One of a tag, by `name` and `value`, quotes included."""
+"""An attribute of a tag, with the groups `name` and `value`, quotes included."""
 _UNNAMED_ATTRIBUTE = _ATTRIBUTE.replace("?P<name>", "?:").replace("?P<value>", "?:")
 
 HTML_START = re.compile(r"<(?=/?[a-zA-Z]|[/!?])")
@@ -54,34 +54,34 @@ _VOID = frozenset(
     ]
 )
 _RAW = frozenset(["iframe", "noembed", "noframes", "script", "style", "textarea", "xmp"])
-"""Elements of HTML in which there are no tags."""
+"""Elements of HTML whose content has no tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkupToken:
-    """A stretch of a document: text, a tag, or what is markup as a whole."""
+    """A span of a document: text, a tag, or a whole comment, declaration or script."""
 
     kind: TagKind | None
     """None: text."""
     text: str
     """As written."""
     name: str = ""
-    """Of an element, in lower case; empty: text, a comment, a declaration, an instruction."""
+    """The element's, in lower case; empty for text, comments, declarations and instructions."""
 
 
 def read_tokens(text: str, kind: Literal["html", "xml"]) -> Iterator[MarkupToken]:
-    """All of `text`, piece by piece; joined they are `text`.
+    """The tokens of `text`; joined they are `text`.
 
-    Follows the tokenizer of the HTML standard, but keeps as text what a browser would drop: a tag
-    or a declaration that never ends. One whose quotes never end does so at its first `>`. A
-    `<script>` and its like is one token, up to its end. In XML, declarations may contain `[...]`.
-    The cost is linear: no search for an end is made again once there was none.
+    Follows the tokenizer of the HTML standard, but keeps as text what a browser drops: a tag or a
+    declaration that never ends. A tag whose quotes never end stops at its first `>`. `<script>`
+    and similar elements are one token. In XML, declarations may contain `[...]`. The cost is
+    linear: a search for an end that failed once is not repeated.
     """
     return _Scanner(text, is_html=kind == "html").tokens()
 
 
 class _Scanner:
-    """Remembers what is not there any more in the rest of the text."""
+    """Remembers which ends no longer occur in the rest of the text."""
 
     def __init__(self, text: str, *, is_html: bool) -> None:
         self._text = text
@@ -137,7 +137,7 @@ class _Scanner:
         match = None
         if _TAG not in self._absent:
             match = _TAG.match(self._text, start)
-        if match is None:  # read up to the end of the text: from now on, quotes mean nothing
+        if match is None:  # it reads to the end of the text: from now on, quotes are ignored
             self._absent.add(_TAG)
             match = _LOOSE_TAG.match(self._text, start)
         if match is None:
@@ -159,12 +159,12 @@ class _Scanner:
         return end or len(self._text)
 
     def _end_of_title(self, position: int) -> int:
-        """Where tags begin again: what looks like one in a title is none."""
-        # The pattern looks ahead at the end tag, so that its end is where that begins.
+        """Where tags begin again: a title contains none."""
+        # The pattern looks ahead at the end tag, so it ends where that tag begins.
         return self._find_end(_TITLE_END, position) or position
 
     def _find_end(self, pattern: re.Pattern[str], start: int) -> int | None:
-        """Behind the next match; None, for all that follows, if there is none."""
+        """Offset behind the next match; None, from now on, if there is none."""
         if pattern in self._absent:
             return None
         match = pattern.search(self._text, start)

@@ -1,1 +1,1 @@
-"""What the model sees in place of what it must not change, and the way back."""
+"""Masks what the model must not change, and restores it in the translation."""

@@ -1,25 +1,24 @@
-"""Sentences in capitals or title case, put into ordinary case for the model and back."""
+"""Truecasing: sentences in capitals or title case, put into ordinary case and back."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from service.text.masking.edits import Protected, any_of
-from service.text.masking.symbols import cut_around
+from service.text.masking.protected import Protected, any_of
 
 Case = Literal["as_is", "capitals", "title"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")  # noqa: RUF001
 _SENTENCE_START = re.compile(r"(?:^|[.!?…]['\"”“’)\]]?\s)\W*")  # noqa: RUF001
 _MIN_SHOUTED = 4
-"""Letters of a word in capitals that is no acronym."""
+"""Fewest letters of a word in capitals that is not an acronym."""
 _MIN_SHOUTED_WORDS = 3
-"""Shorter words that are in capitals together: `DO IT NOW`, but not `OK, USA!`"""
+"""Fewest shorter words in capitals, together: `DO IT NOW`, but not `OK, USA!`"""
 _ACRONYM = re.compile(r"I|[B-DF-HJ-NP-TV-XZ]{2,5}")
-"""Without a vowel: it has no other case. Neither has the English `I`."""
+"""A word without vowels, and the English `I`: they have no other case."""
 _MIN_TITLE_WORDS = 3
 _MIN_TITLE_LETTERS = 4
-"""Of a word that gets a capital in a title; shorter ones are articles and the like."""
+"""Fewest letters of a word that gets a capital in a title; shorter words are articles etc."""
 _LANGUAGES_WITH_TITLES = ("en",)
 _SMALL_WORDS = frozenset(
     ("a", "about", "after", "all", "an", "and", "are", "as", "at", "be", "before", "but", "by",
@@ -28,39 +27,48 @@ _SMALL_WORDS = frozenset(
      "the", "their", "then", "these", "they", "this", "those", "to", "up", "was", "we", "were",
      "what", "when", "where", "why", "with", "without", "you", "your")
 )  # fmt: skip
-"""Which no name begins with; with a capital inside a sentence they tell of title case."""
+"""Words that begin no name; a capital on one inside a sentence indicates title case."""
 
 
-def case_of(text: str, language: str, protected: Sequence[Protected] = ()) -> Case:
-    """How a sentence is written, `protected` stretches apart.
+def case_of(parts: Sequence[str | Protected], language: str) -> Case:
+    """How a sentence is written.
 
     Title case is an English habit; other languages write titles like sentences, and German writes
     every noun with a capital. `Bank of America` and `Privacy Policy` may be names: they are no
     titles.
+
+    Args:
+        parts: The sentence, cut around its protected spans, which do not count.
+        language: Its code.
     """
-    words = [word for part in _free(text, protected) for word in _WORD.findall(part)]
+    words = [word for part in parts if isinstance(part, str) for word in _WORD.findall(part)]
     if _is_shouted(words):
         return "capitals"
     return "title" if _base(language) in _LANGUAGES_WITH_TITLES and _is_title(words) else "as_is"
 
 
-def truecase(text: str, case: Case, protected: Sequence[Protected] = ()) -> str:
-    """The sentence in ordinary case, of the same length; `protected` stretches stay.
+def truecase(text: str, case: Case, parts: Sequence[str | Protected]) -> str:
+    """The sentence in ordinary case, of the same length; protected spans stay.
 
-    Which words are names is not known: those get small letters, too.
+    Names are not recognised: they get small letters, too.
+
+    Args:
+        text: The sentence.
+        case: How it is written.
+        parts: The sentence, cut around its protected spans.
     """
     if case == "as_is":
         return text
     change = _small if case == "capitals" else _small_words
-    parts = [
+    changed = [
         text[part.start : part.end] if isinstance(part, Protected) else change(part)
-        for part in cut_around(text, protected)
+        for part in parts
     ]
-    return _with_capitals("".join(parts), text)
+    return _with_capitals("".join(changed), text)
 
 
 def recase(text: str, case: Case, language: str, kept: Sequence[str] = ()) -> str:
-    """A translation in the case of its source; what is `kept` stays as it is.
+    """A translation in the case of its source; texts in `kept` stay as they are.
 
     Capitals of `ß` are `SS`; in titles, words of four letters get a capital, in every language.
     """
@@ -77,16 +85,12 @@ def recase(text: str, case: Case, language: str, kept: Sequence[str] = ()) -> st
     return "".join([*parts, change(text[end:])])
 
 
-def _free(text: str, protected: Sequence[Protected]) -> Iterator[str]:
-    return (part for part in cut_around(text, protected) if isinstance(part, str))
-
-
 def _base(language: str) -> str:
     return language.split("-", maxsplit=1)[0]
 
 
 def _is_shouted(words: Sequence[str]) -> bool:
-    """Whether all words are in capitals, and not because they are acronyms; `ß` has none."""
+    """Whether all words are in capitals and some are no acronyms; `ß` has no capital."""
     if not all(word.replace("ß", "").isupper() for word in words):
         return False
     plain = [word for word in words if len(word) > 1 and not _ACRONYM.fullmatch(word)]
@@ -94,9 +98,9 @@ def _is_shouted(words: Sequence[str]) -> bool:
 
 
 def _is_title(words: Sequence[str]) -> bool:
-    """Whether all words but small ones have a capital, and a small one has one where it need not.
+    """Whether all words have a capital, one of the small words included.
 
-    That tells a title from a row of names.
+    The small word distinguishes a title from a row of names; further small words may have none.
     """
     small = [word for word in words[1:] if word.lower() in _SMALL_WORDS]
     others = [word for word in words if word.lower() not in _SMALL_WORDS]
@@ -115,7 +119,7 @@ def _small(text: str) -> str:
 
 
 def _small_words(text: str) -> str:
-    """Words that are small but for their first letter; `I`, `NASA` and `iPhone` stay."""
+    """Lowers words with one capital at their start; `I`, `NASA` and `iPhone` stay."""
     return _WORD.sub(lambda match: _small_word(match.group()), text)
 
 
@@ -125,12 +129,12 @@ def _small_word(word: str) -> str:
 
 
 def _lower(word: str) -> str:
-    """Of the same length: a letter whose small form is two stays."""
+    """In small letters, of the same length: a letter whose small form is two letters stays."""
     return "".join(new if len(new := letter.lower()) == 1 else letter for letter in word)
 
 
 def _with_capitals(text: str, original: str) -> str:
-    """Sentences begin as in the original."""
+    """`text` with the first letters of sentences as in the original."""
     letters = list(text)
     for match in _SENTENCE_START.finditer(original):
         at = match.end()

@@ -1,15 +1,19 @@
-"""A text in which stretches were replaced, and which offset became which."""
+"""Replacements of spans in a text: offsets before and after them, and the spaces beside them."""
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+_OPENING = "([{<\"'„“‚‘«‹/-_=#@"  # noqa: RUF001
+_CLOSING = ")]}>\"'“”‘’»›/-_=.,%"  # noqa: RUF001
+_FIRST_CJK = "\u2e80"
+"""Scripts from here on hardly ever put spaces between words."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Another text for `[start, end)`."""
+    """A new text for `[start, end)`."""
 
     start: int
     end: int
@@ -18,20 +22,20 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """The new text, with the way from old offsets to new ones and back."""
+    """A text after its edits; translates offsets between old and new."""
 
     text: str
     edits: tuple[Edit, ...] = ()
-    """In the old text, sorted and disjoint."""
+    """Offsets in the old text; sorted and disjoint."""
     starts: tuple[int, ...] = ()
-    """Where each of them begins in the new text."""
+    """Where each edit begins in the new text."""
 
     def new_span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `[start, end)` of the old text is; an edit is in it whole if any of it is."""
+        """`[start, end)` of the old text in the new one; a touched edit is in it as a whole."""
         return self._new(start, at_end=False), self._new(end, at_end=True)
 
     def old_span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `[start, end)` of the new text was; likewise."""
+        """`[start, end)` of the new text in the old one; a touched edit is in it as a whole."""
         return self._old(start, at_end=False), self._old(end, at_end=True)
 
     def _new(self, offset: int, *, at_end: bool) -> int:
@@ -58,7 +62,7 @@ class Rewritten:
 
 
 def rewrite(text: str, edits: Sequence[Edit]) -> Rewritten:
-    """Make all edits at once.
+    """Applies all edits at once.
 
     Args:
         text: The old text.
@@ -76,15 +80,9 @@ def rewrite(text: str, edits: Sequence[Edit]) -> Rewritten:
     )
 
 
-_OPENING = "([{<\"'„“‚‘«‹/-_=#@"  # noqa: RUF001
-_CLOSING = ")]}>\"'“”‘’»›/-_=.,%"  # noqa: RUF001
-_FIRST_CJK = "\u2e80"
-"""From here on, hardly any script puts spaces between words."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """A stretch of a text."""
+    """A span of a text and the characters on either side of it."""
 
     text: str
     start: int
@@ -92,23 +90,24 @@ class Surroundings:
 
     @property
     def before(self) -> str:
-        """The character before it, a space at the beginning of the text."""
+        """The character before the span, a space at the beginning of the text."""
         return _at(self.text, self.start - 1)
 
     @property
     def behind(self) -> str:
-        """The character behind it, a space at the end of the text."""
+        """The character behind the span, a space at the end of the text."""
         return _at(self.text, self.end)
 
 
 def respaced(target: Surroundings, source: Surroundings) -> tuple[int, int, str, str]:
-    """How to space a stretch of a translation like the same stretch of the source.
+    """How to space a span of a translation like the same span of the source.
 
-    A space goes if the source had none beside a bracket, a quote or a hyphen, and the translation
-    has one there; a space comes where a word of the translation would be glued to the stretch.
+    A space is removed where the source has none beside a bracket, a quote or a hyphen, and the
+    translation has both. A space is added where a word of the translation would touch the span.
 
     Returns:
-        The stretch with the spaces that have to go, and what has to stand before and behind it.
+        Start and end of the span with the spaces to remove, then the text to put before and
+        behind it.
     """
     start, end = target.start, target.end
     if (
@@ -130,26 +129,3 @@ def _at(text: str, index: int) -> str:
 
 def _is_glued(character: str) -> bool:
     return character.isalnum() and character < _FIRST_CJK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
-    """What stands at `[start, end)` in a sentence, and what has to stand in its translation."""
-
-    start: int
-    end: int
-    """Character offsets in the sentence, end exclusive."""
-    replacement: str
-    """The same characters for a placeholder, the wanted term for a glossary entry."""
-
-
-def standing_alone(text: str) -> str:
-    """A pattern for `text` with no letter or digit going on before or behind its own."""
-    before = r"(?<!\w)" if text[:1].isalnum() else ""
-    behind = r"(?!\w)" if text[-1:].isalnum() else ""
-    return before + re.escape(text) + behind
-
-
-def any_of(texts: frozenset[str]) -> re.Pattern[str]:
-    """Matches any of `texts` standing alone, the longest of those that begin at one place."""
-    return re.compile("|".join(map(standing_alone, sorted(texts, key=lambda text: -len(text)))))

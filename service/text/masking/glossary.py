@@ -1,53 +1,53 @@
-"""Terms whose translation is given."""
+"""A glossary: terms with a prescribed translation."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from service.text.masking.edits import Protected
+from service.text.masking.protected import Protected
 
 MAX_TERM_CHARS = 200
 _SHOWN_CHARS = 20
-"""Of a term in a message."""
+"""Characters of a term that a message quotes."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 Words = tuple[str, ...]
-"""Of a term, without case; a punctuation mark is one, white space none."""
+"""The words of a term, casefolded; a punctuation mark is a word, white space is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlossaryEntry:
-    """A term and what it has to become."""
+    """A term and its prescribed translation."""
 
     source: str
     target: str
 
 
 class GlossaryError(ValueError):
-    """An entry cannot be used; the message names it."""
+    """An entry cannot be used; the message quotes it."""
 
 
 class Glossary:
-    """Finds terms in sentences; the longest wins where two begin at one place."""
+    """Finds terms in sentences; of terms that begin at one place the longest is taken."""
 
     def __init__(self, entries: Sequence[GlossaryEntry]) -> None:
-        """Check the entries.
+        """Checks the entries.
 
         Raises:
-            GlossaryError: One is empty or too long, or two say different things of one term.
+            GlossaryError: An entry is empty or too long, or two entries contradict each other.
         """
         self._targets: dict[Words, str] = {}
         for entry in entries:
             self._add(entry)
         lengths = {(words[0], len(words)) for words in self._targets}
         self._lengths: dict[str, list[int]] = {}
-        """Of the terms that begin with a word, the longest first."""
+        """Lengths of the terms that begin with a word, longest first."""
         for word, length in sorted(lengths, reverse=True):
             self._lengths.setdefault(word, []).append(length)
 
     def find(self, text: str) -> list[Protected]:
-        """The terms in a sentence by position, in whatever case; whole words only.
+        """The terms in a sentence, by position, in any case; whole words only.
 
-        A look-up for every word, however many terms there are.
+        The cost is one look-up for each word, independent of the number of terms.
         """
         return list(self._found(text)) if self._targets else []
 

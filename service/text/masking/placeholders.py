@@ -1,9 +1,9 @@
-"""What must not be translated: variables, tags, addresses, code, quantities."""
+"""Placeholders: variables, tags, addresses, code, quantities, which are not translated."""
 
 import re
 from collections.abc import Iterable
 
-from service.text.masking.edits import Protected
+from service.text.masking.protected import Protected
 from service.text.shape import EMOJI
 
 _UNITS = (  # the longer before what it begins with
@@ -96,7 +96,7 @@ _PATTERNS = {
     ],
     "characters without meaning": ["[\ufffd\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]"],
 }
-"""By kind; bounded everywhere, so that no text takes more than its linear share of time."""
+"""By kind; every repetition is bounded, so that the cost is linear in the text."""
 
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _FOREIGN = (
@@ -105,7 +105,7 @@ _FOREIGN = (
     "\U00010000-\U0001cfff\U0001d100-\U0001d7ff\U00020000-\U000323af]"
 )
 _FOREIGN_WORDS = f"\u200f?{_FOREIGN}(?:[\u200c-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*\u200f?"
-"""In letters that are not Latin."""
+"""Words in a script other than Latin."""
 _LATIN_LANGUAGES = frozenset(
     ("af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr",
      "hu", "id", "is", "it", "lt", "lv", "ms", "mt", "nb", "nl", "nn", "no", "pl", "pt", "ro",
@@ -121,18 +121,18 @@ _ALL = [pattern for patterns in _PATTERNS.values() for pattern in patterns]
 _PLACEHOLDER = _one_of(_ALL)
 _PLACEHOLDER_OR_FOREIGN = _one_of([*_ALL, _FOREIGN_WORDS])
 _TRAILING = ".,;:!?…'\"”“’»)"  # noqa: RUF001
-"""Ends a sentence rather than an address."""
+"""Punctuation that ends a sentence rather than an address."""
 
 
 def find_placeholders(text: str, language: str = "") -> list[Protected]:
-    """Everything in a sentence that has to come back as it is, by position.
+    """Everything in a sentence that has to be copied unchanged, by position.
 
-    What touches is found as one, because a model would put something in between; but characters
-    for private use are found alone, because they stand for something.
+    Placeholders that touch are found as one, because a model would insert something between
+    them; private-use characters, which may be sentinels, are found alone.
 
     Args:
         text: The sentence.
-        language: Its code; if that is written in Latin letters, words in others are found, too.
+        language: Its code; words in other scripts are found if that is written in Latin letters.
     """
     is_latin = language.split("-", maxsplit=1)[0] in _LATIN_LANGUAGES
     pattern = _PLACEHOLDER_OR_FOREIGN if is_latin else _PLACEHOLDER
@@ -146,7 +146,7 @@ def find_placeholders(text: str, language: str = "") -> list[Protected]:
 
 
 def _end(match: re.Match[str]) -> int:
-    """Without punctuation that belongs to the sentence around an address."""
+    """End of a match, without punctuation of the sentence around an address."""
     matched = match.group()
     if not any(mark in matched for mark in "/@.\\"):
         return match.end()

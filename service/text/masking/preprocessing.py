@@ -1,46 +1,47 @@
-"""A sentence as the model is shown it, and how the model's answer is turned back.
+"""A sentence as the model sees it, and the way back from the model's output.
 
-Taken off, and put on again: bullets and emoji around it, capitals, and what must not be translated.
+Removed before the model and restored after it: bullets and emoji around the sentence, capitals,
+no-break spaces, and spans that must not be translated.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
 from service.text.masking.casing import Case, case_of, recase, truecase
-from service.text.masking.edits import Protected, Rewritten
+from service.text.masking.edits import Rewritten
 from service.text.masking.glossary import Glossary
 from service.text.masking.placeholders import find_placeholders
-from service.text.masking.symbols import Masked, cut_around, mask, unmask
-from service.text.shape import Shell, needs_model, shell
+from service.text.masking.protected import Protected, cut_around, disjoint
+from service.text.masking.symbols import Masked, mask, unmask
+from service.text.shape import Trimmed, needs_model, trim
 
-_SPACES = str.maketrans(dict.fromkeys(NO_BREAK_SPACES, " "))
+_PLAIN_SPACES = str.maketrans(dict.fromkeys(NO_BREAK_SPACES, " "))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisguiseOptions:
-    """What a direction of a model, and a request, say about it."""
+class PreprocessingOptions:
+    """What a model's direction and a request determine."""
 
     source_language: str
     target_language: str
-    glossary: Glossary
+    glossary: Glossary | None = None
     symbols: tuple[str, ...] = ()
     """Pieces that the model copies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disguise:
-    """A sentence taken apart."""
+class Preprocessed:
+    """A sentence in the parts that its translation is put together from."""
 
-    shell: Shell
+    trimmed: Trimmed
     case: Case
+    needs_model: bool
+    """Whether anything in it has to be translated."""
+    has_terms: bool
+    """Whether it has glossary terms, which change without the model."""
     masked: Masked
     target_language: str
-    needs_model: bool
-    """Whether there is more in it than what is given."""
-    has_terms: bool
-    """Whether something in it becomes something else without the model."""
 
     @property
     def text(self) -> str:
@@ -49,66 +50,67 @@ class Disguise:
 
     @property
     def offset(self) -> int:
-        """Where in the sentence begins what the model sees."""
-        return len(self.shell.prefix)
+        """Offset in the sentence of the text that the model sees."""
+        return len(self.trimmed.prefix)
 
-    @property
-    def given(self) -> str:
-        """The sentence with its terms replaced, where no model is needed."""
+    def without_model(self) -> str:
+        """The sentence with its terms replaced and nothing else translated."""
         parts = cut_around(self.masked.text, self.masked.protected)
-        shown = [part if isinstance(part, str) else part.replacement for part in parts]
-        return self.whole("".join(shown))
-
-    def reveal(self, target: str) -> Rewritten | None:
-        """From the model's answer, recased, to the core of the translation.
-
-        None if it lost or doubled something protected.
-        """
-        # Symbols have no case, and what was not masked is known by its text.
-        return unmask(self.recased(target), self.masked)
+        return self.whole("".join(p if isinstance(p, str) else p.replacement for p in parts))
 
     def recased(self, target: str) -> str:
-        """The model's answer in the case of the source."""
-        kept = [stretch.replacement for stretch in self.masked.protected]
+        """The model's output in the case of the source."""
+        if self.case == "as_is":
+            return target
+        kept = [span.replacement for span in self.masked.protected]
         return recase(target, self.case, self.target_language, kept)
 
+    def unmasked(self, recased: str) -> Rewritten | None:
+        """The model's recased output with its symbols replaced.
+
+        Symbols have no case, and spans that were not masked are recognised by their text.
+
+        Returns:
+            None if something protected is missing or doubled.
+        """
+        return unmask(recased, self.masked)
+
     def whole(self, core: str) -> str:
-        """The translation of the whole sentence."""
-        return self.shell.prefix + core + self.shell.suffix
+        """The translation of the whole sentence, from that of its core."""
+        return self.trimmed.prefix + core + self.trimmed.suffix
 
 
-def disguise(sentence: str, options: DisguiseOptions, stand_ins: str = "") -> Disguise:
-    """Take a sentence apart; nothing of it is lost.
+def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = "") -> Preprocessed:
+    """Prepares a sentence for the model; nothing of it is lost.
 
     Args:
         sentence: Without white space at either end.
         options: Of the direction and the request.
-        stand_ins: Characters that each stand for something that must come back.
+        sentinels: Characters that each stand for markup that must come back.
     """
-    parts = shell(sentence)
-    fixed = _disjoint(
-        [
-            *_stand_ins(parts.core, stand_ins),
-            *find_placeholders(parts.core, options.source_language),
-        ]
-    )
-    protected = _disjoint([*fixed, *options.glossary.find(parts.core)])
-    case = case_of(parts.core, options.source_language, protected)
-    plain = truecase(parts.core, case, protected)
-    free = [part for part in cut_around(parts.core, protected) if isinstance(part, str)]
-    shown = _with_plain_spaces(plain, protected)
-    return Disguise(  # nosec B604
-        shell=parts,
+    trimmed = trim(sentence)
+    core = trimmed.core
+    placeholders = find_placeholders(core, options.source_language)
+    terms = options.glossary.find(core) if options.glossary else []
+    fixed = disjoint([*_sentinels(core, sentinels), *placeholders] if sentinels else placeholders)
+    protected = disjoint([*fixed, *terms]) if terms else fixed
+    parts = cut_around(core, protected)
+    case = case_of(parts, options.source_language)
+    plain = truecase(core, case, parts)
+    if not NO_BREAK_SPACES.isdisjoint(plain):
+        plain = _with_plain_spaces(plain, protected)
+    return Preprocessed(  # nosec B604
+        trimmed=trimmed,
         case=case,
-        masked=mask(shown, protected, options.symbols),
-        target_language=options.target_language,
-        needs_model=any(map(needs_model, free)),
+        needs_model=any(needs_model(part) for part in parts if isinstance(part, str)),
         has_terms=len(protected) > len(fixed),
+        masked=mask(plain, protected, options.symbols),
+        target_language=options.target_language,
     )
 
 
-def _stand_ins(text: str, characters: str) -> list[Protected]:
-    known = frozenset(characters)
+def _sentinels(text: str, sentinels: str) -> list[Protected]:
+    known = frozenset(sentinels)
     return [
         Protected(start=at, end=at + 1, replacement=character)
         for at, character in enumerate(text)
@@ -117,21 +119,8 @@ def _stand_ins(text: str, characters: str) -> list[Protected]:
 
 
 def _with_plain_spaces(text: str, protected: Sequence[Protected]) -> str:
-    """Of the same length, without the spaces that models have hardly ever seen."""
-    return "".join(
-        text[part.start : part.end] if isinstance(part, Protected) else part.translate(_SPACES)
-        for part in cut_around(text, protected)
-    )
-
-
-def _disjoint(stretches: Sequence[Protected]) -> list[Protected]:
-    """By position, without those that overlap an earlier one in the list."""
-    taken: list[Protected] = []
-    for stretch in stretches:
-        at = bisect_left(taken, stretch.start, key=lambda other: other.start)
-        is_free = (at == 0 or taken[at - 1].end <= stretch.start) and (
-            at == len(taken) or stretch.end <= taken[at].start
-        )
-        if is_free:
-            taken.insert(at, stretch)
-    return taken
+    """`text` with ordinary spaces for those that models have hardly ever seen; same length."""
+    characters = list(text.translate(_PLAIN_SPACES))
+    for span in protected:
+        characters[span.start : span.end] = text[span.start : span.end]
+    return "".join(characters)

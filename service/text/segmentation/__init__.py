@@ -1,1 +1,1 @@
-"""Where sentences end, and how long ones are cut."""
+"""Splits texts into sentences, and sentences that are too long into parts."""

@@ -1,4 +1,4 @@
-"""Cuts what is too long for the model, where it hurts least, and never loses a character."""
+"""Splits sentences that are too long for the model, without losing a character."""
 
 import re
 import unicodedata
@@ -10,23 +10,23 @@ _SPACE = re.compile(r"\s+")
 _CLAUSE_END = re.compile(r"[,;:)\]–—]\s+|[、，；：]\s*")  # noqa: RUF001
 _JOINERS = "\u200c\u200d"
 _MAX_CLUSTER = 16
-"""Characters looked back for the beginning of a letter with its marks."""
+"""Most characters of a letter with its combining marks."""
 
 
 def split_to_fit(text: str, fits: Callable[[str], bool], *, guess: int) -> list[Segment]:
-    """Cut `text` into segments that fit; `join` gives it back.
+    """Splits `text` into segments that fit; joined they are `text`.
 
-    Cuts behind clause punctuation if there is any in the second half of what fits, else at white
-    space, else between two characters. `fits` sees pieces of about the size that fits, a handful
-    for each segment: the cost is linear in `text`.
+    Cuts behind clause punctuation in the second half of what fits, else at white space, else
+    between two characters. `fits` is called a few times for each segment, with texts of about its
+    size: the cost is linear in `text`.
 
     Args:
         text: Without white space at either end.
-        fits: Whether a piece is short enough; if so, shorter ones nearly always are, too.
+        fits: Whether a piece is short enough; shorter pieces then nearly always are, too.
         guess: Characters that probably fit, at least 1.
 
     Returns:
-        Segments that fit, except for single characters that do not fit even alone.
+        Segments that fit, except for single characters that exceed the limit alone.
     """
     segments: list[Segment] = []
     start = 0
@@ -43,7 +43,7 @@ def _first_segment(text: str, start: int, fits: Callable[[str], bool], guess: in
     while True:
         cut = end if end == len(text) else _best_cut(text, start, end)
         content = text[start:cut].rstrip()
-        # A shorter piece may rarely have more tokens than a longer one that begins with it.
+        # In rare cases a shorter piece has more tokens than a longer one that begins with it.
         if len(content) == 1 or fits(content):
             break
         end = start + max(1, len(content) // 2)
@@ -52,7 +52,7 @@ def _first_segment(text: str, start: int, fits: Callable[[str], bool], guess: in
 
 
 def _longest_fit(text: str, start: int, fits: Callable[[str], bool], guess: int) -> int:
-    """Length of the longest piece at `start` that fits, to within a sixteenth; at least 1."""
+    """Length of the longest piece at `start` that fits, within a sixteenth; at least 1."""
     rest = len(text) - start
     short, long = 0, min(guess, rest)
     while fits(text[start : start + long]):
@@ -70,7 +70,7 @@ def _longest_fit(text: str, start: int, fits: Callable[[str], bool], guess: int)
 
 def _best_cut(text: str, start: int, end: int) -> int:
     """Where to cut at or before `end`, always behind `start`."""
-    # One character beyond the end, so that white space just behind what fits is seen.
+    # One character beyond the end includes white space just behind what fits.
     clause = _last_end(_CLAUSE_END, text, (start + end) // 2, end + 1)
     space = clause or _last_end(_SPACE, text, start + 1, end + 1)
     return min(space, end) if space else _cluster_start(text, start, end)
@@ -85,7 +85,7 @@ def _last_end(pattern: re.Pattern[str], text: str, start: int, end: int) -> int:
 
 
 def _cluster_start(text: str, start: int, end: int) -> int:
-    """`end`, or a little before it, so that no letter loses its accents and no emoji its parts."""
+    """The last offset up to `end` that splits no letter from its marks and no emoji."""
     for cut in range(end, max(start, end - _MAX_CLUSTER), -1):
         if not _continues(text, cut):
             return cut

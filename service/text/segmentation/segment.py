@@ -1,4 +1,4 @@
-"""A piece of a text, and the white space that followed it there."""
+"""A segment of a text, with the white space behind it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """What is translated as one, and what is kept as it is."""
+    """A piece of a text that is translated as one, and the white space behind it."""
 
     text: str
-    """Without white space at either end; empty where a text begins with white space."""
+    """Without white space at either end; empty for white space that a text begins with."""
     separator: str
-    """The white space up to the next segment, or to the end; may be empty."""
+    """The white space up to the next segment or the end of the text; may be empty."""
     start: int
     """Character offset of `text` in the whole text."""
 
@@ -22,5 +22,5 @@ class Segment:
 
 
 def join(segments: Iterable[Segment]) -> str:
-    """The whole text again."""
+    """The text that was split into `segments`."""
     return "".join(segment.text + segment.separator for segment in segments)

@@ -1,4 +1,4 @@
-"""Where sentences end within a line: a library's opinion, with quotes and numbers set right."""
+"""Sentence boundaries within a line: those of a library, corrected for quotes and numbers."""
 
 import re
 from collections.abc import Iterator
@@ -11,50 +11,50 @@ _WIDE_OPENING = "「『（【《〈“‘"  # noqa: RUF001
 _WIDE_STOPS = "。！？｡"  # noqa: RUF001
 
 _HIDDEN = re.compile(
-    # Apostrophes only where they are no part of a word. And what the library cannot take: halves
-    # of surrogate pairs, and white space of several bytes between a letter and its full stop.
+    # Apostrophes only outside of words. Also what the library cannot process: halves of surrogate
+    # pairs, and white space of several bytes between a letter and its full stop.
     r"[\"`()\[\]{}<>«»‹›„‚“‘”「」『』（）【】《》〈〉*_\ud800-\udfff]|[^\S ]"  # noqa: RUF001
     r"|(?<!\w)['’]|['’](?!\w)"  # noqa: RUF001
 )
 _CERTAIN_END = re.compile(
-    # What the library takes for abbreviations but is nearly always a word, and what it takes for
-    # the middle of a sentence where the next word has a capital.
+    # Words that the library takes for abbreviations, and boundaries that it misses although the
+    # next word has a capital.
     r"(?:\b(?:OK|Bart|mag|me|mich|no|No)\.|(?<![.!?…])(?:[!?…]|\.{2,}+)[.!?…]*+)"
     r"[\"')\]}>»«›‹“”‘’*_]*+\s++"  # noqa: RUF001
 )
 _SPACE = re.compile(r"\s+")
 _FRENCH_CLOSING = re.compile(r"\s+[»›]\s")  # noqa: RUF001
 _MAX_LINE = 4_096
-"""Characters that the library sees at once: its worst cases take the square of them."""
+"""Characters passed to the library at once: its worst case is quadratic."""
 
 _LAST_WORD = re.compile(r"[^\W_][\w.'’]*\Z")  # noqa: RUF001
 _FIRST_WORD = re.compile(r"\w+")
 _MAX_WORD = 24
-"""Characters looked at for a word beside a full stop: longer ones are no abbreviation."""
+"""Most characters of a word beside a full stop: longer words are no abbreviations."""
 _ROMAN = re.compile(r"[IVX]{1,5}")
 _ABBREVIATION = re.compile(
     "approx|bzgl|bzw|ca|capt|cf|dept|evtl|fa|fr|gest|ggf|hon|hr|ing|inkl|max|min|mind|sra|srta"
     "|tel|vgl|zzgl",
     re.IGNORECASE,
 )
-"""What the library does not know in the language that needs it."""
+"""Abbreviations that the library lacks in their language."""
 _ABBREVIATION_BEFORE_NUMBER = re.compile(
     r"abb|abs|art|bd|ch|figs?|kap|nos?|nr|op|pp?|sec|\w{0,16}str|tab|vols?", re.IGNORECASE
 )
-"""Words as well: `No. 5`, but `No. I do not.`"""
+"""Abbreviations only before a number: `No. 5`, but `No. I do not.`"""
 _MONTH = re.compile(
     "January|February|March|April|May|June|July|August|September|October|November|December"
 )
 _WITH_ORDINAL_STOP = re.compile("cs|da|de|et|fi|hr|hu|is|lb|lv|n[bno]|pl|s[klr]|tr")
-"""Languages in which `3.` is how the third is written."""
+"""Languages that write ordinals with a full stop: `3.` is third."""
 
 
 def sentence_starts(line: str, language: str) -> list[int]:
-    """Offsets in `line` at which a sentence begins, ascending, the first one left out.
+    """Offsets in `line` at which a sentence begins, ascending, without the first one.
 
     Args:
         line: Without line breaks, and without white space at either end.
-        language: A code like `de` or `pt-BR`; one that nobody knows gets rules for all.
+        language: A code like `de` or `pt-BR`; an unknown one gets general rules.
     """
     main_language = language.partition("-")[0].lower()
     starts = {*_proposed_starts(line, main_language), *_certain_starts(line)}
@@ -62,10 +62,10 @@ def sentence_starts(line: str, language: str) -> list[int]:
 
 
 def _proposed_starts(line: str, language: str) -> Iterator[int]:
-    """What the library says.
+    """The boundaries that the library finds.
 
-    Quotes and brackets are hidden from it: it does not cut between a pair of them, and one that
-    is never closed would hold a whole paragraph together.
+    Quotes and brackets are hidden from it: it never cuts within a pair, so one that is not closed
+    would join a whole paragraph.
     """
     bare = _HIDDEN.sub(" ", line)
     cut = 0
@@ -77,7 +77,7 @@ def _proposed_starts(line: str, language: str) -> Iterator[int]:
             cut += len(sentence)
             yield _before_opening(line, previous, cut)
             previous = cut
-        # The last sentence of a window may go on behind it: it is read again, from its beginning.
+        # The last sentence of a window may continue behind it: the next window begins with it.
         if not sentences or cut + len(last) == len(bare):
             cut += len(last)
 
@@ -86,7 +86,7 @@ def _sentences(text: str, language: str) -> list[str]:
     try:
         sentences: list[str] = sentencex.segment(language, text)
     except BaseException as error:
-        # A panic of the library's compiled part, which is no Exception and has no importable name.
+        # A panic of the library's compiled part: not an Exception, and not importable.
         if type(error).__name__ != "PanicException":
             raise
         return [text]
@@ -98,7 +98,7 @@ def _certain_starts(line: str) -> Iterator[int]:
 
 
 def _before_opening(line: str, previous: int, start: int) -> int:
-    """`start`, moved to the left of the quotes that open the sentence; 0 if it is none."""
+    """`start`, moved before the quotes that open the sentence; 0 if no sentence begins."""
     end = start
     while end > previous and (line[end - 1].isspace() or line[end - 1] in _ENCLOSING):
         end -= 1
@@ -110,7 +110,7 @@ def _before_opening(line: str, previous: int, start: int) -> int:
 
 
 def _after_wide_closing(line: str, end: int, start: int) -> int:
-    # What follows a closing quote goes on, 「はい。」と言った。, but not what follows a bracket.
+    # A sentence continues behind a closing quote, 「はい。」と言った。, but not behind a bracket.
     for position in range(end, start):
         if line[position] in _WIDE_OPENING:
             return position

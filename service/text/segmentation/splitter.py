@@ -1,4 +1,4 @@
-"""Splits a text into sentences, line by line, so that joining them gives the text back."""
+"""Splits a text into sentences, line by line; joined they are the text."""
 
 import re
 from collections.abc import Iterator
@@ -8,50 +8,51 @@ from service.text.segmentation.segment import Segment
 from service.text.segmentation.sentence_ends import sentence_starts
 
 SplitMode = Literal["sentences", "paragraphs", "none"]
-"""Cut at the ends of sentences and lines, of lines only, or not at all."""
+"""Split at sentence and line boundaries, at line boundaries only, or not at all."""
 
 _SPACE = re.compile(r"\s+")
 _BREAK = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-"""Ends of lines, and of the cells in a line: a tab within a sentence would be lost."""
+"""Ends of lines and of cells: models would lose a tab within a sentence."""
 
 
 def split(text: str, language: str = "en", *, mode: SplitMode = "sentences") -> list[Segment]:
-    """Cut `text` into segments; `join(split(text)) == text`.
+    """Splits `text` into segments; `join(split(text)) == text`.
 
-    White space at the very beginning becomes the separator of an empty segment. Prefers to leave
-    two sentences together over cutting one in two.
+    White space at the beginning becomes the separator of an empty segment. In doubt two sentences
+    stay together.
 
     Args:
-        language: Of the text: what is an abbreviation and how numbers are written depends on it.
-        mode: With `none` there is one segment, and line breaks may be in it; with the others a
-            line break or a tab always ends one.
+        text: Any text.
+        language: Of the text; abbreviations and number formats depend on it.
+        mode: `none` gives one segment, which may contain line breaks; otherwise a line break or a
+            tab always ends a segment.
     """
-    cuts = [*_cuts(text, language, mode), len(text)]
-    bounds = zip([0, *cuts], cuts, strict=False)
-    return [_segment(text, start, end) for start, end in bounds if start < end]
+    cuts = _cuts(text, language, mode)
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    contents = [piece.rstrip() for piece in pieces]
+    return [
+        Segment(text=content, separator=piece[len(content) :], start=start)
+        for piece, content, start in zip(pieces, contents, [0, *cuts], strict=True)
+        if piece
+    ]
 
 
-def _segment(text: str, start: int, end: int) -> Segment:
-    content = text[start:end].rstrip()
-    return Segment(text=content, separator=text[start + len(content) : end], start=start)
-
-
-def _cuts(text: str, language: str, mode: SplitMode) -> Iterator[int]:
-    """Offsets at which a new segment begins, ascending, 0 left out."""
+def _cuts(text: str, language: str, mode: SplitMode) -> list[int]:
+    """Offsets at which a new segment begins, ascending, without 0."""
     leading = _SPACE.match(text)
     position = leading.end() if leading else 0
-    if position:
-        yield position
+    cuts = [position] if position else []
     if mode == "none":
-        return
-    for start, end, next_start in _lines(text, position):
+        return cuts
+    for start, end, next_start in list(_lines(text, position)):
         if mode == "sentences":
-            yield from (start + offset for offset in sentence_starts(text[start:end], language))
-        yield next_start
+            cuts += [start + offset for offset in sentence_starts(text[start:end], language)]
+        cuts.append(next_start)
+    return cuts
 
 
 def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:
-    """Start and end of every line that is not blank, and where the next one starts."""
+    """Start and end of every line that is not blank, and the start of the next one."""
     start = position
     for space in _SPACE.finditer(text, position):
         if space.end() == len(text):

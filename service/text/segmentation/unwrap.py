@@ -1,4 +1,4 @@
-"""Puts together the lines of hard-wrapped text: mails, README files."""
+"""Joins the lines of hard-wrapped text: e-mails, README files."""
 
 import re
 from bisect import bisect_right
@@ -22,11 +22,11 @@ _CODE = re.compile(
 )
 _CODE_INDENT = 4
 _MAX_WIDTH = 132
-"""Longer lines were never wrapped."""
+"""Longer lines were not wrapped."""
 _MIN_FILL = 0.8
-"""Of the widest line: who edits wrapped text leaves some lines short."""
+"""Share of the widest line from which a line is full: edited text has shorter lines."""
 _WITHOUT_SPACES = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]")
-"""Chinese and Japanese: there a line break stands for nothing."""
+"""Chinese and Japanese: a line break stands for no space."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +35,12 @@ class Unwrapped:
 
     text: str
     starts: tuple[int, ...] = (0,)
-    """Offsets in `text` of what follows a line break that was taken out, ascending; first 0."""
+    """Offsets in `text` behind each removed line break, ascending; the first is 0."""
     source_starts: tuple[int, ...] = (0,)
-    """Offsets of the same places in the source."""
+    """The same offsets in the source."""
 
     def source_offset(self, offset: int) -> int:
-        """Where in the source the character at `offset` of `text` stands."""
+        """Offset in the source of the character at `offset` of `text`."""
         piece = bisect_right(self.starts, offset) - 1
         return self.source_starts[piece] + offset - self.starts[piece]
 
@@ -52,25 +52,25 @@ class _Line:
     start: int
     """Offset of `content` in the text."""
     kind: Literal["prose", "item", "fixed"]
-    """Fixed ones are never joined with their neighbours."""
+    """Fixed lines are never joined with their neighbours."""
 
     @property
     def indent(self) -> int:
-        """Characters before its words, or before those of an item."""
+        """Characters before its words, the marker of a list item included."""
         pattern = LIST_MARKER if self.kind == "item" else _INDENT
         match = pattern.match(self.content)
         return match.end() if match else 0
 
 
 def unwrap(text: str) -> Unwrapped:
-    """Join the lines of each paragraph with single spaces.
+    """Joins the lines of each paragraph with single spaces.
 
-    A line is joined with the next one if it was full: if the next word would not have fitted, going
-    by the widest line of the text. Kept as they are: blank lines, headings, quoted lines (`> `),
-    tables, code (fenced, indented or looking like it), and the beginnings of list items.
+    A line is joined with the next one if it was full: if the next word would have exceeded the
+    widest line of the text. Blank lines, headings, quoted lines (`> `), tables, code (fenced,
+    indented or by its looks) and the beginnings of list items are kept.
 
-    Not kept is the wrapping itself: a joined line break, and the white space around it. A word
-    hyphenated at the end of a line stays in two parts.
+    Removed line breaks and the white space around them are lost. A word hyphenated at the end of
+    a line stays in two parts.
     """
     joints = [*_joints(list(_lines(text)))]
     source_starts = (0, *(start for _, start in joints))
@@ -89,11 +89,11 @@ def _glue(first: str, second: str) -> str:
 
 
 def _joints(lines: Sequence[_Line]) -> Iterator[tuple[int, int]]:
-    """Where joined lines end, and where what is joined to them begins."""
+    """End of each joined line, and the start of the text joined to it."""
     widths = (len(line.content) for line in lines if line.kind != "fixed")
     width = max((width for width in widths if width <= _MAX_WIDTH), default=0)
     indents: tuple[int, ...] = ()
-    """Of lines that may go on with the paragraph so far; empty: none may."""
+    """Indents of lines that may continue the paragraph so far; empty: none may."""
     for line, following in pairwise(lines):
         indents = indents or _indents_of_continuation(line)
         is_joined = (

@@ -1,1 +1,1 @@
-"""Where a passage's tags go in its translation."""
+"""Places the tags of a passage in its translation."""

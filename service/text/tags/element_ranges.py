@@ -1,4 +1,4 @@
-"""Which words of a translation belong into each inline element."""
+"""Which words of a translation belong to each inline element."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,18 @@ from service.text.markup.passage import Tag
 
 ROOT = -1
 """The passage itself."""
+_MAX_DEPTH = 64
+"""Deeper elements are not placed: the first of each parent holds what its parent holds."""
+_MAX_GAP = 4
+"""Most unaligned units between two parts of an element."""
+_MIN_PARTS = 3
+"""Fewest units of an element that one stray word does not split."""
 
 
 def parent_elements(tags: Sequence[Tag]) -> list[int]:
-    """For each tag, the index of the opening tag of the element around it, or `ROOT`.
+    """The index of the opening tag of the element around each tag, or `ROOT`.
 
-    Both tags of an element have the same one. Tags without a partner contain nothing.
+    Both tags of an element have the same parent. Tags without a partner contain nothing.
     """
     parents: list[int] = []
     stack = [ROOT]
@@ -29,7 +35,7 @@ def parent_elements(tags: Sequence[Tag]) -> list[int]:
 
 
 def element_depths(parents: Sequence[int]) -> list[int]:
-    """How many elements are around each tag."""
+    """Number of elements around each tag."""
     depths: list[int] = []
     for parent in parents:
         depths.append(0 if parent == ROOT else depths[parent] + 1)
@@ -54,35 +60,27 @@ def innermost_elements(tags: Sequence[Tag], places: Sequence[float]) -> list[int
 
 
 def opens_element(tags: Sequence[Tag], index: int) -> bool:
-    """Whether this tag has its other half behind it."""
+    """Whether this tag opens an element that is closed."""
     partner = tags[index].partner
     return partner is not None and partner > index
 
 
-_MAX_DEPTH = 64
-"""Elements deeper than that are no document: the first holds what its parent holds."""
-_MAX_GAP = 4
-"""Units between two parts of an element that are nobody's."""
-_MIN_PARTS = 3
-"""Units of an element from which on a stray word between them does not tear it."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitRange:
-    """Consecutive units that an element holds, in the source and in the translation."""
+    """The consecutive units of an element, in the source and in the translation."""
 
     source: tuple[int, int]
     target: tuple[int, int]
-    """Empty if none of its words was found again."""
+    """Empty if none of its words is aligned."""
 
     @property
     def is_placed(self) -> bool:
-        """Whether there is anything in the translation for it to hold."""
+        """Whether it holds any words of the translation."""
         return self.target[0] < self.target[1]
 
 
 class ElementRanges:
-    """Gives each element words of the translation; both nest in the same way."""
+    """Assigns words of the translation to each element; elements nest as in the source."""
 
     def __init__(
         self,
@@ -91,23 +89,23 @@ class ElementRanges:
         anchors: Anchors,
         linked: Sequence[Sequence[int]],
     ) -> None:
-        """Place all elements, outer ones first; the cost is linear for documents of any depth.
+        """Places all elements, outer ones first; the cost is linear for documents of any depth.
 
         Args:
             tags: Of the passage.
             source: Its units.
-            anchors: For each target unit, the source unit that it comes from.
-            linked: For each source unit, the target units that may have to do with it; an element
-                takes these where nothing comes from its words.
+            anchors: The source unit that each target unit is anchored to.
+            linked: The target units linked with each source unit; used for an element that no
+                target unit is anchored to.
         """
         self.parents = parent_elements(tags)
-        """For each tag, the element around it."""
+        """The element around each tag."""
         self.middles = [(unit.start + unit.end - 1) / 2 for unit in source]
-        """Of the source units; an element holds those whose middle it holds."""
+        """Middles of the source units; an element holds a unit if it holds its middle."""
         self.owners = [ROOT] * len(anchors)
-        """For each target unit, the innermost element that holds it."""
+        """The innermost element around each target unit."""
         self.ranges = {ROOT: UnitRange(source=(0, len(source)), target=(0, len(anchors)))}
-        """By the index of its opening tag, what an element holds."""
+        """The units of each element, by the index of its opening tag."""
         self._source = source
         self._anchors = anchors
         self._source_owners = innermost_elements(tags, self.middles)
@@ -116,7 +114,7 @@ class ElementRanges:
         self._place_all(tags)
 
     def child_around(self, unit: int, parent: int) -> int | None:
-        """The element directly in `parent` that holds a target unit, if there is one."""
+        """The child of `parent` that holds a target unit; None if none does."""
         element = self.owners[unit]
         while element not in (ROOT, parent):
             if self.parents[element] == parent:
@@ -145,7 +143,7 @@ class ElementRanges:
         first, last = bisect_left(self.middles, start), bisect_left(self.middles, end)
         target = self._target_range(parent, first, last)
         if target[0] == target[1] and start < end:
-            # Part of a word, perhaps: then the whole word.
+            # It may hold part of a word: then it gets the whole word.
             touched = units_within(self._source, start, end)
             target = self._target_range(parent, touched.start, touched.stop)
         if target[0] == target[1]:
@@ -178,7 +176,7 @@ class ElementRanges:
     def _runs(
         self, found: Sequence[int], parent: int, first: int, last: int
     ) -> Iterator[tuple[int, int]]:
-        """Stretches of units without anything of somebody else in between."""
+        """Runs of units with nothing of another element in between."""
         num_strays = 1 if len(found) >= _MIN_PARTS else 0
         start = found[0]
         for unit, following in pairwise(found):

@@ -1,4 +1,4 @@
-"""Puts the inline tags of a passage where its translated words have gone."""
+"""Places the inline tags of a passage beside its translated words."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from service.text.alignment.units import (
     targets_by_source,
     text_units,
 )
-from service.text.alignment.word_links import WordLink
+from service.text.alignment.word_links import Span, WordLink
 from service.text.markup.passage import Tag
 from service.text.tags.element_ranges import ROOT, ElementRanges, opens_element
 
@@ -20,20 +20,19 @@ from service.text.tags.element_ranges import ROOT, ElementRanges, opens_element
 def place_tags(
     tags: Sequence[Tag], source_text: str, target_text: str, links: Sequence[WordLink]
 ) -> tuple[Tag, ...]:
-    """The tags again, each once, with their positions in `target_text`.
+    """The same tags, each once, with their positions in `target_text`.
 
-    An element holds the words that come from the words it held, or the longest run of them if they
-    have been torn apart, and stays within the element that it was in. A single tag stays beside the
-    word that it touched, else before the one that followed it; where it stood between two spaces
-    and has now only one beside it, its text gets the other. What has no words any more keeps its
-    place in the order.
+    An element holds the translations of its words, or the longest run of them if they are not
+    adjacent, and stays within its parent. A single tag stays beside the word that it touched, else
+    before the word that followed it; where it stood between two spaces and now has only one beside
+    it, the other is added to its text. A tag without words keeps its place in the order.
 
     Args:
         tags: Of a passage, by position.
         source_text: The passage.
         target_text: Its translation.
-        links: Between the two, in offsets of the whole passage; none at all: words are taken to be
-            in the same order.
+        links: Between the two, in offsets of the passage; if there are none, words are taken to
+            be in the same order.
     """
     if not tags:
         return ()
@@ -54,7 +53,7 @@ def place_tags(
 
 
 class _Neighbours:
-    """Target units of the source units nearest to a place."""
+    """Target units of the aligned source units nearest to a place."""
 
     def __init__(self, anchors: Anchors, num_source: int) -> None:
         units = targets_by_source(anchors, num_source)
@@ -67,16 +66,12 @@ class _Neighbours:
         self._after = after[::-1]
 
     def before(self, place: int) -> int | None:
-        """Of the nearest source unit before the one with index `place`."""
+        """The target unit of the nearest source unit before the one with index `place`."""
         return self._before[place]
 
     def after(self, place: int) -> int | None:
-        """Of the source unit with index `place`, or the nearest one behind it."""
+        """The target unit of the source unit with index `place`, or of the nearest one behind."""
         return self._after[place]
-
-
-Span = tuple[int, int]
-"""Offsets in the translation, end exclusive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +85,7 @@ class _Placement:
     neighbours: _Neighbours
 
     def spans(self) -> dict[int, Span]:
-        """Where each element and each single tag would like to be, by index of its first tag."""
+        """The preferred span of each element and each single tag, by index of its first tag."""
         spans: dict[int, Span] = {ROOT: (0, len(self.target_text))}
         points: list[int] = []
         for index, tag in enumerate(self.tags):
@@ -104,7 +99,7 @@ class _Placement:
         return spans
 
     def spaced(self, ordered: Sequence[tuple[int, int]]) -> tuple[Tag, ...]:
-        """The tags at their offsets, with the spaces beside them that they had."""
+        """The tags at their offsets, with the spaces that stood beside them."""
         new_indices = {index: rank for rank, (index, _) in enumerate(ordered)}
         offsets = dict(ordered)
         placed: list[Tag] = []
@@ -121,7 +116,7 @@ class _Placement:
         return tuple(placed)
 
     def _span(self, element: int, around: Span) -> Span:
-        """From the first to the last of its words, and the white space that was inside, too."""
+        """From the first to the last of its words, with white space that it began or ended with."""
         tag = self.tags[element]
         first, last = self.ranges.ranges[element].target
         start, end = self.target[first].start, self.target[last - 1].end
@@ -134,7 +129,7 @@ class _Placement:
         return start, end
 
     def _point(self, index: int, spans: dict[int, Span]) -> int:
-        """Beside the word that it touched, but not within another element."""
+        """Offset of a single tag: beside the word that it touched, within no other element."""
         parent = self.ranges.parents[index]
         around, (start, end) = self.ranges.ranges[parent], spans[parent]
         place = bisect_left(self.ranges.middles, self.tags[index].position)
@@ -170,14 +165,14 @@ class _Placement:
         return before.isspace() and bool(after) and not after.isspace()
 
     def _is_space(self, position: int) -> bool:
-        """Whether the source has white space there."""
+        """Whether the source has white space at `position`."""
         return position >= 0 and self.source_text[position : position + 1].isspace()
 
 
 def _in_order(
     tags: Sequence[Tag], parents: Sequence[int], spans: dict[int, Span], end: int
 ) -> list[tuple[int, int]]:
-    """Tags and offsets in the order of the translation, moved so that none leaves its element."""
+    """Tags and offsets in the order of the translation; each stays within its element."""
     ordered: list[tuple[int, int]] = []
     children = _children(parents, spans)
     stack = [(ROOT, children(ROOT), end)]
@@ -201,7 +196,7 @@ def _in_order(
 
 
 def _children(parents: Sequence[int], spans: dict[int, Span]) -> Callable[[int], Iterator[int]]:
-    """What is directly in an element, by span; at one place, as in the source."""
+    """The children of an element, by span; at one place, in the order of the source."""
     by_parent: dict[int, list[int]] = {}
     for index in sorted(spans):
         if index != ROOT:

@@ -37,7 +37,7 @@ def system(*texts: str) -> System:
     return System(name="s", beam_size=1, outputs=tuple(Output(text=text) for text in texts))
 
 
-def test_a_good_bundle_scores_high_and_says_how_it_was_measured(
+def test_a_good_bundle_scores_high_with_signatures(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate(folder, "--beam", "2") == 0
@@ -108,7 +108,7 @@ def test_faults_are_counted_by_kind() -> None:
     assert scores.length_ratio == pytest.approx(9 / 15)
 
 
-def test_a_source_that_is_too_long_counts_as_empty_and_is_said(
+def test_a_source_that_is_too_long_counts_as_empty_and_is_reported(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (folder / "test.en").open("a", encoding="utf-8") as file:
@@ -164,11 +164,15 @@ def comet_program(folder: Path, script: str) -> Path:
     ("script", "code", "told"),
     [
         ('test "$8 $9 ${10}" = "--only_system --model m" && wc -l < "$4"', 0, "COMET 40.0000 (m)"),
-        ("echo no such model >&2; exit 1", 2, "comet-score gave no score; it said: no such model"),
+        (
+            "echo no such model >&2; exit 1",
+            2,
+            "no score; it printed: no such model",
+        ),
         (None, 2, "install unbabel-comet"),
     ],
 )
-def test_comet_is_asked_as_a_program(
+def test_comet_is_run_as_a_program(
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""What every kind of import is asked, of a small foreign model."""
+"""Checks that every kind of import has to pass, with a small model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +9,13 @@ import pytest
 from bundle.manifest import ForeignOrigin, Manifest
 from bundle.reader import read_bundle
 from export.errors import ExportError
-from export.importers.foreign import Importer
+from export.importers.imported_model import Reader
 from export.importers.importer import import_bundle
 from export.importers.options import ImportOptions
 
 
 def small_import(kind: str, path: Path, out: Path, **more: Any) -> ImportOptions:  # noqa: ANN401
-    """Options for a small model of a kind, from English to German if nothing else is said."""
+    """Options for a small model of a kind, from English to German by default."""
     options = ImportOptions(
         out=out,
         kind=kind,
@@ -29,12 +29,12 @@ def small_import(kind: str, path: Path, out: Path, **more: Any) -> ImportOptions
 
 
 def imported(options: ImportOptions, *, files: set[str], config: str) -> Manifest:
-    """The manifest of an import that says what it was made of.
+    """The manifest of an import, whose origin is checked.
 
     Args:
         options: What is imported.
         files: Some of the files that it has to name.
-        config: A part of the foreign configuration that it has to hold.
+        config: A part of the checkpoint's configuration that it has to hold.
     """
     manifest = import_bundle(options)
     assert read_bundle(options.out).manifest == manifest
@@ -76,7 +76,7 @@ def assert_cut_short_is_refused(options: ImportOptions, file: str) -> None:
     assert not options.out.exists()
 
 
-def assert_asks_for_languages(read: Importer, options: ImportOptions) -> None:
-    """A model that does not say its languages has to be told them."""
+def assert_asks_for_languages(read: Reader, options: ImportOptions) -> None:
+    """A model without languages refuses an import without `--source` and `--target`."""
     with pytest.raises(ExportError, match=r"--source says which.*; --target says which"):
         read(replace(options, sources=(), targets=()))

@@ -1,4 +1,4 @@
-"""The gate refuses, counts, and lets go."""
+"""The in_flight refuses, counts, and lets go."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,16 +36,16 @@ def test_closed_gate_finishes_what_is_inside_and_refuses_the_rest() -> None:
         pause = Pause()
         translator = UpperCaser(before=pause)
         app = app_with(translator)
-        gate = parts_of(app).gate
+        in_flight = parts_of(app).in_flight
         inside = asyncio.create_task(_post(app))
         await pause.started.wait()
-        gate.close()
+        in_flight.close()
         refused = await _post(app)
         assert (refused.status_code, refused.json()["code"]) == (503, "shutting_down")
-        assert not gate.is_empty
+        assert not in_flight.is_empty
         pause.go_on.set()
         assert (await inside).status_code == 200
-        assert gate.is_empty
+        assert in_flight.is_empty
         assert len(translator.requests) == 1
         page = parts_of(app).metrics.exposition().decode()
         assert 'pellucid_rejected_total{reason="shutting_down"} 1.0' in page
@@ -58,14 +58,14 @@ def test_expelled_work_is_cancelled_and_its_client_is_told() -> None:
         pause = Pause()
         translator = UpperCaser(before=pause)
         app = app_with(translator)
-        gate = parts_of(app).gate
+        in_flight = parts_of(app).in_flight
         inside = asyncio.create_task(_post(app))
         await pause.started.wait()
-        gate.expel()
+        in_flight.cancel_all()
         reply = await inside
         assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
         assert translator.cancelled == 1
-        assert gate.is_empty
+        assert in_flight.is_empty
 
     asyncio.run(scenario())
 
@@ -116,7 +116,7 @@ def test_client_that_leaves_cancels_its_work() -> None:
         sent = await _call(app, _client(body, before_leaving=pause.started.wait))
         await asyncio.sleep(0)  # the cancelled task has its turn
         assert translator.cancelled == 1
-        assert parts_of(app).gate.is_empty
+        assert parts_of(app).in_flight.is_empty
         assert sent[0]["status"] == 499
 
     asyncio.run(scenario())

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from service.api.replies.translation import LanguageReply, TranslateReply
+from service.api.native.languages import LanguageReply
+from service.api.replies.translation import TranslateReply
 from service.observability.metrics import Metrics
 from service.server.app import create_app, open_registry
 from service.settings import load_settings

@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message
 
-from service.api.in_flight import Gate
+from service.api.in_flight import InFlight
 from service.api.native.event_stream import event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
@@ -56,7 +56,7 @@ def test_failure_before_the_first_part_is_an_ordinary_one() -> None:
 
 def test_closed_gate_lets_no_stream_in() -> None:
     app = app_with(UpperCaser())
-    parts_of(app).gate.close()
+    parts_of(app).in_flight.close()
     reply = ask(app, "POST", "/translate", json=BASE)
     assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
 
@@ -116,13 +116,13 @@ def test_slow_client_holds_the_work_up_and_leaving_ends_it() -> None:
             has_ended.set()
 
     async def scenario() -> None:
-        client, gate = _Client(), Gate(Metrics())
-        response = await event_stream(client.request, gate, contents())
+        client, in_flight = _Client(), InFlight(Metrics())
+        response = await event_stream(client.request, in_flight, contents())
         assert isinstance(response, StreamingResponse)
         for _ in range(100):
             await asyncio.sleep(0)
         assert made < 30
-        assert not gate.is_empty
+        assert not in_flight.is_empty
         client.has_left.set()
         await has_ended.wait()
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.service.cli.test_main import MODEL, TEXT
-from tests.service.server_process import REPOSITORY, command, environment, run_command
+from tests.service.command_line import Ended, run_here
+from tests.service.server_process import REPOSITORY, command, environment
 
 LONG = f"{TEXT}\n\n" * 400
 
 
-def _translate(source: Path, output: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
-    return run_command("translate", *MODEL, str(source), "--output", str(output), *flags)
+def _translate(source: Path, output: Path, *flags: str) -> Ended:
+    return run_here("translate", *MODEL, str(source), "--output", str(output), *flags)
 
 
 def test_a_document_keeps_its_layout(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     number = next(iter(recorded[1]))
     recorded[1][number] = "from the journal"
     journal.write_text("".join(json.dumps(line) + "\n" for line in recorded), encoding="utf-8")
-    ended = run_command(*arguments)
+    ended = run_here(*arguments)
     assert ended.returncode == 0, ended.stderr
     paragraphs = output.read_text(encoding="utf-8").split("\n\n")
     assert [n for n, text in enumerate(paragraphs) if text == "from the journal"] == [int(number)]
@@ -110,6 +111,6 @@ def test_the_output_must_be_possible(tmp_path: Path) -> None:
     assert "there is no folder" in _translate(source, tmp_path / "no" / "b.txt").stderr
     gone = _translate(tmp_path / "gone.txt", tmp_path / "b")
     assert "there is no file" in gone.stderr
-    two = run_command("translate", *MODEL, str(source), str(source), "-o", str(tmp_path / "b"))
+    two = run_here("translate", *MODEL, str(source), str(source), "-o", str(tmp_path / "b"))
     assert "exactly one file" in two.stderr
     assert source.read_text(encoding="utf-8") == TEXT

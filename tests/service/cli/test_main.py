@@ -10,6 +10,7 @@ import pytest
 from bundle.manifest import Manifest
 from service.cli.main import COMMANDS_GROUP, main
 from service.settings import Settings, flag_of
+from tests.service.command_line import run_here
 from tests.service.server_process import REPOSITORY, command, environment, run_command
 from tests.service.tiny_models import TINY_BUNDLE
 
@@ -86,23 +87,23 @@ def test_translate_reads_files_one_after_the_other(tmp_path: Path) -> None:
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for path in paths:
         path.write_text(f"{TEXT}\n", encoding="utf-8")
-    ended = run_command("translate", *MODEL, "--beam-size", "2", *map(str, paths))
+    ended = run_here("translate", *MODEL, "--beam-size", "2", *map(str, paths))
     assert ended.returncode == 0, ended.stderr
     first, second = ended.stdout.splitlines()
     assert first == second != ""
 
 
 def test_translate_bounds_the_length_of_a_line() -> None:
-    short = run_command("translate", *MODEL, "--max-target-tokens", "3", text=f"{TEXT}\n")
-    free = run_command("translate", *MODEL, text=f"{TEXT}\n")
-    long = run_command("translate", *MODEL, "--min-target-tokens", "40", text=f"{TEXT}\n")
+    short = run_here("translate", *MODEL, "--max-target-tokens", "3", text=f"{TEXT}\n")
+    free = run_here("translate", *MODEL, text=f"{TEXT}\n")
+    long = run_here("translate", *MODEL, "--min-target-tokens", "40", text=f"{TEXT}\n")
     assert 0 < len(short.stdout) < len(free.stdout) < len(long.stdout)
 
 
 def test_translate_writes_alternatives_behind_the_translation() -> None:
     arguments = ["--beam-size", "3", "--alternatives", "2"]
-    plain = run_command("translate", *MODEL, "--beam-size", "3", text=f"{TEXT}\n")
-    ended = run_command("translate", *MODEL, *arguments, text=f"{TEXT}\n\n")
+    plain = run_here("translate", *MODEL, "--beam-size", "3", text=f"{TEXT}\n")
+    ended = run_here("translate", *MODEL, *arguments, text=f"{TEXT}\n\n")
     line, blank, rest = ended.stdout.split("\n")
     texts = line.split("\t")
     assert texts[0] == plain.stdout.rstrip("\n")
@@ -112,9 +113,9 @@ def test_translate_writes_alternatives_behind_the_translation() -> None:
 
 def test_translate_writes_many_lines_in_order() -> None:
     words = [*TEXT.split()] * 100
-    alone = run_command("translate", *MODEL, text="\n".join(dict.fromkeys(words)) + "\n")
+    alone = run_here("translate", *MODEL, text="\n".join(dict.fromkeys(words)) + "\n")
     expected = dict(zip(dict.fromkeys(words), alone.stdout.splitlines(), strict=True))
-    together = run_command("translate", *MODEL, text="\n".join(words) + "\n")
+    together = run_here("translate", *MODEL, text="\n".join(words) + "\n")
     assert together.stdout.splitlines() == [expected[word] for word in words]
 
 
@@ -134,7 +135,7 @@ def test_translate_writes_many_lines_in_order() -> None:
     ],
 )
 def test_failure_is_one_line(arguments: list[str], code: int, message: str) -> None:
-    ended = run_command(*arguments, text=f"{TEXT}\n")
+    ended = run_here(*arguments, text=f"{TEXT}\n")
     assert ended.returncode == code
     (line,) = ended.stderr.splitlines()
     assert message in line
@@ -143,7 +144,7 @@ def test_failure_is_one_line(arguments: list[str], code: int, message: str) -> N
 def test_line_that_is_no_utf8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "latin1.txt"
     path.write_bytes(f"{TEXT}\n".encode() + b"\xfc\n")
-    ended = run_command("translate", *MODEL, str(path))
+    ended = run_here("translate", *MODEL, str(path))
     assert (ended.returncode, ended.stderr) == (1, "pellucid: line 2 is not UTF-8\n")
     assert len(ended.stdout.splitlines()) == 1
 
@@ -169,7 +170,7 @@ def test_translate_answers_each_line_at_once_and_ends_on_ctrl_c() -> None:
 
 
 def test_attention_prints_the_json_of_the_api() -> None:
-    ended = run_command("attention", TEXT, *MODEL, "--kinds", "cross", "encoder")
+    ended = run_here("attention", TEXT, *MODEL, "--kinds", "cross", "encoder")
     assert ended.returncode == 0, ended.stderr
     reply = json.loads(ended.stdout)
     shape = MANIFEST.architecture
@@ -185,7 +186,7 @@ def test_attention_prints_the_json_of_the_api() -> None:
 
 def test_attention_writes_a_file(tmp_path: Path) -> None:
     out = tmp_path / "maps.json"
-    ended = run_command("attention", TEXT, *MODEL, "--translation", TEXT, "--out", str(out))
+    ended = run_here("attention", TEXT, *MODEL, "--translation", TEXT, "--out", str(out))
     assert (ended.returncode, ended.stdout) == (0, "")
     assert json.loads(out.read_text(encoding="utf-8"))["translation"] == TEXT
 
@@ -196,14 +197,14 @@ def test_attention_writes_a_file(tmp_path: Path) -> None:
 )
 def test_the_suffix_says_what_attention_writes(tmp_path: Path, suffix: str, start: bytes) -> None:
     out = tmp_path / f"map{suffix}"
-    ended = run_command("attention", TEXT, *MODEL, "--words", "--out", str(out))
+    ended = run_here("attention", TEXT, *MODEL, "--words", "--out", str(out))
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
     assert out.read_bytes().startswith(start)
 
 
 def test_attention_prints_a_table() -> None:
-    reply = json.loads(run_command("attention", TEXT, *MODEL, "--reduce", "all").stdout)
-    header, *rows = run_command("attention", TEXT, *MODEL, "--table").stdout.splitlines()
+    reply = json.loads(run_here("attention", TEXT, *MODEL, "--reduce", "all").stdout)
+    header, *rows = run_here("attention", TEXT, *MODEL, "--table").stdout.splitlines()
     assert header.split() == reply["source_tokens"]
     assert [row.split()[0] for row in rows] == reply["target_tokens"]
 

@@ -18,8 +18,8 @@ from ray.cluster_utils import Cluster
 
 from service.cluster.corpus import CorpusTranslator, CorpusWork, Part
 from service.cluster.ray_data import translate_corpus
-from service.cluster.ray_serve import RayChannel
-from service.cluster.remote import Call
+from service.cluster.ray_serve import RayTransport
+from service.cluster.remote import RequestEnvelope
 from service.errors import InvalidRequestError
 from service.settings import Settings
 from service.translation.values import TranslateRequest
@@ -137,19 +137,19 @@ def test_no_request_is_lost_with_a_node(cluster: Cluster, expected: str) -> None
 
 def test_an_engine_lets_go_of_a_client_that_has_left(cluster: Cluster) -> None:
     long = TranslateRequest(texts=(TEXT * 400,), source="en", target="de")
-    call = Call(request=long, request_id=None, trace_id=None)
+    envelope = RequestEnvelope(request=long, request_id=None, trace_id=None)
 
     async def leave() -> None:
-        channel = RayChannel(serve.get_deployment_handle(ENGINE, "default"))
-        asking = asyncio.create_task(channel.ask("translate", call))
-        while b"pellucid_slots_in_use 0.0" in await channel.ask("exposition"):
+        transport = RayTransport(serve.get_deployment_handle(ENGINE, "default"))
+        asking = asyncio.create_task(transport.ask("translate", envelope))
+        while b"pellucid_slots_in_use 0.0" in await transport.ask("exposition"):
             pass
         asking.cancel()
-        while b'pellucid_cancelled_total{reason="client"} 0.0' in await channel.ask("exposition"):
+        while b'pellucid_cancelled_total{reason="client"} 0.0' in await transport.ask("exposition"):
             pass
-        while b"pellucid_slots_in_use 0.0" not in await channel.ask("exposition"):
+        while b"pellucid_slots_in_use 0.0" not in await transport.ask("exposition"):
             pass
-        assert b"pellucid_in_flight 0.0" in await channel.ask("exposition")
+        assert b"pellucid_in_flight 0.0" in await transport.ask("exposition")
 
     with serving_on_ray():
         asyncio.run(asyncio.wait_for(leave(), LONGEST_S))

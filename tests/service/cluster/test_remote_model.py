@@ -2,11 +2,11 @@ import asyncio
 
 from service.cluster.remote import PROBE_INTERVAL_S, LostEngineError, RemoteEngine, RemoteModel
 from service.observability.metrics import Metrics
-from tests.service.cluster.channels import SilentChannel
+from tests.service.cluster.transports import SilentTransport
 from tests.service.tiny_models import FakeClock, tiny_bundle
 
 
-class Answers(SilentChannel):
+class Answers(SilentTransport):
     """Each probe is given the next one."""
 
     def __init__(self, *answers: str | Exception | None) -> None:
@@ -20,8 +20,8 @@ class Answers(SilentChannel):
         return answer
 
 
-def model_of(channel: SilentChannel, clock: FakeClock) -> RemoteModel:
-    return RemoteModel(tiny_bundle(), RemoteEngine(channel, Metrics()), clock)
+def model_of(transport: SilentTransport, clock: FakeClock) -> RemoteModel:
+    return RemoteModel(tiny_bundle(), RemoteEngine(transport, Metrics()), clock)
 
 
 def test_a_model_is_not_ready_before_an_engine_has_answered() -> None:
@@ -29,8 +29,8 @@ def test_a_model_is_not_ready_before_an_engine_has_answered() -> None:
 
 
 def test_the_last_verdict_stands_while_it_is_fresh() -> None:
-    clock, channel = FakeClock(), Answers(None, "no heart-beat")
-    model = model_of(channel, clock)
+    clock, transport = FakeClock(), Answers(None, "no heart-beat")
+    model = model_of(transport, clock)
 
     async def check() -> str | None:
         model.check()
@@ -58,9 +58,9 @@ def test_an_engine_that_is_lost_with_a_probe_changes_no_verdict() -> None:
 
 
 def test_silence_is_a_fault() -> None:
-    channel = SilentChannel()
+    transport = SilentTransport()
     model = RemoteModel(
-        tiny_bundle(), RemoteEngine(channel, Metrics()), FakeClock(), timeout_s=0.001
+        tiny_bundle(), RemoteEngine(transport, Metrics()), FakeClock(), timeout_s=0.001
     )
     asyncio.run(model.probe())
     assert model.fault == "no engine has answered within 0.001 s"

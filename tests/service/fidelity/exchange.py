@@ -1,4 +1,4 @@
-"""A nasty text sent to a running service, and all that came back."""
+"""A nasty text sent to a running service, and the whole reply."""
 
 import json
 from dataclasses import dataclass, field

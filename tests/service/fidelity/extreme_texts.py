@@ -1,4 +1,4 @@
-"""Texts of a size or a shape that makes careless code slow."""
+"""Texts whose size or shape makes careless code slow."""
 
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import (

@@ -1,4 +1,4 @@
-"""White space, lists, sentences and their ends: the shape of a text."""
+"""Layout: white space, lists, sentence boundaries."""
 
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import (

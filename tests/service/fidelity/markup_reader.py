@@ -1,4 +1,4 @@
-"""Tags of a text as the standard library sees them: a second opinion on our own parser."""
+"""Tags of a text as the standard library parses them, to check our own parser."""
 
 import re
 from collections import Counter

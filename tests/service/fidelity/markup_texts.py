@@ -1,4 +1,4 @@
-"""HTML, whole, in pieces and broken: what is no running text comes back as it was."""
+"""HTML, whole, in fragments and broken: markup is returned unchanged."""
 
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import BLOCKS, UNCHANGED, copied, mentions, verbatim

@@ -1,4 +1,4 @@
-"""A text that translation services are known to spoil, and what has to be as it was."""
+"""A text that translation services are known to damage, and the properties that it keeps."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a translation has to keep of its source, whatever it says: pure checks, no model."""
+"""Properties that a translation shares with its source whatever it says: pure checks."""
 
 import re
 from collections import Counter

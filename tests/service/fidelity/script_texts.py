@@ -1,4 +1,4 @@
-"""Letters and the characters around them: other scripts, directions, invisible ones, capitals."""
+"""Scripts, directions, invisible characters and capitals."""
 
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import (

@@ -1,4 +1,4 @@
-"""The nasty texts through a running server: any weights must leave them whole."""
+"""Nasty texts through a running server: with any weights they keep their properties."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

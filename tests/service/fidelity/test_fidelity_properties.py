@@ -1,4 +1,4 @@
-"""Every property recognises what breaks it, and lets pass what does not."""
+"""Every property detects its violations and accepts the rest."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What stands between words and is none: placeholders, addresses, code, numbers, emoji."""
+"""Tokens that are not words: placeholders, addresses, code, numbers, emoji."""
 
 from tests.service.fidelity.nasty_text import NastyText, table
 from tests.service.fidelity.properties import UNCHANGED, copied, mentions, term, verbatim

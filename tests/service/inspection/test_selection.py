@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bundle.manifest import AlignmentHead, Architecture
 from service.engine.graphs.attention_pass import PairAttention
 from service.errors import InvalidRequestError, PayloadTooLargeError
-from service.inspection.selection import aligning, check_cells, check_selection, select
+from service.inspection.selection import alignment_attention, check_cells, check_selection, select
 from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
 
 ARCHITECTURE = Architecture(
@@ -151,8 +151,8 @@ def test_whatever_is_advised_would_do(
 
 def test_the_alignment_is_read_at_its_head_and_shift() -> None:
     cross = attention().cross
-    at_once = aligning(attention(), AlignmentHead(layer=1, head=2))
+    at_once = alignment_attention(attention(), AlignmentHead(layer=1, head=2))
     np.testing.assert_array_equal(at_once, cross[1, 2])
-    later = aligning(attention(), AlignmentHead(layer=0, head=3, shift=1))
+    later = alignment_attention(attention(), AlignmentHead(layer=0, head=3, shift=1))
     np.testing.assert_array_equal(later, cross[0, 3][[1, 2, 2]])
-    np.testing.assert_array_equal(aligning(attention(), None), cross[-1].mean(axis=0))
+    np.testing.assert_array_equal(alignment_attention(attention(), None), cross[-1].mean(axis=0))

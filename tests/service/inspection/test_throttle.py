@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from service.errors import DeadlineExceededError, OverloadedError
-from service.inspection.throttle import SpareTime, SpareTimeLimits
+from service.inspection.throttle import Throttle, ThrottleLimits
 
 
 class World:
-    """A clock that moves when somebody sleeps, and translations that run or do not."""
+    """A clock that sleeping moves, and a switch for whether translations run."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -24,20 +24,20 @@ class World:
         self.is_busy = self.now_s < self.busy_until_s
         await asyncio.sleep(0)
 
-    def spare_time(
+    def throttle(
         self, *, share: float = 0.05, max_turns: int = 2, max_waiting: int = 64
-    ) -> SpareTime:
-        limits = SpareTimeLimits(share=share, max_turns=max_turns, max_waiting=max_waiting)
-        return SpareTime(limits, lambda: self.is_busy, self.clock, self.sleep)
+    ) -> Throttle:
+        limits = ThrottleLimits(share=share, max_turns=max_turns, max_waiting=max_waiting)
+        return Throttle(limits, lambda: self.is_busy, self.clock, self.sleep)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(work)
 
 
-async def spend(spare: SpareTime, world: World, seconds: float) -> float:
+async def spend(throttle: Throttle, world: World, seconds: float) -> float:
     """Take a turn of so many seconds; returns when it began."""
-    async with spare.turn(None):
+    async with throttle.turn(None):
         began_s = world.now_s
         world.now_s += seconds
     return began_s
@@ -46,8 +46,8 @@ async def spend(spare: SpareTime, world: World, seconds: float) -> float:
 def test_a_turn_beside_translations_is_followed_by_its_rest() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.2)
-        starts = [await spend(spare, world, 1.0) for _ in range(4)]
+        throttle = world.throttle(share=0.2)
+        starts = [await spend(throttle, world, 1.0) for _ in range(4)]
         # One second in five.
         assert starts == pytest.approx([100, 105, 110, 115], abs=0.03)
 
@@ -58,8 +58,8 @@ def test_nothing_rests_while_no_translation_runs() -> None:
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(share=0.2)
-        assert [await spend(spare, world, 1.0) for _ in range(3)] == [100, 101, 102]
+        throttle = world.throttle(share=0.2)
+        assert [await spend(throttle, world, 1.0) for _ in range(3)] == [100, 101, 102]
 
     run(work())
 
@@ -68,8 +68,8 @@ def test_a_rest_ends_with_the_translations() -> None:
     async def work() -> None:
         world = World()
         world.busy_until_s = 102.0
-        spare = world.spare_time(share=0.1)
-        starts = [await spend(spare, world, 1.0) for _ in range(2)]
+        throttle = world.throttle(share=0.1)
+        starts = [await spend(throttle, world, 1.0) for _ in range(2)]
         assert starts == pytest.approx([100, 102], abs=0.03)
 
     run(work())
@@ -78,10 +78,10 @@ def test_a_rest_ends_with_the_translations() -> None:
 def test_turns_side_by_side_rest_for_both() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.5, max_turns=2)
-        async with spare.turn(None), spare.turn(None):
+        throttle = world.throttle(share=0.5, max_turns=2)
+        async with throttle.turn(None), throttle.turn(None):
             world.now_s += 1.0
-        assert await spend(spare, world, 0.0) == pytest.approx(103, abs=0.03)
+        assert await spend(throttle, world, 0.0) == pytest.approx(103, abs=0.03)
 
     run(work())
 
@@ -90,9 +90,9 @@ def test_no_more_turns_at_once_than_allowed() -> None:
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(max_turns=1)
-        async with spare.turn(None):
-            other = asyncio.create_task(spend(spare, world, 0.0))
+        throttle = world.throttle(max_turns=1)
+        async with throttle.turn(None):
+            other = asyncio.create_task(spend(throttle, world, 0.0))
             await asyncio.sleep(0.01)
             assert not other.done()
             world.now_s += 5.0
@@ -104,11 +104,11 @@ def test_no_more_turns_at_once_than_allowed() -> None:
 def test_the_time_that_is_left_is_told() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(share=0.5)
-        await spend(spare, world, 1.0)
-        async with spare.turn(10.0) as left_s:
+        throttle = world.throttle(share=0.5)
+        await spend(throttle, world, 1.0)
+        async with throttle.turn(10.0) as left_s:
             assert left_s == pytest.approx(9.0, abs=0.03)
-        async with spare.turn(None) as left_s:
+        async with throttle.turn(None) as left_s:
             assert left_s is None
 
     run(work())
@@ -118,13 +118,13 @@ def test_a_turn_that_does_not_come_in_time_is_refused_and_frees_its_place() -> N
     async def work() -> None:
         world = World()
         world.is_busy = False
-        spare = world.spare_time(max_turns=1, max_waiting=1)
-        async with spare.turn(None):
+        throttle = world.throttle(max_turns=1, max_waiting=1)
+        async with throttle.turn(None):
             for _ in range(3):
                 with pytest.raises(DeadlineExceededError):
-                    async with spare.turn(0.001):
+                    async with throttle.turn(0.001):
                         pass
-        assert await spend(spare, world, 0.0) == 100.0
+        assert await spend(throttle, world, 0.0) == 100.0
 
     run(work())
 
@@ -132,12 +132,12 @@ def test_a_turn_that_does_not_come_in_time_is_refused_and_frees_its_place() -> N
 def test_who_would_wait_behind_too_many_is_told_when_to_come_back() -> None:
     async def work() -> None:
         world = World()
-        spare = world.spare_time(max_turns=1, max_waiting=0)
-        async with spare.turn(None):
+        throttle = world.throttle(max_turns=1, max_waiting=0)
+        async with throttle.turn(None):
             with pytest.raises(OverloadedError, match="the limit is 1") as caught:
-                async with spare.turn(None):
+                async with throttle.turn(None):
                     pass
         assert caught.value.retry_after_s >= 1
-        await spend(spare, world, 0.0)
+        await spend(throttle, world, 0.0)
 
     run(work())

@@ -129,7 +129,7 @@ def test_everything_that_was_accepted_before_sigterm_is_answered(tmp_path: Path)
 def test_during_the_shutdown_delay_requests_are_served_and_readiness_fails(tmp_path: Path) -> None:
     """Long enough not to be over by itself; a second signal ends it."""
     body = {"q": CANARY.source_text, **PAIR}
-    with serving(tmp_path, "--farewell-s", "600") as server:
+    with serving(tmp_path, "--shutdown-delay-s", "600") as server:
         server.terminate()
         with httpx.Client(base_url=server.url, timeout=LONGEST_S) as client:
             eventually(lambda: client.get("/readyz").status_code == 503)

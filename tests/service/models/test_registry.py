@@ -26,7 +26,7 @@ from tests.service.tiny_models import (
 )
 
 PAIR = tiny_bundle().manifest.pairs[0]
-OPTIONS = RegistryOptions(scheduler=SchedulerOptions(slots_per_worker=8), max_silence_s=5.0)
+OPTIONS = RegistryOptions(scheduler=SchedulerOptions(slots_per_worker=8), heartbeat_timeout_s=5.0)
 
 
 def open_registry(*paths: Path, clock: FakeClock | None = None) -> Registry:
@@ -134,7 +134,7 @@ def test_a_registry_that_was_not_started_is_not_ready() -> None:
 def test_a_silent_worker_makes_the_service_unready() -> None:
     clock = FakeClock()
     registry = open_registry(TINY_BUNDLE, clock=clock)
-    clock.now_s += OPTIONS.max_silence_s + 1
+    clock.now_s += OPTIONS.heartbeat_timeout_s + 1
     reason = registry.unready_reason()
     assert reason is not None
     assert "no heart-beat for 5 s" in reason

@@ -17,8 +17,6 @@ from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY
 from tests.service.tiny_models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
 
-pytestmark = pytest.mark.slow
-
 PAIR = tiny_bundle().manifest.pairs[0]
 CANARY = tiny_bundle().manifest.canary
 JOB = Job(source_ids=(5, 6, 2), options=GREEDY)

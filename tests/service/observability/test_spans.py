@@ -11,7 +11,7 @@ import pytest
 
 from service.observability.metrics import STAGES
 from tests.service.observability.collector import Collector, attributes_of, collecting
-from tests.service.server_process import REPOSITORY, ServerProcess, environment, serving
+from tests.service.server_process import LONGEST_S, REPOSITORY, ServerProcess, environment, serving
 from tests.service.tiny_models import tiny_bundle
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -42,7 +42,10 @@ def test_every_stage_is_a_span_of_the_clients_trace(
 ) -> None:
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     reply = httpx.post(
-        f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR}, headers=headers
+        f"{server.url}/translate",
+        json={"q": CANARY.source_text, **PAIR},
+        headers=headers,
+        timeout=LONGEST_S,
     )
     assert reply.headers["traceresponse"].startswith(f"00-{TRACE}-")
     spans = collector.trace(TRACE, 1 + len(STAGES))
@@ -65,7 +68,7 @@ def test_spans_name_the_service_and_contain_no_text(
 ) -> None:
     wanted = {"q": SECRET, **PAIR}
     headers = {"User-Agent": SECRET, "X-Request-Id": SECRET, "Authorization": f"Bearer {SECRET}"}
-    with httpx.Client(base_url=server.url, headers=headers) as client:
+    with httpx.Client(base_url=server.url, headers=headers, timeout=LONGEST_S) as client:
         client.post("/translate", params=wanted)
         client.post("/translate", json=wanted | {"source": SECRET})
         client.post("/v2/translate", json={"text": [SECRET], "target_lang": PAIR["target"]})
@@ -91,7 +94,7 @@ def test_spans_name_the_service_and_contain_no_text(
 
 def test_probes_are_not_traced(server: ServerProcess, collector: Collector) -> None:
     for path in ("/livez", "/readyz", "/health", "/metrics"):
-        assert httpx.get(server.url + path).status_code == 200
+        assert httpx.get(server.url + path, timeout=LONGEST_S).status_code == 200
     _send_last(server, collector)
     routes = {attributes_of(span).get("http.route") for span in collector.spans}
     assert not {"/livez", "/readyz", "/health", "/metrics"} & routes
@@ -106,7 +109,9 @@ def test_nothing_is_sent_unless_the_setting_says_so(tmp_path: Path) -> None:
             "OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider",
         }
         with serving(tmp_path, **OFTEN, **variables) as server:
-            reply = httpx.post(f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR})
+            reply = httpx.post(
+                f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR}, timeout=LONGEST_S
+            )
             assert reply.status_code == 200
             assert "traceresponse" not in reply.headers
             server.terminate()
@@ -119,7 +124,9 @@ def test_remaining_spans_are_sent_at_the_end(tmp_path: Path) -> None:
         collecting() as collector,
         serving(tmp_path, "--otel-endpoint", collector.url) as server,
     ):
-        httpx.post(f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR})
+        httpx.post(
+            f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR}, timeout=LONGEST_S
+        )
         server.terminate()
         assert server.exit_code() == 0
         assert {span.name for span in collector.spans} == {"POST /translate", *STAGES}
@@ -130,7 +137,9 @@ def test_an_unreachable_collector_costs_no_translation(tmp_path: Path) -> None:
         pass
     with serving(tmp_path, "--otel-endpoint", gone.url, **OFTEN) as server:
         for _ in range(3):
-            reply = httpx.post(f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR})
+            reply = httpx.post(
+                f"{server.url}/translate", json={"q": CANARY.source_text, **PAIR}, timeout=LONGEST_S
+            )
             assert reply.status_code == 200
         server.terminate()
         assert server.exit_code() == 0
@@ -159,5 +168,9 @@ def test_start_without_the_extra_names_the_remedy() -> None:
 def _send_last(server: ServerProcess, collector: Collector) -> None:
     """Wait for all spans of the requests before: they come in order."""
     trace = uuid.uuid4().hex
-    httpx.get(f"{server.url}/languages", headers={"traceparent": f"00-{trace}-{PARENT}-01"})
+    httpx.get(
+        f"{server.url}/languages",
+        headers={"traceparent": f"00-{trace}-{PARENT}-01"},
+        timeout=LONGEST_S,
+    )
     collector.trace(trace, 1)

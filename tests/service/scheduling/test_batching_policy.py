@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 from service.engine.search.options import DecodeOptions
 from service.scheduling.batching_policy import LOOKAHEAD, MAX_OVERTAKES, BatchCapacity, select_batch
 from service.scheduling.job import Entry, Job
-from service.scheduling.limits import Client
+from service.scheduling.limits import INTERNAL_CLIENT, Client
 from tests.service.tiny_models import FakeClock
 
 TURN_S = 0.01
@@ -199,3 +200,47 @@ def test_a_job_in_an_earlier_place_of_its_client_overtakes_no_other_client() -> 
     (b1,) = of_client("b", (10, 1))
     assert select_batch([a1, long, b1, a3], capacity(2)) == [a1, a3]
     assert (long.num_overtakes, b1.num_overtakes) == (1, 0)
+
+
+def test_a_client_has_the_slots_of_its_share_that_it_does_not_use() -> None:
+    given = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_per_client=8, slots_in_use={"anna": 5, "bert": 8}
+    )
+    free_slots = [given.free_slots_of(name) for name in ("anna", "bert", "carl")]
+    assert free_slots == [3, 0, 8]
+
+
+def test_without_a_share_and_for_internal_jobs_all_slots_are_free() -> None:
+    bounded = BatchCapacity(free_slots=32, max_tokens=100, max_slots_per_client=8)
+    assert bounded.free_slots_of(INTERNAL_CLIENT.name) == math.inf
+    unbounded = BatchCapacity(free_slots=32, max_tokens=100, slots_in_use={"anna": 5})
+    assert unbounded.free_slots_of("anna") == math.inf
+
+
+def test_jobs_beyond_the_lookahead_are_not_considered() -> None:
+    waiting = [entry(10), *(entry(50) for _ in range(LOOKAHEAD - 1)), entry(10)]
+    assert select_batch(waiting, capacity(2)) == waiting[:2]
+
+
+def test_a_batch_may_use_its_budget_to_the_last_token() -> None:
+    waiting = [entry(5), entry(5), entry(1)]
+    assert select_batch(waiting, capacity(max_tokens=10)) == waiting[:2]
+
+
+def test_every_batch_that_overtakes_a_job_is_counted() -> None:
+    waiting = [entry(10), entry(60), *(entry(10) for _ in range(5))]
+    long = waiting[1]
+    for number in range(1, 4):
+        take(waiting, capacity(2))
+        waiting.insert(0, entry(10))
+        assert long.num_overtakes == number
+
+
+def test_a_job_is_overtaken_by_its_round_though_an_earlier_round_stands_between() -> None:
+    """The second of `a` moves up to round 0, and stands between the two of round 1."""
+    (head,) = of_client("h", (10, 0))
+    a1, a2 = of_client("a", (50, 0), (10, 1))
+    (long,) = of_client("c", (60, 1))
+    (b1,) = of_client("b", (10, 1))
+    assert select_batch([head, a1, long, a2, b1], capacity(3)) == [head, a2, b1]
+    assert (a1.num_overtakes, long.num_overtakes) == (1, 1)

@@ -60,9 +60,9 @@ def work(one: Entry) -> int:
 
 def test_one_client_alone_is_served_in_its_order() -> None:
     queue = FairQueue()
-    line = many(queue, ANNA, 100)
-    assert queue.window(64) == line[:64]
-    assert one_by_one(queue, 100) == line
+    annas = many(queue, ANNA, 100)
+    assert queue.window(64) == annas[:64]
+    assert one_by_one(queue, 100) == annas
 
 
 def test_clients_alternate_and_each_keeps_its_order() -> None:
@@ -109,7 +109,7 @@ def test_an_idle_client_saves_up_no_share() -> None:
 
 
 def test_leaving_and_returning_gains_nothing() -> None:
-    """Whose jobs come one by one has an empty line each time, and yet gets no more than others."""
+    """A client with one job at a time opens a new flow each time, and gets no more than others."""
     queue = FairQueue()
     for number in range(9):
         many(queue, Client(name=f"{number}"), 200, 10)
@@ -285,3 +285,86 @@ def test_every_job_is_served_once_and_overtaken_within_the_bound(
     assert sorted(map(id, served)) == sorted(map(id, all_entries))
     assert all(one.num_overtakes <= MAX_OVERTAKES for one in all_entries)
     assert (remembered_clients(queue), queue.num_tokens) == (set(), 0)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["add", "remove", "serve"]), jobs, st.integers(0, 99)),
+        max_size=60,
+    )
+)
+def test_counts_and_shares_are_those_of_the_waiting_jobs(
+    steps: list[tuple[str, tuple[Client, int, int], int]],
+) -> None:
+    queue = FairQueue()
+    waiting: list[Entry] = []
+    weights: dict[str, float] = {}
+    for kind, (client, num_tokens, beam_size), choice in steps:
+        if kind == "add":
+            if queue.flow_of(client) is None:
+                weights[client.name] = client.weight
+            waiting += add(queue, entry(client, num_tokens, beam_size=beam_size))
+        elif waiting:
+            one = waiting.pop(choice % len(waiting))
+            if kind == "remove":
+                queue.remove(one)
+            else:
+                queue.serve([one])
+            assert one not in queue
+        assert len(queue) == len(waiting)
+        assert set(queue) == set(waiting)
+        assert all(one in queue for one in waiting)
+        assert queue.num_tokens == sum(one.num_tokens for one in waiting)
+        by_client = Counter(one.job.client.name for one in waiting)
+        total = sum(weights[name] for name in by_client)
+        for name in by_client:
+            own = [one for one in waiting if one.job.client.name == name]
+            flow = queue.flow_of(own[0].job.client)
+            assert flow is not None
+            assert (list(flow.entries), flow.num_tokens) == (own, sum(o.num_tokens for o in own))
+            assert queue.share_of(flow) == pytest.approx(weights[name] / total)
+
+
+@given(first=st.lists(jobs, min_size=1, max_size=40), slots=st.integers(8, 24))
+def test_the_flow_with_the_least_virtual_time_is_served_next(
+    first: list[tuple[Client, int, int]], slots: int
+) -> None:
+    queue = FairQueue()
+    add(queue, *(entry(c, n, beam_size=width) for c, n, width in first))
+    clients = {c.name: c for c, _, _ in first}
+    while queue:
+        flows = [flow for c in clients.values() if (flow := queue.flow_of(c)) is not None]
+        expected = min(flows, key=lambda flow: (flow.virtual_time, flow.number))
+        head = queue.window(LOOKAHEAD)[0]
+        assert head is next(iter(expected.entries))
+        assert take(queue, slots)[0] is head
+
+
+def test_serving_costs_tokens_times_slots_over_the_weight() -> None:
+    queue = FairQueue()
+    heavy = Client(name="heavy", weight=4.0)
+    add(queue, *(entry(heavy, 10, beam_size=2) for _ in range(3)))
+    many(queue, ANNA, 2, 10)
+    flow = queue.flow_of(heavy)
+    assert flow is not None
+    before = flow.virtual_time
+    queue.serve(list(flow.entries)[:2])
+    assert flow.virtual_time - before == pytest.approx(2 * 10 * 2 / 4.0)
+
+
+def test_a_round_takes_what_starts_within_its_work() -> None:
+    """16 tokens each: four of them are the 64 of a round."""
+    queue = FairQueue()
+    annas, berts = many(queue, ANNA, 6), many(queue, BERT, 6)
+    window = queue.window(64)
+    assert window == [*annas[:4], *berts[:4], *annas[4:], *berts[4:]]
+    assert [one.round for one in window] == [0] * 8 + [1] * 4
+
+
+def test_a_window_ends_with_the_slots_of_its_clients_and_with_its_size() -> None:
+    queue = FairQueue()
+    annas, berts = many(queue, ANNA, 6), many(queue, BERT, 6)
+    free_slots = {"anna": 2, "bert": 3}
+    assert queue.window(64, lambda name: free_slots[name]) == [*annas[:2], *berts[:3]]
+    assert queue.window(3, lambda name: free_slots[name]) == [*annas[:2], berts[0]]
+    assert queue.window(5) == [*annas[:4], berts[0]]

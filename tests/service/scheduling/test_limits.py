@@ -26,3 +26,9 @@ def test_the_limit_of_a_key_precedes_the_setting() -> None:
 def test_internal_jobs_may_fill_the_queue() -> None:
     assert LIMITS.max_jobs_of(INTERNAL_CLIENT, 40) == LIMITS.max_queued_jobs
     assert LIMITS.max_tokens_of(INTERNAL_CLIENT, 40) == LIMITS.max_queued_tokens
+
+
+def test_halves_are_rounded_down() -> None:
+    odd = AdmissionLimits(max_queued_jobs=9, max_queued_tokens=9)
+    assert str((odd.max_jobs_of(CLIENT), odd.max_tokens_of(CLIENT))) == "(4, 4)"
+    assert str((odd.max_jobs_of(CLIENT, 2), odd.max_tokens_of(CLIENT, 2))) == "(3, 3)"

@@ -27,8 +27,6 @@ from tests.service.scheduling.remembered_clients import remembered_clients
 from tests.service.scheduling.workers.single_loop import MANY_TURNS, counted, hypotheses_of
 from tests.service.tiny_models import FakeClock
 
-pytestmark = pytest.mark.slow
-
 NUM_SLOTS = 8
 NUM_WORKERS = 2
 LIMITS = AdmissionLimits(max_queued_jobs=12, max_queued_tokens=200)

@@ -4,7 +4,7 @@ import pytest
 
 from service.models.loaded_model import RegistryOptions
 from service.observability.metrics import Metrics
-from service.server.app import open_registry
+from service.server.app import open_registry, registry_options
 from service.server.cpu_quota import available_cpus
 from service.settings import load_settings
 from tests.service.tiny_models import TINY_BUNDLE
@@ -22,9 +22,13 @@ def test_a_worker_of_one_thread_for_every_cpu() -> None:
     assert (options.threads_per_worker, options.scheduler.num_workers) == (1, available_cpus())
 
 
+def test_a_worker_has_as_many_threads_as_it_is_told() -> None:
+    assert options_of(threads_per_worker=2).threads_per_worker == 2
+
+
 @pytest.mark.parametrize("threads", [2, 64])
 def test_workers_of_several_threads_are_fewer(threads: int) -> None:
-    options = options_of(threads_per_worker=threads)
+    options = registry_options(load_settings({"threads_per_worker": threads}))
     assert options.threads_per_worker == threads
     assert options.scheduler.num_workers == max(1, available_cpus() // threads)
 

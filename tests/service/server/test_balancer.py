@@ -57,7 +57,7 @@ class Replica:
     def start(self) -> None:
         folder = self.folder / f"{self.name}-{len(self.servers)}"
         folder.mkdir()
-        flags = ("--port", str(self.port), "--farewell-s", "2.5", "--workers", "1")
+        flags = ("--port", str(self.port), "--shutdown-delay-s", "2.5", "--workers", "1")
         self.servers.append(self.running.enter_context(serving(folder, *flags)))
 
     @property

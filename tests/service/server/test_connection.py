@@ -9,7 +9,7 @@ import pytest
 
 from bundle.manifest import Manifest
 from tests.service.server.hostile_client import connect, read_to_end
-from tests.service.server_process import ServerProcess, serving
+from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import TINY_BUNDLE
 from tests.service.waiting import eventually
 
@@ -83,9 +83,9 @@ def test_one_connection_is_refused_as_often_as_it_asks(full: ServerProcess) -> N
 
 
 def test_another_client_of_the_same_proxy_is_let_in(full: ServerProcess) -> None:
-    ours = httpx.post(f"{full.url}/translate", content=SMALL)
+    ours = httpx.post(f"{full.url}/translate", content=SMALL, timeout=LONGEST_S)
     headers = {"X-Forwarded-For": "203.0.113.7"}
-    theirs = httpx.post(f"{full.url}/detect", json={"q": TEXT}, headers=headers)
+    theirs = httpx.post(f"{full.url}/detect", json={"q": TEXT}, headers=headers, timeout=LONGEST_S)
     assert (ours.status_code, theirs.status_code) == (429, 200)
 
 

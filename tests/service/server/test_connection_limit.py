@@ -1,4 +1,4 @@
-"""Who has to go when there are too many connections."""
+"""Which connection is closed when there are too many."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import cast
 import pytest
 
 from service.observability.metrics import Metrics
-from service.server.connection_limit import Lobby
+from service.server.connection_limit import ConnectionLimit
 from tests.service.scheduling.workers.single_loop import counted
 
-ROOM = 3
+MAX_CONNECTIONS = 3
 
 
 @dataclass(slots=True, eq=False)
 class FakeTransport:
-    """Leaves the lobby only some time after it was broken off, as a real one does."""
+    """Is removed from the limit some time after `abort`, as a real one is."""
 
     is_aborted: bool = False
 
     def abort(self) -> None:
-        assert not self.is_aborted, "it is sent away once"
+        assert not self.is_aborted, "a connection is aborted once"
         self.is_aborted = True
 
     @property
@@ -29,79 +29,79 @@ class FakeTransport:
 
 
 @dataclass(slots=True)
-class Visitors:
-    """A lobby and who is in it, by the order in which they came."""
+class Connections:
+    """A limit and all connections it was given, numbered in the order of their arrival."""
 
-    lobby: Lobby
+    limit: ConnectionLimit
     metrics: Metrics
     all: list[FakeTransport]
 
-    def arrive(self, count: int = 1) -> None:
+    def add(self, count: int = 1) -> None:
         for _ in range(count):
             self.all.append(FakeTransport())
-            self.lobby.arrive(self.all[-1].as_transport)
+            self.limit.add(self.all[-1].as_transport)
 
-    def serve(self, number: int) -> None:
-        self.lobby.serve(self.all[number].as_transport)
+    def mark_busy(self, number: int) -> None:
+        self.limit.mark_busy(self.all[number].as_transport)
 
-    def wait(self, number: int) -> None:
-        self.lobby.wait(self.all[number].as_transport)
+    def mark_idle(self, number: int) -> None:
+        self.limit.mark_idle(self.all[number].as_transport)
 
-    def leave(self, number: int) -> None:
-        self.lobby.leave(self.all[number].as_transport)
+    def remove(self, number: int) -> None:
+        self.limit.remove(self.all[number].as_transport)
 
     @property
     def aborted(self) -> list[int]:
-        return [number for number, visitor in enumerate(self.all) if visitor.is_aborted]
+        return [number for number, each in enumerate(self.all) if each.is_aborted]
 
 
 @pytest.fixture
-def visitors() -> Visitors:
+def connections() -> Connections:
     metrics = Metrics()
-    return Visitors(lobby=Lobby(ROOM, metrics), metrics=metrics, all=[])
+    return Connections(limit=ConnectionLimit(MAX_CONNECTIONS, metrics), metrics=metrics, all=[])
 
 
-def test_nobody_has_to_go_while_there_is_room(visitors: Visitors) -> None:
-    visitors.arrive(ROOM)
-    visitors.leave(1)
-    visitors.arrive()
-    assert visitors.aborted == []
-    assert counted(visitors.metrics, "connections") == ROOM
+def test_no_connection_is_closed_below_the_limit(connections: Connections) -> None:
+    connections.add(MAX_CONNECTIONS)
+    connections.remove(1)
+    connections.add()
+    assert connections.aborted == []
+    assert counted(connections.metrics, "connections") == MAX_CONNECTIONS
 
 
-def test_who_waited_longest_goes_first(visitors: Visitors) -> None:
-    visitors.arrive(ROOM + 2)
-    assert visitors.aborted == [0, 1]
-    assert counted(visitors.metrics, "rejected_total", reason="too_many_connections") == 2
+def test_longest_idle_connection_is_closed_first(connections: Connections) -> None:
+    connections.add(MAX_CONNECTIONS + 2)
+    assert connections.aborted == [0, 1]
+    assert counted(connections.metrics, "rejected_total", reason="too_many_connections") == 2
 
 
-def test_who_is_being_served_stays(visitors: Visitors) -> None:
-    visitors.arrive(ROOM)
-    visitors.serve(0)
-    visitors.arrive()
-    assert visitors.aborted == [1]
+def test_busy_connection_stays(connections: Connections) -> None:
+    connections.add(MAX_CONNECTIONS)
+    connections.mark_busy(0)
+    connections.add()
+    assert connections.aborted == [1]
 
 
-def test_who_was_served_waits_behind_the_others(visitors: Visitors) -> None:
-    visitors.arrive(ROOM)
-    visitors.serve(0)
-    visitors.wait(0)
-    visitors.arrive(2)
-    assert visitors.aborted == [1, 2]
+def test_connection_is_the_newest_idle_one_after_its_reply(connections: Connections) -> None:
+    connections.add(MAX_CONNECTIONS)
+    connections.mark_busy(0)
+    connections.mark_idle(0)
+    connections.add(2)
+    assert connections.aborted == [1, 2]
 
 
-def test_newest_goes_where_all_others_are_being_served(visitors: Visitors) -> None:
-    visitors.arrive(ROOM)
-    for number in range(ROOM):
-        visitors.serve(number)
-    visitors.arrive()
-    assert visitors.aborted == [ROOM]
+def test_newest_connection_is_closed_where_all_others_are_busy(connections: Connections) -> None:
+    connections.add(MAX_CONNECTIONS)
+    for number in range(MAX_CONNECTIONS):
+        connections.mark_busy(number)
+    connections.add()
+    assert connections.aborted == [MAX_CONNECTIONS]
 
 
-def test_ten_thousand_visitors_leave_nothing_behind(visitors: Visitors) -> None:
+def test_ten_thousand_connections_leave_nothing_behind(connections: Connections) -> None:
     for number in range(10_000):
-        visitors.arrive()
-        if number >= ROOM:
-            visitors.leave(number - ROOM)
-    assert visitors.aborted == [*range(10_000 - ROOM)]
-    assert counted(visitors.metrics, "connections") == ROOM
+        connections.add()
+        if number >= MAX_CONNECTIONS:
+            connections.remove(number - MAX_CONNECTIONS)
+    assert connections.aborted == [*range(10_000 - MAX_CONNECTIONS)]
+    assert counted(connections.metrics, "connections") == MAX_CONNECTIONS

@@ -1,28 +1,33 @@
-"""Room for connections; in processes of their own, which alone may lower their limits."""
+"""How many connections fit; in processes of their own, which alone may lower their limits."""
 
 import subprocess
 import sys
 
 import pytest
 
-from service.server.connection_limit import RESERVE
+from service.server.connection_limit import RESERVED_DESCRIPTORS
 from tests.service.server_process import REPOSITORY
 
 CODE = """
 import resource, sys
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from service.server.connection_limit import allow_connections
-print(allow_connections(wanted), *resource.getrlimit(resource.RLIMIT_NOFILE))
+from service.server.connection_limit import raise_descriptor_limit
+print(raise_descriptor_limit(wanted), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
 
 @pytest.mark.parametrize(
     ("soft", "hard", "wanted", "expected"),
     [
-        (256, 8_000, 4_000, [4_000, 4_000 + RESERVE, 8_000]),  # raised as far as needed
+        (
+            256,
+            8_000,
+            4_000,
+            [4_000, 4_000 + RESERVED_DESCRIPTORS, 8_000],
+        ),  # raised as far as needed
         (8_000, 8_000, 1_000, [1_000, 8_000, 8_000]),  # never lowered
-        (256, 5_000, 4_000, [5_000 - RESERVE, 5_000, 5_000]),
+        (256, 5_000, 4_000, [5_000 - RESERVED_DESCRIPTORS, 5_000, 5_000]),
         (256, 1_024, 4_000, [512, 1_024, 1_024]),  # half of them, where there are few
     ],
 )

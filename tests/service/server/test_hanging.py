@@ -13,7 +13,7 @@ from tests.service.server_process import ServerProcess, serving
 pytestmark = pytest.mark.slow
 
 HEALTHY = next(text for text in TEXTS if text != POISON)
-FLAGS = ("--workers", "2", "--max-silence-s", "0.7", "--max-hang-s", "4")
+FLAGS = ("--workers", "2", "--heartbeat-timeout-s", "0.7", "--watchdog-timeout-s", "4")
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.service.server.hostile_client import (
     many_connections,
     read_to_end,
 )
-from tests.service.server_process import ServerProcess, serving
+from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import TINY_BUNDLE
 from tests.service.waiting import eventually
 
@@ -282,7 +282,7 @@ def test_ten_thousand_keys_leave_nothing_behind(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("\n".join(f"key-{number:05}" for number in range(10_000)), encoding="ascii")
     with serving(tmp_path, "--api-key-file", str(keys), "--workers", "1") as server:
-        with httpx.Client(base_url=server.url) as client:
+        with httpx.Client(base_url=server.url, timeout=LONGEST_S) as client:
 
             def use(numbers: range) -> Cost:
                 for number in numbers:
@@ -331,4 +331,4 @@ def test_full_disk_fails_one_file_and_is_over_when_there_is_room(
         assert translate(6_000).status_code == 503
         filler.unlink()
         assert translate(6_000).status_code == 200
-        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        assert httpx.get(f"{server.url}/readyz", timeout=LONGEST_S).status_code == 200

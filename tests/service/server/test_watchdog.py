@@ -19,13 +19,13 @@ class Worker:
     def __post_init__(self) -> None:
         self.beat_s = self.clock.now_s
 
-    def is_alive(self, max_silence_s: float) -> bool:
-        return self.clock.now_s - self.beat_s <= max_silence_s
+    def is_alive(self, heartbeat_timeout_s: float) -> bool:
+        return self.clock.now_s - self.beat_s <= heartbeat_timeout_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    max_hang_s: float = 60.0
+    watchdog_timeout_s: float = 60.0
     events: list[str] = field(default_factory=list)
     clock: FakeClock = field(default_factory=FakeClock)
     workers: list[Worker] = field(default_factory=list)
@@ -34,18 +34,18 @@ class Watched:
         self.workers.extend(Worker(clock=self.clock, events=self.events) for _ in range(2))
         return Watchdog(
             lambda: self.workers,
-            max_hang_s=self.max_hang_s,
+            watchdog_timeout_s=self.watchdog_timeout_s,
             end=lambda code: self.events.append(f"end {code}"),
         )
 
     def answer_all(self) -> None:
         self.events.append("answered")
 
-    def look(self, watchdog: Watchdog, after_s: float) -> list[str]:
+    def check(self, watchdog: Watchdog, after_s: float) -> list[str]:
         """What happens, once so many seconds have passed."""
         self.clock.now_s += after_s
         self.events.clear()
-        watchdog.look(self.answer_all)
+        watchdog.check(self.answer_all)
         return self.events
 
 
@@ -60,7 +60,7 @@ def test_a_living_worker_is_left_alone() -> None:
     for _ in range(100):
         for worker in watched.workers:
             worker.beat_s = watched.clock.now_s
-        assert watched.look(watchdog, 1) == []
+        assert watched.check(watchdog, 1) == []
 
 
 def test_a_hanging_worker_ends_the_process_after_all_requests_are_answered() -> None:
@@ -68,9 +68,9 @@ def test_a_hanging_worker_ends_the_process_after_all_requests_are_answered() -> 
     watchdog = watched.watchdog()
     end_at_once(watchdog)
     watched.workers.pop()
-    assert watched.look(watchdog, 60) == []
-    assert watched.look(watchdog, 1) == []
-    assert watched.look(watchdog, 1) == ["answered", f"end {EXIT_CODE}"]
+    assert watched.check(watchdog, 60) == []
+    assert watched.check(watchdog, 1) == []
+    assert watched.check(watchdog, 1) == ["answered", f"end {EXIT_CODE}"]
 
 
 def test_a_process_that_stood_still_may_come_round() -> None:
@@ -78,18 +78,18 @@ def test_a_process_that_stood_still_may_come_round() -> None:
     watched = Watched()
     watchdog = watched.watchdog()
     end_at_once(watchdog)
-    watched.look(watchdog, 3600)
+    watched.check(watchdog, 3600)
     for worker in watched.workers:
         worker.beat_s = watched.clock.now_s
-    assert watched.look(watchdog, 1) == []
-    assert watched.look(watchdog, 3600) == []
+    assert watched.check(watchdog, 1) == []
+    assert watched.check(watchdog, 3600) == []
 
 
 def test_without_a_limit_nothing_hangs() -> None:
-    watched = Watched(max_hang_s=0)
+    watched = Watched(watchdog_timeout_s=0)
     watchdog = watched.watchdog()
     for _ in range(3):
-        assert watched.look(watchdog, 1_000_000) == []
+        assert watched.check(watchdog, 1_000_000) == []
 
 
 def test_the_process_ends_even_if_answering_fails() -> None:
@@ -100,10 +100,10 @@ def test_the_process_ends_even_if_answering_fails() -> None:
     def loop_is_closed() -> None:
         raise RuntimeError("Event loop is closed")
 
-    watched.look(watchdog, 61)
+    watched.check(watchdog, 61)
     watched.clock.now_s += 1
     with pytest.raises(RuntimeError, match="closed"):
-        watchdog.look(loop_is_closed)
+        watchdog.check(loop_is_closed)
     assert watched.events[-1] == f"end {EXIT_CODE}"
 
 

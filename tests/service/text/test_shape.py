@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.shape import needs_model, shell
+from service.text.shape import needs_model, trim
 
 any_text = st.text(st.characters(exclude_categories=()))
 marked_text = st.text(
@@ -12,19 +12,19 @@ marked_text = st.text(
 
 @given(any_text | marked_text)
 def test_the_parts_are_the_text(text: str) -> None:
-    parts = shell(text)
+    parts = trim(text)
     assert parts.prefix + parts.core + parts.suffix == text
 
 
 @given(any_text | marked_text)
 def test_the_core_has_no_outer_white_space(text: str) -> None:
-    core = shell(text).core
+    core = trim(text).core
     assert core == core.strip()
 
 
 @given(any_text | marked_text)
 def test_nothing_for_the_model_is_in_the_shell_alone(text: str) -> None:
-    if not shell(text).core:
+    if not trim(text).core:
         assert not any(len(word) > 4 for word in text.split() if word.isalpha())
 
 
@@ -77,7 +77,7 @@ def test_nothing_for_the_model_is_in_the_shell_alone(text: str) -> None:
 def test_marks_around_the_words_stay_outside(
     text: str, prefix: str, core: str, suffix: str
 ) -> None:
-    parts = shell(text)
+    parts = trim(text)
     assert (parts.prefix, parts.core, parts.suffix) == (prefix, core, suffix)
 
 
@@ -119,6 +119,6 @@ def test_words_need_the_model(text: str) -> None:
 )
 def test_hostile_texts_of_any_size_have_a_shape(unit: str) -> None:
     text = unit * (100_000 // len(unit))
-    parts = shell(text)
+    parts = trim(text)
     assert parts.prefix + parts.core + parts.suffix == text
     assert needs_model(text) == any(character.isalpha() for character in unit)

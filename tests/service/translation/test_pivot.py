@@ -60,7 +60,7 @@ def translate(service: Running, text: str, **fields: object) -> Translation:
 
 
 def in_turn(service: Running, text: str, **fields: object) -> str:
-    """What comes out if one asks twice."""
+    """The text of two requests, one after the other."""
     between = translate(service, text, target="de").text
     return translate(service, between, source="de", **fields).text
 
@@ -79,12 +79,12 @@ def test_many_texts_come_in_order_whatever_is_beside_them(service: Running) -> N
     assert [t.text for t in found] == [translate(service, text).text for text in texts]
 
 
-def test_details_tell_each_leg(service: Running) -> None:
+def test_details_show_the_route(service: Running) -> None:
     (sentence,) = translate(service, FIRST).sentences
     first, second = sentence.route
     (alone,) = translate(service, FIRST, target="de").sentences
     (after,) = translate(service, alone.translation, source="de").sentences
-    assert [(leg.model, leg.source, leg.target) for leg in sentence.route] == [
+    assert [(step.model, step.source, step.target) for step in sentence.route] == [
         ("en-de", "en", "de"),
         ("de-it", "de", "it"),
     ]
@@ -98,19 +98,19 @@ def test_details_tell_each_leg(service: Running) -> None:
     assert not alone.route
 
 
-def test_what_needs_no_model_has_no_legs(service: Running) -> None:
+def test_a_sentence_without_letters_has_no_route(service: Running) -> None:
     (sentence,) = translate(service, "42").sentences
     assert (sentence.translation, sentence.route, sentence.target_tokens) == ("42", (), ())
 
 
-def test_it_says_when_it_was_cut_on_the_way(service: Running) -> None:
+def test_a_sentence_cut_by_the_first_model_is_reported_as_cut(service: Running) -> None:
     (sentence,) = translate(service, FIRST, max_target_tokens=2).sentences
     assert sentence.route[0].finish_reason == "length"
     assert (sentence.finish_reason, sentence.truncated) == ("length", True)
 
 
 @pytest.mark.parametrize("placeholder", ["{name}", "%1$d", "https://example.com/x", "5 km"])
-def test_placeholders_come_through_both(service: Running, placeholder: str) -> None:
+def test_placeholders_pass_both_models(service: Running, placeholder: str) -> None:
     words = FIRST.split()
     text = " ".join([*words[:2], placeholder, *words[2:]])
     found = translate(service, text)
@@ -130,7 +130,7 @@ def test_tags_come_back_each_once_and_nested(service: Running) -> None:
     assert found.text.endswith("<script>if (a < b) {}</script>")
 
 
-def test_terms_are_put_in_by_the_first_model_and_left_alone_by_the_second(
+def test_terms_are_inserted_by_the_first_model_and_kept_by_the_second(
     service: Running,
 ) -> None:
     word = max(re.findall(r"\w+", FIRST), key=len)
@@ -140,14 +140,16 @@ def test_terms_are_put_in_by_the_first_model_and_left_alone_by_the_second(
     assert all(sentence.placeholders_ok for sentence in found.sentences)
 
 
-def test_a_term_is_no_term_where_the_language_between_has_the_same_word(service: Running) -> None:
+def test_a_term_is_not_protected_where_the_pivot_language_has_the_same_word(
+    service: Running,
+) -> None:
     between = translate(service, FIRST, target="de").text
     word = max(re.findall(r"\w+", between), key=len)
     entry = GlossaryEntry(source="elsewhere", target=word)
     assert translate(service, FIRST, glossary=(entry,)).text == translate(service, FIRST).text
 
 
-def test_terms_that_differ_in_case_alone_are_one_on_the_way(service: Running) -> None:
+def test_terms_that_differ_in_case_alone_are_one_for_the_second_model(service: Running) -> None:
     one, other = FIRST.split()[1:3]
     glossary = (GlossaryEntry(source=one, target="x"), GlossaryEntry(source=other, target="X"))
     found = translate(service, FIRST, glossary=glossary)
@@ -168,7 +170,7 @@ def test_alternatives_are_the_second_models(service: Running) -> None:
     assert len(found.alternatives) == 3
 
 
-def test_words_are_linked_across_the_language_between(service: Running) -> None:
+def test_words_are_linked_across_the_pivot_language(service: Running) -> None:
     (sentence,) = translate(service, FIRST, with_alignment=True).sentences
     assert sentence.alignment
     for link in sentence.alignment:
@@ -209,7 +211,7 @@ def test_a_file_goes_through_both(service: Running) -> None:
 @pytest.mark.parametrize(
     "fields", [{"attention": AttentionSelection()}, {"prefixes": ("Ein",)}], ids=str
 )
-def test_what_needs_one_model_is_refused_and_says_whom_to_ask(
+def test_requests_that_need_one_model_are_refused_with_the_directions_to_use(
     service: Running, fields: dict[str, object]
 ) -> None:
     with pytest.raises(UnsupportedLanguageError, match="ask for en->de or de->it"):
@@ -236,7 +238,7 @@ def test_options_are_checked_before_any_work(service: Running, fields: dict[str,
     assert service.counted("decode_steps_total") == before
 
 
-def test_it_is_counted(service: Running) -> None:
+def test_pivoted_sentences_are_counted(service: Running) -> None:
     before = service.counted("pivoted_total")
     translate(service, f"{FIRST}\n7\n{SECOND}")
     translate(service, FIRST, target="de")
@@ -324,7 +326,7 @@ def test_models_that_are_replaced_meanwhile_finish_the_request(bundles: Path) ->
         assert asyncio.run(scenario()).sentences[0].finish_reason == "stop"
 
 
-def test_nasty_texts_stay_whole(service: Running) -> None:
+def test_nasty_texts_keep_their_properties(service: Running) -> None:
     found = {}
     for nasty in (*MARKUP_TEXTS, *TOKEN_TEXTS):
         if not (nasty.options or nasty.may_refuse):

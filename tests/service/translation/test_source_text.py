@@ -22,7 +22,7 @@ def limited(max_source_tokens: int) -> Bundle:
 def read_sentences(
     text: str, bundle: Bundle = BUNDLE, options: ReadOptions | None = None
 ) -> list[SourceSentence]:
-    return list(TextReader(bundle, PAIR, options or ReadOptions()).read(text).sentences)
+    return TextReader(bundle, PAIR, options or ReadOptions()).read([text]).sentences
 
 
 @settings(deadline=None)

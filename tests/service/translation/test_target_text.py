@@ -3,9 +3,17 @@ from collections.abc import Sequence
 import pytest
 
 from service.engine.search.options import FinishReason, Hypothesis
+from service.scheduling.job import JobResult
 from service.text.segmentation.segment import Segment
-from service.translation.source_text import SourcePassage, SourceSentence, SourceText
-from service.translation.target_text import RestoredText, TranslatedSentence, assemble, spelt
+from service.translation.postprocessing import postprocess_all
+from service.translation.source_text import (
+    ReadOptions,
+    SourcePassage,
+    SourceSentence,
+    SourceTexts,
+    TextReader,
+)
+from service.translation.target_text import Postprocessed, TranslatedSentence, assemble_all
 from service.translation.values import Translation
 from tests.service.tiny_models import tiny_bundle
 
@@ -25,21 +33,26 @@ def hypothesis(text: str, reason: FinishReason = "stop") -> Hypothesis:
     )
 
 
+def result(*hypotheses: Hypothesis) -> JobResult:
+    return JobResult(hypotheses=hypotheses, queue_s=0.0, encode_s=0.0, decode_s=0.0)
+
+
 def translated(segment: Segment, *texts: str) -> TranslatedSentence:
     """A sentence with translations, best first; without any it is left as it is."""
-    ids = (3,) if texts else ()
-    sentence = TranslatedSentence(
-        source=SourceSentence(segment=segment, source_ids=ids),
+    best, *others = texts or (segment.text,)
+    return TranslatedSentence(
+        source=SourceSentence(segment=segment),
+        best=Postprocessed(text=best),
+        alternatives=tuple(Postprocessed(text=text) for text in others),
         hypotheses=tuple(hypothesis(text) for text in texts),
-        restored=tuple(RestoredText(text=text) for text in texts),
     )
-    return spelt(sentence, BUNDLE)
 
 
 def assembled(sentences: Sequence[TranslatedSentence], num_alternatives: int = 0) -> Translation:
-    passage = SourcePassage(sentences=tuple(sentence.source for sentence in sentences))
-    text = SourceText(parts=(passage,))
-    return assemble(text, [list(sentences)], num_alternatives=num_alternatives)
+    passage = SourcePassage(sentences=range(len(sentences)))
+    source = SourceTexts(texts=((passage,),), sentences=[s.source for s in sentences])
+    (translation,) = assemble_all(source, sentences, num_alternatives)
+    return translation
 
 
 FIRST = Segment(text="One.", separator="\n\n", start=2)
@@ -63,11 +76,11 @@ def test_what_needed_no_model_is_kept_and_has_no_tokens() -> None:
 
 @pytest.mark.parametrize(("reason", "is_cut"), [("stop", False), ("length", True)])
 def test_a_sentence_says_how_it_ended(reason: FinishReason, is_cut: bool) -> None:
-    source = SourceSentence(segment=FIRST, source_ids=(3,))
+    pair = BUNDLE.manifest.pairs[0]
+    read = TextReader(BUNDLE, pair, ReadOptions()).read(["One."])
     best = hypothesis("eins", reason)
-    restored = (RestoredText(text="eins"),)
-    sentence = TranslatedSentence(source=source, hypotheses=(best,), restored=restored)
-    (details,) = assembled([spelt(sentence, BUNDLE)]).sentences
+    sentences = postprocess_all(read.sentences, [result(best)], BUNDLE, pair)
+    (details,) = assembled(sentences).sentences
     assert (details.finish_reason, details.truncated) == (reason, is_cut)
     assert (details.target_tokens[-1] == EOS) == (not is_cut)
     assert len(details.target_tokens) == len(details.token_log_probs)

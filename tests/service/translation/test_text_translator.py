@@ -1,4 +1,4 @@
-"""Texts on their whole way, on the tiny model: what must be kept, whatever it translates."""
+"""Texts through the tiny model: what a translation keeps whatever it says."""
 
 import asyncio
 import re

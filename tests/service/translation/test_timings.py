@@ -1,4 +1,4 @@
-"""When each stage of a translation was, from what its sentences say."""
+"""Times of the stages of a translation, from those of its sentences."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 from service.engine.search.options import Hypothesis
 from service.observability.metrics import STAGES
 from service.scheduling.job import JobResult
-from service.translation.timings import Moments, stage_times, stages
+from service.translation.timings import Runs, Timeline
 from service.translation.values import StageTimes
 
-MOMENTS = Moments(started_s=10.0, tokenized_s=11.0, decoded_s=20.0, ended_s=21.5)
 seconds = st.floats(min_value=0, max_value=30)
 
 
@@ -30,8 +29,12 @@ def result(queue_s: float, encode_s: float, decode_s: float, finished_s: float) 
     )
 
 
+def timeline(runs: Runs) -> Timeline:
+    return Timeline(started_s=10.0, tokenized_s=11.0, decoded_s=20.0, ended_s=21.5, runs=runs)
+
+
 def spans(*results: JobResult) -> dict[str, tuple[float, float]]:
-    return {s.name: (s.started_s, s.ended_s) for s in stages(results, MOMENTS)}
+    return {s.name: (s.started_s, s.ended_s) for s in timeline([results]).stages()}
 
 
 def test_one_sentence_goes_through_its_stages_one_after_another() -> None:
@@ -49,11 +52,11 @@ def test_a_stage_lasts_from_the_first_sentence_in_to_the_last_out() -> None:
     assert (found["queue"], found["encode"], found["decode"]) == ((11, 15), (12, 17), (13, 18))
 
 
-def test_run_that_began_for_another_request_is_cut_to_what_this_one_waited() -> None:
+def test_a_shared_run_is_limited_to_the_wait_of_this_request() -> None:
     assert spans(result(9.0, 2.0, 4.0, 19.0))["queue"] == (11.0, 13.0)
 
 
-def test_result_that_was_kept_took_no_time_of_this_request() -> None:
+def test_a_cached_result_takes_no_time() -> None:
     kept = result(0.0, 0.0, 0.0, 0.0)
     assert all(spans(kept)[name] == (11.0, 11.0) for name in ("queue", "encode", "decode"))
     run = result(1.0, 2.0, 4.0, 19.0)
@@ -65,25 +68,24 @@ def test_without_a_sentence_nothing_was_decoded() -> None:
     assert all(found[name][0] == found[name][1] for name in ("queue", "encode", "decode"))
 
 
-def test_decoding_says_how_much_it_was() -> None:
-    (decode,) = [s for s in stages([result(0, 1, 2, 15)] * 2, MOMENTS) if s.name == "decode"]
+def test_the_decode_stage_counts_sentences_and_tokens() -> None:
+    (decode,) = [s for s in timeline([[result(0, 1, 2, 15)] * 2]).stages() if s.name == "decode"]
     assert decode.attributes == {"pellucid.sentences": 2, "pellucid.tokens": 6}
 
 
 def test_times_are_those_of_the_slowest_sentence() -> None:
-    times = stage_times([[result(1, 5, 2, 18), result(3, 2, 4, 19)]], MOMENTS)
+    times = timeline([[result(1, 5, 2, 18), result(3, 2, 4, 19)]]).times()
     assert times == StageTimes(tokenize=1.0, queue=3, encode=5, decode=4, detokenize=1.5)
 
 
 def test_times_of_models_that_follow_each_other_add_up() -> None:
-    times = stage_times(
-        [[result(1, 5, 2, 18), result(3, 2, 4, 19)], [], [result(1, 1, 1, 20)]], MOMENTS
-    )
+    runs = [[result(1, 5, 2, 18), result(3, 2, 4, 19)], [], [result(1, 1, 1, 20)]]
+    times = timeline(runs).times()
     assert times == StageTimes(tokenize=1.0, queue=4, encode=6, decode=5, detokenize=1.5)
 
 
 @given(st.lists(st.builds(result, seconds, seconds, seconds, seconds), max_size=4))
 def test_no_stage_is_outside_of_its_request(results: list[JobResult]) -> None:
-    found = stages(results, MOMENTS)
+    found = timeline([results]).stages()
     assert [s.name for s in found] == list(STAGES)
     assert all(10.0 <= s.started_s <= s.ended_s <= 21.5 for s in found)

@@ -138,7 +138,7 @@ def test_a_sentence_has_tokens_and_scores(service: Running) -> None:
     assert sentence.score < 0
 
 
-def test_scores_are_left_out_where_nobody_reads_them(service: Running) -> None:
+def test_scores_are_left_out_where_they_are_not_needed(service: Running) -> None:
     scored = translate_one(service, sentence_of(service), beam_size=1)
     plain = translate_one(service, sentence_of(service), beam_size=1, with_scores=False)
     assert plain.text == scored.text

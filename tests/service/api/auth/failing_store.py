@@ -1,19 +1,19 @@
 """A store that cannot be asked."""
 
-from service.api.auth.key import Key
+from service.api.auth.key import ApiKey
 from service.errors import KeyStoreError
 
 
 class FailingStore:
     """Fails whatever it is asked."""
 
-    async def put(self, key: Key) -> None:
+    async def put(self, key: ApiKey) -> None:
         raise KeyStoreError
 
-    async def find(self, digest: str) -> Key | None:
+    async def find(self, digest: str) -> ApiKey | None:
         raise KeyStoreError
 
-    async def keys(self) -> list[Key]:
+    async def keys(self) -> list[ApiKey]:
         raise KeyStoreError
 
     async def count_request(self, key_id: str, minute: int) -> int:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.api.auth.account import UNLIMITED_CHARS, Account
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore
 from service.errors import QuotaExceededError
 from service.observability.metrics import Metrics
@@ -31,7 +31,7 @@ def _account(
     calendar: _Calendar | None = None,
     store: KeyStore | None = None,
 ) -> Account:
-    key = Key(digest=digest_of("k"), name="a", created=JANUARY, monthly_chars=monthly_chars)
+    key = ApiKey(digest=digest_of("k"), name="a", created=JANUARY, monthly_chars=monthly_chars)
     return Account(store or MemoryStore(), INTERNAL_CLIENT, Metrics(), calendar or _Calendar(), key)
 
 

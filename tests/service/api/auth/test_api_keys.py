@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.api.auth.api_keys import ApiKeys, load_api_keys
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore
 from service.errors import StartupError
 from service.observability.metrics import Metrics
@@ -35,7 +35,7 @@ class Calendar:
 
 def _app_with_store(
     translator: UpperCaser,
-    *keys: Key,
+    *keys: ApiKey,
     calendar: Calendar | None = None,
     store: KeyStore | None = None,
 ) -> FastAPI:
@@ -49,8 +49,8 @@ def _app_with_store(
     return app
 
 
-def _key(secret: str) -> Key:
-    return Key(digest=digest_of(secret), name="a", created=Calendar().now)
+def _key(secret: str) -> ApiKey:
+    return ApiKey(digest=digest_of(secret), name="a", created=Calendar().now)
 
 
 def _translated(app: FastAPI, secret: str) -> int:

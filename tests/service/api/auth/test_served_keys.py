@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 
 from tests.service.api.auth.redis_server import needs_redis, redis_server
-from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.command_line import run_here
+from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
 CANARY = tiny_bundle().manifest.canary
@@ -17,18 +18,22 @@ FLAGS = ("--workers", "1", "--slots-per-worker", "8", "--key-store")
 
 
 def _key(store: str, *limits: str) -> str:
-    return run_command("keys", "add", "a", *limits, "--key-store", store).stdout.strip()
+    return run_here("keys", "add", "a", *limits, "--key-store", store).stdout.strip()
 
 
 def _ask(server: ServerProcess, key: str) -> int:
     headers = {"Authorization": f"Bearer {key}"}
     body = {"q": CANARY.source_text, **PAIR}
-    return httpx.post(f"{server.url}/translate", json=body, headers=headers).status_code
+    return httpx.post(
+        f"{server.url}/translate", json=body, headers=headers, timeout=LONGEST_S
+    ).status_code
 
 
 def _used(server: ServerProcess, key: str) -> dict[str, int]:
     headers = {"Authorization": f"DeepL-Auth-Key {key}"}
-    usage: dict[str, int] = httpx.get(f"{server.url}/v2/usage", headers=headers).json()
+    usage: dict[str, int] = httpx.get(
+        f"{server.url}/v2/usage", headers=headers, timeout=LONGEST_S
+    ).json()
     return usage
 
 
@@ -50,9 +55,9 @@ def test_key_is_given_out_and_taken_back_while_it_serves(tmp_path: Path) -> None
     with serving(tmp_path, *FLAGS, store) as server:
         key = _key(store)
         assert _ask(server, key) == 200
-        listed = run_command("keys", "list", "--key-store", store).stdout
+        listed = run_here("keys", "list", "--key-store", store).stdout
         key_id = listed.splitlines()[1].split()[0]
-        assert run_command("keys", "revoke", key_id, "--key-store", store).returncode == 0
+        assert run_here("keys", "revoke", key_id, "--key-store", store).returncode == 0
         assert _ask(server, key) == 403
 
 
@@ -74,4 +79,4 @@ def test_replicas_share_a_quota_and_let_nobody_in_without_their_store(tmp_path: 
         redis.close()
         assert [_ask(server, key) for server in replicas] == [503, 503]
         assert first.metric('pellucid_rejected_total{reason="key_store_failed"}') == 1
-        assert httpx.get(f"{first.url}/readyz").status_code == 200
+        assert httpx.get(f"{first.url}/readyz", timeout=LONGEST_S).status_code == 200

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from service.api.auth.key import Key, digest_of
+from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, MemoryStore, open_store
 from service.errors import KeyStoreError, StartupError
 from tests.service.api.auth.redis_server import hanging_server, needs_redis, redis_server
 
 CREATED = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
-KEY = Key(
+KEY = ApiKey(
     digest=digest_of("k"),
     name="Ωmega's key",
     created=CREATED,
@@ -27,7 +27,7 @@ KEY = Key(
     weight=0.5,
     max_queued_jobs=7,
 )
-PLAIN = Key(digest=digest_of("plain"), name="plain", created=CREATED - timedelta(days=1))
+PLAIN = ApiKey(digest=digest_of("plain"), name="plain", created=CREATED - timedelta(days=1))
 Open = Callable[[], KeyStore]
 Work = Callable[[KeyStore], Coroutine[None, None, Any]]
 
@@ -153,7 +153,7 @@ def test_everything_outlasts_the_process(lasting: Open) -> None:
         await store.put(KEY)
         await store.charge("a", "2026-01", 6, None)
 
-    async def read(store: KeyStore) -> tuple[list[Key], int]:
+    async def read(store: KeyStore) -> tuple[list[ApiKey], int]:
         return await store.keys(), await store.num_chars("a", "2026-01")
 
     _with(lasting, write)
@@ -233,7 +233,7 @@ def test_broken_file_is_an_error_of_the_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["redis://h:port/0", "redis://:secret@[::1/0"])
 def test_bad_address_of_redis_is_refused_without_its_password(address: str) -> None:
-    with pytest.raises(StartupError, match="--key-store: no address of Redis") as caught:
+    with pytest.raises(StartupError, match="--key-store: not a Redis address") as caught:
         open_store(address)
     assert "secret" not in str(caught.value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.middleware.request_limit import RequestLimitMiddleware, RequestRoom
+from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.observability.metrics import Metrics
 
 
@@ -35,8 +35,8 @@ class Service:
         self.app = Held()
         self.now_s = 0.0
         self.num_read = 0
-        self.room = RequestRoom(max_requests, self.metrics, lambda: self.now_s)
-        self.limit = RequestLimitMiddleware(self.app, self.room)
+        self.limit = RequestLimit(max_requests, self.metrics, lambda: self.now_s)
+        self.middleware = RequestLimitMiddleware(self.app, self.limit)
 
     async def ask(self, address: str, method: str = "POST", path: str = "/translate") -> list[Any]:
         sent: list[Any] = []
@@ -49,7 +49,7 @@ class Service:
             sent.append(message)
 
         scope = {"type": "http", "method": method, "path": path, "client": (address, 1)}
-        await self.limit(scope, receive, send)
+        await self.middleware(scope, receive, send)
         return sent
 
     @asynccontextmanager
@@ -78,7 +78,7 @@ def test_one_address_may_have_half() -> None:
             assert (status, content["code"]) == (429, "overloaded")
             assert content["error"].startswith("Slowdown: 4 requests")
             assert int(headers["retry-after"]) >= 1
-            assert service.num_read == 4, "who is refused is not read"
+            assert service.num_read == 4, "a refused request is not read"
         refused = service.metrics.rejected.labels(reason="too_many_requests")
         assert refused._value.get() == 1
 
@@ -105,7 +105,7 @@ def test_room_comes_back() -> None:
             async with service.inside("a", 1):
                 assert refusal(await service.ask("a"))[0] == 429
             service.app.open.clear()
-        assert not service.room._inside
+        assert not service.limit._by_address
 
     asyncio.run(work())
 
@@ -163,7 +163,7 @@ def test_who_has_not_sent_all_of_it_takes_no_room() -> None:
             pass
 
         scope = {"type": "http", "method": "POST", "path": "/translate", "client": ("a", 1)}
-        slow = asyncio.create_task(service.limit(scope, receive, send))
+        slow = asyncio.create_task(service.middleware(scope, receive, send))
         await asyncio.sleep(0)
         service.app.open.set()
         sent = await service.ask("a")

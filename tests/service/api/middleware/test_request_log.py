@@ -66,7 +66,7 @@ def test_probes_are_logged_only_if_they_fail(caplog: pytest.LogCaptureFixture) -
     app = app_with(UpperCaser())
     ask(app, "GET", "/readyz")
     assert caplog.records == []
-    parts_of(app).gate.close()
+    parts_of(app).in_flight.close()
     ask(app, "GET", "/readyz")
     (event,) = [vars(r) for r in caplog.records if r.name == "service.api.middleware.request_log"]
     assert (event["route"], event["status"]) == ("/readyz", 503)

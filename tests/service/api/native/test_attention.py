@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.api.replies.translation import InspectedTextReply
+from service.api.replies.attention import InspectedTextReply
 from service.inspection.values import AttentionRequest, AttentionSelection
 from tests.service.api.fakes import UpperCaser, app_with, ask
 

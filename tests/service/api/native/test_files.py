@@ -264,7 +264,7 @@ def test_a_closing_service_takes_no_files(tmp_path: Path) -> None:
     app = _app(UpperCaser(), tmp_path)
 
     async def test(client: httpx.AsyncClient) -> None:
-        parts_of(app).gate.close()
+        parts_of(app).in_flight.close()
         _problem(await _send(client), 503)
 
     _with(app, test)

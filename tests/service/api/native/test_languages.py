@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.api.replies.translation import DetectionReply, SettingsReply
+from service.api.native.languages import SettingsReply
+from service.api.replies.translation import DetectionReply
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 

@@ -59,7 +59,7 @@ def test_a_server_without_a_token_has_no_such_address() -> None:
 
 def test_a_server_that_ends_does_not_reload() -> None:
     with _served() as app:
-        parts_of(app).gate.close()
+        parts_of(app).in_flight.close()
         reply = ask(app, "POST", "/admin/reload", headers=RIGHT)
     assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
 

@@ -40,7 +40,7 @@ def test_process_is_alive_before_it_is_ready() -> None:
 
 def test_closing_gate_makes_it_unready() -> None:
     with _served(TINY_BUNDLE) as app:
-        parts_of(app).gate.close()
+        parts_of(app).in_flight.close()
         reply = ask(app, "GET", "/readyz")
         assert (reply.status_code, reply.json()["code"]) == (503, "shutting_down")
         assert ask(app, "GET", "/livez").status_code == 200
@@ -48,7 +48,7 @@ def test_closing_gate_makes_it_unready() -> None:
 
 def test_announced_end_makes_it_unready_and_goes_on() -> None:
     with _served(TINY_BUNDLE) as app:
-        parts_of(app).gate.announce_end()
+        parts_of(app).in_flight.announce_shutdown()
         assert ask(app, "GET", "/readyz").status_code == 503
         pair = tiny_bundle().manifest.pairs[0]
         asked = {"q": "a", "source": pair.source, "target": pair.target}

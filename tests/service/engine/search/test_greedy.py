@@ -35,3 +35,11 @@ def test_a_tail_that_is_tolerated_is_no_loop() -> None:
     options = DecodeOptions(max_target_tokens=12, max_loop_tokens=12)
     found = run_greedy(LOOPING, options)
     assert (found.target_ids, found.finish_reason) == ((A,) * 12, "length")
+
+
+def test_scores_computed_for_others_of_the_batch_are_not_returned() -> None:
+    search = GreedySearch(DecodeOptions(with_scores=False), EOS)
+    assert search.advance(A, -0.5) is None
+    found = search.advance(EOS, -0.25)
+    assert isinstance(found, tuple)
+    assert found[0].token_log_probs == ()

@@ -52,3 +52,10 @@ def test_the_longest_repetition_is_the_longest_tail_of_any_beginning(found: list
 def test_a_source_that_repeats_itself_may_be_translated_so() -> None:
     assert max_loop_tokens([1, 2, 3, 4]) == TOLERATED_TOKENS
     assert max_loop_tokens([1, 5, 5, 5, 5, 2]) == TOLERATED_TOKENS + SOURCE_FACTOR * 4
+
+
+@pytest.mark.parametrize("period", [1, 2, MAX_PERIOD - 1, MAX_PERIOD, MAX_PERIOD + 1])
+def test_both_measures_know_units_up_to_the_same_length(period: int) -> None:
+    ids = list(range(period)) * MIN_REPEATS
+    expected = len(ids) if period <= MAX_PERIOD else 0
+    assert (repeated_tail(ids), longest_repetition(ids)) == (expected, expected)

@@ -53,9 +53,9 @@ def test_tags_stand_in_the_text_in_order(text: str, kind: Literal["html", "xml"]
 
 
 @given(tag_soup, kinds)
-def test_every_stand_in_is_one_character(text: str, kind: Literal["html", "xml"]) -> None:
+def test_every_sentinel_is_one_character(text: str, kind: Literal["html", "xml"]) -> None:
     for passage in passages(text, MarkupOptions(kind=kind)):
-        for character in passage.stand_ins:
+        for character in passage.sentinels:
             assert passage.text.count(character) == 1
             assert len(passage.spellings[character]) == 1
 
@@ -161,7 +161,7 @@ def test_tags_around_the_whole_passage_are_no_part_of_it(
 def test_what_is_not_translated_stands_in_the_sentence() -> None:
     (passage,) = passages("Run <code>a <b>b</b></code> or <kbd translate=no>c</kbd>, &house;!")
     assert passage.text == "Run \ue000 or \ue001, \ue002!"
-    assert passage.stand_ins == "\ue000\ue001\ue002"
+    assert passage.sentinels == "\ue000\ue001\ue002"
     assert passage.spellings["\ue000"] == ("<code>a <b>b</b></code>",)
 
 
@@ -170,15 +170,15 @@ def test_mail_addresses_are_no_tags() -> None:
     assert passage.spellings == {"\ue000": ("<anna@example.org>",)}
 
 
-def test_stand_ins_are_characters_that_the_text_does_not_have() -> None:
+def test_sentinels_do_not_occur_in_the_text() -> None:
     (passage,) = passages("\ue000 a <code>b</code>")
     assert passage.text == "\ue000 a \ue001"
 
 
-def test_stand_ins_may_run_out() -> None:
+def test_sentinels_may_run_out() -> None:
     text = "a <code>b</code> " * 6_500 + "a"
     (passage,) = passages(text)
-    assert len(passage.stand_ins) == 6_400
+    assert len(passage.sentinels) == 6_400
     assert len(passage.tags) == 100
     assert write_markup(read_markup(text, MarkupOptions())) == text
 

@@ -23,7 +23,7 @@ def test_text_never_becomes_markup(text: str) -> None:
     inside = [part for part in parts if isinstance(part, Passage)]
     assert not "".join(outside).strip()
     assert "".join(part.text for part in inside) == text.strip()
-    assert not any(part.tags or part.stand_ins for part in inside)
+    assert not any(part.tags or part.sentinels for part in inside)
 
 
 @given(well_formed, printable)

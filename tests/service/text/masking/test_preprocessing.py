@@ -3,13 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text.masking.glossary import Glossary, GlossaryEntry
-from service.text.masking.preprocessing import DisguiseOptions, disguise
+from service.text.masking.preprocessing import PreprocessingOptions, preprocess
 
 SYMBOLS = tuple(f"⟦{digit}⟧" for digit in range(10))
-PLAIN = DisguiseOptions(
-    source_language="en", target_language="de", glossary=Glossary(()), symbols=SYMBOLS
-)
-WITH_TERMS = DisguiseOptions(
+PLAIN = PreprocessingOptions(source_language="en", target_language="de", symbols=SYMBOLS)
+WITH_TERMS = PreprocessingOptions(
     source_language="en",
     target_language="de",
     glossary=Glossary([GlossaryEntry(source="print queue", target="Druckerschlange")]),
@@ -17,53 +15,64 @@ WITH_TERMS = DisguiseOptions(
 )
 
 
-def test_bullets_capitals_and_placeholders_are_taken_off_and_put_on_again() -> None:
-    guise = disguise("- PLEASE READ {Name} NOW! 👍", PLAIN)
-    assert guise.text == "Please read ⟦0⟧ now!"
-    core = guise.reveal("Bitte lies ⟦0⟧ jetzt!")
+def test_bullets_capitals_and_placeholders_are_removed_and_restored() -> None:
+    preprocessed = preprocess("- PLEASE READ {Name} NOW! 👍", PLAIN)
+    assert preprocessed.text == "Please read ⟦0⟧ now!"
+    core = preprocessed.unmasked(preprocessed.recased("Bitte lies ⟦0⟧ jetzt!"))
     assert core
-    assert guise.whole(core.text) == "- BITTE LIES {Name} JETZT! 👍"
+    assert preprocessed.whole(core.text) == "- BITTE LIES {Name} JETZT! 👍"
 
 
-def test_a_term_becomes_what_was_given() -> None:
-    guise = disguise("The print queue of {a} is full.", WITH_TERMS)
-    assert guise.text == "The ⟦0⟧ of ⟦1⟧ is full."
-    core = guise.reveal("Die ⟦0⟧ von ⟦1⟧ ist voll.")
+def test_a_term_becomes_its_prescribed_translation() -> None:
+    preprocessed = preprocess("The print queue of {a} is full.", WITH_TERMS)
+    assert preprocessed.text == "The ⟦0⟧ of ⟦1⟧ is full."
+    core = preprocessed.unmasked(preprocessed.recased("Die ⟦0⟧ von ⟦1⟧ ist voll."))
     assert core
     assert core.text == "Die Druckerschlange von {a} ist voll."
 
 
 def test_a_term_alone_needs_no_model() -> None:
-    guise = disguise("* Print queue", WITH_TERMS)
-    assert (guise.needs_model, guise.has_terms, guise.given) == (False, True, "* Druckerschlange")
+    preprocessed = preprocess("* Print queue", WITH_TERMS)
+    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.without_model()) == (
+        False,
+        True,
+        "* Druckerschlange",
+    )
 
 
 @pytest.mark.parametrize(
     "sentence", ["{name}: 5 km", "https://example.com", "👍🏽", "%s", "42 {a}"]
 )
-def test_what_is_all_placeholders_needs_no_model(sentence: str) -> None:
-    guise = disguise(sentence, PLAIN)
-    assert (guise.needs_model, guise.has_terms, guise.given) == (False, False, sentence)
+def test_a_sentence_of_placeholders_needs_no_model(sentence: str) -> None:
+    preprocessed = preprocess(sentence, PLAIN)
+    assert (preprocessed.needs_model, preprocessed.has_terms, preprocessed.without_model()) == (
+        False,
+        False,
+        sentence,
+    )
 
 
 def test_a_symbol_of_the_model_that_a_user_typed_is_protected() -> None:
-    guise = disguise("What does ⟦1⟧ or >>de<< mean?", PLAIN)
-    assert guise.text == "What does ⟦0⟧ or ⟦1⟧ mean?"
-    core = guise.reveal("Was heißt ⟦1⟧ oder ⟦0⟧?")
+    preprocessed = preprocess("What does ⟦1⟧ or >>de<< mean?", PLAIN)
+    assert preprocessed.text == "What does ⟦0⟧ or ⟦1⟧ mean?"
+    core = preprocessed.unmasked(preprocessed.recased("Was heißt ⟦1⟧ oder ⟦0⟧?"))
     assert core
     assert core.text == "Was heißt >>de<< oder ⟦1⟧?"
 
 
-def test_stand_ins_are_protected() -> None:
-    guise = disguise("Press \ue000 now", PLAIN, "\ue000")
-    assert guise.text == "Press ⟦0⟧ now"
+def test_sentinels_are_protected() -> None:
+    preprocessed = preprocess("Press \ue000 now", PLAIN, "\ue000")
+    assert preprocessed.text == "Press ⟦0⟧ now"
 
 
 @given(st.text(st.sampled_from(list("aAbB {}%s<>⟦1⟧-*!. 👍\ue000")), max_size=40))
 def test_an_answer_that_is_the_question_is_the_sentence_but_for_its_case(sentence: str) -> None:
     sentence = sentence.strip()
-    guise = disguise(sentence, PLAIN, "\ue000")
-    core = guise.reveal(guise.text)
+    preprocessed = preprocess(sentence, PLAIN, "\ue000")
+    core = preprocessed.unmasked(preprocessed.recased(preprocessed.text))
     if core is not None:
-        assert guise.whole(core.text).lower() == sentence.lower()
-    assert guise.shell.prefix + guise.shell.core + guise.shell.suffix == sentence
+        assert preprocessed.whole(core.text).lower() == sentence.lower()
+    assert (
+        preprocessed.trimmed.prefix + preprocessed.trimmed.core + preprocessed.trimmed.suffix
+        == sentence
+    )

@@ -3,12 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text.alignment.word_links import WordLink
-from service.text.masking.edits import Protected, Rewritten
+from service.text.masking.edits import Rewritten
 from service.text.masking.placeholders import find_placeholders
+from service.text.masking.protected import Protected, cut_around, keeps_all
 from service.text.masking.symbols import (
     PLAIN_SYMBOLS,
-    cut_around,
-    keeps_all,
     mask,
     place_by_alignment,
     unmask,

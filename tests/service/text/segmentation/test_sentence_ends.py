@@ -1,4 +1,4 @@
-"""A table of sentences with the ends that a reader finds; `¦` stands before each next sentence."""
+"""Sentences with the boundaries that a reader finds; `¦` stands before each next sentence."""
 
 from pathlib import Path
 
@@ -52,5 +52,5 @@ def test_a_region_changes_no_rule(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["xx", "", "zh-Hant"])
-def test_a_language_that_nobody_knows_gets_rules_for_all(language: str) -> None:
+def test_an_unknown_language_gets_general_rules(language: str) -> None:
     assert sentence_starts("One. Two! Three?", language) == [5, 10]

@@ -1,0 +1,47 @@
+"""Command-line arguments that `pellucid export` and `pellucid import` share."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bundle.manifest import Manifest
+
+
+def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add name, limits and `--force`: options of every bundle."""
+    parser.add_argument("--name", help="name of the bundle; default: the folder's")
+    for side in ("source", "target"):
+        parser.add_argument(
+            f"--max-{side}-tokens",
+            type=positive,
+            metavar="N",
+            help=f"longest {side}; default 256, or as many as the model has trained positions",
+        )
+    parser.add_argument(
+        "--max-bleu-loss",
+        type=float,
+        default=0.3,
+        metavar="POINTS",
+        help="refuse int8 that loses more against fp32, default 0.3",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing bundle")
+
+
+def positive(text: str) -> int:
+    """A count of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def describe(manifest: "Manifest") -> str:
+    """Size, limits and quality of a bundle, on one line."""
+    size_bytes = sum(entry.size_bytes for entry in manifest.files.values())
+    limits = f"{manifest.max_source_tokens} source and {manifest.max_target_tokens} target tokens"
+    scores = [
+        f"{q.pair} {q.precision}{' with shortlist' if q.with_shortlist else ''} beam {q.beam_size} "
+        f"BLEU {q.bleu} chrF {q.chrf}"
+        for q in manifest.quality
+    ]
+    return ", ".join([f"{size_bytes / 1e6:.1f} MB", f"up to {limits}", *scores])

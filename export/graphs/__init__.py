@@ -1,0 +1,1 @@
+"""The ONNX graphs of a bundle, built from a network's arrays."""

@@ -1,0 +1,128 @@
+"""The decoder graph: one new token per row -> logits, with the cache updated in place."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from bundle.tensors import (
+    cross_key,
+    cross_value,
+    decoder_spec,
+    past_key,
+    past_value,
+    present_cross_key,
+    present_cross_value,
+    present_key,
+    present_value,
+)
+from export.graphs import plain_step
+from export.graphs.builder import MICROSOFT, GraphBuilder
+from export.graphs.layers import (
+    attention_output,
+    feed_forward,
+    final_norm,
+    residual,
+    self_attention_inputs,
+)
+from export.graphs.plain_step import begin_step
+from export.graphs.shortlist import project
+from export.lexicon.shortlist import ShortlistPlan
+
+
+def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None) -> onnx.ModelProto:
+    """Append the decoder to an empty builder; see `bundle.tensors.decoder_spec`."""
+    architecture = builder.network.architecture
+    hidden = builder.embedding("input_ids", "target", _positions(builder))
+    step = begin_step(builder) if builder.is_plain else None
+    last_source = builder.add("Sub", "source_lengths", builder.constant(1, np.int32))
+    for i in range(architecture.num_decoder_layers):
+        layer = f"decoder.layers.{i}"
+
+        def attend(value: str, i: int = i, layer: str = layer) -> str:
+            name = f"{layer}.self_attention"
+            inputs = self_attention_inputs(builder, value, name)
+            if step is None:
+                context = _self_attention(builder, inputs, i, name)
+            else:
+                context = plain_step.self_attention(builder, step, inputs, i, name)
+            return attention_output(builder, context, name)
+
+        def look(value: str, i: int = i, layer: str = layer) -> str:
+            name = f"{layer}.cross_attention"
+            query = builder.linear(value, f"{name}.query", [f"{name}.query"])
+            if step is None:
+                context = _cross_attention(builder, query, i, name, last_source)
+            else:
+                context = plain_step.cross_attention(builder, step, query, i, name)
+            return attention_output(builder, context, name)
+
+        def feed(value: str, layer: str = layer) -> str:
+            return feed_forward(builder, value, layer)
+
+        hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
+        hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
+        hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
+    axes = builder.constant([1], np.int64)
+    hidden = builder.add("Squeeze", final_norm(builder, hidden, "decoder"), axes)
+    logits = (
+        project(builder, hidden, shortlist) if shortlist else builder.vocabulary_projection(hidden)
+    )
+    builder.rename(logits, "logits")
+    report = shortlist.report if shortlist else None
+    return builder.model("decoder", decoder_spec(architecture, builder.cache_dtype, report))
+
+
+def _positions(builder: GraphBuilder) -> str | None:
+    """Positions of each row's new token, [rows, 1, d_model]; None where none are added."""
+    if not builder.network.target_positions.shape[1]:
+        return None
+    table = builder.weight("target_positions", builder.network.target_positions)
+    axes = builder.constant([1], np.int64)
+    return builder.add("Unsqueeze", builder.add("Gather", table, "positions"), axes)
+
+
+def _self_attention(builder: GraphBuilder, inputs: str, layer: int, attention: str) -> str:
+    past = [past_key(layer), past_value(layer)]
+    present = [present_key(layer), present_value(layer)]
+    arguments = [inputs, "", "", *past, "positions", "total"]
+    cache = builder.layer_cache(layer)
+    scales = (cache.self_key, cache.self_value) if cache else None
+    return cached_attention(builder, arguments, present, attention, scales)
+
+
+def _cross_attention(
+    builder: GraphBuilder, query: str, layer: int, attention: str, last_source: str
+) -> str:
+    """Attention to the source: its keys and values are the past, and there are no new keys."""
+    start, axis = builder.constant([0], np.int64), builder.constant([1], np.int64)
+    no_keys = builder.add("Slice", query, start, start, axis)
+    past = [cross_key(layer), cross_value(layer)]
+    present = [present_cross_key(layer), present_cross_value(layer)]
+    arguments = [query, no_keys, no_keys, *past, last_source, "source_total"]
+    cache = builder.layer_cache(layer)
+    scales = (cache.cross_key, cache.cross_value) if cache else None
+    return cached_attention(builder, arguments, present, attention, scales, causal=0)
+
+
+def cached_attention(
+    builder: GraphBuilder,
+    arguments: list[str],
+    present: list[str],
+    attention: str,
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    **attributes: object,
+) -> str:
+    """Attention over a cache that is extended in place by the new keys and values."""
+    heads = builder.network.architecture.num_heads
+    if scales is not None:
+        names = (f"{attention}.key_scales", f"{attention}.value_scales")
+        weights = [builder.weight(n, s) for n, s in zip(names, scales, strict=True)]
+        # Five optional inputs are left out, such as rotary positions and a bias.
+        arguments = [*arguments, "", "", "", "", "", *weights]
+        kind = "PER_CHANNEL"
+        attributes |= {"k_quant_type": kind, "v_quant_type": kind, "kv_cache_bit_width": 8}
+    context = f"{attention}.context"
+    outputs = [context, *present]
+    attributes |= {"num_heads": heads, "kv_num_heads": heads}
+    builder.produce("GroupQueryAttention", arguments, outputs, MICROSOFT, **attributes)
+    return context

@@ -1,0 +1,1 @@
+"""Reads the files of checkpoints; code in them is never run."""

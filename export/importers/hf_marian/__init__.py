@@ -1,0 +1,1 @@
+"""Marian models as Hugging Face's transformers stores them."""

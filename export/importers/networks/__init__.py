@@ -1,0 +1,1 @@
+"""Networks built from imported weights, and what they are compared with."""

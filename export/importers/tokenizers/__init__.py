@@ -1,0 +1,1 @@
+"""SentencePiece models with the ids of an imported vocabulary."""

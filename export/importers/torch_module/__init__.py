@@ -1,0 +1,1 @@
+"""State dicts around torch.nn.Transformer, with a description."""

@@ -1,0 +1,1 @@
+"""A translation lexicon from parallel text, and the shortlists made of it."""

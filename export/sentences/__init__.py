@@ -1,0 +1,1 @@
+"""Sentences that an export is calibrated, measured and verified with."""

@@ -1,0 +1,123 @@
+"""Inspected sentences as replies: attention maps, word alignments and confidence."""
+
+from service.api.replies.json import Json, Reply, content_of
+from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
+from service.text.alignment.word_links import pharaoh, words
+
+AttentionMap = list[list[list[list[float]]]]
+"""[layer][head][query][key]; each row sums to 1."""
+
+
+class MapsReply(Reply):
+    """Attention of one sentence pair; only the kinds that were asked for are there."""
+
+    source_tokens: list[str]
+    """Source pieces as the model saw them, `</s>` included."""
+    target_tokens: list[str]
+    """Pieces that each query row predicts, `</s>` included."""
+    token_scores: list[float]
+    """Log-probability of each target token, nats."""
+    encoder: AttentionMap | None = None
+    """[layer][head][query][key] over source tokens; each row sums to 1."""
+    decoder: AttentionMap | None = None
+    """[layer][head][query][key] over target tokens, lower-triangular."""
+    cross: AttentionMap | None = None
+    """[layer][head][query][key] from target to source tokens."""
+
+
+class AlignmentReply(Reply):
+    """Words of both sides; a punctuation mark is one, too."""
+
+    source_words: list[str]
+    target_words: list[str]
+    pharaoh: str
+    """Pairs of word numbers, source first, from 0: `0-0 1-2`."""
+    weights: list[float]
+    """Attention of each pair, from 0 to 1."""
+
+
+class ConfidenceReply(Reply):
+    """How much attention looks like that of a good translation; docs/attention.md defines it."""
+
+    value: float
+    """From 0 to 1, the best."""
+    coverage_deviation: float
+    """0 if every source token is looked at once in sum, nats."""
+    absentmindedness: float
+    """From 0, at one token, to 1, at all alike."""
+
+
+class InspectedSentenceReply(MapsReply):
+    """One sentence of a text with its attention."""
+
+    source: str
+    translation: str
+    source_span: tuple[int, int]
+    target_span: tuple[int, int]
+    alignment: AlignmentReply
+    confidence: ConfidenceReply
+
+
+class InspectedTextReply(Reply):
+    """A text with its attention.
+
+    A text that is one sentence carries that sentence's fields; a text of several (or of none)
+    carries `sentences` in their place.
+    """
+
+    source: str
+    translation: str
+    source_tokens: list[str] | None = None
+    target_tokens: list[str] | None = None
+    token_scores: list[float] | None = None
+    encoder: AttentionMap | None = None
+    decoder: AttentionMap | None = None
+    cross: AttentionMap | None = None
+    alignment: AlignmentReply | None = None
+    confidence: ConfidenceReply | None = None
+    sentences: list[InspectedSentenceReply] | None = None
+
+
+def inspected_content(pair: InspectedPair) -> Json:
+    """Body of `POST /attention` for one text, as `InspectedTextReply` declares it."""
+    content: Json = {"source": pair.source, "translation": pair.translation}
+    if len(pair.sentences) == 1:
+        return content | _inspection(pair.sentences[0])
+    return content | {"sentences": [_sentence_content(s) for s in pair.sentences]}
+
+
+def maps_content(attention: AttentionMaps) -> Json:
+    """Tokens, and maps in the order in which they were asked for, as `MapsReply` declares them."""
+    return content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps
+
+
+def _sentence_content(sentence: InspectedSentence) -> Json:
+    return {
+        "source": sentence.source,
+        "translation": sentence.translation,
+        "source_span": sentence.source_span,
+        "target_span": sentence.target_span,
+        **_inspection(sentence),
+    }
+
+
+def _inspection(sentence: InspectedSentence) -> Json:
+    return {
+        **maps_content(sentence.attention),
+        "alignment": _alignment(sentence),
+        "confidence": content_of(ConfidenceReply, sentence.attention.confidence),
+    }
+
+
+def _alignment(sentence: InspectedSentence) -> AlignmentReply:
+    pairs = pharaoh(sentence.links, sentence.source, sentence.translation)
+    return AlignmentReply(
+        source_words=_words(sentence.source),
+        target_words=_words(sentence.translation),
+        pharaoh=" ".join(f"{source}-{target}" for source, target, _ in pairs),
+        weights=[weight for *_, weight in pairs],
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [text[start:end] for start, end in words(text)]

@@ -1,0 +1,112 @@
+"""The last resort for placeholders: a sentence translated in fragments around them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from bundle.reader import Bundle
+from service.engine.search.options import Hypothesis
+from service.text.alignment.word_links import WordLink
+from service.text.masking.preprocessing import Preprocessed
+from service.text.masking.protected import Protected, cut_around
+from service.text.shape import needs_model
+from service.translation.postprocessing import target_tokens
+from service.translation.source_text import SourceSentence, TextReader
+from service.translation.target_text import Postprocessed, TranslatedSentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragments:
+    """A sentence cut around its protected spans."""
+
+    sentence: SourceSentence
+    preprocessed: Preprocessed
+    parts: tuple[str | Protected, ...]
+    """Joined they are what the model sees of the whole sentence."""
+    source_ids: tuple[tuple[int, ...], ...]
+    """Token ids of each part that has to be translated, in order."""
+
+
+def cut(sentence: SourceSentence, reader: TextReader) -> Fragments:
+    """Cuts a sentence around everything in it that is protected."""
+    preprocessed = sentence.preprocessed
+    assert preprocessed is not None, "it was translated"
+    parts = cut_around(preprocessed.masked.text, preprocessed.masked.protected)
+    return Fragments(
+        sentence=sentence,
+        preprocessed=preprocessed,
+        parts=tuple(parts),
+        source_ids=tuple(reader.encode(part.strip()) for part in parts if _is_translated(part)),
+    )
+
+
+def join_fragments(
+    fragments: Fragments, hypotheses: Sequence[Hypothesis], bundle: Bundle
+) -> TranslatedSentence:
+    """The translation of the whole sentence; its fragments keep their order.
+
+    Args:
+        fragments: Of the sentence.
+        hypotheses: One for each of `fragments.source_ids`.
+        bundle: Of the model.
+    """
+    preprocessed, sentence = fragments.preprocessed, fragments.sentence
+    remaining = iter(hypotheses)
+    texts = [_translation(part, remaining, preprocessed, bundle) for part in fragments.parts]
+    links = tuple(_links(fragments, texts))
+    whole = join_hypotheses(hypotheses)
+    return TranslatedSentence(
+        source=sentence,
+        best=Postprocessed(text=preprocessed.whole("".join(texts)), links=links),
+        hypotheses=(whole,),
+        source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
+        target_tokens=target_tokens(whole, bundle),
+    )
+
+
+def join_hypotheses(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """One hypothesis for all parts of a sentence; it has ended only if all of them have."""
+    unended = [h for h in hypotheses if h.finish_reason != "stop"]
+    return Hypothesis(
+        target_ids=tuple(i for h in hypotheses for i in h.target_ids),
+        token_log_probs=tuple(p for h in hypotheses for p in h.token_log_probs),
+        finish_reason=unended[0].finish_reason if unended else "stop",
+        has_ended=all(h.has_ended for h in hypotheses),
+        score=sum(h.score for h in hypotheses),
+    )
+
+
+def _is_translated(part: str | Protected) -> TypeGuard[str]:
+    return isinstance(part, str) and needs_model(part)
+
+
+def _translation(
+    part: str | Protected,
+    remaining: Iterator[Hypothesis],
+    preprocessed: Preprocessed,
+    bundle: Bundle,
+) -> str:
+    """What a part becomes; takes the next hypothesis if it was translated."""
+    if isinstance(part, Protected):
+        return part.replacement
+    if not _is_translated(part):
+        return part
+    text = preprocessed.recased(bundle.tokenizer.decode_target(next(remaining).target_ids))
+    leading = part[: len(part) - len(part.lstrip())]
+    return leading + text + part[len(part.rstrip()) :]
+
+
+def _links(fragments: Fragments, texts: Sequence[str]) -> Iterator[WordLink]:
+    """Links each part with what it became."""
+    preprocessed = fragments.preprocessed
+    offset = preprocessed.offset
+    start = target_start = 0
+    for part, text in zip(fragments.parts, texts, strict=True):
+        length = len(part) if isinstance(part, str) else part.end - part.start
+        source = preprocessed.masked.rewritten.old_span(start, start + length)
+        target_end = target_start + len(text)
+        yield WordLink(
+            source=(source[0] + offset, source[1] + offset),
+            target=(target_start + offset, target_end + offset),
+        )
+        start, target_start = start + length, target_end

@@ -1,0 +1,136 @@
+"""docs/limits.md says what the code does."""
+
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pytest
+
+from service.api.auth.key import ApiKey
+from service.api.schemas import MAX_GLOSSARY_ENTRIES
+from service.documents.jobs import FileJobLimits
+from service.engine.search.options import MAX_BEAM_SIZE
+from service.inspection.throttle import ThrottleLimits
+from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
+from service.server.connection import MAX_HEAD_BYTES
+from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
+from service.settings import ENV_PREFIX, Settings
+
+LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
+FIXED = {
+    "connections not yet accepted": _BACKLOG,
+    "bytes of request line and headers": MAX_HEAD_BYTES,
+    "width of a beam": MAX_BEAM_SIZE,
+    "terms of a glossary": MAX_GLOSSARY_ENTRIES,
+    "files translated at once": FileJobLimits().max_running,
+    "inspections waiting for a turn": ThrottleLimits().max_waiting,
+    "seconds of an idle connection": _KEEP_ALIVE_S,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A numbered row of the table."""
+
+    number: int
+    name: str
+    setting: str
+    default: str
+    beyond: str
+    counted_as: str
+
+    @property
+    def settings(self) -> list[str]:
+        """Fields of `Settings`."""
+        return [n.lower() for n in re.findall(rf"`{ENV_PREFIX}(\w+)`", self.setting)]
+
+    @property
+    def key_options(self) -> list[str]:
+        """Fields of `ApiKey`."""
+        return [n.replace("-", "_") for n in re.findall(r"`--([\w-]+)`", self.setting)]
+
+    @property
+    def labels(self) -> list[str]:
+        """Reasons of rejections, and names of metrics."""
+        return re.findall(r"`(\w+)`", self.counted_as)
+
+
+def _limits() -> list[Limit]:
+    found = []
+    for line in LIMITS.read_text(encoding="utf-8").splitlines():
+        if not re.match(r"\| \d+ \|", line):
+            continue
+        number, name, setting, default, beyond, counted_as = (
+            cell.strip() for cell in line.strip("|").split("|")
+        )
+        found.append(
+            Limit(
+                number=int(number),
+                name=name,
+                setting=setting,
+                default=default,
+                beyond=beyond,
+                counted_as=counted_as,
+            )
+        )
+    return found
+
+
+ALL = _limits()
+for_each = pytest.mark.parametrize("limit", ALL, ids=lambda limit: limit.name)
+
+
+def test_limits_are_numbered() -> None:
+    assert [limit.number for limit in ALL] == list(range(1, len(ALL) + 1))
+    assert len(ALL) > 30
+
+
+@for_each
+def test_settings_exist_with_that_default(limit: Limit) -> None:
+    for name in limit.settings:
+        default = Settings.model_fields[name].default
+        if default is None or default == ():
+            assert limit.default.startswith("none"), name
+        else:
+            assert float(limit.default.replace(",", "")) == float(default), name
+
+
+@for_each
+def test_options_of_keys_exist(limit: Limit) -> None:
+    assert set(limit.key_options) <= {field.name for field in fields(ApiKey)}
+
+
+@for_each
+def test_every_limit_says_where_it_is_set(limit: Limit) -> None:
+    from_bundle = re.findall(r"bundle's `(\w+)`", limit.setting)
+    is_window = limit.setting == "twice the slots of all workers"
+    is_fixed = limit.setting == "fixed"
+    assert limit.settings or limit.key_options or from_bundle or is_window or is_fixed
+    assert is_fixed == (limit.name in FIXED)
+    if is_fixed:
+        assert int(limit.default.replace(",", "")) == FIXED[limit.name]
+
+
+@for_each
+def test_metrics_exist(limit: Limit) -> None:
+    metrics = {f"{family.name}_total" for family in Metrics().registry.collect()}
+    assert limit.counted_as == "-" or limit.labels
+    for label in limit.labels:
+        assert label in (metrics if label.startswith("pellucid_") else REJECTION_REASONS)
+
+
+def test_every_reason_of_a_rejection_has_a_limit() -> None:
+    assert set(REJECTION_REASONS) - {label for limit in ALL for label in limit.labels} == set()
+    assert "deadline" in CANCELLATION_REASONS
+
+
+def _is_limit(name: str) -> bool:
+    """Whether a setting bounds requests; `max_x_s` bound how long a worker may be silent."""
+    return bool(re.match(r"max_(?!.*_s$)", name)) or name.endswith("_timeout_s")
+
+
+def test_every_setting_that_limits_requests_is_listed() -> None:
+    listed = {name for limit in ALL for name in limit.settings}
+    wanted = {name for name in Settings.model_fields if _is_limit(name)}
+    assert "max_body_bytes" in wanted
+    assert wanted - {"heartbeat_timeout_s", "watchdog_timeout_s"} - listed == set()
