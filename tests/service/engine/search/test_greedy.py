@@ -38,8 +38,8 @@ def test_a_tail_that_is_tolerated_is_no_loop() -> None:
 
 
 def test_scores_computed_for_others_of_the_batch_are_not_returned() -> None:
-    search = GreedySearch(DecodeOptions(with_scores=False), EOS)
-    assert search.advance(A, -0.5) is None
-    found = search.advance(EOS, -0.25)
-    assert isinstance(found, tuple)
-    assert found[0].token_log_probs == ()
+    search = GreedySearch(EOS)
+    search.begin(DecodeOptions(with_scores=False))
+    assert search.advance([A], [-0.5]).finished == {}
+    (found,) = search.advance([EOS], [-0.25]).finished[0]
+    assert found.token_log_probs == ()
