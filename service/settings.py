@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
     """Sentences decoded side by side per engine; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of an engine's slots for one client, while others ask."""
+    """Share of an engine's slots for one client, or for its long requests, while others ask."""
     encoder_tokens_per_turn: PositiveInt = 256
     """Source tokens encoded between two steps; a longer sentence is encoded alone."""
     max_requests: PositiveInt = 512

@@ -15,6 +15,7 @@ from service.scheduling.fair_queue import ClientFlow, FairQueue
 from service.scheduling.job import Entry, Job
 from service.scheduling.limits import (
     INTERNAL_CLIENT,
+    MAX_SHORT_SENTENCES,
     AdmissionLimits,
     Client,
     CompletionRate,
@@ -91,7 +92,7 @@ class ActiveRequests:
             return
         if flow not in self._num_jobs:
             self._num_jobs[flow] = 0
-            self._num_long += request.is_long
+            self._num_long += request.num_sentences > MAX_SHORT_SENTENCES
         self._num_jobs[flow] += 1
 
     def remove(self, flow: FlowKey) -> None:
@@ -104,7 +105,7 @@ class ActiveRequests:
         self._num_jobs[flow] -= 1
         if not self._num_jobs[flow]:
             del self._num_jobs[flow]
-            self._num_long -= request.is_long
+            self._num_long -= request.num_sentences > MAX_SHORT_SENTENCES
 
     @property
     def _meet(self) -> bool:

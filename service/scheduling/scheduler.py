@@ -33,8 +33,9 @@ class SchedulerOptions:
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
     look_ahead: LookAhead = field(default_factory=LookAhead)
     client_share: float = 0.25
-    """Share of a worker's slots for each client while several are active. A step takes longer the
-    more rows it has, so a single sentence waits for all rows of the other clients."""
+    """Share of a worker's slots for each client while several are active, and for the long requests
+    of a client while it has short ones. A step takes longer the more rows it has, so a single
+    sentence waits for all rows of the others."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
 

@@ -23,7 +23,7 @@ from bundle.tensors import (
     encoder_spec,
     shortlist_spec,
 )
-from service.engine.cache.shortlist import Shortlist, ShortlistBlock
+from service.engine.cache.shortlist import NO_PIECE, Shortlist, ShortlistBlock
 from service.engine.graphs.cpu_features import has_exact_integer_product
 from service.engine.graphs.load_errors import explain_load_error
 
@@ -50,14 +50,15 @@ class ShortlistSessions:
         own = np.stack([self.shortlist.own_ids(source) for source in sources])
         names = ["shortlist_weights", "shortlist_scales", "shortlist_biases"]
         arrays = self.block.run(names, {"shortlist_ids": own})
+        common = self.shortlist.common
+        # The logit of an unused entry is masked, and an equal one of the whole vocabulary comes
+        # after that of the common piece: neither is ever the first of the best.
+        own_ids = np.where(own == NO_PIECE, common[0], own)
         return [
             ShortlistBlock(
-                ids=np.concatenate([self.shortlist.common, ids]),
-                weights=weights,
-                scales=scales,
-                biases=biases,
+                common_ids=common, own_ids=ids, weights=weights, scales=scales, biases=biases
             )
-            for ids, weights, scales, biases in zip(own, *arrays, strict=True)
+            for ids, weights, scales, biases in zip(own_ids, *arrays, strict=True)
         ]
 
 

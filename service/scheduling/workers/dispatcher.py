@@ -54,8 +54,10 @@ class _Holdings:
     """Of each client, by name."""
     slots_of_long: Counter[str] = field(default_factory=Counter)
     """Of the long requests of each client."""
+    num_jobs_of_client: Counter[str] = field(default_factory=Counter)
+    """Sentences of each client, by name."""
     num_jobs: Counter[FlowKey] = field(default_factory=Counter)
-    """Of each request."""
+    """Sentences of each request."""
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "_Holdings":
@@ -65,15 +67,23 @@ class _Holdings:
             job = entry.job
             held.slots[job.client.name] += entry.num_slots
             held.slots_of_long[job.client.name] += entry.num_slots * job.request.is_long
+            held.num_jobs_of_client[job.client.name] += 1
             held.num_jobs[entry.flow] += 1
         return held
 
     def is_urgent(self, entry: Entry) -> bool:
-        """Whether the request of a job has nothing inside while another one has several jobs.
+        """Whether the client or the request of a job has nothing inside while another has several.
 
         Where each has one at most, they begin in the order in which they come.
         """
-        return entry.flow not in self.num_jobs and any(n > 1 for n in self.num_jobs.values())
+        client = entry.job.client.name
+        return (
+            client not in self.num_jobs_of_client and _has_several(self.num_jobs_of_client)
+        ) or (entry.flow not in self.num_jobs and _has_several(self.num_jobs))
+
+
+def _has_several(counts: Counter[FlowKey] | Counter[str]) -> bool:
+    return any(number > 1 for number in counts.values())
 
 
 class Dispatcher:
@@ -223,9 +233,10 @@ class Dispatcher:
 
     def _room(self) -> BatchCapacity:
         """Room for jobs while nothing is contested."""
+        num_ahead = self._num_ahead
         return BatchCapacity(
-            free_slots=max(0, -self._num_ahead),
-            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, self._num_ahead)),
+            free_slots=max(0, -num_ahead),
+            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, num_ahead)),
             max_tokens=self._look_ahead.num_tokens,
         )
 

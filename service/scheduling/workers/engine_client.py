@@ -1,6 +1,6 @@
 """What decodes token ids, wherever it runs: in this process, in a child, on another machine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from service.engine.loop import Progress
@@ -53,8 +53,9 @@ class EngineClient(Protocol):
             EngineDiedError: Likewise.
         """
 
-    def wake(self) -> None:
-        """Let `work` return."""
+    @property
+    def wake(self) -> Callable[[], object]:
+        """Lets `work` return; any thread may call it. Called for every job that comes."""
 
     def give_up(self) -> None:
         """Let a `start` in progress fail, as the service ends."""

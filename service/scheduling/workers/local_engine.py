@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.engine.graphs.sessions import Sessions
 from service.engine.loop import EngineLoop, Progress
@@ -56,9 +56,10 @@ class LocalEngine:
         progress.slots_in_use = self._loop.slots_in_use
         return progress
 
-    def wake(self) -> None:
-        """Let `work` return."""
-        self._woken.set()
+    @property
+    def wake(self) -> Callable[[], object]:
+        """Lets `work` return."""
+        return self._woken.set
 
     def give_up(self) -> None:
         """Nothing is being started."""

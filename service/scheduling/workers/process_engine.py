@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bundle.reader import Bundle
 from service.engine.loop import Progress
@@ -135,9 +136,10 @@ class ProcessEngine:
             raise EngineDiedError(f"no report for {self._options.max_silence_s:g} s")
         return progress
 
-    def wake(self) -> None:
-        """Let `work` return; may be called by any thread."""
-        os.eventfd_write(self._wake_fd, 1)
+    @property
+    def wake(self) -> Callable[[], object]:
+        """Lets `work` return; any thread may call it."""
+        return partial(os.eventfd_write, self._wake_fd, 1)
 
     def give_up(self) -> None:
         """Let a `start` in progress fail; may be called by any thread."""

@@ -7,6 +7,7 @@ import pytest
 from service.engine.loop import MAX_OVERTAKES, EngineLoop, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions
+from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
 
 SOURCE = tiny_sources()[0]
@@ -88,6 +89,38 @@ def test_encoded_sentences_can_be_cancelled(loop: EngineLoop[str], name: str) ->
     iterate(loop)
     loop.cancel([name])
     assert finish(loop) == "axyb".replace(name, "")
+
+
+def test_nothing_is_encoded_ahead_while_urgent_ones_wait_for_slots(loop: EngineLoop[str]) -> None:
+    submit(loop, "a", options=GREEDY)
+    iterate(loop)
+    submit(loop, "x", is_urgent=True)
+    iterate(loop)
+    submit(loop, "b")
+    progress: Progress[str] = Progress()
+    loop.iterate(progress)
+    assert progress.groups == []
+    assert finish(loop) == "axb"
+
+
+def test_a_failure_drops_encoded_urgent_ones_as_well() -> None:
+    def break_down(_: Tensors) -> None:
+        raise RuntimeError("the graph broke down")
+
+    sessions, decoder = spied(tiny_sessions())
+    loop: EngineLoop[str] = EngineLoop(sessions, num_slots=1)
+    submit(loop, "a", options=GREEDY)
+    iterate(loop)
+    submit(loop, "x", is_urgent=True)
+    iterate(loop)
+    decoder.before = break_down
+    progress: Progress[str] = Progress()
+    loop.iterate(progress)
+    assert [set(failure.handles) for failure in progress.failures] == [{"a", "x"}]
+    decoder.before = None
+    assert loop.is_idle
+    submit(loop, "b")
+    assert finish(loop) == "b"
 
 
 def test_urgent_or_not_a_sentence_gives_what_it_gives_alone() -> None:

@@ -135,6 +135,34 @@ def test_a_request_alone_is_served_in_its_order_and_in_one_round() -> None:
     assert {one.round for one in window} == {(0, 0)}
 
 
+def test_a_client_alone_has_one_round_whatever_its_bound() -> None:
+    queue = FairQueue()
+    many(queue, 40)
+    window = queue.window(LOOKAHEAD, bounded(max_slots_per_client=30))
+    assert [one.round for one in window] == [(0, 0)] * 30
+
+
+def test_rounds_begin_with_the_first_request_that_may_join() -> None:
+    """The wide beams have the turn, and not enough slots."""
+    queue = FairQueue()
+    many(queue, 5, 1, beam_size=8)
+    single = many(queue, 2, 100)
+    full = bounded(max_slots_of_long=7)
+    queue.serve(queue.window(1, full))
+    (left,) = queue.window(LOOKAHEAD, full)
+    assert (left.job.request, left.round) == (single, (0, 0))
+
+
+def test_a_burst_of_a_request_does_not_delay_a_new_one() -> None:
+    """A sentence of 512 tokens in a beam of 8 is as much work as 256 of the others."""
+    queue = FairQueue()
+    many(queue, 500)
+    many(queue, 1, 512, beam_size=8)
+    one_by_one(queue, 2)
+    late = many(queue, 1)
+    assert late in one_by_one(queue, 2 * int(ROUND_WORK) // 16)
+
+
 def test_length_takes_no_place_from_another_request() -> None:
     """It is of the first round, in which the seven that fit better have only four places."""
     queue = FairQueue()

@@ -166,6 +166,14 @@ def test_requests_of_one_kind_have_all_slots_and_are_encoded_ahead(
     shared.run()
 
 
+def test_single_sentences_of_several_clients_begin_as_they_come(shared: Shared) -> None:
+    """Urgent ones are encoded in small groups: that is for where others have several."""
+    for number in range(100):
+        shared.submit(1, client=Client(name=f"{number}"))
+    shared.run()
+    assert not any(is_urgent for _, is_urgent in shared.engine.given)
+
+
 def test_few_short_requests_at_once_find_room_where_too_much_is_encoded_ahead(
     shared: Shared,
 ) -> None:
@@ -174,11 +182,43 @@ def test_few_short_requests_at_once_find_room_where_too_much_is_encoded_ahead(
     shared.engine.given.clear()
     for _ in range(40):
         shared.submit(1)
-    shared.iterate()
+    shared.iterate(2)
     num_urgent = LookAhead().num_jobs_contested
     assert shared.engine.given == [(num_urgent, True)]
     shared.run()
     assert shared.dispatcher.is_idle
+
+
+def test_a_request_with_something_inside_waits_until_less_is_ahead(shared: Shared) -> None:
+    shared.submit_batch()
+    shared.iterate(5)
+    request = Request(num_sentences=2)
+    for _ in range(2):
+        shared.add(replace(job_of(SOURCE), client=ANNA, request=request))
+        shared.iterate()
+    assert shared.engine.given[-1] == (1, True), "the second one is not there yet"
+    shared.run()
+
+
+def test_a_client_of_short_requests_has_its_share_beside_another_client(shared: Shared) -> None:
+    batch = [future for _ in range(320) for future in shared.submit(1)]
+    shared.iterate(5)
+    (first,) = shared.submit(1, client=BERT)
+    assert shared.turns_of(first) <= 2 * turns_alone()
+    while sum(future.done() for future in batch) < 200:
+        (single,) = shared.submit(1, client=BERT)
+        assert shared.turns_of(single) == turns_alone()
+    assert shared.slots_in_use == NUM_SLOTS // 4
+
+
+def test_short_requests_take_nothing_of_the_share_of_long_ones(shared: Shared) -> None:
+    for _ in range(10):
+        shared.submit(1)
+    shared.iterate()
+    shared.submit(40)
+    shared.iterate(3)
+    assert shared.slots_in_use == 10 + NUM_SLOTS // 4
+    shared.run()
 
 
 def test_only_the_first_sentences_of_a_request_are_urgent(shared: Shared) -> None:
