@@ -44,6 +44,13 @@ class ProcessMemory:
         )
 
 
+def _status(pid: int, field: str) -> int:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
+    assert found, f"the kernel reports {field} of every process"
+    return int(found[1])
+
+
 def _megabytes(kilobytes: int) -> float:
     return round(kilobytes * 1024 / 1e6, 1)
 
@@ -102,29 +109,26 @@ class ServerProcess:
         return round(sum(memory.proportional_mb for memory in self.memories()), 1)
 
     def peak_memory_mb(self) -> float:
-        """Most resident memory so far of the server without its engines, in MB of 10^6 bytes."""
-        return self._status("VmHWM") * 1024 / 1e6
+        """Most resident memory so far, in MB of 10^6 bytes; shared pages count for each process."""
+        return sum(_status(pid, "VmHWM") for pid in self._pids()) * 1024 / 1e6
 
     def memories(self) -> list[ProcessMemory]:
         """The server's memory, then that of each engine process."""
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
-        children = [child for task in tasks for child in task.read_text("ascii").split()]
-        pids = [self._process.pid, *map(int, children)]
-        return [ProcessMemory.of(pid) for pid in pids]
+        return [ProcessMemory.of(pid) for pid in self._pids()]
 
     def num_threads(self) -> int:
         """Threads now."""
-        return self._status("Threads")
+        return _status(self._process.pid, "Threads")
 
     def num_descriptors(self) -> int:
         """Open files and connections now."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
-    def _status(self, field: str) -> int:
-        text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
-        assert found, f"the kernel reports {field} of every process"
-        return int(found[1])
+    def _pids(self) -> list[int]:
+        """The server, then its engines."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text("ascii").split()]
+        return [self._process.pid, *map(int, children)]
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

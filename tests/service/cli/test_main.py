@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -14,10 +15,12 @@ from service.cli.main import COMMANDS_GROUP, _build_parser, main
 from service.settings import Settings, flag_of
 from tests.service.command_line import run_here
 from tests.service.server_process import (
+    LONGEST_S,
     REPOSITORY,
     command,
     engines_of,
     environment,
+    is_gone,
     run_command,
 )
 from tests.service.tiny_models import TINY_BUNDLE
@@ -325,3 +328,25 @@ def test_a_queue_that_is_smaller_than_the_work_refuses_no_line(tmp_path: Path) -
     path.write_text(f"{TEXT} {TEXT}\n" * 50, encoding="utf-8")
     ended = run_here("translate", *MODEL, str(path), PELLUCID_MAX_QUEUED_JOBS="8")
     assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 50)
+
+
+def test_ctrl_c_ends_a_translation_by_engine_processes_quietly(tmp_path: Path) -> None:
+    path, _ = large_file(tmp_path)
+    with subprocess.Popen(
+        command("translate", *MODEL[:-2], "--engines", "2", "--beam-size", "8", str(path)),
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip()
+        children = engines_of(process.pid)
+        assert len(children) == 2
+        for pid in (process.pid, *children):
+            os.kill(pid, signal.SIGINT)
+        _, complaint = process.communicate(timeout=LONGEST_S)
+    assert (process.returncode, "Traceback" in complaint) == (130, False)
+    assert all(map(is_gone, children))
