@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -16,7 +17,9 @@ from bundle.tensors import (
     SOURCE_TOKENIZER_NAME,
     TARGET_TOKENIZER_NAME,
 )
-from bundle.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from bundle.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    tokenizer: Tokenizer
+    tokenizer: "Tokenizer"
     sha256: str
     """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
@@ -62,6 +65,29 @@ def read_bundle(path: Path) -> Bundle:
         sha256=hashlib.sha256(content).hexdigest(),
         shortlist=shortlist,
     )
+
+
+def open_verified(path: Path, sha256: str) -> Bundle:
+    """A bundle that `read_bundle` has verified in another process, without its tokenizer.
+
+    Raises:
+        InvalidBundleError: Another bundle has taken its place.
+    """
+    check_unchanged(path, sha256)
+    content = _read_manifest(path)
+    manifest = _parse_manifest(path, content)
+    table = read_table(path / SHORTLIST_TABLE_NAME) if manifest.shortlist else None
+    return Bundle(path=path, manifest=manifest, tokenizer=None, sha256=sha256, shortlist=table)  # type: ignore[arg-type]
+
+
+def check_unchanged(path: Path, sha256: str) -> None:
+    """Check that a folder still holds the bundle that was verified.
+
+    Raises:
+        InvalidBundleError: Another bundle has taken its place.
+    """
+    if hashlib.sha256(_read_manifest(path)).hexdigest() != sha256:
+        raise InvalidBundleError(path, ["it was replaced after it was verified: load it again"])
 
 
 def sha256_of(path: Path) -> str:
@@ -165,7 +191,9 @@ def _alignment_faults(manifest: Manifest) -> list[str]:
     ]
 
 
-def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokenizer | None:
+def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> "Tokenizer | None":
+    from bundle.tokenizer import Tokenizer  # not for engines: they open bundles without it
+
     source = path / SOURCE_TOKENIZER_NAME
     target = path / TARGET_TOKENIZER_NAME if TARGET_TOKENIZER_NAME in manifest.files else None
     try:
@@ -177,7 +205,7 @@ def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> Tokeni
     return tokenizer
 
 
-def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
+def _tokenizer_faults(tokenizer: "Tokenizer", manifest: Manifest) -> list[str]:
     is_foreign = manifest.provenance.foreign is not None
     faults = tokenizer.faults(may_have_more=is_foreign)
     faults += [
@@ -195,7 +223,7 @@ def _tokenizer_faults(tokenizer: Tokenizer, manifest: Manifest) -> list[str]:
 
 
 def _load_shortlist(
-    path: Path, manifest: Manifest, tokenizer: Tokenizer, faults: list[str]
+    path: Path, manifest: Manifest, tokenizer: "Tokenizer", faults: list[str]
 ) -> ShortlistTable | None:
     try:
         table = read_table(path / SHORTLIST_TABLE_NAME)

@@ -62,14 +62,16 @@ class Settings(BaseSettings):
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
+    engines: Annotated[int, Field(ge=0, le=1024)] | None = None
+    """Engine processes per bundle; 0: threads decode; default: as many as `workers`."""
     workers: PositiveInt | None = None
-    """Worker threads per bundle; default: the CPUs divided by `threads_per_worker`."""
+    """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
-    """Threads per operator of a graph; more workers are faster than more threads."""
+    """Threads per operator of a graph; more engines are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
-    """Sentences decoded side by side per worker; a beam of n takes n."""
+    """Sentences decoded side by side per engine; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """Share of a worker's slots for one client, while others ask."""
+    """Share of an engine's slots for one client, or for its long requests, while others ask."""
     encoder_tokens_per_turn: PositiveInt = 256
     """Source tokens encoded between two steps; a longer sentence is encoded alone."""
     max_requests: PositiveInt = 512
@@ -149,13 +151,17 @@ class Settings(BaseSettings):
     canary_interval_s: PositiveFloat = 60.0
     """Interval of the canary translation of each bundle, for the readiness probe."""
     heartbeat_timeout_s: PositiveFloat = 10.0
-    """Time without a worker's heart-beat until the service is not ready."""
+    """Time without a heart-beat of any engine until the service is not ready."""
     watchdog_timeout_s: Annotated[float, Field(ge=0)] = 60.0
-    """Time without a worker's heart-beat until the process exits with 70; 0: never."""
+    """Time without a heart-beat until an engine is replaced; 0: never. Threads: exit 70."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
+
+    def with_threads(self) -> "Settings":
+        """These, where nothing says how many engine processes there are: with none."""
+        return self if self.engines is not None else self.model_copy(update={"engines": 0})
 
     @field_validator("bundles", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,8 @@ class Connection:
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
+        self.stages: dict[str, float] = {}
+        """Seconds of each stage of the last call, as `Server-Timing` has them."""
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
@@ -41,5 +44,7 @@ class Connection:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         status_line, *lines = head.split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+        found = re.findall(r"([\w-]+);dur=([\d.]+)", headers.get("server-timing", ""))
+        self.stages = {name: float(milliseconds) / 1000 for name, milliseconds in found}
         body = await self._reader.readexactly(int(headers["content-length"]))
         return int(status_line.split(" ")[1]), body

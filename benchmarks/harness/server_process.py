@@ -9,12 +9,50 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 HOST = "127.0.0.1"
 _POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessMemory:
+    """Memory of one process, in MB of 10^6 bytes."""
+
+    name: str
+    resident_mb: float
+    private_mb: float
+    """Without what other processes use as well: code, and the weights of bundles."""
+    proportional_mb: float
+    """A page that n processes use counts as the nth part of a page."""
+
+    @classmethod
+    def of(cls, pid: int) -> Self:
+        """Ask the kernel now."""
+        process = Path(f"/proc/{pid}")
+        lines = (process / "smaps_rollup").read_text("ascii").splitlines()[1:]
+        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+        private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
+        return cls(
+            name=(process / "comm").read_text("utf-8").strip(),
+            resident_mb=_megabytes(kilobytes["Rss"]),
+            private_mb=_megabytes(private),
+            proportional_mb=_megabytes(kilobytes["Pss"]),
+        )
+
+
+def _status(pid: int, field: str) -> int:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
+    assert found, f"the kernel reports {field} of every process"
+    return int(found[1])
+
+
+def _megabytes(kilobytes: int) -> float:
+    return round(kilobytes * 1024 / 1e6, 1)
 
 
 class ServerProcess:
@@ -67,26 +105,30 @@ class ServerProcess:
         self._log.close()
 
     def memory_mb(self) -> float:
-        """Resident memory now, in MB of 10^6 bytes."""
-        return self._status("VmRSS") * 1024 / 1e6
+        """Resident memory now of server and engines, shared pages once, in MB of 10^6 bytes."""
+        return round(sum(memory.proportional_mb for memory in self.memories()), 1)
 
     def peak_memory_mb(self) -> float:
-        """Most resident memory so far, in MB of 10^6 bytes."""
-        return self._status("VmHWM") * 1024 / 1e6
+        """Most resident memory so far, in MB of 10^6 bytes; shared pages count for each process."""
+        return sum(_status(pid, "VmHWM") for pid in self._pids()) * 1024 / 1e6
+
+    def memories(self) -> list[ProcessMemory]:
+        """The server's memory, then that of each engine process."""
+        return [ProcessMemory.of(pid) for pid in self._pids()]
 
     def num_threads(self) -> int:
         """Threads now."""
-        return self._status("Threads")
+        return _status(self._process.pid, "Threads")
 
     def num_descriptors(self) -> int:
         """Open files and connections now."""
         return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
 
-    def _status(self, field: str) -> int:
-        text = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        found = re.search(rf"^{field}:\s+(\d+)", text, re.MULTILINE)
-        assert found, f"the kernel reports {field} of every process"
-        return int(found[1])
+    def _pids(self) -> list[int]:
+        """The server, then its engines."""
+        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text("ascii").split()]
+        return [self._process.pid, *map(int, children)]
 
     def _is_ready(self) -> bool:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

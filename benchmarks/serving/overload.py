@@ -1,8 +1,9 @@
 """Behaviour at four times the capacity of the service, and beside a greedy client.
 
 Capacity is the throughput of a closed loop. Then requests are sent on a schedule, at half of the
-capacity and at four times the capacity, and timed from the moment they were due. Finally one client
-sends single sentences while another has a batch of thousands translated.
+capacity and at four times the capacity, and timed from the moment they were due. Then one client
+sends single sentences while another has a batch of thousands translated, and finally both do so
+from one address, without keys.
 """
 
 import argparse
@@ -10,7 +11,9 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +29,23 @@ from benchmarks.serving.load import send
 _SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
 _BATCH_CLIENT, _INTERACTIVE_CLIENT = "batch-client-key", "interactive-client-key"
 _TEXTS_A_REQUEST = 500
+_CONNECTIONS, _TEXTS_A_CONNECTION = 8, 40
+"""Of the batch that comes from the address of the single sentences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Seconds of calls with one sentence each."""
+
+    seconds: list[float] = field(default_factory=list)
+    stages: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By stage in the server."""
+
+    def add(self, seconds: float, stages: Mapping[str, float]) -> None:
+        """Count a call."""
+        self.seconds.append(seconds)
+        for name, stage_s in stages.items():
+            self.stages[name].append(stage_s)
 
 
 def capacity(server: ServerProcess, workload: Workload, *, clients: int, seconds: float) -> float:
@@ -82,29 +102,49 @@ def measure_fairness(
     server: ServerProcess, workload: Workload, arguments: argparse.Namespace
 ) -> dict[str, object]:
     """One sentence at a time, alone and beside a batch, each client with a key of its own."""
-    alone = asyncio.run(_interactive(server.port, workload, arguments.seconds))
+    key = _INTERACTIVE_CLIENT
+    alone = asyncio.run(_interactive(server.port, workload, arguments.seconds, key=key))
     beside, num_batch = asyncio.run(_beside_a_batch(server.port, workload, arguments))
+    return {"batch_sentences": num_batch, **_waits(alone, beside)}
+
+
+def measure_one_address(
+    server: ServerProcess, workload: Workload, arguments: argparse.Namespace
+) -> dict[str, object]:
+    """One sentence at a time, alone and beside a batch from the same address, without keys."""
+    alone = asyncio.run(_interactive(server.port, workload, arguments.seconds))
+    beside, rate = asyncio.run(_beside_connections(server.port, workload, arguments.seconds))
+    return {"batch_sentences_per_s": round(rate, 1), **_waits(alone, beside)}
+
+
+def _waits(alone: Waits, beside: Waits) -> dict[str, object]:
+    stages = {
+        name: [percentile_ms(seconds, percent) for percent in (50, 95)]
+        for name, seconds in beside.stages.items()
+    }
     return {
-        "batch_sentences": num_batch,
-        "alone_p50_ms": percentile_ms(alone, 50),
-        "alone_p95_ms": percentile_ms(alone, 95),
-        "beside_p50_ms": percentile_ms(beside, 50),
-        "beside_p95_ms": percentile_ms(beside, 95),
-        "requests": [len(alone), len(beside)],
+        "alone_p50_ms": percentile_ms(alone.seconds, 50),
+        "alone_p95_ms": percentile_ms(alone.seconds, 95),
+        "beside_p50_ms": percentile_ms(beside.seconds, 50),
+        "beside_p95_ms": percentile_ms(beside.seconds, 95),
+        "beside_stages_p50_p95_ms": stages,
+        "requests": [len(alone.seconds), len(beside.seconds)],
     }
 
 
-async def _interactive(port: int, workload: Workload, seconds: float) -> list[float]:
-    found = []
+async def _interactive(
+    port: int, workload: Workload, seconds: float, *, key: str | None = None
+) -> Waits:
+    found = Waits()
     until_s = time.monotonic() + seconds
     async with Connection(HOST, port) as connection:
         for call in workload.single(seed=9):
             started_s = time.perf_counter()
-            content = _with_key(call.content, _INTERACTIVE_CLIENT)
+            content = _with_key(call.content, key) if key else call.content
             status, body = await connection.post(call.path, content)
             if status != call.expected_status:
                 raise SystemExit(f"the interactive client was answered {status}: {body[:200]!r}")
-            found.append(time.perf_counter() - started_s)
+            found.add(time.perf_counter() - started_s, connection.stages)
             if time.monotonic() > until_s:
                 return found
     raise AssertionError("the workload has no end")
@@ -112,10 +152,10 @@ async def _interactive(port: int, workload: Workload, seconds: float) -> list[fl
 
 async def _beside_a_batch(
     port: int, workload: Workload, arguments: argparse.Namespace
-) -> tuple[list[float], int]:
+) -> tuple[Waits, int]:
     batch = [asyncio.create_task(_batch(port, workload, i, arguments)) for i in range(2)]
     await asyncio.sleep(0.5)
-    found = await _interactive(port, workload, arguments.seconds)
+    found = await _interactive(port, workload, arguments.seconds, key=_INTERACTIVE_CLIENT)
     num_done = sum(await asyncio.gather(*batch))
     return found, num_done
 
@@ -133,6 +173,37 @@ async def _batch(port: int, workload: Workload, seed: int, arguments: argparse.N
             if status != 200:
                 raise SystemExit(f"the batch client was answered {status}: {body[:200]!r}")
             num_done += len(part)
+    return num_done
+
+
+async def _beside_connections(port: int, workload: Workload, seconds: float) -> tuple[Waits, float]:
+    """Single sentences, and sentences per second of the batch beside them."""
+    is_over = asyncio.Event()
+    batch = [
+        asyncio.create_task(_connection(port, workload, number, is_over))
+        for number in range(_CONNECTIONS)
+    ]
+    started_s = time.perf_counter()
+    await asyncio.sleep(0.5)
+    found = await _interactive(port, workload, seconds)
+    is_over.set()
+    num_done = sum(await asyncio.gather(*batch))
+    return found, num_done / (time.perf_counter() - started_s)
+
+
+async def _connection(port: int, workload: Workload, seed: int, is_over: asyncio.Event) -> int:
+    """One request after another, until it `is_over`; sentences that were translated."""
+    num_done = 0
+    sentences = workload.sentences
+    async with Connection(HOST, port) as connection:
+        while not is_over.is_set():
+            first = seed * _TEXTS_A_CONNECTION + num_done
+            texts = [sentences[(first + i) % len(sentences)] for i in range(_TEXTS_A_CONNECTION)]
+            content = {"q": texts, "source": workload.source, "target": workload.target}
+            status, body = await connection.post("/translate", content)
+            if status != 200:
+                raise SystemExit(f"a batch request was answered {status}: {body[:200]!r}")
+            num_done += len(texts)
     return num_done
 
 
@@ -157,6 +228,7 @@ def main() -> int:
     flags = ["--share-runs", "false"]
     with ServerProcess(arguments.bundles, flags=flags) as server:
         result["overload"] = measure_overload(server, workload, arguments)
+        result["one_address"] = measure_one_address(server, workload, arguments)
     keys = [
         *flags,
         "--api-keys",

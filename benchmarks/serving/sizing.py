@@ -1,6 +1,6 @@
 """Sentences per second of one core, by length.
 
-One worker on one core, sixteen clients in a closed loop, texts of the same words in every length.
+One engine on one core, sixteen clients in a closed loop, texts of the same words in every length.
 The clients run on another core if there is one.
 """
 

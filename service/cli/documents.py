@@ -55,7 +55,7 @@ def run_document(arguments: argparse.Namespace) -> int:
         raise StartupError(f"{source}: {error}") from None
     journal_path = output.with_name(output.name + _JOURNAL_SUFFIX)
     try:
-        with open_service(arguments) as (registry, translator):
+        with open_service(arguments, len(data)) as (registry, translator):
             options = _options(arguments)
             journal = Journal(journal_path, _work(data, options, registry))
             translated = asyncio.run(_translate(translator, document, options, journal))

@@ -1,8 +1,12 @@
 """A translator in this process, for commands that work without a server."""
 
 import argparse
-from collections.abc import Iterator
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.settings import Settings, flag_of, load_settings
@@ -14,8 +18,12 @@ if TYPE_CHECKING:
 
 _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
-    "workers": "worker threads per bundle; by default one per CPU",
+    "workers": "threads that decode, per bundle; by default one per CPU",
 }
+_UNBOUNDED = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
+"""A command waits for its own work; to refuse a line of it would end the command."""
+LARGE_BYTES = 65_536
+"""From here on, starting engine processes takes less time than they save."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +34,38 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag_of(name), default=None, help=text)
 
 
-def local_settings(arguments: argparse.Namespace) -> Settings:
+def add_engines_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag of commands whose work may be much."""
+    parser.add_argument(
+        "--engines",
+        help="processes that decode; 0: threads of this one. By default one per CPU for at least "
+        f"{LARGE_BYTES // 1024} KiB of files, as arguments or redirected; otherwise 0",
+    )
+
+
+def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Settings:
     """Settings from these flags and the environment.
+
+    Args:
+        arguments: Parsed flags.
+        num_bytes: Size of the work, which decides whether engine processes are worth their start.
 
     Raises:
         StartupError: A setting cannot be used.
     """
-    given = {name: getattr(arguments, name) for name in _SETTINGS}
-    return load_settings({name: value for name, value in given.items() if value is not None})
+    names = (*_SETTINGS, "engines")
+    given = {name: getattr(arguments, name, None) for name in names}
+    settings = load_settings({name: value for name, value in given.items() if value is not None})
+    settings = settings.model_copy(update=_UNBOUNDED)
+    return settings if num_bytes >= LARGE_BYTES else settings.with_threads()
+
+
+def size_of(files: Sequence[Path]) -> int:
+    """Bytes of the files, or without files of standard input; 0 for a pipe."""
+    if files:
+        return sum(path.stat().st_size for path in files)
+    status = os.fstat(sys.stdin.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 @contextmanager
@@ -49,9 +81,13 @@ def open_translator(arguments: argparse.Namespace) -> Iterator["Translator"]:
 
 @contextmanager
 def open_service(
-    arguments: argparse.Namespace,
+    arguments: argparse.Namespace, num_bytes: int = 0
 ) -> Iterator[tuple["Registry", "Translator"]]:
     """Running models and their translator, closed on exit.
+
+    Args:
+        arguments: Parsed flags.
+        num_bytes: Size of the work, as for `local_settings`.
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
@@ -59,7 +95,7 @@ def open_service(
     from service.observability.metrics import Metrics
     from service.server.app import create_translator, open_registry
 
-    settings = local_settings(arguments)
+    settings = local_settings(arguments, num_bytes)
     metrics = Metrics()
     registry = open_registry(settings, metrics)
     translator = create_translator(settings, registry, metrics)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic.fields import FieldInfo
 
+from service.errors import StartupError
 from service.observability.logs import configure_logging
 from service.settings import RENAMED, Settings, flag_of, load_settings, variable_of
 
@@ -82,6 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
     ignore_reloads()
     listener = bind(settings.host, settings.port)
     registry = open_registry(settings, metrics)
+    try:
+        registry.start()
+    except StartupError:
+        registry.close()
+        raise
     serve(settings, listener, registry, metrics, started_s)
     return 0
 
@@ -113,7 +119,11 @@ def serve(
     app = create_app(settings, registry, metrics)
     parts = app.state.parts
     watchdog = Watchdog(
-        lambda: [model.scheduler for model in registry.running_models],
+        lambda: [
+            model.scheduler
+            for model in registry.running_models
+            if not model.scheduler.replaces_engines
+        ],
         watchdog_timeout_s=settings.watchdog_timeout_s,
     )
 

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.documents import add_document_arguments, run_document
-from service.cli.local import add_model_arguments, line_request, local_settings, open_translator
+from service.cli.local import (
+    add_engines_argument,
+    add_model_arguments,
+    line_request,
+    local_settings,
+    open_service,
+    size_of,
+)
 from service.errors import InvalidRequestError, StartupError
 
 if TYPE_CHECKING:
+    from service.models.registry import Registry
     from service.translation.translator import Translator
 
 _EXAMPLES = """\
@@ -24,12 +32,14 @@ examples:
   pellucid translate --source en --target de manual.html --output handbuch.html
   pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
-Output has one line per input line, in order; blank lines stay blank. Text is UTF-8. With --output,
-a document keeps its layout and encoding; after an interruption, the same command resumes.
+Output has one line per input line, in order; blank lines stay blank. Text is UTF-8. Large files are
+translated by one engine process per CPU; for a pipe, set their number with --engines. With
+--output, a document keeps its layout and encoding; after an interruption, the same command resumes.
 """
 _STANDARD_INPUT = Path("-")
-_MAX_LINES_AHEAD = 256
-"""Lines translated concurrently: enough to fill the batches of all workers, in bounded memory."""
+_MIN_LINES_AHEAD = 256
+_LINES_AHEAD_PER_ENGINE = 128
+"""Lines translated concurrently: enough to fill the batches of all engines, in bounded memory."""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,6 +55,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "files", nargs="*", type=Path, metavar="FILE", help="default, or -: standard input"
     )
     add_model_arguments(parser)
+    add_engines_argument(parser)
     parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
     parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
     parser.add_argument(
@@ -93,8 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         return run_document(arguments)
     if arguments.ray:
         return _run_corpus(arguments)
-    with open_translator(arguments) as translator:
-        asyncio.run(_translate_all(translator, arguments))
+    with open_service(arguments, size_of(arguments.files)) as (registry, translator):
+        asyncio.run(_translate_all(translator, arguments, _lines_ahead(registry)))
     return 0
 
 
@@ -126,7 +137,14 @@ def _run_corpus(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _translate_all(translator: "Translator", arguments: argparse.Namespace) -> None:
+def _lines_ahead(registry: "Registry") -> int:
+    num_engines = max(model.scheduler.num_engines for model in registry.models)
+    return max(_MIN_LINES_AHEAD, num_engines * _LINES_AHEAD_PER_ENGINE)
+
+
+async def _translate_all(
+    translator: "Translator", arguments: argparse.Namespace, lines_ahead: int
+) -> None:
     from tqdm import tqdm
 
     def translate(line: bytes, number: int) -> Coroutine[None, None, bytes]:
@@ -136,7 +154,8 @@ async def _translate_all(translator: "Translator", arguments: argparse.Namespace
     files: list[Path] = arguments.files
     total = sum(map(_num_lines, files)) if files else None
     with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
-        async with aclosing(_Pipeline(_lines(files), translate).results()) as results:
+        pipeline = _Pipeline(_lines(files), translate, lines_ahead)
+        async with aclosing(pipeline.results()) as results:
             async for line in results:
                 sys.stdout.buffer.write(line)
                 sys.stdout.buffer.flush()
@@ -147,13 +166,16 @@ class _Pipeline:
     """Starts work for each line as it is read, and yields the results in the order of the lines."""
 
     def __init__(
-        self, lines: Iterator[bytes], work: Callable[[bytes, int], Coroutine[None, None, bytes]]
+        self,
+        lines: Iterator[bytes],
+        work: Callable[[bytes, int], Coroutine[None, None, bytes]],
+        lines_ahead: int,
     ) -> None:
         self._lines = lines
         self._work = work
         self._loop = asyncio.get_running_loop()
         self._running: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
-        self._window = threading.Semaphore(_MAX_LINES_AHEAD)
+        self._window = threading.Semaphore(lines_ahead)
 
     async def results(self) -> AsyncGenerator[bytes, None]:
         """Yields each result as soon as it and all before it are ready."""

@@ -65,6 +65,7 @@ class CorpusTranslator:
             StartupError: A bundle fails its checks.
         """
         metrics = Metrics()
+        settings = settings.with_threads()  # a replica is a process of its own already
         self._work = work
         self._registry = open_registry(settings, metrics)
         self._translator = create_translator(settings, self._registry, metrics)

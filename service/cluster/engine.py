@@ -31,7 +31,8 @@ class Engine:
         """
         configure_logging(settings.log_level)
         self.metrics = Metrics()
-        alone = settings.model_copy(update={"bundles": (folder,)})
+        # A replica is a process of its own already, of one CPU unless it is told otherwise.
+        alone = settings.with_threads().model_copy(update={"bundles": (folder,)})
         self._registry = open_registry(alone, self.metrics)
         self._translator = create_translator(alone, self._registry, self.metrics)
         self._registry.start()

@@ -1,5 +1,6 @@
 """Continuous batching: sentences join and leave between steps; greedy and beam share a batch."""
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Generic
@@ -7,7 +8,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.cache.live_rows import LiveRows, Sentence
+from service.engine.cache.live_rows import LiveRows
 from service.engine.cache.slot_cache import SlotCache
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.graphs.candidates import CandidatesStep, RankedTokens
@@ -20,12 +21,12 @@ from service.engine.prefill import (
     PrefilledSentence,
     prefill,
 )
-from service.engine.search.beam import BeamSearch, Continuation, best_continuations, best_tokens
+from service.engine.search.beam import BeamSearch, best_tokens
 from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import Hypothesis
-from service.engine.search.outcome import Hypotheses, Restart, Survivors
-from service.engine.search.strategy import begin_search
+from service.engine.search.outcome import SearchStep
+from service.engine.sentence_group import Sentence, SentenceGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,17 @@ class BatchDecoder(Generic[HandleT]):
         manifest = sessions.bundle.manifest
         self._sessions = sessions
         self._manifest = manifest
+        self._eos_id = manifest.special_ids.eos
         self._cache = SlotCache(manifest, num_slots)
         self._step = DecoderStep(sessions, self._cache)
         self._candidates = CandidatesStep(sessions, self._step.logits)
-        self._rows = LiveRows(self._cache, self._step.input_ids, manifest.special_ids.bos)
+        self._rows = LiveRows(self._cache)
         self._sentences: dict[Hashable, Sentence] = {}
+        self._greedy = SentenceGroup(GreedySearch(self._eos_id), num_slots)
+        self._beams: dict[int, SentenceGroup[BeamSearch]] = {}
         self._free_slots = num_slots
+        self._num_without_shortlist = 0
+        self._places = np.arange(num_slots)
 
     @property
     def num_slots(self) -> int:
@@ -98,22 +104,25 @@ class BatchDecoder(Generic[HandleT]):
         Raises:
             NonFiniteLogitsError: The batch cannot continue and must be cleared.
         """
-        self._rows.close_gaps()
+        self._close_gaps()
         if not self._cache.num_live:
             return []
-        wanted = max((s.search.num_candidates for s in self._sentences.values()), default=0)
+        beams = [group for group in self._beams.values() if group.sentences]
+        wanted = max(
+            self._greedy.search.num_candidates, *(g.search.num_candidates for g in beams), 0
+        )
         is_whole = wanted > 0 or self._needs_whole_vocabulary()
         logits = self._step.run(is_whole=is_whole)
         ranked = self._candidates.run(self._cache.num_live, wanted) if wanted else None
         finished: list[Finished[HandleT]] = []
         # Only greedy searches need this pass over all logits, which is worth avoiding.
-        if any(isinstance(s.search, GreedySearch) for s in self._sentences.values()):
+        if self._greedy.sentences:
             tokens = self._best_tokens(logits, is_whole=is_whole)
             finished += self._advance_greedy(logits, tokens, ranked)
         if ranked is not None:
             _check_finite(ranked.top_log_probs[:, 0])
-            finished += self._advance_beams(ranked)
-            self._rows.copy_parents()
+            for group in beams:
+                finished += self._advance_beams(group, ranked)
         for result in finished:
             self._leave(result.handle)
         return finished
@@ -126,126 +135,137 @@ class BatchDecoder(Generic[HandleT]):
         """Remove all sentences, whatever state a failed step has left them in."""
         self._sentences.clear()
         self._rows.clear()
+        self._greedy.clear()
+        for group in self._beams.values():
+            group.clear()
         self._free_slots = self._cache.num_slots
+        self._num_without_shortlist = 0
 
     def _check_room(self, num_slots: int) -> None:
         if num_slots > self._free_slots:
             raise ValueError(f"{num_slots} slots are needed, {self._free_slots} are free")
 
     def _needs_whole_vocabulary(self) -> bool:
-        """Whether a row has no shortlist, or has rules for its next token."""
-        shortlist = self._cache.shortlist
-        return (
-            shortlist is None
-            or not shortlist.is_used[: self._cache.num_live].all()
-            or any(s.search.is_restricted for s in self._sentences.values())
-        )
+        """Whether a sentence has no shortlist, or has rules for its next token."""
+        return self._num_without_shortlist > 0 or bool(self._greedy.search.restricted())
 
     def _join(self, prefilled: PrefilledSentence[HandleT]) -> None:
         request = prefilled.request
-        search = begin_search(request.options, self._manifest.special_ids.eos)
-        sentence = Sentence(handle=request.handle, search=search, num_slots=prefilled.num_slots)
-        self._rows.add(sentence, prefilled.cross, len(request.source_ids), prefilled.block)
+        row = self._rows.take()
+        self._cache.add_row(prefilled.cross, len(request.source_ids), prefilled.block, row=row)
+        self._step.input_ids[row] = self._manifest.special_ids.bos
+        group = self._group(request.options.beam_size)
+        sentence = group.add(request.handle, request.options, row, prefilled.block is not None)
         self._sentences[request.handle] = sentence
         self._free_slots -= sentence.num_slots
+        self._num_without_shortlist += not sentence.has_shortlist
+
+    def _group(self, beam_size: int) -> SentenceGroup[GreedySearch] | SentenceGroup[BeamSearch]:
+        if beam_size == 1:
+            return self._greedy
+        if beam_size not in self._beams:
+            count, longest = self.num_slots // beam_size, self._manifest.max_target_tokens
+            search = BeamSearch(count, longest, self._eos_id, beam_size=beam_size)
+            self._beams[beam_size] = SentenceGroup(search, count)
+        return self._beams[beam_size]
 
     def _leave(self, handle: Hashable) -> None:
         sentence = self._sentences.pop(handle)
         self._free_slots += sentence.num_slots
-        self._rows.leave(sentence)
+        self._num_without_shortlist -= not sentence.has_shortlist
+        self._rows.release(sentence.group.remove(sentence.index))
+
+    def _close_gaps(self) -> None:
+        moves = self._rows.close_gaps()
+        if moves:
+            moved = np.arange(self._cache.num_slots)
+            for origin, destination in moves:
+                moved[origin] = destination
+                self._step.input_ids[destination] = self._step.input_ids[origin]
+            self._greedy.move_rows(moved)
+            for group in self._beams.values():
+                group.move_rows(moved)
 
     def _best_tokens(self, logits: NDArray[np.float32], *, is_whole: bool) -> NDArray[np.int64]:
         """The best token of every row within the shortlist of its sentence, int64 [rows]."""
         best = logits.argmax(axis=1)
-        _check_finite(logits[np.arange(len(best)), best])
+        _check_finite(logits[self._places[: len(best)], best])
         shortlist = self._cache.shortlist
         return best if shortlist is None else shortlist.choose(logits, best, is_whole=is_whole)
 
     def _advance_greedy(
-        self, logits: NDArray[np.float32], tokens: NDArray[np.int64], ranked: RankedTokens | None
+        self, logits: NDArray[np.float32], best: NDArray[np.int64], ranked: RankedTokens | None
     ) -> list[Finished[HandleT]]:
-        finished: list[Finished[HandleT]] = []
-        best: list[int] = tokens.tolist()
-        for sentence in self._sentences.values():
-            search = sentence.search
-            if not isinstance(search, GreedySearch):
-                continue
-            (row,) = sentence.rows
-            token = self._allowed(search, row, best[row], logits)
-            log_prob = float(ranked.log_probs[row, token]) if ranked else None
-            self._step.input_ids[row] = token
-            outcome = search.advance(token, log_prob)
-            if outcome is not None:
-                finished += self._end_or_restart(sentence, outcome)
-        return finished
+        search, rows = self._greedy.search, self._greedy.rows[:, 0]
+        chosen = best.take(rows)
+        for index in search.ending_too_early(chosen):
+            chosen[index] = self._best_but_end(index, int(rows[index]), logits)
+        for index in search.restricted():
+            chosen[index] = self._best_allowed(index, logits[rows[index]])
+        self._step.input_ids[rows, 0] = chosen
+        log_probs = ranked.log_probs[rows, chosen].tolist() if ranked else None
+        return self._settle(self._greedy, search.advance(chosen.tolist(), log_probs))
 
-    def _allowed(
-        self, search: GreedySearch, row: int, best: int, logits: NDArray[np.float32]
-    ) -> int:
-        """The best token of a row that the search may take; nearly always the best of all."""
-        eos_id, shortlist = self._manifest.special_ids.eos, self._cache.shortlist
-        is_restricted = search.is_restricted
-        if not is_restricted and (best != eos_id or search.may_end):
-            return best
-        if not is_restricted and shortlist is not None and shortlist.is_used[row]:
-            return shortlist.best_but(eos_id, row, logits[row])
-        scores = logits[row : row + 1].copy()
-        search.restrict(scores)
-        if not search.may_end:
-            scores[0, eos_id] = MASKED
+    def _best_allowed(self, index: int, logits: NDArray[np.float32]) -> int:
+        """The best token that the rules of a greedy sentence allow, float32 [vocab]."""
+        search = self._greedy.search
+        scores = logits.copy()
+        search.restrict(index, scores)
+        if not search.may_end(index):
+            scores[self._eos_id] = MASKED
         return int(scores.argmax())
 
-    def _advance_beams(self, ranked: RankedTokens) -> list[Finished[HandleT]]:
-        finished: list[Finished[HandleT]] = []
-        for group in self._beams_of_one_size():
-            for (sentence, search), continuations in zip(
-                group, _continuations(group, ranked), strict=True
-            ):
-                outcome = search.advance(continuations)
-                if isinstance(outcome, Survivors):
-                    self._rows.follow(sentence, outcome)
-                else:
-                    finished += self._end_or_restart(sentence, outcome)
-        return finished
+    def _best_but_end(self, index: int, row: int, logits: NDArray[np.float32]) -> int:
+        """The best token but the end, of a greedy sentence that would end too early."""
+        shortlist = self._cache.shortlist
+        if shortlist is not None and shortlist.is_used[row]:
+            return shortlist.best_but(self._eos_id, row, logits[row])
+        return self._best_allowed(index, logits[row])
 
-    def _end_or_restart(
-        self, sentence: Sentence, outcome: Hypotheses | Restart
+    def _advance_beams(
+        self, group: SentenceGroup[BeamSearch], ranked: RankedTokens
     ) -> list[Finished[HandleT]]:
-        if isinstance(outcome, Restart):
-            eos_id = self._manifest.special_ids.eos
-            sentence.search = begin_search(outcome.options, eos_id, is_retry=True)
-            self._rows.restart(sentence)
-            return []
-        return [Finished(handle=sentence.handle, hypotheses=outcome)]  # type: ignore[arg-type]
+        search, rows = group.search, group.rows
+        log_probs, ids = _candidates(group, ranked)
+        num_before = search.num_live.copy()
+        step = search.advance(log_probs, ids)
+        self._rows.follow(rows, num_before, step.parents, step.num_live)
+        is_live = self._places[: search.beam_size] < step.num_live[:, None]
+        self._step.input_ids[rows[is_live], 0] = step.tokens[is_live]
+        return self._settle(group, step.outcome)
 
-    def _beams_of_one_size(self) -> list[list[tuple[Sentence, BeamSearch]]]:
-        """The beams of the batch, grouped by number of live prefixes and of candidates."""
-        groups: dict[tuple[int, int], list[tuple[Sentence, BeamSearch]]] = {}
-        for sentence in self._sentences.values():
-            search = sentence.search
-            if isinstance(search, BeamSearch):
-                size = (search.num_live, search.num_candidates)
-                groups.setdefault(size, []).append((sentence, search))
-        return list(groups.values())
+    def _settle(
+        self, group: SentenceGroup[GreedySearch] | SentenceGroup[BeamSearch], step: SearchStep
+    ) -> list[Finished[HandleT]]:
+        if not (step.finished or step.restarted):
+            return []
+        for index in step.restarted:
+            row = group.rows[index, 0]
+            self._cache.positions[row] = 0
+            self._step.input_ids[row] = self._manifest.special_ids.bos
+        return [
+            Finished(handle=group.sentences[index].handle, hypotheses=hypotheses)  # type: ignore[arg-type]
+            for index, hypotheses in step.finished.items()
+        ]
 
 
 def _check_finite(best: NDArray[np.float32]) -> None:
     """Refuse NaN and infinity, which come out on top: the best value of every row, [rows]."""
-    if not np.isfinite(best).all():
+    # The squared norm is the cheapest check.
+    if not math.isfinite(np.vdot(best, best)):
         raise NonFiniteLogitsError("the decoder returned NaN or infinite logits")
 
 
-def _continuations(
-    group: list[tuple[Sentence, BeamSearch]], ranked: RankedTokens
-) -> list[list[Continuation]]:
-    """The continuations of each beam of a group, best first."""
-    rows = [sentence.rows for sentence, _ in group]
-    count = group[0][1].num_candidates
-    log_probs, ids = ranked.top_log_probs[rows][..., :count], ranked.top_ids[rows][..., :count]
-    for index, (sentence, search) in enumerate(group):
-        if search.is_restricted:
-            scores = ranked.log_probs[sentence.rows]
-            search.restrict(scores)
-            log_probs[index], ids[index] = best_tokens(scores, log_probs.shape[-1])
-    before = np.array([search.log_probs for _, search in group])
-    return best_continuations(log_probs, ids, before, count)
+def _candidates(
+    group: SentenceGroup[BeamSearch], ranked: RankedTokens
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The best tokens after each hypothesis of a group, float32 and int64 [sentences, beam, n]."""
+    search, rows, count = group.search, group.rows, group.search.num_candidates
+    log_probs = ranked.top_log_probs[:, :count].take(rows, axis=0)
+    ids = ranked.top_ids[:, :count].take(rows, axis=0)
+    for index in search.restricted():
+        live = slice(int(search.num_live[index]))
+        scores = ranked.log_probs[rows[index, live]]
+        search.restrict(index, scores)
+        log_probs[index, live], ids[index, live] = best_tokens(scores, log_probs.shape[2])
+    return log_probs, ids

@@ -1,12 +1,13 @@
 """Discovery: finds the bundles in given folders and opens them; reports all faults at once."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from bundle.errors import InvalidBundleError
 from bundle.manifest import MANIFEST_NAME
-from bundle.reader import Bundle, read_bundle, sha256_of
+from bundle.reader import Bundle, check_unchanged, read_bundle
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 from service.errors import StartupError
 
@@ -14,7 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 def open_bundles(
-    paths: Sequence[Path], *, num_threads: int = 1, opened: Mapping[str, Sessions] | None = None
+    paths: Sequence[Path],
+    *,
+    num_threads: int = 1,
+    opened: Mapping[str, Sessions] | None = None,
+    opens_graphs: bool = True,
 ) -> list[Sessions]:
     """Verify all bundles and open those that are not open yet, in the order given.
 
@@ -22,12 +27,17 @@ def open_bundles(
         paths: Bundle folders, or folders of bundle folders.
         num_threads: Threads within one operator.
         opened: Sessions that are open already, by the digest of their bundle.
+        opens_graphs: False leaves the graphs to engine processes, which open and check them.
 
     Raises:
         StartupError: With every fault of every bundle.
     """
     faults: list[str] = []
-    found = list(_open_all(_bundle_folders(paths, faults), num_threads, opened or {}, faults))
+    open_graphs = _open if opens_graphs else _defer
+    folders = _bundle_folders(paths, faults)
+    found = list(
+        _open_all(folders, partial(open_graphs, num_threads=num_threads), opened or {}, faults)
+    )
     faults += _duplicate_faults([bundle for bundle, _ in found])
     if faults:
         raise StartupError("; ".join(faults))
@@ -59,12 +69,15 @@ def read_bundles(paths: Sequence[Path]) -> list[Bundle]:
 
 
 def _open_all(
-    folders: Sequence[Path], num_threads: int, opened: Mapping[str, Sessions], faults: list[str]
+    folders: Sequence[Path],
+    open_graphs: Callable[[Bundle], Sessions],
+    opened: Mapping[str, Sessions],
+    faults: list[str],
 ) -> Iterator[tuple[Bundle, Sessions]]:
     for folder in folders:
         try:
             bundle = read_bundle(folder)
-            sessions = opened.get(bundle.sha256) or _open(bundle, num_threads)
+            sessions = opened.get(bundle.sha256) or open_graphs(bundle)
         except InvalidBundleError as error:
             faults.append(str(error))
         except OSError as error:
@@ -73,12 +86,14 @@ def _open_all(
             yield bundle, sessions
 
 
-def _open(bundle: Bundle, num_threads: int) -> Sessions:
+def _defer(bundle: Bundle, *, num_threads: int) -> Sessions:
+    return Sessions(bundle=bundle, num_threads=num_threads)
+
+
+def _open(bundle: Bundle, *, num_threads: int) -> Sessions:
     sessions = open_sessions(bundle, num_threads=num_threads)
     check_attention(sessions)
-    # Another bundle may have replaced the verified one before it was opened.
-    if sha256_of(bundle.file(MANIFEST_NAME)) != bundle.sha256:
-        raise InvalidBundleError(bundle.path, ["it was replaced while it was read: try again"])
+    check_unchanged(bundle.path, bundle.sha256)  # while it was opened
     return sessions
 
 

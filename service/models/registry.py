@@ -85,7 +85,11 @@ class Registry:
         Raises:
             StartupError: With every fault of every bundle.
         """
-        opened = open_bundles(paths, num_threads=options.threads_per_worker)
+        opened = open_bundles(
+            paths,
+            num_threads=options.threads_per_worker,
+            opens_graphs=not options.scheduler.num_engines,
+        )
         models = [load(sessions, options, metrics, clock) for sessions in opened]
         for model in models:
             report_loaded(model, metrics)

@@ -145,6 +145,7 @@ class Reloader:
         opened = open_bundles(
             self._paths,
             num_threads=self._options.threads_per_worker,
+            opens_graphs=not self._options.scheduler.num_engines,
             opened={sha256: model.sessions for sha256, model in served.items()},
         )
         models = []

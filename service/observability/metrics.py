@@ -15,6 +15,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from service.observability.engine_memory import EngineMemory
+
 TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 RELOAD_OUTCOMES = ("swapped", "unchanged", "refused", "failed")
 STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
@@ -53,6 +55,7 @@ class Metrics:
         self._add_request_metrics()
         self._add_model_metrics()
         self._add_outcome_metrics()
+        self.registry.register(EngineMemory())
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -76,6 +79,9 @@ class Metrics:
         for stage in STAGES:  # a series at 0 can be watched before its first event
             self.stage_seconds.labels(stage=stage)
         self.ready = self._gauge("ready", "1 while the readiness probe says yes.")
+        self.loop_lag_seconds = self._histogram(
+            "loop_lag_seconds", "By how much timers of the event loop are late."
+        )
         self.in_flight = self._gauge("in_flight", "Translations and inspections being worked on.")
         self.connections = self._gauge("connections", "Connections of clients that are open.")
         self.rejected = self._counter("rejected", "Requests turned away.", "reason")
@@ -99,7 +105,10 @@ class Metrics:
             "padding_ratio", "Share of padding in an encoder batch.", buckets=RATIO_BUCKETS
         )
         self.queue_depth = self._gauge("queue_depth", "Sentences waiting to be decoded.")
-        self.slots_in_use = self._gauge("slots_in_use", "Cache slots with a live row.")
+        self.slots_in_use = self._gauge(
+            "slots_in_use", "Cache slots of the sentences that engines have."
+        )
+        self.engine_restarts = self._counter("engine_restarts", "Engines that died or hung.")
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"
         )

@@ -6,21 +6,22 @@ are free slots: they are encoded with the others, and start in order as slots be
 that was overtaken `MAX_OVERTAKES` times goes before all later ones, so at most
 `MAX_OVERTAKES * (slots + prefilled - 1)` later jobs ever overtake it.
 
-Where several clients wait, each has places in rounds, and earlier rounds go first. Length then
-decides among the jobs of one round, and which of a client's jobs takes which of its places.
+Where several clients or requests wait, each has places in rounds, and earlier rounds go first.
+Length then decides among the jobs of one round, and which of a request's jobs takes which of its
+places.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
 
-from service.scheduling.job import Entry
-from service.scheduling.limits import INTERNAL_CLIENT
+from service.scheduling.job import FIRST_ROUND, Entry, Round
+from service.scheduling.limits import INTERNAL_CLIENT, FlowKey
 
-LOOKAHEAD = 64
+LOOKAHEAD = 128
 """Jobs considered, from the head on."""
 MAX_OVERTAKES = 8
 """Batches in which later jobs may be selected before an earlier one."""
@@ -40,11 +41,33 @@ class BatchCapacity:
     slots_in_use: Mapping[str, int] = field(default_factory=dict)
     """Slots that each client occupies, by name."""
 
+    max_slots_of_long: int | None = None
+    """For all long requests of a client together, while short ones are active; None: any number."""
+    slots_of_long_in_use: Mapping[str, int] = field(default_factory=dict)
+    """Slots that the long requests of each client occupy, by its name."""
+    held_back: Collection[FlowKey] = ()
+    """Requests of which no job may join."""
+
+    @property
+    def bounds_requests(self) -> bool:
+        """Whether some requests may take less than others."""
+        return self.max_slots_of_long is not None or bool(self.held_back)
+
     def free_slots_of(self, client: str) -> float:
         """Slots that a client may still take; the service's own jobs may take all."""
         if self.max_slots_per_client is None or client == INTERNAL_CLIENT.name:
             return math.inf
         return self.max_slots_per_client - self.slots_in_use.get(client, 0)
+
+    def free_slots_of_long(self, client: str) -> float:
+        """Slots that the long requests of a client may still take, together."""
+        if self.max_slots_of_long is None or client == INTERNAL_CLIENT.name:
+            return math.inf
+        return self.max_slots_of_long - self.slots_of_long_in_use.get(client, 0)
+
+
+UNBOUNDED = BatchCapacity(free_slots=0, max_tokens=0)
+"""Says nothing about clients and requests."""
 
 
 def select_batch(waiting: Iterable[Entry], capacity: BatchCapacity) -> list[Entry]:
@@ -71,19 +94,19 @@ def _by_preference(window: Sequence[Entry]) -> list[Entry]:
         key=lambda entry: abs(entry.num_tokens - head.num_tokens),
     )
     preferred = [head, *due, *by_length]
-    if window[-1].round == 0:
+    if all(entry.round is FIRST_ROUND for entry in window):
         return preferred
     _reassign_rounds(window, preferred)
     return sorted(preferred, key=attrgetter("round"))
 
 
 def _reassign_rounds(window: Sequence[Entry], preferred: Sequence[Entry]) -> None:
-    """Give each client's earliest rounds to its preferred jobs; places per client stay the same."""
-    rounds: defaultdict[str, list[int]] = defaultdict(list)
+    """Give each request's earliest rounds to its preferred jobs; its places stay the same."""
+    rounds: defaultdict[FlowKey, list[Round]] = defaultdict(list)
     for entry in reversed(window):
-        rounds[entry.job.client.name].append(entry.round)
+        rounds[entry.flow].append(entry.round)
     for entry in preferred:
-        entry.round = rounds[entry.job.client.name].pop()
+        entry.round = rounds[entry.flow].pop()
 
 
 def _fitting(preferred: Sequence[Entry], capacity: BatchCapacity) -> list[Entry]:
@@ -110,18 +133,18 @@ def _is_due(entry: Entry) -> bool:
 
 
 def _count_overtakes(window: Sequence[Entry], selected: Sequence[Entry]) -> None:
-    """Count against each job ahead of a selected one of the same client or of the same round.
+    """Count against each job ahead of a selected one of the same request or of the same round.
 
-    A job that another client overtakes by its smaller share of late is not counted as overtaken.
+    A job that another request overtakes by its smaller share of late is not counted as overtaken.
     """
     joined = set(selected)
     last_round = selected[-1].round
-    clients: set[str] = set()
+    flows: set[FlowKey] = set()
     is_round_open = False
     for entry in reversed(window):
-        client = entry.job.client.name
+        flow = entry.flow
         if entry in joined:
-            clients.add(client)
+            flows.add(flow)
             is_round_open |= entry.round == last_round
-        elif client in clients or (is_round_open and entry.round == last_round):
+        elif flow in flows or (is_round_open and entry.round == last_round):
             entry.num_overtakes += 1

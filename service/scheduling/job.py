@@ -4,7 +4,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.scheduling.limits import INTERNAL_CLIENT, INTERNAL_REQUEST, Client, FlowKey, Request
+
+Round = tuple[int, int]
+"""Rounds of its client, then of its request within the client, that come before a job."""
+FIRST_ROUND: Round = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +21,11 @@ class Job:
     deadline_s: float | None = None
     """Moment on the scheduler's monotonic clock at which `Scheduler.run` cancels the job."""
     request_id: str | None = None
-    """Id of the request that it belongs to, for the logs."""
+    """Id of the HTTP request that it belongs to, for the logs."""
     client: Client = INTERNAL_CLIENT
     """The client whose share of the queue it takes."""
+    request: Request = INTERNAL_REQUEST
+    """The request whose share of its client's it takes."""
     is_continued: bool = False
     """Whether its request was admitted with earlier jobs: then no bound of the queue refuses it."""
     must_run: bool = False
@@ -49,8 +55,8 @@ class Entry:
     """Cancelling it cancels the job, at any time."""
     num_overtakes: int = 0
     """Batches that a later job joined and this one did not."""
-    round: int = 0
-    """Rounds of its client that come before it in fair order; 0 is the current one."""
+    round: Round = FIRST_ROUND
+    """When its turn comes in fair order."""
     is_cancelled: bool = False
     """Whether `future` is cancelled, readable without its lock in every decoding step."""
     is_retry: bool = False
@@ -58,13 +64,18 @@ class Entry:
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0
+    num_slots: int = field(init=False)
+    """Cache rows that the job occupies."""
+    num_tokens: int = field(init=False)
+    """Tokens of the source."""
+    work: int = field(init=False)
+    """Source tokens times slots: what its client and its request are charged for."""
+    flow: FlowKey = field(init=False)
+    """With what it takes turns."""
 
-    @property
-    def num_slots(self) -> int:
-        """Cache rows that the job occupies."""
-        return self.job.options.beam_size
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of the source."""
-        return len(self.job.source_ids)
+    def __post_init__(self) -> None:
+        # Read for each of 128 entries whenever jobs are selected, so that properties are too slow.
+        self.num_slots = self.job.options.beam_size
+        self.num_tokens = len(self.job.source_ids)
+        self.work = self.num_tokens * self.num_slots
+        self.flow = self.job.client.name, self.job.request

@@ -45,6 +45,29 @@ INTERNAL_CLIENT = Client()
 """The client of the service's own jobs, and of commands that run without a server."""
 
 
+MAX_SHORT_SENTENCES = 4
+"""A request of so many sentences at most is short: what a person types and waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Request:
+    """What shares its client's part with other requests of that client; compared by identity."""
+
+    num_sentences: int = 1
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it has so many sentences that others should not wait for all of them."""
+        return self.num_sentences > MAX_SHORT_SENTENCES
+
+
+INTERNAL_REQUEST = Request()
+"""The request of jobs that belong to none."""
+
+FlowKey = tuple[str, Request]
+"""Name of a client and one of its requests: what takes turns."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionLimits:
     """Bounds of the queue.

@@ -1,20 +1,44 @@
 """The bounded queue in front of the workers: admission, order, and when to retry."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from service.errors import OverloadedError, ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import LOOKAHEAD, BatchCapacity, select_batch
-from service.scheduling.fair_queue import FairQueue, Flow
+from service.scheduling.fair_queue import ClientFlow, FairQueue
 from service.scheduling.job import Entry, Job
-from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client, CompletionRate
+from service.scheduling.limits import (
+    INTERNAL_CLIENT,
+    MAX_SHORT_SENTENCES,
+    AdmissionLimits,
+    Client,
+    CompletionRate,
+    FlowKey,
+)
 
 RECENTLY_S = 1.0
 """Seconds for which a client counts as active after a request: typing pauses are shorter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contention:
+    """Who asks at the same time, or has done so within `RECENTLY_S`."""
+
+    of_clients: bool
+    """Several clients."""
+    of_requests: bool
+    """Short and long requests."""
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything waits for something else that is not of its kind."""
+        return self.of_clients or self.of_requests
 
 
 class RecentClients:
@@ -43,8 +67,56 @@ class RecentClients:
             self._last_request_s.popitem(last=False)
 
 
+class ActiveRequests:
+    """Requests with unfinished jobs; not safe between threads.
+
+    Only where short and long ones meet does anything depend on the order of their jobs: short ones
+    alone are served as they come, and among long ones none waits for a single sentence.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._num_jobs: dict[FlowKey, int] = {}
+        self._num_long = 0
+        self._last_met_s = -math.inf
+
+    @property
+    def have_met(self) -> bool:
+        """Whether a short and a long one have been active at once lately."""
+        return self._meet or self._clock() - self._last_met_s <= RECENTLY_S
+
+    def add(self, flow: FlowKey) -> None:
+        """Count a job as accepted; the service's own do not count."""
+        client, request = flow
+        if client == INTERNAL_CLIENT.name:
+            return
+        if flow not in self._num_jobs:
+            self._num_jobs[flow] = 0
+            self._num_long += request.num_sentences > MAX_SHORT_SENTENCES
+        self._num_jobs[flow] += 1
+
+    def remove(self, flow: FlowKey) -> None:
+        """Count a job as ended."""
+        client, request = flow
+        if client == INTERNAL_CLIENT.name:
+            return
+        if self._meet:
+            self._last_met_s = self._clock()
+        self._num_jobs[flow] -= 1
+        if not self._num_jobs[flow]:
+            del self._num_jobs[flow]
+            self._num_long -= request.num_sentences > MAX_SHORT_SENTENCES
+
+    @property
+    def _meet(self) -> bool:
+        return 0 < self._num_long < len(self._num_jobs)
+
+
 class AdmissionQueue:
-    """Bounded queue of jobs, fair between clients, shared by the workers; thread-safe."""
+    """Bounded queue of jobs, shared by the workers; thread-safe.
+
+    Fair between clients, and inside a client between its requests.
+    """
 
     def __init__(
         self, limits: AdmissionLimits, metrics: Metrics, clock: Clock = time.monotonic
@@ -58,10 +130,12 @@ class AdmissionQueue:
         self._retries: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
         self._num_unfinished = 0
-        self._changed = threading.Condition()
+        self._changed = threading.RLock()
+        self._listeners: list[Callable[[], object]] = []
         self._is_open = True
         self._rate = CompletionRate(clock)
         self._recent_clients = RecentClients(clock)
+        self._active_requests = ActiveRequests(clock)
 
     @property
     def is_busy(self) -> bool:
@@ -69,10 +143,18 @@ class AdmissionQueue:
         return self._num_unfinished > 0
 
     @property
-    def is_contested(self) -> bool:
-        """Whether several clients have been active lately."""
+    def contention(self) -> Contention:
+        """What has been active lately."""
         with self._changed:
-            return self._recent_clients.has_several
+            return Contention(
+                of_clients=self._recent_clients.has_several,
+                of_requests=self._active_requests.have_met,
+            )
+
+    @property
+    def is_contested(self) -> bool:
+        """Whether several clients, or short and long requests, have been active lately."""
+        return self.contention.is_any
 
     def add(self, entry: Entry) -> None:
         """Append a job.
@@ -85,9 +167,18 @@ class AdmissionQueue:
             self._check_admission(entry.job)
             self._add(entry)
             self._recent_clients.add(entry.job.client)
+            self._active_requests.add(entry.flow)
             self._num_unfinished += 1
-            self._changed.notify_all()
         entry.future.add_done_callback(lambda _: self._on_done(entry))
+        self._tell()
+
+    def add_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake`, on any thread, whenever a job comes or is cancelled."""
+        self._listeners.append(wake)
+
+    def _tell(self) -> None:
+        for wake in self._listeners:
+            wake()
 
     def retry(self, entries: list[Entry]) -> None:
         """Queue the jobs of a failed batch again, for idle workers; never refused."""
@@ -95,7 +186,7 @@ class AdmissionQueue:
             for entry in entries:
                 entry.is_retry = True
                 self._add(entry)
-            self._changed.notify_all()
+        self._tell()
 
     def take(self, capacity: BatchCapacity, *, is_idle: bool) -> list[Entry]:
         """Remove and return the jobs that join a worker's batch, as `batching_policy` selects them.
@@ -107,22 +198,10 @@ class AdmissionQueue:
                 taken = [next(iter(self._retries))]
                 self._remove(taken[0])
             else:
-                is_bounded = capacity.max_slots_per_client is not None
-                free_slots = capacity.free_slots_of if is_bounded else None
-                taken = select_batch(self._fair.window(LOOKAHEAD, free_slots), capacity)
+                taken = select_batch(self._fair.window(LOOKAHEAD, capacity), capacity)
                 self._fair.serve(taken)
                 self._metrics.queue_depth.dec(len(taken))
         return taken
-
-    def wait(self, timeout_s: float, stopping: threading.Event) -> None:
-        """Return as soon as there is a job or `stopping` is set, or after `timeout_s` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._num_waiting > 0 or stopping.is_set(), timeout_s)
-
-    def wake(self) -> None:
-        """Wake the threads in `wait`, so that they see whether they are to stop."""
-        with self._changed:
-            self._changed.notify_all()
 
     def close(self) -> None:
         """Refuse new jobs from now on; queued ones are still taken."""
@@ -140,12 +219,14 @@ class AdmissionQueue:
     def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
+            self._active_requests.remove(entry.flow)
             if entry.future.cancelled():
                 entry.is_cancelled = True
                 self._remove_waiting(entry)
             else:
                 self._rate.add()
-            self._changed.notify_all()
+        if entry.is_cancelled:
+            self._tell()
 
     def _remove_waiting(self, entry: Entry) -> None:
         """Remove a cancelled job at once if it still waits."""
@@ -177,8 +258,8 @@ class AdmissionQueue:
                 retry_after_s=self._rate.seconds_for(num_jobs),
             )
 
-    def _check_flow(self, flow: Flow, job: Job) -> None:
-        num_jobs = len(flow.entries)
+    def _check_flow(self, flow: ClientFlow, job: Job) -> None:
+        num_jobs = flow.num_jobs
         max_jobs = self._limits.max_jobs_of(job.client, self._num_waiting - num_jobs)
         max_tokens = self._limits.max_tokens_of(job.client, self._fair.num_tokens - flow.num_tokens)
         if num_jobs >= max_jobs or flow.num_tokens + len(job.source_ids) > max_tokens:

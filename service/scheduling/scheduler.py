@@ -13,24 +13,36 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import DecodeLoop
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerOptions:
     """How many jobs run and wait at once."""
 
+    num_engines: int = 0
+    """Processes that decode, one batch each; 0: threads of this process do."""
     num_workers: int = 1
-    """Threads that decode, one batch each."""
+    """Threads that decode where there are no engine processes."""
+    engine_timeout_s: float = 60.0
+    """An engine process that is silent for so long is killed and replaced; 0: never."""
     slots_per_worker: int = 32
     """Rows of a worker's batch; a sentence takes as many as its beam is wide."""
-    encoder_tokens_per_turn: int = 256
-    """Source tokens that a worker encodes between two steps of a running batch."""
+    look_ahead: LookAhead = field(default_factory=LookAhead)
     client_share: float = 0.25
-    """Share of a worker's slots for each client while several are active. A step takes longer the
-    more rows it has, so a single sentence waits for all rows of the other clients."""
+    """Share of a worker's slots for each client while several are active, and for the long requests
+    of a client while it has short ones. A step takes longer the more rows it has, so a single
+    sentence waits for all rows of the others."""
     limits: AdmissionLimits = field(default_factory=AdmissionLimits)
     sharing: SharingOptions = field(default_factory=SharingOptions)
+
+    @property
+    def num_batches(self) -> int:
+        """Batches that are decoded side by side: one per engine, or per thread without engines."""
+        return self.num_engines or self.num_workers
 
 
 class Scheduler:
@@ -54,25 +66,36 @@ class Scheduler:
                 f"{MAX_BEAM_SIZE}"
             )
         self._clock = clock
+        self._is_started = False
+        self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
-        self._workers = [
-            DecodeLoop(
-                sessions,
+        self._dispatchers = [
+            Dispatcher(
+                engine,
                 self._queue,
                 metrics,
-                num_slots=options.slots_per_worker,
-                max_encoder_tokens=options.encoder_tokens_per_turn,
+                look_ahead=options.look_ahead,
                 client_share=options.client_share,
                 clock=clock,
+                number=number,
             )
-            for _ in range(options.num_workers)
+            for number, engine in enumerate(_engines(sessions, options))
         ]
 
     def start(self) -> None:
-        """Start the workers."""
-        for worker in self._workers:
-            worker.start()
+        """Start the engines, side by side; a second call does nothing.
+
+        Raises:
+            StartupError: One of them cannot start.
+        """
+        if self._is_started:
+            return
+        for dispatcher in self._dispatchers:
+            dispatcher.launch()
+        for dispatcher in self._dispatchers:
+            dispatcher.start()
+        self._is_started = True
 
     async def run(self, job: Job) -> JobResult:
         """Queue a job and wait for its result, until its deadline at the longest.
@@ -97,21 +120,45 @@ class Scheduler:
         return self._flights.submit(job)
 
     @property
+    def replaces_engines(self) -> bool:
+        """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
+        return self.num_engines > 0
+
+    @property
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
         return self._queue.is_busy
 
     def is_alive(self, heartbeat_timeout_s: float) -> bool:
-        """Whether every worker had a heartbeat within the last `heartbeat_timeout_s` seconds."""
+        """Whether jobs end: engines were heard of within the last `heartbeat_timeout_s` seconds.
+
+        One of them is enough where the others are replaced; threads are not, so all must be well.
+        """
         now_s = self._clock()
-        return all(now_s - worker.heartbeat_s <= heartbeat_timeout_s for worker in self._workers)
+        are_alive = [
+            dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= heartbeat_timeout_s
+            for dispatcher in self._dispatchers
+        ]
+        return any(are_alive) if self.replaces_engines else all(are_alive)
 
     def close(self) -> None:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
-        for worker in self._workers:
-            worker.stop()
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
         for entry in self._queue.clear():
             if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))
+
+
+def _engines(sessions: Sessions, options: SchedulerOptions) -> list[EngineClient]:
+    num_slots = options.slots_per_worker
+    if not options.num_engines:
+        return [LocalEngine(sessions, num_slots=num_slots) for _ in range(options.num_workers)]
+    process = ProcessOptions(
+        num_slots=num_slots,
+        num_threads=sessions.num_threads,
+        max_silence_s=options.engine_timeout_s,
+    )
+    return [ProcessEngine(sessions.bundle, process) for _ in range(options.num_engines)]

@@ -99,10 +99,14 @@ class Flight:
     def serves(self, job: Job) -> bool:
         """Whether an equal job ends as soon here as in a run of its own.
 
-        A queued run takes its turn among the jobs of its own client: joined from another client,
-        it could wait behind all that the first client queued before.
+        A queued run takes its turn among the jobs of its own client and request: joined from
+        another client, or by a short request from a long one, it could wait behind all that was
+        queued there before.
         """
-        return self.entry.admitted_s > 0 or self.entry.job.client == job.client
+        queued = self.entry.job
+        return self.entry.admitted_s > 0 or (
+            queued.client == job.client and (job.request.is_long or not queued.request.is_long)
+        )
 
 
 class SingleFlight:

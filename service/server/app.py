@@ -33,7 +33,9 @@ from service.observability.tracing import Tracing, open_tracing
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
+from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
+from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
 from service.translation.translator import Translator
 
@@ -50,6 +52,15 @@ def open_registry(settings: Settings, metrics: Metrics) -> Registry:
     return Registry.open(settings.bundles, registry_options(settings), metrics)
 
 
+def _num_workers(settings: Settings) -> int:
+    return settings.workers or max(1, available_cpus() // settings.threads_per_worker)
+
+
+def num_engines(settings: Settings) -> int:
+    """Engine processes of each bundle; 0: threads decode."""
+    return _num_workers(settings) if settings.engines is None else settings.engines
+
+
 def registry_options(settings: Settings) -> RegistryOptions:
     """How `settings` run each bundle."""
     limits = AdmissionLimits(
@@ -59,9 +70,11 @@ def registry_options(settings: Settings) -> RegistryOptions:
         max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
     )
     scheduler = SchedulerOptions(
-        num_workers=settings.workers or max(1, available_cpus() // settings.threads_per_worker),
+        num_engines=num_engines(settings),
+        num_workers=_num_workers(settings),
+        engine_timeout_s=settings.watchdog_timeout_s,
         slots_per_worker=settings.slots_per_worker,
-        encoder_tokens_per_turn=settings.encoder_tokens_per_turn,
+        look_ahead=LookAhead(num_tokens_contested=settings.encoder_tokens_per_turn),
         client_share=settings.client_share,
         limits=limits,
         sharing=SharingOptions(
@@ -183,9 +196,11 @@ def create_app_over(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
+    measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield
     finally:
+        measuring.cancel()
         parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()

@@ -1,4 +1,7 @@
-"""Ends the process when a worker hangs, so that a supervisor restarts it: threads cannot be ended.
+"""Ends the process when a worker thread hangs, so that a supervisor restarts it.
+
+A thread cannot be ended from outside. Engine processes can: those that hang are replaced by
+their dispatcher, and are not watched here.
 
 A graph that does not return holds its batch for ever. Its requests end with their deadlines, which
 the event loop keeps; once it is certain, the others are answered too, and the process ends.

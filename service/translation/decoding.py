@@ -9,6 +9,7 @@ from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions, Hypothes
 from service.models.loaded_model import LoadedModel
 from service.observability.logs import REQUEST_ID
 from service.scheduling.job import Job, JobResult
+from service.scheduling.limits import Request
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
 from service.translation.decode_options import sentence_options
 from service.translation.source_text import SourceSentence
@@ -32,7 +33,9 @@ async def decode(
     Raises:
         ServiceError: A prefix is too long, or a job did not succeed.
     """
-    jobs = [_job(s.source_ids, plan, s.prefix_ids) for s in sentences if s.source_ids]
+    sources = [(s.source_ids, s.prefix_ids) for s in sentences if s.source_ids]
+    request = Request(num_sentences=len(sources))
+    jobs = [_job(source_ids, plan, prefix_ids, request) for source_ids, prefix_ids in sources]
     if not jobs:
         return [None] * len(sentences)
     if plan.request.num_alternatives and plan.request.prefixes is not None:
@@ -48,7 +51,8 @@ async def decode_fragments(
 ) -> list[JobResult]:
     """The results of fragments of sentences, in order, each with its best hypothesis only."""
     plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
-    jobs = [_job(source_ids, plain, ()) for source_ids in sources]
+    request = Request(num_sentences=len(sources))
+    jobs = [_job(source_ids, plain, (), request) for source_ids in sources]
     return await run_jobs(model.scheduler, model.options.scheduler, jobs)
 
 
@@ -112,7 +116,7 @@ def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
         1,
         min(
             len(jobs),
-            2 * options.num_workers * options.slots_per_worker,
+            2 * options.num_batches * options.slots_per_worker,
             limits.max_queued_jobs // 2,
             limits.max_jobs_of(client),
             limits.max_queued_tokens // (2 * longest),
@@ -121,7 +125,9 @@ def _window(options: SchedulerOptions, jobs: Sequence[Job]) -> int:
     )
 
 
-def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, ...]) -> Job:
+def _job(
+    source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, ...], request: Request
+) -> Job:
     return Job(
         source_ids=source_ids,
         options=sentence_options(
@@ -130,6 +136,7 @@ def _job(source_ids: tuple[int, ...], plan: DecodePlan, prefix_ids: tuple[int, .
         deadline_s=plan.deadline_s,
         request_id=REQUEST_ID.get(),
         client=plan.request.client,
+        request=request,
     )
 
 

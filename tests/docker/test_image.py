@@ -37,6 +37,10 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
     ("/docs", None, ANY),
     ("/", None, ANY),
 )
+COUNT_ENGINES = """\
+from pathlib import Path
+print([f.read_text() for f in Path("/proc").glob("[0-9]*/comm")].count("pellucid-engine\\n"))
+"""
 CONFINED = (
     "--read-only",
     "--tmpfs=/tmp",
@@ -91,6 +95,22 @@ def test_nothing_that_a_request_needs_was_left_out(engine: Engine, image: str) -
             for path, fields, accept in REQUESTS
         }
     assert {asked: r.text for asked, r in replies.items() if r.status != 200} == {}
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_engines_fit_a_small_machine(engine: Engine, image: str, cpus: int) -> None:
+    """One engine per CPU of the quota, within 512 MB, with next to no shared memory."""
+    small = (f"--cpus={cpus}", "--memory=512m", "--memory-swap=512m", "--shm-size=64k")
+    with _running(engine, image, *small) as (container, url):
+        found = engine.docker("exec", container, "python", "-c", COUNT_ENGINES)
+        assert int(found) == cpus
+        texts = [f"The weather was nice on day {number}." for number in range(200)]
+        with ThreadPoolExecutor(4) as clients:
+            replies = list(clients.map(lambda t: ask(f"{url}/translate", {"q": t, **PAIR}), texts))
+        assert {reply.status for reply in replies} == {200}
+        state = json.loads(engine.docker("inspect", "--format={{json .State}}", container))
+        assert (state["Running"], state["OOMKilled"]) == (True, False)
+        assert "pellucid_engine_restarts_total 0.0" in ask(f"{url}/metrics").text
 
 
 def test_command_line_translates_in_the_container(engine: Engine, image: str) -> None:
@@ -170,10 +190,10 @@ def test_standard_output_is_json_lines(engine: Engine, image: str) -> None:
 
 
 @contextmanager
-def _running(engine: Engine, image: str) -> Iterator[tuple[str, str]]:
+def _running(engine: Engine, image: str, *options: str) -> Iterator[tuple[str, str]]:
     """Id and address of a confined container that is ready."""
     port = "--publish=127.0.0.1::8000"
-    container = engine.docker("run", "--detach", port, *CONFINED, image, timeout_s=60)
+    container = engine.docker("run", "--detach", port, *CONFINED, *options, image, timeout_s=60)
     try:
         url = "http://" + engine.docker("port", container, "8000").splitlines()[0]
         wait_until(lambda: ask(f"{url}/readyz").status == 200, "the container is ready")

@@ -103,7 +103,7 @@ def test_options_of_keys_exist(limit: Limit) -> None:
 @for_each
 def test_every_limit_says_where_it_is_set(limit: Limit) -> None:
     from_bundle = re.findall(r"bundle's `(\w+)`", limit.setting)
-    is_window = limit.setting == "twice the slots of all workers"
+    is_window = limit.setting == "twice the slots of all engines"
     is_fixed = limit.setting == "fixed"
     assert limit.settings or limit.key_options or from_bundle or is_window or is_fixed
     assert is_fixed == (limit.name in FIXED)

@@ -95,8 +95,8 @@ def measure(bundle: Path, texts: Sequence[str], num_seeds: int) -> list[Run]:
 
 
 def serve(bundle: Path, folder: Path) -> AbstractContextManager[ServerProcess]:
-    """A server of two workers; `folder` is for its log."""
-    flags = ("--bundles", str(bundle.absolute()), "--workers", "2", "--max-text-chars", "100000")
+    """A server of two engine processes; `folder` is for its log."""
+    flags = ("--bundles", str(bundle.absolute()), "--engines", "2", "--max-text-chars", "100000")
     return serving(folder, *flags)
 
 

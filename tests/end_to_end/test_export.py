@@ -26,7 +26,7 @@ def _translations(bundle: Bundle, *, is_short: bool) -> list[str]:
     ids = [bundle.tokenizer.encode_source(t, pair) for t in sentences(NUM_HELD_OUT, seed=1)]
     sessions = open_sessions(bundle)
     if not is_short:
-        sessions = replace(sessions, shortlist=None)
+        sessions = replace(sessions, uses_shortlist=False)
     options = DecodeOptions(max_target_tokens=64, with_scores=False)
     results = decode_batch(sessions, ids, options)
     return [bundle.tokenizer.decode_target(h[0].target_ids) for h in results]

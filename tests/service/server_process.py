@@ -19,6 +19,7 @@ from tests.service.tiny_models import TINY_BUNDLE
 REPOSITORY = Path(__file__).parents[2]
 LONGEST_S = 60
 """What one answer may take on a machine that has much else to do."""
+_ENGINE = "pellucid-engine"
 _PELLUCID = """
 import signal, sys
 from service.cli.main import main
@@ -62,6 +63,28 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", _PELLUCID, *arguments]
 
 
+def engines_of(pid: int) -> list[int]:
+    """Processes of the engines of process `pid` that run, oldest first."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, name, rest = stat.read_text("utf-8").replace(")", "(").split("(")
+        except (OSError, ValueError):
+            continue  # it ended meanwhile, or has brackets in its name
+        state, parent, *_ = rest.split()
+        if name == _ENGINE and int(parent) == pid and state != "Z":
+            found.append(int(stat.parent.name))
+    return sorted(found)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return True
+
+
 def run_command(
     *arguments: str, text: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
@@ -92,21 +115,23 @@ def serving(
 
     Args:
         folder: For its log.
-        flags: Further flags.
+        flags: Further flags; `--engines` among them, where threads that decode will not do.
         module: What is run.
         variables: Further variables of its environment.
     """
     log = folder / "log.jsonl"
-    given = ["--port", "0", "--bundles", str(TINY_BUNDLE), *flags]
+    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": 0}
+    given = [part for name, value in own.items() for part in (f"--{name}", str(value))]
     with (
         log.open("w", encoding="utf-8") as written,
         subprocess.Popen(
-            [sys.executable, "-m", module, *given],
+            [sys.executable, "-m", module, *given, *flags],
             cwd=REPOSITORY,
             env=environment(**variables),
             stdout=written,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            start_new_session=True,  # a signal to its group is none to the tests
         ) as process,
     ):
         try:

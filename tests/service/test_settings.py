@@ -134,3 +134,8 @@ def test_setting_given_under_both_names_is_refused(
     monkeypatch.setenv(variable_of(name), "1")
     with pytest.raises(StartupError, match=f"{variable_of(former)} and {variable_of(name)} are"):
         load_settings()
+
+
+def test_threads_decode_where_nothing_says_how_many_engines_there_are() -> None:
+    assert load_settings().with_threads().engines == 0
+    assert load_settings({"engines": 2}).with_threads().engines == 2

@@ -1,134 +1,141 @@
-"""Ownership of cache rows by sentences, and the moves that follow the hypotheses."""
+"""Which cache rows are in use, and the moves that follow the hypotheses."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.cache.shortlist import ShortlistBlock
-from service.engine.cache.slot_cache import CacheArray, SlotCache
-from service.engine.search.outcome import Survivors
-from service.engine.search.strategy import Search
+from service.engine.cache.slot_cache import SlotCache
+from service.engine.search.options import MAX_BEAM_SIZE
 
 
-@dataclass(slots=True, kw_only=True)
-class Sentence:
-    """A live sentence; `rows[i]` is the cache row of its i-th live hypothesis."""
+class RowPlan(NamedTuple):
+    """How the rows of one sentence follow its hypotheses; all numbers are places in its beam."""
 
-    handle: Hashable
-    search: Search
-    num_slots: int
-    rows: list[int] = field(default_factory=list)
+    takes: tuple[int, ...]
+    """For every survivor the place before the step whose row it takes, or its parent's place where
+    none is left and it needs a new row."""
+    copies: tuple[tuple[int, int], ...]
+    """Places before the step: parent, and childless place whose row becomes a copy of it."""
+    forks: tuple[tuple[int, int], ...]
+    """Place of the parent before the step, and of the survivor whose new row becomes a copy."""
+    released: tuple[int, ...]
+    """Places before the step whose rows are no longer needed."""
+
+
+SAME_PLACES = tuple(range(MAX_BEAM_SIZE))
+"""Parents of a beam of which every hypothesis has one survivor, in the same order."""
 
 
 class LiveRows:
-    """Assigns cache rows to hypotheses, and collects copies so that a step does them at once.
+    """Gives rows to hypotheses and takes them back.
 
-    Rows of sentences that left are gaps until the next step, and new rows fill gaps first: where
-    one sentence follows another, no row moves.
+    Rows that are released are gaps until the next step, and new rows fill gaps first: where one
+    sentence follows another, no row moves.
     """
 
-    def __init__(self, cache: SlotCache, input_ids: NDArray[np.int64], bos_id: int) -> None:
-        """Share the cache and the decoder's next inputs, int64 [slots, 1], with the decoder."""
+    def __init__(self, cache: SlotCache) -> None:
+        """Share the cache with the decoder."""
         self._cache = cache
-        self._input_ids = input_ids
-        self._bos_id = bos_id
-        # Owner of each row; rows are added at the end only.
-        self._owners: list[Sentence] = []
         self._gaps: list[int] = []
-        self._copies: dict[int, int] = {}
-        self._forks: dict[int, int] = {}
 
     @property
     def num_rows(self) -> int:
         """Rows that belong to a sentence."""
         return self._cache.num_live - len(self._gaps)
 
-    def add(
+    def take(self) -> int:
+        """A row with stale content."""
+        return self._gaps.pop() if self._gaps else self._cache.new_row()
+
+    def release(self, rows: Iterable[int]) -> None:
+        """Take rows back."""
+        self._gaps += rows
+
+    def follow(
         self,
-        sentence: Sentence,
-        cross: Sequence[CacheArray],
-        source_length: int,
-        block: ShortlistBlock | None,
+        rows: NDArray[np.int64],
+        num_before: NDArray[np.int64],
+        parents: NDArray[np.int64],
+        num_after: NDArray[np.int64],
     ) -> None:
-        """Give a new sentence its first row; arguments as for `SlotCache.add_row`."""
-        row = self._take_row(sentence)
-        self._cache.add_row(cross, source_length, block, row=row)
-        sentence.rows = [row]
-        self._input_ids[row] = self._bos_id
+        """Give every survivor of a step a row with its parent's cache, with few copies.
 
-    def follow(self, sentence: Sentence, survivors: Survivors) -> None:
-        """Give every survivor a row with its parent's cache, with few copies.
-
-        A parent's first child stays in its row. Other children take rows of parents without
-        children, which are no longer read, or new rows while the beam still widens.
+        Args:
+            rows: Row of each place, int64 [sentences, beam], updated in place; places beyond the
+                survivors get a row of the sentence that is in use, or stay where none is.
+            num_before: Hypotheses of each sentence before the step, int64 [sentences].
+            parents: Place of each survivor's parent, int64 [sentences, beam].
+            num_after: Survivors, int64 [sentences].
         """
-        parents = [sentence.rows[place] for place in survivors.parents]
-        childless = [row for row in sentence.rows if row not in parents]
-        rows: list[int] = []
-        for parent, token in zip(parents, survivors.tokens, strict=True):
-            row = parent
-            if parent in rows:
-                row = self._fork(parent, sentence, childless)
-            rows.append(row)
-            self._input_ids[row] = token
-        sentence.rows = rows
-        self._gaps += childless
+        copies: list[tuple[int, int]] = []
+        forks: list[tuple[int, int]] = []
+        before = rows.tolist()
+        counts = zip(num_before.tolist(), num_after.tolist(), strict=True)
+        for index, (places, (had, has)) in enumerate(zip(parents.tolist(), counts, strict=True)):
+            survivors = tuple(places[:has])
+            if survivors != SAME_PLACES[:had]:
+                plan = row_plan(survivors, had)
+                rows[index] = self._carry_out(plan, before[index], copies, forks)
+        if copies:
+            self._cache.copy_pasts(*map(list, zip(*copies, strict=True)))
+        if forks:
+            self._cache.copy_rows(*map(list, zip(*forks, strict=True)))
 
-    def restart(self, sentence: Sentence) -> None:
-        """Restart a sentence in one of its rows; its encoded source stays."""
-        row, *others = sentence.rows
-        sentence.rows = [row]
-        self._gaps += others
-        self._cache.positions[row] = 0
-        self._input_ids[row] = self._bos_id
+    def _carry_out(
+        self,
+        plan: RowPlan,
+        before: list[int],
+        copies: list[tuple[int, int]],
+        forks: list[tuple[int, int]],
+    ) -> list[int]:
+        """The new row of each place; notes which rows to copy, origin first."""
+        copies += [(before[parent], before[place]) for parent, place in plan.copies]
+        self._gaps += [before[place] for place in plan.released]
+        rows = [before[place] for place in plan.takes]
+        for parent, survivor in plan.forks:
+            rows[survivor] = self.take()
+            forks.append((before[parent], rows[survivor]))
+        return rows + [rows[0] if rows else before[0]] * (len(before) - len(rows))
 
-    def leave(self, sentence: Sentence) -> None:
-        """Release all rows of a sentence."""
-        self._gaps += sentence.rows
-
-    def copy_parents(self) -> None:
-        """Copy rows as `follow` decided; at the end of a step, once no row is reused any more."""
-        if self._copies:
-            self._cache.copy_pasts(list(self._copies.values()), list(self._copies))
-            self._copies.clear()
-        if self._forks:
-            self._cache.copy_rows(list(self._forks.values()), list(self._forks))
-            self._forks.clear()
-
-    def close_gaps(self) -> None:
-        """Move rows into released ones, and update the sentences that own them."""
+    def close_gaps(self) -> list[tuple[int, int]]:
+        """Move rows from the end into gaps; origin and destination of each row that moved."""
         if not self._gaps:
-            return
-        for origin, destination in self._cache.release_rows(self._gaps):
-            owner = self._owners[origin]
-            self._owners[destination] = owner
-            owner.rows[owner.rows.index(origin)] = destination
-            self._input_ids[destination] = self._input_ids[origin]
-        del self._owners[self._cache.num_live :]
+            return []
+        moves = self._cache.release_rows(self._gaps)
         self._gaps.clear()
+        return moves
 
     def clear(self) -> None:
-        """Release all rows."""
+        """Take all rows back."""
         self._cache.clear()
-        for pending in (self._owners, self._gaps, self._copies, self._forks):
-            pending.clear()
+        self._gaps.clear()
 
-    def _take_row(self, sentence: Sentence) -> int:
-        if self._gaps:
-            row = self._gaps.pop()
-            self._owners[row] = sentence
-            return row
-        self._owners.append(sentence)
-        return self._cache.new_row()
 
-    def _fork(self, parent: int, sentence: Sentence, childless: list[int]) -> int:
-        """A row that will be a copy of `parent`: one of `childless`, or a new one."""
-        if childless:
-            row = childless.pop()
-            self._copies[row] = parent
-        else:
-            row = self._take_row(sentence)
-            self._forks[row] = parent
-        return row
+@lru_cache(maxsize=4096)
+def row_plan(parents: tuple[int, ...], num_before: int) -> RowPlan:
+    """Decide which rows the survivors of a step take.
+
+    A parent's first child stays in its row. Other children take rows of parents without children,
+    which are no longer read, or new rows while the beam still widens.
+
+    Args:
+        parents: Place of each survivor's parent.
+        num_before: Hypotheses before the step.
+    """
+    childless = [place for place in range(num_before) if place not in parents]
+    takes: list[int] = []
+    copies: list[tuple[int, int]] = []
+    forks: list[tuple[int, int]] = []
+    for survivor, parent in enumerate(parents):
+        place = parent
+        if parent in parents[:survivor]:
+            if childless:
+                place = childless.pop()
+                copies.append((parent, place))
+            else:
+                forks.append((parent, survivor))
+        takes.append(place)
+    return RowPlan(tuple(takes), tuple(copies), tuple(forks), tuple(childless))

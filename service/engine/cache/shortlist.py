@@ -13,7 +13,7 @@ from bundle.manifest import Manifest
 from bundle.shortlist import ShortlistTable
 
 NO_PIECE = -1
-"""Padding of shortlists."""
+"""Padding of a sentence's own pieces, which the shortlist graph masks."""
 
 
 class Shortlist:
@@ -44,7 +44,7 @@ class Shortlist:
         Returns:
             Target ids, int64 [num_own], padded with `NO_PIECE`.
         """
-        by_rank = self._ranked[np.unique(source_ids)].T.ravel()
+        by_rank = self._ranked.take(sorted(set(source_ids)), axis=0).T.ravel()
         by_rank = by_rank[by_rank != NO_PIECE]
         positions = np.arange(len(by_rank))
         first_positions = np.empty(self._num_targets, dtype=np.int64)
@@ -60,14 +60,21 @@ class Shortlist:
 class ShortlistBlock:
     """The part of the output projection that a sentence needs."""
 
-    ids: NDArray[np.int64]
-    """Common pieces, then its own: the ids of shortlist logits, int64 [num_pieces]."""
+    common_ids: NDArray[np.int64]
+    """Pieces of every shortlist, shared by all blocks, int64 [num_common]."""
+    own_ids: NDArray[np.int64]
+    """The sentence's own pieces, int64 [num_own]; where it has fewer, a common piece again."""
     weights: NDArray[np.int8]
     """[d_model, num_own]."""
     scales: NDArray[np.float32]
     """[num_own]."""
     biases: NDArray[np.float32]
     """[num_own]."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Ids of shortlist logits: common pieces, then its own, int64 [num_pieces]."""
+        return np.concatenate([self.common_ids, self.own_ids])
 
 
 class ShortlistSlots:
@@ -79,8 +86,10 @@ class ShortlistSlots:
         self.weights = np.zeros((num_slots, d_model, num_own), dtype=np.int8)
         self.scales = np.zeros((num_slots, num_own), dtype=np.float32)
         self.biases = np.zeros((num_slots, num_own), dtype=np.float32)
-        self.ids = np.full((num_slots, manifest.shortlist.num_pieces), NO_PIECE, dtype=np.int64)
-        """Ids of shortlist logits, int64 [slots, num_pieces]."""
+        self.ids = np.zeros((num_slots, manifest.shortlist.num_pieces), dtype=np.int64)
+        """Ids of shortlist logits, common pieces first, int64 [slots, num_pieces]."""
+        self._num_common = manifest.shortlist.num_common
+        self._row_starts = np.arange(num_slots)[:, None] * manifest.architecture.vocab_size
         self.is_used = np.zeros(num_slots, dtype=bool)
         """False for rows that use the whole vocabulary, bool [slots]."""
 
@@ -91,7 +100,8 @@ class ShortlistSlots:
             self.weights[row] = block.weights
             self.scales[row] = block.scales
             self.biases[row] = block.biases
-            self.ids[row] = block.ids
+            self.ids[row, : self._num_common] = block.common_ids
+            self.ids[row, self._num_common :] = block.own_ids
 
     def copy(self, origin: list[int], destination: list[int]) -> None:
         """Copy the blocks of rows to others."""
@@ -117,8 +127,8 @@ class ShortlistSlots:
         if not is_whole:
             return np.asarray(self.ids[np.arange(len(best)), best])
         (rows,) = np.nonzero(self.is_used[: len(best)])
-        ids = self.ids[rows]
-        short = np.where(ids == NO_PIECE, -np.inf, logits[rows[:, None], ids])
+        ids = self.ids.take(rows, axis=0)
+        short = logits.take(ids + self._row_starts.take(rows, axis=0))  # of the flattened logits
         chosen = best.copy()
         chosen[rows] = ids[np.arange(len(rows)), short.argmax(axis=1)]
         return chosen
@@ -133,5 +143,4 @@ class ShortlistSlots:
         """
         ids = self.ids[row]
         scores = logits if len(logits) == len(ids) else logits[ids]
-        allowed = (ids != NO_PIECE) & (ids != token)
-        return int(ids[np.where(allowed, scores, -np.inf).argmax()])
+        return int(ids[np.where(ids == token, -np.inf, scores).argmax()])

@@ -27,10 +27,12 @@ class SlotCache:
         """Tokens cached in each row, int32 [slots]."""
         self.source_lengths = np.zeros(num_slots, dtype=np.int32)
         """Source tokens of each row, int32 [slots]."""
-        self.past = _buffers(manifest, num_slots, manifest.max_target_tokens)
+        self._all_past = _buffers(manifest, num_slots, manifest.max_target_tokens)
+        self._all_cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
+        self.past: list[CacheArray] = list(self._all_past)
         """Self-attention, key and value of layer 0, of layer 1, ...,
         [slots, heads, max_target, head_dim], float32 or int8 as the manifest says."""
-        self.cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
+        self.cross: list[CacheArray] = list(self._all_cross)
         """Cross-attention in the same order, [slots, heads, max_source, head_dim]."""
 
     def add_row(
@@ -75,8 +77,8 @@ class SlotCache:
             self.shortlist.copy(origin, destination)
         self.source_lengths[destination] = self.source_lengths[origin]
         length = self.source_lengths[origin].max()
-        for buffer in self.cross:
-            buffer[destination, :, :length] = buffer[origin, :, :length]
+        cross = self._all_cross
+        cross[:, destination, :, :length] = cross[:, origin, :, :length]
 
     def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
         """Copy the cached tokens of rows to rows of the same sentences.
@@ -85,10 +87,12 @@ class SlotCache:
             origin: Rows to copy.
             destination: The copy of each of them; no row is both.
         """
-        self.positions[destination] = self.positions[origin]
-        length = self.positions[origin].max()
-        for buffer in self.past:
-            buffer[destination, :, :length] = buffer[origin, :, :length]
+        # Converted once: every use as an index would convert a list again.
+        origins, destinations = np.array(origin), np.array(destination)
+        positions = self.positions.take(origins)
+        self.positions[destinations] = positions
+        past, length = self._all_past, positions.max()
+        past[:, destinations, :, :length] = past[:, origins, :, :length]
 
     def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
         """Release rows; live rows from the end of the prefix move into the gaps.
@@ -110,8 +114,12 @@ class SlotCache:
         self.num_live = 0
 
 
-def _buffers(manifest: Manifest, num_slots: int, length: int) -> list[CacheArray]:
-    """A key and a value buffer for every decoder layer, [slots, heads, length, head_dim]."""
+def _buffers(manifest: Manifest, num_slots: int, length: int) -> CacheArray:
+    """A key and a value buffer for every decoder layer, in one array so that rows copy at once.
+
+    Returns:
+        [2 x layers, slots, heads, length, head_dim], of the manifest's dtype.
+    """
     shape = manifest.architecture
-    axes = (num_slots, shape.num_heads, length, shape.head_dim)
-    return [np.zeros(axes, dtype=manifest.cache) for _ in range(2 * shape.num_decoder_layers)]
+    axes = (2 * shape.num_decoder_layers, num_slots, shape.num_heads, length, shape.head_dim)
+    return np.zeros(axes, dtype=manifest.cache)

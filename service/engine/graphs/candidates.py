@@ -42,20 +42,21 @@ class CandidatesStep:
         # Flat: a run fills [rows, candidates] without gaps, however many candidates there are.
         self._top_log_probs = np.zeros(len(logits) * MAX_CANDIDATES, dtype=np.float32)
         self._top_ids = np.zeros(len(logits) * MAX_CANDIDATES, dtype=np.int64)
-        self._bindings: dict[tuple[int, int], ort.IOBinding] = {}
+        self._bound: dict[tuple[int, int], tuple[ort.IOBinding, RankedTokens]] = {}
 
     def run(self, rows: int, num_candidates: int) -> RankedTokens:
         """Rank the tokens of the first `rows` rows; `num_candidates` is 1 to `MAX_CANDIDATES`."""
         count = min(num_candidates, self._logits.shape[1])
-        ranked = RankedTokens(
-            log_probs=self._log_probs[:rows],
-            top_log_probs=self._top_log_probs[: rows * count].reshape(rows, count),
-            top_ids=self._top_ids[: rows * count].reshape(rows, count),
-        )
         self._num_candidates[0] = count
-        if (rows, count) not in self._bindings:
-            self._bindings[rows, count] = self._bind(rows, ranked)
-        self._session.run_with_iobinding(self._bindings[rows, count])
+        if (rows, count) not in self._bound:
+            ranked = RankedTokens(
+                log_probs=self._log_probs[:rows],
+                top_log_probs=self._top_log_probs[: rows * count].reshape(rows, count),
+                top_ids=self._top_ids[: rows * count].reshape(rows, count),
+            )
+            self._bound[rows, count] = (self._bind(rows, ranked), ranked)
+        binding, ranked = self._bound[rows, count]
+        self._session.run_with_iobinding(binding)
         return ranked
 
     def _bind(self, rows: int, ranked: RankedTokens) -> ort.IOBinding:

@@ -1,6 +1,7 @@
 """One cached decoder step over all live rows, bound by pointer: inputs in, logits out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
@@ -22,6 +23,16 @@ from service.engine.graphs.sessions import Sessions
 TensorName = Callable[[int], str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _BoundRows:
+    """A number of rows: its binding, and views of what every step reads and writes."""
+
+    binding: ort.IOBinding
+    positions: NDArray[np.int32]
+    source_lengths: NDArray[np.int32]
+    logits: NDArray[np.float32]
+
+
 class DecoderStep:
     """Runs the decoder graph on a prefix of a cache's rows.
 
@@ -40,8 +51,8 @@ class DecoderStep:
         shortlist = sessions.bundle.manifest.shortlist
         num_pieces = shortlist.num_pieces if shortlist else 0
         self._short_logits = np.zeros((cache.num_slots, num_pieces), dtype=np.float32)
-        self._is_whole = np.ones(1, dtype=bool)
-        self._bindings: dict[tuple[int, bool], ort.IOBinding] = {}
+        self._is_whole = {choice: np.full(1, choice) for choice in (False, True)}
+        self._bound: dict[tuple[int, bool], _BoundRows] = {}
         self.input_ids = np.zeros((cache.num_slots, 1), dtype=np.int64)
         """Last token of every row, int64 [slots, 1]; the caller writes it before `run`."""
 
@@ -55,30 +66,33 @@ class DecoderStep:
             Logits of the next token, float32 [rows, vocab], or [rows, num_pieces] of the
             shortlists; valid until the next call.
         """
-        rows = self._cache.num_live
-        self._is_whole[0] = is_whole
-        self._total[0] = self._cache.positions[:rows].max() + 1
-        self._source_total[0] = self._cache.source_lengths[:rows].max()
-        key = (rows, is_whole)
-        if key not in self._bindings:
-            self._bindings[key] = self._bind(rows)
-        self._session.run_with_iobinding(self._bindings[key])
-        self._cache.positions[:rows] += 1
-        return self._output[:rows]
+        key = (self._cache.num_live, is_whole)
+        bound = self._bound.get(key)
+        if bound is None:
+            bound = self._bound[key] = self._bind(*key)
+        np.maximum.reduce(bound.positions, keepdims=True, out=self._total)
+        self._total += 1
+        np.maximum.reduce(bound.source_lengths, keepdims=True, out=self._source_total)
+        self._session.run_with_iobinding(bound.binding)
+        positions = bound.positions
+        positions += 1
+        return bound.logits
 
-    @property
-    def _output(self) -> NDArray[np.float32]:
-        return self.logits if self._is_whole[0] else self._short_logits
-
-    def _bind(self, rows: int) -> ort.IOBinding:
+    def _bind(self, rows: int, is_whole: bool) -> _BoundRows:
+        logits = (self.logits if is_whole else self._short_logits)[:rows]
         binding = self._session.io_binding()
-        for name, buffer in self._inputs(rows).items():
+        for name, buffer in self._inputs(rows, is_whole).items():
             binding.bind_input(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
-        for name, buffer in self._outputs(rows).items():
+        for name, buffer in self._outputs(rows, logits).items():
             binding.bind_output(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
-        return binding
+        return _BoundRows(
+            binding=binding,
+            positions=self._cache.positions[:rows],
+            source_lengths=self._cache.source_lengths[:rows],
+            logits=logits,
+        )
 
-    def _inputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+    def _inputs(self, rows: int, is_whole: bool) -> dict[str, NDArray[np.generic]]:
         cache = self._cache
         return {
             "input_ids": self.input_ids[:rows],
@@ -88,24 +102,24 @@ class DecoderStep:
             "source_total": self._source_total,
             **self._layers(cache.past, rows, past_key, past_value),
             **self._layers(cache.cross, rows, cross_key, cross_value),
-            **self._shortlist_inputs(rows),
+            **self._shortlist_inputs(rows, is_whole),
         }
 
-    def _shortlist_inputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+    def _shortlist_inputs(self, rows: int, is_whole: bool) -> dict[str, NDArray[np.generic]]:
         shortlist = self._cache.shortlist
         if shortlist is None:
             return {}
         return {
-            "whole_vocabulary": self._is_whole,
+            "whole_vocabulary": self._is_whole[is_whole],
             "shortlist_weights": shortlist.weights[:rows],
             "shortlist_scales": shortlist.scales[:rows],
             "shortlist_biases": shortlist.biases[:rows],
         }
 
-    def _outputs(self, rows: int) -> dict[str, NDArray[np.generic]]:
+    def _outputs(self, rows: int, logits: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
         cache = self._cache
         return {
-            "logits": self._output[:rows],
+            "logits": logits,
             **self._layers(cache.past, rows, present_key, present_value),
             **self._layers(cache.cross, rows, present_cross_key, present_cross_value),
         }

@@ -1,14 +1,14 @@
 """The onnxruntime sessions of a bundle, opened once and shared by all threads."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnxruntime as ort
 
 from bundle.errors import InvalidBundleError
-from bundle.reader import Bundle
+from bundle.reader import Bundle, check_unchanged
 from bundle.tensors import (
     ATTENTION_NAME,
     CANDIDATES_NAME,
@@ -23,7 +23,7 @@ from bundle.tensors import (
     encoder_spec,
     shortlist_spec,
 )
-from service.engine.cache.shortlist import Shortlist, ShortlistBlock
+from service.engine.cache.shortlist import NO_PIECE, Shortlist, ShortlistBlock
 from service.engine.graphs.cpu_features import has_exact_integer_product
 from service.engine.graphs.load_errors import explain_load_error
 
@@ -50,41 +50,88 @@ class ShortlistSessions:
         own = np.stack([self.shortlist.own_ids(source) for source in sources])
         names = ["shortlist_weights", "shortlist_scales", "shortlist_biases"]
         arrays = self.block.run(names, {"shortlist_ids": own})
+        common = self.shortlist.common
+        # The logit of an unused entry is masked, and an equal one of the whole vocabulary comes
+        # after that of the common piece: neither is ever the first of the best.
+        own_ids = np.where(own == NO_PIECE, common[0], own)
         return [
             ShortlistBlock(
-                ids=np.concatenate([self.shortlist.common, ids]),
-                weights=weights,
-                scales=scales,
-                biases=biases,
+                common_ids=common, own_ids=ids, weights=weights, scales=scales, biases=biases
             )
-            for ids, weights, scales, biases in zip(own, *arrays, strict=True)
+            for ids, weights, scales, biases in zip(own_ids, *arrays, strict=True)
         ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """All sessions of a bundle. `InferenceSession.run` is safe from many threads at once."""
+    """All sessions of a bundle, each opened and checked at first use.
+
+    `InferenceSession.run` is safe from many threads at once.
+    """
 
     bundle: Bundle
-    encoder: ort.InferenceSession
-    decoder: ort.InferenceSession
-    candidates: ort.InferenceSession
-    shortlist: ShortlistSessions | None
     num_threads: int
-    _attention: list[ort.InferenceSession] = field(default_factory=list, repr=False)
+    """Threads within one operator; with several workers 1 is fastest."""
+    opened: dict[str, ort.InferenceSession] = field(default_factory=dict, repr=False)
+    """By the name of the graph's file."""
+    uses_shortlist: bool = True
+    """Whether greedy search decodes with the bundle's shortlist, if it has one."""
+    _shortlist: list[ShortlistSessions] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
+    def encoder(self) -> ort.InferenceSession:
+        """The encoder graph."""
+        return self.session(ENCODER_NAME)
+
+    @property
+    def decoder(self) -> ort.InferenceSession:
+        """The decoder graph."""
+        return self.session(DECODER_NAME)
+
+    @property
+    def candidates(self) -> ort.InferenceSession:
+        """The graph that ranks tokens."""
+        return self.session(CANDIDATES_NAME)
+
+    @property
     def attention(self) -> ort.InferenceSession:
-        """Opened at first use: a server without inspections does not pay for its memory."""
+        """The teacher-forced graph: a server without inspections does not pay for its memory."""
+        return self.session(ATTENTION_NAME)
+
+    @property
+    def shortlist(self) -> ShortlistSessions | None:
+        """The shortlist, if the bundle has one that is used."""
+        table, report = self.bundle.shortlist, self.bundle.manifest.shortlist
+        if not self.uses_shortlist or table is None or report is None:
+            return None
+        if not self._shortlist:
+            shortlist = Shortlist(table, report.num_own)
+            block = self.session(SHORTLIST_NAME)
+            self._shortlist.append(ShortlistSessions(shortlist=shortlist, block=block))
+        return self._shortlist[0]
+
+    def session(self, name: str) -> ort.InferenceSession:
+        """The session of a graph.
+
+        Raises:
+            InvalidBundleError: onnxruntime cannot load the graph, or its inputs or outputs are not
+                those of `bundle.tensors`.
+        """
         with self._lock:
-            if not self._attention:
-                self._attention.append(_open(self.bundle, ATTENTION_NAME, self.num_threads))
-            return self._attention[0]
+            if name not in self.opened:
+                if self.bundle.sha256:  # an export has no manifest yet
+                    check_unchanged(self.bundle.path, self.bundle.sha256)
+                self.opened[name] = _open_checked(self.bundle, name, self.num_threads)
+            return self.opened[name]
+
+    def with_session(self, name: str, session: ort.InferenceSession) -> "Sessions":
+        """The same but for one session."""
+        return replace(self, opened={**self.opened, name: session}, _lock=threading.Lock())
 
 
 def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
-    """Open the sessions of a bundle and check inputs and outputs of their graphs.
+    """Open all sessions that decode, and check inputs and outputs of their graphs.
 
     Args:
         bundle: A verified bundle.
@@ -94,63 +141,48 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
         InvalidBundleError: onnxruntime cannot load a graph, or its inputs or outputs are not
             those of `bundle.tensors`; lists the faults of all graphs.
     """
-    architecture, cache = bundle.manifest.architecture, bundle.manifest.cache
-    shortlist = bundle.manifest.shortlist
-    specs = {
-        ENCODER_NAME: encoder_spec(architecture, cache),
-        DECODER_NAME: decoder_spec(architecture, cache, shortlist),
-        CANDIDATES_NAME: candidates_spec(architecture.vocab_size),
-    }
-    if shortlist is not None:
-        specs[SHORTLIST_NAME] = shortlist_spec(architecture, shortlist)
-    encoder, decoder, candidates, *others = _open_checked(bundle, specs, num_threads)
-    return Sessions(
-        bundle=bundle,
-        encoder=encoder,
-        decoder=decoder,
-        candidates=candidates,
-        shortlist=_shortlist(bundle, others),
-        num_threads=num_threads,
-    )
-
-
-def _shortlist(bundle: Bundle, opened: list[ort.InferenceSession]) -> ShortlistSessions | None:
-    if bundle.manifest.shortlist is None or bundle.shortlist is None:
-        return None
-    (block,) = opened
-    shortlist = Shortlist(bundle.shortlist, bundle.manifest.shortlist.num_own)
-    return ShortlistSessions(shortlist=shortlist, block=block)
+    sessions = Sessions(bundle=bundle, num_threads=num_threads)
+    names = [ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME]
+    names += [SHORTLIST_NAME] if bundle.manifest.shortlist else []
+    faults: list[str] = []
+    for name in names:
+        try:
+            sessions.session(name)
+        except InvalidBundleError as error:
+            faults += error.faults
+    if faults:
+        raise InvalidBundleError(bundle.path, faults)
+    return sessions
 
 
 def check_attention(sessions: Sessions) -> None:
-    """Check the attention graph as `open_sessions` checks the others; opens it.
+    """Check the attention graph as `open_sessions` checks the others, and close it again.
 
     Raises:
         InvalidBundleError: As for `open_sessions`.
     """
-    bundle = sessions.bundle
-    spec = attention_spec(bundle.manifest.architecture)
-    faults = _graph_faults(ATTENTION_NAME, sessions.attention, spec)
-    if faults:
-        raise InvalidBundleError(bundle.path, faults)
+    _open_checked(sessions.bundle, ATTENTION_NAME, sessions.num_threads)
 
 
-def _open_checked(
-    bundle: Bundle, specs: dict[str, GraphSpec], num_threads: int
-) -> list[ort.InferenceSession]:
-    sessions: list[ort.InferenceSession] = []
-    faults: list[str] = []
-    for name, spec in specs.items():
-        try:
-            session = _open(bundle, name, num_threads)
-        except InvalidBundleError as error:
-            faults += error.faults
-        else:
-            faults += _graph_faults(name, session, spec)
-            sessions.append(session)
-    if faults:
+def _open_checked(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
+    session = _open(bundle, name, num_threads)
+    if faults := _graph_faults(name, session, _spec(bundle, name)):
         raise InvalidBundleError(bundle.path, faults)
-    return sessions
+    return session
+
+
+def _spec(bundle: Bundle, name: str) -> GraphSpec:
+    manifest = bundle.manifest
+    architecture, cache, shortlist = manifest.architecture, manifest.cache, manifest.shortlist
+    specs: dict[str, Callable[[], GraphSpec]] = {
+        ENCODER_NAME: lambda: encoder_spec(architecture, cache),
+        DECODER_NAME: lambda: decoder_spec(architecture, cache, shortlist),
+        CANDIDATES_NAME: lambda: candidates_spec(architecture.vocab_size),
+        ATTENTION_NAME: lambda: attention_spec(architecture),
+    }
+    if shortlist is not None:
+        specs[SHORTLIST_NAME] = lambda: shortlist_spec(architecture, shortlist)
+    return specs[name]()
 
 
 def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:

@@ -1,177 +1,343 @@
-"""Beam search: keeps the best hypotheses of every step and prunes those that cannot win."""
+"""Beam search for all sentences of one beam size at once.
 
-from __future__ import annotations
+Every step keeps the best hypotheses of each sentence and prunes those that cannot win.
+"""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.logits_processors import (
-    MASKED,
-    is_any_active,
-    logits_processors,
-    process_all,
-)
+from service.engine.search.logits_processors import MASKED, process_all
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
 from service.engine.search.outcome import (
     Hypotheses,
-    Restart,
-    Survivors,
+    SearchStep,
     is_loop,
     may_end,
-    restart_without_loops,
+    next_check,
+    options_without_loops,
 )
-from service.engine.search.ranking import best_reachable, length_normalised
-from service.engine.search.repetition import CHECK_EVERY
+from service.engine.search.ranking import length_normalised, reach_penalties
+from service.engine.search.sentences import Sentences
 
 LOOKAHEAD_TOKENS = 3
 """Tokens that a live prefix is assumed to still need at most, in the bound that decides whether it
 can win. Without a length penalty the bound does not depend on it; docs/decisions/0014."""
-
-Continuation = tuple[int, int, float]
-"""Extension of a live hypothesis by one token: index of the hypothesis, token, log-probability of
-the token in nats."""
+DEAD = 2 * MASKED
+"""Log-probability of a place without a live hypothesis: below that of every masked token."""
 
 
-class _Prefix(NamedTuple):
-    """A live hypothesis as the last node of a linked list: it shares its parent's tokens."""
+class Continuations(NamedTuple):
+    """Extensions of hypotheses by one token, best first; every array is [sentences, count]."""
 
-    parent: _Prefix | None
-    token: int
-    token_log_prob: float
-    log_prob: float
-    """Summed over all tokens, nats."""
+    parents: NDArray[np.int64]
+    """Place of the extended hypothesis in its beam, int64."""
+    tokens: NDArray[np.int64]
+    """int64."""
+    token_log_probs: NDArray[np.float32]
+    """Nats, float32."""
+    log_probs: NDArray[np.float64]
+    """Summed over all tokens of the hypothesis, nats, float64."""
+
+    def first(self, count: int) -> "Continuations":
+        """The `count` best."""
+        return Continuations(
+            self.parents[:, :count],
+            self.tokens[:, :count],
+            self.token_log_probs[:, :count],
+            self.log_probs[:, :count],
+        )
+
+    def chosen(self, places: NDArray[np.int64]) -> "Continuations":
+        """Those at places of the flattened arrays, int64 [sentences, count]."""
+        return Continuations(
+            self.parents.take(places),
+            self.tokens.take(places),
+            self.token_log_probs.take(places),
+            self.log_probs.take(places),
+        )
+
+
+class BeamStep(NamedTuple):
+    """The hypotheses that take another step, in their order from now on."""
+
+    parents: NDArray[np.int64]
+    """Place of the hypothesis that each of them extends, int64 [sentences, beam]."""
+    tokens: NDArray[np.int64]
+    """The token that each of them appends: the decoder's next input, int64 [sentences, beam]."""
+    num_live: NDArray[np.int64]
+    """How many there are; later places are empty, int64 [sentences]."""
+    outcome: SearchStep
+
+
+class _Ended(NamedTuple):
+    """A finished hypothesis, which is read back from the history only if it is returned."""
+
+    score: float
     length: int
-
-
-_START = _Prefix(parent=None, token=-1, token_log_prob=0.0, log_prob=0.0, length=0)
+    """Tokens, the end token included."""
+    place: int
+    """Place of the hypothesis that the end token extended."""
+    token_log_prob: float
+    """Log-probability of the end token, nats."""
 
 
 class BeamSearch:
-    """The search of one sentence that keeps the `beam_size` best prefixes.
+    """The searches of all sentences that keep the `beam_size` best prefixes.
 
-    Of the 2 x beam best continuations, those that end the sentence and rank within the beam are
-    finished; the best of the rest stay live. Prefixes that can no longer beat a finished hypothesis
-    are pruned, and their rows become free.
+    Of the 2 x beam best continuations of a sentence, those that end it and rank within the beam are
+    finished; the best of the rest stay live, in places `0 .. num_live - 1`. Prefixes that can no
+    longer beat a finished hypothesis are pruned, and their rows become free.
     """
 
     def __init__(
         self,
-        options: DecodeOptions,
+        num_sentences: int,
+        max_target_tokens: int,
         eos_id: int,
         *,
-        is_retry: bool = False,
+        beam_size: int,
         lookahead: int = LOOKAHEAD_TOKENS,
     ) -> None:
-        self._options = options
+        """Allocate the state.
+
+        Args:
+            num_sentences: Most sentences at a time.
+            max_target_tokens: Most tokens of an output.
+            eos_id: The end token.
+            beam_size: Hypotheses that each of them keeps.
+            lookahead: See `LOOKAHEAD_TOKENS`.
+        """
+        self.beam_size = beam_size
         self._eos_id = eos_id
-        self._is_retry = is_retry
         self._lookahead = lookahead
-        self._rules = logits_processors(options)
-        self._live = [_START]
-        self._finished: list[Hypothesis] = []
+        self._log_probs = np.full((num_sentences, beam_size), DEAD)
+        """Sum of each live prefix, nats, best first, float64 [sentences, beam]; `DEAD` beyond."""
+        self._num_live = np.zeros(num_sentences, dtype=np.int64)
+        """Live prefixes, int64 [sentences]."""
+        self._bars = np.zeros(num_sentences)
+        """Score that a prefix must still be able to exceed, float64 [sentences]."""
+        self._penalties = np.zeros((num_sentences, max_target_tokens + 1))
+        """`reach_penalties` of the sentence, float64 [sentences, target + 1]."""
+        shape = (num_sentences, max_target_tokens, beam_size)
+        self._parents = np.zeros(shape, dtype=np.int16)
+        """Place of each hypothesis one token before, int16 [sentences, target, beam]."""
+        self._tokens = np.zeros(shape, dtype=np.int32)
+        """The token it appended then, int32 [sentences, target, beam]."""
+        self._token_log_probs = np.zeros(shape, dtype=np.float32)
+        """Log-probability of that token, nats, float32 [sentences, target, beam]."""
+        self._ended: list[list[_Ended]] = []
+        """Finished hypotheses of each sentence, best first."""
+        state = (self._log_probs, self._num_live, self._bars, self._penalties)
+        history = (self._parents, self._tokens, self._token_log_probs)
+        self._sentences = Sentences(num_sentences, (*state, *history))
+        self._places = np.arange(num_sentences)
 
     @property
-    def num_live(self) -> int:
-        """Prefixes that take the next step, each with a row of candidates."""
-        return len(self._live)
+    def num_sentences(self) -> int:
+        """Sentences that take the next step."""
+        return len(self._sentences.asked)
 
     @property
     def num_candidates(self) -> int:
         """Continuations that `advance` needs: with half of them ended, a whole beam is left."""
-        return 2 * self._options.beam_size
+        return 2 * self.beam_size if len(self._sentences.asked) else 0
 
     @property
-    def log_probs(self) -> list[float]:
-        """Summed log-probability of each live prefix, nats."""
-        return [prefix.log_prob for prefix in self._live]
+    def num_live(self) -> NDArray[np.int64]:
+        """Prefixes of each sentence that take the next step, int64 [sentences]."""
+        return self._num_live[: len(self._sentences.asked)]
 
     @property
-    def is_restricted(self) -> bool:
-        """Whether `restrict` must see the scores of the coming step."""
-        return bool(self._rules) and is_any_active(self._rules, self._live[0].length)
+    def log_probs(self) -> NDArray[np.float64]:
+        """Sum of each live prefix, nats, float64 [sentences, beam]; `DEAD` beyond."""
+        return self._log_probs[: len(self._sentences.asked)]
 
-    def restrict(self, scores: NDArray[np.float32]) -> None:
-        """Mask the tokens that may not come next, in place, float32 [live, vocab]."""
-        for prefix, row in zip(self._live, scores, strict=True):
-            process_all(self._rules, row, _unwind(prefix)[0])
+    def begin(self, options: DecodeOptions) -> int:
+        """Add a sentence; its index until another one leaves."""
+        index = self._sentences.add(options)
+        self._ended.append([])
+        self._begin(index)
+        return index
 
-    def advance(self, continuations: Sequence[Continuation]) -> Survivors | Hypotheses | Restart:
-        """Extend the best prefixes by one token.
+    def remove(self, index: int) -> None:
+        """Remove a sentence; the last one takes its index."""
+        self._sentences.remove(index)
+        self._ended[index] = self._ended[-1]
+        self._ended.pop()
+
+    def clear(self) -> None:
+        """Remove all sentences."""
+        self._sentences.clear()
+        self._ended.clear()
+
+    def restricted(self) -> list[int]:
+        """Sentences for which `restrict` must see the scores of the coming step."""
+        return self._sentences.restricted()
+
+    def restrict(self, index: int, scores: NDArray[np.float32]) -> None:
+        """Mask the tokens of a sentence that may not come next, in place, float32 [live, vocab]."""
+        rules, length = self._sentences.asked[index].rules, int(self._sentences.lengths[index])
+        for place, row in enumerate(scores):
+            process_all(rules, row, self._unwind(index, length, place)[0])
+
+    def advance(self, log_probs: NDArray[np.float32], ids: NDArray[np.int64]) -> BeamStep:
+        """Extend the best prefixes of every sentence by one token.
 
         Args:
-            continuations: The `num_candidates` best of all live prefixes, best first; masked ones
-                may be among them.
-
-        Returns:
-            The prefixes that stay live, or the result once the sentence has ended.
+            log_probs: The `num_candidates` best tokens after each live prefix, best first, nats,
+                float32 [sentences, beam, candidates]; any finite number where none is live.
+            ids: Those tokens, int64 [sentences, beam, candidates].
         """
-        beam_size = self._options.beam_size
-        parents: list[int] = []
-        prefixes: list[_Prefix] = []
-        for rank, (parent, token, log_prob) in enumerate(continuations):
-            if log_prob <= MASKED or (rank >= beam_size and len(prefixes) == beam_size):
-                break  # the rest rank lower, and the beam is full
-            if token == self._eos_id:
-                if rank < beam_size:
-                    self._end(_extend(self._live[parent], token, log_prob))
-            elif len(prefixes) < beam_size:
-                parents.append(parent)
-                prefixes.append(_extend(self._live[parent], token, log_prob))
-        live = [prefix for prefix in prefixes if self._may_win(prefix)]
-        if live or self._finished:
-            self._live = live  # else the rules leave no token, and the old prefixes are the result
-        if not live or live[0].length >= self._options.max_target_tokens:
-            return self._result()
-        if self._is_looping():
-            return restart_without_loops(self._options)
-        # Prefixes are ordered best first, so the pruned ones were the last.
-        tokens = [prefix.token for prefix in live]
-        return Survivors(parents=parents[: len(tokens)], tokens=tokens)
+        count = len(self._sentences.asked)
+        lengths = self._sentences.lengths[:count]
+        ranked = best_continuations(log_probs, ids, self.log_probs, 2 * self.beam_size)
+        is_end = ranked.tokens == self._eos_id
+        ends = is_end[:, : self.beam_size].nonzero()
+        if len(ends[0]):
+            self._end(ranked, *ends)
+            kept = _without_ends(ranked, is_end, self.beam_size)
+        else:
+            kept = ranked.first(self.beam_size)
+        num_live = self._num_winnable(kept.log_probs, lengths + 1)
+        outcome = SearchStep()
+        for index in (num_live == 0).nonzero()[0].tolist():
+            if self._ended[index]:
+                self._num_live[index] = 0  # else rules leave no token: the prefixes are the result
+            outcome.finished[index] = self._result(index)
+        self._keep(kept, num_live)
+        is_due = lengths >= self._sentences.next_checks[:count]
+        for index in is_due.nonzero()[0].tolist():
+            if index not in outcome.finished:
+                self._look_at(index, outcome)
+        return BeamStep(kept.parents, kept.tokens, self.num_live, outcome)
 
-    def _hypothesis(self, prefix: _Prefix, reason: FinishReason) -> Hypothesis:
-        ids, log_probs = _unwind(prefix)
+    def _begin(self, index: int) -> None:
+        options = self._sentences.asked[index].options
+        self._log_probs[index] = DEAD
+        self._log_probs[index, 0] = 0
+        self._num_live[index] = 1
+        self._bars[index] = -np.inf
+        longest = options.max_target_tokens
+        self._penalties[index, : longest + 1] = reach_penalties(
+            longest, options.length_penalty, self._lookahead
+        )
+        self._ended[index] = []
+
+    def _end(
+        self, ranked: Continuations, sentences: NDArray[np.int64], ranks: NDArray[np.int64]
+    ) -> None:
+        """Note the hypotheses that end: sentence and rank of each, int64 [ended]."""
+        for index, rank in zip(sentences.tolist(), ranks.tolist(), strict=True):
+            log_prob = float(ranked.log_probs[index, rank])
+            length = int(self._sentences.lengths[index]) + 1
+            options = self._sentences.asked[index].options
+            # Too early an end is skipped: enough other continuations are left.
+            if log_prob > MASKED and may_end(length, options):
+                ended = _Ended(
+                    length_normalised(log_prob, length, options.length_penalty),
+                    length,
+                    int(ranked.parents[index, rank]),
+                    float(ranked.token_log_probs[index, rank]),
+                )
+                self._rank(index, ended, options.num_hypotheses)
+
+    def _rank(self, index: int, ended: _Ended, num_wanted: int) -> None:
+        finished = self._ended[index]
+        finished.append(ended)
+        finished.sort(key=lambda e: e.score, reverse=True)
+        if len(finished) >= num_wanted:
+            self._bars[index] = finished[num_wanted - 1].score
+
+    def _num_winnable(
+        self, log_probs: NDArray[np.float64], lengths: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Prefixes of which an extension could be among the returned hypotheses, the first ones.
+
+        Args:
+            log_probs: Sum of each prefix, best first, float64 [sentences, beam].
+            lengths: Their tokens, int64 [sentences].
+        """
+        may_win = log_probs > MASKED
+        if any(self._ended):
+            may_win &= self._may_overtake(log_probs, lengths)
+        return np.asarray(may_win.sum(axis=1))
+
+    def _may_overtake(
+        self, log_probs: NDArray[np.float64], lengths: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Which prefixes may beat what has finished, bool [sentences, beam]."""
+        count = len(lengths)
+        reachable = log_probs / self._penalties[self._places[:count], lengths][:, None]
+        return np.asarray(reachable > self._bars[:count, None])
+
+    def _keep(self, kept: Continuations, num_live: NDArray[np.int64]) -> None:
+        """Make the first `num_live` continuations of each sentence its prefixes."""
+        count = len(num_live)
+        places, lengths = self._places[:count], self._sentences.lengths[:count]
+        self._parents[places, lengths] = kept.parents
+        self._tokens[places, lengths] = kept.tokens
+        self._token_log_probs[places, lengths] = kept.token_log_probs
+        lengths += 1
+        self._num_live[:count] = num_live
+        is_live = np.arange(self.beam_size) < num_live[:, None]
+        self._log_probs[:count] = np.where(is_live, kept.log_probs, DEAD)
+
+    def _look_at(self, index: int, outcome: SearchStep) -> None:
+        """End a sentence or begin it again, if that is due."""
+        sentences, options = self._sentences, self._sentences.asked[index].options
+        length = int(sentences.lengths[index])
+        if length >= options.max_target_tokens:
+            outcome.finished[index] = self._result(index)
+            self._num_live[index] = 0
+        elif is_loop(self._unwind(index, length, 0)[0], options):
+            sentences.restart(index, options_without_loops(options))
+            self._begin(index)
+            outcome.restarted.append(index)
+        else:
+            sentences.next_checks[index] = next_check(length, options)
+
+    def _result(self, index: int) -> Hypotheses:
+        """The best finished hypotheses, filled up with cut-off prefixes where there are too few."""
+        wanted = self._sentences.asked[index].options.num_hypotheses
+        finished = [self._finished(index, ended) for ended in self._ended[index][:wanted]]
+        cut_off = [self._cut_off(index, place) for place in range(int(self._num_live[index]))]
+        return tuple([*finished, *cut_off][:wanted])
+
+    def _finished(self, index: int, ended: _Ended) -> Hypothesis:
+        ids, log_probs = self._unwind(index, ended.length - 1, ended.place)
+        log_probs.append(ended.token_log_prob)
+        return self._hypothesis(index, ids, log_probs, "stop", ended.score)
+
+    def _cut_off(self, index: int, place: int) -> Hypothesis:
+        options, length = self._sentences.asked[index].options, int(self._sentences.lengths[index])
+        ids, log_probs = self._unwind(index, length, place)
+        log_prob = float(self._log_probs[index, place])
+        score = length_normalised(log_prob, length, options.length_penalty)
+        return self._hypothesis(index, ids, log_probs, "length", score)
+
+    def _hypothesis(
+        self, index: int, ids: list[int], log_probs: list[float], reason: FinishReason, score: float
+    ) -> Hypothesis:
         return Hypothesis(
-            target_ids=ids[:-1] if reason == "stop" else ids,
-            token_log_probs=log_probs,
-            finish_reason="repetition" if self._is_retry else reason,
+            target_ids=tuple(ids),
+            token_log_probs=tuple(log_probs),
+            finish_reason="repetition" if self._sentences.asked[index].is_retry else reason,
             has_ended=reason == "stop",
-            score=length_normalised(prefix.log_prob, prefix.length, self._options.length_penalty),
+            score=score,
         )
 
-    def _end(self, ended: _Prefix) -> None:
-        # Too early an end is skipped: enough other continuations are left.
-        if may_end(ended.length, self._options):
-            self._finished.append(self._hypothesis(ended, "stop"))
-
-    def _is_looping(self) -> bool:
-        best = self._live[0]
-        # Checked first, because unwinding a prefix costs its length.
-        if self._options.max_loop_tokens is None or best.length % CHECK_EVERY:
-            return False
-        return is_loop(_unwind(best)[0], self._options)
-
-    def _may_win(self, prefix: _Prefix) -> bool:
-        """Whether an extension of the prefix could be among the returned hypotheses."""
-        wanted = self._options.num_hypotheses
-        if len(self._finished) < wanted:
-            return True
-        longest = min(self._options.max_target_tokens, prefix.length + self._lookahead)
-        reachable = best_reachable(prefix.log_prob, longest, self._options.length_penalty)
-        return reachable > self._ranked_finished()[wanted - 1].score
-
-    def _ranked_finished(self) -> list[Hypothesis]:
-        return sorted(self._finished, key=lambda h: h.score, reverse=True)
-
-    def _result(self) -> Hypotheses:
-        """The best finished hypotheses, filled up with cut-off prefixes where there are too few."""
-        wanted = self._options.num_hypotheses
-        finished = self._ranked_finished()[:wanted]
-        cut_off = [self._hypothesis(p, "length") for p in self._live]
-        cut_off.sort(key=lambda h: h.score, reverse=True)
-        return tuple([*finished, *cut_off][:wanted])
+    def _unwind(self, index: int, length: int, place: int) -> tuple[list[int], list[float]]:
+        """Tokens and scores of the hypothesis that stood in a place after `length` tokens."""
+        parents: list[list[int]] = self._parents[index, :length].tolist()
+        places = [0] * length
+        for position in range(length - 1, -1, -1):
+            places[position] = place
+            place = parents[position][place]
+        chosen = (np.arange(length), places)
+        return self._tokens[index][chosen].tolist(), self._token_log_probs[index][chosen].tolist()
 
 
 def best_tokens(
@@ -187,40 +353,39 @@ def best_continuations(
     ids: NDArray[np.int64],
     before: NDArray[np.float64],
     count: int,
-) -> list[list[Continuation]]:
-    """Rank the continuations of several searches at once.
+) -> Continuations:
+    """Rank the continuations of every sentence.
 
     Args:
-        log_probs: The `count` best tokens after each live prefix, best first, nats,
-            float32 [batch, live, candidates].
-        ids: Those tokens, int64 [batch, live, candidates].
-        before: Log-probability of each prefix, nats, float64 [batch, live].
+        log_probs: The best tokens after each prefix, best first, nats,
+            float32 [sentences, beam, candidates].
+        ids: Those tokens, int64 [sentences, beam, candidates].
+        before: Log-probability of each prefix, nats, float64 [sentences, beam].
         count: How many to return.
 
     Returns:
-        For each search, best first; equals ordered by prefix, then by rank of the token.
+        The best of each sentence; equals ordered by prefix, then by rank of the token.
     """
-    batch, live, candidates = log_probs.shape
-    totals = (log_probs + before[..., None]).reshape(batch, -1)
-    order = np.argsort(-totals, axis=1, kind="stable")[:, :count]
-    places = order + live * candidates * np.arange(batch)[:, None]
-    columns = (order // candidates, ids.ravel()[places], log_probs.ravel()[places])
-    return [
-        list(zip(*row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
-    ]
+    sentences, beam, candidates = log_probs.shape
+    totals = (log_probs + before[:, :, None]).reshape(sentences, -1)
+    order = (-totals).argsort(axis=1, kind="stable")[:, :count]
+    chosen = order + _starts(sentences, beam * candidates)
+    # `take` reads the flattened arrays.
+    return Continuations(
+        order // candidates, ids.take(chosen), log_probs.take(chosen), totals.take(chosen)
+    )
 
 
-def _extend(prefix: _Prefix, token: int, log_prob: float) -> _Prefix:
-    return _Prefix(prefix, token, log_prob, prefix.log_prob + log_prob, prefix.length + 1)
+@lru_cache(maxsize=1024)
+def _starts(rows: int, width: int) -> NDArray[np.int64]:
+    """Where each row begins in a flattened array, int64 [rows, 1]; shared, not to be changed."""
+    return np.arange(rows)[:, None] * width
 
 
-def _unwind(prefix: _Prefix) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Tokens and their log-probabilities, from the first to the last."""
-    ids: list[int] = []
-    log_probs: list[float] = []
-    node: _Prefix | None = prefix
-    while node is not None and node.length:
-        ids.append(node.token)
-        log_probs.append(node.token_log_prob)
-        node = node.parent
-    return tuple(reversed(ids)), tuple(reversed(log_probs))
+def _without_ends(ranked: Continuations, is_end: NDArray[np.bool_], count: int) -> Continuations:
+    """The first `count` continuations of each sentence that do not end it, `DEAD` beyond."""
+    order = is_end.argsort(axis=1, kind="stable")[:, :count]
+    chosen = order + _starts(*is_end.shape)
+    kept = ranked.chosen(chosen)
+    kept.log_probs[is_end.take(chosen)] = DEAD
+    return kept

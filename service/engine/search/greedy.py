@@ -1,80 +1,179 @@
-"""Greedy search: the best token of every step."""
+"""Greedy search: the best token of every step, for all sentences of a batch.
+
+A search sees tokens and log-probabilities and decides which hypotheses stay live; it knows no
+session, no cache and no rows. Plain lists: between two runs of the decoder the caches are cold, and
+one short loop costs less than the dozen array operations that it would be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.logits_processors import is_any_active, logits_processors, process_all
+from service.engine.search.logits_processors import (
+    LogitsProcessor,
+    is_any_active,
+    logits_processors,
+    process_all,
+)
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
 from service.engine.search.outcome import (
     Hypotheses,
-    Restart,
+    SearchStep,
     is_loop,
     may_end,
-    restart_without_loops,
+    next_check,
+    options_without_loops,
 )
 from service.engine.search.ranking import length_normalised
 
 
-class GreedySearch:
-    """The search of one sentence that keeps one hypothesis."""
+@dataclass(slots=True, kw_only=True)
+class _Sentence:
+    """The search of one sentence."""
 
-    def __init__(self, options: DecodeOptions, eos_id: int, *, is_retry: bool = False) -> None:
-        self._options = options
+    options: DecodeOptions
+    rules: tuple[LogitsProcessor, ...]
+    is_retry: bool
+    """Whether this is the second attempt after a loop."""
+    next_check: int
+    """Length at which the sentence must be looked at."""
+    target_ids: list[int] = field(default_factory=list)
+    """Chosen tokens, the end token included."""
+    token_log_probs: list[float] = field(default_factory=list)
+    """Their log-probabilities, nats, where they are computed."""
+
+
+class GreedySearch:
+    """The searches of all sentences that keep one hypothesis."""
+
+    beam_size = 1
+
+    def __init__(self, eos_id: int) -> None:
+        """Begin without sentences."""
         self._eos_id = eos_id
-        self._is_retry = is_retry
-        self._rules = logits_processors(options)
-        self._target_ids: list[int] = []
-        self._token_log_probs: list[float] = []
+        self._sentences: list[_Sentence] = []
+        self._num_ruled = 0
+        self._num_scored = 0
+
+    @property
+    def num_sentences(self) -> int:
+        """Sentences that take the next step."""
+        return len(self._sentences)
+
+    @property
+    def num_live(self) -> NDArray[np.int64]:
+        """Hypotheses of each sentence that take the next step: one, int64 [sentences]."""
+        return np.ones(len(self._sentences), dtype=np.int64)
 
     @property
     def num_candidates(self) -> int:
         """1 where `advance` must be given log-probabilities, else 0."""
-        return int(self._options.with_scores)
+        return int(self._num_scored > 0)
 
-    @property
-    def is_restricted(self) -> bool:
-        """Whether `restrict` must see the scores of the coming step."""
-        return bool(self._rules) and is_any_active(self._rules, len(self._target_ids))
+    def begin(self, options: DecodeOptions) -> int:
+        """Add a sentence; its index until another one leaves."""
+        self._sentences.append(self._counted(_begun(options, is_retry=False)))
+        return len(self._sentences) - 1
 
-    @property
-    def may_end(self) -> bool:
-        """Whether the end token may come next; if not, `advance` takes the best other token."""
-        return may_end(len(self._target_ids) + 1, self._options)
+    def remove(self, index: int) -> None:
+        """Remove a sentence; the last one takes its index."""
+        self._discount(self._sentences[index])
+        self._sentences[index] = self._sentences[-1]
+        self._sentences.pop()
 
-    def restrict(self, scores: NDArray[np.float32]) -> None:
-        """Mask the tokens that may not come next, in place, float32 [1, vocab]."""
-        process_all(self._rules, scores[0], self._target_ids)
+    def clear(self) -> None:
+        """Remove all sentences."""
+        self._sentences.clear()
+        self._num_ruled = self._num_scored = 0
 
-    def advance(self, token: int, log_prob: float | None) -> Hypotheses | Restart | None:
-        """Append the best token of the step.
+    def restricted(self) -> list[int]:
+        """Sentences for which `restrict` must see the scores of the coming step."""
+        if not self._num_ruled:
+            return []
+        return [
+            index
+            for index, sentence in enumerate(self._sentences)
+            if is_any_active(sentence.rules, len(sentence.target_ids))
+        ]
+
+    def ending_too_early(self, tokens: NDArray[np.int64]) -> list[int]:
+        """Sentences whose best token is the end, which they may not yet take, int64 [sentences]."""
+        ended: list[int] = (tokens == self._eos_id).nonzero()[0].tolist()
+        return [index for index in ended if not self.may_end(index)]
+
+    def may_end(self, index: int) -> bool:
+        """Whether the end token may come next."""
+        sentence = self._sentences[index]
+        return may_end(len(sentence.target_ids) + 1, sentence.options)
+
+    def restrict(self, index: int, scores: NDArray[np.float32]) -> None:
+        """Mask the tokens of a sentence that may not come next, in place, float32 [vocab]."""
+        sentence = self._sentences[index]
+        process_all(sentence.rules, scores, sentence.target_ids)
+
+    def advance(self, tokens: Sequence[int], log_probs: Sequence[float] | None) -> SearchStep:
+        """Append a token to every sentence.
 
         Args:
-            token: The best of the tokens that may come next.
-            log_prob: Its log-probability in nats; None where `num_candidates` is 0.
-
-        Returns:
-            The result once the sentence has ended; None while it has not.
+            tokens: The best that may come next.
+            log_probs: Their log-probabilities, nats; None where `num_candidates` is 0.
         """
-        if log_prob is not None and self._options.with_scores:
-            self._token_log_probs.append(log_prob)
-        if token == self._eos_id:
-            return self._finish("stop")
-        self._target_ids.append(token)
-        if len(self._target_ids) >= self._options.max_target_tokens:
-            return self._finish("length")
-        if is_loop(self._target_ids, self._options):
-            return restart_without_loops(self._options)
-        return None
+        if log_probs is not None:
+            for sentence, log_prob in zip(self._sentences, log_probs, strict=True):
+                sentence.token_log_probs.append(log_prob)
+        step = SearchStep()
+        for index, (sentence, token) in enumerate(zip(self._sentences, tokens, strict=True)):
+            sentence.target_ids.append(token)
+            if token == self._eos_id or len(sentence.target_ids) >= sentence.next_check:
+                self._look_at(index, step)
+        return step
 
-    def _finish(self, reason: FinishReason) -> Hypotheses:
-        length = len(self._target_ids) + (reason == "stop")
-        log_prob = sum(self._token_log_probs)
-        return (
-            Hypothesis(
-                target_ids=tuple(self._target_ids),
-                token_log_probs=tuple(self._token_log_probs),
-                finish_reason="repetition" if self._is_retry else reason,
-                has_ended=reason == "stop",
-                score=length_normalised(log_prob, length, self._options.length_penalty),
-            ),
-        )
+    def _look_at(self, index: int, step: SearchStep) -> None:
+        """End a sentence or begin it again, if that is due."""
+        sentence = self._sentences[index]
+        ids, options = sentence.target_ids, sentence.options
+        if ids[-1] == self._eos_id:
+            step.finished[index] = _result(sentence, "stop")
+        elif len(ids) >= options.max_target_tokens:
+            step.finished[index] = _result(sentence, "length")
+        elif is_loop(ids, options):
+            self._discount(sentence)
+            again = _begun(options_without_loops(options), is_retry=True)
+            self._sentences[index] = self._counted(again)
+            step.restarted.append(index)
+        else:
+            sentence.next_check = next_check(len(ids), options)
+
+    def _counted(self, sentence: _Sentence) -> _Sentence:
+        self._num_ruled += bool(sentence.rules)
+        self._num_scored += sentence.options.with_scores
+        return sentence
+
+    def _discount(self, sentence: _Sentence) -> None:
+        self._num_ruled -= bool(sentence.rules)
+        self._num_scored -= sentence.options.with_scores
+
+
+def _begun(options: DecodeOptions, *, is_retry: bool) -> _Sentence:
+    return _Sentence(
+        options=options,
+        rules=logits_processors(options),
+        is_retry=is_retry,
+        next_check=next_check(0, options),
+    )
+
+
+def _result(sentence: _Sentence, reason: FinishReason) -> Hypotheses:
+    length = len(sentence.target_ids)
+    log_probs = sentence.token_log_probs if sentence.options.with_scores else []
+    return (
+        Hypothesis(
+            target_ids=tuple(sentence.target_ids[: length - (reason == "stop")]),
+            token_log_probs=tuple(log_probs),
+            finish_reason="repetition" if sentence.is_retry else reason,
+            has_ended=reason == "stop",
+            score=length_normalised(sum(log_probs), length, sentence.options.length_penalty),
+        ),
+    )

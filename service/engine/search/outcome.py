@@ -1,7 +1,7 @@
-"""What one step of a search leads to: more steps, a result, or a second attempt without loops."""
+"""What a step of a search leads to: more steps, a result, or a second attempt without loops."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.engine.search.repetition import CHECK_EVERY, RETRY_NGRAM, repeated_tail
@@ -11,26 +11,26 @@ Hypotheses = tuple[Hypothesis, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survivors:
-    """The hypotheses that take another step, in their order from now on."""
+class SearchStep:
+    """What became of the sentences of a search in one step, by index; all others go on."""
 
-    parents: list[int]
-    """Index of the live hypothesis that each of them extends."""
-    tokens: list[int]
-    """The token that each of them appends: the decoder's next input."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
-    """The output loops: the sentence is decoded again from its first token."""
-
-    options: DecodeOptions
-    """Options of the second attempt: no n-gram may occur twice."""
+    finished: dict[int, Hypotheses] = field(default_factory=dict)
+    """Results; their sentences are still to be removed."""
+    restarted: list[int] = field(default_factory=list)
+    """Sentences whose output looped: they are decoded again from their first token."""
 
 
 def may_end(length: int, options: DecodeOptions) -> bool:
     """Whether an output may have `length` tokens, the end token included."""
     return length > options.min_target_tokens or length <= len(options.prefix_ids)
+
+
+def next_check(length: int, options: DecodeOptions) -> int:
+    """The next length after `length` at which an output may be too long, or loop."""
+    limit, longest = options.max_target_tokens, options.max_loop_tokens
+    if longest is None:
+        return limit
+    return min(limit, (max(length, longest) // CHECK_EVERY + 1) * CHECK_EVERY)
 
 
 def is_loop(target_ids: Sequence[int], options: DecodeOptions) -> bool:
@@ -41,7 +41,7 @@ def is_loop(target_ids: Sequence[int], options: DecodeOptions) -> bool:
     return repeated_tail(target_ids) > longest
 
 
-def restart_without_loops(options: DecodeOptions) -> Restart:
-    """A second attempt that cannot loop, and is not checked for it."""
+def options_without_loops(options: DecodeOptions) -> DecodeOptions:
+    """Options of a second attempt: it cannot loop, and is not checked for it."""
     size = options.no_repeat_ngram or RETRY_NGRAM
-    return Restart(options=replace(options, no_repeat_ngram=size, max_loop_tokens=None))
+    return replace(options, no_repeat_ngram=size, max_loop_tokens=None)

@@ -1,6 +1,10 @@
 """Scores that compare hypotheses of different lengths."""
 
 import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def length_normalised(log_prob: float, length: int, alpha: float) -> float:
@@ -14,13 +18,25 @@ def length_normalised(log_prob: float, length: int, alpha: float) -> float:
     return log_prob / _penalty(length, alpha)
 
 
-def best_reachable(log_prob: float, max_length: int, alpha: float) -> float:
-    """Upper bound of the score that a live hypothesis can still reach.
+@lru_cache(maxsize=64)
+def reach_penalties(max_length: int, alpha: float, lookahead: int) -> NDArray[np.float64]:
+    """What to divide the sum of a live hypothesis by, for an upper bound of its later scores.
 
     Each token lowers the log-probability and raises the penalty, so the bound is the current sum
-    at the maximum length.
+    at the greatest length that is considered.
+
+    Args:
+        max_length: Longest output, tokens.
+        alpha: Strength of the penalty.
+        lookahead: Tokens that a hypothesis is assumed to still need at most.
+
+    Returns:
+        Penalties by length of the hypothesis, float64 [max_length + 1]; read-only.
     """
-    return length_normalised(log_prob, max_length, alpha)
+    lengths = (min(max_length, length + lookahead) for length in range(max_length + 1))
+    penalties = np.array([_penalty(length, alpha) for length in lengths])
+    penalties.setflags(write=False)
+    return penalties
 
 
 def _penalty(length: int, alpha: float) -> float:

@@ -104,7 +104,7 @@ def test_short_sentences_use_only_pieces_of_their_shortlist(sessions: Sessions) 
     assert sessions.shortlist is not None
     blocks = sessions.shortlist.blocks(SOURCES)
     texts = _texts(_decode(sessions, [GREEDY], num_slots=8))
-    whole = _texts(_decode(replace(sessions, shortlist=None), [GREEDY], num_slots=8))
+    whole = _texts(_decode(replace(sessions, uses_shortlist=False), [GREEDY], num_slots=8))
     assert texts != whole
     for source, block, text, free in zip(SOURCES, blocks, texts, whole, strict=True):
         if len(source) <= LONGEST:
@@ -114,5 +114,5 @@ def test_short_sentences_use_only_pieces_of_their_shortlist(sessions: Sessions) 
 
 
 def test_beams_choose_from_the_whole_vocabulary(sessions: Sessions) -> None:
-    free = _decode(replace(sessions, shortlist=None), [BEAM], num_slots=16)
+    free = _decode(replace(sessions, uses_shortlist=False), [BEAM], num_slots=16)
     assert _texts(_decode(sessions, [BEAM], num_slots=16)) == _texts(free)

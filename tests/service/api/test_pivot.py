@@ -23,7 +23,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     folder = tmp_path_factory.mktemp("bundles")
     for source, target in (("en", "de"), ("de", "it")):
         renamed_copy(folder / f"{source}-{target}", source, target)
-    settings = load_settings({"bundles": (folder,), "workers": 1, "slots_per_worker": 8})
+    settings = load_settings(
+        {"bundles": (folder,), "engines": 0, "workers": 1, "slots_per_worker": 8}
+    )
     metrics = Metrics()
     registry = open_registry(settings, metrics)
     registry.start()

@@ -1,6 +1,8 @@
 """The `pellucid` command."""
 
+import argparse
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -8,10 +10,19 @@ from pathlib import Path
 import pytest
 
 from bundle.manifest import Manifest
-from service.cli.main import COMMANDS_GROUP, main
+from service.cli.local import LARGE_BYTES, local_settings, size_of
+from service.cli.main import COMMANDS_GROUP, _build_parser, main
 from service.settings import Settings, flag_of
 from tests.service.command_line import run_here
-from tests.service.server_process import REPOSITORY, command, environment, run_command
+from tests.service.server_process import (
+    LONGEST_S,
+    REPOSITORY,
+    command,
+    engines_of,
+    environment,
+    is_gone,
+    run_command,
+)
 from tests.service.tiny_models import TINY_BUNDLE
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
@@ -251,3 +262,91 @@ def test_command_without_its_packages_says_how_to_get_them(tmp_path: Path, code:
     (line,) = ended.stderr.splitlines()
     assert "`pellucid greet` needs no_such_package" in line
     assert "pip install" in line
+
+
+def large_file(folder: Path) -> tuple[Path, list[str]]:
+    """A file for which engine processes are started, and its lines."""
+    words = TEXT.split()
+    lines = [" ".join((words * 3)[n % len(words) :][: 5 + n % 7]) for n in range(2000)]
+    path = folder / "large.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert path.stat().st_size > LARGE_BYTES
+    return path, lines
+
+
+def test_a_large_file_is_translated_by_engine_processes_in_order(tmp_path: Path) -> None:
+    path, lines = large_file(tmp_path)
+    different = tmp_path / "different.txt"
+    different.write_text("\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
+    alone = run_here("translate", *MODEL, "--engines", "0", str(different))
+    expected = dict(zip(dict.fromkeys(lines), alone.stdout.splitlines(), strict=True))
+    arguments = command("translate", *MODEL[:-2], "--workers", "2", str(path))
+    with subprocess.Popen(
+        arguments,
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert len(engines_of(process.pid)) == 2
+        assert (first + process.stdout.read()).splitlines() == [expected[line] for line in lines]
+    assert process.returncode == 0
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    return _build_parser()[0].parse_args([*arguments, *MODEL])
+
+
+@pytest.mark.parametrize("arguments", [["translate"], ["attention", TEXT], ["score"]])
+def test_small_work_is_done_in_this_process(arguments: list[str]) -> None:
+    assert local_settings(parsed(*arguments)).engines == 0
+
+
+def test_the_size_of_the_files_decides_where_they_are_translated(tmp_path: Path) -> None:
+    path, _ = large_file(tmp_path)
+    small = tmp_path / "small.txt"
+    small.write_text(TEXT, encoding="utf-8")
+    assert local_settings(parsed("translate"), size_of([small])).engines == 0
+    assert local_settings(parsed("translate"), size_of([small, path])).engines is None
+
+
+@pytest.mark.parametrize(("num_bytes", "num_engines"), [(1 << 20, 0), (1, 3)])
+def test_a_flag_or_a_variable_decides_before_the_size(
+    num_bytes: int, num_engines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = parsed("translate", "--engines", str(num_engines))
+    assert local_settings(given, num_bytes).engines == num_engines
+    monkeypatch.setenv("PELLUCID_ENGINES", str(num_engines))
+    assert local_settings(parsed("translate"), num_bytes).engines == num_engines
+
+
+def test_a_queue_that_is_smaller_than_the_work_refuses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text(f"{TEXT} {TEXT}\n" * 50, encoding="utf-8")
+    ended = run_here("translate", *MODEL, str(path), PELLUCID_MAX_QUEUED_JOBS="8")
+    assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 50)
+
+
+def test_ctrl_c_ends_a_translation_by_engine_processes_quietly(tmp_path: Path) -> None:
+    path, _ = large_file(tmp_path)
+    with subprocess.Popen(
+        command("translate", *MODEL[:-2], "--engines", "2", "--beam-size", "8", str(path)),
+        cwd=REPOSITORY,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip()
+        children = engines_of(process.pid)
+        assert len(children) == 2
+        for pid in (process.pid, *children):
+            os.kill(pid, signal.SIGINT)
+        _, complaint = process.communicate(timeout=LONGEST_S)
+    assert (process.returncode, "Traceback" in complaint) == (130, False)
+    assert all(map(is_gone, children))

@@ -19,7 +19,7 @@ from service.settings import Settings
 from tests.service.cluster.transports import PickledTransport, tiny_engine
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
-SETTINGS = Settings(workers=1, bundles=(TINY_BUNDLE,))
+SETTINGS = Settings(engines=0, workers=1, bundles=(TINY_BUNDLE,))
 TOKEN = "an operator's token"
 EN_DE = {"source": "en", "target": "de"}
 TEXTS = {"q": ["Anna reads. Ben sings.", "", "Anna sees a house."]}
@@ -133,7 +133,7 @@ def test_a_gateway_counts_what_its_engines_did(gateway: Client) -> None:
 
 
 def test_bundles_of_a_cluster_are_not_reloaded_by_its_door(engine: Engine) -> None:
-    settings = Settings(workers=1, bundles=(TINY_BUNDLE,), admin_token=SecretStr(TOKEN))
+    settings = Settings(engines=0, workers=1, bundles=(TINY_BUNDLE,), admin_token=SecretStr(TOKEN))
     app = create_gateway(settings, [(tiny_bundle(), PickledTransport(engine=engine))])
     with client_of(app) as gateway:
         reply = gateway.post("/admin/reload", headers={"Authorization": f"Bearer {TOKEN}"})

@@ -2,12 +2,13 @@
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bundle.tensors import DECODER_NAME
 from service.engine.graphs.sessions import Sessions
 
 Tensors = dict[str, NDArray[Any]]
@@ -57,7 +58,7 @@ class DecoderSpy:
 def spied(sessions: Sessions) -> tuple[Sessions, DecoderSpy]:
     """Sessions whose decoder is watched."""
     spy = DecoderSpy(real=sessions.decoder)
-    return replace(sessions, decoder=spy), spy
+    return sessions.with_session(DECODER_NAME, spy), spy
 
 
 def _view(dtype: type[np.generic], shape: tuple[int, ...], address: int) -> NDArray[Any]:

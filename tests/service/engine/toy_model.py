@@ -1,24 +1,27 @@
 """Next-token distributions that depend on the whole prefix, and plain searches over them."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.beam import (
-    LOOKAHEAD_TOKENS,
-    BeamSearch,
-    Continuation,
-    best_continuations,
-    best_tokens,
-)
+from service.engine.search.beam import LOOKAHEAD_TOKENS, BeamSearch, best_tokens
 from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
-from service.engine.search.outcome import Restart
+from service.engine.search.outcome import Hypotheses
 from service.engine.search.ranking import length_normalised
-from service.engine.search.strategy import Search, begin_search
+from tests.service.engine.search.plain_search import (
+    Continuation,
+    PlainBeam,
+    PlainGreedy,
+    Restart,
+    Survivors,
+    begin,
+    ranked_continuations,
+)
 
 EOS = 0
 Prefix = tuple[int, ...]
@@ -80,56 +83,126 @@ def normalised(logits: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def run_greedy(model: Model, options: DecodeOptions) -> Hypothesis:
-    search: Search = GreedySearch(options, EOS)
+    """The result of greedy search for one sentence."""
+    search = GreedySearch(EOS)
+    search.begin(options)
     prefix: Prefix = ()
     while True:
-        assert isinstance(search, GreedySearch)
-        log_probs = model(prefix)
-        scores = log_probs.copy()[None]
-        if search.is_restricted:
-            search.restrict(scores)
-        token = int(scores.argmax())
-        if token == EOS and not search.may_end:
-            scores[0, EOS] = MASKED
-            token = int(scores.argmax())
-        outcome = search.advance(token, float(log_probs[token]) if search.num_candidates else None)
-        prefix = (*prefix, token)
-        if isinstance(outcome, Restart):
-            search, prefix = begin_search(outcome.options, EOS, is_retry=True), ()
-        elif outcome is not None:
-            (hypothesis,) = outcome
+        finished, (prefix,) = greedy_step(search, [model], [prefix])
+        if finished:
+            ((hypothesis,),) = finished.values()
             return hypothesis
+
+
+def greedy_step(
+    search: GreedySearch, models: Sequence[Model], prefixes: list[Prefix]
+) -> tuple[dict[int, Hypotheses], list[Prefix]]:
+    """One step of every sentence of a search, as the decoder takes it: results, and prefixes."""
+    log_probs = np.stack([model(prefix) for model, prefix in zip(models, prefixes, strict=True)])
+    tokens = log_probs.argmax(axis=1)
+    for index in {*search.restricted(), *search.ending_too_early(tokens)}:
+        scores = log_probs[index].copy()
+        search.restrict(index, scores)
+        if not search.may_end(index):
+            scores[EOS] = MASKED
+        tokens[index] = scores.argmax()
+    chosen: list[float] = log_probs[np.arange(len(tokens)), tokens].tolist()
+    step = search.advance(tokens.tolist(), chosen if search.num_candidates else None)
+    longer = [(*p, t) for p, t in zip(prefixes, tokens.tolist(), strict=True)]
+    return step.finished, [() if i in step.restarted else p for i, p in enumerate(longer)]
 
 
 def run_beam(
     model: Model, options: DecodeOptions, lookahead: int = LOOKAHEAD_TOKENS
-) -> tuple[tuple[Hypothesis, ...], int]:
-    """The search's result and the number of steps that it took."""
-    search: Search = BeamSearch(options, EOS, lookahead=lookahead)
+) -> tuple[Hypotheses, int]:
+    """The result of beam search for one sentence, and the number of steps that it took."""
+    beam, longest = options.beam_size, options.max_target_tokens
+    search = BeamSearch(1, longest, EOS, beam_size=beam, lookahead=lookahead)
+    search.begin(options)
+    beams: list[list[Prefix]] = [[()]]
+    for num_steps in itertools.count(1):
+        finished, beams = beam_step(search, [model], beams)
+        if finished:
+            return finished[0], num_steps
+    raise AssertionError
+
+
+def beam_step(
+    search: BeamSearch, models: Sequence[Model], beams: list[list[Prefix]]
+) -> tuple[dict[int, Hypotheses], list[list[Prefix]]]:
+    """One step of every sentence of a search, as the decoder takes it: results, and prefixes."""
+    assert search.num_live.tolist() == [len(prefixes) for prefixes in beams]
+    restricted = search.restricted()
+    candidates = len(models[0](()))
+    log_probs = np.full((len(beams), search.beam_size, candidates), -0.5, dtype=np.float32)
+    ids = np.full(log_probs.shape, EOS)  # tokens after empty places are anything
+    for index, (model, prefixes) in enumerate(zip(models, beams, strict=True)):
+        scores = np.stack([model(prefix) for prefix in prefixes])
+        if index in restricted:
+            search.restrict(index, scores)
+        places = slice(len(prefixes))
+        log_probs[index, places], ids[index, places] = best_tokens(scores, candidates)
+    step = search.advance(log_probs, ids)
+    survivors = [
+        [
+            (*prefixes[parent], token)
+            for parent, token in zip(parents[:live], tokens[:live], strict=True)
+        ]
+        for prefixes, parents, tokens, live in zip(
+            beams, step.parents.tolist(), step.tokens.tolist(), step.num_live.tolist(), strict=True
+        )
+    ]
+    return step.outcome.finished, [
+        [()] if index in step.outcome.restarted else prefixes
+        for index, prefixes in enumerate(survivors)
+    ]
+
+
+def plain_search(
+    model: Model, options: DecodeOptions, lookahead: int = LOOKAHEAD_TOKENS
+) -> tuple[Hypotheses, int]:
+    """The result of the plain search of one sentence, and the number of steps that it took."""
+    search = begin(options, EOS, lookahead=lookahead)
     prefixes: list[Prefix] = [()]
-    num_steps = 0
-    while True:
-        num_steps += 1
-        assert isinstance(search, BeamSearch)
-        assert search.num_live == len(prefixes) <= options.beam_size
-        outcome = search.advance(_ranked(search, [model(prefix) for prefix in prefixes]))
+    for num_steps in itertools.count(1):
+        outcome: Hypotheses | Restart | Survivors
+        if isinstance(search, PlainGreedy):
+            outcome = _plain_greedy_step(search, model, prefixes[0])
+        else:
+            outcome = search.advance(_ranked(search, [model(prefix) for prefix in prefixes]))
         if isinstance(outcome, tuple):
             return outcome, num_steps
         if isinstance(outcome, Restart):
-            search, prefixes = begin_search(outcome.options, EOS, is_retry=True), [()]
+            search, prefixes = begin(outcome.options, EOS, is_retry=True), [()]
         else:
             chosen = zip(outcome.parents, outcome.tokens, strict=True)
             prefixes = [(*prefixes[parent], token) for parent, token in chosen]
+    raise AssertionError
 
 
-def _ranked(search: BeamSearch, rows: list[NDArray[np.float32]]) -> list[Continuation]:
+def _plain_greedy_step(
+    search: PlainGreedy, model: Model, prefix: Prefix
+) -> Hypotheses | Restart | Survivors:
+    log_probs = model(prefix)
+    scores = log_probs.copy()[None]
+    if search.is_restricted:
+        search.restrict(scores)
+    token = int(scores.argmax())
+    if token == EOS and not search.may_end:
+        scores[0, EOS] = MASKED
+        token = int(scores.argmax())
+    outcome = search.advance(token, float(log_probs[token]) if search.num_candidates else None)
+    return Survivors(parents=[0], tokens=[token]) if outcome is None else outcome
+
+
+def _ranked(search: PlainBeam, rows: list[NDArray[np.float32]]) -> list[Continuation]:
     """What the decoder hands to one search, of all tokens and not only of the best."""
     scores = np.stack(rows)
     if search.is_restricted:
         search.restrict(scores)
     ranked, ids = best_tokens(scores, scores.shape[1])
     before, count = np.array([search.log_probs]), search.num_candidates
-    return best_continuations(ranked[None], ids[None], before, count)[0]
+    return ranked_continuations(ranked[None], ids[None], before, count)[0]
 
 
 def patient_beam(model: Model, options: DecodeOptions) -> tuple[Hypothesis, ...]:

@@ -78,5 +78,5 @@ def test_a_bundle_that_is_replaced_between_reading_and_opening_is_a_fault(tmp_pa
             shutil.rmtree(folder)
             altered_copy(folder, name="another")
 
-    with pytest.raises(StartupError, match="it was replaced while it was read: try again"):
+    with pytest.raises(StartupError, match="it was replaced after it was verified"):
         open_bundles([folder], opened=Replacing(marker=open_bundles([TINY_BUNDLE])[0]))

@@ -115,7 +115,7 @@ def test_bundles_are_replaced_under_load_without_a_failed_request(tmp_path: Path
 
 def test_everything_that_was_accepted_before_sigterm_is_answered(tmp_path: Path) -> None:
     with serving(tmp_path, *SMALL_SERVER) as server, ThreadPoolExecutor(12) as others:
-        bodies = [_long(name, 50) for name in "abcdefghijkl"]
+        bodies = [_long(name, 200) for name in "abcdefghijkl"]
         accepted = [
             others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=LONGEST_S)
             for body in bodies

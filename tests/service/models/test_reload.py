@@ -87,7 +87,7 @@ def _sha256_served(site: Site) -> set[str]:
 
 
 def _workers() -> int:
-    return sum(thread.name == "pellucid-worker" for thread in threading.enumerate())
+    return sum(thread.name.startswith("pellucid-engine") for thread in threading.enumerate())
 
 
 def test_a_bundle_that_has_not_changed_is_kept(site: Site) -> None:

@@ -22,9 +22,24 @@ COUNTERS = (
     "canary_failures_total",
     "reloads_total",
     "lost_calls_total",
+    "engine_restarts_total",
 )
-GAUGES = ("connections", "ready", "queue_depth", "in_flight", "slots_in_use", "model_info")
-HISTOGRAMS = ("request_seconds", "stage_seconds", "batch_rows", "padding_ratio")
+GAUGES = (
+    "connections",
+    "ready",
+    "queue_depth",
+    "in_flight",
+    "slots_in_use",
+    "engine_memory_bytes",
+    "model_info",
+)
+HISTOGRAMS = (
+    "request_seconds",
+    "stage_seconds",
+    "loop_lag_seconds",
+    "batch_rows",
+    "padding_ratio",
+)
 
 
 def test_every_metric_of_the_contract_is_exposed() -> None:

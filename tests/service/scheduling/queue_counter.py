@@ -8,7 +8,13 @@ from service.errors import OverloadedError
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, Job, JobResult
-from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
+from service.scheduling.limits import (
+    INTERNAL_CLIENT,
+    INTERNAL_REQUEST,
+    AdmissionLimits,
+    Client,
+    Request,
+)
 from service.scheduling.queue import AdmissionQueue
 from tests.service.scheduling.workers.single_loop import counted
 from tests.service.tiny_models import FakeClock
@@ -38,12 +44,14 @@ class Counter:
         *,
         beam_size: int = 1,
         client: Client = INTERNAL_CLIENT,
+        request: Request = INTERNAL_REQUEST,
         is_continued: bool = False,
     ) -> Future[JobResult]:
         job = Job(
             source_ids=tuple(range(num_tokens)),
             options=DecodeOptions(beam_size=beam_size),
             client=client,
+            request=request,
             is_continued=is_continued,
         )
         entry = Entry(job=job, submitted_s=self.clock.now_s)

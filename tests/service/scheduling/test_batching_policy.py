@@ -1,13 +1,14 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions
 from service.scheduling.batching_policy import LOOKAHEAD, MAX_OVERTAKES, BatchCapacity, select_batch
-from service.scheduling.job import Entry, Job
-from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.scheduling.job import Entry, Job, Round
+from service.scheduling.limits import INTERNAL_CLIENT, Client, Request
 from tests.service.tiny_models import FakeClock
 
 TURN_S = 0.01
@@ -25,7 +26,7 @@ def entry(
 ) -> Entry:
     options = DecodeOptions(beam_size=beam_size)
     job = Job(source_ids=(5,) * num_tokens, options=options, client=Client(name=client))
-    return Entry(job=job, submitted_s=submitted_s, round=round_number)
+    return Entry(job=job, submitted_s=submitted_s, round=(round_number, 0))
 
 
 def of_client(client: str, *tokens_and_round: tuple[int, int]) -> list[Entry]:
@@ -194,6 +195,19 @@ def test_jobs_of_one_client_overtake_each_other_across_rounds() -> None:
     assert (long.num_overtakes, b1.num_overtakes) == (1, 0)
 
 
+def test_requests_of_a_client_keep_their_places() -> None:
+    """The third sentence fits better, but is of another request, whose place is later."""
+    first, second = Request(), Request()
+
+    def of(request: Request, num_tokens: int, round_: Round) -> Entry:
+        job = replace(entry(num_tokens, client="a").job, request=request)
+        return Entry(job=job, submitted_s=0.0, round=round_)
+
+    waiting = [of(first, 10, (0, 0)), of(first, 60, (0, 0)), of(second, 10, (0, 1))]
+    assert select_batch(waiting, capacity(2)) == waiting[:2]
+    assert [one.num_overtakes for one in waiting] == [0, 0, 0]
+
+
 def test_a_job_in_an_earlier_place_of_its_client_overtakes_no_other_client() -> None:
     """The last one of `a` has the place of the one that stays: before those of `b`, as that was."""
     a1, long, a3 = of_client("a", (10, 0), (60, 0), (10, 2))
@@ -244,3 +258,23 @@ def test_a_job_is_overtaken_by_its_round_though_an_earlier_round_stands_between(
     (b1,) = of_client("b", (10, 1))
     assert select_batch([head, a1, long, a2, b1], capacity(3)) == [head, a2, b1]
     assert (a1.num_overtakes, long.num_overtakes) == (1, 1)
+
+
+def test_a_client_has_the_slots_for_long_requests_that_it_does_not_use() -> None:
+    given = BatchCapacity(
+        free_slots=32, max_tokens=100, max_slots_of_long=8, slots_of_long_in_use={"anna": 5}
+    )
+    free_slots = [given.free_slots_of_long(name) for name in ("anna", "carl", INTERNAL_CLIENT.name)]
+    assert free_slots == [3, 8, math.inf]
+    assert capacity().free_slots_of_long("anna") == math.inf
+
+
+def test_a_capacity_says_whether_requests_are_bounded() -> None:
+    held_back = frozenset({("anna", Request())})
+    given = [
+        capacity(),
+        replace(capacity(), max_slots_per_client=8),
+        replace(capacity(), max_slots_of_long=8),
+        replace(capacity(), held_back=held_back),
+    ]
+    assert [one.bounds_requests for one in given] == [False, False, True, True]

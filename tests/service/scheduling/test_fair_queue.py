@@ -210,9 +210,9 @@ def test_a_flow_left_alone_is_back_in_the_first_round() -> None:
     queue = FairQueue()
     annas = many(queue, ANNA, 20)
     (single,) = many(queue, BERT, 1)
-    assert {one.round for one in queue.window(64)} > {0}
+    assert {one.round for one in queue.window(64)} > {(0, 0)}
     queue.remove(single)
-    assert [one.round for one in queue.window(64)] == [0] * len(annas)
+    assert [one.round for one in queue.window(64)] == [(0, 0)] * len(annas)
 
 
 def test_a_job_of_huge_cost_does_not_starve_its_client() -> None:
@@ -358,13 +358,15 @@ def test_a_round_takes_what_starts_within_its_work() -> None:
     annas, berts = many(queue, ANNA, 6), many(queue, BERT, 6)
     window = queue.window(64)
     assert window == [*annas[:4], *berts[:4], *annas[4:], *berts[4:]]
-    assert [one.round for one in window] == [0] * 8 + [1] * 4
+    assert [one.round for one in window] == [(0, 0)] * 8 + [(1, 0)] * 4
 
 
 def test_a_window_ends_with_the_slots_of_its_clients_and_with_its_size() -> None:
     queue = FairQueue()
     annas, berts = many(queue, ANNA, 6), many(queue, BERT, 6)
-    free_slots = {"anna": 2, "bert": 3}
-    assert queue.window(64, lambda name: free_slots[name]) == [*annas[:2], *berts[:3]]
-    assert queue.window(3, lambda name: free_slots[name]) == [*annas[:2], berts[0]]
+    bounded = BatchCapacity(
+        free_slots=9, max_tokens=9, max_slots_per_client=3, slots_in_use={"anna": 1}
+    )
+    assert queue.window(64, bounded) == [*annas[:2], *berts[:3]]
+    assert queue.window(3, bounded) == [*annas[:2], berts[0]]
     assert queue.window(5) == [*annas[:4], berts[0]]

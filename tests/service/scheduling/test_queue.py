@@ -188,16 +188,13 @@ def test_a_queue_is_busy_until_every_future_has_ended() -> None:
     assert not counter.queue.is_busy
 
 
-def test_waiting_ends_with_a_job_with_a_stop_and_with_the_time() -> None:
-    counter, stopping = Counter(), threading.Event()
-    counter.queue.wait(0, stopping)
-    with ThreadPoolExecutor(2) as threads:
-        for end in (counter.submit, stopping.set):
-            waiting = threads.submit(counter.queue.wait, 60, stopping)
-            end()
-            counter.queue.wake()
-            assert waiting.result(timeout=30) is None
-            counter.queue.clear()
+def test_listeners_hear_of_jobs_and_of_cancelling() -> None:
+    counter, calls = Counter(), []
+    counter.queue.add_listener(lambda: calls.append(counter.queue.is_busy))
+    future = counter.submit()
+    assert calls == [True]
+    future.cancel()
+    assert calls == [True, False]
 
 
 def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
@@ -211,7 +208,7 @@ def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
             try:
                 future = counter.submit(number + 1)
             except OverloadedError:
-                counter.queue.wait(0.001, closed)
+                closed.wait(0.001)
                 continue
             futures.append(future)
             if len(futures) % 3 == 0:
@@ -224,7 +221,7 @@ def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
                 if entry.future.set_running_or_notify_cancel():
                     entry.future.set_result(RESULT)
                     ended.append(entry.future)
-            counter.queue.wait(0.01, closed)
+            closed.wait(0.001)
 
     with ThreadPoolExecutor(6) as threads:
         servers = [threads.submit(server) for _ in range(2)]
@@ -232,7 +229,6 @@ def test_many_threads_submit_take_and_cancel_without_losing_a_job() -> None:
         futures = [future for client in clients for future in client.result(timeout=30)]
         eventually(lambda: not counter.queue.is_busy)
         closed.set()
-        counter.queue.wake()
         for running in servers:
             running.result(timeout=30)
     assert len(ended) == len(set(ended))

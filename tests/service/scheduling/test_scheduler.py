@@ -2,12 +2,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bundle.tensors import ENCODER_NAME
 from service.engine.graphs.sessions import Sessions
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
@@ -80,7 +81,7 @@ def running(
 @contextmanager
 def gated(**options: Any) -> Iterator[tuple[Running, GatedEncoder]]:  # noqa: ANN401 - as `running`
     encoder = GatedEncoder(real=tiny_sessions().encoder)
-    with running(replace(tiny_sessions(), encoder=encoder), **options) as service:
+    with running(tiny_sessions().with_session(ENCODER_NAME, encoder), **options) as service:
         try:
             yield service, encoder
         finally:

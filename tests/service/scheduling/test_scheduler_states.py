@@ -17,13 +17,14 @@ from service.engine.search.options import DecodeOptions
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
-from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
+from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client, Request
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.decode_loop import DecodeLoop
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
-from tests.service.scheduling.remembered_clients import remembered_clients
+from tests.service.scheduling.remembered_clients import remembered_clients, remembered_requests
 from tests.service.scheduling.workers.single_loop import MANY_TURNS, counted, hypotheses_of
 from tests.service.tiny_models import FakeClock
 
@@ -32,6 +33,7 @@ NUM_WORKERS = 2
 LIMITS = AdmissionLimits(max_queued_jobs=12, max_queued_tokens=200)
 CLIENTS = (INTERNAL_CLIENT, Client(name="light", weight=0.25), Client(name="heavy", weight=4.0))
 NARROW = Client(name="narrow", max_queued_jobs=2)
+REQUESTS = (Request(), Request(), Request(num_sentences=40), Request(num_sentences=40))
 sources = st.sampled_from([*tiny_sources(8), POISONED])
 workers = st.integers(0, NUM_WORKERS - 1)
 
@@ -52,13 +54,13 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.flights = SingleFlight(self.queue, SharingOptions(), self.metrics, self.clock)
         sessions, self.decoder = spied(tiny_sessions())
         self.workers = [
-            DecodeLoop(
-                sessions,
+            Dispatcher(
+                LocalEngine(sessions, num_slots=NUM_SLOTS, clock=self.clock),
                 self.queue,
                 self.metrics,
-                num_slots=NUM_SLOTS,
-                max_encoder_tokens=64,
+                look_ahead=LookAhead(num_jobs=8, num_tokens=64, num_jobs_contested=2),
                 clock=self.clock,
+                wait_s=0.0,
             )
             for _ in range(NUM_WORKERS)
         ]
@@ -71,6 +73,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         source_ids=sources,
         options=st.sampled_from(EVERY_KIND),
         client=st.sampled_from([*CLIENTS, NARROW]),
+        request=st.sampled_from(REQUESTS),
         is_continued=st.booleans(),
     )
     def submit(
@@ -78,12 +81,14 @@ class SchedulerMachine(RuleBasedStateMachine):
         source_ids: tuple[int, ...],
         options: DecodeOptions,
         client: Client,
+        request: Request,
         is_continued: bool,
     ) -> None:
         job = Job(
             source_ids=source_ids,
             options=options,
             client=client,
+            request=request,
             is_continued=is_continued,
         )
         depth = counted(self.metrics, "queue_depth")
@@ -172,6 +177,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.clock.now_s += 2 * RECENTLY_S
         assert not self.queue.is_contested
         assert remembered_clients(self.queue) == set()
+        assert remembered_requests(self.queue) == set()
         assert self.queue.clear() == []
 
     def finish(self, is_done: Callable[[], bool]) -> None:

@@ -44,7 +44,7 @@ def ask(
 def service(**settings: str) -> Iterator[tuple[FastAPI, Scheduler, Metrics]]:
     """An app over the tiny bundle, and the scheduler that it waits for."""
     metrics = Metrics()
-    given = load_settings({"workers": "1", **settings})
+    given = load_settings({"engines": "0", "workers": "1", **settings})
     registry = Registry.open([TINY_BUNDLE], registry_options(given), metrics)
     (model,) = registry.models
     try:

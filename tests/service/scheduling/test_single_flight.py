@@ -12,7 +12,7 @@ from service.errors import (
 )
 from service.observability.metrics import Metrics
 from service.scheduling.job import Job, JobResult
-from service.scheduling.limits import Client
+from service.scheduling.limits import INTERNAL_REQUEST, Client, Request
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from tests.service.engine.spy import Tensors
@@ -54,8 +54,9 @@ class Sharing:
         source_ids: tuple[int, ...] = SOURCE,
         *,
         client: Client = MINE,
+        request: Request = INTERNAL_REQUEST,
     ) -> Future[JobResult]:
-        return self.flights.submit(replace(job_of(source_ids), client=client))
+        return self.flights.submit(replace(job_of(source_ids), client=client, request=request))
 
     def iterate(self, count: int = 1) -> None:
         self.single.iterate(count)
@@ -148,6 +149,26 @@ def test_no_job_waits_in_the_flow_of_another_client(sharing: Sharing) -> None:
     assert mine.cancel()
     sharing.single.run()
     assert_translated(yours, SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "num_runs"), [(40, 1, 2), (40, 40, 1), (1, 40, 1), (1, 1, 1)]
+)
+def test_only_a_short_request_waits_for_no_queued_run_of_a_long_one(
+    sharing: Sharing, first: int, second: int, num_runs: int
+) -> None:
+    for num_sentences in (first, second):
+        sharing.submit(request=Request(num_sentences=num_sentences))
+    assert sharing.counted("queue_depth") == num_runs
+
+
+def test_a_started_run_of_a_long_request_is_joined_by_a_short_one(sharing: Sharing) -> None:
+    sharing.submit(request=Request(num_sentences=40))
+    sharing.iterate(2)
+    joined = sharing.submit(request=Request())
+    sharing.single.run()
+    assert_translated(joined, SOURCE)
+    assert sharing.counted("source_tokens_total") == len(SOURCE)
 
 
 def test_a_started_run_is_joined_by_any_client(sharing: Sharing) -> None:

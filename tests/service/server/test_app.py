@@ -22,6 +22,15 @@ def test_a_worker_of_one_thread_for_every_cpu() -> None:
     assert (options.threads_per_worker, options.scheduler.num_workers) == (1, available_cpus())
 
 
+def test_engine_processes_decode_unless_there_are_to_be_none() -> None:
+    cpus = available_cpus()
+    assert options_of().scheduler.num_engines == cpus
+    assert options_of(workers=3).scheduler.num_engines == 3
+    assert options_of(workers=3, engines=2).scheduler.num_engines == 2
+    threads = options_of(workers=3, engines=0).scheduler
+    assert (threads.num_engines, threads.num_batches) == (0, 3)
+
+
 def test_a_worker_has_as_many_threads_as_it_is_told() -> None:
     assert options_of(threads_per_worker=2).threads_per_worker == 2
 
@@ -37,4 +46,4 @@ def test_what_is_said_counts() -> None:
     options = options_of(workers=3, slots_per_worker=16, encoder_tokens_per_turn=99)
     scheduler = options.scheduler
     assert (scheduler.num_workers, scheduler.slots_per_worker) == (3, 16)
-    assert scheduler.encoder_tokens_per_turn == 99
+    assert scheduler.look_ahead.num_tokens_contested == 99

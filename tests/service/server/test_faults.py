@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
+from bundle.tensors import CANDIDATES_NAME, ENCODER_NAME
 from service.engine.graphs.sessions import Sessions
 from service.observability.metrics import Metrics
 from tests.service.engine.spy import Tensors, spied
@@ -45,14 +46,16 @@ def breaking_encoder(sessions: Sessions) -> Sessions:
     def break_down(_: list[NDArray[Any]]) -> list[NDArray[Any]]:
         raise RuntimeError("the encoder broke down")
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=break_down))
+    return sessions.with_session(
+        ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=break_down)
+    )
 
 
 def encoder_without_numbers(sessions: Sessions) -> Sessions:
     def spoil(outputs: list[NDArray[Any]]) -> list[NDArray[Any]]:
         return [np.full(output.shape, np.nan, dtype=np.float32) for output in outputs]
 
-    return replace(sessions, encoder=FaultyEncoder(real=sessions.encoder, fault=spoil))
+    return sessions.with_session(ENCODER_NAME, FaultyEncoder(real=sessions.encoder, fault=spoil))
 
 
 def breaking_step(sessions: Sessions) -> Sessions:
@@ -108,7 +111,7 @@ def breaking_candidates(sessions: Sessions) -> Sessions:
                 raise RuntimeError("the ranking broke down")
             sessions.candidates.run_with_iobinding(binding)
 
-    return replace(broken, candidates=FaultyCandidates())
+    return broken.with_session(CANDIDATES_NAME, FaultyCandidates())
 
 
 def step_without_numbers(sessions: Sessions) -> Sessions:
@@ -165,7 +168,7 @@ def test_one_text_fails_and_everybody_else_is_served(
     metrics = Metrics()
     with (
         serving(fault, metrics) as app,
-        caplog.at_level(logging.ERROR, logger="service.scheduling.workers.decode_loop"),
+        caplog.at_level(logging.ERROR, logger="service.scheduling.workers.dispatcher"),
     ):
         replies = ask_all(app, TEXTS)
         for text, reply in zip(TEXTS, replies, strict=True):

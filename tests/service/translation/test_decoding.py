@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.errors import InvalidRequestError
+from service.scheduling.job import Entry
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.tiny_models import Running, running
 
@@ -150,3 +151,28 @@ def test_a_loop_is_reported_and_counted(service: Running) -> None:
     assert len(sentence.target_tokens) == len(sentence.token_log_probs)
     assert service.counted("repetition_guard_total") == before + 1
     assert service.counted("finish_total", reason="repetition") >= 1
+
+
+def test_jobs_of_a_call_are_of_one_request_which_knows_how_many_they_are() -> None:
+    with running(is_started=False) as waiting:
+        words = sentence_of(waiting).split()
+        sentences = [" ".join(words[number:]) for number in range(4)]
+        calls = [request_of(waiting, *sentences[:3]), request_of(waiting, sentences[3])]
+        entries = asyncio.run(queued_by(waiting, calls))
+    assert sorted(one.job.request.num_sentences for one in entries) == [1, 3, 3, 3]
+    assert len({one.job.request for one in entries}) == 2
+
+
+async def queued_by(service: Running, calls: list[TranslateRequest]) -> list[Entry]:
+    """What waits after these calls, which are given up then."""
+    tasks = [asyncio.create_task(service.translator.translate(call)) for call in calls]
+    found: list[Entry] = []
+    for _ in range(10_000):
+        found = service.model.scheduler._queue._waiting()
+        if len(found) == sum(len(call.texts) for call in calls):
+            break
+        await asyncio.sleep(0.001)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return found

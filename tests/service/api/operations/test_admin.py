@@ -17,7 +17,13 @@ RIGHT = {"Authorization": f"Bearer {TOKEN}"}
 
 @contextmanager
 def _served() -> Iterator[FastAPI]:
-    given = {"bundles": (TINY_BUNDLE,), "workers": 1, "slots_per_worker": 8, "admin_token": TOKEN}
+    given = {
+        "bundles": (TINY_BUNDLE,),
+        "engines": 0,
+        "workers": 1,
+        "slots_per_worker": 8,
+        "admin_token": TOKEN,
+    }
     settings, metrics = load_settings(given), Metrics()
     registry = open_registry(settings, metrics)
     app = create_app(settings, registry, metrics)

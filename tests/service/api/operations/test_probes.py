@@ -18,7 +18,9 @@ from tests.service.tiny_models import TINY_BUNDLE, altered_copy, tiny_bundle
 
 @contextmanager
 def _served(*bundles: Path, is_started: bool = True) -> Iterator[FastAPI]:
-    settings = load_settings({"bundles": bundles, "workers": 1, "slots_per_worker": 8})
+    settings = load_settings(
+        {"bundles": bundles, "engines": 0, "workers": 1, "slots_per_worker": 8}
+    )
     metrics = Metrics()
     registry = open_registry(settings, metrics)
     try:

@@ -1,6 +1,5 @@
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from bundle.tensors import ENCODER_NAME
 from service.engine.errors import NonFiniteSourceError
 from service.engine.graphs.encoder import MAX_GROUP_TOKENS, EncodedGroup, encode, length_groups, pad
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
@@ -109,6 +109,6 @@ def test_non_finite_keys_are_refused_before_a_step_can_hide_them(wrong: float, o
         outputs[output][0, -1, 0, 0] = wrong
         return outputs
 
-    sessions = replace(tiny_sessions(), encoder=SimpleNamespace(run=spoilt))
+    sessions = tiny_sessions().with_session(ENCODER_NAME, SimpleNamespace(run=spoilt))
     with pytest.raises(NonFiniteSourceError):
         list(encode(sessions, tiny_sources()[:3]))

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.search.beam import BeamSearch, best_continuations, best_tokens
+from service.engine.search.beam import BeamSearch, BeamStep, best_continuations, best_tokens
+from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.engine.search.outcome import Restart, Survivors
+from service.engine.search.outcome import SearchStep
 from service.engine.search.repetition import CHECK_EVERY
 from tests.service.engine.toy_model import (
     EOS,
@@ -247,10 +248,30 @@ def test_rules_that_leave_nothing_end_the_sentence() -> None:
     assert (found.target_ids, found.finish_reason) == ((A,), "length")
 
 
-def advance_alone(search: BeamSearch, tokens: Sequence[int], log_probs: Sequence[float]) -> object:
+def search_of(options: DecodeOptions) -> BeamSearch:
+    """The search of one sentence."""
+    beam_size, longest = options.beam_size, options.max_target_tokens
+    search = BeamSearch(1, longest, EOS, beam_size=beam_size)
+    search.begin(options)
+    return search
+
+
+def advance(search: BeamSearch, *continuations: tuple[int, int, float]) -> BeamStep:
+    """A step in which all but a few continuations are masked: parent, token, log-probability."""
+    shape = (1, search.beam_size, search.num_candidates)
+    log_probs, ids = np.full(shape, MASKED, np.float32), np.ones(shape, np.int64)
+    for rank, (parent, token, log_prob) in enumerate(continuations):
+        log_probs[0, parent, rank], ids[0, parent, rank] = log_prob, token
+    return search.advance(log_probs, ids)
+
+
+def advance_alone(
+    options: DecodeOptions, tokens: Sequence[int], log_probs: Sequence[float]
+) -> SearchStep:
     """Give a beam one continuation a step; what the last step leads to."""
+    search = search_of(options)
     for token, log_prob in zip(tokens, log_probs, strict=True):
-        outcome = search.advance([(0, token, log_prob)])
+        outcome = advance(search, (0, token, log_prob)).outcome
     return outcome
 
 
@@ -259,34 +280,32 @@ def test_a_loop_is_one_of_tokens_and_not_of_their_scores(beam_size: int) -> None
     options = DecodeOptions(beam_size=beam_size, max_loop_tokens=4)
     same, varied = [5] * CHECK_EVERY, list(range(3, 3 + CHECK_EVERY))
     rising = [-1 / (2 + i) for i in range(CHECK_EVERY)]
-    assert isinstance(advance_alone(BeamSearch(options, EOS), same, rising), Restart)
-    equal = [-0.5] * CHECK_EVERY
-    assert isinstance(advance_alone(BeamSearch(options, EOS), varied, equal), Survivors)
+    assert advance_alone(options, same, rising).restarted == [0]
+    assert advance_alone(options, varied, [-0.5] * CHECK_EVERY) == SearchStep()
 
 
 def test_a_prefix_that_can_only_equal_the_result_is_pruned() -> None:
-    search = BeamSearch(DecodeOptions(beam_size=2, length_penalty=0.0), EOS)
-    found = search.advance([(0, EOS, -0.5), (0, A, -0.5), (0, B, -0.5)])
-    assert isinstance(found, tuple)
+    search = search_of(DecodeOptions(beam_size=2, length_penalty=0.0))
+    found = advance(search, (0, EOS, -0.5), (0, A, -0.5), (0, B, -0.5)).outcome.finished[0]
     assert [h.target_ids for h in found] == [()]
 
 
 def test_a_prefix_is_kept_while_its_bound_over_the_next_tokens_is_higher() -> None:
     """The end scores -0.5 / (6 / 6) with alpha 1; three tokens on, A has -0.6 / (9 / 6)."""
-    search = BeamSearch(DecodeOptions(beam_size=2, length_penalty=1.0), EOS)
-    outcome = search.advance([(0, EOS, -0.5), (0, A, -0.6), (0, B, -0.8)])
-    assert isinstance(outcome, Survivors)
-    assert (outcome.parents, outcome.tokens) == ([0], [A])
+    search = search_of(DecodeOptions(beam_size=2, length_penalty=1.0))
+    step = advance(search, (0, EOS, -0.5), (0, A, -0.6), (0, B, -0.8))
+    assert step.num_live.tolist() == [1]
+    assert (step.parents[0, 0], step.tokens[0, 0]) == (0, A)
 
 
 def test_the_tokens_of_a_prefix_are_those_of_its_parents() -> None:
-    search = BeamSearch(DecodeOptions(beam_size=2, max_target_tokens=3, length_penalty=0.0), EOS)
-    search.advance([(0, A, -0.1), (0, B, -0.2), (0, 3, -0.3)])
-    search.advance([(1, 4, -0.1), (0, 5, -0.4), (1, 6, -0.5)])
-    found = search.advance([(1, 7, -0.1), (0, 8, -0.4), (1, 9, -0.9)])
-    assert isinstance(found, tuple)
+    search = search_of(DecodeOptions(beam_size=2, max_target_tokens=3, length_penalty=0.0))
+    advance(search, (0, A, -0.1), (0, B, -0.2), (0, 3, -0.3))
+    advance(search, (1, 4, -0.1), (0, 5, -0.4), (1, 6, -0.5))
+    step = advance(search, (1, 7, -0.1), (0, 8, -0.4), (1, 9, -0.9))
+    found = step.outcome.finished[0]
     assert [(h.target_ids, h.has_ended) for h in found] == [((A, 5, 7), False)]
-    assert found[0].token_log_probs == (-0.1, -0.4, -0.1)
+    assert found[0].token_log_probs == pytest.approx((-0.1, -0.4, -0.1))
 
 
 def test_the_best_tokens_of_each_row_come_best_first_and_ties_by_id() -> None:
@@ -301,7 +320,10 @@ def test_continuations_of_several_searches_are_ranked_each_by_itself() -> None:
     log_probs = np.array([[[-1, -2], [-0.5, -3]], [[-4, -5], [-0.25, -0.5]]], dtype=np.float32)
     ids = np.array([[[10, 11], [12, 13]], [[20, 21], [22, 23]]], dtype=np.int64)
     before = np.array([[-1.0, -1.5], [0.0, -4.0]])
-    first, second = best_continuations(log_probs, ids, before, 3)
+    ranked = best_continuations(log_probs, ids, before, 3)
+    first, second = (
+        [*zip(*c, strict=True)] for c in zip(*(x.tolist() for x in ranked[:3]), strict=True)
+    )
     # Sums -2, -3, -2, -4.5: of the two that are equal, the one of the earlier prefix comes first.
     assert first == [(0, 10, -1.0), (1, 12, -0.5), (0, 11, -2.0)]
     # Sums -4, -5, -4.25, -4.5.
@@ -312,4 +334,4 @@ def test_each_of_three_searches_ranks_its_own_tokens() -> None:
     log_probs = np.full((3, 1, 2), -1.0, dtype=np.float32)
     ids = np.array([[[1, 2]], [[3, 4]], [[5, 6]]], dtype=np.int64)
     ranked = best_continuations(log_probs, ids, np.zeros((3, 1)), 2)
-    assert [[token for _, token, _ in one] for one in ranked] == [[1, 2], [3, 4], [5, 6]]
+    assert ranked.tokens.tolist() == [[1, 2], [3, 4], [5, 6]]

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,13 @@ def test_greedy_search_takes_the_best_token_of_every_step() -> None:
 
 def test_unused_scores_are_not_computed() -> None:
     options = DecodeOptions(with_scores=False, max_target_tokens=5)
-    assert GreedySearch(options, EOS).num_candidates == 0
+    search = GreedySearch(EOS)
+    search.begin(options)
+    assert search.num_candidates == 0
+    search.begin(replace(options, with_scores=True))
+    assert search.num_candidates == 1
+    search.remove(1)
+    assert search.num_candidates == 0
     found = run_greedy(GARDEN_PATH, options)
     assert (found.target_ids, found.finish_reason) == ((A, A), "stop")
     assert found.token_log_probs == ()
@@ -31,8 +38,8 @@ def test_a_tail_that_is_tolerated_is_no_loop() -> None:
 
 
 def test_scores_computed_for_others_of_the_batch_are_not_returned() -> None:
-    search = GreedySearch(DecodeOptions(with_scores=False), EOS)
-    assert search.advance(A, -0.5) is None
-    found = search.advance(EOS, -0.25)
-    assert isinstance(found, tuple)
-    assert found[0].token_log_probs == ()
+    search = GreedySearch(EOS)
+    search.begin(DecodeOptions(with_scores=False))
+    assert search.advance([A], [-0.5]).finished == {}
+    (found,) = search.advance([EOS], [-0.25]).finished[0]
+    assert found.token_log_probs == ()

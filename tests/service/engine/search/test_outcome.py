@@ -1,7 +1,7 @@
 import pytest
 
 from service.engine.search.options import DecodeOptions
-from service.engine.search.outcome import is_loop, may_end, restart_without_loops
+from service.engine.search.outcome import is_loop, may_end, options_without_loops
 from service.engine.search.repetition import CHECK_EVERY, RETRY_NGRAM
 
 VARIED = tuple(range(100, 100 + CHECK_EVERY))
@@ -27,7 +27,7 @@ def test_an_output_no_longer_than_the_limit_is_no_loop() -> None:
 @pytest.mark.parametrize(("asked", "expected"), [(0, RETRY_NGRAM), (2, 2), (5, 5)])
 def test_the_second_attempt_repeats_no_n_gram_and_is_not_checked(asked: int, expected: int) -> None:
     options = DecodeOptions(no_repeat_ngram=asked, max_loop_tokens=9, beam_size=3)
-    restarted = restart_without_loops(options).options
+    restarted = options_without_loops(options)
     assert restarted == DecodeOptions(no_repeat_ngram=expected, max_loop_tokens=None, beam_size=3)
 
 

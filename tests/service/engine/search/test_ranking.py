@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.engine.search.ranking import best_reachable, length_normalised
+from service.engine.search.ranking import length_normalised, reach_penalties
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_the_penalty_is_that_of_wu_et_al(
 
 def test_a_penalty_beyond_all_floats_makes_every_score_nought() -> None:
     assert length_normalised(-6.0, 64, 1e6) == 0
-    assert best_reachable(-6.0, 64, 1e6) == 0
+    assert -6.0 / reach_penalties(64, 1e6, 3)[60] == 0
 
 
 @given(
@@ -35,7 +35,12 @@ def test_no_continuation_scores_above_what_is_reachable(
     steps: list[float], alpha: float, data: st.DataObject
 ) -> None:
     done = data.draw(st.integers(0, len(steps) - 1))
-    bound = best_reachable(sum(steps[:done]), max_length=len(steps), alpha=alpha)
+    bound = sum(steps[:done]) / reach_penalties(len(steps), alpha, len(steps))[done]
     for length in range(done + 1, len(steps) + 1):
         score = length_normalised(sum(steps[:length]), length, alpha)
         assert score <= bound + 1e-9
+
+
+def test_a_bound_looks_no_further_than_the_longest_output() -> None:
+    found = reach_penalties(4, 1.0, 2).tolist()
+    assert found == [(5 + length) / 6 for length in (2, 3, 4, 4, 4)]

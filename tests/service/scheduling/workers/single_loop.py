@@ -8,7 +8,8 @@ from service.observability.metrics import Metrics
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import DecodeLoop
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.tiny_models import FakeClock
@@ -44,21 +45,21 @@ class SingleLoop:
     clock: FakeClock
     metrics: Metrics
     queue: AdmissionQueue
-    worker: DecodeLoop
+    worker: Dispatcher
     decoder: DecoderSpy
 
     @classmethod
-    def create(cls, *, num_slots: int = 8, max_encoder_tokens: int = 256) -> "SingleLoop":
+    def create(cls, *, num_slots: int = 8, look_ahead: LookAhead | None = None) -> "SingleLoop":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
         sessions, decoder = spied(tiny_sessions())
-        worker = DecodeLoop(
-            sessions,
+        worker = Dispatcher(
+            LocalEngine(sessions, num_slots=num_slots, clock=clock),
             queue,
             metrics,
-            num_slots=num_slots,
-            max_encoder_tokens=max_encoder_tokens,
+            look_ahead=look_ahead,
             clock=clock,
+            wait_s=0.0,
         )
         return cls(clock=clock, metrics=metrics, queue=queue, worker=worker, decoder=decoder)
 

@@ -8,7 +8,8 @@ import pytest
 
 from service.errors import TranslationFailedError
 from service.scheduling.job import JobResult
-from service.scheduling.workers.decode_loop import DecodeLoop
+from service.scheduling.workers.dispatcher import Dispatcher
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import POISONED, tiny_sessions, tiny_sources
 from tests.service.scheduling.workers.single_loop import (
@@ -116,8 +117,8 @@ def test_no_job_joins_a_retried_one(single: SingleLoop) -> None:
 
 
 def test_other_workers_admit_new_jobs_while_a_batch_is_retried(single: SingleLoop) -> None:
-    other = DecodeLoop(
-        tiny_sessions(), single.queue, single.metrics, num_slots=8, max_encoder_tokens=256
+    other = Dispatcher(
+        LocalEngine(tiny_sessions(), num_slots=8), single.queue, single.metrics, wait_s=0.0
     )
     running = single.submit(tiny_sources()[0])
     other.iterate()

@@ -9,7 +9,8 @@ from service.errors import ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.decode_loop import IDLE_BUDGET_FACTOR, MAX_PREFILLED, DecodeLoop
+from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.local_engine import LocalEngine
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,
@@ -129,17 +130,15 @@ def test_a_wide_beam_is_admitted_while_narrow_ones_keep_coming(single: SingleLoo
     assert not any(future.done() for future in late), "it was at the head: no job overtook it"
 
 
-def test_a_worker_takes_as_much_as_it_may_encode_in_an_iteration() -> None:
+def test_a_worker_takes_as_many_tokens_as_it_may_in_an_iteration() -> None:
     longest = max(tiny_sources(), key=len)
-    single = SingleLoop.create(num_slots=32, max_encoder_tokens=3 * len(longest))
+    single = SingleLoop.create(num_slots=32, look_ahead=LookAhead(num_tokens=3 * len(longest)))
     for _ in range(20):
         single.submit(longest, LONG)
     single.iterate()
-    assert single.slots_in_use == 2 * 3 * IDLE_BUDGET_FACTOR, (
-        "an idle worker delays no running sentence"
-    )
+    assert single.slots_in_use == 2 * 3
     single.iterate()
-    assert single.slots_in_use == 2 * (3 * IDLE_BUDGET_FACTOR + 3)
+    assert single.slots_in_use == 2 * 6
 
 
 def test_a_full_batch_prefills_the_next_jobs_together() -> None:
@@ -147,16 +146,17 @@ def test_a_full_batch_prefills_the_next_jobs_together() -> None:
     source = tiny_sources()[0]
     early = [single.submit(source, DecodeOptions(max_target_tokens=2)) for _ in range(8)]
     single.iterate()
-    late = [single.submit(source, LONG) for _ in range(MAX_PREFILLED)]
+    late = [single.submit(source, LONG) for _ in range(8)]
     single.iterate()
     assert all(future.done() for future in early)
-    assert single.counted("padding_ratio_count") == 1
+    assert single.counted("padding_ratio_count") == 2
+    assert single.slots_in_use == 8, "the next step gives them their slots"
     single.iterate()
     assert single.slots_in_use == 8, "beams of two: four of them have slots"
     assert single.counted("padding_ratio_count") == 2, "but all were encoded at once"
     assert single.counted("queue_depth") == 0
     single.run()
-    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * MAX_PREFILLED
+    assert [hypotheses_of(future) for future in late] == [alone(source, LONG)] * 8
 
 
 def test_a_prefilled_job_can_still_be_cancelled() -> None:
@@ -204,12 +204,9 @@ def test_a_worker_can_be_stopped_before_it_starts_and_twice(single: SingleLoop) 
 
 
 def test_stopping_an_idle_worker_takes_no_time() -> None:
-    class PatientQueue(AdmissionQueue):
-        def wait(self, timeout_s: float, stopping: threading.Event) -> None:
-            super().wait(120 * timeout_s, stopping)
-
-    queue = PatientQueue(AdmissionLimits(), Metrics())
-    worker = DecodeLoop(tiny_sessions(), queue, Metrics(), num_slots=1, max_encoder_tokens=256)
+    queue = AdmissionQueue(AdmissionLimits(), Metrics())
+    engine = LocalEngine(tiny_sessions(), num_slots=1)
+    worker = Dispatcher(engine, queue, Metrics(), wait_s=120.0)
     worker.start()
     stopping = threading.Thread(target=worker.stop, daemon=True)
     stopping.start()

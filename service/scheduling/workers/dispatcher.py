@@ -1,0 +1,351 @@
+"""Keeps one engine at work: hands it jobs, delivers results, replaces it when it dies.
+
+One thread in the front for every engine; it waits nearly all of the time. The queue, fairness and
+cancellation are decided here, before the engine, so engines know neither clients nor deadlines.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from service.engine.loop import Decoded, Failure, Progress
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import MAX_BEAM_SIZE
+from service.errors import ServiceError, ShuttingDownError, StartupError, TranslationFailedError
+from service.observability.clock import Clock
+from service.observability.metrics import Metrics
+from service.scheduling.batching_policy import BatchCapacity
+from service.scheduling.job import Entry, JobResult
+from service.scheduling.limits import FlowKey
+from service.scheduling.queue import AdmissionQueue, Contention
+from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
+
+WAIT_S = 0.5
+"""A dispatcher without news looks around this often."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+"""Before an engine that died is started again; doubled with each death, until one has lived for
+`LONGEST_PAUSE_S` at least."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAhead:
+    """What an engine gets beside the sentences that have slots, to encode ahead."""
+
+    num_jobs: int = 64
+    num_tokens: int = 1024
+    num_jobs_contested: int = 8
+    """While several clients ask, or short requests beside long ones: what is ahead is ahead of
+    them too."""
+    num_tokens_contested: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holdings:
+    """What clients and requests have in an engine."""
+
+    slots: Counter[str] = field(default_factory=Counter)
+    """Of each client, by name."""
+    slots_of_long: Counter[str] = field(default_factory=Counter)
+    """Of the long requests of each client."""
+    num_jobs_of_client: Counter[str] = field(default_factory=Counter)
+    """Sentences of each client, by name."""
+    num_jobs: Counter[FlowKey] = field(default_factory=Counter)
+    """Sentences of each request."""
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "_Holdings":
+        """Counted over the jobs in an engine."""
+        held = cls()
+        for entry in entries:
+            job = entry.job
+            held.slots[job.client.name] += entry.num_slots
+            held.slots_of_long[job.client.name] += entry.num_slots * job.request.is_long
+            held.num_jobs_of_client[job.client.name] += 1
+            held.num_jobs[entry.flow] += 1
+        return held
+
+    def is_urgent(self, entry: Entry) -> bool:
+        """Whether the client or the request of a job has nothing inside while another has several.
+
+        Where each has one at most, they begin in the order in which they come.
+        """
+        client = entry.job.client.name
+        return (
+            client not in self.num_jobs_of_client and _has_several(self.num_jobs_of_client)
+        ) or (entry.flow not in self.num_jobs and _has_several(self.num_jobs))
+
+
+def _has_several(counts: Counter[FlowKey] | Counter[str]) -> bool:
+    return any(number > 1 for number in counts.values())
+
+
+class Dispatcher:
+    """Owns an engine and the thread that feeds it."""
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        queue: AdmissionQueue,
+        metrics: Metrics,
+        *,
+        look_ahead: LookAhead | None = None,
+        client_share: float = 1.0,
+        clock: Clock = time.monotonic,
+        number: int = 0,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        """Take nothing before `start`.
+
+        Args:
+            engine: Started by this dispatcher.
+            queue: Shared by all of them.
+            metrics: Likewise.
+            look_ahead: How much the engine gets beyond its slots.
+            client_share: Of the slots, for each client while several ask, and for the long
+                requests of a client while it has short ones.
+            clock: Monotonic, seconds.
+            number: Of the engine, for its thread's name.
+            wait_s: How long a turn lasts without news.
+        """
+        self._engine = engine
+        self._queue = queue
+        self._metrics = metrics
+        self._clock = clock
+        self._look_ahead = look_ahead or LookAhead()
+        # The widest beam must find room, else it would wait for ever.
+        self._max_slots = max(MAX_BEAM_SIZE, round(client_share * engine.num_slots))
+        self._wait_s = wait_s
+        self._entries: dict[int, Entry] = {}
+        self._urgent: set[int] = set()
+        self._handles = count()
+        self._slots_counted = 0
+        self._stopping = threading.Event()
+        self._pause_s = FIRST_PAUSE_S
+        self._started_s = 0.0
+        self._thread = threading.Thread(
+            target=self._run, name=f"pellucid-engine-{number}", daemon=True
+        )
+        self.is_serving = True
+        """Whether there is an engine; False between a death and the next start."""
+        self.heartbeat_s = clock()
+        """When the engine was last heard of, on the clock."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the engine has nothing to do."""
+        return not self._entries
+
+    def launch(self) -> None:
+        """Begin to start the engine without waiting for it."""
+        self._engine.launch()
+
+    def start(self) -> None:
+        """Start the engine, and begin to hand it jobs.
+
+        Raises:
+            StartupError: The engine cannot start.
+        """
+        self._engine.start()
+        self._started_s = self._clock()
+        self._queue.add_listener(self._engine.wake)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End thread and engine; jobs that it still has fail."""
+        self._stopping.set()
+        self._engine.give_up()
+        self._engine.wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._engine.close()
+        for entry in self._entries.values():
+            _fail(entry, ShuttingDownError("the service was stopped"))
+        self._entries.clear()
+        self._count_slots()
+
+    def iterate(self) -> None:
+        """One round: cancel, hand over, receive, deliver."""
+        self.heartbeat_s = self._clock() - self._engine.silence_s
+        try:
+            self._cancel()
+            self._hand_over()
+            self._receive(self._engine.work(self._wait_s))
+        except EngineDiedError as error:
+            self._replace(error)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.iterate()
+
+    def _cancel(self) -> None:
+        handles = [handle for handle, entry in self._entries.items() if entry.is_cancelled]
+        if handles:
+            for handle in handles:
+                del self._entries[handle]
+            self._engine.cancel(handles)
+            self._count_slots()
+
+    def _hand_over(self) -> None:
+        contention = self._queue.contention
+        held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()
+        self._urgent &= self._entries.keys()
+        urgent: list[Entry] = []
+        others: list[Entry] = []
+        for entry in self._take(contention, held):
+            (urgent if held.is_urgent(entry) else others).append(entry)
+        self._urgent.update(self._submit(urgent, is_urgent=True))
+        self._submit(others, is_urgent=False)
+
+    def _submit(self, entries: list[Entry], *, is_urgent: bool) -> list[int]:
+        """Give sentences to the engine; returns their handles."""
+        if not entries:
+            return []
+        admitted_s = self._clock()
+        requests = []
+        for entry in entries:
+            handle = next(self._handles)
+            self._entries[handle] = entry
+            entry.admitted_s = admitted_s
+            job = entry.job
+            requests.append(
+                DecodeRequest(handle=handle, source_ids=job.source_ids, options=job.options)
+            )
+        self._engine.submit(requests, is_urgent=is_urgent)
+        self._count_slots()
+        return [request.handle for request in requests]
+
+    def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
+        if any(entry.is_retry for entry in self._entries.values()):
+            return []  # a retried job runs alone, so that a failure can be attributed to it
+        room = self._room()
+        if contention.is_any:
+            room = self._shared_room(room, contention, held)
+        if not room.free_slots and not room.max_prefilled:
+            return []
+        return self._queue.take(room, is_idle=self.is_idle)
+
+    def _room(self) -> BatchCapacity:
+        """Room for jobs while nothing is contested."""
+        num_ahead = self._num_ahead
+        return BatchCapacity(
+            free_slots=max(0, -num_ahead),
+            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, num_ahead)),
+            max_tokens=self._look_ahead.num_tokens,
+        )
+
+    def _shared_room(
+        self, room: BatchCapacity, contention: Contention, held: "_Holdings"
+    ) -> BatchCapacity:
+        """Room while clients, or short and long requests, ask at the same time."""
+        ahead = self._look_ahead
+        shared = replace(
+            room,
+            max_prefilled=max(0, ahead.num_jobs_contested - max(0, self._num_ahead)),
+            max_tokens=ahead.num_tokens_contested,
+            max_slots_per_client=self._max_slots if contention.of_clients else None,
+            slots_in_use=held.slots,
+            max_slots_of_long=self._max_slots if contention.of_requests else None,
+            slots_of_long_in_use=held.slots_of_long,
+        )
+        if shared.free_slots or shared.max_prefilled:
+            return shared
+        # More is encoded ahead than may be now: a request that has nothing inside still finds room.
+        num_newcomers = max(0, ahead.num_jobs_contested - len(self._urgent))
+        return replace(shared, max_prefilled=num_newcomers, held_back=held.num_jobs.keys())
+
+    @property
+    def _num_ahead(self) -> int:
+        """Slots that the jobs inside need beyond those there are; negative: so many are free."""
+        return sum(e.num_slots for e in self._entries.values()) - self._engine.num_slots
+
+    def _receive(self, progress: Progress[int]) -> None:
+        metrics = self._metrics
+        for num_tokens, num_padded in progress.groups:
+            metrics.source_tokens.inc(num_tokens)
+            metrics.padding_ratio.observe(1 - num_tokens / num_padded)
+        for rows, steps in progress.steps.items():
+            metrics.decode_steps.inc(steps)
+            for _ in range(steps):
+                metrics.batch_rows.observe(rows)
+        for decoded in progress.decoded:
+            self._deliver(decoded)
+        for failure in progress.failures:
+            self._recover(failure)
+        if progress.decoded or progress.failures:
+            self._count_slots()
+
+    def _deliver(self, decoded: Decoded[int]) -> None:
+        entry = self._entries.pop(decoded.handle, None)
+        if entry is None or not entry.future.set_running_or_notify_cancel():
+            return  # cancelled meanwhile
+        best = decoded.hypotheses[0]
+        result = JobResult(
+            hypotheses=decoded.hypotheses,
+            queue_s=entry.admitted_s - entry.submitted_s + decoded.wait_s,
+            encode_s=decoded.encode_s,
+            decode_s=decoded.decode_s,
+            finished_s=self._clock(),
+        )
+        self._metrics.target_tokens.inc(len(best.target_ids))
+        self._metrics.finish.labels(reason=best.finish_reason).inc()
+        self._metrics.repetition_guard.inc(best.finish_reason == "repetition")
+        entry.future.set_result(result)
+
+    def _recover(self, failure: Failure[int]) -> None:
+        """Retry jobs of a failed batch one by one; one that was alone has failed."""
+        entries = [
+            e for handle in failure.handles if (e := self._entries.pop(handle, None)) is not None
+        ]
+        _log.error("batch failed", extra={"jobs": len(entries), "error": failure.error})
+        pending = [entry for entry in entries if not entry.is_cancelled]
+        for entry in pending:
+            if entry.is_retry:
+                # The thread works for no request: the id must be given.
+                fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
+                _log.error("job failed", extra={**fields, "error": failure.error})
+                _fail(entry, TranslationFailedError("the model failed on this text"))
+        again = [entry for entry in pending if not entry.is_retry]
+        self._queue.retry(sorted(again, key=lambda entry: entry.submitted_s))
+
+    def _replace(self, cause: EngineDiedError) -> None:
+        """Give the jobs of a dead engine to others, and start it again after a pause."""
+        self.is_serving = False
+        _log.error("engine died", extra={"error": str(cause), "jobs": len(self._entries)})
+        self._metrics.engine_restarts.inc()
+        self._engine.close()
+        self._recover(Failure(handles=tuple(self._entries), error=f"the engine died: {cause}"))
+        self._count_slots()
+        if self._clock() - self._started_s > LONGEST_PAUSE_S:
+            self._pause_s = FIRST_PAUSE_S
+        while not self._stopping.wait(self._pause_s):
+            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+            try:
+                self._engine.start()
+            except StartupError as error:
+                if not self._stopping.is_set():
+                    _log.error("engine cannot start", extra={"error": str(error)})
+                continue
+            self._started_s = self.heartbeat_s = self._clock()
+            self.is_serving = True
+            return
+
+    def _count_slots(self) -> None:
+        """Report what changed: several dispatchers share the gauge.
+
+        Counted here, not in the engine: one that hangs reports nothing, and is to be seen.
+        """
+        in_use = min(self._engine.num_slots, sum(e.num_slots for e in self._entries.values()))
+        self._metrics.slots_in_use.inc(in_use - self._slots_counted)
+        self._slots_counted = in_use
+
+
+def _fail(entry: Entry, error: ServiceError) -> None:
+    if entry.future.set_running_or_notify_cancel():
+        entry.future.set_exception(error)

@@ -1,0 +1,138 @@
+"""The order in which sentences begin in one engine."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from service.engine.loop import MAX_OVERTAKES, EngineLoop, Progress
+from service.engine.prefill import DecodeRequest
+from service.engine.search.options import DecodeOptions
+from tests.service.engine.spy import Tensors, spied
+from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
+
+SOURCE = tiny_sources()[0]
+SHORT = DecodeOptions(max_target_tokens=2)
+"""Two steps, whatever the sentence: what has begun first ends first."""
+
+
+@pytest.fixture
+def loop() -> EngineLoop[str]:
+    """One row at a time."""
+    return EngineLoop(tiny_sessions(), num_slots=1)
+
+
+def submit(
+    loop: EngineLoop[str], names: str, *, is_urgent: bool = False, options: DecodeOptions = SHORT
+) -> None:
+    """Give it a sentence for each letter, together."""
+    requests = [DecodeRequest(handle=name, source_ids=SOURCE, options=options) for name in names]
+    loop.submit(requests, is_urgent=is_urgent)
+
+
+def iterate(loop: EngineLoop[str]) -> list[str]:
+    """What has ended, in order."""
+    progress: Progress[str] = Progress()
+    loop.iterate(progress)
+    assert not progress.failures
+    return [decoded.handle for decoded in progress.decoded]
+
+
+def finish(loop: EngineLoop[str]) -> str:
+    ended: list[str] = []
+    while not loop.is_idle:
+        ended += iterate(loop)
+    return "".join(ended)
+
+
+def test_sentences_begin_as_they_come(loop: EngineLoop[str]) -> None:
+    submit(loop, "abc")
+    submit(loop, "de")
+    assert finish(loop) == "abcde"
+
+
+def test_urgent_ones_begin_before_what_is_encoded_ahead_and_in_their_order(
+    loop: EngineLoop[str],
+) -> None:
+    submit(loop, "abcd")
+    iterate(loop)
+    ended = []
+    for name in "xyz":
+        submit(loop, name, is_urgent=True)
+        ended += iterate(loop)
+    assert "".join(ended) + finish(loop) == "axyzbcd"
+
+
+def test_an_urgent_one_interrupts_no_row(loop: EngineLoop[str]) -> None:
+    submit(loop, "a", options=GREEDY)
+    iterate(loop)
+    submit(loop, "x", is_urgent=True)
+    assert finish(loop) == "ax"
+
+
+def test_endless_urgent_ones_overtake_a_sentence_within_the_bound(loop: EngineLoop[str]) -> None:
+    submit(loop, "ABC")
+    iterate(loop)
+    names = iter(map(chr, range(0x4E00, 0x9FFF)))
+    ended: list[str] = []
+    while not {"A", "B", "C"} <= set(ended):
+        submit(loop, next(names), is_urgent=True)
+        ended += iterate(loop)
+    places = [ended.index(name) for name in "ABC"]
+    assert places == [0, 1 + MAX_OVERTAKES, 2 + 2 * MAX_OVERTAKES]
+
+
+@pytest.mark.parametrize("name", ["x", "b"])
+def test_encoded_sentences_can_be_cancelled(loop: EngineLoop[str], name: str) -> None:
+    submit(loop, "ab", options=GREEDY)
+    iterate(loop)
+    submit(loop, "xy", is_urgent=True, options=GREEDY)
+    iterate(loop)
+    loop.cancel([name])
+    assert finish(loop) == "axyb".replace(name, "")
+
+
+def test_nothing_is_encoded_ahead_while_urgent_ones_wait_for_slots(loop: EngineLoop[str]) -> None:
+    submit(loop, "a", options=GREEDY)
+    iterate(loop)
+    submit(loop, "x", is_urgent=True)
+    iterate(loop)
+    submit(loop, "b")
+    progress: Progress[str] = Progress()
+    loop.iterate(progress)
+    assert progress.groups == []
+    assert finish(loop) == "axb"
+
+
+def test_a_failure_drops_encoded_urgent_ones_as_well() -> None:
+    def break_down(_: Tensors) -> None:
+        raise RuntimeError("the graph broke down")
+
+    sessions, decoder = spied(tiny_sessions())
+    loop: EngineLoop[str] = EngineLoop(sessions, num_slots=1)
+    submit(loop, "a", options=GREEDY)
+    iterate(loop)
+    submit(loop, "x", is_urgent=True)
+    iterate(loop)
+    decoder.before = break_down
+    progress: Progress[str] = Progress()
+    loop.iterate(progress)
+    assert [set(failure.handles) for failure in progress.failures] == [{"a", "x"}]
+    decoder.before = None
+    assert loop.is_idle
+    submit(loop, "b")
+    assert finish(loop) == "b"
+
+
+def test_urgent_or_not_a_sentence_gives_what_it_gives_alone() -> None:
+    loop: EngineLoop[int] = EngineLoop(tiny_sessions(), num_slots=4)
+    sources: Sequence[tuple[int, ...]] = tiny_sources(12)
+    progress: Progress[int] = Progress()
+    for handle, source_ids in enumerate(sources):
+        request = DecodeRequest(handle=handle, source_ids=source_ids, options=GREEDY)
+        loop.submit([request], is_urgent=handle % 3 == 2)
+        loop.iterate(progress)
+    while not loop.is_idle:
+        loop.iterate(progress)
+    assert {decoded.handle: decoded.hypotheses for decoded in progress.decoded} == {
+        handle: alone(source_ids, GREEDY) for handle, source_ids in enumerate(sources)
+    }
