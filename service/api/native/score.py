@@ -71,4 +71,4 @@ async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
 
 
 def _content(pair: ScoredPair) -> Json:
-    return content_of(ScoreReply, pair, score="log_prob", token_scores="token_log_probs")
+    return content_of(ScoreReply, pair, score="log_prob", token_scores="token_log_probs")  # nosec B106 - no password: the name of a field

@@ -88,7 +88,7 @@ def inspected_content(pair: InspectedPair) -> Json:
 
 def maps_content(attention: AttentionMaps) -> Json:
     """Tokens, and maps in the order in which they were asked for, as `MapsReply` declares them."""
-    return content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps
+    return content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps  # nosec B106 - no password: the name of a field
 
 
 def _sentence_content(sentence: InspectedSentence) -> Json:

@@ -121,7 +121,7 @@ def _details(sentences: Sequence[SentenceTranslation]) -> list[Json]:
 
 
 def _sentence_content(sentence: SentenceTranslation) -> Json:
-    content = content_of(SentenceReply, sentence, token_scores="token_log_probs")
+    content = content_of(SentenceReply, sentence, token_scores="token_log_probs")  # nosec B106 - no password: the name of a field
     if sentence.attention is not None:
         content["attention"] = maps_content(sentence.attention)
     if not sentence.route:
