@@ -25,6 +25,8 @@ _FIXED = re.compile(
 """What may be the same in both languages: addresses, tags, numbers, names."""
 _PUNCTUATION = re.compile(r"(?<=\w)[,.!?;:](?= |$)")
 _BETWEEN_CLAUSES = re.compile(r"(?<=\w)([,;:]|[.!?…]+| [\u2013\u2014-]) +(?=\w)")
+_QUOTED = re.compile('["„]([^"„“]+)["“]')
+_QUOTES = (('"', '"'), ("“", "”"), ("„", "“"), ("»", "«"), ("«", "»"))
 MAX_FRAGMENT_RATIO = 1.5
 FREE_FRAGMENT_CHARACTERS = 3
 
@@ -88,6 +90,18 @@ def badly_spaced(pair: SentencePair, source: random.Random) -> SentencePair | No
     return _changed(pair, noisy, pair.target)
 
 
+def differently_quoted(pair: SentencePair, source: random.Random) -> SentencePair | None:
+    """The source with another kind of quotation marks, or else of apostrophes."""
+    present = _QUOTED.search(pair.source)
+    if present is None:
+        changed = pair.source.replace("'", "\u2019")
+        return _changed(pair, changed, pair.target) if changed != pair.source else None
+    kinds = [kind for kind in _QUOTES if not present[0].startswith(kind[0])]
+    opening, closing = source.choice(kinds)
+    changed = _QUOTED.sub(lambda found: f"{opening}{found[1]}{closing}", pair.source)
+    return _changed(pair, changed, pair.target)
+
+
 def fragment(pair: SentencePair, source: random.Random) -> SentencePair | None:
     """One clause of both sides, where the same marks in the same order cut them into clauses.
 
@@ -109,6 +123,7 @@ _VARIANTS: dict[str, Variant] = {
     "lower_case": in_lower_case,
     "unfinished": unfinished,
     "spacing": badly_spaced,
+    "quotes": differently_quoted,
     "fragments": fragment,
 }
 """By the name of their share in the configuration."""

@@ -47,12 +47,16 @@ class DataConfig(_Section):
     train: Annotated[tuple[str | tuple[str, str], ...], Field(min_length=1)]
     """Tab-separated files, or pairs of line-aligned files; .xz and .gz are read as they are."""
     dev: str | tuple[str, str]
+    held_out: tuple[str, ...] = ()
+    """Files of pairs neither side of which is ever trained on: what quality is measured with."""
     max_tokens: Positive = 128
     """Longer pairs are left out."""
     sources: tuple[SourceConfig, ...] = ()
     """Where given, pairs of unnamed sources are left out."""
     is_filtered: bool = False
     """Leave out copies, wild length ratios, unlike placeholders and the wrong language."""
+    is_cleaned: bool = False
+    """Normalise spaces, quotation marks and dots; leave out format markers and unlike numbers."""
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -82,6 +86,8 @@ class AugmentationConfig(_Section):
     """Both sides without their final punctuation."""
     spacing: Share = 0.0
     """The source with a space too many or too few around its punctuation."""
+    quotes: Share = 0.0
+    """The source with another kind of quotation marks, or else of apostrophes."""
     fragments: Share = 0.0
     """One clause of both sides, where the same punctuation cuts them alike."""
     joined: Share = 0.0

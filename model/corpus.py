@@ -23,7 +23,7 @@ class SentencePair:
     source: str
     target: str
     origin: str = ""
-    """Which corpus it comes from, where the file says so."""
+    """Corpus it comes from: the third column, or the name of a file that has none."""
     prefix: str | None = None
     """Piece that stands before the source and asks for the target's language."""
 
@@ -65,6 +65,8 @@ class LineReport:
 def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentencePair], LineReport]:
     """Read one tab-separated file (source, target, optionally origin) or two aligned ones.
 
+    A tab-separated file without a third column is a corpus of its own, named like the file.
+
     Lines with an empty side, too few columns, bytes that are not UTF-8 or more than
     `MAX_LINE_CHARACTERS` characters are left out and reported.
 
@@ -77,6 +79,7 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
     """
     report = LineReport()
     rows = _tab_separated(data / where) if isinstance(where, str) else _aligned(where, data)
+    origin = Path(where).name.partition(".")[0] if isinstance(where, str) else ""
     pairs = []
     for line, row in enumerate(rows, start=1):
         report.num_lines = line
@@ -84,7 +87,7 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
         if fault:
             report.add(fault, line)
         else:
-            pairs.append(SentencePair(*(column.strip() for column in row[:3])))
+            pairs.append(SentencePair(*(column.strip() for column in [*row, origin][:3])))
     if not pairs:
         raise CorpusError(report.describe(f"{where}: nothing to train on"))
     return pairs, report

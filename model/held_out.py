@@ -1,7 +1,8 @@
 """Pairs that a run measures itself on, and keeping them out of what it trains on."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from model.corpus import SentencePair
@@ -25,20 +26,29 @@ def choose_held_out(
     return chosen
 
 
+def folded(text: str) -> str:
+    """A text, whatever its case and spaces."""
+    return " ".join(text.split()).casefold()
+
+
+def words_alone(text: str) -> str:
+    """A text, whatever its case and punctuation; one without any word stands for itself."""
+    return " ".join(re.findall(r"\w+", text)).casefold() or text
+
+
 def without_texts_of(
-    pairs: Iterable[SentencePair], held_out: Iterable[SentencePair]
+    pairs: Iterable[SentencePair],
+    held_out: Iterable[SentencePair],
+    *,
+    key: Callable[[str], str] = folded,
 ) -> list[SentencePair]:
-    """The pairs that share neither side with a held-out pair, whatever its case and spaces."""
-    known = [(_key(pair.source), _key(pair.target)) for pair in held_out]
+    """The pairs that share neither side with a held-out pair; texts of one `key` are the same."""
+    known = [(key(pair.source), key(pair.target)) for pair in held_out]
     sources, targets = {s for s, _ in known}, {t for _, t in known}
-    return [p for p in pairs if _key(p.source) not in sources and _key(p.target) not in targets]
+    return [p for p in pairs if key(p.source) not in sources and key(p.target) not in targets]
 
 
 def write_pairs(path: Path, pairs: Iterable[SentencePair]) -> None:
     """Write tab-separated source, target and origin, as `model.corpus.read_pairs` reads them."""
     rows = [f"{pair.source}\t{pair.target}\t{pair.origin}\n" for pair in pairs]
     path.write_text("".join(rows), encoding="utf-8")
-
-
-def _key(text: str) -> str:
-    return " ".join(text.split()).casefold()

@@ -1,0 +1,143 @@
+"""BLEU and chrF of a bundle, or of a checkpoint in fp32, on every set that it is given.
+
+What is scored is the model, one line at a time, both ways, without what the service adds. The name
+of a set is the third column of its file, or the name of a file that has none.
+"""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+from tqdm import tqdm
+
+from bundle.manifest import LanguagePair
+from bundle.reader import read_bundle
+from export.draft import Form, open_draft
+from export.options import ExportOptions
+from export.preparation import prepare
+from model.corpus import SentencePair, read_pairs
+from service.engine.batch import decode_stream
+from service.engine.options import DecodeOptions
+from service.engine.repetition import longest_repetition, max_loop_tokens
+from service.engine.sessions import Sessions, open_sessions
+
+SEED = 24
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    arguments = _parse()
+    sets = _sets(arguments.sets, arguments.limit)
+    result: dict[str, Any] = {"subject": str(arguments.subject), "sets": {}}
+    with _opened(arguments) as sessions:
+        for name, pairs in sets.items():
+            result["sets"][name] = found = _measured(sessions, pairs, arguments)
+            print(name, len(pairs), json.dumps(found), flush=True)
+    result["signature"] = str(BLEU().get_signature())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]]:
+    """By name; where a set has more than `limit` pairs, those that the seed draws."""
+    sets: dict[str, list[SentencePair]] = {}
+    for path in files:
+        for pair in read_pairs(path.name, path.parent)[0]:
+            sets.setdefault(pair.origin, []).append(pair)
+    return {
+        name: random.Random(f"{SEED} {name}").sample(pairs, limit) if len(pairs) > limit else pairs
+        for name, pairs in sets.items()
+    }
+
+
+@contextmanager
+def _opened(arguments: argparse.Namespace) -> Iterator[Sessions]:
+    if arguments.subject.is_dir():
+        yield open_sessions(read_bundle(arguments.subject), num_threads=arguments.threads)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        options = ExportOptions(
+            checkpoint=arguments.subject,
+            data=arguments.data,
+            out=Path(folder) / "bundle",
+            max_source_tokens=128,
+        )
+        yield open_draft(prepare(options), Form(), Path(folder) / "fp32")
+
+
+def _measured(
+    sessions: Sessions, pairs: Sequence[SentencePair], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for index, pair in enumerate(sessions.bundle.manifest.pairs):
+        columns = [(p.target, p.source) if index else (p.source, p.target) for p in pairs]
+        for beam_size in arguments.beams:
+            texts, num_loops = _translated(
+                sessions, pair, [s for s, _ in columns], beam_size, arguments.length_penalty
+            )
+            found[f"{pair} beam {beam_size}"] = _scores(texts, [t for _, t in columns]) | {
+                "loops": num_loops
+            }
+    return found
+
+
+def _scores(texts: list[str], references: list[str]) -> dict[str, float]:
+    return {
+        "bleu": round(BLEU().corpus_score(texts, [references]).score, 2),
+        "chrf": round(CHRF().corpus_score(texts, [references]).score, 2),
+        "empty": sum(not text.strip() for text in texts),
+    }
+
+
+def _translated(
+    sessions: Sessions,
+    pair: LanguagePair,
+    sources: Sequence[str],
+    beam_size: int,
+    length_penalty: float,
+) -> tuple[list[str], int]:
+    """Translations, empty where a source is too long, and how many of them loop."""
+    bundle = sessions.bundle
+    encoded = [tuple(bundle.tokenizer.encode_source(text, pair)) for text in sources]
+    fitting = [i for i, ids in enumerate(encoded) if len(ids) <= bundle.manifest.max_source_tokens]
+    options = DecodeOptions(
+        beam_size=beam_size,
+        length_penalty=length_penalty,
+        max_target_tokens=bundle.manifest.max_target_tokens,
+        with_scores=False,
+    )
+    texts, num_loops = [""] * len(sources), 0
+    stream = decode_stream(sessions, [encoded[i] for i in fitting], options)
+    for index, hypotheses in tqdm(stream, total=len(fitting), disable=None, leave=False):
+        place, ids = fitting[index], hypotheses[0].target_ids
+        texts[place] = bundle.tokenizer.decode_target(ids)
+        num_loops += bool(ids) and longest_repetition(ids) > max_loop_tokens(encoded[place])
+    return texts, num_loops
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality_by_set", description=__doc__
+    )
+    parser.add_argument("subject", type=Path, help="folder of a bundle, or a checkpoint")
+    parser.add_argument("sets", type=Path, nargs="+", help="source, tab, target[, tab, name]")
+    parser.add_argument("--data", type=Path, help="of a checkpoint: folder of its run's data")
+    parser.add_argument("--beams", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--length-penalty", type=float, default=1.0)
+    parser.add_argument("--limit", type=int, default=300, help="pairs of a set, drawn by seed")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
