@@ -40,8 +40,7 @@ def main() -> int:
     with _opened(arguments) as sessions:
         for name, pairs in sets.items():
             result["sets"][name] = found = _measured(sessions, pairs, arguments)
-            print(name, len(pairs), json.dumps(found), flush=True)
-    result["signature"] = str(BLEU().get_signature())
+            print(name, len(pairs), _brief(found), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -90,12 +89,18 @@ def _measured(
     return found
 
 
-def _scores(texts: list[str], references: list[str]) -> dict[str, float]:
+def _scores(texts: list[str], references: list[str]) -> dict[str, Any]:
+    bleu = BLEU()
     return {
-        "bleu": round(BLEU().corpus_score(texts, [references]).score, 2),
+        "bleu": round(bleu.corpus_score(texts, [references]).score, 2),
         "chrf": round(CHRF().corpus_score(texts, [references]).score, 2),
         "empty": sum(not text.strip() for text in texts),
+        "signature": str(bleu.get_signature()),
     }
+
+
+def _brief(found: dict[str, Any]) -> str:
+    return ", ".join(f"{search}: {s['bleu']} / {s['chrf']}" for search, s in found.items())
 
 
 def _translated(

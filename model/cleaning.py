@@ -29,6 +29,10 @@ _ALWAYS_BAD = re.compile(
 )
 _ACCELERATOR = re.compile(r"(?<![\w&~_/.])[_&~](?=[^\W\d_])(?!\w*[_&~(])")
 _NUMBER = re.compile(r"\d+(?:[.,'\u202f\u00a0 ]\d{3})*(?:[.,]\d+)?")
+_TIME_OR_DAY = re.compile(
+    r"\d{1,2}:\d\d|\d{1,2}\.\d\d(?= ?(?:[ap]\.?m\b|Uhr\b))|\b\d{1,2}\.\d{1,2}\.(?=\d{4}\b)",
+    re.IGNORECASE,
+)
 SMALLEST_TELLING_NUMBER = 32
 """Below it are hours, minutes of words ("half past"), days and what is often spelt out."""
 
@@ -87,6 +91,7 @@ def _counted(pattern: re.Pattern[str], text: str) -> Counter[str]:
 
 
 def _telling_numbers(text: str) -> set[str]:
-    """Digits of the numbers that are not small, without separators."""
-    digits = {re.sub(r"\D", "", number) for number in _NUMBER.findall(text)}
+    """Digits of the numbers that are not small, without separators; no times, no numeric dates."""
+    numbers = _NUMBER.findall(_TIME_OR_DAY.sub("", text))
+    digits = {re.sub(r"\D", "", number) for number in numbers}
     return {d for d in digits if int(d) >= SMALLEST_TELLING_NUMBER}

@@ -56,6 +56,8 @@ def test_what_cannot_be_mended_is_left_out_and_its_fault_counted(
     [
         ("It costs 1,250.50 euros.", "Es kostet 1.250,50 Euro."),
         ("at 4:30 p.m.", "um 16:30 Uhr"),
+        ("at 4.45pm", "um 16.45 Uhr"),
+        ("on 3 May 2024", "am 03.05.2024"),
         ("half past six", "6:30 Uhr"),
         ("They won 27–29.", "Sie gewannen 27:29."),
         ("It is $450.", "Es sind 450 $."),
