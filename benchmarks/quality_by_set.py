@@ -37,7 +37,7 @@ def main() -> int:
     arguments = _parse()
     sets = _sets(arguments.sets, arguments.limit)
     result: dict[str, Any] = {"subject": str(arguments.subject), "sets": {}}
-    with _opened(arguments) as sessions:
+    with opened(arguments) as sessions:
         for name, pairs in sets.items():
             result["sets"][name] = found = _measured(sessions, pairs, arguments)
             print(name, len(pairs), _brief(found), flush=True)
@@ -59,7 +59,8 @@ def _sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]]:
 
 
 @contextmanager
-def _opened(arguments: argparse.Namespace) -> Iterator[Sessions]:
+def opened(arguments: argparse.Namespace) -> Iterator[Sessions]:
+    """The graphs of `arguments.subject`: those of a bundle, or fp32 ones of a checkpoint."""
     if arguments.subject.is_dir():
         yield open_sessions(read_bundle(arguments.subject), num_threads=arguments.threads)
         return
@@ -80,7 +81,7 @@ def _measured(
     for index, pair in enumerate(sessions.bundle.manifest.pairs):
         columns = [(p.target, p.source) if index else (p.source, p.target) for p in pairs]
         for beam_size in arguments.beams:
-            texts, num_loops = _translated(
+            texts, num_loops = translated(
                 sessions, pair, [s for s, _ in columns], beam_size, arguments.length_penalty
             )
             found[f"{pair} beam {beam_size}"] = _scores(texts, [t for _, t in columns]) | {
@@ -103,7 +104,7 @@ def _brief(found: dict[str, Any]) -> str:
     return ", ".join(f"{search}: {s['bleu']} / {s['chrf']}" for search, s in found.items())
 
 
-def _translated(
+def translated(
     sessions: Sessions,
     pair: LanguagePair,
     sources: Sequence[str],

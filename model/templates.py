@@ -14,7 +14,7 @@ Value = tuple[str, str]
 """The English and the German form."""
 
 _SLOT = re.compile(r"\{([a-z]+)(\d*)\}")
-_MONTHS = (
+MONTHS = (
     ("January", "Januar"),
     ("February", "Februar"),
     ("March", "März"),
@@ -62,6 +62,11 @@ def filled(
 
 
 Maker = Callable[[random.Random], Value]
+
+
+def make_value(kind: str, chance: random.Random) -> Value:
+    """A value of a kind that needs no names: `count`, `price`, `date` and the like."""
+    return _makers(Names([]))[kind](chance)
 
 
 def _fill(template: SentencePair, makers: Mapping[str, Maker], chance: random.Random) -> Value:
@@ -162,7 +167,7 @@ def _price(chance: random.Random) -> Value:
 def _date(chance: random.Random) -> Value:
     day, month = chance.randint(1, 28), chance.randint(1, 12)
     year = chance.randint(1900, 2035) if chance.random() < 0.6 else None
-    english, german = _MONTHS[month - 1]
+    english, german = MONTHS[month - 1]
     has_day_first = chance.random() < 0.6
     in_english = f"{day} {english}" if has_day_first else f"{english} {day}"
     in_german = f"{day}. {german}"
