@@ -71,8 +71,10 @@ def _values(frames: Sequence[tuple[str, str, str]]) -> Iterator[Case]:
         kind, english, german = frames[index % len(frames)]
         in_english, in_german = make_value(kind, chance)
         forms = (_english_forms(kind, in_english, in_german), _german_forms(in_german))
-        texts = (english.replace("{}", in_english), german.replace("{}", in_german))
-        texts = tuple(re.sub(r"\.m\.\.$", ".m.", text) for text in texts)
+        texts = (
+            english.replace("{}", in_english).replace(".m..", ".m."),
+            german.replace("{}", in_german),
+        )
         for pair, source, accepted in zip(("en-de", "de-en"), texts, forms[::-1], strict=True):
             yield Case(kind="numbers", pair=pair, source=source, accepted=accepted, is_whole=False)
 
