@@ -6,6 +6,7 @@ Every choice comes from one seed. A variant is one more pair; the pair itself st
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from model.config import AugmentationConfig
 from model.corpus import SentencePair
@@ -102,6 +103,11 @@ def differently_quoted(pair: SentencePair, source: random.Random) -> SentencePai
     return _changed(pair, changed, pair.target)
 
 
+def in_pieces(pair: SentencePair, _source: random.Random) -> SentencePair | None:
+    """The source in smaller pieces, as a word looks that was never learned as a whole."""
+    return replace(pair, is_split=True)
+
+
 def fragment(pair: SentencePair, source: random.Random) -> SentencePair | None:
     """One clause of both sides, where the same marks in the same order cut them into clauses.
 
@@ -124,6 +130,7 @@ _VARIANTS: dict[str, Variant] = {
     "unfinished": unfinished,
     "spacing": badly_spaced,
     "quotes": differently_quoted,
+    "pieces": in_pieces,
     "fragments": fragment,
 }
 """By the name of their share in the configuration."""

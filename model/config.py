@@ -88,6 +88,8 @@ class AugmentationConfig(_Section):
     """The source with a space too many or too few around its punctuation."""
     quotes: Share = 0.0
     """The source with another kind of quotation marks, or else of apostrophes."""
+    pieces: Share = 0.0
+    """The source in smaller pieces of the vocabulary."""
     fragments: Share = 0.0
     """One clause of both sides, where the same punctuation cuts them alike."""
     joined: Share = 0.0

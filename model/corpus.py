@@ -26,6 +26,8 @@ class SentencePair:
     """Corpus it comes from: the third column, or the name of a file that has none."""
     prefix: str | None = None
     """Piece that stands before the source and asks for the target's language."""
+    is_split: bool = False
+    """Whether some pieces of the source are cut into smaller ones, by chance."""
 
     def towards(self, direction: Direction) -> "SentencePair":
         """The pair as `direction` is trained on it."""
@@ -87,7 +89,8 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
         if fault:
             report.add(fault, line)
         else:
-            pairs.append(SentencePair(*(column.strip() for column in [*row, origin][:3])))
+            source, target, name = (column.strip() for column in [*row, origin][:3])
+            pairs.append(SentencePair(source, target, name))
     if not pairs:
         raise CorpusError(report.describe(f"{where}: nothing to train on"))
     return pairs, report
