@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.model_quality import Client
-from benchmarks.quality_by_set import opened, translated
+from benchmarks.quality_by_set import has_new_marker, opened, translated
 from benchmarks.server_process import ServerProcess
 from bundle.reader import read_bundle
 from model.templates import MONTHS, make_value
@@ -25,7 +25,6 @@ SEED = 24
 NUM_VALUES = 300
 """In every direction."""
 NUM_NAMES = 200
-_FORMAT_MARKER = re.compile(r"plural:|%[a-z]\b|\{\{|\}\}|\{\w*\}|\$\{|&\w+;|⟦|⟧|▁")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +175,7 @@ def _summary(every: Sequence[Case], outputs: Sequence[str]) -> dict[str, Any]:
         found["right"][name] = (right + is_right, total + 1)
         if not is_right:
             found["wrong"].setdefault(name, []).append([case.source, output])
-        if _FORMAT_MARKER.search(output) and not _FORMAT_MARKER.search(case.source):
+        if has_new_marker(case.source, output):
             found["markers"].append([case.source, output])
     return found
 

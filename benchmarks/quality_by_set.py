@@ -7,6 +7,7 @@ of a set is the third column of its file, or the name of a file that has none.
 import argparse
 import json
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ from service.engine.repetition import longest_repetition, max_loop_tokens
 from service.engine.sessions import Sessions, open_sessions
 
 SEED = 24
+_FORMAT_MARKER = re.compile(r"plural:|%[a-z]\b|\{\{|\}\}|\{\w*\}|\$\{|&\w+;|[⟦⟧▁⁇\ufffd]")
 
 
 def main() -> int:
@@ -85,7 +87,10 @@ def _measured(
                 sessions, pair, [s for s, _ in columns], beam_size, arguments.length_penalty
             )
             found[f"{pair} beam {beam_size}"] = _scores(texts, [t for _, t in columns]) | {
-                "loops": num_loops
+                "loops": num_loops,
+                "markers": sum(
+                    has_new_marker(s, t) for (s, _), t in zip(columns, texts, strict=True)
+                ),
             }
     return found
 
@@ -98,6 +103,11 @@ def _scores(texts: list[str], references: list[str]) -> dict[str, Any]:
         "empty": sum(not text.strip() for text in texts),
         "signature": str(bleu.get_signature()),
     }
+
+
+def has_new_marker(source: str, output: str) -> bool:
+    """Whether an output has a format marker or a broken character, and its source has none."""
+    return bool(_FORMAT_MARKER.search(output)) and not _FORMAT_MARKER.search(source)
 
 
 def _brief(found: dict[str, Any]) -> str:
