@@ -37,7 +37,7 @@ _FORMAT_MARKER = re.compile(r"plural:|%[a-z]\b|\{\{|\}\}|\{\w*\}|\$\{|&\w+;|[⟦
 def main() -> int:
     """Measure and print; returns the exit code."""
     arguments = _parse()
-    sets = _sets(arguments.sets, arguments.limit)
+    sets = read_sets(arguments.sets, arguments.limit)
     result: dict[str, Any] = {"subject": str(arguments.subject), "sets": {}}
     with opened(arguments) as sessions:
         for name, pairs in sets.items():
@@ -48,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def _sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]]:
+def read_sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]]:
     """By name; where a set has more than `limit` pairs, those that the seed draws."""
     sets: dict[str, list[SentencePair]] = {}
     for path in files:
