@@ -14,6 +14,9 @@ from model.errors import CheckpointError, ConfigError
 PLACEHOLDERS = tuple(f"⟦{digit}⟧" for digit in range(10))
 """Symbols that stand for what must not be translated; each is one piece."""
 
+CUT_SHARE = 0.15
+"""Of the pieces of a source that is learned in smaller pieces."""
+
 
 def train_tokenizer(
     pairs: Sequence[SentencePair], config: TokenizerConfig, path: Path, *, seed: int
@@ -48,6 +51,39 @@ def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
         return sentencepiece.SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"tokenizer {path} cannot be read: {error}") from error
+
+
+def in_smaller_pieces(
+    ids: Sequence[int], tokenizer: sentencepiece.SentencePieceProcessor, chance: random.Random
+) -> list[int]:
+    """The same text, with some pieces cut in two where both halves are pieces.
+
+    A rare word is then known by parts that a frequent one has shown. Like the BPE dropout of
+    Provilkov et al. (2020), for any vocabulary.
+    """
+    pieces: list[int] = []
+    for piece_id in ids:
+        is_cut = chance.random() < CUT_SHARE
+        pieces += _halves(piece_id, tokenizer, chance) if is_cut else [piece_id]
+    return pieces
+
+
+def _halves(
+    piece_id: int, tokenizer: sentencepiece.SentencePieceProcessor, chance: random.Random
+) -> list[int]:
+    """Two pieces that are one together, or the one where there are none."""
+    if tokenizer.is_control(piece_id) or tokenizer.is_byte(piece_id):
+        return [piece_id]
+    piece = tokenizer.id_to_piece(piece_id)
+    if piece in PLACEHOLDERS:
+        return [piece_id]
+    cuts = list(range(1, len(piece)))
+    chance.shuffle(cuts)
+    for cut in cuts:
+        halves = [tokenizer.piece_to_id(half) for half in (piece[:cut], piece[cut:])]
+        if tokenizer.unk_id() not in halves:
+            return halves
+    return [piece_id]
 
 
 def _train(sentences: Sequence[str], model: io.BytesIO, config: TokenizerConfig) -> None:

@@ -1,0 +1,36 @@
+"""`python -m model.dictionary_cli`: a dictionary and running text in, its usual senses out."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from model.corpus import SentencePair, read_pairs
+from model.dictionary import capitalised, usual_senses
+from model.held_out import write_pairs
+
+
+def main() -> int:
+    """Write the pairs; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m model.dictionary_cli")
+    parser.add_argument("files", type=Path, nargs="+", help="the dictionary and running text")
+    parser.add_argument("--entries", default="ding", help="name of the dictionary in the files")
+    parser.add_argument("--text", nargs="+", help="names of the running text; default: all else")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    entries: list[SentencePair] = []
+    text: list[SentencePair] = []
+    for path in arguments.files:
+        for pair in read_pairs(path.name, path.parent)[0]:
+            if pair.origin == arguments.entries:
+                entries.append(pair)
+            elif not arguments.text or pair.origin in arguments.text:
+                text.append(pair)
+    found = usual_senses(entries, text)
+    found += capitalised(found)
+    write_pairs(arguments.out, found)
+    print(f"{arguments.out}: {len(found)} pairs of {len(entries)} entries")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
