@@ -1,6 +1,6 @@
-"""Mends what only looks wrong in a pair, and leaves out what cannot be mended.
+"""Normalises the notation of pairs, and leaves out pairs with faults that it cannot repair.
 
-Written for English and German text; what it knows of a language are quotation marks.
+For English and German text; quotation marks are the only language-specific rule.
 """
 
 import re
@@ -23,30 +23,31 @@ _HIGH_QUOTES = re.compile("“([^“”]+)”")
 _MARKERS = re.compile(
     r"plural:|\{\{|\}\}|\[\[|\]\]|\*\*|\||\\[nt\"]|&\w+;|@\w+\{|^[?#*]|\$[A-Za-z_]\w*|%\w?%"
 )
-"""What both sides must have alike; some of it no side may have."""
+"""Markers that must be equal on both sides."""
 _ALWAYS_BAD = re.compile(
     r"plural:|�|^translator[- ]?credits|^Your (?:emails|names)$", re.IGNORECASE
 )
+"""Markers that neither side may have."""
 _ACCELERATOR = re.compile(r"(?<![\w&~_/.])[_&~](?=[^\W\d_])(?!\w*[_&~(])")
 _NUMBER = re.compile(r"\d+(?:[.,'\u202f\u00a0 ]\d{3})*(?:[.,]\d+)?")
 _TIME_OR_DAY = re.compile(
     r"\d{1,2}:\d\d|\d{1,2}\.\d\d(?= ?(?:[ap]\.?m\b|Uhr\b))|\b\d{1,2}\.\d{1,2}\.(?=\d{4}\b)",
     re.IGNORECASE,
 )
-SMALLEST_TELLING_NUMBER = 32
-"""Below it are hours, minutes of words ("half past"), days and what is often spelt out."""
+MIN_COMPARED_NUMBER = 32
+"""Smaller ones are often hours, minutes ("half past"), days or spelt out."""
 
 
 def cleaned(pairs: Sequence[SentencePair]) -> tuple[list[SentencePair], Counter[str]]:
-    """The mended pairs that are kept, in order, and how many were left out for which fault."""
-    mended = [mend(pair) for pair in pairs]
-    faults = [fault_of(pair) for pair in mended]
-    kept = [pair for pair, fault in zip(mended, faults, strict=True) if fault is None]
+    """Normalised pairs that are kept, in order, and the number left out for each fault."""
+    normalised = [normalise(pair) for pair in pairs]
+    faults = [fault_of(pair) for pair in normalised]
+    kept = [pair for pair, fault in zip(normalised, faults, strict=True) if fault is None]
     return kept, Counter(fault for fault in faults if fault)
 
 
-def mend(pair: SentencePair) -> SentencePair:
-    """One way of writing spaces, quotation marks and dots; no accelerators."""
+def normalise(pair: SentencePair) -> SentencePair:
+    """The pair with normalised spaces, quotation marks and dots, without accelerators."""
     source, target = _without_accelerators(_plain(pair.source), _plain(pair.target))
     source = _ENGLISH_QUOTES.sub('"', source).replace("\u2019", "'")
     target = _german_quotes(target)
@@ -58,15 +59,15 @@ def mend(pair: SentencePair) -> SentencePair:
 
 
 def fault_of(pair: SentencePair) -> str | None:
-    """Why a mended pair should not be learned from."""
+    """Why a normalised pair is left out of training; None if it is kept."""
     if not pair.source or not pair.target:
-        return "with nothing but markers"
+        return "without text"
     if _ALWAYS_BAD.search(pair.source) or _ALWAYS_BAD.search(pair.target):
         return "with format markers"
     if _counted(_MARKERS, pair.source) != _counted(_MARKERS, pair.target):
-        return "with unlike markers"
-    if _telling_numbers(pair.source) != _telling_numbers(pair.target):
-        return "with unlike numbers"
+        return "with unequal markers"
+    if _large_numbers(pair.source) != _large_numbers(pair.target):
+        return "with unequal numbers"
     return None
 
 
@@ -82,7 +83,7 @@ def _german_quotes(text: str) -> str:
 
 
 def _without_accelerators(*texts: str) -> Iterable[str]:
-    """`_Open` and `&Open` are `Open` on a button; a text with two of them is something else."""
+    """Replace `_Open` and `&Open` by `Open`; a text with two such marks is unchanged."""
     return (_ACCELERATOR.sub("", t) if len(_ACCELERATOR.findall(t)) == 1 else t for t in texts)
 
 
@@ -90,8 +91,8 @@ def _counted(pattern: re.Pattern[str], text: str) -> Counter[str]:
     return Counter(pattern.findall(text))
 
 
-def _telling_numbers(text: str) -> set[str]:
-    """Digits of the numbers that are not small, without separators; no times, no numeric dates."""
+def _large_numbers(text: str) -> set[str]:
+    """Digits of the larger numbers, without separators, times and numeric dates."""
     numbers = _NUMBER.findall(_TIME_OR_DAY.sub("", text))
     digits = {re.sub(r"\D", "", number) for number in numbers}
-    return {d for d in digits if int(d) >= SMALLEST_TELLING_NUMBER}
+    return {d for d in digits if int(d) >= MIN_COMPARED_NUMBER}

@@ -1,7 +1,7 @@
-"""Chooses from a dictionary the senses that running text uses.
+"""Selects the senses of a dictionary that running text uses.
 
-A dictionary lists every sense of a word alike: a model that learns from all of them answers with
-any. What two words mean most often is what stands in the two sides of the same sentence pairs.
+A dictionary lists frequent and rare senses alike, and a model trained on all of them outputs any of
+them. The usual translation of a word is the one that occurs in the same sentence pairs.
 """
 
 import re
@@ -13,25 +13,25 @@ from model.corpus import SentencePair
 
 ORIGIN = "dictionary"
 MIN_SHARED = 3
-"""Sentence pairs that a word and its translation must share."""
-RIVAL = 0.6
-"""A translation is usual if its score is at least this share of the best one's, both ways."""
+"""Minimum number of sentence pairs with a word and its translation."""
+MIN_SHARE_OF_BEST = 0.6
+"""Minimum score of a usual translation, as a share of the best score of either word."""
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
 _PARTICLE = re.compile(r"^to ")
-"""Of an English infinitive; running text has the verb alone."""
+"""Particle of an English infinitive, which running text often lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
-    """In how many sentence pairs each word and each two words stand."""
+    """Numbers of sentence pairs with each word, and with each pair of words."""
 
     source: Counter[str]
     target: Counter[str]
     both: Counter[tuple[str, str]]
 
     def dice(self, source: str, target: str) -> float:
-        """Dice coefficient, 0 to 1; 0 where too few sentence pairs have both."""
+        """Dice coefficient, 0 to 1; 0 if fewer than `MIN_SHARED` sentence pairs have both."""
         shared = self.both[source, target]
         if shared < MIN_SHARED:
             return 0.0
@@ -41,14 +41,14 @@ class _Counts:
 def usual_senses(
     entries: Iterable[SentencePair], sentences: Iterable[SentencePair]
 ) -> list[SentencePair]:
-    """Entries of one word on both sides that are the usual translation of it, both ways.
+    """The entries with one word on each side that are each other's usual translation.
 
     Args:
-        entries: Of the dictionary.
-        sentences: Running text of the same two languages.
+        entries: Entries of the dictionary.
+        sentences: Running text in the same two languages.
 
     Returns:
-        Them in their order, with `ORIGIN`.
+        The selected entries in their order, with `ORIGIN`.
     """
     keys = {entry: (_key(entry.source), _key(entry.target)) for entry in entries}
     single = {entry: key for entry, key in keys.items() if all(" " not in k for k in key)}
@@ -62,8 +62,8 @@ def usual_senses(
         replace(entry, origin=ORIGIN)
         for entry, (source, target) in single.items()
         if scores[entry] > 0
-        and scores[entry] >= RIVAL * best_source[source]
-        and scores[entry] >= RIVAL * best_target[target]
+        and scores[entry] >= MIN_SHARE_OF_BEST * best_source[source]
+        and scores[entry] >= MIN_SHARE_OF_BEST * best_target[target]
     ]
 
 
@@ -72,7 +72,7 @@ def _key(text: str) -> str:
 
 
 def _counted(sentences: Iterable[SentencePair], keys: Iterable[tuple[str, str]]) -> _Counts:
-    """Counts of the words of `keys` alone, and of the pairs among them."""
+    """Counts of the words in `keys`, and of their pairs."""
     translations: dict[str, set[str]] = {}
     for source, target in keys:
         translations.setdefault(source, set()).add(target)
@@ -92,7 +92,7 @@ def _words(text: str) -> set[str]:
 
 
 def capitalised(pairs: Sequence[SentencePair]) -> list[SentencePair]:
-    """Pairs whose two sides begin with capitals, of those that do not yet."""
+    """Variants with initial capitals of the pairs that lack them."""
     changed = (
         replace(p, source=_with_capital(p.source), target=_with_capital(p.target)) for p in pairs
     )

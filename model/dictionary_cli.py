@@ -1,4 +1,4 @@
-"""`python -m model.dictionary_cli`: a dictionary and running text in, its usual senses out."""
+"""`python -m model.dictionary_cli`: selects the usual senses of a dictionary."""
 
 import argparse
 import sys
@@ -10,11 +10,13 @@ from model.held_out import write_pairs
 
 
 def main() -> int:
-    """Write the pairs; returns the exit code."""
+    """Write the pairs; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m model.dictionary_cli")
     parser.add_argument("files", type=Path, nargs="+", help="the dictionary and running text")
-    parser.add_argument("--entries", default="ding", help="name of the dictionary in the files")
-    parser.add_argument("--text", nargs="+", help="names of the running text; default: all else")
+    parser.add_argument("--entries", default="ding", help="origin of the dictionary's pairs")
+    parser.add_argument(
+        "--text", nargs="+", help="origins of the running text; default: all others"
+    )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     entries: list[SentencePair] = []

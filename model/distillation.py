@@ -1,7 +1,7 @@
-"""Lets a model translate one side of a text, so that another one may learn from it.
+"""Translates one side of a corpus with a model, as training data for another model.
 
-Kim and Rush (2016), "Sequence-Level Knowledge Distillation". Trained the other way the same pairs
-are back-translation (Sennrich et al. 2016): what the model wrote is then the source.
+Kim and Rush (2016), "Sequence-Level Knowledge Distillation". In the opposite direction the same
+pairs are back-translation (Sennrich et al. 2016), with the model's output as the source.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from model.transformer import Transformer
 
 MAX_LENGTH_RATIO = 2
 FREE_TOKENS = 10
-"""An output may have this many tokens more than twice its source; one that has them has no end."""
+"""Additional tokens of the longest output; an output that reaches the limit is unfinished."""
 
 
 def distilled(
@@ -30,21 +30,22 @@ def distilled(
     *,
     batch_tokens: int,
 ) -> Iterator[SentencePair]:
-    """Pairs whose far side is the model's greedy translation of the near one.
+    """Pairs of a source and its greedy translation, longest source first.
+
+    Unfinished and empty translations are left out; a repeated source is translated once.
 
     Args:
-        model: In evaluation mode, on the device that it should run on.
-        tokenizer: Its vocabulary.
-        pairs: In the order of the files' columns; of what is translated only the near side counts.
-        direction: Which side is near.
-        batch_tokens: Of a batch, padding included.
+        model: Model in evaluation mode, on its device.
+        tokenizer: The model's vocabulary.
+        pairs: Pairs in the column order of the files; only the source of `direction` is read.
+        direction: Direction of translation.
+        batch_tokens: Source tokens of a batch, padding included.
 
     Yields:
-        Pairs in the order of the columns, each with its origin, longest first. Outputs without an
-        end and empty ones are left out, and a text that comes twice is translated once.
+        Pairs in column order, each with its origin.
     """
-    near = {pair.towards(direction).source: pair.towards(direction) for pair in pairs}
-    directed = list(near.values())
+    by_source = {pair.towards(direction).source: pair.towards(direction) for pair in pairs}
+    directed = list(by_source.values())
     encoded = encode_sources(directed, tokenizer)
     order = sorted(range(len(directed)), key=lambda i: len(encoded[i]), reverse=True)
     with tqdm(total=len(order), desc=str(direction), unit="sentence") as bar:
@@ -60,7 +61,7 @@ def distilled(
 
 
 def _groups(order: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Consecutive rows, the longest first, within `batch_tokens`."""
+    """Consecutive indices of `order`, longest first, at most `batch_tokens` at a time."""
     begin = 0
     while begin < len(order):
         size = max(1, batch_tokens // lengths[order[begin]])
@@ -76,6 +77,6 @@ def _undirected(directed: SentencePair, text: str, direction: Direction) -> Sent
 
 
 def model_on(device: str, model: Transformer) -> Transformer:
-    """The model in evaluation mode, in bfloat16 where the device is an accelerator."""
+    """The model in evaluation mode; in bfloat16 on an accelerator."""
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     return model.to(device=device, dtype=dtype).eval()

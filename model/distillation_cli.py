@@ -1,4 +1,4 @@
-"""`python -m model.distillation_cli`: a checkpoint and text in, a file of pairs it made out."""
+"""`python -m model.distillation_cli`: translates text with a checkpoint to a file of pairs."""
 
 import argparse
 import sys
@@ -12,12 +12,12 @@ from model.distillation import distilled, model_on
 from model.errors import ModelError
 from model.tokenizer import load_tokenizer
 
-_LONGEST = 400
-"""Characters of a text that is translated."""
+_MAX_CHARACTERS = 400
+"""Maximum characters of either side."""
 
 
 def main() -> int:
-    """Translate; returns the exit code."""
+    """Translate; return the exit code."""
     arguments = _parse()
     try:
         count = _write(arguments)
@@ -48,13 +48,13 @@ def _write(arguments: argparse.Namespace) -> int:
 
 
 def _pairs(arguments: argparse.Namespace) -> list[SentencePair]:
-    """Those of the chosen sources that are short enough."""
+    """The pairs of the chosen origins that are short enough."""
     pairs = [p for path in arguments.files for p in read_pairs(path.name, path.parent)[0]]
     return [
         pair
         for pair in pairs
         if (not arguments.sources or pair.origin in arguments.sources)
-        and max(len(pair.source), len(pair.target)) <= _LONGEST
+        and max(len(pair.source), len(pair.target)) <= _MAX_CHARACTERS
     ]
 
 
@@ -62,9 +62,9 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m model.distillation_cli")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("files", type=Path, nargs="+", help="pairs, as for training")
-    parser.add_argument("--sources", nargs="+", help="names of the text; default: all")
-    parser.add_argument("--to", nargs="+", help="languages to translate into; default: both")
-    parser.add_argument("--prefix", default="made-", help="before the name of each source")
+    parser.add_argument("--sources", nargs="+", help="origins to translate; default: all")
+    parser.add_argument("--to", nargs="+", help="target languages; default: all of the model")
+    parser.add_argument("--prefix", default="made-", help="prefix of the new origins")
     parser.add_argument("--batch-tokens", type=int, default=4000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, required=True)

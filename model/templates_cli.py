@@ -1,4 +1,4 @@
-"""`python -m model.templates_cli`: templates and names in, a file of pairs out."""
+"""`python -m model.templates_cli`: fills templates to a file of pairs."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from model.templates import Names, filled
 
 
 def main() -> int:
-    """Write the pairs; returns the exit code."""
+    """Write the pairs; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m model.templates_cli")
     parser.add_argument("templates", type=Path, help="english, tab, german, with slots")
     parser.add_argument("names", type=Path, help="english, tab, german, tab, kind")

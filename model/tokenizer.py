@@ -14,8 +14,8 @@ from model.errors import CheckpointError, ConfigError
 PLACEHOLDERS = tuple(f"⟦{digit}⟧" for digit in range(10))
 """Symbols that stand for what must not be translated; each is one piece."""
 
-CUT_SHARE = 0.15
-"""Of the pieces of a source that is learned in smaller pieces."""
+SPLIT_SHARE = 0.15
+"""Share of the pieces that `in_smaller_pieces` splits."""
 
 
 def train_tokenizer(
@@ -54,31 +54,31 @@ def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
 
 
 def in_smaller_pieces(
-    ids: Sequence[int], tokenizer: sentencepiece.SentencePieceProcessor, chance: random.Random
+    ids: Sequence[int], tokenizer: sentencepiece.SentencePieceProcessor, rng: random.Random
 ) -> list[int]:
-    """The same text, with some pieces cut in two where both halves are pieces.
+    """The same text with random pieces split in two, if both halves are in the vocabulary.
 
-    A rare word is then known by parts that a frequent one has shown. Like the BPE dropout of
-    Provilkov et al. (2020), for any vocabulary.
+    Rare words then share pieces with frequent ones: BPE dropout (Provilkov et al. 2020) for any
+    vocabulary.
     """
     pieces: list[int] = []
     for piece_id in ids:
-        is_cut = chance.random() < CUT_SHARE
-        pieces += _halves(piece_id, tokenizer, chance) if is_cut else [piece_id]
+        is_split = rng.random() < SPLIT_SHARE
+        pieces += _halves(piece_id, tokenizer, rng) if is_split else [piece_id]
     return pieces
 
 
 def _halves(
-    piece_id: int, tokenizer: sentencepiece.SentencePieceProcessor, chance: random.Random
+    piece_id: int, tokenizer: sentencepiece.SentencePieceProcessor, rng: random.Random
 ) -> list[int]:
-    """Two pieces that are one together, or the one where there are none."""
+    """Two pieces that form `piece_id` together, or `piece_id` if there are none."""
     if tokenizer.is_control(piece_id) or tokenizer.is_byte(piece_id):
         return [piece_id]
     piece = tokenizer.id_to_piece(piece_id)
     if piece in PLACEHOLDERS:
         return [piece_id]
     cuts = list(range(1, len(piece)))
-    chance.shuffle(cuts)
+    rng.shuffle(cuts)
     for cut in cuts:
         halves = [tokenizer.piece_to_id(half) for half in (piece[:cut], piece[cut:])]
         if tokenizer.unk_id() not in halves:

@@ -1,7 +1,7 @@
-"""BLEU and chrF of a bundle, or of a checkpoint in fp32, on every set that it is given.
+"""BLEU and chrF of a bundle, or of a checkpoint in fp32, on each of the given sets.
 
-What is scored is the model, one line at a time, both ways, without what the service adds. The name
-of a set is the third column of its file, or the name of a file that has none.
+The model is scored alone, line by line, in both directions, without the processing of the service.
+The name of a set is the third column of its file, or the name of a file without one.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _FORMAT_MARKER = re.compile(r"plural:|%[a-z]\b|\{\{|\}\}|\{\w*\}|\$\{|&\w+;|[⟦
 
 
 def main() -> int:
-    """Measure and print; returns the exit code."""
+    """Measure and print; return the exit code."""
     arguments = _parse()
     sets = read_sets(arguments.sets, arguments.limit)
     result: dict[str, Any] = {"subject": str(arguments.subject), "sets": {}}
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def read_sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]]:
-    """By name; where a set has more than `limit` pairs, those that the seed draws."""
+    """Sets by name; of a set with more than `limit` pairs, a sample drawn by the seed."""
     sets: dict[str, list[SentencePair]] = {}
     for path in files:
         for pair in read_pairs(path.name, path.parent)[0]:
@@ -62,7 +62,7 @@ def read_sets(files: Sequence[Path], limit: int) -> dict[str, list[SentencePair]
 
 @contextmanager
 def opened(arguments: argparse.Namespace) -> Iterator[Sessions]:
-    """The graphs of `arguments.subject`: those of a bundle, or fp32 ones of a checkpoint."""
+    """Sessions of `arguments.subject`: a bundle, or the fp32 graphs of a checkpoint."""
     if arguments.subject.is_dir():
         yield open_sessions(read_bundle(arguments.subject), num_threads=arguments.threads)
         return
@@ -106,7 +106,7 @@ def _scores(texts: list[str], references: list[str]) -> dict[str, Any]:
 
 
 def has_new_marker(source: str, output: str) -> bool:
-    """Whether an output has a format marker or a broken character, and its source has none."""
+    """Whether `output` has a format marker or broken character, and `source` has none."""
     return bool(_FORMAT_MARKER.search(output)) and not _FORMAT_MARKER.search(source)
 
 
@@ -121,7 +121,7 @@ def translated(
     beam_size: int,
     length_penalty: float,
 ) -> tuple[list[str], int]:
-    """Translations, empty where a source is too long, and how many of them loop."""
+    """Translations, empty where the source is too long, and the number that loop."""
     bundle = sessions.bundle
     encoded = [tuple(bundle.tokenizer.encode_source(text, pair)) for text in sources]
     fitting = [i for i, ids in enumerate(encoded) if len(ids) <= bundle.manifest.max_source_tokens]
@@ -146,12 +146,14 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("subject", type=Path, help="folder of a bundle, or a checkpoint")
     parser.add_argument("sets", type=Path, nargs="+", help="source, tab, target[, tab, name]")
-    parser.add_argument("--data", type=Path, help="of a checkpoint: folder of its run's data")
+    parser.add_argument("--data", type=Path, help="folder of the run's data, for a checkpoint")
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--length-penalty", type=float, default=1.0)
-    parser.add_argument("--limit", type=int, default=300, help="pairs of a set, drawn by seed")
+    parser.add_argument(
+        "--limit", type=int, default=300, help="maximum pairs of a set, drawn by seed"
+    )
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="file for the figures, besides standard output")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""Does a model get right what has few right answers: numbers, names, common words, greetings?
+"""Accuracy on inputs with few right answers: numbers, names, common words, greetings.
 
-Words and greetings are right if they are one of the accepted answers, but for capitals and final
-marks; a sentence is right if it has the name, or the value as its language writes it.
+A word or greeting is right if it equals an accepted answer, ignoring case and final punctuation; a
+sentence is right if it contains the name, or the value in the notation of its language.
 """
 
 import argparse
@@ -23,30 +23,30 @@ from model.templates import MONTHS, make_value
 FOLDER = Path(__file__).parent / "answers"
 SEED = 24
 NUM_VALUES = 300
-"""In every direction."""
+"""Per direction."""
 NUM_NAMES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One input and what counts as right."""
+    """One input and its accepted answers."""
 
     kind: str
     pair: str
     source: str
     accepted: tuple[str, ...]
     is_whole: bool
-    """Whether the output is the answer, or only has it somewhere."""
+    """Whether the output must equal an answer rather than contain one."""
 
     def is_right(self, output: str) -> bool:
         """Whether `output` is accepted."""
         if self.is_whole:
             return _folded(output) in map(_folded, self.accepted)
-        return any(_spaced(answer) in _spaced(output) for answer in self.accepted)
+        return any(_without_spaces(answer) in _without_spaces(output) for answer in self.accepted)
 
 
 def cases() -> Iterator[Case]:
-    """All of them, the same at every call."""
+    """All cases, the same at every call."""
     for kind in ("words", "greetings"):
         for pair, source, answers in _rows(f"{kind}.tsv"):
             accepted = tuple(answers.split("|"))
@@ -65,10 +65,10 @@ def _names(frames: Sequence[tuple[str, str]]) -> Iterator[Case]:
 
 
 def _values(frames: Sequence[tuple[str, str, str]]) -> Iterator[Case]:
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     for index in range(NUM_VALUES):
         kind, english, german = frames[index % len(frames)]
-        in_english, in_german = make_value(kind, chance)
+        in_english, in_german = make_value(kind, rng)
         forms = (_english_forms(kind, in_english, in_german), _german_forms(in_german))
         texts = (
             english.replace("{}", in_english).replace(".m..", ".m."),
@@ -79,7 +79,7 @@ def _values(frames: Sequence[tuple[str, str, str]]) -> Iterator[Case]:
 
 
 def _german_forms(value: str) -> tuple[str, ...]:
-    """As it is written in German: with the word or the sign, with a colon or a full stop."""
+    """Accepted notations of a German value: word or sign, colon or full stop."""
     forms = {value}
     for word, sign in (("Euro", "€"), ("Dollar", "$"), ("Pfund", "£"), ("Prozent", "%")):
         forms |= {f.replace(word, sign) for f in forms} | {f.replace(sign, word) for f in forms}
@@ -148,13 +148,13 @@ def _folded(text: str) -> str:
     return text.replace("\u2019", "'").strip(" .!?,").casefold()
 
 
-def _spaced(text: str) -> str:
-    """Without spaces: 5 % and 5%, 12 € and 12€ are the same."""
+def _without_spaces(text: str) -> str:
+    """`text` without spaces, so that 5 % equals 5%."""
     return re.sub(r"\s", "", text)
 
 
 def main() -> int:
-    """Measure and print; returns the exit code."""
+    """Measure and print; return the exit code."""
     arguments = _parse()
     every = list(cases())
     outputs = _served(arguments, every) if arguments.served else _alone(arguments, every)
@@ -167,6 +167,7 @@ def main() -> int:
 
 
 def _summary(every: Sequence[Case], outputs: Sequence[str]) -> dict[str, Any]:
+    """Right answers per kind and direction, wrong answers, and new format markers."""
     found: dict[str, Any] = {"right": {}, "markers": [], "wrong": {}}
     for case, output in zip(every, outputs, strict=True):
         name = f"{case.kind} {case.pair}"
@@ -207,12 +208,14 @@ def _parse() -> argparse.Namespace:
         prog="python -m benchmarks.quality.fixed_answers", description=__doc__
     )
     parser.add_argument("subject", type=Path, help="folder of a bundle, or a checkpoint")
-    parser.add_argument("--served", action="store_true", help="a bundle, through a real server")
-    parser.add_argument("--data", type=Path, help="of a checkpoint: folder of its run's data")
+    parser.add_argument(
+        "--served", action="store_true", help="query a bundle through a real server"
+    )
+    parser.add_argument("--data", type=Path, help="folder of the run's data, for a checkpoint")
     parser.add_argument("--beam", type=int, default=4)
     parser.add_argument("--length-penalty", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="file for the figures, besides standard output")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
-"""Cut the pairs that quality is measured with out of the training data, once and before training.
+"""Draws the held-out sets from the training data, once, before the first run.
 
-Each set is drawn by seed. `data.held_out` of a run names the files, and preparation then leaves out
-every pair that shares a side with one of theirs.
+Each set is drawn by seed. `data.held_out` of a configuration names the files; preparation then
+leaves out every pair that shares a side with one of them.
 """
 
 import argparse
@@ -22,13 +22,13 @@ WRITTEN = {
     "instructions": ("home", "work"),
     "dialogue": ("dialogue",),
 }
-"""Sets of the written corpus, and its domains that each is drawn from."""
+"""Sets of the written corpus, and the domains of each."""
 WRITTEN_PAIRS = 300
 TATOEBA_PAIRS = 1000
 
 
 def main() -> int:
-    """Write the files; returns the exit code."""
+    """Write the files; return the exit code."""
     arguments = _parse()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name, pairs in _sets(arguments.data, arguments.before):
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _sets(data: Path, before: Path) -> Iterator[tuple[str, list[SentencePair]]]:
-    """By name: those of earlier runs stay what they are, the others are drawn from the rest."""
+    """Sets by name: those of earlier runs are unchanged, the others are drawn from the rest."""
     first = _read("en-de/train.tsv.xz", data)
     dev = _read("en-de/dev.tsv.xz", data)
     domains = _held_out_before(first, dev, before)
@@ -54,7 +54,7 @@ def _sets(data: Path, before: Path) -> Iterator[tuple[str, list[SentencePair]]]:
 def _held_out_before(
     pairs: list[SentencePair], dev: list[SentencePair], before: Path
 ) -> list[SentencePair]:
-    """What the runs of the bundle before have held out of each corpus."""
+    """The pairs of each corpus that the runs of the earlier bundle held out."""
     config = read_config(before)
     counts = {s.name: s.held_out for s in config.data.sources if s.held_out}
     kept, _ = filtered(pairs)
@@ -79,7 +79,7 @@ def _parse() -> argparse.Namespace:
         "--before",
         type=Path,
         default=Path("model/configs/en-de-phrases.toml"),
-        help="configuration whose held-out pairs are kept",
+        help="configuration whose held-out pairs stay held out",
     )
     return parser.parse_args()
 

@@ -171,8 +171,8 @@ def test_quotation_marks_change_in_the_source_alone(seed: int) -> None:
 
 
 def test_what_is_not_quoted_has_another_apostrophe_or_no_variant() -> None:
-    chance = random.Random(1)
+    rng = random.Random(1)
     pair = SentencePair("It's Tom's.", "Das ist Toms.")
-    changed = differently_quoted(pair, chance)
+    changed = differently_quoted(pair, rng)
     assert changed == SentencePair("It\u2019s Tom\u2019s.", "Das ist Toms.")
-    assert differently_quoted(SentencePair("A dog.", "Ein Hund."), chance) is None
+    assert differently_quoted(SentencePair("A dog.", "Ein Hund."), rng) is None

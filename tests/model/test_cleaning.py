@@ -2,12 +2,12 @@ from collections import Counter
 
 import pytest
 
-from model.cleaning import cleaned, fault_of, mend
+from model.cleaning import cleaned, fault_of, normalise
 from model.corpus import SentencePair
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "mended_source", "mended_target"),
+    ("source", "target", "normalised_source", "normalised_target"),
     [
         ("It\u2019s \u201cnew\u201d.", "Es ist »neu«.", 'It\'s "new".', "Es ist „neu“."),
         ('The "key"', 'Der "Schlüssel"', 'The "key"', "Der „Schlüssel“"),
@@ -23,12 +23,12 @@ from model.corpus import SentencePair
         ("snake_case", "snake_case", "snake_case", "snake_case"),
     ],
 )
-def test_one_way_of_writing(
-    source: str, target: str, mended_source: str, mended_target: str
+def test_notation_is_normalised(
+    source: str, target: str, normalised_source: str, normalised_target: str
 ) -> None:
     pair = SentencePair(source, target, "ui")
-    assert mend(pair) == SentencePair(mended_source, mended_target, "ui")
-    assert mend(mend(pair)) == mend(pair)
+    assert normalise(pair) == SentencePair(normalised_source, normalised_target, "ui")
+    assert normalise(normalise(pair)) == normalise(pair)
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def test_one_way_of_writing(
     [
         ("?plural:Canadians", "?plural:Kanadier", "with format markers"),
         ("translator-credits", "Karl Ei", "with format markers"),
-        ("?gotodlg:more", "Weitere", "with unlike markers"),
-        ("{{user}} came", "Benutzer kam", "with unlike markers"),
-        ("set it to $PATH", "setzen", "with unlike markers"),
-        ("in 1984", "im Jahr 1985", "with unlike numbers"),
-        ("It costs 1,250 euros.", "Es kostet 1.520 Euro.", "with unlike numbers"),
-        ("\u200b", "Hund", "with nothing but markers"),
+        ("?gotodlg:more", "Weitere", "with unequal markers"),
+        ("{{user}} came", "Benutzer kam", "with unequal markers"),
+        ("set it to $PATH", "setzen", "with unequal markers"),
+        ("in 1984", "im Jahr 1985", "with unequal numbers"),
+        ("It costs 1,250 euros.", "Es kostet 1.520 Euro.", "with unequal numbers"),
+        ("\u200b", "Hund", "without text"),
     ],
 )
-def test_what_cannot_be_mended_is_left_out_and_its_fault_counted(
+def test_a_fault_that_cannot_be_repaired_is_left_out_and_its_fault_counted(
     source: str, target: str, fault: str
 ) -> None:
     good, bad = SentencePair("a dog", "ein Hund"), SentencePair(source, target)
@@ -64,5 +64,5 @@ def test_what_cannot_be_mended_is_left_out_and_its_fault_counted(
         ("{{user}} came", "{{user}} kam"),
     ],
 )
-def test_what_only_looks_unlike_is_kept(source: str, target: str) -> None:
+def test_equal_values_in_different_notation_are_kept(source: str, target: str) -> None:
     assert fault_of(SentencePair(source, target)) is None

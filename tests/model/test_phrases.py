@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.model import PHRASES
-from model.cleaning import fault_of, mend
+from model.cleaning import fault_of, normalise
 from model.corpus import read_pairs
 from model.filtering import filtered
 
@@ -31,5 +31,5 @@ def test_what_was_written_is_clean_and_says_which_domain_it_is_of() -> None:
     pairs, _ = read_pairs("en-de-written.tsv", FOLDER)
     assert len(set(pairs)) == len(pairs) > 2000
     assert all(pair.origin.startswith("own-") for pair in pairs)
-    assert [pair for pair in pairs if fault_of(mend(pair))] == []
-    assert [pair for pair in pairs if mend(pair) != pair] == []
+    assert [pair for pair in pairs if fault_of(normalise(pair))] == []
+    assert [pair for pair in pairs if normalise(pair) != pair] == []

@@ -1,4 +1,4 @@
-"""Scores by the name of a set, and what no model may bring in by itself."""
+"""Scores by set, and format markers that the source lacks."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What counts as right, and that a model is not asked what it was taught word for word."""
+"""Accepted answers, and that no question is part of the training text."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sets that quality is measured with are cut once and leave nothing behind."""
+"""Held-out sets are reproducible and disjoint."""
 
 import lzma
 import sys
