@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.quality import by_set
 from benchmarks.quality.by_set import has_new_marker, read_sets
+from tests.export.networks import random_transformer
+from tests.export.runs import BOTH_WAYS, VOCAB_SIZE, write_run
 
 BUNDLE = Path(__file__).parents[2] / "data" / "tiny-bundle"
 
@@ -29,19 +32,36 @@ def test_a_set_is_named_by_the_third_column_or_the_file_and_drawn_by_seed(
     assert len(read_sets(files, 100)["news"]) == 9
 
 
+def scored(
+    subject: Path, arguments: list[str], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, dict[str, dict[str, Any]]]:
+    fixed = ["--limit", "2", "--beams", "1", "--json", str(out)]
+    monkeypatch.setattr(sys, "argv", ["by_set", str(subject), *arguments, *fixed])
+    assert by_set.main() == 0
+    sets: dict[str, dict[str, dict[str, Any]]] = json.loads(out.read_text("utf-8"))["sets"]
+    return sets
+
+
 def test_a_bundle_is_scored_on_every_set(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "scores.json"
-    arguments = [str(BUNDLE), *map(str, files), "--limit", "2", "--beams", "1", "--json", str(out)]
-    monkeypatch.setattr(sys, "argv", ["by_set", *arguments])
-    assert by_set.main() == 0
-    result = json.loads(out.read_text(encoding="utf-8"))
-    assert set(result["sets"]) == {"news", "letters"}
-    for searches in result["sets"].values():
+    sets = scored(BUNDLE, [*map(str, files)], tmp_path / "scores.json", monkeypatch)
+    assert set(sets) == {"news", "letters"}
+    for searches in sets.values():
         for scores in searches.values():
             assert 0 <= scores["bleu"] <= 100
             assert scores["signature"].startswith("nrefs:1")
+
+
+def test_a_checkpoint_is_scored_in_each_of_its_directions(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = random_transformer(vocab_size=VOCAB_SIZE, max_positions=128)
+    checkpoint = write_run(tmp_path / "run", model, config=BOTH_WAYS)
+    arguments = [*map(str, files), "--data", str(tmp_path / "run")]
+    sets = scored(checkpoint, arguments, tmp_path / "scores.json", monkeypatch)
+    assert set(sets) == {"news", "letters"}
+    assert set(sets["news"]) == {"en->de beam 1", "de->en beam 1"}
 
 
 @pytest.mark.parametrize(
