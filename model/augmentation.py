@@ -6,6 +6,7 @@ All random choices derive from one seed. A variant is an additional pair; the or
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from model.config import AugmentationConfig
 from model.corpus import SentencePair
@@ -25,6 +26,8 @@ _FIXED = re.compile(
 """Text that is often the same in both languages: addresses, tags, numbers, names."""
 _PUNCTUATION = re.compile(r"(?<=\w)[,.!?;:](?= |$)")
 _BETWEEN_CLAUSES = re.compile(r"(?<=\w)([,;:]|[.!?…]+| [\u2013\u2014-]) +(?=\w)")
+_QUOTED = re.compile('["„]([^"„“]+)["“]')
+_QUOTES = (('"', '"'), ("“", "”"), ("„", "“"), ("»", "«"), ("«", "»"))
 MAX_FRAGMENT_RATIO = 1.5
 FREE_FRAGMENT_CHARACTERS = 3
 
@@ -88,6 +91,23 @@ def badly_spaced(pair: SentencePair, rng: random.Random) -> SentencePair | None:
     return _changed(pair, noisy, pair.target)
 
 
+def differently_quoted(pair: SentencePair, rng: random.Random) -> SentencePair | None:
+    """The source with other quotation marks or, if it has none, typographic apostrophes."""
+    present = _QUOTED.search(pair.source)
+    if present is None:
+        changed = pair.source.replace("'", "\u2019")
+        return _changed(pair, changed, pair.target) if changed != pair.source else None
+    kinds = [kind for kind in _QUOTES if not present[0].startswith(kind[0])]
+    opening, closing = rng.choice(kinds)
+    changed = _QUOTED.sub(lambda found: f"{opening}{found[1]}{closing}", pair.source)
+    return _changed(pair, changed, pair.target)
+
+
+def in_pieces(pair: SentencePair, _rng: random.Random) -> SentencePair | None:
+    """The source in smaller pieces of the vocabulary, drawn when it is encoded."""
+    return replace(pair, is_split=True)
+
+
 def fragment(pair: SentencePair, rng: random.Random) -> SentencePair | None:
     """One clause of both sides, if both are divided by the same marks in the same order.
 
@@ -110,6 +130,8 @@ _VARIANTS: dict[str, Variant] = {
     "lower_case": in_lower_case,
     "unfinished": unfinished,
     "spacing": badly_spaced,
+    "quotes": differently_quoted,
+    "pieces": in_pieces,
     "fragments": fragment,
 }
 """Keyed by the name of the share in the configuration."""

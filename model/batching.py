@@ -1,5 +1,6 @@
 """Batches of token ids: bucketed by length, in an order determined by the seed."""
 
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from model.corpus import SentencePair
 from model.errors import CorpusError
+from model.tokenizer import in_smaller_pieces
 
 CHUNK = 20_000
 
@@ -126,6 +128,9 @@ def encode_sources(
 ) -> list[list[int]]:
     """Ids of each source, its prefix first and the end token last."""
     encoded = tokenizer.encode([p.source for p in pairs], add_eos=True, num_threads=2)
+    for i, pair in enumerate(pairs):
+        if pair.is_split:
+            encoded[i] = in_smaller_pieces(encoded[i], tokenizer, random.Random(pair.source))
     prefixes = [[tokenizer.piece_to_id(p.prefix)] if p.prefix else [] for p in pairs]
     return [prefix + ids for prefix, ids in zip(prefixes, encoded, strict=True)]
 

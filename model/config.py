@@ -47,12 +47,16 @@ class DataConfig(_Section):
     train: Annotated[tuple[str | tuple[str, str], ...], Field(min_length=1)]
     """Tab-separated files, or pairs of line-aligned files; .xz and .gz are read as they are."""
     dev: str | tuple[str, str]
+    held_out: tuple[str, ...] = ()
+    """Files of pairs for measuring quality; neither of their sides is trained on."""
     max_tokens: Positive = 128
     """Longer pairs are left out."""
     sources: tuple[SourceConfig, ...] = ()
     """Where given, pairs of unnamed sources are left out."""
     is_filtered: bool = False
     """Leave out copies, extreme length ratios, unequal placeholders and wrong languages."""
+    is_cleaned: bool = False
+    """Normalise spaces, quotation marks and dots; leave out format markers and unequal numbers."""
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -82,6 +86,10 @@ class AugmentationConfig(_Section):
     """Both sides without their final punctuation."""
     spacing: Share = 0.0
     """The source with a spurious or missing space at its punctuation."""
+    quotes: Share = 0.0
+    """The source with other quotation marks or, if it has none, typographic apostrophes."""
+    pieces: Share = 0.0
+    """The source in smaller pieces of the vocabulary."""
     fragments: Share = 0.0
     """One clause of both sides, if the same punctuation divides them."""
     joined: Share = 0.0

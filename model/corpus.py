@@ -23,9 +23,11 @@ class SentencePair:
     source: str
     target: str
     origin: str = ""
-    """Name of its corpus, if the file has a column for it."""
+    """Name of its corpus: the third column, or the name of a file without one."""
     prefix: str | None = None
     """Piece before the source that selects the target language."""
+    is_split: bool = False
+    """Whether random pieces of the source are split when it is encoded."""
 
     def towards(self, direction: Direction) -> "SentencePair":
         """The pair in `direction`, with its prefix."""
@@ -65,6 +67,8 @@ class LineReport:
 def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentencePair], LineReport]:
     """Read one tab-separated file (source, target, optionally origin) or two aligned ones.
 
+    A tab-separated file without a third column is one corpus, named after the file.
+
     Lines with an empty side, too few columns, bytes that are not UTF-8 or more than
     `MAX_LINE_CHARACTERS` characters are left out and reported.
 
@@ -77,6 +81,7 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
     """
     report = LineReport()
     rows = _tab_separated(data / where) if isinstance(where, str) else _aligned(where, data)
+    origin = Path(where).name.partition(".")[0] if isinstance(where, str) else ""
     pairs = []
     for line, row in enumerate(rows, start=1):
         report.num_lines = line
@@ -84,7 +89,8 @@ def read_pairs(where: str | tuple[str, str], data: Path) -> tuple[list[SentenceP
         if fault:
             report.add(fault, line)
         else:
-            pairs.append(SentencePair(*(column.strip() for column in row[:3])))
+            source, target, name = (column.strip() for column in [*row, origin][:3])
+            pairs.append(SentencePair(source, target, name))
     if not pairs:
         raise CorpusError(report.describe(f"{where}: nothing to train on"))
     return pairs, report

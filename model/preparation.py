@@ -15,11 +15,18 @@ from model.alignment import CorpusLinks, align_corpus
 from model.augmentation import augmented
 from model.batching import EncodedCorpus, encode_corpus
 from model.checkpoint import TOKENIZER_NAME, load_checkpoint
+from model.cleaning import cleaned
 from model.config import RunConfig
 from model.corpus import SentencePair, read_pairs
 from model.errors import ConfigError, CorpusError
 from model.filtering import filtered
-from model.held_out import HELD_OUT_NAME, choose_held_out, without_texts_of, write_pairs
+from model.held_out import (
+    HELD_OUT_NAME,
+    choose_held_out,
+    without_texts_of,
+    words_alone,
+    write_pairs,
+)
 from model.scoring import dual_cross_entropies, likeliest
 from model.tokenizer import load_tokenizer, train_tokenizer
 from model.training_data import TrainingData
@@ -104,7 +111,9 @@ def _prepared_anew(
     is_resumed: bool,
 ) -> _Prepared:
     _check_scorable(config, start)
-    pairs, held_out = _divided(config, _read(config.data.train, data), dev)
+    pairs = _read(config.data.train, data)
+    never = _read(config.data.held_out, data)
+    pairs, held_out = _divided(config, without_texts_of(pairs, never, key=words_alone), dev)
     for name in (COUNTS_NAME, HELD_OUT_NAME):
         (out / name).unlink(missing_ok=True)
     tokenizer = _tokenizer(config, pairs, out, start, is_resumed=is_resumed)
@@ -186,13 +195,20 @@ def _divided(
     chosen = [p for p in pairs if not weights or weights.get(p.origin, 0) > 0]
     if not chosen:
         raise CorpusError("no training pair has a source that data.sources names")
+    if config.data.is_cleaned:
+        chosen, faults = cleaned(chosen)
+        _report(faults)
     if config.data.is_filtered:
         chosen, faults = filtered(chosen)
-        tqdm.write(f"left out: {', '.join(f'{n} {fault}' for fault, n in faults.most_common())}")
+        _report(faults)
     chosen = without_texts_of(chosen, dev)
     counts = {s.name: s.held_out for s in config.data.sources if s.held_out}
     held_out = choose_held_out(chosen, counts, seed=config.training.seed)
     return without_texts_of(chosen, held_out), held_out
+
+
+def _report(faults: Counter[str]) -> None:
+    tqdm.write(f"left out: {', '.join(f'{n} {fault}' for fault, n in faults.most_common())}")
 
 
 def _check_prefixes(config: RunConfig, tokenizer: SentencePieceProcessor) -> None:

@@ -14,6 +14,9 @@ from model.errors import CheckpointError, ConfigError
 PLACEHOLDERS = tuple(f"⟦{digit}⟧" for digit in range(10))
 """Symbols that stand for what must not be translated; each is one piece."""
 
+SPLIT_SHARE = 0.15
+"""Share of the pieces that `in_smaller_pieces` splits."""
+
 
 def train_tokenizer(
     pairs: Sequence[SentencePair], config: TokenizerConfig, path: Path, *, seed: int
@@ -48,6 +51,39 @@ def load_tokenizer(path: Path) -> sentencepiece.SentencePieceProcessor:
         return sentencepiece.SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"tokenizer {path} cannot be read: {error}") from error
+
+
+def in_smaller_pieces(
+    ids: Sequence[int], tokenizer: sentencepiece.SentencePieceProcessor, rng: random.Random
+) -> list[int]:
+    """The same text with random pieces split in two, if both halves are in the vocabulary.
+
+    Rare words then share pieces with frequent ones: BPE dropout (Provilkov et al. 2020) for any
+    vocabulary.
+    """
+    pieces: list[int] = []
+    for piece_id in ids:
+        is_split = rng.random() < SPLIT_SHARE
+        pieces += _halves(piece_id, tokenizer, rng) if is_split else [piece_id]
+    return pieces
+
+
+def _halves(
+    piece_id: int, tokenizer: sentencepiece.SentencePieceProcessor, rng: random.Random
+) -> list[int]:
+    """Two pieces that form `piece_id` together, or `piece_id` if there are none."""
+    if tokenizer.is_control(piece_id) or tokenizer.is_byte(piece_id):
+        return [piece_id]
+    piece = tokenizer.id_to_piece(piece_id)
+    if piece in PLACEHOLDERS:
+        return [piece_id]
+    cuts = list(range(1, len(piece)))
+    rng.shuffle(cuts)
+    for cut in cuts:
+        halves = [tokenizer.piece_to_id(half) for half in (piece[:cut], piece[cut:])]
+        if tokenizer.unk_id() not in halves:
+            return halves
+    return [piece_id]
 
 
 def _train(sentences: Sequence[str], model: io.BytesIO, config: TokenizerConfig) -> None:

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from model.augmentation import (
     augmented,
     badly_spaced,
+    differently_quoted,
     fragment,
     in_capitals,
     in_lower_case,
@@ -141,9 +143,10 @@ def test_joined_sentences_are_of_one_source_and_in_one_order() -> None:
 
 @pytest.mark.parametrize("name", sorted(AugmentationConfig.model_fields))
 def test_a_share_is_a_share_of_the_pairs_and_zero_is_none(name: str) -> None:
-    whole = len(augmented(PAIRS, AugmentationConfig(**{name: 1.0}), seed="1"))
-    some = len(augmented(PAIRS, AugmentationConfig(**{name: 0.3}), seed="1"))
-    assert augmented(PAIRS, AugmentationConfig(), seed="1") == []
+    pairs = [replace(p, source=f'"{p.source}"') for p in PAIRS] if name == "quotes" else PAIRS
+    whole = len(augmented(pairs, AugmentationConfig(**{name: 1.0}), seed="1"))
+    some = len(augmented(pairs, AugmentationConfig(**{name: 0.3}), seed="1"))
+    assert augmented(pairs, AugmentationConfig(), seed="1") == []
     assert whole >= 40
     assert 0.15 * whole <= some <= 0.45 * whole
 
@@ -153,3 +156,23 @@ def test_the_seed_decides_everything() -> None:
     variants = augmented(PAIRS, config, seed="1 en-de")
     assert variants == augmented(PAIRS, config, seed="1 en-de")
     assert variants != augmented(PAIRS, config, seed="2 en-de")
+
+
+@given(st.integers(0, 99))
+def test_quotation_marks_change_in_the_source_alone(seed: int) -> None:
+    pair = SentencePair('He said "no" and "never".', "Er sagte „nein“ und „nie“.", "news")
+    changed = differently_quoted(pair, random.Random(seed))
+    assert changed is not None
+    assert changed.target == pair.target
+    assert changed.source != pair.source
+    marks = changed.source[8], changed.source[11]
+    assert marks in {("“", "”"), ("„", "“"), ("»", "«"), ("«", "»")}
+    assert changed.source == f"He said {marks[0]}no{marks[1]} and {marks[0]}never{marks[1]}."
+
+
+def test_what_is_not_quoted_has_another_apostrophe_or_no_variant() -> None:
+    rng = random.Random(1)
+    pair = SentencePair("It's Tom's.", "Das ist Toms.")
+    changed = differently_quoted(pair, rng)
+    assert changed == SentencePair("It\u2019s Tom\u2019s.", "Das ist Toms.")
+    assert differently_quoted(SentencePair("A dog.", "Ein Hund."), rng) is None

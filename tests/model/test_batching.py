@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from model.batching import EncodedCorpus, batch_stream, encode_corpus, epoch_batches, make_batch
 from model.corpus import SentencePair
 from model.errors import CorpusError
+from tests.data.toy_language import sentence_pairs
 from tests.model.runs import toy_tokenizer
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=60)
@@ -152,3 +154,15 @@ def test_encoding_shows_a_bar_only_where_there_is_much_to_do(
 ) -> None:
     encode_corpus([SentencePair("a", "b")], [1.0], toy_tokenizer(), max_tokens=20)
     assert capsys.readouterr().err == ""
+
+
+def test_a_split_source_has_more_pieces_and_its_target_as_many() -> None:
+    pairs = [SentencePair(*pair) for pair in sentence_pairs(40, seed=3)]
+    split = [replace(pair, is_split=True) for pair in pairs]
+    plain, cut = (
+        encode_corpus(each, [1.0] * 40, toy_tokenizer(), max_tokens=64) for each in (pairs, split)
+    )
+    assert len(cut.source_ids) > len(plain.source_ids)
+    np.testing.assert_array_equal(cut.target_ids, plain.target_ids)
+    again = encode_corpus(split, [1.0] * 40, toy_tokenizer(), max_tokens=64)
+    np.testing.assert_array_equal(again.source_ids, cut.source_ids)

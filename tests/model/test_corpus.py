@@ -14,8 +14,15 @@ def test_columns_are_source_target_and_origin(tmp_path: Path) -> None:
     text = "a dog\tein Hund\ttoy\n a cat \teine Katze\r\n"
     (tmp_path / "a.tsv").write_bytes(text.encode())
     pairs, report = read_pairs("a.tsv", tmp_path)
-    assert pairs == [GOOD, SentencePair("a cat", "eine Katze")]
+    assert pairs == [GOOD, SentencePair("a cat", "eine Katze", "a")]
     assert report.describe("a.tsv") == "a.tsv: 2 of 2 lines kept; no bad lines"
+
+
+def test_a_file_without_a_third_column_is_a_corpus_of_its_own(tmp_path: Path) -> None:
+    with lzma.open(tmp_path / "games-small.tsv.xz", "wb") as file:
+        file.write(b"a dog\tein Hund\n")
+    pairs, _ = read_pairs("games-small.tsv.xz", tmp_path)
+    assert pairs == [SentencePair("a dog", "ein Hund", "games-small")]
 
 
 def test_bad_lines_are_left_out_counted_and_named(tmp_path: Path) -> None:
@@ -106,4 +113,4 @@ def test_a_file_without_a_good_line_is_refused(tmp_path: Path) -> None:
 
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("a\u2028b\tc\x85d\n", encoding="utf-8")
-    assert read_pairs("a.tsv", tmp_path)[0] == [SentencePair("a\u2028b", "c\x85d")]
+    assert read_pairs("a.tsv", tmp_path)[0] == [SentencePair("a\u2028b", "c\x85d", "a")]

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.corpus import SentencePair, read_pairs
-from model.held_out import HELD_OUT_NAME, choose_held_out, without_texts_of, write_pairs
+from model.held_out import (
+    HELD_OUT_NAME,
+    choose_held_out,
+    without_texts_of,
+    words_alone,
+    write_pairs,
+)
 
 PAIRS = [
     SentencePair(f"{origin} source {i}", f"{origin} target {i}", origin)
@@ -42,6 +48,14 @@ def test_a_pair_that_shares_one_side_goes_whatever_its_case_and_spaces() -> None
     other = SentencePair("A cat.", "Eine Katze.")
     pairs = [SentencePair("the  dog.", "Ein Hund."), SentencePair("A dog.", "DER HUND."), other]
     assert without_texts_of(pairs, held_out) == [other]
+
+
+def test_a_text_may_differ_in_punctuation_too() -> None:
+    held_out = [SentencePair("Well, the dog!", "Na, der Hund!"), SentencePair("...", "…")]
+    marks = SentencePair("?!", "!?")
+    pairs = [SentencePair("Well the dog", "Der Hund"), SentencePair("So", "na der Hund"), marks]
+    assert without_texts_of(pairs, held_out) == pairs
+    assert without_texts_of(pairs, held_out, key=words_alone) == [marks]
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:

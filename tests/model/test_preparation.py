@@ -146,3 +146,21 @@ def test_variants_weigh_as_much_as_what_they_were_made_from(data: Path, out: Pat
     both = prepared(both_ways(text), data, out)
     assert both.corpus.weights.tolist() == [0.5] * 480
     assert both.num_pairs == {"toy": 120}
+
+
+def test_files_of_held_out_pairs_are_not_trained_on(tmp_path: Path, out: Path) -> None:
+    data = write_data(tmp_path)
+    lines = (data / "train.tsv").read_text(encoding="utf-8").splitlines()
+    source = lines[0].split("\t")[0]
+    (data / "news.tsv").write_text(f"{source.rstrip('.')}!\tnothing like it\n", encoding="utf-8")
+    same = sum(line.split("\t")[0] == source for line in lines)
+    text = with_data(config_text(), 'held_out = ["news.tsv"]')
+    assert prepared(text, data, out).num_pairs == {"toy": 120 - same}
+
+
+def test_pairs_are_mended_where_that_is_asked_for(tmp_path: Path, out: Path) -> None:
+    data = write_data(tmp_path)
+    with (data / "train.tsv").open("a", encoding="utf-8") as file:
+        file.write("?plural:Dogs\t?plural:Hunde\ttoy\n")
+    text = with_data(config_text(), "is_cleaned = true")
+    assert prepared(text, data, out).num_pairs == {"toy": 120}

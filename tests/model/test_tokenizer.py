@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from model.config import TokenizerConfig
 from model.corpus import SentencePair
 from model.errors import CheckpointError, ConfigError
-from model.tokenizer import PLACEHOLDERS, load_tokenizer, train_tokenizer
+from model.tokenizer import PLACEHOLDERS, in_smaller_pieces, load_tokenizer, train_tokenizer
 from tests.data.toy_language import sentence_pairs
 from tests.model.runs import toy_tokenizer
 
@@ -35,6 +36,26 @@ def test_what_was_never_seen_is_spelt_in_bytes_and_not_normalised(text: str) -> 
     pieces = tokenizer.encode(text, out_type=str)
     assert any(piece.startswith("<0x") for piece in pieces)
     assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@given(st.lists(WORDS, max_size=5), st.integers(0, 9))
+def test_smaller_pieces_are_the_same_text(words: list[str], seed: int) -> None:
+    text = " ".join(words)
+    tokenizer = toy_tokenizer()
+    ids = tokenizer.encode(text)
+    cut = in_smaller_pieces(ids, tokenizer, random.Random(seed))
+    assert tokenizer.decode(cut) == text
+    assert len(cut) >= len(ids)
+    assert cut == in_smaller_pieces(ids, tokenizer, random.Random(seed))
+
+
+def test_some_pieces_are_cut_and_symbols_are_not() -> None:
+    tokenizer = toy_tokenizer()
+    ids = [i for pair in PAIRS for i in tokenizer.encode(pair.source)]
+    cut = in_smaller_pieces(ids, tokenizer, random.Random(1))
+    assert 1.03 * len(ids) < len(cut) < 1.2 * len(ids)
+    symbols = [tokenizer.piece_to_id(piece) for piece in PLACEHOLDERS] * 20
+    assert in_smaller_pieces(symbols, tokenizer, random.Random(1)) == symbols
 
 
 def test_special_ids_are_the_first_four() -> None:
