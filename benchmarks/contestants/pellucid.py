@@ -22,7 +22,7 @@ def open_contestant(contestant: Contestant, threads: Threads) -> Engine:
     """Open the sessions of the bundle."""
     sessions = open_sessions(read_bundle(contestant.folder), num_threads=threads.intra)
     if contestant.mode == "serving":
-        return Served(sessions, num_workers=threads.inter)
+        return Served(sessions, num_engines=threads.inter)
     return Batched(sessions)
 
 
@@ -56,14 +56,14 @@ class Batched:
 
 
 class Served:
-    """The service's scheduler and workers: all sentences wait from the start, in their order.
+    """The service's scheduler and engine processes: all sentences wait from the start, in order.
 
-    Every worker has as many slots as in the service, whatever the batch size of the others.
+    Every engine has as many slots as in the service, whatever the batch size of the others.
     """
 
-    def __init__(self, sessions: Sessions, *, num_workers: int) -> None:
+    def __init__(self, sessions: Sessions, *, num_engines: int) -> None:
         options = SchedulerOptions(
-            num_workers=num_workers,
+            num_engines=num_engines,
             limits=AdmissionLimits(max_queued_jobs=_UNLIMITED, max_queued_tokens=_UNLIMITED),
             sharing=SharingOptions(shares_runs=False),  # others run every sentence as well
         )
