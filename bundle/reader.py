@@ -1,7 +1,7 @@
 """Opens a bundle folder, after verifying every byte and every field of its manifest."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,19 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    tokenizer: "Tokenizer"
     sha256: str
     """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
     """Present where the manifest has one."""
+    loaded: list["Tokenizer"] = field(default_factory=list, repr=False, compare=False)
+    """The tokenizer, once it is loaded."""
+
+    @property
+    def tokenizer(self) -> "Tokenizer":
+        """Loaded at first use: an engine, which sees ids alone, never asks for it."""
+        if not self.loaded:
+            self.loaded.append(_open_tokenizer(self.path, self.manifest))
+        return self.loaded[0]
 
     def file(self, name: str) -> Path:
         """Path of the bundle's file `name`."""
@@ -61,14 +69,14 @@ def read_bundle(path: Path) -> Bundle:
     return Bundle(
         path=path,
         manifest=manifest,
-        tokenizer=tokenizer,
+        loaded=[tokenizer],
         sha256=hashlib.sha256(content).hexdigest(),
         shortlist=shortlist,
     )
 
 
 def open_verified(path: Path, sha256: str) -> Bundle:
-    """A bundle that `read_bundle` has verified in another process, without its tokenizer.
+    """A bundle that `read_bundle` has verified in another process; loads no tokenizer.
 
     Raises:
         InvalidBundleError: Another bundle has taken its place.
@@ -77,7 +85,7 @@ def open_verified(path: Path, sha256: str) -> Bundle:
     content = _read_manifest(path)
     manifest = _parse_manifest(path, content)
     table = read_table(path / SHORTLIST_TABLE_NAME) if manifest.shortlist else None
-    return Bundle(path=path, manifest=manifest, tokenizer=None, sha256=sha256, shortlist=table)  # type: ignore[arg-type]
+    return Bundle(path=path, manifest=manifest, sha256=sha256, shortlist=table)
 
 
 def check_unchanged(path: Path, sha256: str) -> None:
@@ -191,13 +199,17 @@ def _alignment_faults(manifest: Manifest) -> list[str]:
     ]
 
 
-def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> "Tokenizer | None":
-    from bundle.tokenizer import Tokenizer  # not for engines: they open bundles without it
+def _open_tokenizer(path: Path, manifest: Manifest) -> "Tokenizer":
+    from bundle.tokenizer import Tokenizer  # here, so that engines do not import SentencePiece
 
     source = path / SOURCE_TOKENIZER_NAME
     target = path / TARGET_TOKENIZER_NAME if TARGET_TOKENIZER_NAME in manifest.files else None
+    return Tokenizer(source, target, manifest.special_ids, manifest.architecture)
+
+
+def _load_tokenizer(path: Path, manifest: Manifest, faults: list[str]) -> "Tokenizer | None":
     try:
-        tokenizer = Tokenizer(source, target, manifest.special_ids, manifest.architecture)
+        tokenizer = _open_tokenizer(path, manifest)
     except (OSError, RuntimeError) as error:
         faults.append(f"tokenizer: {error}")
         return None

@@ -44,7 +44,7 @@ def open_staged(job: ExportJob, variant: GraphVariant, folder: Path) -> Sessions
     bundle = Bundle(
         path=folder,
         manifest=_manifest(job, variant),
-        tokenizer=job.model.tokenizer,
+        loaded=[job.model.tokenizer],
         sha256="",
         shortlist=variant.shortlist.table if variant.shortlist else None,
     )

@@ -7,7 +7,7 @@ import sentencepiece
 
 from bundle.errors import BundleError, InvalidBundleError
 from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest
-from bundle.reader import read_bundle, sha256_of
+from bundle.reader import open_verified, read_bundle, sha256_of
 from bundle.tensors import REQUIRED_FILES
 from tests.bundle.bundles import (
     TINY_BUNDLE,
@@ -49,6 +49,21 @@ def test_a_good_bundle_is_read() -> None:
     assert bundle.tokenizer.vocab_size == bundle.manifest.architecture.vocab_size
     assert bundle.sha256 == sha256_of(TINY_BUNDLE / MANIFEST_NAME)
     assert all(bundle.file(name).is_file() for name in REQUIRED_FILES)
+
+
+def test_a_verified_bundle_opens_again_and_loads_its_tokenizer_when_asked() -> None:
+    verified = read_bundle(TINY_BUNDLE)
+    again = open_verified(TINY_BUNDLE, verified.sha256)
+    assert (again.manifest, again.loaded) == (verified.manifest, [])
+    assert again.tokenizer.vocab_size == verified.tokenizer.vocab_size
+    assert again.tokenizer is again.tokenizer
+
+
+def test_another_bundle_in_the_place_of_a_verified_one_is_refused(folder: Path) -> None:
+    sha256 = read_bundle(folder).sha256
+    change_manifest(folder, {"name": "another"})
+    with pytest.raises(InvalidBundleError, match="replaced after it was verified"):
+        open_verified(folder, sha256)
 
 
 def test_the_committed_bundle_is_small_and_says_nothing_of_the_machine_it_was_made_on() -> None:

@@ -116,7 +116,7 @@ def as_bundle(network: Network, plan: ActivationPlan | None, folder: Path) -> Bu
         canary=Canary(pair=PAIR, source_text="", target_ids=()),
     )
     tokenizer = Tokenizer(TOKENIZER, None, network.special_ids)
-    return Bundle(path=folder, manifest=manifest, tokenizer=tokenizer, sha256="")
+    return Bundle(path=folder, manifest=manifest, loaded=[tokenizer], sha256="")
 
 
 def random_ids(count: int, *, seed: int, vocab_size: int = 90) -> list[list[int]]:

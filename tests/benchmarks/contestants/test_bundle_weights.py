@@ -43,7 +43,7 @@ def exported(model: Transformer, folder: Path, *, is_int8: bool) -> Bundle:
     text = CONFIG.format(architecture="\n".join(lines))
     provenance = bundle.manifest.provenance.model_copy(update={"training_config": text})
     manifest = bundle.manifest.model_copy(update={"provenance": provenance})
-    return Bundle(path=folder, manifest=manifest, tokenizer=bundle.tokenizer, sha256="")
+    return Bundle(path=folder, manifest=manifest, loaded=[bundle.tokenizer], sha256="")
 
 
 def toml(value: object) -> str:

@@ -120,7 +120,13 @@ def test_everything_that_was_accepted_before_sigterm_is_answered(tmp_path: Path)
             others.submit(httpx.post, f"{server.url}/translate", json=body, timeout=LONGEST_S)
             for body in bodies
         ]
-        eventually(lambda: server.metric("pellucid_in_flight") == len(bodies))
+        # Some may have ended before the last has come: on a busy machine clients start slowly.
+        eventually(
+            lambda: (
+                (in_flight := server.metric("pellucid_in_flight")) > 0
+                and in_flight + sum(answer.done() for answer in accepted) >= len(bodies)
+            )
+        )
         server.terminate()
         assert [answer.result().status_code for answer in accepted] == [200] * len(bodies)
         assert server.exit_code() == 0
