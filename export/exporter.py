@@ -25,7 +25,7 @@ from export.verification.original_parity import check_original, measure_original
 from export.verification.parity import Ids, check_parity, measure_parity
 from export.verification.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
 from export.verification.speed import measure_speedups
-from model.corpus import read_pairs
+from model.data.corpus import read_pairs
 from service.engine.errors import EngineError
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bundle.manifest import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
-from model.checkpoint import Checkpoint
+from model.training.checkpoint import Checkpoint
 
 
 def provenance_of(checkpoint: Checkpoint) -> Provenance:

@@ -12,9 +12,9 @@ from export.options import ExportOptions
 from export.preparation import prepare
 from export.provenance import lineage_of, provenance_of
 from export.sentences.development_set import ParallelText, language_pair
-from model.checkpoint import Checkpoint, load_checkpoint
-from model.corpus import read_pairs
-from model.tokenizer import PLACEHOLDERS
+from model.data.corpus import read_pairs
+from model.data.tokenizer import PLACEHOLDERS
+from model.training.checkpoint import Checkpoint, load_checkpoint
 
 
 def prepare_run(options: ExportOptions) -> ExportJob:

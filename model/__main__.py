@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from model import averaging_cli, cli
+from model import cli
+from model.training import averaging_cli
 
 
 def main() -> int:

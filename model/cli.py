@@ -12,8 +12,8 @@ from model.config import RunConfig, read_config
 from model.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from model.processes import Processes
-    from model.training_data import TrainingData
+    from model.training.processes import Processes
+    from model.training.training_data import TrainingData
 
 # Training allocates and frees large tensors all the time. By default glibc returns each to the
 # kernel and requests it again in every step.
@@ -82,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    from model.processes import joined_processes
-    from model.tensorboard import check_installed
+    from model.training.processes import joined_processes
+    from model.training.tensorboard import check_installed
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -103,8 +103,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
-    from model.checkpoint import CONFIG_NAME
-    from model.trainer import Trainer
+    from model.training.checkpoint import CONFIG_NAME
+    from model.training.trainer import Trainer
 
     config, out = read_config(arguments.config), arguments.out
     processes.check_shares(config.training.batches_per_update)
@@ -127,7 +127,7 @@ def _prepare(
     arguments: argparse.Namespace, config: RunConfig, processes: "Processes"
 ) -> "TrainingData":
     """Prepare the data in the first process; the others read it from the folder afterwards."""
-    from model.preparation import prepare
+    from model.training.preparation import prepare
 
     if not processes.is_first:
         processes.wait()
@@ -152,7 +152,7 @@ def _positive(text: str) -> float:
 
 
 def _check_run(out: Path, *, is_resumed: bool) -> None:
-    from model.checkpoint import LAST_NAME
+    from model.training.checkpoint import LAST_NAME
 
     has_run = (out / LAST_NAME).exists()
     if has_run and not is_resumed:

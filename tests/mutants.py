@@ -25,7 +25,7 @@ TESTS = {
         "tests/model/test_initialisation.py",
         "tests/model/test_parts.py",
         "tests/model/test_positions.py",
-        "tests/model/test_loss.py",
+        "tests/model/training/test_loss.py",
     )
 }
 """Tests of a target where they are not those of the folder that mirrors it."""

@@ -13,8 +13,8 @@ from onnx import numpy_helper
 from bundle.reader import Bundle
 from bundle.tensors import DECODER_NAME, ENCODER_NAME
 from model.architecture import Architecture
-from model.checkpoint import load_weights
 from model.config import parse_config
+from model.training.checkpoint import load_weights
 from model.transformer import Transformer
 
 Float32 = NDArray[np.float32]

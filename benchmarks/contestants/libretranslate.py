@@ -19,7 +19,7 @@ from benchmarks.harness.server_process import HOST, free_port
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
-from model.checkpoint import load_weights
+from model.training.checkpoint import load_weights
 from model.transformer import Transformer
 
 _ROOT = Path(__file__).parents[2]

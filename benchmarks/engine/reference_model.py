@@ -11,7 +11,7 @@ import sacrebleu
 from benchmarks.contestants.bundle_weights import network_of_bundle
 from benchmarks.contestants.interface import Request
 from bundle.reader import Bundle
-from model.checkpoint import load_checkpoint
+from model.training.checkpoint import load_checkpoint
 from model.transformer import Transformer
 
 ModelName = Literal["default", "base"]

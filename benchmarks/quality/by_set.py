@@ -24,7 +24,7 @@ from bundle.reader import read_bundle
 from export.options import ExportOptions
 from export.staging import GraphVariant, open_staged
 from export.training_run import prepare_run
-from model.corpus import SentencePair, read_pairs
+from model.data.corpus import SentencePair, read_pairs
 from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.offline import decode_stream
 from service.engine.search.options import DecodeOptions

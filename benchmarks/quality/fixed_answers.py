@@ -18,7 +18,7 @@ from benchmarks.harness.server_process import ServerProcess
 from benchmarks.quality.by_set import has_new_marker, opened, translated
 from benchmarks.quality.model import Client
 from bundle.reader import read_bundle
-from model.templates import MONTHS, make_value
+from model.synthesis.templates import MONTHS, make_value
 
 FOLDER = Path(__file__).parent / "answers"
 SEED = 24

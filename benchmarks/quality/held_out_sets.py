@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.config import read_config
-from model.corpus import SentencePair, read_pairs
-from model.filtering import filtered
-from model.held_out import choose_held_out, without_texts_of, write_pairs
+from model.data.corpus import SentencePair, read_pairs
+from model.data.filtering import filtered
+from model.data.held_out import choose_held_out, without_texts_of, write_pairs
 
 SEED = 24
 WRITTEN = {

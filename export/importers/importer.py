@@ -16,7 +16,7 @@ from export.packing import check_replaceable
 from export.preparation import prepare
 from export.provenance import imported_provenance
 from export.sentences.development_set import ParallelText
-from model.corpus import read_pairs
+from model.data.corpus import read_pairs
 
 
 def import_bundle(options: ImportOptions) -> Manifest:

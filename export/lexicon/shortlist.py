@@ -14,7 +14,7 @@ from export.errors import ExportError
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
 from export.options import ShortlistSize
 from export.sentences.development_set import language_pair
-from model.corpus import SentencePair
+from model.data.corpus import SentencePair
 from model.directions import Direction
 
 MAX_PAIRS = 300_000

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from bundle.manifest import LanguagePair
 from bundle.tokenizer import Tokenizer
-from model.corpus import SentencePair
+from model.data.corpus import SentencePair
 from model.directions import Direction
 
 

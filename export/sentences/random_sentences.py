@@ -9,7 +9,7 @@ from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.network import Network
 from export.sentences.development_set import DevelopmentPair, DevelopmentSet, encode_pairs
-from model.corpus import SentencePair
+from model.data.corpus import SentencePair
 
 NAME = "made up"
 NUM_SENTENCES = 24

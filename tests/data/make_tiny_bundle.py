@@ -13,10 +13,10 @@ import torch
 
 from export.exporter import export_bundle
 from export.options import ExportOptions
-from model.checkpoint import AVERAGED_NAME
 from model.config import parse_config
-from model.preparation import prepare
-from model.trainer import Trainer
+from model.training.checkpoint import AVERAGED_NAME
+from model.training.preparation import prepare
+from model.training.trainer import Trainer
 from tests.data.toy_language import sentence_pairs
 
 OUT = Path(__file__).parent / "tiny-bundle"

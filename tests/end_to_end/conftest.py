@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import AVERAGED_NAME
+from model.training.checkpoint import AVERAGED_NAME
 from tests.built_once import built_once
 from tests.end_to_end.copy_task import export_copy_model, train_copy_model
 

@@ -9,10 +9,10 @@ import torch
 from bundle.manifest import Manifest, Precision
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
-from model.checkpoint import AVERAGED_NAME
 from model.config import parse_config
-from model.preparation import prepare
-from model.trainer import Trainer
+from model.training.checkpoint import AVERAGED_NAME
+from model.training.preparation import prepare
+from model.training.trainer import Trainer
 
 NUM_HELD_OUT = 200
 NUM_TRAINING = 10_000

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.contestants.ctranslate2_converter import convert
 from bundle.reader import read_bundle
-from model.checkpoint import load_checkpoint
+from model.training.checkpoint import load_checkpoint
 from model.transformer import Transformer
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch

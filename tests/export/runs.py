@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from model.checkpoint import AVERAGED_NAME, TOKENIZER_NAME, Progress, save_model
-from model.lineage import Lineage
-from model.tokenizer import load_tokenizer
+from model.data.tokenizer import load_tokenizer
+from model.training.checkpoint import AVERAGED_NAME, TOKENIZER_NAME, Progress, save_model
+from model.training.lineage import Lineage
 from model.transformer import Transformer
 from tests.data.toy_language import sentence_pairs
 from tests.export.networks import TOKENIZER, random_transformer

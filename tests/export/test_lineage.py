@@ -9,7 +9,7 @@ from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.exporter import export_bundle
 from export.options import ExportOptions
-from model.lineage import Lineage, Stage
+from model.training.lineage import Lineage, Stage
 from tests.export.runs import write_run
 
 FIRST = Stage(name="first", seed=1, steps=1000, target_tokens=50_000, minutes=40.5, began_from=())

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from sentencepiece import SentencePieceProcessor
 
-from model.checkpoint import LAST_NAME, TOKENIZER_NAME, read
 from model.config import TokenizerConfig, parse_config
-from model.corpus import SentencePair
-from model.preparation import prepare
-from model.tokenizer import train_tokenizer
-from model.trainer import Trainer
+from model.data.corpus import SentencePair
+from model.data.tokenizer import train_tokenizer
+from model.training.checkpoint import LAST_NAME, TOKENIZER_NAME, read
+from model.training.preparation import prepare
+from model.training.trainer import Trainer
 from tests.data.toy_language import sentence_pairs
 
 NUM_PIECES = 420

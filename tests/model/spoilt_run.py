@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from model.config import parse_config
-from model.preparation import prepare
-from model.processes import Processes, joined_processes
-from model.trainer import Trainer
+from model.training.preparation import prepare
+from model.training.processes import Processes, joined_processes
+from model.training.trainer import Trainer
 from tests.model.runs import spoil_gradients
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import AVERAGED_NAME, CONFIG_NAME, LAST_NAME, TOKENIZER_NAME
 from model.cli import register
+from model.training.checkpoint import AVERAGED_NAME, CONFIG_NAME, LAST_NAME, TOKENIZER_NAME
 from tests.model.runs import both_ways, config_text, weights_of, write_data
 
 REPOSITORY = Path(__file__).parents[2]

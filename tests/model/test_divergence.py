@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from model.checkpoint import AVERAGED_NAME, LAST_NAME, LOG_NAME, load_checkpoint, read
 from model.errors import DivergenceError
-from model.trainer import MAX_SKIPPED_IN_ROW
+from model.training.checkpoint import AVERAGED_NAME, LAST_NAME, LOG_NAME, load_checkpoint, read
+from model.training.trainer import MAX_SKIPPED_IN_ROW
 from tests.model.runs import config_text, new_trainer, spoil_gradients, weights_of, write_data
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.model import PHRASES
-from model.cleaning import fault_of, normalise
-from model.corpus import read_pairs
-from model.filtering import filtered
+from model.data.cleaning import fault_of, normalise
+from model.data.corpus import read_pairs
+from model.data.filtering import filtered
 
 FOLDER = Path(__file__).parents[2] / "model" / "configs"
 

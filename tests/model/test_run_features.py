@@ -9,8 +9,10 @@ import pytest
 import torch
 from tensorboardX.proto.event_pb2 import Event
 
-from model.batching import EncodedCorpus, epoch_batches
-from model.checkpoint import (
+from model.config import parse_config
+from model.data.batching import EncodedCorpus, epoch_batches
+from model.errors import ConfigError
+from model.training.checkpoint import (
     AVERAGED_NAME,
     BEST_NAME,
     BOARD_NAME,
@@ -20,14 +22,12 @@ from model.checkpoint import (
     load_checkpoint,
     read,
 )
-from model.config import parse_config
-from model.errors import ConfigError
-from model.preparation import CORPUS_NAME, prepare
-from model.processes import Processes, joined_processes
-from model.progress_bar import describe, perplexity
-from model.recent_weights import RecentWeights
-from model.trainer import Trainer
-from model.validation import ValidationScores
+from model.training.preparation import CORPUS_NAME, prepare
+from model.training.processes import Processes, joined_processes
+from model.training.progress_bar import describe, perplexity
+from model.training.recent_weights import RecentWeights
+from model.training.trainer import Trainer
+from model.training.validation import ValidationScores
 from tests.model.runs import (
     InterruptionError,
     config_text,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import LAST_NAME, LOG_NAME, read
+from model.training.checkpoint import LAST_NAME, LOG_NAME, read
 from tests.model.runs import config_text, new_trainer, weights_of, write_data
 
 REPOSITORY = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality.fixed_answers import Case, cases
-from model.corpus import read_pairs
+from model.data.corpus import read_pairs
 
 CONFIGS = Path(__file__).parents[3] / "model" / "configs"
 EVERY = list(cases())

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.quality import held_out_sets
 from benchmarks.quality.held_out_sets import WRITTEN
-from model.corpus import SentencePair, read_pairs
+from model.data.corpus import SentencePair, read_pairs
 from tests.data.toy_language import sentence_pairs
 
 CONFIG = """\

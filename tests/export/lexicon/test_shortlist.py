@@ -10,7 +10,7 @@ from export.errors import ExportError
 from export.lexicon.shortlist import MAX_TARGETS, MAX_TOKENS, build_shortlist
 from export.options import ShortlistSize
 from export.sentences.development_set import language_pair
-from model.corpus import SentencePair
+from model.data.corpus import SentencePair
 from model.directions import Direction
 from service.engine.cache.shortlist import Shortlist
 from tests.data.toy_language import sentence_pairs

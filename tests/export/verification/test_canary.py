@@ -8,7 +8,7 @@ import pytest
 from export.sentences.development_set import DevelopmentSet, encode_pairs
 from export.verification.canary import CANDIDATES, choose_canary
 from export.verification.forced_decoding import forced_logits
-from model.corpus import SentencePair
+from model.data.corpus import SentencePair
 from service.engine.graphs.sessions import Sessions
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions

@@ -1,0 +1,1 @@
+"""A run: preparation, the loop, its checkpoints, curves and averages."""
