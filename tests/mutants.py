@@ -26,7 +26,11 @@ TESTS = {
         "tests/model/test_parts.py",
         "tests/model/test_positions.py",
         "tests/model/training/test_loss.py",
-    )
+    ),
+    "service/scheduling/fair_queue.py": (
+        "tests/service/scheduling/test_fair_queue.py",
+        "tests/service/scheduling/test_fair_requests.py",
+    ),
 }
 """Tests of a target where they are not those of the folder that mirrors it."""
 OUTCOMES = {0: "survived", 1: "killed", 3: "killed", 33: "no test", 34: "skipped", None: "not run"}
