@@ -24,6 +24,7 @@ class CTranslate2Original:
         added_start: str | None = None,
         added_end: str | None,
         end: str,
+        is_unknown_possible: bool = True,
     ) -> None:
         """Load a model; its folder is not read again.
 
@@ -35,6 +36,7 @@ class CTranslate2Original:
             added_start: Piece that CTranslate2 itself puts before a source, if any.
             added_end: Piece that it puts behind a source, if any.
             end: End token of a target.
+            is_unknown_possible: False: the unknown token is never generated.
         """
         self._translator: Any = ctranslate2.Translator(
             str(folder), device="cpu", compute_type="float32", intra_threads=1
@@ -44,6 +46,7 @@ class CTranslate2Original:
         self._vocab_size = vocab_size
         self._num_added = (int(added_start is not None), int(added_end is not None))
         self._end = end
+        self._is_unknown_possible = is_unknown_possible
 
     @property
     def implementation(self) -> str:
@@ -81,6 +84,7 @@ class CTranslate2Original:
             min_decoding_length=0,
             max_input_length=0,
             return_end_token=True,
+            disable_unk=not self._is_unknown_possible,
             **more,
         )
         return found

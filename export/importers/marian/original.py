@@ -1,4 +1,8 @@
-"""Runs a Marian model with CTranslate2, which has a converter for it."""
+"""Runs a Marian model with CTranslate2, which has a converter for it.
+
+Marian itself is no package of Python's. Its outputs were recorded once, and the tests compare with
+them; where the converter differs from Marian, it is corrected here.
+"""
 
 import tempfile
 from pathlib import Path
@@ -9,18 +13,24 @@ from ctranslate2.converters import MarianConverter
 from export.importers.ct2.original import CTranslate2Original
 from export.importers.marian.vocabulary import END
 from export.importers.tokenizers.side_vocabulary import SideVocabulary
+from export.network import Float32
 
 
 class _Converter(MarianConverter):  # type: ignore[misc]
-    """Takes vocabularies as files of pieces, and the epsilon of Marian's normalisation."""
+    """Takes vocabularies as files of pieces, and Marian's positions and epsilon, which it mistakes."""
 
-    def __init__(self, model: Path, vocabularies: list[Path], epsilon: float) -> None:
+    def __init__(
+        self, model: Path, vocabularies: list[Path], epsilon: float, positions: Float32
+    ) -> None:
         super().__init__(str(model), [str(path) for path in vocabularies])
         self._epsilon = epsilon
+        self._positions = positions
 
     def _load(self) -> Any:  # noqa: ANN401
         spec = super()._load()
         spec.config.layer_norm_epsilon = self._epsilon
+        for stack in (spec.encoder, spec.decoder):
+            stack.position_encodings.encodings = self._positions
         return spec
 
 
@@ -28,15 +38,27 @@ class MarianOriginal(CTranslate2Original):
     """Converts a model to a temporary folder, and loads it."""
 
     def __init__(
-        self, model: Path, source: SideVocabulary, target: SideVocabulary, epsilon: float
+        self,
+        model: Path,
+        sides: tuple[SideVocabulary, SideVocabulary],
+        epsilon: float,
+        positions: Float32,
     ) -> None:
-        """Convert and load a model with vocabularies that were read before."""
+        """Convert and load a model.
+
+        Args:
+            model: `model.npz`.
+            sides: Vocabularies of source and target, which were read before.
+            epsilon: Of Marian's normalisation.
+            positions: Marian's table, float32 [tokens, d_model].
+        """
+        source, target = sides
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / "source.yml", Path(folder) / "target.yml"]
-            for path, side in zip(paths, (source, target), strict=True):
+            for path, side in zip(paths, sides, strict=True):
                 path.write_text(_as_yaml(side), encoding="utf-8")
             converted = Path(folder) / "model"
-            _Converter(model, paths, epsilon).convert(str(converted))
+            _Converter(model, paths, epsilon, positions).convert(str(converted))
             super().__init__(
                 converted,
                 source.pieces,
@@ -44,6 +66,7 @@ class MarianOriginal(CTranslate2Original):
                 vocab_size=len(target.pieces) + 1,
                 added_end=END,
                 end=END,
+                is_unknown_possible=False,
             )
 
 

@@ -21,9 +21,10 @@ from export.importers.networks.building import (
     NetworkDescription,
     build_network,
     with_zero_start,
+    without_piece,
 )
 from export.importers.networks.layers import StackShape
-from export.importers.networks.positions import sines_then_cosines
+from export.importers.networks.positions import marian_positions
 from export.importers.networks.tensor_reader import TensorReader
 from export.importers.option_checks import Supported, missing_counts, unsupported
 from export.importers.options import ImportOptions
@@ -89,15 +90,16 @@ def read(options: ImportOptions) -> ImportedModel:
     checkpoint = _open(_model_file(options.path))
     _check_supported(checkpoint)
     source, target = read_vocabularies(checkpoint.path)
+    network = _network(checkpoint, source, target, options)
     return ImportedModel(
         path=checkpoint.path,
         files=(checkpoint.path,),
         config_text=checkpoint.config_text,
-        network=_network(checkpoint, source, target, options),
+        network=network,
         source=source,
         target=target,
         pairs=directions(options.sources, options.targets, target_tags(source.pieces)),
-        original=_original(checkpoint, source, target),
+        original=_original(checkpoint, (source, target), network),
     )
 
 
@@ -164,7 +166,7 @@ def _network(
         weights |= stack_weights(reader, stack, shape)
     longest = max(options.source_limit, options.target_limit)
     table = (
-        reader.take("Wpos", (None, d_model)) if is_learned else sines_then_cosines(longest, d_model)
+        reader.take("Wpos", (None, d_model)) if is_learned else marian_positions(longest, d_model)
     )
     reader.check()
     description = NetworkDescription(
@@ -178,6 +180,7 @@ def _network(
         is_shared=checkpoint.is_shared,
     )
     positions = (table[: options.source_limit], table[: options.target_limit])
+    weights = without_piece(weights, description.special_ids.unk)
     return build_network(with_zero_start(weights), positions, description)
 
 
@@ -219,10 +222,11 @@ def _projection(reader: TensorReader, num_target: int, d_model: int) -> Float32:
 
 
 def _original(
-    checkpoint: _Checkpoint, source: SideVocabulary, target: SideVocabulary
+    checkpoint: _Checkpoint, sides: tuple[SideVocabulary, SideVocabulary], network: Network
 ) -> OriginalProgram | None:
     try:
         from export.importers.marian.original import MarianOriginal
     except ImportError:
         return None
-    return MarianOriginal(checkpoint.path, source, target, LAYER_NORM_EPS)
+    tables = (network.source_positions, network.target_positions)
+    return MarianOriginal(checkpoint.path, sides, LAYER_NORM_EPS, max(tables, key=len))

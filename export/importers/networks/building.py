@@ -68,6 +68,13 @@ def with_zero_start(weights: Mapping[str, Float32]) -> dict[str, Float32]:
     return {**weights, **longer, "output_projection.bias": bias}
 
 
+def without_piece(weights: Mapping[str, Float32], piece: int) -> dict[str, Float32]:
+    """Weights whose bias keeps a piece from being generated, such as the unknown token."""
+    bias = weights["output_projection.bias"].copy()
+    bias[piece] = MASKED_SCORE
+    return {**weights, "output_projection.bias": bias}
+
+
 def _is_table(name: str) -> bool:
     return name.endswith("_embedding.weight") or name == OUTPUT_PROJECTION
 

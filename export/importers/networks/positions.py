@@ -4,14 +4,24 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from export.network import Float32
+
+
+def marian_positions(num_positions: int, d_model: int) -> Float32:
+    """Sinusoids of Marian: wavelengths up to exactly 10,000 * 2 pi, from position 0.
+
+    All sines in the first half and all cosines in the second. Float32 [num_positions, d_model].
+    """
+    return _long_waves(np.arange(num_positions), d_model)
 
 
 def sines_then_cosines(num_positions: int, d_model: int) -> Float32:
     """The paper's sinusoids, all sines in the first half and all cosines in the second.
 
-    Used by Marian and its descendants. Float32 [num_positions, d_model].
+    `transformers` computes Marian's models with them, which Marian itself does not
+    (`marian_positions`). Float32 [num_positions, d_model].
     """
     exponents = np.arange(0, d_model, 2) / d_model
     angles = np.arange(num_positions)[:, None] / np.power(10000.0, exponents)
@@ -24,10 +34,7 @@ def sines_then_cosines_from_one(num_positions: int, d_model: int) -> Float32:
 
     The first position is 1. Float32 [num_positions, d_model].
     """
-    num_angles = d_model // 2
-    exponents = np.arange(num_angles) / max(num_angles - 1, 1)
-    angles = np.arange(1, num_positions + 1)[:, None] * np.power(10000.0, -exponents)
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+    return _long_waves(np.arange(1, num_positions + 1), d_model)
 
 
 def fairseq_positions(num_positions: int, d_model: int, first: int) -> Float32:
@@ -41,3 +48,11 @@ def fairseq_positions(num_positions: int, d_model: int, first: int) -> Float32:
     angles = torch.arange(first, first + num_positions, dtype=torch.float32)[:, None] * rates
     table = torch.cat([angles.sin(), angles.cos()], dim=1).numpy()
     return np.pad(table, ((0, 0), (0, d_model % 2)))
+
+
+def _long_waves(positions: NDArray[np.int64], d_model: int) -> Float32:
+    """Exponents `i / (d / 2 - 1)` of 10,000, from 0 to 1; the paper's end below 1."""
+    num_angles = d_model // 2
+    exponents = np.arange(num_angles) / max(num_angles - 1, 1)
+    angles = positions[:, None] * np.power(10000.0, -exponents)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

@@ -37,6 +37,7 @@ PRE_NORM = {
     "transformer-postprocess": "da",
     "transformer-postprocess-top": "n",
 }
+CONFIG_NAME = "special:model.yml"
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -63,16 +64,37 @@ def save_model(
     """
     folder.mkdir(parents=True)
     sizes = _save_vocabularies(folder, vocabularies)
+    arrays = model_arrays(sizes, tying=tying, end_bias=end_bias, seed=seed, **config)
+    if has_positions:
+        positions = np.random.default_rng(seed).normal(0, 0.7, (40, 32))
+        arrays["Wpos"] = positions.astype(np.float32)
+    save_arrays(folder / "model.npz", arrays)
+    return folder
+
+
+def model_arrays(
+    sizes: tuple[int, int],
+    *,
+    tying: str = "all",
+    end_bias: float = 4,
+    seed: int = 0,
+    **config: object,
+) -> Arrays:
+    """Arrays of a model, its configuration among them; arguments as for `save_model`.
+
+    Args:
+        sizes: Pieces of source and target.
+        tying: See there, as of the others.
+        end_bias: For id 0.
+        seed: Of the weights.
+        config: Options.
+    """
     options = CONFIG | {name.replace("_", "-"): value for name, value in config.items()}
     arrays = _arrays(options, sizes, tying, np.random.default_rng(seed))
     arrays["decoder_ff_logit_out_b"][0, 0] = end_bias
-    if has_positions:
-        arrays["Wpos"] = np.random.default_rng(seed).normal(0, 0.7, (40, 32))
-    text = yaml.safe_dump(options) + "\0"
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    arrays["special:model.yml"] = np.frombuffer(text.encode(), dtype=np.int8)
-    save_arrays(folder / "model.npz", arrays)
-    return folder
+    text = yaml.safe_dump(options) + "\0"
+    return arrays | {CONFIG_NAME: np.frombuffer(text.encode(), dtype=np.int8)}
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
