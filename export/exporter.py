@@ -22,8 +22,9 @@ from export.verification.alignment_head import choose_alignment_head
 from export.verification.canary import choose_canary
 from export.verification.invariance import check_invariance
 from export.verification.original_parity import check_original, measure_original
-from export.verification.parity import Ids, check_parity, measure_parity
+from export.verification.parity import check_parity, measure_parity
 from export.verification.quality import BEAM_SIZES, QualityMeter, check_precision, check_shortlist
+from export.verification.reference_network import Ids
 from export.verification.speed import measure_speedups
 from model.data.corpus import read_pairs
 from service.engine.errors import EngineError
@@ -91,7 +92,7 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
 
 
 def _measure_parity(job: ExportJob, plain: Sessions, sources: Ids, targets: Ids) -> ParityReport:
-    parity = measure_parity(job.model.transformer, plain, sources, targets)
+    parity = measure_parity(job.model.reference, plain, sources, targets)
     check_parity(parity)
     if job.model.original is None:
         return parity
@@ -101,26 +102,39 @@ def _measure_parity(job: ExportJob, plain: Sessions, sources: Ids, targets: Ids)
 
 
 def _alignment_head(job: ExportJob, served: Sessions) -> AlignmentHead | None:
-    """None without development data, which the lexicon is learnt from."""
-    if not job.dev:
-        return None
+    """The checkpoint's own, or the best; None without development data to find it with."""
+    if job.model.alignment_head or not job.dev:
+        return job.model.alignment_head
     return choose_alignment_head(served, job.verification, _lexicon(job))
 
 
 def _build_int8(
     job: ExportJob, meters: list[QualityMeter], plain: list[QualityReport], folder: Path
 ) -> tuple[Sessions, list[QualityReport]]:
+    if job.model.plan is not None:
+        return _build_stored(job, job.model.plan, meters, folder)
     ids = [(p.source_ids, p.target_ids) for p in job.calibration]
     plan = calibrate(job.model.network, ids, job.options.calibration)
     sessions = open_staged(job, GraphVariant(plan=plan), folder / "int8")
     quality = _measure(meters, sessions)
     check_precision([*plain, *quality], job.options.max_bleu_loss)
-    if job.model.shortlist is None:
+    if not isinstance(job.model.shortlist, ShortlistText):
         return sessions, quality
     short = _open_shortlisted(job, job.model.shortlist, plan, folder / "shortlist")
     shortened = [meter.measure(short) for meter in meters]
     check_shortlist(shortened, quality)
     return _with_speedups(short, sessions, job), quality + shortened
+
+
+def _build_stored(
+    job: ExportJob, plan: ActivationPlan, meters: list[QualityMeter], folder: Path
+) -> tuple[Sessions, list[QualityReport]]:
+    """The int8 that a checkpoint was published in: measured, but not held against its fp32."""
+    shortlist = job.model.shortlist
+    assert not isinstance(shortlist, ShortlistText)
+    variant = GraphVariant(plan=plan, shortlist=shortlist)
+    sessions = open_staged(job, variant, folder / "int8")
+    return sessions, _measure(meters, sessions)
 
 
 def _measure(meters: list[QualityMeter], sessions: Sessions) -> list[QualityReport]:
@@ -138,7 +152,7 @@ def _open_shortlisted(
 def _lexicon(job: ExportJob) -> Lexicon:
     """Learn from the shortlist's pairs where there are any, else from the development data."""
     model = job.model
-    if model.shortlist is None:
+    if not isinstance(model.shortlist, ShortlistText):
         pairs = [p for dev in job.dev for p in dev.pairs]
         sources = [list(p.source_ids) for p in pairs]
         targets = [list(p.target_ids[:-1]) for p in pairs]

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundle.manifest import DecodingDefaults, LanguagePair, Lineage, Provenance
+from bundle.manifest import AlignmentHead, DecodingDefaults, LanguagePair, Lineage, Provenance
 from bundle.tokenizer import Tokenizer
+from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
 from export.options import BundleOptions, ShortlistSize
+from export.quantization import ActivationPlan
 from export.sentences.development_set import DevelopmentPair, DevelopmentSet, in_turns
 from export.verification.original_program import OriginalProgram
+from export.verification.reference_network import ReferenceNetwork
 from model.directions import Direction
-from model.transformer import Transformer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +31,8 @@ class ShortlistText:
 class TrainedModel:
     """A model as it was read from a checkpoint, of a run or of another program."""
 
-    transformer: Transformer
-    """Reference implementation in fp32, in evaluation mode: the graphs are compared with it."""
+    reference: ReferenceNetwork
+    """Another implementation of the network, which the graphs are compared with."""
     network: Network
     """Arrays that the graphs are built from."""
     tokenizer: Tokenizer
@@ -44,7 +46,12 @@ class TrainedModel:
     decoding: DecodingDefaults = field(default_factory=DecodingDefaults)
     placeholders: tuple[str, ...] = ()
     """Pieces that the model was trained to copy."""
-    shortlist: ShortlistText | None = None
+    shortlist: ShortlistText | ShortlistPlan | None = None
+    """Text to learn one from, or one that came with the checkpoint; used in int8."""
+    plan: ActivationPlan | None = None
+    """Scales of activations that came with the checkpoint; None: they are calibrated."""
+    alignment_head: AlignmentHead | None = None
+    """A head that was trained to align words; None: it is looked for."""
     original: OriginalProgram | None = None
     """The program of an imported checkpoint, where it is installed."""
 

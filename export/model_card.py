@@ -98,6 +98,12 @@ def _foreign(manifest: Manifest) -> str:
 
 
 def _data(manifest: Manifest) -> str:
+    foreign = manifest.provenance.foreign
+    if foreign is not None and foreign.licence:
+        return (
+            f"Its publisher gives the weights under {foreign.licence}. The checkpoint does not say "
+            "what it was trained on."
+        )
     if not manifest.provenance.data:
         return (
             "The checkpoint does not say what it was trained on and under which licence: ask those "
@@ -108,8 +114,9 @@ def _data(manifest: Manifest) -> str:
 
 
 def _quality(manifest: Manifest) -> str:
+    shortlist = f"\n\n{_shortlist(manifest.shortlist)}" if manifest.shortlist else ""
     if not manifest.quality:
-        return "Not measured: no development set was given."
+        return f"Not measured: no development set was given.{shortlist}"
     rows = [
         f"| {q.dataset} | {q.pair} | {q.precision}{' with shortlist' if q.with_shortlist else ''} "
         f"| {q.beam_size} | {q.sentences} | {q.bleu:.2f} "
@@ -124,17 +131,22 @@ def _quality(manifest: Manifest) -> str:
     signatures |= {q.chrf_signature for q in manifest.quality}
     notes = "\n".join(f"- `{signature}`" for signature in sorted(signatures))
     table = "\n".join([head, "|---" * 9 + "|", *rows, "", notes])
-    return f"{table}\n\n{_shortlist(manifest.shortlist)}" if manifest.shortlist else table
+    return f"{table}{shortlist}"
 
 
 def _shortlist(shortlist: Shortlist) -> str:
     gains = ", ".join(f"{s.ratio:.2f} at {s.rows} rows" for s in shortlist.speedups)
+    speed = f" Speed without scores against the whole vocabulary: {gains}." if gains else ""
+    origin = (
+        f"learnt from {shortlist.num_pairs:,} sentence pairs"
+        if shortlist.num_pairs
+        else "by the lexicon that came with the model"
+    )
+    needs = "" if shortlist.is_ranked else ", or that suggest more,"
     return (
-        f"Greedy search chooses from {shortlist.num_common} common target "
-        f"pieces and {shortlist.num_own} that the source suggests, learnt from "
-        f"{shortlist.num_pairs:,} sentence pairs; sources of over {shortlist.max_source_tokens} "
-        "tokens have the whole vocabulary. Speed without scores against the whole vocabulary: "
-        f"{gains}."
+        f"Greedy search chooses from {shortlist.num_common} common target pieces and "
+        f"{shortlist.num_own} that the source suggests, {origin}; sources of over "
+        f"{shortlist.max_source_tokens} tokens{needs} have the whole vocabulary.{speed}"
     )
 
 
@@ -153,13 +165,16 @@ def _parity(manifest: Manifest) -> str:
     parity, activations = manifest.parity, manifest.quantization
     quantized = (
         f" In int8, {len(activations.static_tensors)} activations have a calibrated constant "
-        f"scale and {len(activations.per_row_tensors)} a scale per row. A constant scale makes at "
-        f"most {max(activations.noise_ratios.values(), default=0):.1f} times the rounding noise, "
-        "as power, of a scale per row."
+        f"scale and {len(activations.per_row_tensors)} a scale per row."
     )
+    if activations.noise_ratios:
+        quantized += (
+            f" A constant scale makes at most {max(activations.noise_ratios.values()):.1f} times "
+            "the rounding noise, as power, of a scale per row."
+        )
     return (
         f"Of {parity.sentences} greedy translations, {parity.identical_sentences} are identical in "
-        f"torch and in the fp32 graphs. Largest differences: encoder "
+        f"the network and in the fp32 graphs. Largest differences: encoder "
         f"{parity.encoder_max_error:.1e}, first step {parity.first_step_max_error:.1e}, later "
         f"steps {parity.later_steps_max_error:.1e}, ragged batch "
         f"{parity.ragged_batch_max_error:.1e}, attention {parity.attention_max_error:.1e}."

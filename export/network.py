@@ -1,7 +1,7 @@
 """A trained network as plain arrays, which the graphs are built from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from torch import Tensor
 from bundle import manifest
 from bundle.manifest import SpecialIds
 from export.errors import ExportError
+from export.quantization import StoredMatrix
 from model.architecture import Architecture
 from model.transformer import LAYER_NORM_EPS, Transformer
 
@@ -36,6 +37,9 @@ class Network:
     is_shared: bool
     """Source and target have one embedding."""
     layer_norm_eps: float = LAYER_NORM_EPS
+    stored: Mapping[str, StoredMatrix] = field(default_factory=dict)
+    """Matrices that the checkpoint holds in int8, by the names of `weights`, which has their values
+    in float32."""
 
     @property
     def max_source_tokens(self) -> int:

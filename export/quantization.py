@@ -1,5 +1,6 @@
 """int8: weights with a scale per output, grids of activations, scales of the cache."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,16 +21,32 @@ class QuantizedMatrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMatrix:
+    """An int8 matrix as a checkpoint holds it; `values / multiplier` are its weights."""
+
+    values: NDArray[np.int8]
+    """[out, in]."""
+    multiplier: float
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Float32 [out, in]."""
+        return self.values.astype(np.float32) / np.float32(self.multiplier)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """`(byte - zero_point) * scale` approximates an activation, byte in 0 .. 255."""
 
     scale: float
     zero_point: int
+    is_symmetric: bool = False
+    """Whether the lowest byte is not used: -127 .. 127 steps, with the zero point 128."""
 
     def rounded(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values rounded to the grid."""
         steps = np.rint(values / np.float32(self.scale)) + self.zero_point
-        steps = np.clip(steps, 0, LARGEST_UINT8) - self.zero_point
+        steps = np.clip(steps, int(self.is_symmetric), LARGEST_UINT8) - self.zero_point
         return np.asarray(steps * self.scale, dtype=np.float32)
 
 
@@ -69,6 +86,13 @@ class ActivationPlan:
     """Measured noise of each tensor's constant grid over that of per-row scales, as power."""
     cache: CacheScales | None = None
     """None keeps keys and values in float32."""
+    is_stored: bool = False
+    """The grids came with the checkpoint, as did the network's int8 matrices. Layers that read one
+    tensor and have grids of their own are named instead of the tensor."""
+
+    def has(self, tensor: str) -> bool:
+        """Whether the plan names a tensor."""
+        return tensor in self.static or tensor in self.per_row
 
 
 def grid_between(lowest: float, highest: float, num_levels: int = LARGEST_UINT8 + 1) -> Grid:
@@ -79,6 +103,13 @@ def grid_between(lowest: float, highest: float, num_levels: int = LARGEST_UINT8 
     lowest, highest = min(lowest, 0.0), max(highest, 0.0)
     scale = max(highest - lowest, 1e-12) / (num_levels - 1)
     return Grid(scale=scale, zero_point=round(-lowest / scale))
+
+
+def joined_matrices(matrices: Sequence[StoredMatrix]) -> QuantizedMatrix:
+    """Stored matrices side by side, each output with the scale of its matrix."""
+    values = np.concatenate([matrix.values for matrix in matrices])
+    scales = [np.full(len(m.values), 1 / m.multiplier, np.float32) for m in matrices]
+    return QuantizedMatrix(values=np.ascontiguousarray(values.T), scales=np.concatenate(scales))
 
 
 def quantize_matrix(weights: NDArray[np.float32]) -> QuantizedMatrix:

@@ -12,6 +12,7 @@ from export.options import ExportOptions
 from export.preparation import prepare
 from export.provenance import lineage_of, provenance_of
 from export.sentences.development_set import ParallelText, language_pair
+from export.verification.torch_reference import TorchReference
 from model.data.corpus import read_pairs
 from model.data.tokenizer import PLACEHOLDERS
 from model.training.checkpoint import Checkpoint, load_checkpoint
@@ -33,7 +34,7 @@ def prepare_run(options: ExportOptions) -> ExportJob:
     )
     tokenizer = _load_tokenizer(checkpoint, network)
     model = TrainedModel(
-        transformer=checkpoint.model,
+        reference=TorchReference(checkpoint.model),
         network=network,
         tokenizer=tokenizer,
         tokenizer_files={SOURCE_TOKENIZER_NAME: checkpoint.tokenizer_path.read_bytes()},

@@ -53,7 +53,9 @@ def calibrate(
     """
     static: dict[str, Grid] = {}
     noise_ratios: dict[str, float] = {}
-    cache = CacheObserver(network)
+    # The state of a recurrence stays in float32, and so does the rest of its cache.
+    has_cache = network.architecture.decoder_cell == "self_attention"
+    cache = CacheObserver(network) if has_cache else None
     for name, seen in _observe(network, pairs, cache).items():
         is_encoder = name.startswith("encoder")
         percentile = options.encoder_percentile if is_encoder else options.decoder_percentile
@@ -68,7 +70,7 @@ def calibrate(
         static={name: grid for name, grid in static.items() if name not in per_row},
         per_row=frozenset(per_row),
         noise_ratios=noise_ratios,
-        cache=cache.scales(),
+        cache=cache.scales() if cache else None,
     )
 
 
@@ -91,7 +93,7 @@ def _power(noise: NDArray[np.float32]) -> float:
 def _observe(
     network: Network,
     pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
-    cache: CacheObserver,
+    cache: CacheObserver | None,
 ) -> dict[str, _Observation]:
     builder = GraphBuilder(network, None)
     graph, values = build_attention(builder, with_activations=True)
@@ -110,7 +112,8 @@ def _observe(
         }
         for name, held in rows.items():
             seen[name].add(held)
-        cache.add(rows)
+        if cache is not None:
+            cache.add(rows)
     return dict(seen)
 
 

@@ -35,6 +35,7 @@ from export.graphs.plain_attention import (
     self_position_ids,
     token_mask,
 )
+from export.graphs.recurrence import recurrent_pass
 from export.network import Float32
 from export.quantization import LayerCacheScales
 
@@ -111,9 +112,13 @@ def _decode(
     cross_maps: list[str] = []
     for i in range(builder.network.architecture.num_decoder_layers):
         layer = f"decoder.layers.{i}"
-        attention, scales = f"{layer}.self_attention", builder.layer_cache(i)
-        attend = _self_attention(builder, attention, self_mask, self_maps, scales)
-        hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
+        if builder.network.architecture.decoder_cell == "ssru":
+            remember = _recurrence(builder, i, target, self_mask, self_maps)
+            hidden = residual(builder, hidden, f"{layer}.recurrence_norm", remember)
+        else:
+            attention, scales = f"{layer}.self_attention", builder.layer_cache(i)
+            attend = _self_attention(builder, attention, self_mask, self_maps, scales)
+            hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
         look = _cross_attention(builder, memory[i], i, cross_mask, cross_maps)
         hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
         feed = _feed(builder, layer)
@@ -156,6 +161,17 @@ def _self_attention(
             values = rounded_as_cached(builder, values, f"{attention}.value", scales.self_value)
         context = _attend(builder, attention, query, (key, values), mask, maps)
         return attention_output(builder, context, attention)
+
+    return append
+
+
+def _recurrence(
+    builder: GraphBuilder, layer: int, target: _Sequence, mask: _Mask, maps: list[str]
+) -> Callable[[str], str]:
+    def append(value: str) -> str:
+        outputs, shares = recurrent_pass(builder, value, layer, target.position_ids)
+        maps.append(builder.add("Mul", shares, mask.is_query))
+        return outputs
 
     return append
 

@@ -6,6 +6,7 @@ and in the same way in all graphs.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import onnx
@@ -16,11 +17,14 @@ from bundle.manifest import CacheDtype
 from bundle.tensors import GraphSpec, TensorSpec
 from export.network import Network
 from export.quantization import (
+    LARGEST_INT8,
     ROW_GRID,
     ActivationPlan,
     CacheScales,
     Grid,
     LayerCacheScales,
+    QuantizedMatrix,
+    joined_matrices,
     quantize_matrix,
 )
 
@@ -63,7 +67,8 @@ class GraphBuilder:
         self._plan = plan
         self._nodes: list[onnx.NodeProto] = []
         self._num_nodes = 0  # of all branches: no name is used twice
-        self._quantized: dict[str, QuantizedActivation] = {}
+        self._quantized: dict[tuple[str, Grid, bool], QuantizedActivation] = {}
+        self._not_negative: set[str] = set()  # outputs of ReLU
 
     @property
     def is_plain(self) -> bool:
@@ -138,7 +143,7 @@ class GraphBuilder:
             rows = self.add("Gather", self.weight(name, table), ids)
             rows = self.add("Mul", rows, self.constant(scale, np.float32))
         else:
-            quantized = quantize_matrix(table)
+            quantized = self.quantized_matrix([f"{side}_embedding.weight"], table)
             values = self.weight(name, np.ascontiguousarray(quantized.values.T))
             scales = self.weight(f"{name}_row_scales", quantized.scales[:, None] * scale)
             rows = self.add("Cast", self.add("Gather", values, ids), to=TensorProto.FLOAT)
@@ -159,7 +164,7 @@ class GraphBuilder:
             transposed = self.add("Transpose", self.weight(name, table), perm=[1, 0])
             self.activations["output_projection"] = hidden
             return self.add("Add", self.add("MatMul", hidden, transposed), bias)
-        quantized = quantize_matrix(table)
+        quantized = self.quantized_matrix(["target_embedding.weight"], table)
         rows = np.ascontiguousarray(quantized.values.T)
         # Folded when the session opens; the file holds the matrix once.
         transposed = self.add("Transpose", self.weight(name, rows), perm=[1, 0])
@@ -181,6 +186,10 @@ class GraphBuilder:
             layers: Names of the layers in the state dict; their outputs are concatenated.
             divisors: Divide each output, float32 [out]; folded into the weights.
         """
+        groups = self._groups(tensor, layers)
+        if len(groups) > 1:
+            products = [self.linear(value, group[0], group) for group in groups]
+            return self.add("Concat", *products, axis=-1)
         name = "+".join(layers)
         state = self.network.weights
         matrix = np.concatenate([state[f"{layer}.weight"] for layer in layers])
@@ -192,10 +201,66 @@ class GraphBuilder:
             self.activations[tensor] = value
             weight = self.weight(f"{name}.weight", np.ascontiguousarray(matrix.T))
             return self.add("Add", self.add("MatMul", value, weight), bias)
-        quantized = quantize_matrix(matrix)
+        quantized = self.quantized_matrix([f"{layer}.weight" for layer in layers], matrix)
         weight = self.weight(f"{name}.weight", quantized.values)
         scales = self.weight(f"{name}.scales", quantized.scales)
         return self.integer_product(value, tensor, weight, scales, bias)
+
+    def scan(
+        self,
+        step: Callable[[list[str], list[str]], tuple[list[str], list[str]]],
+        states: Sequence[str],
+        sequences: Sequence[tuple[str, int]],
+        output_axes: Sequence[int],
+    ) -> list[str]:
+        """A loop over sequences.
+
+        Args:
+            step: Appends one step to the states and the elements of the sequences; returns the next
+                states, and the elements of the outputs.
+            states: Before the first step.
+            sequences: Each with the axis that is walked along.
+            output_axes: Axis of each output along which its elements are stacked.
+
+        Returns:
+            The outputs.
+        """
+        inputs = [f"scan_{self._num_nodes}_{i}" for i in range(len(states) + len(sequences))]
+        outside, self._nodes = self._nodes, []
+        found = step(inputs[: len(states)], inputs[len(states) :])
+        # An output may be a state, and no value may be returned twice.
+        results = [self.add("Identity", value) for values in found for value in values]
+        taken, given = (
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in names]
+            for names in (inputs, results)
+        )
+        body = helper.make_graph(self._nodes, f"scan_{self._num_nodes}", taken, given)
+        self._nodes = outside
+        return self.add_many(
+            "Scan",
+            *states,
+            *(name for name, _ in sequences),
+            outputs=len(results),
+            body=body,
+            num_scan_inputs=len(sequences),
+            scan_input_axes=[axis for _, axis in sequences],
+            scan_output_axes=list(output_axes),
+        )[len(states) :]
+
+    def quantized_matrix(
+        self, names: Sequence[str], matrix: NDArray[np.float32]
+    ) -> QuantizedMatrix:
+        """A matrix [out, in] in int8: as the checkpoint holds it, where it does.
+
+        Args:
+            names: Its parts, by their names in the state dict.
+            matrix: In float32.
+        """
+        stored = self.network.stored
+        is_stored = self._plan is not None and self._plan.is_stored
+        if is_stored and all(name in stored for name in names):
+            return joined_matrices([stored[name] for name in names])
+        return quantize_matrix(matrix)
 
     def conditional(
         self, condition: str, then: Callable[[], str], otherwise: Callable[[], str]
@@ -212,9 +277,11 @@ class GraphBuilder:
 
     def quantized(self, value: str, tensor: str) -> QuantizedActivation:
         """The activation in bytes, quantised once for all layers that read it."""
-        if value not in self._quantized:
-            self._quantized[value] = self._quantize(value, tensor)
-        return self._quantized[value]
+        assert self._plan is not None
+        key = (value, self._grid(tensor), tensor in self._plan.per_row)
+        if key not in self._quantized:
+            self._quantized[key] = self._quantize(value, tensor)
+        return self._quantized[key]
 
     def integer_product(self, value: str, tensor: str, weight: str, scales: str, bias: str) -> str:
         """`value` times an int8 matrix [in, out] with a scale and a bias for every column."""
@@ -260,7 +327,15 @@ class GraphBuilder:
             return self.add("Mul", value, self.add("Sigmoid", scaled))
         if name == "gelu-tanh":
             return self.add("Gelu", value, approximate="tanh")
-        return self.add({"relu": "Relu", "gelu": "Gelu"}[name], value)
+        if name == "relu":
+            return self.relu(value)
+        return self.add("Gelu", value)
+
+    def relu(self, value: str) -> str:
+        """The value, or 0 where it is negative."""
+        result = self.add("Relu", value)
+        self._not_negative.add(result)
+        return result
 
     def model(
         self, name: str, spec: GraphSpec, extra_outputs: Sequence[str] = ()
@@ -297,6 +372,15 @@ class GraphBuilder:
         self._nodes = outside
         return graph
 
+    def _groups(self, tensor: str, layers: Sequence[str]) -> list[list[str]]:
+        """Layers that read one tensor, parted where a checkpoint gives them grids of their own."""
+        plan = self._plan
+        if plan is None or not plan.is_stored or plan.has(tensor) or len(layers) == 1:
+            return [list(layers)]
+        grids = [(self._grid(layer), layer in plan.per_row) for layer in layers]
+        groups = groupby(zip(grids, layers, strict=True), key=lambda pair: pair[0])
+        return [[layer for _, layer in group] for _, group in groups]
+
     def _grid(self, tensor: str) -> Grid:
         assert self._plan is not None
         return ROW_GRID if tensor in self._plan.per_row else self._plan.static[tensor]
@@ -310,6 +394,9 @@ class GraphBuilder:
             row_scales = self.add("Max", row_scales, self.constant(1e-12, np.float32))
             value = self.add("Div", value, row_scales)
         grid = self._grid(tensor)
+        if grid.is_symmetric and value not in self._not_negative:
+            lowest = -LARGEST_INT8 * np.float32(grid.scale)
+            value = self.add("Max", value, self.constant(lowest, np.float32))
         scale = self.constant(grid.scale, np.float32)
         zero_point = self.constant(grid.zero_point, np.uint8)
         return QuantizedActivation(

@@ -25,6 +25,7 @@ from export.graphs.layers import (
     self_attention_inputs,
 )
 from export.graphs.plain_step import begin_step
+from export.graphs.recurrence import first_rows, recurrent_step
 from export.graphs.shortlist import project
 from export.lexicon.shortlist import ShortlistPlan
 
@@ -35,6 +36,8 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
     hidden = builder.embedding("input_ids", "target", _positions(builder))
     step = begin_step(builder) if builder.is_plain else None
     last_source = builder.add("Sub", "source_lengths", builder.constant(1, np.int32))
+    is_recurrent = architecture.decoder_cell == "ssru"
+    is_first = first_rows(builder) if is_recurrent else ""
     for i in range(architecture.num_decoder_layers):
         layer = f"decoder.layers.{i}"
 
@@ -59,7 +62,13 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
         def feed(value: str, layer: str = layer) -> str:
             return feed_forward(builder, value, layer)
 
-        hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
+        def remember(value: str, i: int = i) -> str:
+            return recurrent_step(builder, value, i, is_first)
+
+        if is_recurrent:
+            hidden = residual(builder, hidden, f"{layer}.recurrence_norm", remember)
+        else:
+            hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
         hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
         hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
     axes = builder.constant([1], np.int64)

@@ -15,7 +15,7 @@ from bundle import manifest
 from bundle.tensors import shortlist_spec
 from export.graphs.builder import MASKED_SCORE, GraphBuilder
 from export.lexicon.shortlist import ShortlistPlan
-from export.quantization import QuantizedMatrix, quantize_matrix
+from export.quantization import QuantizedMatrix
 
 TENSOR = "output_projection"
 """Name of the projection's input in the activation plan."""
@@ -73,4 +73,5 @@ def _projection(builder: GraphBuilder) -> tuple[QuantizedMatrix, NDArray[np.floa
     """Matrix and biases of the projection onto the whole vocabulary."""
     weights = builder.network.weights
     name = "target_embedding" if builder.network.is_tied else TENSOR
-    return quantize_matrix(weights[f"{name}.weight"]), weights[f"{TENSOR}.bias"]
+    matrix = builder.quantized_matrix([f"{name}.weight"], weights[f"{name}.weight"])
+    return matrix, weights[f"{TENSOR}.bias"]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from export.arguments import add_bundle_arguments, describe, positive
-from export.importers.kinds import READERS
+from export.importers.kinds import READERS, default_precision
 
 _EXAMPLES = """\
 examples:
@@ -14,6 +14,7 @@ examples:
   pellucid import hf-marian opus-mt-en-de bundles/en-de --precision int8 --dev dev.tsv
   pellucid import marian model.npz bundles/en-de --source en --target de
   pellucid import ctranslate2 translate-en_de bundles/en-de
+  pellucid import firefox ende bundles/en-de
 """
 
 
@@ -33,8 +34,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--precision",
         choices=("fp32", "int8"),
-        default="fp32",
-        help="default fp32; int8 takes --dev",
+        help="default fp32, of firefox int8, as it is stored; else int8 takes --dev",
     )
     _add_languages(parser)
     _add_sentences(parser)
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
             kind=arguments.kind,
             path=local_checkpoint(arguments.path),
             out=arguments.out,
-            precision=arguments.precision,
+            precision=arguments.precision or default_precision(arguments.kind),
             name=arguments.name,
             sources=tuple(arguments.source),
             targets=tuple(arguments.target),

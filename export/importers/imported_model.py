@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.manifest import ForeignOrigin, LanguagePair
+from bundle.manifest import AlignmentHead, ForeignOrigin, LanguagePair
 from bundle.reader import sha256_of
 from bundle.tensors import SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
 from export.importers.options import ImportOptions
 from export.importers.tokenizers.side_vocabulary import SideVocabulary
+from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
+from export.quantization import ActivationPlan
 from export.verification.original_program import OriginalProgram
 
 
@@ -29,6 +31,14 @@ class ImportedModel:
     pairs: tuple[LanguagePair, ...]
     original: OriginalProgram | None = None
     """None: the program that it belongs to is not installed."""
+    plan: ActivationPlan | None = None
+    """Scales of activations that the checkpoint has; None: they have to be calibrated."""
+    shortlist: ShortlistPlan | None = None
+    """A shortlist that the checkpoint has; used in int8."""
+    alignment_head: AlignmentHead | None = None
+    """A head that was trained to align words."""
+    licence: str | None = None
+    """Of the weights, where their publisher has one for all of them."""
 
     @property
     def tokenizer_files(self) -> Mapping[str, bytes]:
@@ -47,4 +57,5 @@ def origin_of(kind: str, model: ImportedModel) -> ForeignOrigin:
     """The manifest's record of the files that were read."""
     paths = {path.name: path for path in (*model.files, *model.source.files, *model.target.files)}
     digests = {name: sha256_of(path) for name, path in sorted(paths.items())}
-    return ForeignOrigin(kind=kind, name=model.path.absolute().name, files=digests)
+    name = model.path.absolute().name
+    return ForeignOrigin(kind=kind, name=name, files=digests, licence=model.licence)

@@ -8,14 +8,18 @@ from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.exporter import make_bundle
 from export.importers.imported_model import ImportedModel, origin_of
-from export.importers.kinds import reader_of
+from export.importers.kinds import INT8_KINDS, reader_of
 from export.importers.networks.torch_transformer import torch_transformer
 from export.importers.options import DevelopmentFile, ImportOptions
 from export.job import ExportJob, TrainedModel
+from export.network import Network
 from export.packing import check_replaceable
 from export.preparation import prepare
 from export.provenance import imported_provenance
 from export.sentences.development_set import ParallelText
+from export.verification.numpy_reference import NumpyReference
+from export.verification.reference_network import ReferenceNetwork
+from export.verification.torch_reference import TorchReference
 from model.data.corpus import read_pairs
 
 
@@ -28,12 +32,20 @@ def import_bundle(options: ImportOptions) -> Manifest:
         InvalidBundleError: The service's own loader refuses it.
     """
     check_replaceable(options.out, force=options.force)
+    if options.kind not in INT8_KINDS:
+        _check_calibration(options)
+    imported = reader_of(options.kind)(options)
+    if imported.plan is None:
+        _check_calibration(options)
+    return make_bundle(prepare_import(imported, options))
+
+
+def _check_calibration(options: ImportOptions) -> None:
     if options.precision == "int8" and not options.dev:
         raise ExportError(
             "int8 takes its scales from real sentences and has to prove its quality with them: "
             "give --dev FILE with sentences and their translations, or --precision fp32"
         )
-    return make_bundle(prepare_import(reader_of(options.kind)(options), options))
 
 
 def prepare_import(imported: ImportedModel, options: ImportOptions) -> ExportJob:
@@ -44,15 +56,24 @@ def prepare_import(imported: ImportedModel, options: ImportOptions) -> ExportJob
         ModelError: The sentences cannot be read.
     """
     model = TrainedModel(
-        transformer=torch_transformer(imported.network),
+        reference=_reference(imported.network),
         network=imported.network,
         tokenizer=_tokenizer(imported),
         tokenizer_files=imported.tokenizer_files,
         pairs=imported.pairs,
         provenance=imported_provenance(origin_of(options.kind, imported), imported.config_text),
         original=imported.original,
+        plan=imported.plan,
+        shortlist=imported.shortlist if options.precision == "int8" else None,
+        alignment_head=imported.alignment_head,
     )
     return prepare(model, _development_texts(options, imported.pairs), options)
+
+
+def _reference(network: Network) -> ReferenceNetwork:
+    if network.architecture.decoder_cell == "ssru":
+        return NumpyReference(network)
+    return TorchReference(torch_transformer(network))
 
 
 def _tokenizer(imported: ImportedModel) -> Tokenizer:

@@ -7,11 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bundle.manifest import Precision
     from export.importers.imported_model import Reader
 
 READERS = {
     "ctranslate2": "export.importers.ct2.reader",
     "fairseq": "export.importers.fairseq.reader",
+    "firefox": "export.importers.firefox.reader",
     "hf-marian": "export.importers.hf_marian.reader",
     "joeynmt": "export.importers.joeynmt.reader",
     "marian": "export.importers.marian.reader",
@@ -20,8 +22,16 @@ READERS = {
 }
 """Module with a function `read`, by the kind's name on the command line and in manifests."""
 
+INT8_KINDS = frozenset({"firefox"})
+"""Kinds whose checkpoints are int8 with the scales of their activations."""
+
 
 def reader_of(kind: str) -> "Reader":
     """The function that reads checkpoints of a kind."""
     reader: Reader = import_module(READERS[kind]).read
     return reader
+
+
+def default_precision(kind: str) -> "Precision":
+    """The precision of a bundle where the command line names none."""
+    return "int8" if kind in INT8_KINDS else "fp32"

@@ -99,4 +99,4 @@ def _shortlist(
         and not request.options.needs_whole_vocabulary
     ]
     blocks = sessions.shortlist.blocks([requests[i].source_ids for i in listed])
-    return dict(zip(listed, blocks, strict=True))
+    return {listed[place]: block for place, block in blocks.items()}

@@ -129,6 +129,7 @@ def _maps(
         maps=select(attention, selection) if selection else {},
         alignment=alignment_attention(attention, bundle.manifest.alignment_head),
         token_log_probs=tuple(attention.log_probs.tolist()),
+        cell=bundle.manifest.architecture.decoder_cell,
     )
     if selection is None or not selection.words:
         return maps

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bundle.manifest import DecoderCell
 from service.inspection.confidence import Confidence, confidence_of
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
@@ -45,6 +46,9 @@ class AttentionMaps:
     """Of the alignment head, whatever was selected, float32 [query, key]; always of pieces."""
     token_log_probs: tuple[float, ...]
     """Of every target token, nats."""
+    cell: DecoderCell = "self_attention"
+    """What the maps of the kind `decoder` are of: attention, or what the state of a recurrence
+    still holds of each earlier token."""
 
     @property
     def confidence(self) -> Confidence:

@@ -17,7 +17,7 @@ from export.network import Float32
 
 
 class _Converter(MarianConverter):  # type: ignore[misc]
-    """Takes vocabularies as files of pieces, and Marian's positions and epsilon, which it mistakes."""
+    """Takes vocabularies as files of pieces, and the positions and the epsilon of Marian."""
 
     def __init__(
         self, model: Path, vocabularies: list[Path], epsilon: float, positions: Float32

@@ -113,8 +113,8 @@ def _model_file(path: Path) -> Path:
         names = ", ".join(file.name for file in found)
         raise ExportError(f"{path} has several models, name one of them: {names}")
     raise ExportError(
-        f"{path} has no model.npz; a .bin file is one that was packed for one processor: take the "
-        ".npz that it was made of"
+        f"{path} has no model.npz: `pellucid import firefox` reads .bin files whose decoder is "
+        "recurrent; else take the .npz that it was made of"
     )
 
 

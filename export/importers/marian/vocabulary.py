@@ -1,6 +1,6 @@
 """The vocabularies of a Marian model: SentencePiece models, or pieces numbered in YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from export.errors import ExportError
@@ -68,9 +68,26 @@ def _read(vocabulary: Path, model_file: Path, *, is_target: bool) -> SideVocabul
             )
         model, files = read_model(model_file), (vocabulary, model_file)
         pieces = _numbered_pieces(vocabulary)
+    return side_vocabulary(pieces, model, files, is_target=is_target)
+
+
+def side_vocabulary(
+    pieces: Sequence[str], model: bytes, files: tuple[Path, ...], *, is_target: bool
+) -> SideVocabulary:
+    """The vocabulary of a side, with a piece for the start behind Marian's own.
+
+    Args:
+        pieces: Marian's, by id.
+        model: The SentencePiece model that cuts into them.
+        files: What was read, that of the vocabulary first.
+        is_target: The vocabulary is the target's.
+
+    Raises:
+        ExportError: The end or the unknown token is missing.
+    """
     missing = [piece for piece in (END, UNKNOWN) if piece not in pieces]
     if missing:
-        raise ExportError(f"{vocabulary} has no {' and no '.join(missing)}")
+        raise ExportError(f"{files[0]} has no {' and no '.join(missing)}")
     controls = [END, START, "<s>", *target_tags(pieces).values()]
     model = renumbered(
         [*pieces, START], model, unknown=UNKNOWN, controls=controls, is_target=is_target

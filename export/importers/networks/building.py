@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bundle.manifest import Architecture, SpecialIds
+from bundle.manifest import Architecture, DecoderCell, SpecialIds
 from export.graphs.builder import MASKED_SCORE
 from export.network import Float32, Network, dot_product_operator, num_parameters
+from export.quantization import StoredMatrix
 
 OUTPUT_PROJECTION = "output_projection.weight"
 
@@ -28,12 +29,14 @@ class NetworkDescription:
     layer_norm_eps: float
     is_shared: bool
     """Source and target have one embedding."""
+    decoder_cell: DecoderCell = "self_attention"
 
 
 def build_network(
     weights: dict[str, Float32],
     positions: tuple[Float32, Float32],
     description: NetworkDescription,
+    stored: Mapping[str, StoredMatrix] | None = None,
 ) -> Network:
     """A network whose sizes are those of its weights.
 
@@ -42,6 +45,7 @@ def build_network(
             embedding of the target.
         positions: Tables of source and target, float32 [max tokens, d_model].
         description: What the weights do not say.
+        stored: Matrices that the checkpoint holds in int8.
     """
     is_tied = OUTPUT_PROJECTION not in weights
     return Network(
@@ -54,6 +58,7 @@ def build_network(
         is_tied=is_tied,
         is_shared=description.is_shared,
         layer_norm_eps=description.layer_norm_eps,
+        stored=stored or {},
     )
 
 
@@ -96,10 +101,11 @@ def _architecture(
         norm_position=description.norm_position,
         positions=description.positions,
         attention_operator=dot_product_operator(d_model // num_heads),
+        decoder_cell=description.decoder_cell,
         num_parameters=num_parameters(weights, is_tied=is_tied, is_shared=is_shared),
     )
 
 
 def _num_layers(weights: dict[str, Float32], stack: str) -> int:
-    name = "self_attention.query.weight"
+    name = "feed_forward.inner.weight"
     return sum(n.startswith(f"{stack}.layers.") and n.endswith(name) for n in weights)

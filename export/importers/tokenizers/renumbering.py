@@ -106,6 +106,15 @@ def read_model(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise ExportError(f"{path}: {error.strerror}") from error
+    return check_model(content, path)
+
+
+def check_model(content: bytes, path: Path) -> bytes:
+    """The content of a SentencePiece model's file, if it is one.
+
+    Raises:
+        ExportError: It is broken.
+    """
     try:
         _parse(content)
     except ExportError as error:

@@ -1,5 +1,7 @@
 """Inspected sentences as replies: attention maps, word alignments and confidence."""
 
+from typing import Literal
+
 from service.api.replies.json import Json, Reply, content_of
 from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.alignment.word_links import pharaoh, words
@@ -21,6 +23,9 @@ class MapsReply(Reply):
     """[layer][head][query][key] over source tokens; each row sums to 1."""
     decoder: AttentionMap | None = None
     """[layer][head][query][key] over target tokens, lower-triangular."""
+    decoder_cell: Literal["ssru"] | None = None
+    """Only with `decoder`, of a recurrent model: its maps are no attention but what the state of
+    the recurrence still holds of each earlier token, as shares."""
     cross: AttentionMap | None = None
     """[layer][head][query][key] from target to source tokens."""
 
@@ -72,6 +77,7 @@ class InspectedTextReply(Reply):
     token_scores: list[float] | None = None
     encoder: AttentionMap | None = None
     decoder: AttentionMap | None = None
+    decoder_cell: Literal["ssru"] | None = None
     cross: AttentionMap | None = None
     alignment: AlignmentReply | None = None
     confidence: ConfidenceReply | None = None
@@ -88,7 +94,9 @@ def inspected_content(pair: InspectedPair) -> Json:
 
 def maps_content(attention: AttentionMaps) -> Json:
     """Tokens, and maps in the order in which they were asked for, as `MapsReply` declares them."""
-    return content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps  # nosec B106 - no password: the name of a field
+    content = content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps  # nosec B106 - no password: the name of a field
+    is_recurrence = attention.cell == "ssru" and "decoder" in attention.maps
+    return content | ({"decoder_cell": "ssru"} if is_recurrence else {})
 
 
 def _sentence_content(sentence: InspectedSentence) -> Json:

@@ -19,12 +19,19 @@ NO_PIECE = -1
 class Shortlist:
     """The shortlist table of a bundle, laid out for reading; safe to share between threads."""
 
-    def __init__(self, table: ShortlistTable, num_own: int) -> None:
-        """Lay out a table; a sentence has at most `num_own` pieces beside the common ones."""
+    def __init__(self, table: ShortlistTable, num_own: int, *, is_ranked: bool = True) -> None:
+        """Lay out a table; a sentence has at most `num_own` pieces beside the common ones.
+
+        Args:
+            table: Of the bundle.
+            num_own: See above.
+            is_ranked: The likeliest come first, so that the others can be left out.
+        """
         lengths = np.diff(table.offsets)
         self.common = table.common.astype(np.int64)
         """Pieces of every shortlist, ascending, int64 [num_common]."""
         self._num_own = num_own
+        self._is_ranked = is_ranked
         self._num_targets = 1 + int(table.targets.max(initial=0))
         # Column r holds the target pieces of rank r, so that ranks can be read across rows.
         self._ranked = np.full(
@@ -44,13 +51,27 @@ class Shortlist:
         Returns:
             Target ids, int64 [num_own], padded with `NO_PIECE`.
         """
+        return self._padded(self._wanted_ids(source_ids))
+
+    def own_ids_if_listed(self, source_ids: Sequence[int]) -> NDArray[np.int64] | None:
+        """`own_ids`; None where there are more, and no order says which to leave out."""
+        wanted = self._wanted_ids(source_ids)
+        has_room = self._is_ranked or len(wanted) <= self._num_own
+        return self._padded(wanted) if has_room else None
+
+    def _wanted_ids(self, source_ids: Sequence[int]) -> NDArray[np.int64]:
+        """All target pieces that the source suggests, int64 [any]."""
         by_rank = self._ranked.take(sorted(set(source_ids)), axis=0).T.ravel()
         by_rank = by_rank[by_rank != NO_PIECE]
         positions = np.arange(len(by_rank))
         first_positions = np.empty(self._num_targets, dtype=np.int64)
         # Of several writes to one element the last one stays: that of the first position.
         first_positions[by_rank[::-1]] = positions[::-1]
-        chosen = by_rank[first_positions[by_rank] == positions][: self._num_own]
+        wanted: NDArray[np.int64] = by_rank[first_positions[by_rank] == positions].astype(np.int64)
+        return wanted
+
+    def _padded(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        chosen = wanted[: self._num_own]
         own = np.full(self._num_own, NO_PIECE, dtype=np.int64)
         own[: len(chosen)] = chosen
         return own

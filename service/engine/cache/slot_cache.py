@@ -27,11 +27,12 @@ class SlotCache:
         """Tokens cached in each row, int32 [slots]."""
         self.source_lengths = np.zeros(num_slots, dtype=np.int32)
         """Source tokens of each row, int32 [slots]."""
-        self._all_past = _buffers(manifest, num_slots, manifest.max_target_tokens)
+        self._all_past = _pasts(manifest, num_slots)
         self._all_cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
         self.past: list[CacheArray] = list(self._all_past)
         """Self-attention, key and value of layer 0, of layer 1, ...,
-        [slots, heads, max_target, head_dim], float32 or int8 as the manifest says."""
+        [slots, heads, max_target, head_dim], float32 or int8 as the manifest says; of a recurrence
+        the state of each layer, float32 [slots, d_model]."""
         self.cross: list[CacheArray] = list(self._all_cross)
         """Cross-attention in the same order, [slots, heads, max_source, head_dim]."""
 
@@ -92,7 +93,10 @@ class SlotCache:
         positions = self.positions.take(origins)
         self.positions[destinations] = positions
         past, length = self._all_past, positions.max()
-        past[:, destinations, :, :length] = past[:, origins, :, :length]
+        if past.ndim == 3:  # states of a recurrence
+            past[:, destinations] = past[:, origins]
+        else:
+            past[:, destinations, :, :length] = past[:, origins, :, :length]
 
     def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
         """Release rows; live rows from the end of the prefix move into the gaps.
@@ -112,6 +116,14 @@ class SlotCache:
     def clear(self) -> None:
         """Release all rows."""
         self.num_live = 0
+
+
+def _pasts(manifest: Manifest, num_slots: int) -> CacheArray:
+    """Keys and values of the target, as `_buffers`, or states [layers, slots, d_model]."""
+    shape = manifest.architecture
+    if shape.decoder_cell == "ssru":
+        return np.zeros((shape.num_decoder_layers, num_slots, shape.d_model), dtype=np.float32)
+    return _buffers(manifest, num_slots, manifest.max_target_tokens)
 
 
 def _buffers(manifest: Manifest, num_slots: int, length: int) -> CacheArray:

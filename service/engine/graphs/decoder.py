@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from bundle.tensors import (
     cross_key,
     cross_value,
-    past_key,
-    past_value,
+    past_names,
     present_cross_key,
     present_cross_value,
-    present_key,
-    present_value,
+    present_names,
 )
 from service.engine.cache.slot_cache import CacheArray, SlotCache
 from service.engine.graphs.sessions import Sessions
@@ -43,6 +41,8 @@ class DecoderStep:
         architecture = sessions.bundle.manifest.architecture
         self._session = sessions.decoder
         self._num_layers = architecture.num_decoder_layers
+        self._past_names = past_names(architecture)
+        self._present_names = present_names(architecture)
         self._cache = cache
         self._total = np.zeros(1, dtype=np.int32)
         self._source_total = np.zeros(1, dtype=np.int32)
@@ -100,7 +100,7 @@ class DecoderStep:
             "total": self._total,
             "source_lengths": cache.source_lengths[:rows],
             "source_total": self._source_total,
-            **self._layers(cache.past, rows, past_key, past_value),
+            **_named(self._past_names, cache.past, rows),
             **self._layers(cache.cross, rows, cross_key, cross_value),
             **self._shortlist_inputs(rows, is_whole),
         }
@@ -120,7 +120,7 @@ class DecoderStep:
         cache = self._cache
         return {
             "logits": logits,
-            **self._layers(cache.past, rows, present_key, present_value),
+            **_named(self._present_names, cache.past, rows),
             **self._layers(cache.cross, rows, present_cross_key, present_cross_value),
         }
 
@@ -132,4 +132,10 @@ class DecoderStep:
         value: TensorName,
     ) -> dict[str, NDArray[np.generic]]:
         names = [name(layer) for layer in range(self._num_layers) for name in (key, value)]
-        return {name: buffer[:rows] for name, buffer in zip(names, buffers, strict=True)}
+        return _named(names, buffers, rows)
+
+
+def _named(
+    names: Sequence[str], buffers: Sequence[CacheArray], rows: int
+) -> dict[str, NDArray[np.generic]]:
+    return {name: buffer[:rows] for name, buffer in zip(names, buffers, strict=True)}

@@ -43,23 +43,25 @@ class ShortlistSessions:
     shortlist: Shortlist
     block: ort.InferenceSession
 
-    def blocks(self, sources: Sequence[Sequence[int]]) -> list[ShortlistBlock]:
-        """The shortlist block of each sentence."""
-        if not sources:
-            return []
-        own = np.stack([self.shortlist.own_ids(source) for source in sources])
+    def blocks(self, sources: Sequence[Sequence[int]]) -> dict[int, ShortlistBlock]:
+        """The shortlist block of each sentence that has one, by its index."""
+        found = {i: self.shortlist.own_ids_if_listed(source) for i, source in enumerate(sources)}
+        listed = {i: ids for i, ids in found.items() if ids is not None}
+        if not listed:
+            return {}
+        own = np.stack(list(listed.values()))
         names = ["shortlist_weights", "shortlist_scales", "shortlist_biases"]
         arrays = self.block.run(names, {"shortlist_ids": own})
         common = self.shortlist.common
         # The logit of an unused entry is masked, and an equal one of the whole vocabulary comes
         # after that of the common piece: neither is ever the first of the best.
         own_ids = np.where(own == NO_PIECE, common[0], own)
-        return [
-            ShortlistBlock(
+        return {
+            i: ShortlistBlock(
                 common_ids=common, own_ids=ids, weights=weights, scales=scales, biases=biases
             )
-            for ids, weights, scales, biases in zip(own_ids, *arrays, strict=True)
-        ]
+            for i, ids, weights, scales, biases in zip(listed, own_ids, *arrays, strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class Sessions:
         if not self.uses_shortlist or table is None or report is None:
             return None
         if not self._shortlist:
-            shortlist = Shortlist(table, report.num_own)
+            shortlist = Shortlist(table, report.num_own, is_ranked=report.is_ranked)
             block = self.session(SHORTLIST_NAME)
             self._shortlist.append(ShortlistSessions(shortlist=shortlist, block=block))
         return self._shortlist[0]

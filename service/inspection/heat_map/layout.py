@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from service.inspection.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel, shades
 from service.inspection.heat_map.wording import (
-    HEADINGS,
+    heading,
     panel_name,
     printable,
     token_label,
@@ -90,7 +90,7 @@ def _draw_sentence(
 ) -> None:
     for kind, maps in sentence.attention.maps.items():
         sheet.bottom += _GAP // 2
-        sheet.write(HEADINGS[kind], _HEADING)
+        sheet.write(heading(kind, sentence.attention), _HEADING)
         sheet.bottom += _GAP // 2
         _draw_grid(sheet, maps, axes(kind, sentence.attention), selection)
     sheet.bottom += _GAP

@@ -9,7 +9,7 @@ import numpy as np
 
 from service.inspection.heat_map.layout import axes, lay_out
 from service.inspection.heat_map.svg import svg
-from service.inspection.heat_map.wording import HEADINGS, printable
+from service.inspection.heat_map.wording import heading, printable
 from service.inspection.values import (
     AttentionMaps,
     AttentionSelection,
@@ -97,7 +97,7 @@ def _numbers(attention: AttentionMaps) -> Iterator[str]:
             [query, *(f"{weight:.0f}" for weight in row)]
             for query, row in zip(queries, 100 * np.mean(maps, axis=(0, 1)), strict=True)
         ]
-        yield f"<details><summary>{HEADINGS[kind]}; mean of these maps, percent</summary>"
+        yield f"<details><summary>{heading(kind, attention)}; mean of these maps, percent</summary>"
         yield f'<div class="wide">{_table(["", *keys], rows)}</div></details>'
 
 

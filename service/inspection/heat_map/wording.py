@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from service.inspection.values import AttentionKind, AttentionSelection
+from service.inspection.values import AttentionKind, AttentionMaps, AttentionSelection
 
 HEADINGS: dict[AttentionKind, str] = {
     "encoder": "Encoder: rows are source tokens, columns the source tokens that they looked at",
@@ -11,6 +11,10 @@ HEADINGS: dict[AttentionKind, str] = {
     "cross": "Cross: rows are tokens of the translation, columns the source tokens that the model "
     "looked at when it wrote them",
 }
+_RECURRENCE = (
+    "Decoder: what its recurrence still remembers when it writes a row's token, as shares of the "
+    "columns' tokens (not attention)"
+)
 _SPACE = "▁"
 """SentencePiece's sign for the space before a word."""
 _MAX_LABEL = 24
@@ -20,6 +24,12 @@ _NOT_IN_XML = dict.fromkeys(
 )
 _OF_A_LETTER = 0.62
 """Mean width of a letter relative to the type size; ideographs have 1."""
+
+
+def heading(kind: AttentionKind, attention: AttentionMaps) -> str:
+    """What the maps of a kind show."""
+    is_recurrence = kind == "decoder" and attention.cell == "ssru"
+    return _RECURRENCE if is_recurrence else HEADINGS[kind]
 
 
 def panel_name(row: int, column: int, selection: AttentionSelection) -> str:

@@ -14,6 +14,7 @@ from export.calibration.activations import calibrate
 from export.errors import VerificationError
 from export.verification.forced_decoding import forced_logits, largest_difference
 from export.verification.parity import MAX_ERROR, check_parity, measure_parity
+from export.verification.torch_reference import TorchReference
 from model.transformer import Transformer
 from service.engine.graphs.attention_pass import attend
 from service.engine.graphs.sessions import Sessions, check_attention
@@ -34,7 +35,7 @@ def kind(
 def test_fp32_graphs_compute_what_the_network_computes(
     kind: tuple[Transformer, Sessions],
 ) -> None:
-    report = measure_parity(*kind, SOURCES, TARGETS)
+    report = measure_parity(TorchReference(kind[0]), kind[1], SOURCES, TARGETS)
     check_parity(report)
     assert report.identical_sentences == report.sentences == len(SOURCES)
     errors = [v for n, v in report.model_dump().items() if n.endswith("_error")]
@@ -131,7 +132,7 @@ def _served(sessions: Sessions) -> NDArray[np.float32]:
 
 def test_graphs_of_another_network_are_refused_with_figures(tmp_path: Path) -> None:
     sessions = open_graphs(network(random_transformer(seed=1)), None, tmp_path / "graphs")
-    report = measure_parity(random_transformer(seed=2), sessions, SOURCES, TARGETS)
+    report = measure_parity(TorchReference(random_transformer(seed=2)), sessions, SOURCES, TARGETS)
     with pytest.raises(VerificationError, match=r"encoder_max_error .* is over 1e-04") as caught:
         check_parity(report)
     assert " attention_max_error" in str(caught.value)

@@ -14,6 +14,7 @@ from bundle.tensors import DECODER_NAME, ENCODER_NAME
 from export.network import Network, attention_operator, network_of
 from export.verification.forced_decoding import forced_logits
 from export.verification.parity import check_parity, measure_parity
+from export.verification.torch_reference import TorchReference
 from model.architecture import Architecture
 from service.engine.graphs.sessions import Sessions, open_sessions
 from tests.export.networks import (
@@ -66,7 +67,7 @@ def test_plain_operators_equal_the_fused_one_where_it_is_supported(
     plain = replace(fused, architecture=changed)
     sessions = open_graphs(plain, None, tmp_path / "plain")
     sources, targets = random_ids(6, seed=1), random_ids(6, seed=2)
-    check_parity(measure_parity(model, sessions, sources, targets))
+    check_parity(measure_parity(TorchReference(model), sessions, sources, targets))
     by_fused = forced_logits(open_graphs(fused, None, tmp_path / "fused"), sources, targets)
     for one, other in zip(by_fused, forced_logits(sessions, sources, targets), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)

@@ -106,9 +106,9 @@ def test_short_sentences_use_only_pieces_of_their_shortlist(sessions: Sessions) 
     texts = _texts(_decode(sessions, [GREEDY], num_slots=8))
     whole = _texts(_decode(replace(sessions, uses_shortlist=False), [GREEDY], num_slots=8))
     assert texts != whole
-    for source, block, text, free in zip(SOURCES, blocks, texts, whole, strict=True):
+    for i, (source, text, free) in enumerate(zip(SOURCES, texts, whole, strict=True)):
         if len(source) <= LONGEST:
-            assert set(text) <= set(block.ids.tolist())
+            assert set(text) <= set(blocks[i].ids.tolist())
         else:
             assert text == free
 

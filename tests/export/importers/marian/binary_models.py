@@ -1,4 +1,4 @@
-"""Writes Marian's binary format, version 1, as Firefox's models and the original program have it."""
+"""Writes Marian's binary format, version 1, which Firefox's models have."""
 
 import struct
 from collections.abc import Sequence

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import sentencepiece
 
-
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.marian.binary_models import float_item, marian_binary, text_item
 from tests.export.importers.marian.marian_models import CONFIG_NAME, model_arrays, save_arrays

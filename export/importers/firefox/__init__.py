@@ -1,0 +1,1 @@
+"""The models of Firefox: Marian's students with a recurrent decoder, in int8."""
