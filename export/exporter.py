@@ -17,7 +17,6 @@ from export.options import ExportOptions
 from export.packing import check_replaceable, file_entries, publish
 from export.quantization import ActivationPlan
 from export.staging import GraphVariant, open_staged
-from export.training_run import prepare_run
 from export.verification.alignment_head import choose_alignment_head
 from export.verification.canary import choose_canary
 from export.verification.invariance import check_invariance
@@ -42,6 +41,8 @@ def export_bundle(options: ExportOptions) -> Manifest:
         ModelError: The checkpoint or the development set cannot be read.
         InvalidBundleError: The service's own loader refuses it.
     """
+    from export.training_run import prepare_run  # here: it imports torch
+
     check_replaceable(options.out, force=options.force)
     return make_bundle(prepare_run(options))
 

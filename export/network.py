@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bundle import manifest
 from bundle.manifest import SpecialIds
 from export.errors import ExportError
 from export.quantization import StoredMatrix
-from model.architecture import Architecture
-from model.transformer import LAYER_NORM_EPS, Transformer
+from model.architecture import LAYER_NORM_EPS
+
+if TYPE_CHECKING:
+    from model.architecture import Architecture
+    from model.transformer import Transformer
 
 Float32 = NDArray[np.float32]
 HEAD_DIM_STEP = 8
@@ -52,7 +55,7 @@ class Network:
         return len(self.target_positions)
 
 
-def network_of(model: Transformer, *, max_source: int, max_target: int) -> Network:
+def network_of(model: "Transformer", *, max_source: int, max_target: int) -> Network:
     """Take the arrays out of a torch model.
 
     Args:
@@ -93,6 +96,8 @@ def _check_finite(weights: Mapping[str, Float32]) -> None:
 
 def as_float32(state: Mapping[str, object]) -> dict[str, Float32]:
     """The tensors of a state dict as arrays; other values are left out."""
+    from torch import Tensor  # here: imports of other programs' models may do without
+
     return {
         name: value.detach().float().numpy()
         for name, value in state.items()
@@ -110,7 +115,7 @@ def num_parameters(weights: Mapping[str, Float32], *, is_tied: bool, is_shared: 
     return sum(values.size for values in counted.values())
 
 
-def architecture_of(model: Transformer) -> manifest.Architecture:
+def architecture_of(model: "Transformer") -> manifest.Architecture:
     """The manifest's description of a model's shape."""
     shape = model.architecture
     return manifest.Architecture(
@@ -129,7 +134,7 @@ def architecture_of(model: Transformer) -> manifest.Architecture:
     )
 
 
-def attention_operator(shape: Architecture) -> manifest.AttentionOperator:
+def attention_operator(shape: "Architecture") -> manifest.AttentionOperator:
     """`fused` where the fused operator computes the attention of the network, else `plain`."""
     # Attention does not see positions that are added to embeddings.
     is_added = shape.positions in ("sinusoidal", "learned")

@@ -4,12 +4,15 @@ import datetime
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundle.manifest import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
-from model.training.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from model.training.checkpoint import Checkpoint
 
 
-def provenance_of(checkpoint: Checkpoint) -> Provenance:
+def provenance_of(checkpoint: "Checkpoint") -> Provenance:
     """Provenance of a checkpoint's last stage of training, exported now."""
     licences = {s.name: s.licence for s in checkpoint.config.data.sources}
     progress = checkpoint.progress
@@ -27,7 +30,7 @@ def provenance_of(checkpoint: Checkpoint) -> Provenance:
     )
 
 
-def lineage_of(checkpoint: Checkpoint) -> Lineage:
+def lineage_of(checkpoint: "Checkpoint") -> Lineage:
     """Every stage of a checkpoint's training."""
     return Lineage(
         stages=tuple(TrainingStage(**asdict(stage)) for stage in checkpoint.lineage.stages),

@@ -10,6 +10,8 @@ NormPosition = Literal["post", "pre"]
 Positions = Literal["sinusoidal", "learned", "relative", "rotary"]
 AttentionScore = Literal["scaled_dot", "additive", "bilinear", "euclidean", "cosine"]
 
+LAYER_NORM_EPS = 1e-5
+
 ROTARY_SCORES: tuple[AttentionScore, ...] = ("scaled_dot", "euclidean", "cosine")
 """Scores that keep rotary positions relative: functions of the dot product and the two lengths.
 

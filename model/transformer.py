@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.architecture import Activation, Architecture
+from model.architecture import LAYER_NORM_EPS, Activation, Architecture
 from model.attention_scores import attention_score
 from model.positions import PositionedEmbedding, RelativePositions, RotaryPositions
 
 # Finite, so that a fully masked row becomes uniform instead of NaN; representable in bfloat16.
 MASKED_SCORE = -1e9
-LAYER_NORM_EPS = 1e-5
 
 
 class KeyValues(NamedTuple):

@@ -12,7 +12,6 @@ from onnx import TensorProto
 
 from export.graphs.builder import MASKED_SCORE, GraphBuilder
 from export.network import Float32
-from model.positions import wave_angles
 
 SMALLEST_SQUARE = 1e-24
 BLOCK = 64
@@ -150,6 +149,8 @@ def _positioned_scores(
 
 def _rotated(builder: GraphBuilder, vectors: str, positions: str) -> str:
     """Pairs of channels of [.., length, head_dim], rotated by the angles of their positions."""
+    from model.positions import wave_angles  # here: it imports torch
+
     network, head_dim = builder.network, builder.network.architecture.head_dim
     length = _rounded_to_blocks(max(len(network.source_positions), len(network.target_positions)))
     angle = wave_angles(length, head_dim).repeat_interleave(2, dim=1)

@@ -9,7 +9,6 @@ from export.errors import ExportError
 from export.exporter import make_bundle
 from export.importers.imported_model import ImportedModel, origin_of
 from export.importers.kinds import INT8_KINDS, reader_of
-from export.importers.networks.torch_transformer import torch_transformer
 from export.importers.options import DevelopmentFile, ImportOptions
 from export.job import ExportJob, TrainedModel
 from export.network import Network
@@ -19,7 +18,6 @@ from export.provenance import imported_provenance
 from export.sentences.development_set import ParallelText
 from export.verification.numpy_reference import NumpyReference
 from export.verification.reference_network import ReferenceNetwork
-from export.verification.torch_reference import TorchReference
 from model.data.corpus import read_pairs
 
 
@@ -32,12 +30,22 @@ def import_bundle(options: ImportOptions) -> Manifest:
         InvalidBundleError: The service's own loader refuses it.
     """
     check_replaceable(options.out, force=options.force)
+    if options.dev and not _has_sacrebleu():
+        raise ExportError("--dev measures with sacrebleu: pip install sacrebleu")
     if options.kind not in INT8_KINDS:
         _check_calibration(options)
     imported = reader_of(options.kind)(options)
     if imported.plan is None:
         _check_calibration(options)
     return make_bundle(prepare_import(imported, options))
+
+
+def _has_sacrebleu() -> bool:
+    try:
+        import sacrebleu  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _check_calibration(options: ImportOptions) -> None:
@@ -71,7 +79,13 @@ def prepare_import(imported: ImportedModel, options: ImportOptions) -> ExportJob
 
 
 def _reference(network: Network) -> ReferenceNetwork:
+    """The formulas in torch; in NumPy where torch is missing, and for recurrences."""
     if network.architecture.decoder_cell == "ssru":
+        return NumpyReference(network)
+    try:
+        from export.importers.networks.torch_transformer import torch_transformer
+        from export.verification.torch_reference import TorchReference
+    except ModuleNotFoundError:
         return NumpyReference(network)
     return TorchReference(torch_transformer(network))
 

@@ -6,6 +6,8 @@ Modules are imported when they are needed: the command line lists the kinds with
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from export.errors import ExportError
+
 if TYPE_CHECKING:
     from bundle.manifest import Precision
     from export.importers.imported_model import Reader
@@ -27,8 +29,19 @@ INT8_KINDS = frozenset({"firefox"})
 
 
 def reader_of(kind: str) -> "Reader":
-    """The function that reads checkpoints of a kind."""
-    reader: Reader = import_module(READERS[kind]).read
+    """The function that reads checkpoints of a kind.
+
+    Raises:
+        ExportError: It takes torch, which is not installed.
+    """
+    try:
+        reader: Reader = import_module(READERS[kind]).read
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ExportError(
+            f"models of the kind {kind} take torch: in a checkout, pip install '.[train,import]'"
+        ) from error
     return reader
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
 from bundle.manifest import LanguagePair, QualityReport
@@ -48,6 +46,10 @@ class QualityMeter:
 
     def measure(self, sessions: Sessions, beam_size: int = 1) -> QualityReport:
         """Translate the development set and score it; `sessions` may be the reference itself."""
+        # Here: without development text nothing needs it.
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+
         plain = self._translate_plainly(beam_size)
         is_plain = sessions is self._reference
         texts = plain if is_plain else translate(sessions, self._dev, beam_size)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import torch
-
 
 class PickleStub:
     """Holds the attributes that were saved, of any class."""
@@ -33,6 +31,8 @@ def stubs_for(names: Sequence[str]) -> AbstractContextManager[None]:
     Args:
         names: With their modules, as in `argparse.Namespace`.
     """
+    import torch  # here: files without pickles need none
+
     context: AbstractContextManager[None] = torch.serialization.safe_globals(
         [(PickleStub, name) for name in names]
     )

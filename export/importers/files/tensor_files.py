@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from export.errors import ExportError
 from export.importers.files.pickle_stubs import stubs_for
@@ -19,6 +18,21 @@ from export.network import Float32, as_float32
 
 SAFETENSORS_NAME = "model.safetensors"
 PICKLED_NAME = "pytorch_model.bin"
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
+"""NumPy's names of safetensors' types."""
 
 
 def read_safetensors(path: Path) -> dict[str, Float32]:
@@ -28,16 +42,26 @@ def read_safetensors(path: Path) -> dict[str, Float32]:
         ExportError: It cannot be read.
     """
     try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from safetensors import SafetensorError, deserialize
     except ImportError as error:
         raise ExportError(
-            f"{path}: reading it takes safetensors: pip install 'pellucid[import]'"
+            f"{path}: reading it takes safetensors: in a checkout, pip install '.[import]'"
         ) from error
     try:
-        return as_float32(load_file(path))
+        tensors = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
     except (OSError, SafetensorError) as error:
         raise ExportError(f"{path} cannot be read, it may be cut short: {error}") from error
+    return {name: _as_float32(tensor) for name, tensor in tensors}
+
+
+def _as_float32(tensor: Mapping[str, Any]) -> Float32:
+    """A tensor of safetensors; bfloat16, which NumPy lacks, is the upper half of a float32."""
+    kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]
+    if kind == "BF16":
+        values = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    else:
+        values = np.frombuffer(data, _DTYPES[kind]).astype(np.float32)
+    return values.reshape(shape)
 
 
 def read_state_dict(path: Path) -> dict[str, Float32]:
@@ -74,6 +98,12 @@ def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
     Raises:
         ExportError: It holds code, or cannot be read.
     """
+    try:
+        import torch
+    except ImportError as error:
+        raise ExportError(
+            f"{path} is a pickle, which takes torch: in a checkout, pip install '.[train,import]'"
+        ) from error
     try:
         with stubs_for(stubs):
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -20,7 +20,7 @@ def parse_yaml(text: str, source: str, *, as_strings: bool = False) -> Any:  # n
         import yaml
     except ImportError as error:
         raise ExportError(
-            f"{source}: reading it takes PyYAML: pip install 'pellucid[import]'"
+            f"{source}: reading it takes PyYAML: in a checkout, pip install '.[import]'"
         ) from error
     kind = "BaseLoader" if as_strings else "SafeLoader"
     loader = getattr(yaml, f"C{kind}", None) or getattr(yaml, kind)

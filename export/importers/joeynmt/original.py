@@ -9,7 +9,8 @@ from torch.nn import functional
 from bundle.manifest import SpecialIds
 from export.graphs.builder import MASKED_SCORE
 from export.importers.joeynmt.config import Model, Stack
-from export.importers.networks.activations import activation_module, known_activation
+from export.importers.networks.activations import known_activation
+from export.importers.networks.torch_activations import activation_module
 from export.importers.networks.uncached_search import UncachedSearch
 from export.network import Float32
 from export.verification.original_program import Ids

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from export.network import Float32
@@ -42,6 +41,8 @@ def fairseq_positions(num_positions: int, d_model: int, first: int) -> Float32:
 
     The first position is `first`; an odd width ends with a zero. Float32 [num_positions, d_model].
     """
+    import torch  # here: other kinds need none
+
     num_angles = d_model // 2
     step = -math.log(10000) / max(num_angles - 1, 1)
     rates = torch.exp(torch.arange(num_angles, dtype=torch.float32) * step)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export.importers.networks.activations import activation_module
+from export.importers.networks.torch_activations import activation_module
 from export.network import Float32, Network
 from model.architecture import Architecture
 from model.positions import PositionedEmbedding

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from export.importers.networks.activations import activation_module
 from export.importers.networks.building import OUTPUT_PROJECTION
+from export.importers.networks.torch_activations import activation_module
 from export.importers.networks.uncached_search import UncachedSearch
 from export.network import Float32, Network
 from export.verification.original_program import Ids
