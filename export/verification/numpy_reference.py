@@ -221,10 +221,8 @@ class NumpyReference:
     def _logits(self, hidden: Double) -> Double:
         name = "target_embedding" if self._network.is_tied else "output_projection"
         matrix = self._weights[f"{name}.weight"]
-        return (
-            self._rounded(hidden, "output_projection") @ matrix.T
-            + self._weights["output_projection.bias"]
-        )
+        rounded = self._rounded(hidden, "output_projection")
+        return _product(rounded, matrix) + self._weights["output_projection.bias"]
 
     def _heads(self, value: Double, name: str) -> Double:
         """[batch, length, d_model] -> [batch, heads, length, head_dim], projected."""
@@ -232,10 +230,8 @@ class NumpyReference:
         return self._linear(value, name).reshape(parts).transpose(0, 2, 1, 3)
 
     def _linear(self, value: Double, name: str) -> Double:
-        return (
-            self._rounded(value, name) @ self._weights[f"{name}.weight"].T
-            + (self._weights[f"{name}.bias"])
-        )
+        product = _product(self._rounded(value, name), self._weights[f"{name}.weight"])
+        return product + self._weights[f"{name}.bias"]
 
     def _rounded(self, value: Double, layer: str) -> Double:
         grid = self._grids.get(layer)
@@ -263,6 +259,12 @@ def activated(value: Double, name: str) -> Double:
         return np.asarray(value * (1 + np.tanh(inner)) / 2)
     slope = {"swish": 1.0, "gelu-sigmoid": 1.702}[name]
     return np.asarray(value / (1 + np.exp(-value * slope)))
+
+
+def _product(value: Double, matrix: Double) -> Double:
+    """[.., in] times [out, in], as one product."""
+    flat: Double = value.reshape(-1, value.shape[-1]) @ matrix.T
+    return flat.reshape(*value.shape[:-1], -1)
 
 
 def _joined(steps: Sequence[Double], length: int) -> Double:
