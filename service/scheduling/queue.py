@@ -128,6 +128,8 @@ class AdmissionQueue:
         # Jobs of failed batches wait apart: only an idle worker takes them, and no other job
         # should wait for one.
         self._retries: OrderedDict[Entry, None] = OrderedDict()
+        # Jobs of an engine that died: they had their turn, so any worker with room takes them next.
+        self._returned: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
         self._num_unfinished = 0
         self._changed = threading.RLock()
@@ -180,6 +182,14 @@ class AdmissionQueue:
         for wake in self._listeners:
             wake()
 
+    def give_back(self, entries: list[Entry]) -> None:
+        """Queue the jobs of an engine that died again, before all others; never refused."""
+        with self._changed:
+            self._returned.update((entry, None) for entry in entries)
+            self._num_retried_tokens += sum(entry.num_tokens for entry in entries)
+            self._metrics.queue_depth.inc(len(entries))
+        self._tell()
+
     def retry(self, entries: list[Entry]) -> None:
         """Queue the jobs of a failed batch again, for idle workers; never refused."""
         with self._changed:
@@ -197,6 +207,10 @@ class AdmissionQueue:
             if is_idle and self._retries:
                 taken = [next(iter(self._retries))]
                 self._remove(taken[0])
+            elif self._returned:
+                taken = select_batch(self._returned, capacity)
+                for entry in taken:
+                    self._remove(entry)
             else:
                 taken = select_batch(self._fair.window(LOOKAHEAD, capacity), capacity)
                 self._fair.serve(taken)
@@ -230,7 +244,7 @@ class AdmissionQueue:
 
     def _remove_waiting(self, entry: Entry) -> None:
         """Remove a cancelled job at once if it still waits."""
-        if entry in self._fair or entry in self._retries:
+        if entry in self._fair or entry in self._retries or entry in self._returned:
             self._remove(entry)
 
     def _check_admission(self, job: Job) -> None:
@@ -272,10 +286,10 @@ class AdmissionQueue:
 
     @property
     def _num_waiting(self) -> int:
-        return len(self._fair) + len(self._retries)
+        return len(self._fair) + len(self._retries) + len(self._returned)
 
     def _waiting(self) -> list[Entry]:
-        return [*self._retries, *self._fair]
+        return [*self._retries, *self._returned, *self._fair]
 
     def _add(self, entry: Entry) -> None:
         if entry.is_retry:
@@ -288,9 +302,9 @@ class AdmissionQueue:
 
     def _remove(self, entry: Entry) -> None:
         """Remove a job without charging its client: it is cancelled, or was charged before."""
-        if entry.is_retry:
-            del self._retries[entry]
-            self._num_retried_tokens -= entry.num_tokens
-        else:
+        if entry in self._fair:
             self._fair.remove(entry)
+        else:
+            del (self._retries if entry.is_retry else self._returned)[entry]
+            self._num_retried_tokens -= entry.num_tokens
         self._metrics.queue_depth.dec()

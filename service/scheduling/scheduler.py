@@ -1,18 +1,22 @@
 """The scheduler of one model: a bounded queue, and workers that decode from it continuously."""
 
+import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.engine.graphs.sessions import Sessions
+from service.engine.inspection import PairOutputs
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import Attend, AttendQueue
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
+from service.scheduling.workers.attend_feed import end_with
 from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
 from service.scheduling.workers.engine_client import EngineClient
 from service.scheduling.workers.local_engine import LocalEngine
@@ -69,12 +73,14 @@ class Scheduler:
         self._is_started = False
         self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
+        self._attends = AttendQueue()
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
         self._dispatchers = [
             Dispatcher(
                 engine,
                 self._queue,
                 metrics,
+                attends=self._attends,
                 look_ahead=options.look_ahead,
                 client_share=options.client_share,
                 clock=clock,
@@ -119,6 +125,18 @@ class Scheduler:
         """
         return self._flights.submit(job)
 
+    async def attend(self, attend: Attend) -> tuple[PairOutputs, ...]:
+        """Let an engine inspect finished pairs, and wait for what was wanted of them.
+
+        Cancelling the caller cancels the pass.
+
+        Raises:
+            ShuttingDownError: It was not accepted, or not finished in time.
+            TranslationFailedError: The model failed on these pairs.
+        """
+        self._attends.add(attend)
+        return await asyncio.wrap_future(attend.future)
+
     @property
     def replaces_engines(self) -> bool:
         """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
@@ -145,8 +163,11 @@ class Scheduler:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
+        self._attends.close()
         for dispatcher in self._dispatchers:
             dispatcher.stop()
+        while (attend := self._attends.take()) is not None:
+            end_with(attend, ShuttingDownError("the service was stopped"))
         for entry in self._queue.clear():
             if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))
