@@ -42,7 +42,11 @@ class AttendQueue:
 
     def add_listener(self, wake: Callable[[], object]) -> None:
         """Call `wake`, on any thread, whenever a pass comes or is cancelled."""
-        self._listeners.append(wake)
+        self._listeners = [*self._listeners, wake]
+
+    def remove_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake` no more."""
+        self._listeners = [other for other in self._listeners if other != wake]
 
     def add(self, attend: Attend) -> None:
         """Append a pass.
@@ -87,5 +91,5 @@ class AttendQueue:
         self._tell()
 
     def _tell(self) -> None:
-        for wake in self._listeners:
+        for wake in self._listeners:  # replaced as a whole: no lock
             wake()

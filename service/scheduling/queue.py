@@ -132,6 +132,7 @@ class AdmissionQueue:
         self._returned: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
         self._num_unfinished = 0
+        self._slots_unfinished = 0
         self._changed = threading.RLock()
         self._listeners: list[Callable[[], object]] = []
         self._is_open = True
@@ -143,6 +144,11 @@ class AdmissionQueue:
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
         return self._num_unfinished > 0
+
+    @property
+    def slots_wanted(self) -> int:
+        """Rows that all accepted and unfinished jobs need."""
+        return self._slots_unfinished
 
     @property
     def contention(self) -> Contention:
@@ -171,15 +177,20 @@ class AdmissionQueue:
             self._recent_clients.add(entry.job.client)
             self._active_requests.add(entry.flow)
             self._num_unfinished += 1
+            self._slots_unfinished += entry.num_slots
         entry.future.add_done_callback(lambda _: self._on_done(entry))
         self._tell()
 
     def add_listener(self, wake: Callable[[], object]) -> None:
         """Call `wake`, on any thread, whenever a job comes or is cancelled."""
-        self._listeners.append(wake)
+        self._listeners = [*self._listeners, wake]
+
+    def remove_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake` no more."""
+        self._listeners = [other for other in self._listeners if other != wake]
 
     def _tell(self) -> None:
-        for wake in self._listeners:
+        for wake in self._listeners:  # replaced as a whole: no lock
             wake()
 
     def give_back(self, entries: list[Entry]) -> None:
@@ -233,6 +244,7 @@ class AdmissionQueue:
     def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
+            self._slots_unfinished -= entry.num_slots
             self._active_requests.remove(entry.flow)
             if entry.future.cancelled():
                 entry.is_cancelled = True

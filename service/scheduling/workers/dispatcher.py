@@ -133,11 +133,15 @@ class Dispatcher:
         self._attend_feed = AttendFeed(engine, self._attends, self._handles)
         self._slots_counted = 0
         self._stopping = threading.Event()
+        self._is_retiring = False
+        self._wake = engine.wake
         self._pause_s = FIRST_PAUSE_S
         self._started_s = 0.0
         self._thread = threading.Thread(
             target=self._run, name=f"pellucid-engine-{number}", daemon=True
         )
+        self.number = number
+        """Of the engine."""
         self.is_serving = True
         """Whether there is an engine; False between a death and the next start."""
         self.heartbeat_s = clock()
@@ -160,9 +164,25 @@ class Dispatcher:
         """
         self._engine.start()
         self._started_s = self._clock()
-        self._queue.add_listener(self._engine.wake)
-        self._attends.add_listener(self._engine.wake)
+        self._listen()
         self._thread.start()
+
+    def start_later(self) -> None:
+        """Start the engine in this dispatcher's thread; it is tried again while it cannot."""
+        self.is_serving = False
+        self._listen()
+        self._thread.start()
+
+    def retire(self) -> None:
+        """Take nothing more, and end thread and engine once what is inside has ended."""
+        self._is_retiring = True
+        self._engine.give_up()
+        self._wake()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End thread and engine; jobs that it still has fail."""
@@ -189,8 +209,18 @@ class Dispatcher:
             self._replace(error)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        if not self.is_serving:
+            self._start_engine()
+        while not (self._stopping.is_set() or (self._is_retiring and self.is_idle)):
             self.iterate()
+        if self._is_retiring:
+            self._queue.remove_listener(self._wake)
+            self._attends.remove_listener(self._wake)
+            self._engine.close()
+
+    def _listen(self) -> None:
+        self._queue.add_listener(self._wake)
+        self._attends.add_listener(self._wake)
 
     def _cancel(self) -> None:
         handles = [handle for handle, entry in self._entries.items() if entry.is_cancelled]
@@ -202,6 +232,8 @@ class Dispatcher:
             self._engine.cancel(dropped)
 
     def _hand_over(self) -> None:
+        if self._is_retiring:
+            return
         contention = self._queue.contention
         held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()
         self._urgent &= self._entries.keys()
@@ -363,17 +395,24 @@ class Dispatcher:
         self._count_slots()
         if self._clock() - self._started_s > LONGEST_PAUSE_S:
             self._pause_s = FIRST_PAUSE_S
-        while not self._stopping.wait(self._pause_s):
+        if not (self._stopping.wait(self._pause_s) or self._is_retiring):
             self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+            self._start_engine()
+
+    def _start_engine(self) -> None:
+        """Start the engine, with pauses for as long as it cannot start."""
+        while not (self._stopping.is_set() or self._is_retiring):
             try:
                 self._engine.start()
             except StartupError as error:
-                if not self._stopping.is_set():
+                if not (self._stopping.is_set() or self._is_retiring):
                     _log.error("engine cannot start", extra={"error": str(error)})
-                continue
-            self._started_s = self.heartbeat_s = self._clock()
-            self.is_serving = True
-            return
+            else:
+                self._started_s = self.heartbeat_s = self._clock()
+                self.is_serving = True
+                return
+            self._stopping.wait(self._pause_s)
+            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
 
     def _count_slots(self) -> None:
         """Report what changed: several dispatchers share the gauge.

@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bundle.reader import Bundle
 from service.engine.inspection import AttendRequest
@@ -147,8 +146,8 @@ class ProcessEngine:
 
     @property
     def wake(self) -> Callable[[], object]:
-        """Lets `work` return; any thread may call it."""
-        return partial(os.eventfd_write, self._wake_fd, 1)
+        """Lets `work` return; any thread may call it, and keeps the descriptor open."""
+        return self._signal
 
     def give_up(self) -> None:
         """Let a `start` in progress fail; may be called by any thread."""
@@ -172,6 +171,9 @@ class ProcessEngine:
         """End the child without waiting for what it is in."""
         self._kill_child()
         self.close()
+
+    def _signal(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
 
     def _kill_child(self) -> None:
         if self._child is not None:
