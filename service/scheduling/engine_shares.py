@@ -84,8 +84,8 @@ class EngineShares:
         )
 
     def start(self) -> None:
-        """Begin to look, where there is anything to share."""
-        if self._max_engines > 1:
+        """Begin to look, where there is anything to share; a second call does nothing."""
+        if self._max_engines > 1 and self._thread.ident is None:
             self._thread.start()
 
     def close(self) -> None:

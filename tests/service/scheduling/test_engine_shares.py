@@ -1,5 +1,6 @@
 """Which bundle gets another engine, and which one loses one."""
 
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -145,3 +146,27 @@ def test_every_bundle_keeps_an_engine_and_few_are_left_over(demands: list[list[i
         engines = [bundle.num_engines for bundle in world.bundles]
         assert min(engines) >= 1
         assert sum(engines) <= len(engines) + MAX - 1
+
+
+def test_it_starts_once_and_ends() -> None:
+    looked = threading.Event()
+
+    def bundles() -> list[Bundle]:
+        looked.set()
+        raise RuntimeError("no bundles")
+
+    shares = EngineShares(bundles, max_engines=2)
+    shares.start()
+    shares.start()
+    assert looked.wait(timeout=60)
+    looked.clear()
+    assert looked.wait(timeout=60), "a look that failed is not the last"
+    shares.close()
+    shares.close()
+
+
+def test_where_nothing_is_to_be_shared_no_thread_looks() -> None:
+    shares = EngineShares(list, max_engines=1)
+    shares.start()
+    assert "pellucid-engine-shares" not in {thread.name for thread in threading.enumerate()}
+    shares.close()
