@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import AttentionInput, Parts, PartsOf
+from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
 from service.api.native.attention_formats import (
     FORMATS,
     HTML,
@@ -51,9 +51,11 @@ _CONTENT = {
         example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
     ),
 )
-async def attention(request: Request, parameters: AttentionInput, parts: PartsOf) -> Response:
+async def attention(
+    request: Request, caller: CallerOf, parameters: AttentionInput, parts: PartsOf
+) -> Response:
     """Translate, or take the given translation, and run it through the model once more."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_limits(parameters, parts.settings)
     asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)

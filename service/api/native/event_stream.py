@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from service.api.in_flight import InFlight
-from service.api.problems import INTERNAL_ERROR
+from service.api.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
 from service.errors import ServiceError
 
@@ -86,7 +86,7 @@ async def _events(
             yield event
             event = await _next(queue, work)
     except ServiceError as error:
-        yield _event("error", {"error": str(error), "code": error.code})
+        yield _event("error", {"error": shortened(str(error)), "code": error.code})
     except ClientDisconnect:
         return
     except Exception:  # noqa: BLE001 - the status is sent: only an event can report it

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.api.dependencies import Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf
 from service.api.openapi import JSON, problems, request_body
-from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
+from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
@@ -26,8 +26,8 @@ class ScoreReply(Reply):
     """Log-probability of each of them, nats."""
 
 
-async def _score_parameters(request: Request) -> ScoreParameters:
-    return parse_parameters(ScoreParameters, await read_parameters(request))
+async def _score_parameters(request: Request, parts: PartsOf) -> ScoreParameters:
+    return await parts.parameters.read(ScoreParameters, request)
 
 
 ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
@@ -48,9 +48,11 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
         },
     ),
 )
-async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
+async def score(
+    request: Request, caller: CallerOf, parameters: ScoreInput, parts: PartsOf
+) -> Response:
     """Each pair goes through the model once, as one sentence, whatever stands beside it."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     sources = [pair.source_text for pair in parameters.pairs]
     targets = [pair.target_text for pair in parameters.pairs]
     check_texts(sources, parts.settings, further=targets, name="pairs")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from service.api.auth.account import Account
-from service.api.dependencies import Parts, PartsOf, TranslateInput
+from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
@@ -47,9 +47,11 @@ router = APIRouter(tags=["native"])
         example={"q": "Good morning.", "source": "en", "target": "de"},
     ),
 )
-async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
+async def translate(
+    request: Request, caller: CallerOf, parts: PartsOf, parameters: TranslateInput
+) -> Response:
     """Parameters come as JSON, or from form and query string together."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_limits(parameters, parts.settings)
     time_limit_s = timeout_s(parameters, parts.settings)
     asked = _translate_request(parameters, time_limit_s, account.client)
