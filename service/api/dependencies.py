@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
+from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
@@ -68,6 +69,7 @@ class Parts:
     tracing: Tracing
     in_flight: InFlight
     request_limit: RequestLimit
+    held_bytes: HeldBytes
     keys: ApiKeys
     parameters: ParameterReader = field(default_factory=ParameterReader)
 

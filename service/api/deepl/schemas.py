@@ -16,8 +16,9 @@ def _tag_names(value: object) -> object:
     for part in parts:
         if not isinstance(part, str):
             raise PydanticCustomError("tags", "Input should be a list of names")
-        names |= {name.strip().lower() for name in part.split(",", MAX_TAG_NAMES)}
-        if len(names) > MAX_TAG_NAMES:
+        given = part.split(",", MAX_TAG_NAMES)
+        names.update(name.strip().lower() for name in given)
+        if len(given) > MAX_TAG_NAMES or len(names) > MAX_TAG_NAMES:
             raise PydanticCustomError("tags", "more than {limit} names", {"limit": MAX_TAG_NAMES})
     return names - {""}
 
