@@ -1,4 +1,4 @@
-"""What one request of at most the body limit costs: bytes of its reply, nothing with a wrong key."""
+"""What one request of at most the body limit costs: a small reply, nothing with a wrong key."""
 
 import asyncio
 import json
