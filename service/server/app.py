@@ -160,7 +160,7 @@ def create_app_over(
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
-        in_flight=InFlight(metrics),
+        in_flight=InFlight(metrics, settings.max_requests),
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),

@@ -63,7 +63,9 @@ async def translate(
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
     async with account.charged(sum(map(len, parameters.texts))):
-        result = await parts.in_flight.run(request, parts.translator.translate(asked))
+        result = await parts.in_flight.run(
+            request, account.client, parts.translator.translate(asked)
+        )
     both = zip(parameters.texts, result.translations, strict=True)
     reply = DeeplTranslateReply(
         translations=[_translation(text, t, asked.source) for text, t in both]

@@ -61,13 +61,15 @@ async def attention(
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
     async with account.charged(parameters.num_chars):
         body = await parts.in_flight.run(
-            request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
+            request,
+            account.client,
+            _body(parts, asked, media_type, is_list=isinstance(parameters.q, list)),
         )
     return Response(body, headers=attention_headers(media_type))
 
 
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
         # In a thread: a picture takes up to a second, which would block other requests.
         return await asyncio.to_thread(

@@ -103,7 +103,7 @@ async def translate_file(
     async with account.charged(len(upload.data)):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
-        job = await parts.in_flight.run(request, work)
+        job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
     response = json_response(FileReply(translatedFileUrl=_url(request, job)))

@@ -71,9 +71,11 @@ async def detect(
     request: Request, caller: CallerOf, parameters: DetectInput, parts: PartsOf
 ) -> Response:
     """Of the languages that can be translated from, the likeliest first."""
-    await caller.account(parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_texts([parameters.q], parts.settings)
-    detections = await parts.in_flight.run(request, parts.translator.detect(parameters.q))
+    detections = await parts.in_flight.run(
+        request, account.client, parts.translator.detect(parameters.q)
+    )
     return json_response([content_of(DetectionReply, detection) for detection in detections])
 
 

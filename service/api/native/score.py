@@ -11,6 +11,7 @@ from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
+from service.scheduling.limits import Client
 
 router = APIRouter(tags=["native"])
 
@@ -63,12 +64,14 @@ async def score(
         timeout_s=timeout_s(parameters, parts.settings),
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.in_flight.run(request, _scored(parts, asked))
+        scored = await parts.in_flight.run(
+            request, account.client, _scored(parts, asked, account.client)
+        )
     return json_response([_content(pair) for pair in scored])
 
 
-async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+async def _scored(parts: Parts, asked: ScoreRequest, client: Client) -> list[ScoredPair]:
+    async with parts.throttle.turn(asked.timeout_s, client) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))
 
 

@@ -57,10 +57,10 @@ async def translate(
     asked = _translate_request(parameters, time_limit_s, account.client)
     if parameters.stream:
         return await event_stream(
-            request, parts.in_flight, _events(asked, parts, account, parameters)
+            request, account.client, parts.in_flight, _events(asked, parts, account, parameters)
         )
     async with account.charged(parameters.num_chars):
-        return await parts.in_flight.run(request, _reply(asked, parts, parameters))
+        return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -79,7 +79,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), asked, parameters)
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # In a thread: maps of a million cells take long to serialise.
         return await asyncio.to_thread(_response, result, asked, parameters)
@@ -102,7 +102,11 @@ async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
     has_maps = asked.attention is not None
-    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = (
+        parts.throttle.turn(asked.timeout_s, asked.client)
+        if has_maps
+        else nullcontext(asked.timeout_s)
+    )
     async with account.charged(parameters.num_chars), turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)
