@@ -112,7 +112,7 @@ def test_engines_fit_a_small_machine(
         texts = [f"The weather was nice on day {number}." for number in range(200)]
         pages = [{"q": f"<p>{text}</p>", "format": "html"} for text in texts[:50]]
         maps = [{"q": text, "kinds": ["cross", "encoder"]} for text in texts[:10]]
-        whole = {"q": " ".join(texts[50:]), "beam_size": 4, "alignment": True}
+        whole: dict[str, Any] = {"q": " ".join(texts[50:]), "beam_size": 4, "alignment": True}
         asked: list[tuple[str, dict[str, Any]]] = [("/translate", {"q": text}) for text in texts]
         asked += [("/translate", page) for page in [*pages, whole]]
         asked += [("/attention", each) for each in maps]
