@@ -1,7 +1,7 @@
 """Memory of the front and of each engine process, by number of bundles.
 
-The bundles are copies of one that claim other languages. Measured at rest, after each has translated
-the sentences of the harness, and after each has translated them together with alignments.
+The bundles are copies of one that claim other languages. Measured at rest, after each has
+translated the sentences of the harness, and after each has translated them with alignments.
 """
 
 import argparse
