@@ -1,6 +1,6 @@
 """Inspection: a teacher-forced pass over finished pairs, and only what is wanted of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal
 
@@ -17,6 +17,11 @@ ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
 Reduction = Literal["none", "heads", "all"]
 """Mean over nothing, over heads, or over heads and layers."""
 TokenIds = tuple[int, ...]
+IdPair = tuple[TokenIds, TokenIds]
+"""Source and target ids of a pair, as `attend` takes them."""
+MAX_RUN_TOKENS = 128
+"""Of both sides of all pairs of a run of the graph, padding included. Larger runs take as long for
+each pair, and more memory: that of log-probabilities over the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +52,7 @@ class AttendRequest(Generic[HandleT]):
 
     handle: HandleT
     """Chosen by the caller; identifies the request in the results."""
-    pairs: tuple[tuple[TokenIds, TokenIds], ...]
-    """Source and target ids of each, as `attend` takes them."""
+    pairs: tuple[IdPair, ...]
     wanted: WantedOutputs
 
 
@@ -74,14 +78,32 @@ class Attended(Generic[HandleT]):
 
 
 def run_pass(sessions: Sessions, request: AttendRequest[HandleT]) -> Attended[HandleT]:
-    """Answer a request with one run of the attention graph."""
-    sources, targets = zip(*request.pairs, strict=True)
-    found = attend(sessions, sources, targets, request.wanted.fields)
-    head = sessions.bundle.manifest.alignment_head
-    return Attended(
-        handle=request.handle,
-        pairs=tuple(_outputs(each, request.wanted, head) for each in found),
-    )
+    """Answer a request with a few runs of the attention graph."""
+    wanted, head = request.wanted, sessions.bundle.manifest.alignment_head
+    found: list[PairOutputs] = []
+    for batch in split(request.pairs, MAX_RUN_TOKENS):
+        sources, targets = zip(*batch, strict=True)
+        attention = attend(sessions, sources, targets, wanted.fields)
+        found += [_outputs(each, wanted, head) for each in attention]
+    return Attended(handle=request.handle, pairs=tuple(found))
+
+
+def split(pairs: Sequence[IdPair], max_tokens: int) -> Iterator[list[IdPair]]:
+    """Batches of neighbouring pairs within `max_tokens`, padding included; at least one pair."""
+    batch: list[IdPair] = []
+    for pair in pairs:
+        if batch and _padded_tokens([*batch, pair]) > max_tokens:
+            yield batch
+            batch = []
+        batch.append(pair)
+    if batch:
+        yield batch
+
+
+def _padded_tokens(batch: Sequence[IdPair]) -> int:
+    source = max(len(source_ids) for source_ids, _ in batch)
+    target = max(len(target_ids) for _, target_ids in batch)
+    return len(batch) * (source + target)
 
 
 def _outputs(

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.inspection import PairOutputs, WantedOutputs
+from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
 from service.inspection.selection import check_cells, check_selection
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import AttentionMaps, AttentionSelection, ScoredPair
@@ -17,8 +18,8 @@ from service.scheduling.attend_queue import Attend
 from service.scheduling.deadline import deadline
 
 _MAX_PASS_TOKENS = 256
-"""Of both sides of all pairs of a pass, padding included: a pass stands between two steps of a
-batch, and larger ones take as long for each pair, but more memory."""
+"""Of both sides of all pairs of a pass, padding included: a pass stands between two steps of the
+sentences that an engine decodes."""
 _ALIGNMENT = WantedOutputs(alignment=True)
 _LOG_PROBS = WantedOutputs(log_probs=True)
 _TOO_LATE = "the deadline passed before the attention maps"
@@ -112,7 +113,7 @@ async def _run(
     is_urgent: bool = False,
 ) -> tuple[PairOutputs, ...]:
     attend = Attend(
-        pairs=tuple((pair.source_ids, pair.target_ids) for pair in batch),
+        pairs=tuple(map(_ids_of, batch)),
         wanted=wanted,
         is_urgent=is_urgent,
         request_id=REQUEST_ID.get(),
@@ -164,19 +165,11 @@ def _log_probs(outputs: PairOutputs) -> tuple[float, ...]:
 
 
 def _batches(pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
-    """Batches of neighbouring pairs within `_MAX_PASS_TOKENS`, at least one pair each."""
-    batch: list[TokenPair] = []
-    for pair in pairs:
-        if batch and _padded_tokens([*batch, pair]) > _MAX_PASS_TOKENS:
-            yield batch
-            batch = []
-        batch.append(pair)
-    if batch:
-        yield batch
+    """Pairs by pass."""
+    remaining = iter(pairs)
+    for batch in split([_ids_of(pair) for pair in pairs], _MAX_PASS_TOKENS):
+        yield list(islice(remaining, len(batch)))
 
 
-def _padded_tokens(batch: Sequence[TokenPair]) -> int:
-    """Tokens that the attention graph computes for `batch`."""
-    source = max(len(pair.source_ids) for pair in batch)
-    target = max(len(pair.target_ids) for pair in batch)
-    return len(batch) * (source + target)
+def _ids_of(pair: TokenPair) -> IdPair:
+    return pair.source_ids, pair.target_ids

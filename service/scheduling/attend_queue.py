@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.engine.inspection import PairOutputs, TokenIds, WantedOutputs
+from service.engine.inspection import IdPair, PairOutputs, WantedOutputs
 from service.errors import ShuttingDownError
 
 
@@ -14,8 +14,7 @@ from service.errors import ShuttingDownError
 class Attend:
     """A pass between submission and result; compared and hashed by identity."""
 
-    pairs: tuple[tuple[TokenIds, TokenIds], ...]
-    """Source and target ids."""
+    pairs: tuple[IdPair, ...]
     wanted: WantedOutputs
     is_urgent: bool = False
     """Whether a translation waits for it."""

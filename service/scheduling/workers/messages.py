@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.inspection import Attended, AttendRequest, PairOutputs, TokenIds, WantedOutputs
+from service.engine.inspection import Attended, AttendRequest, IdPair, PairOutputs, WantedOutputs
 from service.engine.loop import Decoded, Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions, Hypothesis
@@ -243,9 +243,7 @@ def _pair_outputs(
     )
 
 
-def _attend(
-    handle: int, pairs: tuple[tuple[TokenIds, TokenIds], ...], wanted: tuple[Any, ...]
-) -> Attend:
+def _attend(handle: int, pairs: tuple[IdPair, ...], wanted: tuple[Any, ...]) -> Attend:
     outputs = WantedOutputs(**dict(zip(_WANTED_NAMES, wanted, strict=True)))
     return Attend(request=AttendRequest(handle=handle, pairs=pairs, wanted=outputs))
 

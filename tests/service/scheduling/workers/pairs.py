@@ -5,14 +5,14 @@ from itertools import pairwise
 import numpy as np
 
 from service.engine.graphs.attention_pass import attend
-from service.engine.inspection import ATTENTION_KINDS, PairOutputs, TokenIds, WantedOutputs
+from service.engine.inspection import ATTENTION_KINDS, IdPair, PairOutputs, WantedOutputs
 from service.scheduling.attend_queue import Attend
 from tests.service.engine.tiny import tiny_sessions, tiny_sources
 
 EVERYTHING = WantedOutputs(kinds=ATTENTION_KINDS, alignment=True, log_probs=True)
 
 
-def pairs(count: int) -> tuple[tuple[TokenIds, TokenIds], ...]:
+def pairs(count: int) -> tuple[IdPair, ...]:
     """Each source with another one as its translation."""
     sources = tiny_sources(count + 1)
     return tuple(pairwise(sources))
