@@ -206,15 +206,27 @@ def test_of_several_bundles_the_one_with_a_backlog_gets_further_engines(tmp_path
     bundles = tmp_path / "bundles"
     shutil.copytree(TINY_BUNDLE, bundles / "asked")
     renamed_copy(bundles / "idle", "xx", "yy")
-    flags = (*PATIENT, "--bundles", str(bundles), "--slots-per-worker", "8")
+    flags = (
+        *PATIENT,
+        "--bundles",
+        str(bundles),
+        "--slots-per-worker",
+        "8",
+        "--share-runs",
+        "false",
+    )
     with serving(tmp_path, *flags, *TWO) as server:
         steady = engines(server)
         assert len(steady) == 2, "one for each"
-        with load_on(server) as load:
-            eventually(lambda: len(engines(server)) == 3)
-            load.go_on(20)
-            assert set(load.answers) == {"200"}
-        assert readiness(server) == 200
+        many = {"q": [f"{n} {CANARY.source_text}" for n in range(20)], **PAIR}
+        with ThreadPoolExecutor(1) as client:
+            with stopped(steady):
+                reply = client.submit(
+                    httpx.post, f"{server.url}/translate", json=many, timeout=LONGEST_S
+                )
+                eventually(lambda: len(engines(server)) == 3)
+                assert ask(server, "z").status_code == 200, "by the engine that was added"
+            assert reply.result().status_code == 200
         shutil.move(bundles / "idle", tmp_path / "away")
         server.process.send_signal(signal.SIGHUP)
         eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
