@@ -13,7 +13,7 @@ from libretranslatepy import LibreTranslateAPI
 from tests.service.server_process import ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
-KEY, SMALL_KEY = "a-key", "another-key"
+KEY, SMALL_KEY = "key-of-the-tests", "small-key-of-the-tests"
 PAIR = tiny_bundle().manifest.pairs[0]
 TEXT = tiny_bundle().manifest.canary.source_text
 
