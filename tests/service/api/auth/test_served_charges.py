@@ -24,7 +24,7 @@ CANARY = tiny_bundle().manifest.canary
 PAIR = {"source": CANARY.pair.source, "target": CANARY.pair.target}
 TEXT = f"{CANARY.source_text} " * 80
 FLAGS = ("--workers", "1", "--slots-per-worker", "8", "--key-store")
-NUM_STREAMS = 36
+NUM_STREAMS = 48
 SHORT = ("--deadline-ms", "5000", "--reply-timeout-s", "5")
 
 
@@ -59,6 +59,7 @@ def _stream(server: ServerProcess, key: str) -> Iterator[Iterator[int]]:
         yield (part["details"][-1]["source_span"][1] for part in parts)
 
 
+@pytest.mark.slow
 def test_streams_that_are_hung_up_pay_for_what_was_sent(tmp_path: Path) -> None:
     store, draw = str(tmp_path / "keys.db"), random.Random(19)
     with serving(tmp_path, *FLAGS, store) as server:
@@ -94,6 +95,7 @@ def test_quota_is_not_outrun_by_hanging_up(tmp_path: Path) -> None:
         assert parts == []  # refused
 
 
+@pytest.mark.slow
 def test_killed_process_charges_for_no_reply_and_leaves_nothing_reserved(tmp_path: Path) -> None:
     store = str(tmp_path / "keys.db")
     with serving(tmp_path, *FLAGS, store, *SHORT, "--max-text-chars", "1000000") as server:
