@@ -1,6 +1,5 @@
 """The account of a request: counts requests per minute and characters per month."""
 
-import asyncio
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,7 +10,7 @@ from typing import TypeVar
 
 from service.api.auth.charge import Charge
 from service.api.auth.key import ApiKey
-from service.api.auth.key_store import KeyStore, answer_by
+from service.api.auth.key_store import KeyStore, answer_within
 from service.api.auth.repetition import Repetition
 from service.api.auth.reservation import Demand, Granted
 from service.errors import (
@@ -41,7 +40,7 @@ class StoreTimes:
     """Time limits around a store."""
 
     timeout_s: float = 1.0
-    """For the answers before the work of a request begins, and for each later one."""
+    """For each answer."""
     reservation_s: float = 90.0
     """After which characters that are held for a request are free again, if its process ended."""
 
@@ -58,7 +57,6 @@ class Account:
         key: ApiKey | None = None,
         *,
         times: StoreTimes | None = None,
-        deadline_s: float | None = None,
     ) -> None:
         """Create the account; nothing is counted yet.
 
@@ -69,19 +67,21 @@ class Account:
             now: The time in UTC; months and minutes are those of the calendar.
             key: Carries the limits; None: no limits.
             times: Time limits around the store.
-            deadline_s: When the store must have let the request begin, by the event loop's clock;
-                default: within the time-out, from now on.
         """
         self.client = client
         self._store = store
         self._metrics = metrics
         self._now = now
         self._times = times or StoreTimes()
-        self._deadline_s = deadline_s
+        self._timeout_s = self._times.timeout_s
         self._has_key = key is not None
         self._id = key.id if key else ""
         self._monthly_chars = key.monthly_chars if key else None
         self._requests_per_minute = key.requests_per_minute if key else None
+
+    def limit_time(self, within_s: float | None) -> None:
+        """Give the store no more time for an answer than the request has."""
+        self._timeout_s = min(self._times.timeout_s, within_s or self._times.timeout_s)
 
     @property
     def max_chars(self) -> int:
@@ -203,9 +203,7 @@ class Account:
                 )
 
     async def _answer(self, asked: Awaitable[T]) -> T:
-        if self._deadline_s is None:
-            self._deadline_s = asyncio.get_running_loop().time() + self._times.timeout_s
-        return await answer_by(self._deadline_s, asked)
+        return await answer_within(self._timeout_s, asked)
 
     def _now_s(self) -> float:
         return self._now().timestamp()

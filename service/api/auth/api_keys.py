@@ -1,6 +1,5 @@
 """Authenticates requests: finds the account of a request by its key or its address."""
 
-import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -15,7 +14,7 @@ from pydantic import SecretStr
 
 from service.api.auth.account import Account, Now, StoreTimes, counted_refusals
 from service.api.auth.key import ApiKey, digest_of
-from service.api.auth.key_store import KeyStore, answer_by, open_store
+from service.api.auth.key_store import KeyStore, answer_within, open_store
 from service.api.auth.memory_store import MemoryStore
 from service.api.auth.wrong_keys import WrongKeys
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
@@ -73,6 +72,10 @@ class ApiKeys:
         """Whether a request must carry a key."""
         return self._has_store or bool(self._configured)
 
+    def names_account(self, request: Request) -> bool:
+        """Whether the head of a request is enough to find its account."""
+        return not self.are_required or bool(_key_in_header(request))
+
     async def account(
         self, request: Request, given: object = "", *, within_s: float | None = None
     ) -> Account:
@@ -81,7 +84,7 @@ class ApiKeys:
         Args:
             request: May have an Authorization header.
             given: The key among the request's parameters, if any.
-            within_s: Time of the request; the store has no more, and no more than its own.
+            within_s: Time of the request; the store has no more for an answer.
 
         Raises:
             KeyRequiredError: The request has no key, and one is required.
@@ -90,12 +93,11 @@ class ApiKeys:
             RateLimitedError: The key has used up its requests of this minute.
             KeyStoreError: The store does not answer.
         """
-        deadline_s = self._deadline_s(within_s)
         key = None
         if self.are_required:
             with counted_refusals(self._metrics):
                 secret = _key_in_header(request) or str(given or "")
-                key = await self._key(secret, _address_of(request), deadline_s)
+                key = await self._key(secret, _address_of(request), within_s)
         account = Account(
             self._store,
             _client(key) if key else self._anonymous.client(request),
@@ -103,8 +105,8 @@ class ApiKeys:
             self._now,
             key,
             times=self._times,
-            deadline_s=deadline_s,
         )
+        account.limit_time(within_s)
         with counted_refusals(self._metrics):
             await account.count_request()
         return account
@@ -113,19 +115,15 @@ class ApiKeys:
         """Close the store."""
         await self._store.close()
 
-    def _deadline_s(self, within_s: float | None) -> float:
-        """When the store must have let a request begin."""
-        timeout_s = self._times.timeout_s
-        return asyncio.get_running_loop().time() + min(timeout_s, within_s or timeout_s)
-
-    async def _key(self, secret: str, address: str, deadline_s: float) -> ApiKey:
+    async def _key(self, secret: str, address: str, within_s: float | None) -> ApiKey:
         if not secret:
             raise KeyRequiredError("Please contact the server operator to get an API key")
         digest = digest_of(secret)
         self._wrong_keys.check(address, digest)
         key = self._configured.get(digest)
         if key is None and self._has_store:
-            key = await answer_by(deadline_s, self._store.find(digest))
+            timeout_s = min(self._times.timeout_s, within_s or self._times.timeout_s)
+            key = await answer_within(timeout_s, self._store.find(digest))
         if key is None or not key.is_valid(self._now()):
             self._wrong_keys.add_wrong(address, digest)
             raise ForbiddenError("Invalid API key")

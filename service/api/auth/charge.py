@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from service.api.auth.key_store import KeyStore, answer_by
+from service.api.auth.key_store import KeyStore, answer_within
 from service.api.auth.reservation import Delivery, Demand
 from service.errors import KeyStoreError
 
@@ -81,5 +81,4 @@ class Charge:
             num_chars=self._delivered,
             is_last=is_last,
         )
-        until_s = asyncio.get_running_loop().time() + self._timeout_s
-        await answer_by(until_s, self._store.deliver(delivery, self._now_s()))
+        await answer_within(self._timeout_s, self._store.deliver(delivery, self._now_s()))

@@ -95,14 +95,14 @@ def _open_redis(address: str, timeout_s: float) -> KeyStore:
         raise StartupError(f"--key-store: not a Redis address: {error}") from error
 
 
-async def answer_by(deadline_s: float, asked: Awaitable[T]) -> T:
-    """The answer of a store, which is given up at a time of the event loop.
+async def answer_within(timeout_s: float, asked: Awaitable[T]) -> T:
+    """The answer of a store, which is given up after a time.
 
     Raises:
         KeyStoreError: It did not come in time, or the store failed.
     """
     try:
-        async with asyncio.timeout_at(deadline_s):
+        async with asyncio.timeout(timeout_s):
             return await asked
     except TimeoutError as error:
         raise KeyStoreError from error

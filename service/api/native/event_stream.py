@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.auth.charge import Charge
 from service.api.in_flight import InFlight
-from service.api.problems import INTERNAL_ERROR
+from service.api.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
 from service.errors import ServiceError
+from service.scheduling.limits import Client
 
 EVENT_STREAM = "text/event-stream"
 EVENT_SCHEMA = {
@@ -53,19 +54,24 @@ class _Encoded:
 
 
 async def event_stream(
-    request: Request, in_flight: InFlight, events: AsyncGenerator[Event, None], charge: Charge
+    request: Request,
+    client: Client,
+    in_flight: InFlight,
+    events: AsyncGenerator[Event, None],
+    charge: Charge,
 ) -> Response:
     """A reply that sends each event as soon as it is produced.
 
     Args:
         request: Its body has been read; the work is cancelled when the client leaves.
+        client: Sends the request.
         in_flight: Counts the work until the last event.
         events: What is sent. An error before the first event is raised, a later one becomes a last
             event `error`.
         charge: Pays for each event that is handed to the connection; ends with the reply.
     """
     queue: asyncio.Queue[_Encoded] = asyncio.Queue(_MAX_QUEUED_EVENTS)
-    work = asyncio.create_task(in_flight.run(request, _fill(queue, events)))
+    work = asyncio.create_task(in_flight.run(request, client, _fill(queue, events)))
     try:
         first = await _next(queue, work)
     except BaseException:
@@ -128,7 +134,7 @@ async def _bodies(
             await charge.settle()
             event = await _next(queue, work)
     except ServiceError as error:
-        yield _encoded("error", {"error": str(error), "code": error.code})
+        yield _encoded("error", {"error": shortened(str(error)), "code": error.code})
     except ClientDisconnect:
         return
     except Exception:  # noqa: BLE001 - the status is sent: only an event can report it

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import Parts, PartsOf, TranslateInput
+from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, Event, event_stream
 from service.api.native.source_progress import SourceProgress
 from service.api.openapi import FORM, JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
@@ -51,20 +51,22 @@ router = APIRouter(tags=["native"])
         )
     ),
 )
-async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
+async def translate(
+    request: Request, caller: CallerOf, parts: PartsOf, parameters: TranslateInput
+) -> Response:
     """Parameters come as JSON, or from form and query string together."""
     time_limit_s = timeout_s(parameters, parts.settings)
-    account = await parts.keys.account(request, parameters.api_key, within_s=time_limit_s)
+    account = await caller.account(parameters.api_key, within_s=time_limit_s)
     check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, time_limit_s, account.client)
     repetition = await declared_repetition(request)
     if parameters.stream:
         charge = await account.reserve(parameters.num_chars, repetition)
         return await event_stream(
-            request, parts.in_flight, _events(asked, parts, parameters), charge
+            request, account.client, parts.in_flight, _events(asked, parts, parameters), charge
         )
     async with account.charged(parameters.num_chars, repetition):
-        return await parts.in_flight.run(request, _reply(asked, parts, parameters))
+        return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -83,7 +85,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), asked, parameters)
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # In a thread: maps of a million cells take long to serialise.
         return await asyncio.to_thread(_response, result, asked, parameters)
@@ -106,7 +108,11 @@ async def _events(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> AsyncGenerator[Event, None]:
     has_maps = asked.attention is not None
-    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = (
+        parts.throttle.turn(asked.timeout_s, asked.client)
+        if has_maps
+        else nullcontext(asked.timeout_s)
+    )
     progress = SourceProgress(parameters.texts)
     async with turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
