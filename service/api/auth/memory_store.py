@@ -16,6 +16,9 @@ from service.api.auth.reservation import (
     refusal,
 )
 
+_MIN_ENTRIES = 64
+"""Entries of a heap that are not worth a clean-up."""
+
 
 class MemoryStore:
     """Keys and usage in memory; lost with the process, never fails."""
@@ -132,6 +135,9 @@ class _Usage:
 
     def _drop(self, own_id: str) -> None:
         del self._reservations[own_id], self._due_s[own_id]
+        if len(self._ends) > 2 * len(self._due_s) + _MIN_ENTRIES:  # most are of ended requests
+            self._ends = [(due_s, own_id) for own_id, due_s in self._due_s.items()]
+            heapq.heapify(self._ends)
 
     def _forget(self, now_s: float) -> None:
         """Drop what need not, or cannot, be remembered."""

@@ -44,13 +44,14 @@ CREATE TABLE IF NOT EXISTS reservations (
 CREATE INDEX IF NOT EXISTS reservation_ends ON reservations (key_id, ends_s);
 """
 _NAMES = tuple(field.name for field in fields(Reservation))
-_FIELDS = ", ".join(_NAMES)
-_STORE = f"INSERT OR REPLACE INTO reservations (key_id, id, {_FIELDS}) VALUES (?, ?{', ?' * 9})"
-_FIND = f"SELECT {_FIELDS} FROM reservations WHERE key_id = ? AND id = ?"
-_SWEPT = f"SELECT id, {_FIELDS} FROM reservations WHERE key_id = ? AND ends_s <= ? LIMIT ?"
-_EXPIRED = """\
-SELECT sum(held) FROM reservations
-WHERE key_id = ? AND ends_s <= ? AND is_open AND month = ?
+"""Columns of a reservation after `key_id` and `id`, in their order."""
+_STORE = "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_FIND = "SELECT * FROM reservations WHERE key_id = ? AND id = ?"
+_SWEPT = "SELECT * FROM reservations WHERE key_id = ? AND ends_s <= ? LIMIT ?"
+_NUM_CHARS = """\
+SELECT coalesce((SELECT num_chars FROM usage WHERE key_id = ?1 AND month = ?2), 0) - coalesce((
+    SELECT sum(held) FROM reservations WHERE key_id = ?1 AND month = ?2 AND is_open AND ends_s <= ?3
+), 0)
 """
 _FORGET = """\
 DELETE FROM reservations WHERE key_id = ?1 AND id IN (
@@ -115,7 +116,7 @@ class SqliteStore:
 
     async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         """Characters counted in a month."""
-        return await self._run(self._num_chars_now, key_id, month, now_s)
+        return int(await self._run(self._value, _NUM_CHARS, key_id, month, now_s))
 
     async def close(self) -> None:
         """Finish pending calls and close the file."""
@@ -176,18 +177,17 @@ class SqliteStore:
                 self._file.execute(_FORGET, (delivery.key_id, MAX_REMEMBERED))
 
     def _sweep(self, key_id: str, now_s: float) -> None:
-        for own_id, *values in self._rows(_SWEPT, key_id, now_s, _MAX_SWEPT):
-            self._bring_up_to_date(key_id, own_id, values, now_s)
+        for row in self._rows(_SWEPT, key_id, now_s, _MAX_SWEPT):
+            self._bring_up_to_date(row, now_s)
 
     def _reservation(self, key_id: str, own_id: str, now_s: float) -> Reservation | None:
         row = self._file.execute(_FIND, (key_id, own_id)).fetchone()
-        return None if row is None else self._bring_up_to_date(key_id, own_id, row, now_s)
+        return None if row is None else self._bring_up_to_date(row, now_s)
 
-    def _bring_up_to_date(
-        self, key_id: str, own_id: str, row: Iterable[Any], now_s: float
-    ) -> Reservation | None:
+    def _bring_up_to_date(self, row: Iterable[Any], now_s: float) -> Reservation | None:
         """The reservation of a row, expired or forgotten if its time is over."""
-        stored = Reservation(**dict(zip(_NAMES, row, strict=True)))
+        key_id, own_id, *values = row
+        stored = Reservation(**dict(zip(_NAMES, values, strict=True)))
         if now_s < stored.ends_s:
             return stored
         left, change = current(stored, now_s)
@@ -209,10 +209,6 @@ class SqliteStore:
         if change:
             row = key_id, month, max(0, self._num_chars(key_id, month) + change)
             self._file.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", row)
-
-    def _num_chars_now(self, key_id: str, month: str, now_s: float) -> int:
-        expired = int(self._value(_EXPIRED, key_id, now_s, month) or 0)
-        return self._num_chars(key_id, month) - expired
 
     def _num_chars(self, key_id: str, month: str) -> int:
         query = "SELECT num_chars FROM usage WHERE key_id = ? AND month = ?"

@@ -97,7 +97,7 @@ def test_stream_that_failed_pays_for_the_rest_when_it_is_repeated() -> None:
                 raise ZeroDivisionError
 
     app = app_with(FailsOnce(), api_keys=KEY)
-    asked = {"json": BASE | {"q": ["one", "three"], "stream": True}}
+    asked: dict[str, Any] = {"json": BASE | {"q": ["one", "three"], "stream": True}}
     used = []
     for _ in range(3):
         assert _status(app, "/translate", "a", **asked) == 200
