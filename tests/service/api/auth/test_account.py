@@ -162,7 +162,10 @@ def test_what_was_delivered_before_a_failure_counts() -> None:
     asyncio.run(scenario())
 
 
-def test_release_goes_on_although_its_request_is_cancelled() -> None:
+@pytest.mark.parametrize(("end", "num_chars"), [("release", 0), ("finish", 8)])
+def test_end_of_a_charge_goes_on_although_its_request_is_cancelled(
+    end: str, num_chars: int
+) -> None:
     class Slow(MemoryStore):
         async def deliver(self, delivery: Delivery, now_s: float) -> None:
             is_asked.set()
@@ -174,13 +177,14 @@ def test_release_goes_on_although_its_request_is_cancelled() -> None:
 
     async def scenario() -> None:
         account = _account(10, store=Slow())
-        releasing = asyncio.create_task((await account.reserve(8)).release())
+        charge = await account.reserve(8)
+        ending = asyncio.create_task(getattr(charge, end)())
         await is_asked.wait()
-        releasing.cancel()
-        await asyncio.gather(releasing, return_exceptions=True)
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
         may_answer.set()
         await has_answered.wait()
-        assert await account.num_chars() == 0
+        assert await account.num_chars() == num_chars
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
 

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -36,9 +37,9 @@ def _locked(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-async def _put(path: Path) -> None:
+async def _put(path: Path, key: ApiKey = KEY) -> None:
     store = open_store(str(path))
-    await store.put(KEY)
+    await store.put(key)
     await store.close()
 
 
@@ -103,6 +104,23 @@ def test_store_has_no_more_time_than_its_request(tmp_path: Path) -> None:
 
     with closing(listener):
         asyncio.run(asyncio.wait_for(scenario(), PATIENCE_S))
+
+
+def test_reservation_has_no_more_time_than_its_request(tmp_path: Path) -> None:
+    """Where the key is in the head, which says nothing of the time."""
+    path = tmp_path / "keys.db"
+    headers = {"Authorization": f"Bearer {SECRET}"}
+
+    async def scenario() -> None:
+        await _put(path, replace(KEY, requests_per_minute=None))  # to find it needs no lock
+        app = app_with(UpperCaser(), key_store=str(path), key_store_timeout_s=3600)
+        async with _client(app) as client:
+            with _locked(path):
+                asked = BASE | {"deadline_ms": 100}
+                reply = await client.post("/translate", json=asked, headers=headers)
+            assert (reply.status_code, reply.json()["code"]) == (503, "key_store_failed")
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE_S))
 
 
 def test_file_that_is_free_again_is_used_at_once(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class _Client:
         self.events = b""
         self._body = json.dumps({"q": texts, "source": "en", "target": "de", "stream": True})
         self._parts_left = num_parts
+        self._is_full = num_parts % 2 == 1
         self._has_asked = False
         self._has_left = asyncio.Event()
 
@@ -95,6 +96,8 @@ class _Client:
         self._parts_left -= message.get("body", b"").startswith(b"event: part")
         if self._parts_left < 0:
             self._has_left.set()
+            if self._is_full:  # its connection takes no more until it is given up
+                await asyncio.Event().wait()
         if self._parts_left % 3 == 0:  # some are slow to take it
             await asyncio.sleep(0)
 
