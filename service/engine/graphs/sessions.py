@@ -11,6 +11,7 @@ from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle, check_unchanged
 from bundle.tensors import (
     ATTENTION_NAME,
+    BEAMS_NAME,
     CANDIDATES_NAME,
     DECODER_NAME,
     ENCODER_NAME,
@@ -18,6 +19,7 @@ from bundle.tensors import (
     GraphSpec,
     TensorSpec,
     attention_spec,
+    beams_spec,
     candidates_spec,
     decoder_spec,
     encoder_spec,
@@ -95,6 +97,16 @@ class Sessions:
         return self.session(CANDIDATES_NAME)
 
     @property
+    def has_beams(self) -> bool:
+        """Whether the bundle has the graph of beams."""
+        return self.bundle.has_file(BEAMS_NAME)
+
+    @property
+    def beams(self) -> ort.InferenceSession:
+        """The graph of beams, where there is one."""
+        return self.session(BEAMS_NAME)
+
+    @property
     def attention(self) -> ort.InferenceSession:
         """The teacher-forced graph: a server without inspections does not pay for its memory."""
         return self.session(ATTENTION_NAME)
@@ -144,6 +156,7 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
     sessions = Sessions(bundle=bundle, num_threads=num_threads)
     names = [ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME]
     names += [SHORTLIST_NAME] if bundle.manifest.shortlist else []
+    names += [BEAMS_NAME] if sessions.has_beams else []
     faults: list[str] = []
     for name in names:
         try:
@@ -178,6 +191,7 @@ def _spec(bundle: Bundle, name: str) -> GraphSpec:
         ENCODER_NAME: lambda: encoder_spec(architecture, cache),
         DECODER_NAME: lambda: decoder_spec(architecture, cache, shortlist),
         CANDIDATES_NAME: lambda: candidates_spec(architecture.vocab_size),
+        BEAMS_NAME: lambda: beams_spec(architecture, cache),
         ATTENTION_NAME: lambda: attention_spec(architecture),
     }
     if shortlist is not None:
