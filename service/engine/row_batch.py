@@ -25,9 +25,7 @@ Results = list[tuple[Hashable, Hypotheses]]
 class RowBatch(ABC):
     """Beams of any sizes; subclasses run a graph, and may have other searches beside them."""
 
-    def __init__(
-        self, manifest: Manifest, cache: SlotCache, input_ids: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, manifest: Manifest, cache: SlotCache, input_ids: NDArray[np.int64]) -> None:
         """Wrap an empty cache and the graph's input, int64 [slots, 1]."""
         self._manifest = manifest
         self._cache = cache

@@ -78,6 +78,8 @@ class Sessions:
     """By the name of the graph's file."""
     uses_shortlist: bool = True
     """Whether greedy search decodes with the bundle's shortlist, if it has one."""
+    uses_beams: bool = True
+    """Whether beams are decoded with the bundle's graph of beams, if it has one."""
     _shortlist: list[ShortlistSessions] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -98,8 +100,8 @@ class Sessions:
 
     @property
     def has_beams(self) -> bool:
-        """Whether the bundle has the graph of beams."""
-        return self.bundle.has_file(BEAMS_NAME)
+        """Whether there is a graph of beams that is used."""
+        return self.uses_beams and self.bundle.has_file(BEAMS_NAME)
 
     @property
     def beams(self) -> ort.InferenceSession:
