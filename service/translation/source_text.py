@@ -1,6 +1,6 @@
 """Texts before the model: one list of sentences with token ids, and what stays around them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -52,7 +52,7 @@ class SourceSentence:
     """Language prefix, pieces, end token; empty where the model is not needed."""
     prefix_ids: tuple[int, ...] = ()
     """What its translation has to begin with."""
-    sentinels: str = ""
+    sentinels: frozenset[str] = frozenset()
     """Characters of its passage that each stand for markup."""
     needs_links: bool = False
     """Whether its words must be linked with those of the translation."""
@@ -154,7 +154,8 @@ class TextReader:
                 if isinstance(part, str):
                     yield part
                 else:
-                    found = self._sentences(part.text, part.sentinels, needs_links=bool(part.tags))
+                    sentinels = frozenset(part.sentinels)
+                    found = self._sentences(part.text, sentinels, needs_links=bool(part.tags))
                     yield SourcePassage(sentences=_appended(found, sentences), markup=part)
         elif self._options.unwrap:
             unwrapped = unwrap(text)
@@ -175,7 +176,7 @@ class TextReader:
         sentences[index] = replace(sentences[index], prefix_ids=prefix_ids)
 
     def _sentences(
-        self, text: str, sentinels: str = "", *, needs_links: bool = False
+        self, text: str, sentinels: frozenset[str] = frozenset(), *, needs_links: bool = False
     ) -> Iterator[SourceSentence]:
         for segment in split(text, self._pair.source, mode=self._options.splitting):
             sentence = SourceSentence(
@@ -216,7 +217,7 @@ class TextReader:
             )
             yield self._checked(self._encoded(replace(sentence, segment=segment)))
 
-    def _fits(self, text: str, sentinels: str) -> bool:
+    def _fits(self, text: str, sentinels: Collection[str]) -> bool:
         shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 
