@@ -19,6 +19,7 @@ from service.text.segmentation.segment import Segment
 from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
+from service.translation.text_limits import UNLIMITED, TextLimits
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
@@ -38,6 +39,7 @@ class ReadOptions:
     glossary: tuple[GlossaryEntry, ...] = ()
     with_alignment: bool = False
     """Whether every sentence needs word links, not only those with tags."""
+    limits: TextLimits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,8 @@ class TextReader:
             prefixes: What the translation of each text has to begin with.
 
         Raises:
-            InvalidRequestError: A text is not valid Unicode, or a prefix cannot be used.
+            InvalidRequestError: A text is not valid Unicode, a prefix cannot be used, or there
+                are too many sentences.
             TextTooLongError: A single character exceeds the model's limit.
         """
         sentences: list[SourceSentence] = []
@@ -156,13 +159,21 @@ class TextReader:
                 else:
                     sentinels = frozenset(part.sentinels)
                     found = self._sentences(part.text, sentinels, needs_links=bool(part.tags))
-                    yield SourcePassage(sentences=_appended(found, sentences), markup=part)
+                    yield SourcePassage(sentences=self._appended(found, sentences), markup=part)
         elif self._options.unwrap:
             unwrapped = unwrap(text)
             found = self._sentences(unwrapped.text)
-            yield SourcePassage(sentences=_appended(found, sentences), unwrapped=unwrapped)
+            yield SourcePassage(sentences=self._appended(found, sentences), unwrapped=unwrapped)
         else:
-            yield SourcePassage(sentences=_appended(self._sentences(text), sentences))
+            yield SourcePassage(sentences=self._appended(self._sentences(text), sentences))
+
+    def _appended(self, found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
+        """Appends to `sentences`; returns where the new ones are."""
+        first = len(sentences)
+        for sentence in found:
+            sentences.append(sentence)
+            self._options.limits.check_sentences(len(sentences))
+        return range(first, len(sentences))
 
     def _put_prefix(self, prefix: str, sentences: list[SourceSentence], first: int) -> None:
         """Gives a text's prefix to its first sentence that the model translates."""
@@ -236,13 +247,6 @@ class TextReader:
                 f"{len(sentence.source_ids)} tokens; this model takes {self._max_tokens}"
             )
         return sentence
-
-
-def _appended(found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
-    """Appends to `sentences`; returns where the new ones are."""
-    first = len(sentences)
-    sentences += found
-    return range(first, len(sentences))
 
 
 def _cut(segment: Segment, protected: Sequence[Protected]) -> Iterator[Segment | Protected]:

@@ -24,6 +24,11 @@ class GlossaryEntry:
     target: str
 
 
+def glossary_chars(entries: Sequence[GlossaryEntry]) -> int:
+    """Characters of all entries, which a search has to read once."""
+    return sum(len(entry.source) + len(entry.target) for entry in entries)
+
+
 class GlossaryError(ValueError):
     """An entry cannot be used; the message quotes it."""
 
@@ -82,7 +87,7 @@ class Glossary:
             )
         if _NO_TEXT.search(entry.source) or _NO_TEXT.search(target):
             raise GlossaryError(
-                f"glossary entry {ascii(shown)} has a NUL character or half of a surrogate pair: "
+                f"glossary entry {shown!a} has a NUL character or half of a surrogate pair: "
                 "send valid Unicode"
             )
         known = self._targets.setdefault(words, target)

@@ -86,9 +86,7 @@ def standing_alone(texts: Collection[str], whole: str) -> Iterator[tuple[int, in
             yield start, end
 
 
-def _ends(
-    whole: str, start: int, lengths: Sequence[int], known: frozenset[str]
-) -> Iterator[int]:
+def _ends(whole: str, start: int, lengths: Sequence[int], known: frozenset[str]) -> Iterator[int]:
     """Ends of the texts that stand alone at `start`."""
     for length in lengths:
         end = start + length
