@@ -9,6 +9,8 @@ from service.text.masking.longest_terms import LongestTerms, Words
 from service.text.masking.protected import Protected
 
 MAX_TERM_CHARS = 200
+MAX_WORDS = 20_000
+"""Of all terms together; the automaton takes about 150 bytes for each."""
 _SHOWN_CHARS = 20
 """Characters of a term that a message quotes."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -40,11 +42,17 @@ class Glossary:
         """Checks the entries.
 
         Raises:
-            GlossaryError: An entry is empty or too long, or two entries contradict each other.
+            GlossaryError: An entry is empty or too long, two entries contradict each other, or
+                all have too many words.
         """
         self._targets: dict[Words, str] = {}
+        num_words = 0
         for entry in entries:
-            self._add(entry)
+            num_words += self._add(entry)
+            if num_words > MAX_WORDS:
+                raise GlossaryError(
+                    f"the terms of the glossary have over {MAX_WORDS:,} words: send fewer"
+                )
 
     def find(self, text: str) -> list[Protected]:
         """The terms in a sentence, by position, in any case; whole words only.
@@ -73,7 +81,8 @@ class Glossary:
         # Compiled at first use: by then the text is worked on outside of the event loop.
         return LongestTerms(self._targets)
 
-    def _add(self, entry: GlossaryEntry) -> None:
+    def _add(self, entry: GlossaryEntry) -> int:
+        """Adds an entry; returns the words of its term."""
         words, target = _words(entry.source), entry.target.strip()
         shown = entry.source[:_SHOWN_CHARS]
         if not words or not target:
@@ -96,6 +105,7 @@ class Glossary:
                 f"the glossary has two targets for {shown!r}, "
                 f"{known[:_SHOWN_CHARS]!r} and {target[:_SHOWN_CHARS]!r}: keep one"
             )
+        return len(words)
 
 
 def _words(term: str) -> Words:

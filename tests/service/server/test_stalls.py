@@ -24,6 +24,7 @@ _PROBE_INTERVAL_S = 0.01
 _NUM_IDLE_PROBES = 100
 _MOST_TRIES = 3
 _GLOSSARY = [{"source": " ".join(["a"] * k) + " b", "target": "c"} for k in range(1, 98)]
+_MANY_TERMS = [{"source": "!" * 18 + f"{number:04}", "target": "c"} for number in range(1_000)]
 _LONG_TARGET = [{"source": "a", "target": "<&\u00a0" * 60}]
 
 
@@ -48,6 +49,7 @@ ATTACKS = [
     _html("references", "&lt;a " * 4_900),
     _html("private characters", "".join(f"<p>&{chr(0xE000 + i)}amp;a" for i in range(3_000))),
     Attack(id="long terms", body={"q": "a " * 3_900, "glossary": _GLOSSARY}),
+    Attack(id="many terms", body={"q": "a " * 9_000, "glossary": _MANY_TERMS}),
     Attack(id="long targets", body={"q": "a " * 3_900, "glossary": _LONG_TARGET}),
     Attack(id="foreign words", body={"q": "漢a" * 3_950}, statuses=(400,)),
     Attack(id="short lines", body={"q": "a\n" * 4_000, "alignment": True}),
@@ -58,6 +60,8 @@ ATTACKS = [
     Attack(id="wide", body={"q": "漢。" * 2_000, "details": True}),
     Attack(id="no-break spaces", body={"q": "a\u00a0" * 4_000, "details": True}),
     Attack(id="many texts", body={"q": ["a b\u00a0c"] * 512, "alignment": True}),
+    Attack(id="detected languages", body={"q": ["ab cd"] * 512, "source": "auto"}),
+    Attack(id="stream", body={"q": "<b>a</b> &lt; " * 2_000, "format": "html", "stream": True}),
     Attack(
         id="given translations",
         body={"pairs": [{"source_text": "a " * 25, "target_text": "a " * 25}] * 250},

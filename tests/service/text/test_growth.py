@@ -172,7 +172,7 @@ def test_glossary_is_built_in_time_linear_in_its_words() -> None:
         ]
         return lambda: Glossary(entries).find("a")
 
-    assert_linear(work, 100)
+    assert_linear(work, 45)
 
 
 def test_placeholders_of_a_long_text() -> None:

@@ -70,6 +70,13 @@ def test_an_entry_that_cannot_be_used_is_named(pairs: list[tuple[str, str]], mes
     assert message in str(error.value)
 
 
+def test_terms_of_too_many_words_are_refused() -> None:
+    entries = [("!" * 99 + f"{number}", "x") for number in range(201)]
+    assert glossary(*entries[:200]).find("!" * 99 + "7")
+    with pytest.raises(GlossaryError, match="over 20,000 words: send fewer"):
+        glossary(*entries)
+
+
 def test_the_same_entry_twice_is_one() -> None:
     assert len(glossary(("door", "Tür"), ("Door", "Tür ")).find("door")) == 1
 
