@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.target}
-_KEYS = "key-of-the-attacker,key-of-another"
+_KEYS = "key-of-the-attacker,key-of-another-client"
 _MAX_PROBE_S = 0.1
 _PROBE_INTERVAL_S = 0.01
 _NUM_IDLE_PROBES = 100
@@ -89,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def _translate(server: ServerProcess) -> None:
-    body = {"q": MANIFEST.canary.source_text, "api_key": "key-of-another", **PAIR}
+    body = {"q": MANIFEST.canary.source_text, "api_key": "key-of-another-client", **PAIR}
     httpx.post(f"{server.url}/translate", json=body, timeout=LONGEST_S).raise_for_status()
 
 
