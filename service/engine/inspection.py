@@ -91,19 +91,17 @@ def run_pass(sessions: Sessions, request: AttendRequest[HandleT]) -> Attended[Ha
 def split(pairs: Sequence[IdPair], max_tokens: int) -> Iterator[list[IdPair]]:
     """Batches of neighbouring pairs within `max_tokens`, padding included; at least one pair."""
     batch: list[IdPair] = []
+    longest = (0, 0)
     for pair in pairs:
-        if batch and _padded_tokens([*batch, pair]) > max_tokens:
+        lengths = (len(pair[0]), len(pair[1]))
+        padded = (max(longest[0], lengths[0]), max(longest[1], lengths[1]))
+        if batch and (len(batch) + 1) * sum(padded) > max_tokens:
             yield batch
-            batch = []
+            batch, padded = [], lengths
         batch.append(pair)
+        longest = padded
     if batch:
         yield batch
-
-
-def _padded_tokens(batch: Sequence[IdPair]) -> int:
-    source = max(len(source_ids) for source_ids, _ in batch)
-    target = max(len(target_ids) for _, target_ids in batch)
-    return len(batch) * (source + target)
 
 
 def _outputs(
