@@ -26,7 +26,7 @@ def map_body(_: schemathesis.HookContext, body: Any) -> Any:  # noqa: ANN401 - a
 def errors_are_small(
     ctx: schemathesis.CheckContext,
     response: schemathesis.Response,
-    case: schemathesis.Case,
+    case: "schemathesis.Case[Any]",
 ) -> None:
     """An error says what is wrong, not all that is."""
     size = len(response.content)
