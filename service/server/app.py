@@ -16,6 +16,7 @@ from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
 from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
@@ -177,8 +178,9 @@ def create_app_over(
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
-        in_flight=InFlight(metrics),
+        in_flight=InFlight(metrics, settings.max_requests),
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
+        held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
@@ -194,11 +196,14 @@ def create_app_over(
         BodyLimitMiddleware,
         limits=BodyLimits(
             max_bytes=settings.max_body_bytes,
-            max_bytes_of_all=settings.max_bodies_bytes,
             timeout_s=settings.body_timeout_s,
             other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
         ),
+        held_bytes=app.state.parts.held_bytes,
         metrics=metrics,
+    )
+    app.add_middleware(
+        HeldBytesMiddleware, held_bytes=app.state.parts.held_bytes, exempt=_ROUTINE_PATHS
     )
     allow_origins(app, settings.cors_origins)
     checks_hosts = settings.allowed_hosts or (
