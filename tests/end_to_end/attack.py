@@ -316,6 +316,41 @@ def _chosen(names: str) -> list[Attack]:
     return [each for each in ATTACKS if not wanted or each.name in wanted]
 
 
+@contextmanager
+def _opened(given: argparse.Namespace) -> Iterator[Target]:
+    if given.image:
+        with container_target(given.image) as target:
+            yield target
+        return
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        process_target(Path(folder), given.bundle) as target,
+    ):
+        yield target
+
+
+def _attack_until_it_ends(
+    target: Target, rounds: list[tuple[list[Attack], float]], seed: int
+) -> Iterator[Outcome]:
+    """The outcomes of rounds, which are taken from the list, up to one that ends the server."""
+    baseline = baseline_of(target)
+    usual_s = baseline.translations.percentile_s(_TRANSLATION_SHARE)
+    probe_s = _delay_s(baseline)
+    print(f"idle: /livez p99 {1000 * probe_s:.0f} ms, translation p95 {1000 * usual_s:.0f} ms")
+    while rounds:
+        attacks, seconds = rounds.pop(0)
+        outcome = attacked(target, attacks, baseline, seconds=seconds, seed=seed)
+        print(outcome.row(), flush=True)
+        yield outcome
+        if not outcome.is_alive:
+            print("the server is started again", flush=True)
+            return
+        if rounds:
+            _settle(target, baseline)
+    if target.group is not None and target.group.peak_bytes is not None:
+        print(f"control group: {target.group.peak_bytes >> 20} MB at most, page cache included")
+
+
 def main() -> int:
     """Attack, and fail where a bound was exceeded."""
     given = _arguments()
@@ -324,26 +359,13 @@ def main() -> int:
         for each in chosen:
             print(f"{each.name:18} finding {each.finding}, {len(each.requests())} requests")
         return 0
+    rounds = [([each], given.each) for each in chosen if given.each]
+    rounds.append((chosen, given.seconds))
     faults: list[str] = []
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        if given.image:
-            target = stack.enter_context(container_target(given.image))
-        else:
-            target = stack.enter_context(process_target(Path(folder), given.bundle))
-        baseline = baseline_of(target)
-        usual_s = baseline.translations.percentile_s(_TRANSLATION_SHARE)
-        probe_s = _delay_s(baseline)
-        print(f"idle: /livez p99 {1000 * probe_s:.0f} ms, translation p95 {1000 * usual_s:.0f} ms")
-        rounds = [([each], given.each) for each in chosen if given.each]
-        for attacks, seconds in [*rounds, (chosen, given.seconds)]:
-            outcome = attacked(target, attacks, baseline, seconds=seconds, seed=given.seed)
-            print(outcome.row(), flush=True)
-            faults += [f"{outcome.name}: {fault}" for fault in outcome.faults()]
-            if not outcome.is_alive:
-                break
-            _settle(target, baseline)
-        if target.group is not None and target.group.peak_bytes is not None:
-            print(f"control group: {target.group.peak_bytes >> 20} MB at most, page cache included")
+    while rounds:
+        with _opened(given) as target:
+            for outcome in _attack_until_it_ends(target, rounds, given.seed):
+                faults += [f"{outcome.name}: {fault}" for fault in outcome.faults()]
     for fault in faults:
         print(f"FAILED {fault}")
     return 1 if faults else 0
