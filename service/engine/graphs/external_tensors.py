@@ -3,13 +3,14 @@
 The field numbers are those of onnx.proto: the package `onnx` is no part of the runtime.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
 _MODEL_GRAPH = 7
-_GRAPH_INITIALIZER = 5
+_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_NODE_INPUT, _NODE_OPERATOR = 1, 4
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_EXTERNAL = 1, 2, 8, 13
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _DTYPES = {
@@ -38,6 +39,8 @@ class ExternalTensor:
     file: str
     offset: int
     size_bytes: int
+    is_table: bool
+    """Whether it is read by `Gather` alone, a few rows at a time."""
 
 
 def external_tensors(graph: bytes) -> list[ExternalTensor]:
@@ -48,24 +51,41 @@ def external_tensors(graph: bytes) -> list[ExternalTensor]:
     """
     content = memoryview(graph)
     try:
-        return [
-            tensor
-            for model in _messages(content, _MODEL_GRAPH)
-            for initializer in _messages(model, _GRAPH_INITIALIZER)
-            if (tensor := _tensor(initializer)) is not None
-        ]
+        return [tensor for body in _messages(content, _MODEL_GRAPH) for tensor in _tensors(body)]
     except (IndexError, KeyError, UnicodeDecodeError) as error:
         raise ValueError(f"it is no model that can be read: {error!r}") from error
 
 
-def _tensor(content: memoryview) -> ExternalTensor | None:
+def _tensors(graph: memoryview) -> Iterator[ExternalTensor]:
+    tables = _names_of_tables(graph)
+    for initializer in _messages(graph, _GRAPH_INITIALIZER):
+        tensor = _tensor(initializer, tables)
+        if tensor is not None:
+            yield tensor
+
+
+def _names_of_tables(graph: memoryview) -> set[str]:
+    """What `Gather` takes rows of, and no other operator reads."""
+    tables: set[str] = set()
+    others: set[str] = set()
+    for node in _messages(graph, _GRAPH_NODE):
+        fields = list(_fields(node))
+        inputs = [_text(value) for number, value in fields if number == _NODE_INPUT]
+        is_gather = any(n == _NODE_OPERATOR and _text(value) == "Gather" for n, value in fields)
+        tables.update(inputs[:1] if is_gather else ())
+        others.update(inputs[1:] if is_gather else inputs)
+    return tables - others
+
+
+def _tensor(content: memoryview, tables: Collection[str]) -> ExternalTensor | None:
     fields = list(_fields(content))
     where = dict(_entry(value) for number, value in fields if number == _TENSOR_EXTERNAL)
     if not where:
         return None
     by_number = dict(fields)
+    name = _text(by_number[_TENSOR_NAME])
     return ExternalTensor(
-        name=_text(by_number[_TENSOR_NAME]),
+        name=name,
         dtype=_DTYPES[_number(by_number[_TENSOR_TYPE])],
         shape=tuple(
             dim for number, value in fields if number == _TENSOR_DIMS for dim in _dims(value)
@@ -73,6 +93,7 @@ def _tensor(content: memoryview) -> ExternalTensor | None:
         file=where["location"],
         offset=int(where.get("offset", "0")),
         size_bytes=int(where["length"]),
+        is_table=name in tables,
     )
 
 

@@ -1,8 +1,9 @@
 """Gives a session weights that are in memory already, without copies that last.
 
-onnxruntime has two ways, and each alone falls short. `add_external_initializers` lets the graph's
-optimiser read the weights, but the session keeps a copy of every one that it does not repack.
-`add_initializer` lets the session use the memory itself, but the optimiser would read the file.
+onnxruntime has two ways. `add_external_initializers` lets the graph's optimiser read the weights,
+but the session keeps a copy of each that it does not repack: of the tables of embeddings.
+`add_initializer` lets the session use the memory itself, but is right only for weights that the
+optimiser leaves as they are: it transposes some and keeps their names.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ def add_weights(
     weights = [_weight(tensor, files) for tensor in tensors]
     options.add_external_initializers([tensor.name for tensor in tensors], weights)
     for tensor, weight in zip(tensors, weights, strict=True):
-        options.add_initializer(tensor.name, weight)
+        if tensor.is_table:
+            options.add_initializer(tensor.name, weight)
     return weights
 
 

@@ -2,25 +2,30 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import pytest
+from numpy.typing import NDArray
 
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ATTENTION_NAME, DECODER_NAME, ENCODER_NAME, WEIGHTS_NAME
 from service.engine.graphs.external_tensors import external_tensors
-from service.engine.graphs.sessions import check_attention, open_sessions
+from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.graphs.weights import add_weights
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions, Hypothesis
 from tests.service.engine.tiny import tiny
+from tests.service.server_process import REPOSITORY
 from tests.service.tiny_models import TINY_BUNDLE
+
+EMBEDDED_BUNDLE = REPOSITORY / "bundles" / "en-de"
 
 
 @cache
-def sealed() -> Bundle:
-    return read_bundle(TINY_BUNDLE, seals=True)
+def sealed(folder: Path) -> Bundle:
+    return read_bundle(folder, seals=True)
 
 
 def decoded(bundle: Bundle, beam_size: int) -> Sequence[tuple[Hypothesis, ...]]:
@@ -29,14 +34,35 @@ def decoded(bundle: Bundle, beam_size: int) -> Sequence[tuple[Hypothesis, ...]]:
     return decode_batch(open_sessions(bundle), sources, options, num_slots=16)
 
 
-@pytest.mark.parametrize("beam_size", [1, 3])
-def test_a_sealed_bundle_decodes_as_one_on_disk_does(beam_size: int) -> None:
-    assert sealed().files is not None
-    assert decoded(sealed(), beam_size) == decoded(tiny(), beam_size)
+@pytest.mark.parametrize("folder", [TINY_BUNDLE, EMBEDDED_BUNDLE], ids=lambda folder: folder.name)
+class TestSealed:
+    """The embedded bundle has weights that the optimiser changes, the tiny one has none."""
+
+    @pytest.mark.parametrize("beam_size", [1, 3])
+    def test_it_decodes_as_on_disk(self, folder: Path, beam_size: int) -> None:
+        assert sealed(folder).files is not None
+        assert decoded(sealed(folder), beam_size) == decoded(read_bundle(folder), beam_size)
+
+    def test_it_attends_as_on_disk(self, folder: Path) -> None:
+        for found, expected in zip(
+            attended(sealed(folder)), attended(read_bundle(folder)), strict=True
+        ):
+            assert np.array_equal(found, expected)
+
+    def test_embeddings_are_tables_and_projections_are_not(self, folder: Path) -> None:
+        tensors = external_tensors((folder / DECODER_NAME).read_bytes())
+        tables = {tensor.name for tensor in tensors if tensor.is_table}
+        assert any("embedding" in name for name in tables)
+        assert not any("feed_forward" in name or "norm" in name for name in tables)
 
 
-def test_the_attention_graph_of_a_sealed_bundle_opens() -> None:
-    check_attention(open_sessions(sealed()))
+def attended(bundle: Bundle) -> Sequence[NDArray[np.generic]]:
+    """All outputs of the attention graph for two pairs of different lengths."""
+    session = Sessions(bundle=bundle, num_threads=1).attention
+    ids, lengths = np.array([[7, 9, 3, 0], [7, 9, 11, 3]]), np.array([3, 4], dtype=np.int32)
+    given = {each.name: lengths if "lengths" in each.name else ids for each in session.get_inputs()}
+    results: Sequence[NDArray[np.generic]] = session.run(None, given)
+    return results
 
 
 @pytest.mark.parametrize("name", [ENCODER_NAME, DECODER_NAME, ATTENTION_NAME])
