@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
     """Texts in one request; beyond it: 400."""
+    max_sentences: PositiveInt = 4_096
+    """Sentences of all texts of a request; beyond it: 400."""
+    max_fragments: PositiveInt = 2_048
+    """Fragments between lost placeholders in a request; beyond it: 400."""
+    inline_chars: PositiveInt = 1_000
+    """Longer texts are worked on in threads, not on the event loop."""
     max_file_bytes: PositiveInt = 4_194_304
     """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16

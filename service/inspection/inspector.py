@@ -142,20 +142,22 @@ def _maps(
 def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
     """Batches of neighbouring pairs within `_MAX_BATCH_CELLS`, at least one pair each."""
     batch: list[TokenPair] = []
+    longest = (0, 0)
     for pair in pairs:
-        if batch and _padded_cells(model, [*batch, pair]) > _MAX_BATCH_CELLS:
+        lengths = (len(pair.source_ids), len(pair.target_ids))
+        padded = (max(longest[0], lengths[0]), max(longest[1], lengths[1]))
+        if batch and (len(batch) + 1) * _cells(model, *padded) > _MAX_BATCH_CELLS:
             yield batch
-            batch = []
+            batch, padded = [], lengths
         batch.append(pair)
+        longest = padded
     if batch:
         yield batch
 
 
-def _padded_cells(model: LoadedModel, batch: Sequence[TokenPair]) -> int:
-    """Cells that the attention graph computes for `batch`, whatever is selected."""
+def _cells(model: LoadedModel, source: int, target: int) -> int:
+    """Cells that the attention graph computes for a pair of these lengths, whatever is selected."""
     architecture = model.bundle.manifest.architecture
-    source = max(len(pair.source_ids) for pair in batch)
-    target = max(len(pair.target_ids) for pair in batch)
     encoder = architecture.num_encoder_layers * source * source
     decoder = architecture.num_decoder_layers * target * (target + source)
-    return len(batch) * architecture.num_heads * (encoder + decoder)
+    return architecture.num_heads * (encoder + decoder)

@@ -1,9 +1,9 @@
 """Sentences through one model: decoded, postprocessed, aligned, and inspected if requested."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from bundle.manifest import LanguagePair
 from service.inspection.inspector import Inspector
@@ -15,14 +15,21 @@ from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.decode_options import decode_options
-from service.translation.decoding import DecodePlan, decode, decode_fragments
-from service.translation.fragments import cut, join_fragments
-from service.translation.offload import offload
+from service.translation.decoding import DecodePlan, decode, fragment_jobs, jobs_of, run_jobs
+from service.translation.fragments import cut_all, join_all
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.target_text import TranslatedSentence
+from service.translation.text_limits import UNLIMITED, TextLimits
+from service.translation.text_threads import TextThreads
 from service.translation.timings import Runs
 from service.translation.values import TranslateRequest
+
+_CHARS_OF_A_SENTENCE = 20
+"""A sentence costs as much as so many characters, however short it is."""
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,8 @@ class SingleModelTranslator:
         pair: LanguagePair,
         request: TranslateRequest,
         inspector: Inspector,
+        threads: TextThreads | None = None,
+        limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         deadline_s: float | None = None,
     ) -> None:
@@ -67,6 +76,10 @@ class SingleModelTranslator:
         self.pair = pair
         self._request = request
         self._inspector = inspector
+        self._threads = threads or TextThreads()
+        self._limits = limits if request.is_bounded else UNLIMITED
+        self._num_fragments = 0
+        """Of all sentences so far."""
         self._clock = clock
         self._deadline_s = deadline_s
         manifest = model.bundle.manifest
@@ -81,6 +94,7 @@ class SingleModelTranslator:
             unwrap=request.unwrap,
             glossary=request.glossary,
             with_alignment=request.with_alignment,
+            limits=self._limits,
         )
         self.reader = TextReader(model.bundle, pair, read_options)
 
@@ -102,10 +116,10 @@ class SingleModelTranslator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        results = await decode(self.model, sentences, self._plan)
-        size = sum(len(sentence.segment.text) for sentence in sentences)
-        found = await offload(
-            size, postprocess_all, sentences, results, self.model.bundle, self.pair
+        jobs = await self._run(sentences, jobs_of, sentences, self._plan)
+        results = await decode(self.model, jobs, self._plan)
+        found = await self._run(
+            sentences, postprocess_all, sentences, results, self.model.bundle, self.pair
         )
         found = await self._aligned(found)
         found = await self._with_fragments(found)
@@ -130,17 +144,33 @@ class SingleModelTranslator:
         if not chosen:
             return sentences
         maps = await self._attention([sentences[index] for index in chosen], None)
+        sources = [sentences[index].source for index in chosen]
+        found = await self._run(sources, self._all_aligned, sentences, chosen, maps)
         aligned = list(sentences)
-        for index, attention in zip(chosen, maps, strict=True):
-            best = postprocess(
-                sentences[index].source,
-                sentences[index].hypotheses[0],
-                self.model.bundle,
-                self.pair,
-                attention.alignment.tolist(),
-            )
-            aligned[index] = replace(sentences[index], best=best)
+        for index, sentence in zip(chosen, found, strict=True):
+            aligned[index] = sentence
         return aligned
+
+    def _all_aligned(
+        self,
+        sentences: Sequence[TranslatedSentence],
+        chosen: Sequence[int],
+        maps: Sequence[AttentionMaps],
+    ) -> list[TranslatedSentence]:
+        """The chosen sentences, postprocessed with the alignment that was computed."""
+        return [
+            replace(
+                sentences[index],
+                best=postprocess(
+                    sentences[index].source,
+                    sentences[index].hypotheses[0],
+                    self.model.bundle,
+                    self.pair,
+                    attention.alignment.tolist(),
+                ),
+            )
+            for index, attention in zip(chosen, maps, strict=True)
+        ]
 
     async def _with_fragments(
         self, sentences: list[TranslatedSentence]
@@ -149,14 +179,29 @@ class SingleModelTranslator:
         incomplete = [i for i, sentence in enumerate(sentences) if not sentence.best.is_complete]
         if not incomplete:
             return sentences
-        fragments = [cut(sentences[index].source, self.reader) for index in incomplete]
+        sources = [sentences[index].source for index in incomplete]
+        fragments = await self._run(sources, cut_all, sources, self.reader)
         source_ids = [ids for each in fragments for ids in each.source_ids]
-        remaining = iter(await decode_fragments(self.model, source_ids, self._plan))
+        self._num_fragments += len(source_ids)
+        self._limits.check_fragments(self._num_fragments)
+        jobs = await self._run(sources, fragment_jobs, source_ids, self._plan)
+        results = await run_jobs(self.model.scheduler, self.model.options.scheduler, jobs)
+        joined = await self._run(sources, join_all, fragments, results, self.model.bundle)
         completed = list(sentences)
-        for index, each in zip(incomplete, fragments, strict=True):
-            hypotheses = [next(remaining).hypotheses[0] for _ in each.source_ids]
-            completed[index] = join_fragments(each, hypotheses, self.model.bundle)
+        for index, sentence in zip(incomplete, joined, strict=True):
+            completed[index] = sentence
         return completed
+
+    async def _run(
+        self,
+        sentences: Sequence[SourceSentence],
+        function: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Calls `function`, in a thread if it works on long or many sentences."""
+        size = sum(len(s.segment.text) + _CHARS_OF_A_SENTENCE for s in sentences)
+        return await self._threads.run(self._request.client, size, function, *args, **kwargs)
 
     async def _inspected(
         self, sentences: list[TranslatedSentence], selection: AttentionSelection
