@@ -37,7 +37,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives attack fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,9 @@ invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by man
 
 alternatives: $(DEVELOPMENT) ## train, export and serve every alternative part of the network (ARGS="Swish")
 	$(BIN)/python -m tests.end_to_end.alternatives $(ARGS)
+
+attack: $(DEVELOPMENT) ## attack a server of 1 GiB for a minute (ARGS="--each 5") (ARGS=--list)
+	$(BIN)/python -m tests.end_to_end.attack $(ARGS)
 
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)

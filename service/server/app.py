@@ -12,7 +12,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from service.api.auth.api_keys import load_api_keys
 from service.api.deepl import routes as deepl
 from service.api.dependencies import Backend, Parts, TranslationBackend
+from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
+from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
@@ -43,6 +45,7 @@ from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
 """Requested every few seconds: not traced."""
+_PROBE_PATHS = ("/livez", "/readyz", "/health")
 
 
 def open_registry(settings: Settings, metrics: Metrics) -> Registry:
@@ -137,13 +140,28 @@ def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> Fast
         translator=create_translator(settings, registry, metrics, tracing),
         reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
     )
-    return create_app_over(backend, settings, metrics, tracing)
+    return create_app_over(
+        backend, settings, metrics, tracing, is_local_only=is_loopback(settings.host)
+    )
 
 
 def create_app_over(
-    backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
+    backend: Backend,
+    settings: Settings,
+    metrics: Metrics,
+    tracing: Tracing,
+    *,
+    is_local_only: bool = False,
 ) -> FastAPI:
-    """The web application over any backend; closes all its arguments on exit."""
+    """The web application over any backend; closes all its arguments on exit.
+
+    Args:
+        backend: What translates.
+        settings: All settings.
+        metrics: The metrics that `backend` updates.
+        tracing: For the spans of requests.
+        is_local_only: Whether only this machine reaches the listening address.
+    """
     app = FastAPI(
         title="Pellucid",
         version=release(),
@@ -192,6 +210,13 @@ def create_app_over(
         HeldBytesMiddleware, held_bytes=app.state.parts.held_bytes, exempt=_ROUTINE_PATHS
     )
     allow_origins(app, settings.cors_origins)
+    checks_hosts = settings.allowed_hosts or (
+        is_local_only and not app.state.parts.keys.are_required
+    )
+    if checks_hosts and ANY_HOST not in settings.allowed_hosts:
+        app.add_middleware(
+            AllowedHostsMiddleware, allowed=settings.allowed_hosts, exempt=_PROBE_PATHS
+        )
     app.add_middleware(ObservationMiddleware, metrics=metrics)
     app.add_middleware(RequestLimitMiddleware, limit=app.state.parts.request_limit)
     app.add_middleware(SecurityHeadersMiddleware)

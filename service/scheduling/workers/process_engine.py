@@ -92,7 +92,7 @@ class ProcessEngine:
         with theirs:
             self._child = subprocess.Popen(  # nosec B603 - no word of it comes from outside
                 self._command(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *self._sealed],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # a reader of ours waits for no engine
                 env=_environment(),
@@ -188,7 +188,14 @@ class ProcessEngine:
             *("--sha256", self._bundle.sha256),
             *("--slots", str(options.num_slots)),
             *("--threads", str(options.num_threads)),
+            *(f"--sealed={descriptor}" for descriptor in self._sealed),
         ]
+
+    @property
+    def _sealed(self) -> tuple[int, ...]:
+        """The descriptor of the bundle's files, where they are in sealed memory."""
+        files = self._bundle.files
+        return () if files is None else (files.descriptor,)
 
     def _open_connection(self) -> socket.socket:
         if self._connection is None:
