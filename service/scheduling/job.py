@@ -61,6 +61,8 @@ class Entry:
     """Whether `future` is cancelled, readable without its lock in every decoding step."""
     is_retry: bool = False
     """Whether its batch failed: the job is decoded once more, alone."""
+    num_failures: int = 0
+    """Batches that failed, and engines that died, with the job inside."""
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0

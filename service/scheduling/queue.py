@@ -81,6 +81,11 @@ class ActiveRequests:
         self._last_met_s = -math.inf
 
     @property
+    def num_requests(self) -> int:
+        """How many are active."""
+        return len(self._num_jobs)
+
+    @property
     def have_met(self) -> bool:
         """Whether a short and a long one have been active at once lately."""
         return self._meet or self._clock() - self._last_met_s <= RECENTLY_S
@@ -131,7 +136,7 @@ class AdmissionQueue:
         self._num_retried_tokens = 0
         self._num_unfinished = 0
         self._changed = threading.RLock()
-        self._listeners: list[Callable[[], object]] = []
+        self._listeners: tuple[Callable[[], object], ...] = ()
         self._is_open = True
         self._rate = CompletionRate(clock)
         self._recent_clients = RecentClients(clock)
@@ -141,6 +146,11 @@ class AdmissionQueue:
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
         return self._num_unfinished > 0
+
+    @property
+    def num_requests(self) -> int:
+        """Requests with unfinished jobs."""
+        return self._active_requests.num_requests
 
     @property
     def contention(self) -> Contention:
@@ -174,7 +184,13 @@ class AdmissionQueue:
 
     def add_listener(self, wake: Callable[[], object]) -> None:
         """Call `wake`, on any thread, whenever a job comes or is cancelled."""
-        self._listeners.append(wake)
+        with self._changed:
+            self._listeners += (wake,)
+
+    def remove_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake` no more; it may be unknown."""
+        with self._changed:
+            self._listeners = tuple(other for other in self._listeners if other is not wake)
 
     def _tell(self) -> None:
         for wake in self._listeners:

@@ -14,9 +14,23 @@ from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
-from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.engine_client import EngineClient, EngineFactory
+from service.scheduling.workers.engine_pool import ElasticPool, FixedPool
 from service.scheduling.workers.local_engine import LocalEngine
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
+from service.scheduling.workers.scaling import ScalingOptions
+
+MAX_DEATHS_ELSEWHERE = 4
+"""Engines elsewhere that one job may lose: a machine takes all of its engines with it, one after
+another, and a job that ends its engines must not end all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginesElsewhere:
+    """Engines that this machine does not have, as many as the load needs."""
+
+    create: EngineFactory
+    scaling: ScalingOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +41,8 @@ class SchedulerOptions:
     """Processes that decode, one batch each; 0: threads of this process do."""
     num_workers: int = 1
     """Threads that decode where there are no engine processes."""
+    elsewhere: EnginesElsewhere | None = None
+    """Where given, no engine is on this machine."""
     engine_timeout_s: float = 60.0
     """An engine process that is silent for so long is killed and replaced; 0: never."""
     slots_per_worker: int = 32
@@ -43,6 +59,11 @@ class SchedulerOptions:
     def num_batches(self) -> int:
         """Batches that are decoded side by side: one per engine, or per thread without engines."""
         return self.num_engines or self.num_workers
+
+    @property
+    def decodes_here(self) -> bool:
+        """Whether threads of this process decode."""
+        return not self.num_engines and self.elsewhere is None
 
 
 class Scheduler:
@@ -70,32 +91,49 @@ class Scheduler:
         self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
-        self._dispatchers = [
-            Dispatcher(
-                engine,
-                self._queue,
-                metrics,
-                look_ahead=options.look_ahead,
-                client_share=options.client_share,
-                clock=clock,
-                number=number,
-            )
-            for number, engine in enumerate(_engines(sessions, options))
-        ]
+        self._options = options
+        self._metrics = metrics
+        self._pool = self._elastic_pool(sessions) or self._fixed_pool(sessions)
+
+    def _fixed_pool(self, sessions: Sessions) -> FixedPool:
+        engines = _engines(sessions, self._options)
+        return FixedPool([self._dispatcher(engine, n) for n, engine in enumerate(engines)])
+
+    def _elastic_pool(self, sessions: Sessions) -> ElasticPool | None:
+        elsewhere = self._options.elsewhere
+        if elsewhere is None:
+            return None
+        return ElasticPool(
+            lambda number: self._dispatcher(elsewhere.create(sessions.bundle), number),
+            elsewhere.scaling,
+            lambda: self._queue.num_requests,
+            self._clock,
+        )
+
+    def _dispatcher(self, engine: EngineClient, number: int) -> Dispatcher:
+        options = self._options
+        return Dispatcher(
+            engine,
+            self._queue,
+            self._metrics,
+            look_ahead=options.look_ahead,
+            client_share=options.client_share,
+            clock=self._clock,
+            number=number,
+            max_deaths=2 if options.elsewhere is None else MAX_DEATHS_ELSEWHERE,
+        )
 
     def start(self) -> None:
         """Start the engines, side by side; a second call does nothing.
 
+        Does not wait for engines elsewhere.
+
         Raises:
             StartupError: One of them cannot start.
         """
-        if self._is_started:
-            return
-        for dispatcher in self._dispatchers:
-            dispatcher.launch()
-        for dispatcher in self._dispatchers:
-            dispatcher.start()
-        self._is_started = True
+        if not self._is_started:
+            self._pool.start()
+            self._is_started = True
 
     async def run(self, job: Job) -> JobResult:
         """Queue a job and wait for its result, until its deadline at the longest.
@@ -121,8 +159,8 @@ class Scheduler:
 
     @property
     def replaces_engines(self) -> bool:
-        """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
-        return self.num_engines > 0
+        """Whether an engine that hangs is ended and started anew: all but a thread."""
+        return not self._options.decodes_here
 
     @property
     def is_busy(self) -> bool:
@@ -137,7 +175,7 @@ class Scheduler:
         now_s = self._clock()
         are_alive = [
             dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= heartbeat_timeout_s
-            for dispatcher in self._dispatchers
+            for dispatcher in self._pool.dispatchers
         ]
         return any(are_alive) if self.replaces_engines else all(are_alive)
 
@@ -145,8 +183,7 @@ class Scheduler:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
-        for dispatcher in self._dispatchers:
-            dispatcher.stop()
+        self._pool.stop()
         for entry in self._queue.clear():
             if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))

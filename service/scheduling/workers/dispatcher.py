@@ -100,6 +100,7 @@ class Dispatcher:
         clock: Clock = time.monotonic,
         number: int = 0,
         wait_s: float = WAIT_S,
+        max_deaths: int = 2,
     ) -> None:
         """Take nothing before `start`.
 
@@ -113,6 +114,7 @@ class Dispatcher:
             clock: Monotonic, seconds.
             number: Of the engine, for its thread's name.
             wait_s: How long a turn lasts without news.
+            max_deaths: Engines that one job may lose; in all but the first it was alone.
         """
         self._engine = engine
         self._queue = queue
@@ -127,6 +129,9 @@ class Dispatcher:
         self._handles = count()
         self._slots_counted = 0
         self._stopping = threading.Event()
+        self._is_retiring = False
+        self._max_deaths = max_deaths
+        self._wake = engine.wake
         self._pause_s = FIRST_PAUSE_S
         self._started_s = 0.0
         self._thread = threading.Thread(
@@ -154,14 +159,35 @@ class Dispatcher:
         """
         self._engine.start()
         self._started_s = self._clock()
-        self._queue.add_listener(self._engine.wake)
+        self._queue.add_listener(self._wake)
         self._thread.start()
+
+    def start_in_background(self) -> None:
+        """Begin to start the engine, again and again until it can; returns at once."""
+        self.is_serving = False
+        self._pause_s = 0.0
+        self._queue.add_listener(self._wake)
+        self._thread.start()
+
+    def retire(self) -> None:
+        """Take no more jobs, and end the thread once the engine has none."""
+        self._is_retiring = True
+        self._queue.remove_listener(self._wake)
+        if not self.is_serving:
+            self._engine.give_up()
+        self._wake()
+
+    @property
+    def has_retired(self) -> bool:
+        """Whether the engine has finished what it had; `stop` ends it."""
+        return self._is_retiring and not self._thread.is_alive()
 
     def stop(self) -> None:
         """End thread and engine; jobs that it still has fail."""
         self._stopping.set()
+        self._queue.remove_listener(self._wake)
         self._engine.give_up()
-        self._engine.wake()
+        self._wake()
         if self._thread.ident is not None:
             self._thread.join()
         self._engine.close()
@@ -181,8 +207,14 @@ class Dispatcher:
             self._replace(error)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        if not self.is_serving:
+            self._start_again()
+        while not self._is_ending:
             self.iterate()
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._stopping.is_set() or (self._is_retiring and self.is_idle)
 
     def _cancel(self) -> None:
         handles = [handle for handle, entry in self._entries.items() if entry.is_cancelled]
@@ -222,6 +254,8 @@ class Dispatcher:
         return [request.handle for request in requests]
 
     def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
+        if self._is_retiring:
+            return []
         if any(entry.is_retry for entry in self._entries.values()):
             return []  # a retried job runs alone, so that a failure can be attributed to it
         room = self._room()
@@ -298,7 +332,7 @@ class Dispatcher:
         self._metrics.repetition_guard.inc(best.finish_reason == "repetition")
         entry.future.set_result(result)
 
-    def _recover(self, failure: Failure[int]) -> None:
+    def _recover(self, failure: Failure[int], max_failures: int = 2) -> None:
         """Retry jobs of a failed batch one by one; one that was alone has failed."""
         entries = [
             e for handle in failure.handles if (e := self._entries.pop(handle, None)) is not None
@@ -306,12 +340,13 @@ class Dispatcher:
         _log.error("batch failed", extra={"jobs": len(entries), "error": failure.error})
         pending = [entry for entry in entries if not entry.is_cancelled]
         for entry in pending:
-            if entry.is_retry:
+            entry.num_failures += 1
+            if entry.num_failures >= max_failures:
                 # The thread works for no request: the id must be given.
                 fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
                 _log.error("job failed", extra={**fields, "error": failure.error})
                 _fail(entry, TranslationFailedError("the model failed on this text"))
-        again = [entry for entry in pending if not entry.is_retry]
+        again = [entry for entry in pending if entry.num_failures < max_failures]
         self._queue.retry(sorted(again, key=lambda entry: entry.submitted_s))
 
     def _replace(self, cause: EngineDiedError) -> None:
@@ -319,17 +354,23 @@ class Dispatcher:
         self.is_serving = False
         _log.error("engine died", extra={"error": str(cause), "jobs": len(self._entries)})
         self._metrics.engine_restarts.inc()
+        self._metrics.lost_calls.inc(len(self._entries))
         self._engine.close()
-        self._recover(Failure(handles=tuple(self._entries), error=f"the engine died: {cause}"))
+        lost = Failure(handles=tuple(self._entries), error=f"the engine died: {cause}")
+        self._recover(lost, self._max_deaths)
         self._count_slots()
         if self._clock() - self._started_s > LONGEST_PAUSE_S:
             self._pause_s = FIRST_PAUSE_S
-        while not self._stopping.wait(self._pause_s):
-            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._start_again()
+
+    def _start_again(self) -> None:
+        """Start the engine, after a pause that grows each time it cannot."""
+        while not (self._stopping.wait(self._pause_s) or self._is_retiring):
+            self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
             try:
                 self._engine.start()
             except StartupError as error:
-                if not self._stopping.is_set():
+                if not (self._stopping.is_set() or self._is_retiring):
                     _log.error("engine cannot start", extra={"error": str(error)})
                 continue
             self._started_s = self.heartbeat_s = self._clock()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from bundle.reader import Bundle
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 
@@ -62,3 +63,7 @@ class EngineClient(Protocol):
 
     def close(self) -> None:
         """End it; whatever it still has is lost."""
+
+
+EngineFactory = Callable[[Bundle], EngineClient]
+"""Makes an engine of a bundle elsewhere than on this machine."""
