@@ -26,7 +26,7 @@ from benchmarks.harness.workload import Workload
 from benchmarks.serving.load import send
 from bundle.reader import read_bundle
 
-_SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
+SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def run_round(port: int, workload: Workload, clients: int, seconds: float) -> tu
 
 def measure(arguments: argparse.Namespace, ports: dict[str, int]) -> list[Row]:
     """All services in turns."""
-    sentences = [s for s in _SENTENCES.read_text(encoding="utf-8").split("\n") if s]
+    sentences = [s for s in SENTENCES.read_text(encoding="utf-8").split("\n") if s]
     workload = Workload(sentences=sentences, source=arguments.source, target=arguments.target)
     rows = []
     for clients in arguments.clients:
@@ -66,11 +66,12 @@ def measure(arguments: argparse.Namespace, ports: dict[str, int]) -> list[Row]:
                 found = run_round(port, workload, clients, arguments.seconds)
                 if number:  # the first one warms up
                     rounds[name].append(found)
-        rows += [_row(name, clients, found) for name, found in rounds.items()]
+        rows += [row_of(name, clients, found) for name, found in rounds.items()]
     return rows
 
 
-def _row(service: str, clients: int, rounds: Sequence[tuple[float, ...]]) -> Row:
+def row_of(service: str, clients: int, rounds: Sequence[tuple[float, ...]]) -> Row:
+    """The medians of all rounds of a service."""
     rates, middles, tails = zip(*rounds, strict=True)
     return Row(
         service=service,

@@ -1,0 +1,159 @@
+"""An elastic pool, with engines in this process."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from service.errors import StartupError
+from service.observability.metrics import Metrics
+from service.scheduling.job import Entry, JobResult
+from service.scheduling.limits import AdmissionLimits, Client, Request
+from service.scheduling.queue import AdmissionQueue
+from service.scheduling.scheduler import EnginesElsewhere, Scheduler, SchedulerOptions
+from service.scheduling.workers.dispatcher import Dispatcher
+from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.engine_pool import ElasticPool
+from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.scaling import ScalingOptions
+from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
+from tests.service.scheduling.workers.single_loop import counted, job_of
+from tests.service.tiny_models import FakeClock
+from tests.service.waiting import eventually
+
+PATIENCE_S = 60
+OPTIONS = ScalingOptions(
+    min_engines=1, max_engines=3, requests_per_engine=1, upscale_delay_s=5, downscale_delay_s=5
+)
+
+
+class LateEngine(LocalEngine):
+    """Has no place before the test gives it one."""
+
+    def __init__(self, has_place: threading.Event) -> None:
+        super().__init__(tiny_sessions(), num_slots=8)
+        self._has_place = has_place
+        self._is_wanted = True
+
+    def start(self) -> None:
+        while not self._has_place.wait(0.01):
+            if not self._is_wanted:
+                raise StartupError("it is no longer wanted")
+
+    def give_up(self) -> None:
+        self._is_wanted = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """A pool that the test resizes."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    metrics: Metrics = field(default_factory=Metrics)
+    num_requests: int = 0
+    has_place: threading.Event = field(default_factory=threading.Event)
+    queue: AdmissionQueue = field(init=False)
+    pool: ElasticPool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = AdmissionQueue(AdmissionLimits(), self.metrics)
+        self.pool = ElasticPool(self._create, OPTIONS, lambda: self.num_requests, self.clock)
+
+    def _create(self, number: int) -> Dispatcher:
+        return Dispatcher(LateEngine(self.has_place), self.queue, self.metrics, number=number)
+
+    def resize(self, num_requests: int) -> int:
+        """How many engines there are once the delay is over."""
+        self.num_requests = num_requests
+        self.pool.resize()
+        self.clock.now_s += 5
+        self.pool.resize()
+        return len(self.pool.dispatchers)
+
+    def has_ended_retired(self) -> bool:
+        self.pool.resize()
+        return not self.pool._retiring
+
+    @property
+    def num_serving(self) -> int:
+        return sum(dispatcher.is_serving for dispatcher in self.pool.dispatchers)
+
+
+@pytest.fixture
+def elastic() -> Iterator[Pool]:
+    elastic = Pool()
+    elastic.pool._grow(1)  # without the thread, which would resize by itself
+    yield elastic
+    elastic.pool.stop()
+
+
+def submitted(queue: AdmissionQueue, source: tuple[int, ...]) -> Entry:
+    entry = Entry(job=job_of(source), submitted_s=0.0)
+    queue.add(entry)
+    return entry
+
+
+def test_engines_follow_the_requests(elastic: Pool) -> None:
+    elastic.has_place.set()
+    assert [elastic.resize(n) for n in (0, 1, 2, 9, 2, 0)] == [1, 1, 2, 3, 2, 1]
+
+
+def test_jobs_wait_for_an_engine_that_has_no_place_yet(elastic: Pool) -> None:
+    entry = submitted(elastic.queue, tiny_sources()[0])
+    assert (elastic.num_serving, entry.future.done()) == (0, False)
+    elastic.has_place.set()
+    result: JobResult = entry.future.result(timeout=PATIENCE_S)
+    assert result.hypotheses == alone(tiny_sources()[0], GREEDY)
+    assert elastic.num_serving == 1
+    assert counted(elastic.metrics, "engine_restarts_total") == 0
+
+
+def test_engines_that_have_no_place_go_first(elastic: Pool) -> None:
+    elastic.has_place.set()
+    eventually(lambda: elastic.num_serving == 1)
+    (first,) = elastic.pool.dispatchers
+    elastic.has_place.clear()
+    assert elastic.resize(3) == 3
+    assert elastic.resize(0) == 1
+    assert elastic.pool.dispatchers == (first,)
+
+
+def test_an_engine_finishes_what_it_has_before_it_goes(elastic: Pool) -> None:
+    elastic.has_place.set()
+    elastic.resize(3)
+    eventually(lambda: elastic.num_serving == 3)
+    sources = tiny_sources() * 10
+    entries = [submitted(elastic.queue, source) for source in sources]
+    elastic.resize(0)
+    found = [entry.future.result(timeout=PATIENCE_S).hypotheses for entry in entries]
+    assert found == [alone(source, GREEDY) for source in sources]
+    eventually(elastic.has_ended_retired)
+    late = submitted(elastic.queue, sources[0]).future.result(timeout=PATIENCE_S)
+    assert late.hypotheses == found[0]
+
+
+def test_a_scheduler_with_engines_elsewhere_follows_its_requests() -> None:
+    created: list[EngineClient] = []
+    has_place = threading.Event()
+
+    def create(_: object) -> EngineClient:
+        created.append(LateEngine(has_place))
+        return created[-1]
+
+    scaling = ScalingOptions(
+        max_engines=2, requests_per_engine=1, upscale_delay_s=0, downscale_delay_s=60
+    )
+    options = SchedulerOptions(elsewhere=EnginesElsewhere(create=create, scaling=scaling))
+    scheduler = Scheduler(tiny_sessions(), options, Metrics())
+    scheduler.start()
+    try:
+        assert not scheduler.is_alive(10)
+        for source in tiny_sources()[:3]:
+            scheduler.submit(replace(job_of(source), client=Client(name="a"), request=Request()))
+        eventually(lambda: len(created) == 2)
+        has_place.set()
+        eventually(lambda: not scheduler.is_busy)
+        assert scheduler.is_alive(10)
+    finally:
+        scheduler.close()
