@@ -254,7 +254,7 @@ def test_a_client_that_leaves_takes_its_sentences_along(cluster: Cluster) -> Non
     async def leave(client: httpx.Client) -> None:
         async with httpx.AsyncClient(base_url=BASE_URL) as leaving:
             asking = asyncio.create_task(
-                leaving.post("/translate", json=EN_DE | {"q": [TEXT * 40] * 10}, timeout=LONGEST_S)
+                leaving.post("/translate", json=EN_DE | {"q": TEXT * 90}, timeout=LONGEST_S)
             )
             while not await asyncio.to_thread(counted, client, "slots_in_use"):
                 assert not asking.done()
