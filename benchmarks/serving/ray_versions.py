@@ -79,7 +79,7 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
     for number in range(arguments.rounds):
         checkouts = arguments.checkout if number % 2 == 0 else arguments.checkout[::-1]
         for checkout in checkouts:
-            with serving(checkout.resolve(), arguments):
+            with serving(checkout.absolute(), arguments):
                 run_round(arguments.port, workload, max(arguments.clients), arguments.warm_up)
                 for clients in arguments.clients:
                     result = run_round(arguments.port, workload, clients, arguments.seconds)

@@ -1,23 +1,29 @@
 """An elastic pool, with engines in this process."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
-from service.errors import StartupError
+from service.engine.prefill import DecodeRequest
+from service.errors import StartupError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import Entry, JobResult
 from service.scheduling.limits import AdmissionLimits, Client, Request
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.scheduler import EnginesElsewhere, Scheduler, SchedulerOptions
+from service.scheduling.scheduler import (
+    MAX_DEATHS_ELSEWHERE,
+    EnginesElsewhere,
+    Scheduler,
+    SchedulerOptions,
+)
 from service.scheduling.workers.dispatcher import Dispatcher
-from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
 from service.scheduling.workers.engine_pool import ElasticPool
 from service.scheduling.workers.local_engine import LocalEngine
 from service.scheduling.workers.scaling import ScalingOptions
-from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
+from tests.service.engine.tiny import GREEDY, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.workers.single_loop import counted, job_of
 from tests.service.tiny_models import FakeClock
 from tests.service.waiting import eventually
@@ -26,6 +32,15 @@ PATIENCE_S = 60
 OPTIONS = ScalingOptions(
     min_engines=1, max_engines=3, requests_per_engine=1, upscale_delay_s=5, downscale_delay_s=5
 )
+
+
+class FragileEngine(LocalEngine):
+    """Dies whenever it gets one sentence."""
+
+    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
+        if any(request.source_ids == POISONED for request in requests):
+            raise EngineDiedError("its machine has gone")
+        super().submit(requests, is_urgent=is_urgent)
 
 
 class LateEngine(LocalEngine):
@@ -131,6 +146,26 @@ def test_an_engine_finishes_what_it_has_before_it_goes(elastic: Pool) -> None:
     eventually(elastic.has_ended_retired)
     late = submitted(elastic.queue, sources[0]).future.result(timeout=PATIENCE_S)
     assert late.hypotheses == found[0]
+
+
+def test_a_job_may_lose_several_engines_elsewhere() -> None:
+    metrics = Metrics()
+    elsewhere = EnginesElsewhere(
+        create=lambda _: FragileEngine(tiny_sessions(), num_slots=8), scaling=ScalingOptions()
+    )
+    scheduler = Scheduler(tiny_sessions(), SchedulerOptions(elsewhere=elsewhere), metrics)
+    scheduler.start()
+    try:
+        poisoned = scheduler.submit(job_of(POISONED))
+        others = [scheduler.submit(job_of(source)) for source in tiny_sources()[:3]]
+        with pytest.raises(TranslationFailedError):
+            poisoned.result(timeout=PATIENCE_S)
+        found = [other.result(timeout=PATIENCE_S).hypotheses for other in others]
+    finally:
+        scheduler.close()
+    assert found == [alone(source, GREEDY) for source in tiny_sources()[:3]]
+    assert counted(metrics, "engine_restarts_total") == MAX_DEATHS_ELSEWHERE
+    assert counted(metrics, "lost_calls_total") >= MAX_DEATHS_ELSEWHERE
 
 
 def test_a_scheduler_with_engines_elsewhere_follows_its_requests() -> None:
