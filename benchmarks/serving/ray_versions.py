@@ -2,7 +2,7 @@
 
 Each version is a checkout, served by a cluster on this machine with the same bundle and the same
 number of engines; the rounds of the versions alternate, each with a cluster of its own. Clients
-send single sentences in a closed loop. `make .venv-ray/.ready` installs Ray; on a machine with
+send requests in a closed loop. `make .venv-ray/.ready` installs Ray; on a machine with
 several addresses run it in a network of its own, as `make test-ray` does.
 """
 
@@ -75,14 +75,15 @@ def measure(arguments: argparse.Namespace) -> list[Row]:
     """All versions in turns."""
     sentences = [s for s in SENTENCES.read_text(encoding="utf-8").split("\n") if s]
     workload = Workload(sentences=sentences, source=arguments.source, target=arguments.target)
+    traffic, port = workload.mixed if arguments.mixed else workload.single, arguments.port
     found: dict[tuple[str, int], list[tuple[float, ...]]] = {}
     for number in range(arguments.rounds):
         checkouts = arguments.checkout if number % 2 == 0 else arguments.checkout[::-1]
         for checkout in checkouts:
             with serving(checkout.absolute(), arguments):
-                run_round(arguments.port, workload, max(arguments.clients), arguments.warm_up)
+                run_round(port, traffic(seed=0), max(arguments.clients), arguments.warm_up)
                 for clients in arguments.clients:
-                    result = run_round(arguments.port, workload, clients, arguments.seconds)
+                    result = run_round(port, traffic(seed=clients), clients, arguments.seconds)
                     found.setdefault((checkout.name, clients), []).append(result)
                     print(checkout.name, clients, [round(x, 1) for x in result], file=sys.stderr)
             time.sleep(1)
@@ -101,6 +102,7 @@ def main() -> int:
             "versions": versions("ray", "onnxruntime", "numpy"),
             "commit": commit(),
             "engines": arguments.engines,
+            "traffic": "mixed" if arguments.mixed else "single sentences",
             "rounds": arguments.rounds,
             "seconds": arguments.seconds,
             "rows": [asdict(row) for row in rows],
@@ -131,6 +133,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--target", default="de")
     parser.add_argument("--engines", type=int, default=2, help="of each version")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--mixed", action="store_true", help="paragraphs, beams and attention too")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--warm-up", type=float, default=3.0)
