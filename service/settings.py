@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
-    """Engine processes per bundle; 0: threads decode; default: as many as `workers`."""
+    """Engine processes of a busy bundle; 0: threads decode; default: as many as `workers`."""
     workers: PositiveInt | None = None
     """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1

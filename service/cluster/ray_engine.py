@@ -14,22 +14,24 @@ from ray.exceptions import RayError
 
 from bundle.reader import Bundle
 from service.cluster.engine_actor import EngineActor
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.framing import HEADER
 from service.scheduling.workers.messages import (
+    Attend,
     BrokenFrameError,
     Cancel,
     Message,
     Ready,
     Refused,
-    Report,
     Submit,
     decode,
     encode,
 )
+from service.scheduling.workers.reports import Reports
 
 NUM_CALLS = 2
 """Calls for frames that wait in the actor: while the answer of one is on its way, the next is
@@ -41,7 +43,7 @@ _LOOK_S = 0.2
 _START_S = 60.0
 """How long an actor may take to open its bundle, once it has a place."""
 
-_Answer = int | bytes | Exception | None
+_Answer = int | tuple[int, bytes] | Exception | None
 """Of a call to the actor; None: `wake` was called."""
 
 
@@ -65,6 +67,9 @@ class RayEngine:
         self._options = options
         self._actor: Any = None
         self._has_place = False
+        self._early: dict[int, bytes] = {}
+        self._num_read = 0
+        self._reports = Reports()
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
         self._heard_s = time.monotonic()
         self._is_wanted = True
@@ -83,6 +88,8 @@ class RayEngine:
         """Ask the cluster for the actor without waiting for it."""
         options = self._options
         self._answers, self._has_place = SimpleQueue(), False
+        self._early, self._num_read = {}, 0  # frames that came before their turn
+        self._reports = Reports()
         self._actor = (
             ray.remote(EngineActor)
             .options(
@@ -122,8 +129,12 @@ class RayEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect."""
+        self._send(Attend(request=request))
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences."""
+        """Let it drop sentences and passes."""
         self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
@@ -131,10 +142,11 @@ class RayEngine:
         if self._actor is None:
             raise EngineDiedError("it was ended")
         progress: Progress[int] = Progress()
-        for message in self._messages(timeout_s):
-            if not isinstance(message, Report):
-                raise EngineDiedError(f"it sent {type(message).__name__} while working")
-            progress.add(message.progress)
+        try:
+            for message in self._messages(timeout_s):
+                self._reports.add_to(progress, message)
+        except BrokenFrameError as error:
+            raise EngineDiedError(str(error)) from error
         if 0 < self._options.max_silence_s < self.silence_s:
             raise EngineDiedError(f"no report for {self._options.max_silence_s:g} s")
         return progress
@@ -192,12 +204,19 @@ class RayEngine:
                 self._heard_s, self._has_place = time.monotonic(), True
                 for _ in range(NUM_CALLS):
                     self._await(self._actor.receive.remote())
-            case b"":
-                raise EngineDiedError("its loop has ended")
-            case bytes():
+            case (number, frame):
                 self._heard_s = time.monotonic()
                 self._await(self._actor.receive.remote())
-                yield decode(answer[HEADER.size :])
+                self._early[number] = frame
+                yield from self._in_order()
+
+    def _in_order(self) -> Iterator[Message]:
+        """The messages before which none is missing."""
+        while (frame := self._early.pop(self._num_read, None)) is not None:
+            if not frame:
+                raise EngineDiedError("its loop has ended")
+            self._num_read += 1
+            yield decode(frame[HEADER.size :])
 
     def _first_message(self) -> Ready | Refused:
         while self._is_wanted:

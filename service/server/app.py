@@ -103,7 +103,6 @@ def create_translator(
         registry,
         metrics,
         max_attention_cells=settings.max_attention_cells,
-        max_attention_runs=settings.max_attention_runs,
         tracing=tracing,
     )
 

@@ -9,7 +9,7 @@ from bundle.manifest import LanguagePair
 from service.inspection.inspector import Inspector
 from service.inspection.selection import check_selection
 from service.inspection.token_pairs import TokenPair
-from service.inspection.values import AttentionMaps, AttentionSelection
+from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
@@ -129,15 +129,16 @@ class SingleModelTranslator:
         ]
         if not chosen:
             return sentences
-        maps = await self._attention([sentences[index] for index in chosen], None)
+        pairs = self._generated_pairs([sentences[index] for index in chosen])
+        alignments = await self._inspector.align(self.model, pairs, timeout_s=self._left_s)
         aligned = list(sentences)
-        for index, attention in zip(chosen, maps, strict=True):
+        for index, alignment in zip(chosen, alignments, strict=True):
             best = postprocess(
                 sentences[index].source,
                 sentences[index].hypotheses[0],
                 self.model.bundle,
                 self.pair,
-                attention.alignment.tolist(),
+                alignment.tolist(),
             )
             aligned[index] = replace(sentences[index], best=best)
         return aligned
@@ -162,21 +163,19 @@ class SingleModelTranslator:
         self, sentences: list[TranslatedSentence], selection: AttentionSelection
     ) -> list[TranslatedSentence]:
         """Adds the attention maps that were requested, where a model ran."""
-        ran = [sentence for sentence in sentences if sentence.hypotheses]
-        maps = iter(await self._attention(ran, selection))
+        pairs = self._generated_pairs([s for s in sentences if s.hypotheses])
+        found = await self._inspector.inspect(self.model, pairs, selection, timeout_s=self._left_s)
+        maps = iter(found)
         return [replace(s, attention=next(maps)) if s.hypotheses else s for s in sentences]
 
-    async def _attention(
-        self, sentences: Sequence[TranslatedSentence], selection: AttentionSelection | None
-    ) -> list[AttentionMaps]:
-        if not sentences:
-            return []
+    def _generated_pairs(self, sentences: Sequence[TranslatedSentence]) -> list[TokenPair]:
         eos_id = self.model.bundle.manifest.special_ids.eos
-        timeout_s = None
-        if self._deadline_s is not None:
-            timeout_s = max(0.0, self._deadline_s - self._clock())
-        pairs = [_generated_pair(sentence, eos_id) for sentence in sentences]
-        return await self._inspector.inspect(self.model, pairs, selection, timeout_s=timeout_s)
+        return [_generated_pair(sentence, eos_id) for sentence in sentences]
+
+    @property
+    def _left_s(self) -> float | None:
+        """Seconds until the deadline of the request."""
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
 
 
 def _generated_pair(sentence: TranslatedSentence, eos_id: int) -> TokenPair:

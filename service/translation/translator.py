@@ -55,7 +55,6 @@ class Translator:
         metrics: Metrics,
         *,
         max_attention_cells: int = 1_000_000,
-        max_attention_runs: int = 1,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
@@ -65,20 +64,18 @@ class Translator:
             registry: Started; the caller closes it.
             metrics: Counts and times translations.
             max_attention_cells: Most numbers in the attention maps of one reply.
-            max_attention_runs: Most attention passes at the same time.
             clock: The clock of the registry's schedulers, on which deadlines are set.
             tracing: Records the stages of every translation; the caller closes it.
         """
         self._registry = registry
         self._metrics = metrics
-        self._inspector = Inspector(max_cells=max_attention_cells, max_runs=max_attention_runs)
+        self._inspector = Inspector(max_cells=max_attention_cells)
         self._languages = LanguageFinder(registry)
         self._clock = clock
         self._tracing = tracing or Tracing()
 
     def close(self) -> None:
-        """Cancels attention passes that wait."""
-        self._inspector.close()
+        """Nothing of its own is open: the registry closes the models."""
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
@@ -161,11 +158,7 @@ class Translator:
         with self._registry.lease(request.source, request.target) as (model, pair):
             pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
-        return [
-            ScoredPair(target_tokens=each.target_tokens, token_log_probs=each.token_log_probs)
-            for each in found
-        ]
+            return await self._inspector.score(model, pairs, timeout_s=request.timeout_s)
 
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]

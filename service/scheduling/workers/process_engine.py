@@ -9,24 +9,25 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bundle.reader import Bundle
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.messages import (
+    Attend,
     BrokenFrameError,
     Cancel,
     Frames,
     Message,
     Ready,
     Refused,
-    Report,
     Submit,
     encode,
 )
+from service.scheduling.workers.reports import Reports
 
 _MODULE = "service.scheduling.workers.engine_start"
 _START_S = 60.0
@@ -62,6 +63,7 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
+        self._reports = Reports()
         self._heard_s = time.monotonic()
         self._is_wanted = True
 
@@ -94,7 +96,7 @@ class ProcessEngine:
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
-        self._connection, self._frames = ours, Frames()
+        self._connection, self._frames, self._reports = ours, Frames(), Reports()
         self._heard_s = time.monotonic()
 
     def start(self) -> None:
@@ -118,8 +120,12 @@ class ProcessEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect."""
+        self._send(Attend(request=request))
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences."""
+        """Let it drop sentences and passes."""
         self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
@@ -138,8 +144,8 @@ class ProcessEngine:
 
     @property
     def wake(self) -> Callable[[], object]:
-        """Lets `work` return; any thread may call it."""
-        return partial(os.eventfd_write, self._wake_fd, 1)
+        """Lets `work` return; any thread may call it, and keeps the descriptor open."""
+        return self._signal
 
     def give_up(self) -> None:
         """Let a `start` in progress fail; may be called by any thread."""
@@ -163,6 +169,9 @@ class ProcessEngine:
         """End the child without waiting for what it is in."""
         self._kill_child()
         self.close()
+
+    def _signal(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
 
     def _kill_child(self) -> None:
         if self._child is not None:
@@ -194,10 +203,12 @@ class ProcessEngine:
             raise EngineDiedError(self._cause(error)) from error
 
     def _receive(self, progress: Progress[int]) -> None:
-        for message in self._messages():
-            if not isinstance(message, Report):
-                raise EngineDiedError(f"it sent {type(message).__name__} while working")
-            progress.add(message.progress)
+        try:
+            for message in self._messages():
+                self._reports.add_to(progress, message)
+        except BrokenFrameError as error:
+            self._kill_child()
+            raise EngineDiedError(str(error)) from error
 
     def _messages(self) -> list[Message]:
         connection = self._open_connection()

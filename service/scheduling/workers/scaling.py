@@ -1,10 +1,16 @@
 """How many engines a model needs: enough for its requests, within bounds, and without haste."""
 
 import math
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.observability.clock import Clock
+from service.scheduling.workers.engine_pool import EnginePool
+
+LOOK_S = 0.5
+"""How often a scaler looks at the load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +67,55 @@ class Scaling:
 
     def _has_passed(self, since_s: float | None, delay_s: float) -> bool:
         return since_s is not None and self._clock() - since_s >= delay_s
+
+
+class EngineScaler:
+    """Adds engines to a pool and retires them, in a thread of its own.
+
+    Nothing waits for an engine that cannot start yet: its machine may have to be started first.
+    """
+
+    def __init__(
+        self,
+        pool: EnginePool,
+        options: ScalingOptions,
+        num_requests: Callable[[], int],
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Add nothing before `start`.
+
+        Args:
+            pool: Empty; closed by its owner, after `close`.
+            options: How many engines there are to be.
+            num_requests: Requests in flight now.
+            clock: Monotonic, seconds.
+        """
+        self._pool = pool
+        self._num_requests = num_requests
+        self._scaling = Scaling(options, clock)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pellucid-scaling", daemon=True)
+
+    def start(self) -> None:
+        """Begin to start the least number of engines, and to follow the load."""
+        self.resize()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def resize(self) -> None:
+        """Look once: add engines that are needed, or retire some that have not been for long."""
+        num_engines = self._pool.num_engines
+        num_wanted = self._scaling.num_wanted(self._num_requests(), num_engines)
+        for _ in range(num_wanted - num_engines):
+            self._pool.add()
+        for _ in range(num_engines - num_wanted):
+            self._pool.retire()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            self.resize()

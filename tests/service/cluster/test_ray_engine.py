@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +22,8 @@ from ray.cluster_utils import Cluster
 
 from bundle.reader import Bundle
 from service.cluster.ray_engine import ActorOptions, RayEngine
-from service.engine.loop import Progress
+from service.engine.inspection import AttendRequest
+from service.engine.loop import Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.observability.metrics import Metrics
@@ -29,6 +32,7 @@ from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineDiedError
+from service.scheduling.workers.messages import Report, encode
 from tests.service.cluster.ray_cluster import (
     LONGEST_S,
     engines,
@@ -38,6 +42,7 @@ from tests.service.cluster.ray_cluster import (
     wait_until,
 )
 from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, alone, tiny_sources
+from tests.service.scheduling.workers.pairs import EVERYTHING, assert_attended, pairs
 from tests.service.scheduling.workers.single_loop import counted, job_of
 from tests.service.tiny_models import tiny_bundle
 
@@ -117,6 +122,47 @@ def test_a_cancelled_sentence_is_not_decoded(cluster: Cluster) -> None:
         while 1000 not in handles:
             handles += [decoded.handle for decoded in running.work(1.0).decoded]
     assert len(handles) < len(sources) / 2
+
+
+class _Unanswered:
+    """A call, and its answer, which never comes."""
+
+    def remote(self) -> "_Unanswered":
+        return self
+
+    def future(self) -> Future[object]:
+        return Future()
+
+
+def test_frames_that_overtake_each_other_are_read_in_order() -> None:
+    running = engine()
+    running._actor = SimpleNamespace(receive=_Unanswered())
+    frames = [
+        encode(Report(progress=Progress(failures=[Failure(handles=(n,), error="")])))
+        for n in range(3)
+    ]
+    for number in (1, 2, 0):
+        running._answers.put((number, frames[number]))
+    assert [f.handles for f in running.work(0.0).failures] == [(0,), (1,), (2,)]
+    running._actor = None
+
+
+def test_an_actor_inspects_beside_its_sentences(cluster: Cluster) -> None:
+    sources = tiny_sources()[:5]
+    requests = [DecodeRequest(handle=n, source_ids=s, options=LONG) for n, s in enumerate(sources)]
+    with started() as running:
+        running.attend(AttendRequest(handle=7, pairs=pairs(30), wanted=EVERYTHING))
+        running.submit(requests)
+        progress: Progress[int] = Progress()
+        until_s = time.monotonic() + LONGEST_S
+        while not progress.attended and time.monotonic() < until_s:
+            progress.add(running.work(1.0))
+        (found,) = progress.attended
+        progress.add(results(running, len(sources) - len(progress.decoded)))
+    assert found.handle == 7
+    assert_attended(found.pairs, 30)
+    decoded = {each.handle: each.hypotheses for each in progress.decoded}
+    assert decoded == {n: alone(source, LONG) for n, source in enumerate(sources)}
 
 
 def test_waking_ends_a_wait(cluster: Cluster) -> None:

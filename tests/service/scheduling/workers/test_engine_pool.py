@@ -1,194 +1,119 @@
-"""An elastic pool, with engines in this process."""
+"""Engines that are added and retired while others work: no sentence notices."""
 
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import pytest
 
-from service.engine.prefill import DecodeRequest
-from service.errors import StartupError, TranslationFailedError
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.job import Entry, JobResult
-from service.scheduling.limits import AdmissionLimits, Client, Request
+from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.scheduler import (
-    MAX_DEATHS_ELSEWHERE,
-    EnginesElsewhere,
-    Scheduler,
-    SchedulerOptions,
-)
 from service.scheduling.workers.dispatcher import Dispatcher
-from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
-from service.scheduling.workers.engine_pool import ElasticPool
-from service.scheduling.workers.local_engine import LocalEngine
-from service.scheduling.workers.scaling import ScalingOptions
-from tests.service.engine.tiny import GREEDY, POISONED, alone, tiny_sessions, tiny_sources
-from tests.service.scheduling.workers.single_loop import counted, job_of
-from tests.service.tiny_models import FakeClock
+from service.scheduling.workers.engine_pool import EnginePool
+from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
+from tests.service.engine.tiny import GREEDY, alone, tiny_sources
+from tests.service.scheduling.workers.pairs import asked, assert_attended
+from tests.service.scheduling.workers.single_loop import job_of
+from tests.service.tiny_models import tiny_bundle
 from tests.service.waiting import eventually
 
 PATIENCE_S = 60
-OPTIONS = ScalingOptions(
-    min_engines=1, max_engines=3, requests_per_engine=1, upscale_delay_s=5, downscale_delay_s=5
-)
 
 
-class FragileEngine(LocalEngine):
-    """Dies whenever it gets one sentence."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    queue: AdmissionQueue
+    attends: AttendQueue
+    pool: EnginePool
+    made: list[ProcessEngine]
 
-    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
-        if any(request.source_ids == POISONED for request in requests):
-            raise EngineDiedError("its machine has gone")
-        super().submit(requests, is_urgent=is_urgent)
+    def submit(self, source: tuple[int, ...]) -> Future[JobResult]:
+        entry = Entry(job=job_of(source), submitted_s=0.0)
+        self.queue.add(entry)
+        return entry.future
 
-
-class LateEngine(LocalEngine):
-    """Has no place before the test gives it one."""
-
-    def __init__(self, has_place: threading.Event) -> None:
-        super().__init__(tiny_sessions(), num_slots=8)
-        self._has_place = has_place
-        self._is_wanted = True
-
-    def start(self) -> None:
-        while not self._has_place.wait(0.01):
-            if not self._is_wanted:
-                raise StartupError("it is no longer wanted")
-
-    def give_up(self) -> None:
-        self._is_wanted = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Pool:
-    """A pool that the test resizes."""
-
-    clock: FakeClock = field(default_factory=FakeClock)
-    metrics: Metrics = field(default_factory=Metrics)
-    num_requests: int = 0
-    has_place: threading.Event = field(default_factory=threading.Event)
-    queue: AdmissionQueue = field(init=False)
-    pool: ElasticPool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.queue = AdmissionQueue(AdmissionLimits(), self.metrics)
-        self.pool = ElasticPool(self._create, OPTIONS, lambda: self.num_requests, self.clock)
-
-    def _create(self, number: int) -> Dispatcher:
-        return Dispatcher(LateEngine(self.has_place), self.queue, self.metrics, number=number)
-
-    def resize(self, num_requests: int) -> int:
-        """How many engines there are once the delay is over."""
-        self.num_requests = num_requests
-        self.pool.resize()
-        self.clock.now_s += 5
-        self.pool.resize()
-        return len(self.pool.dispatchers)
-
-    def has_ended_retired(self) -> bool:
-        self.pool.resize()
-        return not self.pool._retiring
+    def translate_all(self) -> None:
+        futures = [self.submit(source) for source in tiny_sources()]
+        found = [future.result(timeout=PATIENCE_S).hypotheses for future in futures]
+        assert found == [alone(source, GREEDY) for source in tiny_sources()]
 
     @property
-    def num_serving(self) -> int:
-        return sum(dispatcher.is_serving for dispatcher in self.pool.dispatchers)
+    def num_children(self) -> int:
+        return sum(engine.pid is not None for engine in self.made)
 
 
 @pytest.fixture
-def elastic() -> Iterator[Pool]:
-    elastic = Pool()
-    elastic.pool._grow(1)  # without the thread, which would resize by itself
-    yield elastic
-    elastic.pool.stop()
+def pooled() -> Iterator[Pooled]:
+    """One engine of three."""
+    metrics, attends = Metrics(), AttendQueue()
+    queue = AdmissionQueue(AdmissionLimits(), metrics)
+    made: list[ProcessEngine] = []
+
+    def create(number: int) -> Dispatcher:
+        made.append(ProcessEngine(tiny_bundle(), ProcessOptions(num_slots=8)))
+        return Dispatcher(made[-1], queue, metrics, attends=attends, number=number)
+
+    pool = EnginePool(create, max_engines=3)
+    pool.create(1)
+    pool.launch()
+    pool.start()
+    yield Pooled(queue=queue, attends=attends, pool=pool, made=made)
+    pool.close()
+    assert not any(engine.pid for engine in made)
 
 
-def submitted(queue: AdmissionQueue, source: tuple[int, ...]) -> Entry:
-    entry = Entry(job=job_of(source), submitted_s=0.0)
-    queue.add(entry)
-    return entry
+def test_an_added_engine_works(pooled: Pooled) -> None:
+    assert pooled.pool.add()
+    eventually(lambda: all(d.is_serving for d in pooled.pool.dispatchers))
+    assert pooled.num_children == 2
+    assert [dispatcher.number for dispatcher in pooled.pool.dispatchers] == [0, 1]
+    pooled.translate_all()
 
 
-def test_engines_follow_the_requests(elastic: Pool) -> None:
-    elastic.has_place.set()
-    assert [elastic.resize(n) for n in (0, 1, 2, 9, 2, 0)] == [1, 1, 2, 3, 2, 1]
+def test_there_are_no_more_than_there_may_be(pooled: Pooled) -> None:
+    assert [pooled.pool.add() for _ in range(3)] == [True, True, False]
+    assert pooled.pool.num_engines == 3
 
 
-def test_jobs_wait_for_an_engine_that_has_no_place_yet(elastic: Pool) -> None:
-    entry = submitted(elastic.queue, tiny_sources()[0])
-    assert (elastic.num_serving, entry.future.done()) == (0, False)
-    elastic.has_place.set()
-    result: JobResult = entry.future.result(timeout=PATIENCE_S)
-    assert result.hypotheses == alone(tiny_sources()[0], GREEDY)
-    assert elastic.num_serving == 1
-    assert counted(elastic.metrics, "engine_restarts_total") == 0
+def test_a_retired_engine_finishes_what_it_has(pooled: Pooled) -> None:
+    assert pooled.pool.add()
+    eventually(lambda: all(d.is_serving for d in pooled.pool.dispatchers))
+    futures = [pooled.submit(source) for source in tiny_sources() * 5]
+    attend = asked(9)
+    pooled.attends.add(attend)
+    pooled.pool.retire()
+    assert pooled.pool.num_engines == 1
+    found = [future.result(timeout=PATIENCE_S).hypotheses for future in futures]
+    assert found == [alone(source, GREEDY) for source in tiny_sources() * 5]
+    assert_attended(attend.future.result(timeout=PATIENCE_S), 9)
+    eventually(lambda: pooled.num_children == 1)
+    pooled.translate_all()
 
 
-def test_engines_that_have_no_place_go_first(elastic: Pool) -> None:
-    elastic.has_place.set()
-    eventually(lambda: elastic.num_serving == 1)
-    (first,) = elastic.pool.dispatchers
-    elastic.has_place.clear()
-    assert elastic.resize(3) == 3
-    assert elastic.resize(0) == 1
-    assert elastic.pool.dispatchers == (first,)
+def test_an_engine_that_is_retired_while_it_starts_ends(pooled: Pooled) -> None:
+    assert pooled.pool.add()
+    pooled.pool.retire()
+    eventually(lambda: pooled.num_children == 1)
+    pooled.translate_all()
 
 
-def test_an_engine_finishes_what_it_has_before_it_goes(elastic: Pool) -> None:
-    elastic.has_place.set()
-    elastic.resize(3)
-    eventually(lambda: elastic.num_serving == 3)
-    sources = tiny_sources() * 10
-    entries = [submitted(elastic.queue, source) for source in sources]
-    elastic.resize(0)
-    found = [entry.future.result(timeout=PATIENCE_S).hypotheses for entry in entries]
-    assert found == [alone(source, GREEDY) for source in sources]
-    eventually(elastic.has_ended_retired)
-    late = submitted(elastic.queue, sources[0]).future.result(timeout=PATIENCE_S)
-    assert late.hypotheses == found[0]
+def test_numbers_are_used_again(pooled: Pooled) -> None:
+    for _ in range(3):
+        assert pooled.pool.add()
+        assert pooled.pool.dispatchers[-1].number == 1
+        pooled.pool.retire()
+        eventually(lambda: not pooled.pool._leaving[-1].is_running)
 
 
-def test_a_job_may_lose_several_engines_elsewhere() -> None:
-    metrics = Metrics()
-    elsewhere = EnginesElsewhere(
-        create=lambda _: FragileEngine(tiny_sessions(), num_slots=8), scaling=ScalingOptions()
-    )
-    scheduler = Scheduler(tiny_sessions(), SchedulerOptions(elsewhere=elsewhere), metrics)
-    scheduler.start()
-    try:
-        poisoned = scheduler.submit(job_of(POISONED))
-        others = [scheduler.submit(job_of(source)) for source in tiny_sources()[:3]]
-        with pytest.raises(TranslationFailedError):
-            poisoned.result(timeout=PATIENCE_S)
-        found = [other.result(timeout=PATIENCE_S).hypotheses for other in others]
-    finally:
-        scheduler.close()
-    assert found == [alone(source, GREEDY) for source in tiny_sources()[:3]]
-    assert counted(metrics, "engine_restarts_total") == MAX_DEATHS_ELSEWHERE
-    assert counted(metrics, "lost_calls_total") >= MAX_DEATHS_ELSEWHERE
+def test_the_last_engine_stays(pooled: Pooled) -> None:
+    pooled.pool.retire()
+    assert pooled.pool.num_engines == 1
+    pooled.translate_all()
 
 
-def test_a_scheduler_with_engines_elsewhere_follows_its_requests() -> None:
-    created: list[EngineClient] = []
-    has_place = threading.Event()
-
-    def create(_: object) -> EngineClient:
-        created.append(LateEngine(has_place))
-        return created[-1]
-
-    scaling = ScalingOptions(
-        max_engines=2, requests_per_engine=1, upscale_delay_s=0, downscale_delay_s=60
-    )
-    options = SchedulerOptions(elsewhere=EnginesElsewhere(create=create, scaling=scaling))
-    scheduler = Scheduler(tiny_sessions(), options, Metrics())
-    scheduler.start()
-    try:
-        assert not scheduler.is_alive(10)
-        for source in tiny_sources()[:3]:
-            scheduler.submit(replace(job_of(source), client=Client(name="a"), request=Request()))
-        eventually(lambda: len(created) == 2)
-        has_place.set()
-        eventually(lambda: not scheduler.is_busy)
-        assert scheduler.is_alive(10)
-    finally:
-        scheduler.close()
+def test_a_closed_pool_adds_none(pooled: Pooled) -> None:
+    pooled.pool.close()
+    assert not pooled.pool.add()
