@@ -6,6 +6,7 @@ calls pass whole frames in and out. Knows neither the frames' contents nor Ray.
 
 import argparse
 import asyncio
+import itertools
 import os
 import socket
 import sys
@@ -37,6 +38,7 @@ class EngineActor:
             bundle=folder, sha256=sha256, slots=num_slots, threads=num_threads
         )
         self._receiving = asyncio.Lock()
+        self._numbers = itertools.count()
 
     async def open(self) -> int:
         """Start the loop, whose first frame says whether it can work; returns the process's id."""
@@ -54,17 +56,19 @@ class EngineActor:
         """Give the loop a frame."""
         self._writer.write(frame)
 
-    async def receive(self) -> bytes:
-        """The next frame of the loop; waits for it. Empty: the loop has ended.
+    async def receive(self) -> tuple[int, bytes]:
+        """The next frame of the loop, and its number; waits for it. Empty: the loop has ended.
 
-        Several calls may wait; each gets one frame, in turn.
+        Several calls may wait; each gets one frame, in turn. Answers may overtake each other on
+        their way.
         """
         async with self._receiving:
+            number = next(self._numbers)
             try:
                 header = await self._reader.readexactly(HEADER.size)
-                return header + await self._reader.readexactly(*HEADER.unpack(header))
+                return number, header + await self._reader.readexactly(*HEADER.unpack(header))
             except (asyncio.IncompleteReadError, ConnectionError):
-                return b""
+                return number, b""
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:

@@ -41,7 +41,7 @@ _LOOK_S = 0.2
 _START_S = 60.0
 """How long an actor may take to open its bundle, once it has a place."""
 
-_Answer = int | bytes | Exception | None
+_Answer = int | tuple[int, bytes] | Exception | None
 """Of a call to the actor; None: `wake` was called."""
 
 
@@ -65,6 +65,8 @@ class RayEngine:
         self._options = options
         self._actor: Any = None
         self._has_place = False
+        self._early: dict[int, bytes] = {}
+        self._num_read = 0
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
         self._heard_s = time.monotonic()
         self._is_wanted = True
@@ -83,6 +85,7 @@ class RayEngine:
         """Ask the cluster for the actor without waiting for it."""
         options = self._options
         self._answers, self._has_place = SimpleQueue(), False
+        self._early, self._num_read = {}, 0  # frames that came before their turn
         self._actor = (
             ray.remote(EngineActor)
             .options(
@@ -192,12 +195,19 @@ class RayEngine:
                 self._heard_s, self._has_place = time.monotonic(), True
                 for _ in range(NUM_CALLS):
                     self._await(self._actor.receive.remote())
-            case b"":
-                raise EngineDiedError("its loop has ended")
-            case bytes():
+            case (number, frame):
                 self._heard_s = time.monotonic()
                 self._await(self._actor.receive.remote())
-                yield decode(answer[HEADER.size :])
+                self._early[number] = frame
+                yield from self._in_order()
+
+    def _in_order(self) -> Iterator[Message]:
+        """The messages before which none is missing."""
+        while (frame := self._early.pop(self._num_read, None)) is not None:
+            if not frame:
+                raise EngineDiedError("its loop has ended")
+            self._num_read += 1
+            yield decode(frame[HEADER.size :])
 
     def _first_message(self) -> Ready | Refused:
         while self._is_wanted:

@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +22,7 @@ from ray.cluster_utils import Cluster
 
 from bundle.reader import Bundle
 from service.cluster.ray_engine import ActorOptions, RayEngine
-from service.engine.loop import Progress
+from service.engine.loop import Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.observability.metrics import Metrics
@@ -29,6 +31,7 @@ from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineDiedError
+from service.scheduling.workers.messages import Report, encode
 from tests.service.cluster.ray_cluster import (
     LONGEST_S,
     engines,
@@ -117,6 +120,29 @@ def test_a_cancelled_sentence_is_not_decoded(cluster: Cluster) -> None:
         while 1000 not in handles:
             handles += [decoded.handle for decoded in running.work(1.0).decoded]
     assert len(handles) < len(sources) / 2
+
+
+class _Unanswered:
+    """A call, and its answer, which never comes."""
+
+    def remote(self) -> "_Unanswered":
+        return self
+
+    def future(self) -> Future[object]:
+        return Future()
+
+
+def test_frames_that_overtake_each_other_are_read_in_order() -> None:
+    running = engine()
+    running._actor = SimpleNamespace(receive=_Unanswered())
+    frames = [
+        encode(Report(progress=Progress(failures=[Failure(handles=(n,), error="")])))
+        for n in range(3)
+    ]
+    for number in (1, 2, 0):
+        running._answers.put((number, frames[number]))
+    assert [f.handles for f in running.work(0.0).failures] == [(0,), (1,), (2,)]
+    running._actor = None
 
 
 def test_waking_ends_a_wait(cluster: Cluster) -> None:
