@@ -39,6 +39,8 @@ class EngineActor:
         )
         self._receiving = asyncio.Lock()
         self._numbers = itertools.count()
+        self._early: dict[int, bytes] = {}
+        self._num_written = 0
 
     async def open(self) -> int:
         """Start the loop, whose first frame says whether it can work; returns the process's id."""
@@ -52,9 +54,12 @@ class EngineActor:
         self._reader, self._writer = await asyncio.open_connection(sock=ours)
         return os.getpid()
 
-    async def send(self, frame: bytes) -> None:
-        """Give the loop a frame."""
-        self._writer.write(frame)
+    async def send(self, number: int, frame: bytes) -> None:
+        """Give the loop a frame, after all with lower numbers: calls may overtake each other."""
+        self._early[number] = frame
+        while (due := self._early.pop(self._num_written, None)) is not None:
+            self._num_written += 1
+            self._writer.write(due)
 
     async def receive(self) -> tuple[int, bytes]:
         """The next frame of the loop, and its number; waits for it. Empty: the loop has ended.

@@ -1,5 +1,6 @@
 """An engine as a Ray actor, as the front sees it: creates it, talks to it, notices its end."""
 
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,7 @@ class RayEngine:
         self._has_place = False
         self._early: dict[int, bytes] = {}
         self._num_read = 0
+        self._numbers = itertools.count()
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
         self._heard_s = time.monotonic()
         self._is_wanted = True
@@ -86,6 +88,7 @@ class RayEngine:
         options = self._options
         self._answers, self._has_place = SimpleQueue(), False
         self._early, self._num_read = {}, 0  # frames that came before their turn
+        self._numbers = itertools.count()
         self._actor = (
             ray.remote(EngineActor)
             .options(
@@ -163,7 +166,8 @@ class RayEngine:
     def _send(self, message: Message) -> None:
         if self._actor is None:
             raise EngineDiedError("it was ended")
-        self._actor.send.remote(encode(message))  # if it is lost, so are the calls for frames
+        # If it is lost, so are the calls for frames.
+        self._actor.send.remote(next(self._numbers), encode(message))
 
     def _await(self, answer: Any) -> None:  # noqa: ANN401 - Ray shows no type
         """Queue the answer of a call once it is there."""

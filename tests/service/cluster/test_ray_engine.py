@@ -1,5 +1,6 @@
 """Engine actors: the same results as in this process, and nothing lost when one dies."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -21,6 +23,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from bundle.reader import Bundle
+from service.cluster.engine_actor import EngineActor
 from service.cluster.ray_engine import ActorOptions, RayEngine
 from service.engine.loop import Failure, Progress
 from service.engine.prefill import DecodeRequest
@@ -108,16 +111,16 @@ def test_an_actor_gives_what_a_sentence_gives_alone(cluster: Cluster) -> None:
 
 def test_a_cancelled_sentence_is_not_decoded(cluster: Cluster) -> None:
     with started() as running:
-        sources = (tiny_sources() * 40)[:400]
+        sources = (tiny_sources() * 200)[:2000]
         requests = [
             DecodeRequest(handle=key, source_ids=source, options=LONG)
             for key, source in enumerate(sources)
         ]
         running.submit(requests)
         running.cancel(range(1, len(sources)))
-        running.submit([replace(requests[1], handle=1000)])
+        running.submit([replace(requests[1], handle=10_000)])
         handles = [decoded.handle for decoded in results(running, 2).decoded]
-        while 1000 not in handles:
+        while 10_000 not in handles:
             handles += [decoded.handle for decoded in running.work(1.0).decoded]
     assert len(handles) < len(sources) / 2
 
@@ -130,6 +133,19 @@ class _Unanswered:
 
     def future(self) -> Future[object]:
         return Future()
+
+
+def test_calls_that_overtake_each_other_are_written_in_order() -> None:
+    actor = EngineActor(Path("none"), "", num_slots=8, num_threads=1)
+    written: list[bytes] = []
+    actor._writer = cast(asyncio.StreamWriter, SimpleNamespace(write=written.append))
+
+    async def send() -> None:
+        for number in (2, 0, 1):
+            await actor.send(number, bytes([number]))
+
+    asyncio.run(send())
+    assert written == [b"\0", b"\1", b"\2"]
 
 
 def test_frames_that_overtake_each_other_are_read_in_order() -> None:
@@ -187,7 +203,7 @@ def test_an_actor_that_cannot_open_its_bundle_says_why(cluster: Cluster, tmp_pat
 
 def test_bytes_that_are_no_message_end_the_engine_alone(cluster: Cluster) -> None:
     with started() as running:
-        running._actor.send.remote(b"\x04\x00\x00\x00none")
+        running._actor.send.remote(0, b"\x04\x00\x00\x00none")
         with pytest.raises(EngineDiedError, match="its loop has ended"):
             results(running, 1)
 
@@ -235,6 +251,7 @@ def test_no_job_is_lost_when_an_actor_is_killed_at_work(cluster: Cluster, num_en
 
 _PARENT = """
 import ray, sys, time
+from service.cluster.engine_actor import EngineActor
 from service.cluster.ray_engine import ActorOptions, RayEngine
 from tests.service.tiny_models import tiny_bundle
 ray.init(address=sys.argv[1], log_to_driver=False, logging_level="error")
