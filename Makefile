@@ -56,7 +56,7 @@ test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torc
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
-		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_serve.py $(ARGS)
+		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_engine.py tests/service/cluster/test_ray_serve.py $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .

@@ -22,14 +22,12 @@ from service.scheduling.workers.messages import (
     Cancel,
     Frames,
     Message,
-    Part,
     Ready,
     Refused,
-    Report,
     Submit,
-    decode_attended,
     encode,
 )
+from service.scheduling.workers.reports import Reports
 
 _MODULE = "service.scheduling.workers.engine_start"
 _START_S = 60.0
@@ -65,7 +63,7 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
-        self._parts: list[Part] = []
+        self._reports = Reports()
         self._heard_s = time.monotonic()
         self._is_wanted = True
 
@@ -98,7 +96,7 @@ class ProcessEngine:
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
-        self._connection, self._frames, self._parts = ours, Frames(), []
+        self._connection, self._frames, self._reports = ours, Frames(), Reports()
         self._heard_s = time.monotonic()
 
     def start(self) -> None:
@@ -212,26 +210,9 @@ class ProcessEngine:
             raise EngineDiedError(self._cause(error)) from error
 
     def _receive(self, progress: Progress[int]) -> None:
-        for message in self._messages():
-            match message:
-                case Report():
-                    progress.add(message.progress)
-                case Part():
-                    self._collect(message, progress)
-                case _:
-                    raise EngineDiedError(f"it sent {type(message).__name__} while working")
-
-    def _collect(self, part: Part, progress: Progress[int]) -> None:
-        """Keep a part of a pass, or complete the pass with it."""
-        if self._parts and self._parts[0].handle != part.handle:
-            self._parts.clear()  # of a pass that was cancelled
-        self._parts.append(part)
-        if not part.is_last:
-            return
-        data = b"".join(each.data for each in self._parts)
-        self._parts.clear()
         try:
-            progress.attended.append(decode_attended(data))
+            for message in self._messages():
+                self._reports.add_to(progress, message)
         except BrokenFrameError as error:
             self._kill_child()
             raise EngineDiedError(str(error)) from error
