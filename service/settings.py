@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
-    """Engine processes per bundle; 0: threads decode; default: as many as `workers`."""
+    """Engine processes of a busy bundle; 0: threads decode; default: as many as `workers`."""
     workers: PositiveInt | None = None
     """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
+    key_store_timeout_s: PositiveFloat = 1.0
+    """Time for the key store to answer; beyond it: 503."""
+    min_key_chars: PositiveInt = 16
+    """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
+    max_wrong_keys_per_minute: PositiveInt = 10
+    """Wrong keys from one address per minute; beyond it: 429."""
     max_chars_per_key: PositiveInt | None = None
     """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None
@@ -98,12 +104,14 @@ class Settings(BaseSettings):
     """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins, separated by ',', whose pages may call the API; '*' for all."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of this server, separated by ','; other `Host` headers: 421; '*': any."""
     trusted_proxies: str = "127.0.0.1"
     """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
     """Largest request body; beyond it: 413."""
     max_bodies_bytes: PositiveInt = 134_217_728
-    """All request bodies in flight; beyond it: 429."""
+    """Bodies in flight and replies not yet taken; beyond it: 429."""
     max_connections: PositiveInt = 4096
     """Maximum open connections; beyond it, the one idle longest is closed."""
     header_timeout_s: PositiveFloat = 10.0
@@ -116,6 +124,12 @@ class Settings(BaseSettings):
     """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
     """Texts in one request; beyond it: 400."""
+    max_sentences: PositiveInt = 4_096
+    """Sentences of all texts of a request; beyond it: 400."""
+    max_fragments: PositiveInt = 2_048
+    """Fragments between lost placeholders in a request; beyond it: 400."""
+    inline_chars: PositiveInt = 1_000
+    """Longer texts are worked on in threads, not on the event loop."""
     max_file_bytes: PositiveInt = 4_194_304
     """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16
@@ -175,6 +189,14 @@ class Settings(BaseSettings):
     def _split_keys(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            names = (name.strip().lower() for name in value.split(","))
+            return tuple(name.removeprefix("*") if name != "*" else name for name in names if name)
         return value
 
     @field_validator("log_level", mode="before")

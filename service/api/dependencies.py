@@ -1,56 +1,26 @@
 """What routes depend on: the parts of the service, and validated parameters."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Annotated, Protocol
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
+from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
-from service.api.parameters import parse_parameters, read_parameters
+from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs import FileJobs
 from service.inspection.throttle import Throttle
-from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.models.interfaces import ModelRegistry, Reloading
+from service.models.registry import Registry
+from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
-from service.text.detection import Detection
-from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
-
-
-class TranslationBackend(Protocol):
-    """Translates and inspects, in this process or in a cluster; for one event loop."""
-
-    async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate all texts of a request; fails as a whole."""
-
-    def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
-        """Translate texts one after another, a few sentences at a time."""
-
-    async def detect(self, text: str) -> list[Detection]:
-        """Candidate source languages of a text, most probable first."""
-
-    async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
-        """Attention maps for every text of a request, in order."""
-
-    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
-        """Log-probabilities of given translations, in order."""
-
-    def close(self) -> None:
-        """Cancel what is waiting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """The models in this process or in a cluster, with what translates with and replaces them."""
-
-    registry: ModelRegistry
-    translator: TranslationBackend
-    reloader: Reloading
+from service.translation.translator import Translator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +28,18 @@ class Parts:
     """Everything that routes use; built once per process."""
 
     settings: Settings
-    registry: ModelRegistry
-    reloader: Reloading
-    translator: TranslationBackend
+    registry: Registry
+    reloader: Reloader
+    translator: Translator
     throttle: Throttle
     files: FileJobs
     metrics: Metrics
     tracing: Tracing
     in_flight: InFlight
     request_limit: RequestLimit
+    held_bytes: HeldBytes
     keys: ApiKeys
+    parameters: ParameterReader = field(default_factory=ParameterReader)
 
 
 async def _parts(request: Request) -> Parts:
@@ -76,16 +48,56 @@ async def _parts(request: Request) -> Parts:
     return parts
 
 
-async def _translate_parameters(request: Request) -> TranslateParameters:
-    return parse_parameters(TranslateParameters, await read_parameters(request))
+PartsOf = Annotated[Parts, Depends(_parts)]
 
 
-async def _detect_parameters(request: Request) -> DetectParameters:
-    return parse_parameters(DetectParameters, await read_parameters(request))
+class Caller:
+    """Who sends a request: known by its head, or only once its parameters are read."""
+
+    def __init__(self, request: Request, keys: ApiKeys, account: Account | None) -> None:
+        """Keep what the head says.
+
+        Args:
+            request: The request.
+            keys: Finds the account of a key among the parameters.
+            account: The account that the head names; None: it names none.
+        """
+        self._request = request
+        self._keys = keys
+        self._account = account
+
+    async def account(self, given: object = "", *, within_s: float | None = None) -> Account:
+        """The account of the request; a key in its head wins.
+
+        Args:
+            given: The key among the request's parameters, if any.
+            within_s: Time of the request; the store has no more for an answer.
+
+        Raises:
+            ServiceError: As `ApiKeys.account`.
+        """
+        if self._account is None:
+            return await self._keys.account(self._request, given, within_s=within_s)
+        self._account.limit_time(within_s)
+        return self._account
 
 
-async def _attention_parameters(request: Request) -> AttentionParameters:
-    return parse_parameters(AttentionParameters, await read_parameters(request))
+async def _caller(request: Request, parts: PartsOf) -> Caller:
+    """Before the body is read: a request with a wrong key costs no more than its head."""
+    is_named = parts.keys.names_account(request)
+    return Caller(request, parts.keys, await parts.keys.account(request) if is_named else None)
+
+
+async def _translate_parameters(request: Request, parts: PartsOf) -> TranslateParameters:
+    return await parts.parameters.read(TranslateParameters, request)
+
+
+async def _detect_parameters(request: Request, parts: PartsOf) -> DetectParameters:
+    return await parts.parameters.read(DetectParameters, request)
+
+
+async def _attention_parameters(request: Request, parts: PartsOf) -> AttentionParameters:
+    return await parts.parameters.read(AttentionParameters, request)
 
 
 def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
@@ -97,7 +109,8 @@ def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
     return value
 
 
-PartsOf = Annotated[Parts, Depends(_parts)]
+CallerOf = Annotated[Caller, Depends(_caller)]
+"""To be named before the parameters, which are read in the order of a route's arguments."""
 TranslateInput = Annotated[TranslateParameters, Depends(_translate_parameters)]
 DetectInput = Annotated[DetectParameters, Depends(_detect_parameters)]
 AttentionInput = Annotated[AttentionParameters, Depends(_attention_parameters)]

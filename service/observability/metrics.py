@@ -34,8 +34,11 @@ REJECTION_REASONS = (
     "malformed",
     "key_required",
     "invalid_key",
+    "wrong_keys",
     "rate_limited",
     "quota_exceeded",
+    "request_in_progress",
+    "idempotency_key_reused",
     "key_store_failed",
 )
 CANCELLATION_REASONS = ("client", "deadline")
@@ -88,7 +91,7 @@ class Metrics:
         for reason in REJECTION_REASONS:
             self.rejected.labels(reason=reason)
         self.lost_calls = self._counter(
-            "lost_calls", "Calls that were lost with an engine of the cluster."
+            "lost_calls", "Sentences that were lost with an engine and tried again."
         )
         self.cancelled = self._counter("cancelled", "Sentences given up unfinished.", "reason")
         for reason in CANCELLATION_REASONS:

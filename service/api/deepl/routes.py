@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from service.api.auth.repetition import deepl_repetition
 from service.api.deepl.schemas import (
     DeeplLanguage,
     DeeplLanguagesParameters,
@@ -13,9 +14,9 @@ from service.api.deepl.schemas import (
     DeeplTranslation,
     DeeplUsage,
 )
-from service.api.dependencies import Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf
 from service.api.openapi import FORM, JSON, problems, request_body
-from service.api.parameters import check_texts, parse_parameters, read_parameters
+from service.api.parameters import check_texts
 from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
 from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
@@ -35,13 +36,13 @@ _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 router = APIRouter(tags=["deepl"])
 
 
-async def _translate_parameters(request: Request) -> DeeplTranslateParameters:
-    return parse_parameters(DeeplTranslateParameters, await read_parameters(request, _LISTS))
+async def _translate_parameters(request: Request, parts: PartsOf) -> DeeplTranslateParameters:
+    return await parts.parameters.read(DeeplTranslateParameters, request, lists=_LISTS)
 
 
-async def _languages_parameters(request: Request) -> DeeplLanguagesParameters:
+async def _languages_parameters(request: Request, parts: PartsOf) -> DeeplLanguagesParameters:
     # The official client sends GET with a form body, others the query string.
-    return parse_parameters(DeeplLanguagesParameters, await read_parameters(request))
+    return await parts.parameters.read(DeeplLanguagesParameters, request)
 
 
 TranslateInput = Annotated[DeeplTranslateParameters, Depends(_translate_parameters)]
@@ -55,13 +56,18 @@ LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_paramete
     responses=problems(400, 403, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),
     openapi_extra=request_body(DeeplTranslateParameters, JSON, FORM, example=_EXAMPLE),
 )
-async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
-    """Every character of every text counts for the key."""
-    account = await parts.keys.account(request, parameters.auth_key)
+async def translate(
+    request: Request, caller: CallerOf, parameters: TranslateInput, parts: PartsOf
+) -> Response:
+    """Every character of every text counts for the key, once for all attempts of a request."""
+    account = await caller.account(parameters.auth_key, within_s=_timeout_s(parts))
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
-    async with account.charged(sum(map(len, parameters.texts))):
-        result = await parts.in_flight.run(request, parts.translator.translate(asked))
+    num_chars = sum(map(len, parameters.texts))
+    async with account.charged(num_chars, await deepl_repetition(request)):
+        result = await parts.in_flight.run(
+            request, account.client, parts.translator.translate(asked)
+        )
     both = zip(parameters.texts, result.translations, strict=True)
     reply = DeeplTranslateReply(
         translations=[_translation(text, t, asked.source) for text, t in both]
@@ -85,9 +91,9 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
         ]
     },
 )
-async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf) -> Response:
+async def languages(caller: CallerOf, parameters: LanguagesInput, parts: PartsOf) -> Response:
     """To translate from, or to."""
-    await parts.keys.account(request, parameters.auth_key)
+    await caller.account(parameters.auth_key)
     if parameters.type == "source":
         names = source_names(targets_by_source(parts.registry))
     else:
@@ -151,9 +157,13 @@ def _translate_request(
         splitting="none" if parameters.split_sentences == "0" else "sentences",
         unwrap=parameters.split_sentences == "nonewlines" and markup is None,
         with_scores=False,
-        timeout_s=min(TIMEOUT_S, parts.settings.deadline_ms / 1000),
+        timeout_s=_timeout_s(parts),
         client=client,
     )
+
+
+def _timeout_s(parts: Parts) -> float:
+    return min(TIMEOUT_S, parts.settings.deadline_ms / 1000)
 
 
 def _translation(text: str, translation: Translation, source: str) -> DeeplTranslation:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.api.dependencies import Parts, PartsOf
-from service.api.openapi import JSON, problems, request_body
-from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
+from service.api.auth.repetition import declared_repetition
+from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
+from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
+from service.scheduling.limits import Client
 
 router = APIRouter(tags=["native"])
 
@@ -26,8 +28,8 @@ class ScoreReply(Reply):
     """Log-probability of each of them, nats."""
 
 
-async def _score_parameters(request: Request) -> ScoreParameters:
-    return parse_parameters(ScoreParameters, await read_parameters(request))
+async def _score_parameters(request: Request, parts: PartsOf) -> ScoreParameters:
+    return await parts.parameters.read(ScoreParameters, request)
 
 
 ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
@@ -37,20 +39,25 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
     "/score",
     summary="Say how likely given translations are",
     response_model=list[ScoreReply],
-    responses=problems(400, 403, 408, 413, 429, 500, 503, 504),
-    openapi_extra=request_body(
-        ScoreParameters,
-        JSON,
-        example={
-            "source": "en",
-            "target": "de",
-            "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
-        },
+    responses={**problems(400, 403, 408, 413, 429, 500, 503, 504), **REPETITION_PROBLEMS},
+    openapi_extra=repeatable(
+        request_body(
+            ScoreParameters,
+            JSON,
+            example={
+                "source": "en",
+                "target": "de",
+                "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
+            },
+        )
     ),
 )
-async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
+async def score(
+    request: Request, caller: CallerOf, parameters: ScoreInput, parts: PartsOf
+) -> Response:
     """Each pair goes through the model once, as one sentence, whatever stands beside it."""
-    account = await parts.keys.account(request, parameters.api_key)
+    time_limit_s = timeout_s(parameters, parts.settings)
+    account = await caller.account(parameters.api_key, within_s=time_limit_s)
     sources = [pair.source_text for pair in parameters.pairs]
     targets = [pair.target_text for pair in parameters.pairs]
     check_texts(sources, parts.settings, further=targets, name="pairs")
@@ -58,15 +65,18 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
         pairs=tuple(zip(sources, targets, strict=True)),
         source=parameters.source,
         target=parameters.target,
-        timeout_s=timeout_s(parameters, parts.settings),
+        timeout_s=time_limit_s,
     )
-    async with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.in_flight.run(request, _scored(parts, asked))
+    num_chars = sum(map(len, [*sources, *targets]))
+    async with account.charged(num_chars, await declared_repetition(request)):
+        scored = await parts.in_flight.run(
+            request, account.client, _scored(parts, asked, account.client)
+        )
     return json_response([_content(pair) for pair in scored])
 
 
-async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+async def _scored(parts: Parts, asked: ScoreRequest, client: Client) -> list[ScoredPair]:
+    async with parts.throttle.turn(asked.timeout_s, client) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))
 
 

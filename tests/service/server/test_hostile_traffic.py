@@ -5,7 +5,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -160,6 +160,19 @@ def test_connection_is_closed_when_a_reply_is_not_read(server: ServerProcess) ->
         eventually(lambda: server.metric("pellucid_connections") == 1, PATIENCE_S)
 
 
+def test_replies_that_are_not_read_are_limited(tmp_path: Path) -> None:
+    flags = ("--max-bodies-bytes", str(MEBIBYTE), "--reply-timeout-s", "5")
+    with serving(tmp_path, *flags) as server, ExitStack() as readers:
+        assert _translates(server)
+        for _ in range(40):
+            connection = readers.enter_context(connect(server, receive_bytes=4096))
+            # The system takes the first replies, up to some megabytes.
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        eventually(lambda: not _translates(server), PATIENCE_S)
+        assert server.metric('pellucid_rejected_total{reason="bodies_full"}') > 0
+        eventually(lambda: _translates(server), PATIENCE_S)  # once they are given up
+
+
 def _send_until_refused(server: ServerProcess, head: bytes, part: bytes) -> tuple[int, bytes]:
     """Bytes that could be sent of a body that never ends, and the answer."""
     sent = 0
@@ -280,13 +293,15 @@ def test_many_small_headers_harm_no_other_request(server: ServerProcess) -> None
 
 def test_ten_thousand_keys_leave_nothing_behind(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
-    keys.write_text("\n".join(f"key-{number:05}" for number in range(10_000)), encoding="ascii")
+    keys.write_text(
+        "\n".join(f"key-number-{number:05}" for number in range(10_000)), encoding="ascii"
+    )
     with serving(tmp_path, "--api-key-file", str(keys), "--workers", "1") as server:
         with httpx.Client(base_url=server.url, timeout=LONGEST_S) as client:
 
             def use(numbers: range) -> Cost:
                 for number in numbers:
-                    headers = {"Authorization": f"Bearer key-{number:05}"}
+                    headers = {"Authorization": f"Bearer key-number-{number:05}"}
                     assert client.get("/v2/usage", headers=headers).status_code == 200
                 return Cost.of(server)
 
@@ -296,7 +311,7 @@ def test_ten_thousand_keys_leave_nothing_behind(tmp_path: Path) -> None:
             more_used = use(range(300, 1_000))
             assert len(client.get("/metrics").text.splitlines()) == num_series
         assert more_used.rss_bytes < 1.05 * some_used.rss_bytes
-        assert "key-0" not in server.log.read_text(encoding="utf-8")
+        assert "key-number" not in server.log.read_text(encoding="utf-8")
 
 
 @pytest.fixture
