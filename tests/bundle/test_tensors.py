@@ -13,10 +13,12 @@ from bundle.tensors import (
     decoder_spec,
     encoder_spec,
     past_key,
+    past_names,
     past_value,
     present_cross_key,
     present_cross_value,
     present_key,
+    present_names,
     present_value,
     shortlist_spec,
 )
@@ -135,3 +137,14 @@ def test_ids_are_64_and_lengths_32_bits_wide() -> None:
                 assert tensor.dtype == "int64"
             elif tensor.name.endswith(("lengths", "positions", "total")):
                 assert (tensor.dtype, len(tensor.shape)) == ("int32", 1)
+
+
+def test_a_recurrence_has_a_state_instead_of_keys_and_values() -> None:
+    architecture = ARCHITECTURE.model_copy(update={"decoder_cell": "ssru"})
+    for cache in CACHES:
+        found = by_name(decoder_spec(architecture, cache))
+        assert not [name for name in found if name.startswith(("past_key", "past_value"))]
+        for name in (*past_names(architecture), *present_names(architecture)):
+            assert (found[name].shape, found[name].dtype) == (("rows", 32), "float32")
+        assert by_name(beams_spec(architecture, cache))["past_state.1"].shape == ("rows", 32)
+    assert past_names(ARCHITECTURE)[:2] == ["past_key.0", "past_value.0"]

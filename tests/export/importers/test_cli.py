@@ -39,6 +39,7 @@ model:
 FILES: dict[str, tuple[str, dict[str, str]]] = {
     "ctranslate2": ("model.bin", {}),
     "fairseq": ("model.pt", {}),
+    "firefox": ("model.ende.bin", {"vocab.ende.spm": ""}),
     "hf-marian": ("pytorch_model.bin", {"config.json": json.dumps(_HF_CONFIG), **_SENTENCEPIECE}),
     "joeynmt": (
         "best.ckpt",

@@ -24,9 +24,11 @@ from export.quantization import Grid
 from export.staging import GraphVariant, open_staged
 from export.verification.forced_decoding import forced_logits
 from export.verification.numpy_reference import NumpyReference
+from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.attention_pass import attend
 from service.engine.graphs.sessions import Sessions, open_sessions
-from service.engine.offline import decode_batch
+from service.engine.offline import decode_batch, decode_requests
+from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions
 from tests.data.toy_language import sentence_pairs
 from tests.export.importers.firefox.firefox_models import num_pieces, save_model
@@ -188,6 +190,38 @@ def _decoded(sessions: Sessions, slots: int, **options: Any) -> list[Any]:  # no
 def test_company_changes_nothing(beam_size: int, sessions: Sessions) -> None:
     alone, together = (_decoded(sessions, n, beam_size=beam_size) for n in (beam_size, 32))
     assert alone == together
+
+
+KINDS = (
+    DecodeOptions(max_target_tokens=24),
+    DecodeOptions(beam_size=4, num_hypotheses=4, max_target_tokens=24),
+    DecodeOptions(max_target_tokens=24, with_scores=False),
+    DecodeOptions(beam_size=8, num_hypotheses=5, max_target_tokens=12),
+    DecodeOptions(min_target_tokens=9, no_repeat_ngram=2, max_target_tokens=24),
+    DecodeOptions(prefix_ids=(30, 31), max_target_tokens=24),
+    # What is dictated loops, so that they are decoded twice.
+    DecodeOptions(prefix_ids=(30,) * 9, max_loop_tokens=4, max_target_tokens=24),
+    DecodeOptions(beam_size=3, prefix_ids=(30,) * 9, max_loop_tokens=4, max_target_tokens=24),
+)
+
+
+@pytest.mark.parametrize("uses_beams", [True, False])
+def test_every_kind_of_search_shares_a_batch(uses_beams: bool, sessions: Sessions) -> None:
+    """Rows that come, fork, move and begin again leave no other row's state behind."""
+    sessions = replace(sessions, uses_beams=uses_beams)
+    every = sources(sessions)
+    requests = [
+        DecodeRequest(handle=i, source_ids=source, options=KINDS[i % len(KINDS)])
+        for i, source in enumerate(every)
+    ]
+    decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=16)
+    found = {
+        finished.handle: finished.hypotheses
+        for finished in decode_requests(decoder, requests, num_prefilled=4)
+    }
+    for request in requests:
+        (alone,) = decode_batch(sessions, [request.source_ids], request.options, num_slots=8)
+        assert found[request.handle] == alone
 
 
 def test_states_follow_their_hypotheses(tmp_path: Path) -> None:

@@ -178,3 +178,20 @@ def test_a_row_beyond_the_slots_is_a_broken_invariant() -> None:
     cache.add_row(cross, CAPACITY)
     with pytest.raises(AssertionError, match="reserved"):
         cache.add_row(cross, CAPACITY)
+
+
+def test_states_of_a_recurrence_move_with_their_rows() -> None:
+    manifest = manifest_of("float32")
+    shape = manifest.architecture.model_copy(update={"decoder_cell": "ssru"})
+    cache = SlotCache(manifest.model_copy(update={"architecture": shape}), NUM_SLOTS)
+    assert [state.shape for state in cache.past] == (
+        [(NUM_SLOTS, shape.d_model)] * shape.num_decoder_layers
+    )
+    for _ in range(3):
+        cache.new_row()
+    for layer, states in enumerate(cache.past):
+        states[:] = np.arange(NUM_SLOTS)[:, None] + 10 * layer
+    cache.copy_pasts([0], [1])
+    assert cache.release_rows([0]) == [(2, 0)]
+    for layer, states in enumerate(cache.past):
+        assert [float(row[0]) - 10 * layer for row in states[:2]] == [2, 0]
