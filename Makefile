@@ -60,7 +60,7 @@ test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own
 		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_engine.py tests/service/cluster/test_ray_serve.py $(ARGS)
 
 test-firefox: $(DEVELOPMENT) $(FIREFOX) ## compare published Firefox models with a native engine for them
-	PELLUCID_FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py $(ARGS)
+	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from export.calibration.activations import calibrate
 from export.verification.parity import check_parity, measure_parity
+from export.verification.torch_reference import TorchReference
 from model.architecture import Architecture
 from model.transformer import Transformer
 from service.engine.graphs.sessions import Sessions
@@ -98,7 +99,7 @@ def test_an_alternative_learns_to_copy_and_the_engine_serves_what_it_learnt(
     model = _trained(change)
     texts = _texts(60, random.Random(2))
     plain = open_graphs(network(model), None, tmp_path / "fp32")
-    report = measure_parity(model, plain, texts, texts)
+    report = measure_parity(TorchReference(model), plain, texts, texts)
     check_parity(report)
     assert report.identical_sentences == report.sentences == 60
     plan = calibrate(network(model), [(text, text) for text in texts])

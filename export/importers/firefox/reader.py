@@ -19,6 +19,7 @@ from export.importers.files.marian_binary import (
 )
 from export.importers.files.yaml_text import parse_yaml
 from export.importers.firefox.activation_scales import (
+    SUFFIX,
     activation_plan,
     output_scale,
     stored_matrices,
@@ -171,11 +172,13 @@ def _network(
     checkpoint: _Checkpoint, source: SideVocabulary, target: SideVocabulary, options: ImportOptions
 ) -> Network:
     config = checkpoint.config
-    reader = TensorReader(dict(float_tensors(checkpoint.items)), checkpoint.path)
+    named = {n: item for n, item in checkpoint.items.items() if not n.endswith(SUFFIX)}
+    reader = TensorReader(dict(float_tensors(named)), checkpoint.path)
     weights = _embeddings(checkpoint, reader, len(source.pieces), len(target.pieces))
     for stack in ("encoder", "decoder"):
         weights |= stack_weights(reader, stack, checkpoint.shape(stack), "ssru")
     reader.check()
+    reader.check_all_taken()
     description = NetworkDescription(
         special_ids=_special_ids(source, target),
         num_heads=config["transformer-heads"],

@@ -34,8 +34,8 @@ def test_both_references_compute_the_same(kind: str) -> None:
                 (found.cross[:, i, :, :t, :s], wanted.cross[:, i, :, :t, :s]),
                 (found.logits[i, :t], wanted.logits[i, :t]),
             ]
-            for have, want in maps:
-                np.testing.assert_allclose(have, want, atol=2e-4)
+            for found_map, wanted_map in maps:
+                np.testing.assert_allclose(found_map, wanted_map, atol=2e-4)
     assert ours.greedy(SOURCES, 20) == theirs.greedy(SOURCES, 20)
 
 

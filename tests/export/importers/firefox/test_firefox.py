@@ -433,6 +433,12 @@ def test_missing_tensors_and_multipliers_of_zero_are_refused(tmp_path: Path) -> 
     _assert_refused(broken, tmp_path / "out", f"{name} has the multiplier 0.0")
 
 
+def test_tensors_that_no_graph_reads_are_named(tmp_path: Path) -> None:
+    name = "decoder_ff_logit_out_Wt"
+    path = save_model(tmp_path / "model", changes={name: float_item(name, np.ones((104, 64)))})
+    _assert_refused(path, tmp_path / "out", f"is not supported: {name} belong to parts")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

