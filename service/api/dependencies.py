@@ -11,7 +11,7 @@ from service.api.in_flight import InFlight
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import parse_parameters, read_parameters
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.documents.jobs import FileJobs
+from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
 from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
 from service.models.interfaces import ModelRegistry, Reloading
