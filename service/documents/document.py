@@ -41,11 +41,6 @@ class Document:
         return (part for part in self.parts if isinstance(part, DocumentString))
 
     @property
-    def num_strings(self) -> int:
-        """Number of strings to translate."""
-        return sum(1 for _ in self.iter_strings())
-
-    @property
     def strings(self) -> tuple[DocumentString, ...]:
         """The strings to translate, in order."""
         return tuple(self.iter_strings())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.documents.document import DocumentString, TextFormat
+from service.documents.pieces import pieces_of
 
 _CODES: dict[TextFormat, str] = {"html": "h", "text": "t"}
 _FORMATS: dict[str, TextFormat] = {code: name for name, code in _CODES.items()}
@@ -19,7 +20,7 @@ _FORMATS: dict[str, TextFormat] = {code: name for name, code in _CODES.items()}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceString:
-    """A string to translate, by its place in the document."""
+    """A string to translate, or a piece of one, by its place in the document."""
 
     index: int
     text: str
@@ -27,12 +28,17 @@ class SourceString:
 
 
 def write_strings(path: Path, strings: Iterable[DocumentString]) -> int:
-    """Write the strings of a document; returns how many there are."""
+    """Write the strings of a document, long ones in pieces; returns how many there are.
+
+    Raises:
+        DocumentError: A string is too long.
+    """
     count = 0
     with path.open("w", encoding="ascii") as file:
         for string in strings:
-            file.write(f"{_CODES[string.format]}{json.dumps(string.text)}\n")
-            count += 1
+            for text in pieces_of(string):
+                file.write(f"{_CODES[string.format]}{json.dumps(text)}\n")
+                count += 1
     return count
 
 
