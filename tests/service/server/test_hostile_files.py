@@ -44,7 +44,7 @@ if {child.__name__!r} in sys.orig_argv:
 UPLOADS = {
     "line ends": ("a.txt", b"\r" * (4 * MIB)),
     "paragraphs": ("a.txt", b"a\n\n" * (4 * MIB // 3)),
-    "emphasis": ("a.md", b"**a *b " * 22_000),
+    "links": ("a.md", b"[a](b) *c*\n\n" * (4 * MIB // 12)),
     "elements": ("a.html", b"<b>a<p>" * (4 * MIB // 7)),
     "values": ("a.json", b"[" + b'"a",' * (MIB) + b'"a"]'),
 }
