@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = 1_048_576
     """Largest request body; beyond it: 413."""
     max_bodies_bytes: PositiveInt = 134_217_728
-    """All request bodies in flight; beyond it: 429."""
+    """Bodies in flight and replies not yet taken; beyond it: 429."""
     max_connections: PositiveInt = 4096
     """Maximum open connections; beyond it, the one idle longest is closed."""
     header_timeout_s: PositiveFloat = 10.0

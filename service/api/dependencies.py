@@ -1,15 +1,17 @@
 """What routes depend on: the parts of the service, and validated parameters."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
+from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
-from service.api.parameters import parse_parameters, read_parameters
+from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
@@ -67,7 +69,9 @@ class Parts:
     tracing: Tracing
     in_flight: InFlight
     request_limit: RequestLimit
+    held_bytes: HeldBytes
     keys: ApiKeys
+    parameters: ParameterReader = field(default_factory=ParameterReader)
 
 
 async def _parts(request: Request) -> Parts:
@@ -76,16 +80,52 @@ async def _parts(request: Request) -> Parts:
     return parts
 
 
-async def _translate_parameters(request: Request) -> TranslateParameters:
-    return parse_parameters(TranslateParameters, await read_parameters(request))
+PartsOf = Annotated[Parts, Depends(_parts)]
 
 
-async def _detect_parameters(request: Request) -> DetectParameters:
-    return parse_parameters(DetectParameters, await read_parameters(request))
+class Caller:
+    """Who sends a request: known by its head, or only once its parameters are read."""
+
+    def __init__(self, request: Request, keys: ApiKeys, account: Account | None) -> None:
+        """Keep what the head says.
+
+        Args:
+            request: The request.
+            keys: Finds the account of a key among the parameters.
+            account: The account that the head names; None: it names none.
+        """
+        self._request = request
+        self._keys = keys
+        self._account = account
+
+    async def account(self, given: object = "") -> Account:
+        """The account of the request; a key in its head wins.
+
+        Args:
+            given: The key among the request's parameters, if any.
+
+        Raises:
+            ServiceError: As `ApiKeys.account`.
+        """
+        return self._account or await self._keys.account(self._request, given)
 
 
-async def _attention_parameters(request: Request) -> AttentionParameters:
-    return parse_parameters(AttentionParameters, await read_parameters(request))
+async def _caller(request: Request, parts: PartsOf) -> Caller:
+    """Before the body is read: a request with a wrong key costs no more than its head."""
+    is_named = parts.keys.names_account(request)
+    return Caller(request, parts.keys, await parts.keys.account(request) if is_named else None)
+
+
+async def _translate_parameters(request: Request, parts: PartsOf) -> TranslateParameters:
+    return await parts.parameters.read(TranslateParameters, request)
+
+
+async def _detect_parameters(request: Request, parts: PartsOf) -> DetectParameters:
+    return await parts.parameters.read(DetectParameters, request)
+
+
+async def _attention_parameters(request: Request, parts: PartsOf) -> AttentionParameters:
+    return await parts.parameters.read(AttentionParameters, request)
 
 
 def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
@@ -97,7 +137,8 @@ def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
     return value
 
 
-PartsOf = Annotated[Parts, Depends(_parts)]
+CallerOf = Annotated[Caller, Depends(_caller)]
+"""To be named before the parameters, which are read in the order of a route's arguments."""
 TranslateInput = Annotated[TranslateParameters, Depends(_translate_parameters)]
 DetectInput = Annotated[DetectParameters, Depends(_detect_parameters)]
 AttentionInput = Annotated[AttentionParameters, Depends(_attention_parameters)]

@@ -1,6 +1,7 @@
 """Requests in flight: refused during shutdown, cancelled when their client leaves."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -8,17 +9,25 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from service.api.problems import SHUTTING_DOWN
-from service.errors import ShuttingDownError
+from service.errors import OverloadedError, ShuttingDownError
 from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
+
+_RETRY_AFTER_S = 1.0
 
 T = TypeVar("T")
 
 
 class InFlight:
-    """Tracks the requests that use the models; for one event loop."""
+    """Tracks the requests that use the models; for one event loop.
 
-    def __init__(self, metrics: Metrics) -> None:
+    A client may have half of what the others leave: behind a proxy, many clients are one address.
+    """
+
+    def __init__(self, metrics: Metrics, max_requests: int) -> None:
         self._metrics = metrics
+        self._max_requests = max_requests
+        self._by_client: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_open = True
         """Whether new requests are accepted."""
@@ -49,10 +58,11 @@ class InFlight:
         self.close()
         self.cancel_all()
 
-    async def run(self, request: Request, work: Coroutine[Any, Any, T]) -> T:
+    async def run(self, request: Request, client: Client, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` for a request whose body has been read.
 
         Raises:
+            OverloadedError: The client has too many requests in flight.
             ShuttingDownError: Requests are no longer accepted, or this one was cancelled.
             ClientDisconnect: The client left; `work` was cancelled.
         """
@@ -60,13 +70,31 @@ class InFlight:
             work.close()
             self._metrics.rejected.labels(reason="shutting_down").inc()
             raise ShuttingDownError(SHUTTING_DOWN)
+        if self._is_full(client):
+            work.close()
+            raise self._refusal(client)
         task = asyncio.create_task(work)
         self._tasks.add(task)
+        self._by_client[client.name] += 1
         try:
             with self._metrics.in_flight.track_inprogress():
                 return await _unless_client_leaves(request, task)
         finally:
             self._tasks.discard(task)
+            self._by_client[client.name] -= 1
+            self._by_client += Counter()  # without clients that have none
+
+    def _is_full(self, client: Client) -> bool:
+        own = self._by_client[client.name]
+        return own >= max(1, (self._max_requests - self._by_client.total() + own) // 2)
+
+    def _refusal(self, client: Client) -> OverloadedError:
+        self._metrics.rejected.labels(reason="too_many_requests").inc()
+        return OverloadedError(
+            f"Slowdown: {self._by_client[client.name]} requests of this client are in flight: it "
+            f"may have half of the {self._max_requests} that fit in and that others leave",
+            retry_after_s=_RETRY_AFTER_S,
+        )
 
 
 async def _unless_client_leaves(request: Request, work: asyncio.Task[T]) -> T:

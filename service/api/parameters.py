@@ -1,5 +1,6 @@
 """Reads and validates request parameters: JSON, or query string and form together."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -15,26 +16,43 @@ from service.settings import Settings
 
 _URLENCODED = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
+MAX_INLINE_CHARS = 65_536
+"""A larger body is parsed outside of the event loop."""
+MAX_FIELDS = 1_000
+"""Of a query string, and of a form."""
+MAX_FAULTS = 10
+"""Faults of a request that a reply names."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_parameters(request: Request, lists: Collection[str] = ()) -> dict[str, Any]:
-    """Parameters of a request; the query string takes precedence over the form.
+class ParameterReader:
+    """Reads and validates the parameters of requests; for one event loop."""
 
-    Args:
-        request: Its body is read.
-        lists: Names that may be repeated in a query string or form.
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(1)
+        """Large bodies are parsed one after another: objects can take thirty times their size."""
 
-    Raises:
-        InvalidRequestError: The body is not UTF-8, invalid JSON, or neither JSON nor a form.
-    """
-    body = _decode(await request.body(), "body")
-    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
-        return _json_object(body)
-    query = _pairs(_decode(request.scope["query_string"], "query"))
-    return _fields(query + await _form_pairs(request, media_type, body), lists)
+    async def read(self, model: type[M], request: Request, *, lists: Collection[str] = ()) -> M:
+        """Parameters of a request; the query string takes precedence over the form.
+
+        Args:
+            model: What they are validated against.
+            request: Its body is read.
+            lists: Names that may be repeated in a query string or form.
+
+        Raises:
+            InvalidRequestError: The body is not UTF-8, invalid JSON, neither JSON nor a form, or
+                not what `model` wants.
+        """
+        body = _decode(await request.body(), "body")
+        if _media_type(request) == _MULTIPART and body and not _looks_like_json(body):
+            fields = _query_pairs(request) + await _multipart_pairs(request)
+            return parse_parameters(model, _fields(fields, lists))
+        if len(body) <= MAX_INLINE_CHARS:
+            return _parse(model, request, body, lists)
+        async with self._turn:
+            return await asyncio.to_thread(_parse, model, request, body, lists)
 
 
 def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
@@ -43,7 +61,7 @@ def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
     As in LibreTranslate, unknown names are ignored, and null and empty values count as absent.
 
     Raises:
-        InvalidRequestError: With the message that LibreTranslate's clients match on, or all faults.
+        InvalidRequestError: With the message that LibreTranslate's clients match on, or the faults.
     """
     given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
     try:
@@ -53,13 +71,26 @@ def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:
         missing = next((e for e in faults if e["type"] == "missing"), None)
         if missing:
             raise missing_parameter(".".join(map(str, missing["loc"]))) from None
-        described = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults]
+        described = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in faults[:MAX_FAULTS]]
         raise InvalidRequestError("Invalid request: " + "; ".join(described)) from None
 
 
 def missing_parameter(name: str) -> InvalidRequestError:
     """The error whose message clients match on."""
     return InvalidRequestError(f"Invalid request: missing {name} parameter")
+
+
+def _parse(model: type[M], request: Request, body: str, lists: Collection[str]) -> M:
+    """Parameters from a body other than multipart, and the query string beside a form."""
+    media_type = _media_type(request)
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return parse_parameters(model, _json_object(body))
+    fields = _query_pairs(request) + _form_pairs(media_type, body)
+    return parse_parameters(model, _fields(fields, lists))
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _decode(received: bytes, name: str) -> str:
@@ -81,18 +112,24 @@ def _json_object(body: str) -> dict[str, Any]:
     return value
 
 
-async def _form_pairs(request: Request, media_type: str, body: str) -> list[tuple[str, Any]]:
+def _query_pairs(request: Request) -> list[tuple[str, Any]]:
+    return _pairs(_decode(request.scope["query_string"], "query"))
+
+
+def _looks_like_json(body: str) -> bool:
+    return body.lstrip().startswith("{")
+
+
+def _form_pairs(media_type: str, body: str) -> list[tuple[str, Any]]:
     if not body:
         return []
-    if body.lstrip().startswith("{"):
+    if _looks_like_json(body):
         raise InvalidRequestError(
             "Invalid request: the body looks like JSON; send the header "
             "'Content-Type: application/json'"
         )
     if media_type == _URLENCODED:
         return _pairs(body)
-    if media_type == _MULTIPART:
-        return await _multipart_pairs(request)
     raise InvalidRequestError(
         "Invalid request: the body's Content-Type must be application/json, "
         f"{_URLENCODED} or {_MULTIPART}"
@@ -112,6 +149,8 @@ def _fields(pairs: Iterable[tuple[str, Any]], lists: Collection[str]) -> dict[st
 
 def _pairs(encoded: str) -> list[tuple[str, Any]]:
     """The pairs of a query string or form."""
+    if encoded.count("&") >= MAX_FIELDS:
+        raise _too_many_fields()
     try:
         return list(parse_qsl(encoded, keep_blank_values=True, errors="strict"))
     except ValueError:
@@ -119,11 +158,17 @@ def _pairs(encoded: str) -> list[tuple[str, Any]]:
 
 
 async def _multipart_pairs(request: Request) -> list[tuple[str, Any]]:
-    async with request.form() as form:
+    async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
         pairs = form.multi_items()
         if any(isinstance(value, UploadFile) for _, value in pairs):
             raise InvalidRequestError("Invalid request: a file was sent where text is expected")
         return list(pairs)
+
+
+def _too_many_fields() -> InvalidRequestError:
+    return InvalidRequestError(
+        f"Invalid request: more than {MAX_FIELDS} fields: send JSON, or several requests"
+    )
 
 
 def check_limits(parameters: TranslateParameters | AttentionParameters, settings: Settings) -> None:

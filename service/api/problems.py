@@ -22,6 +22,8 @@ DEEPL_PREFIXES = ("/v2", "/deepl")
 QUOTA_EXCEEDED = 456
 """DeepL's own status for a used-up quota."""
 
+MAX_ERROR_CHARS = 600
+"""Of the text of an error, which may quote what was sent: at most 4 kB as JSON."""
 _DEEPL_BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
 _DEEPL_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
 """DeepL's clients know 400, 403, 404, 429, 456 and 503; they retry after 429 and 503."""
@@ -44,7 +46,12 @@ def is_deepl(path: str) -> bool:
 def deepl_problem(status: int, code: str, text: str, headers: dict[str, str] | None) -> Response:
     """An error in DeepL's dialect, with a status that its clients know."""
     known = _DEEPL_BY_CODE.get(code) or _DEEPL_BY_STATUS.get(status, status)
-    return JSONResponse({"message": text}, known, headers)
+    return JSONResponse({"message": shortened(text)}, known, headers)
+
+
+def shortened(text: str) -> str:
+    """An error's text without what is over `MAX_ERROR_CHARS`."""
+    return text if len(text) <= MAX_ERROR_CHARS else text[: MAX_ERROR_CHARS - 1] + "\u2026"
 
 
 class Problem(BaseModel):
@@ -60,7 +67,7 @@ def problem(
     """An error in the dialect that `path` belongs to."""
     if is_deepl(path):
         return deepl_problem(status, code, text, headers)
-    return JSONResponse({"error": text, "code": code}, status, headers)
+    return JSONResponse({"error": shortened(text), "code": code}, status, headers)
 
 
 def add_exception_handlers(app: FastAPI) -> None:

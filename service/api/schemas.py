@@ -23,12 +23,20 @@ MAX_LENGTH_PENALTY = 10.0
 """Far beyond useful values; a larger power would overflow."""
 MAX_LENGTH_FACTOR = 1000.0
 """Far beyond useful values."""
+MAX_LIST_ITEMS = 10_000
+"""Of a list of texts or pairs, whatever the settings say."""
+MAX_INDICES = 100
+"""More layers or heads than a network has."""
 MAX_GLOSSARY_ENTRIES = 1000
 """Every sentence is searched for each of them."""
 
 
 def _text_or_texts(value: object) -> object:
     texts = value if isinstance(value, list) else [value]
+    if len(texts) > MAX_LIST_ITEMS:
+        raise PydanticCustomError(
+            "too_long", "a list may have {limit} texts", {"limit": MAX_LIST_ITEMS}
+        )
     for text in texts:
         if not isinstance(text, str):
             raise PydanticCustomError("texts", "Input should be a text or a list of texts")
@@ -73,10 +81,15 @@ def _options_of_flag(value: object) -> object:
 
 # Empty values count as absent and never get here; `min_length` is for readers of the schema.
 Texts = Annotated[
-    Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
+    Annotated[str, Field(min_length=1)]
+    | Annotated[list[str], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
 ]
-Prefixes = Annotated[str | list[str], BeforeValidator(_text_or_texts)]
+Prefixes = Annotated[
+    str | Annotated[list[str], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)],
+    BeforeValidator(_text_or_texts),
+]
+Indices = Annotated[list[int], Field(max_length=MAX_INDICES, fail_fast=True)]
 LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
 BeamSize = Annotated[int, Field(ge=1, le=MAX_BEAM_SIZE)]
 LengthFactor = Annotated[float, Field(gt=0, le=MAX_LENGTH_FACTOR, allow_inf_nan=False)]
@@ -90,11 +103,11 @@ class _Parameters(BaseModel):
 class AttentionOptions(_Parameters):
     """Which attention maps are wanted."""
 
-    kinds: list[AttentionKind] = ["cross"]
+    kinds: Annotated[list[AttentionKind], Field(max_length=MAX_INDICES, fail_fast=True)] = ["cross"]
     """Any of `encoder`, `decoder`, `cross`."""
-    layers: list[int] | None = None
+    layers: Indices | None = None
     """Indices from 0; all if absent."""
-    heads: list[int] | None = None
+    heads: Indices | None = None
     """Indices from 0; all if absent."""
     reduce: Literal["none", "heads", "all"] = "none"
     """Mean over nothing, over heads, or over heads and layers."""
@@ -151,7 +164,9 @@ class TranslateParameters(_TextParameters):
     unwrap: bool = False
     """Line breaks within a paragraph are only where the line was full, as in e-mail."""
     glossary: Annotated[
-        list[GlossaryTerm], Field(max_length=MAX_GLOSSARY_ENTRIES), AfterValidator(_consistent)
+        list[GlossaryTerm],
+        Field(max_length=MAX_GLOSSARY_ENTRIES, fail_fast=True),
+        AfterValidator(_consistent),
     ] = []
     """Terms and what they have to become; JSON only."""
     beam_size: BeamSize | None = None
@@ -225,7 +240,9 @@ class ScoredTexts(_Parameters):
 class ScoreParameters(_Parameters):
     """What `POST /score` takes. Unknown parameters are ignored."""
 
-    pairs: Annotated[list[ScoredTexts], Field(min_length=1)]
+    pairs: Annotated[
+        list[ScoredTexts], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)
+    ]
     """Texts with their translations, `{source_text, target_text}` each."""
     source: LanguageCode
     """Language of the texts; case does not matter."""

@@ -142,7 +142,7 @@ def serve(
         parts.in_flight,
         settings.drain_s,
         on_start,
-        connections(settings, metrics, parts.request_limit),
+        connections(settings, metrics, parts.request_limit, parts.held_bytes),
         on_reload=parts.reloader.request,
         shutdown_delay_s=settings.shutdown_delay_s,
     ).run(sockets=[listener])

@@ -16,6 +16,7 @@ from service.api.deepl import routes as deepl
 from service.api.dependencies import Backend, Parts, TranslationBackend
 from service.api.in_flight import InFlight
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
@@ -184,8 +185,9 @@ def create_app_over(
         files=create_file_jobs(settings, backend.translator),
         metrics=metrics,
         tracing=tracing,
-        in_flight=InFlight(metrics),
+        in_flight=InFlight(metrics, settings.max_requests),
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
+        held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),
     )
     add_exception_handlers(app)
@@ -201,11 +203,14 @@ def create_app_over(
         BodyLimitMiddleware,
         limits=BodyLimits(
             max_bytes=settings.max_body_bytes,
-            max_bytes_of_all=settings.max_bodies_bytes,
             timeout_s=settings.body_timeout_s,
             other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
         ),
+        held_bytes=app.state.parts.held_bytes,
         metrics=metrics,
+    )
+    app.add_middleware(
+        HeldBytesMiddleware, held_bytes=app.state.parts.held_bytes, exempt=_ROUTINE_PATHS
     )
     allow_origins(app, settings.cors_origins)
     app.add_middleware(ObservationMiddleware, metrics=metrics)

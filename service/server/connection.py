@@ -16,7 +16,8 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from service.api.middleware.request_limit import RequestLimit
+from service.api.middleware.held_bytes import HeldBytes
+from service.api.middleware.request_limit import RequestLimit, is_limited
 from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
 from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.observability.metrics import Metrics
@@ -52,7 +53,7 @@ class ClientTimeouts:
 
 
 def connections(
-    settings: Settings, metrics: Metrics, request_limit: RequestLimit
+    settings: Settings, metrics: Metrics, request_limit: RequestLimit, held_bytes: HeldBytes
 ) -> Callable[..., "Connection"]:
     """A factory of connections, limited by `settings` and by the system."""
     max_connections = raise_descriptor_limit(settings.max_connections)
@@ -62,6 +63,7 @@ def connections(
         Connection,
         connection_limit=ConnectionLimit(max_connections, metrics),
         request_limit=request_limit,
+        held_bytes=held_bytes,
         metrics=metrics,
         timeouts=ClientTimeouts(
             header_s=settings.header_timeout_s, reply_s=settings.reply_timeout_s
@@ -77,6 +79,7 @@ class Connection(HttpToolsProtocol):
         *arguments: Any,  # noqa: ANN401 - uvicorn's own
         connection_limit: ConnectionLimit,
         request_limit: RequestLimit,
+        held_bytes: HeldBytes,
         metrics: Metrics,
         timeouts: ClientTimeouts,
         **named: Any,  # noqa: ANN401 - uvicorn's own
@@ -84,6 +87,9 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._connection_limit = connection_limit
         self._request_limit = request_limit
+        self._held_bytes = held_bytes
+        self._unsent_bytes = 0
+        """Of replies that the client has not taken, as counted in `held_bytes`."""
         self._metrics = metrics
         self._timeouts = timeouts
         self._phase = Phase.HEAD
@@ -109,6 +115,7 @@ class Connection(HttpToolsProtocol):
         _cancel(self._phase_timer)
         _cancel(self._reply_timer)
         self._connection_limit.remove(self.transport)
+        self._count_unsent(0)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -193,15 +200,21 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The write buffer is full: the client reads more slowly than the service writes."""
         super().pause_writing()
+        self._count_unsent(self.transport.get_write_buffer_size())
         self._connection_limit.mark_idle(self.transport)
         self._reply_timer = self.loop.call_later(self._timeouts.reply_s, self._abort_slow_reader)
 
     def resume_writing(self) -> None:
         """The write buffer has drained."""
         super().resume_writing()
+        self._count_unsent(0)
         _cancel(self._reply_timer)
         if self._phase is Phase.COMPLETE:
             self._connection_limit.mark_busy(self.transport)
+
+    def _count_unsent(self, num_bytes: int) -> None:
+        self._held_bytes.add(num_bytes - self._unsent_bytes)
+        self._unsent_bytes = num_bytes
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -232,7 +245,7 @@ class Connection(HttpToolsProtocol):
         `RequestLimitMiddleware`.
         """
         return (
-            self.parser.get_method() == b"POST"
+            is_limited(self.parser.get_method().decode("ascii"), self.headers)
             and not self._num_unanswered
             and self.parser.should_keep_alive()
             and not any(name.startswith(b"x-forwarded") for name, _ in self.headers)

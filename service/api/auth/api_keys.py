@@ -60,6 +60,10 @@ class ApiKeys:
         """Whether a request must carry a key."""
         return self._has_store or bool(self._configured)
 
+    def names_account(self, request: Request) -> bool:
+        """Whether the head of a request is enough to find its account."""
+        return not self.are_required or bool(_key_in_header(request))
+
     async def account(self, request: Request, given: object = "") -> Account:
         """Count a request and return its account; a key in the Authorization header wins.
 

@@ -13,9 +13,9 @@ from service.api.deepl.schemas import (
     DeeplTranslation,
     DeeplUsage,
 )
-from service.api.dependencies import Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf
 from service.api.openapi import FORM, JSON, problems, request_body
-from service.api.parameters import check_texts, parse_parameters, read_parameters
+from service.api.parameters import check_texts
 from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
 from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
@@ -35,13 +35,13 @@ _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 router = APIRouter(tags=["deepl"])
 
 
-async def _translate_parameters(request: Request) -> DeeplTranslateParameters:
-    return parse_parameters(DeeplTranslateParameters, await read_parameters(request, _LISTS))
+async def _translate_parameters(request: Request, parts: PartsOf) -> DeeplTranslateParameters:
+    return await parts.parameters.read(DeeplTranslateParameters, request, lists=_LISTS)
 
 
-async def _languages_parameters(request: Request) -> DeeplLanguagesParameters:
+async def _languages_parameters(request: Request, parts: PartsOf) -> DeeplLanguagesParameters:
     # The official client sends GET with a form body, others the query string.
-    return parse_parameters(DeeplLanguagesParameters, await read_parameters(request))
+    return await parts.parameters.read(DeeplLanguagesParameters, request)
 
 
 TranslateInput = Annotated[DeeplTranslateParameters, Depends(_translate_parameters)]
@@ -55,13 +55,17 @@ LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_paramete
     responses=problems(400, 403, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),
     openapi_extra=request_body(DeeplTranslateParameters, JSON, FORM, example=_EXAMPLE),
 )
-async def translate(request: Request, parameters: TranslateInput, parts: PartsOf) -> Response:
+async def translate(
+    request: Request, caller: CallerOf, parameters: TranslateInput, parts: PartsOf
+) -> Response:
     """Every character of every text counts for the key."""
-    account = await parts.keys.account(request, parameters.auth_key)
+    account = await caller.account(parameters.auth_key)
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
     async with account.charged(sum(map(len, parameters.texts))):
-        result = await parts.in_flight.run(request, parts.translator.translate(asked))
+        result = await parts.in_flight.run(
+            request, account.client, parts.translator.translate(asked)
+        )
     both = zip(parameters.texts, result.translations, strict=True)
     reply = DeeplTranslateReply(
         translations=[_translation(text, t, asked.source) for text, t in both]
@@ -85,9 +89,9 @@ async def translate(request: Request, parameters: TranslateInput, parts: PartsOf
         ]
     },
 )
-async def languages(request: Request, parameters: LanguagesInput, parts: PartsOf) -> Response:
+async def languages(caller: CallerOf, parameters: LanguagesInput, parts: PartsOf) -> Response:
     """To translate from, or to."""
-    await parts.keys.account(request, parameters.auth_key)
+    await caller.account(parameters.auth_key)
     if parameters.type == "source":
         names = source_names(targets_by_source(parts.registry))
     else:

@@ -16,8 +16,15 @@ def _tag_names(value: object) -> object:
     for part in parts:
         if not isinstance(part, str):
             raise PydanticCustomError("tags", "Input should be a list of names")
-        names |= {name.strip().lower() for name in part.split(",")}
+        given = part.split(",", MAX_TAG_NAMES)
+        names.update(name.strip().lower() for name in given)
+        if len(given) > MAX_TAG_NAMES or len(names) > MAX_TAG_NAMES:
+            raise PydanticCustomError("tags", "more than {limit} names", {"limit": MAX_TAG_NAMES})
     return names - {""}
+
+
+def _nothing(_: object) -> None:
+    """What is not looked at is not kept: it may be as large as a body."""
 
 
 def _splitting(value: object) -> object:
@@ -36,6 +43,9 @@ def _refused(_: object) -> object:
     raise PydanticCustomError("unsupported", "it is not supported: leave it out")
 
 
+MAX_TAG_NAMES = 1_000
+"""Of a list of elements."""
+Ignored = Annotated[None, BeforeValidator(_nothing, json_schema_input_type=Any)]
 TagNames = Annotated[frozenset[str], BeforeValidator(_tag_names, json_schema_input_type=list[str])]
 Unsupported = Annotated[None, BeforeValidator(_refused)]
 Formality = Literal["default", "more", "less", "prefer_more", "prefer_less"]
@@ -62,13 +72,13 @@ class DeeplTranslateParameters(_Parameters):
     auth_key: Any = ""
     """A key, where the server asks for one; better in the header
     `Authorization: DeepL-Auth-Key KEY`."""
-    context: Any = None
+    context: Ignored = None
     """Accepted and not looked at: the model translates sentence by sentence."""
     split_sentences: (
         Annotated[Literal["0", "1", "nonewlines"], BeforeValidator(_splitting)] | None
     ) = None
     """`1`, sentences and lines; `0`, nothing; `nonewlines`, sentences, over the ends of lines."""
-    preserve_formatting: Any = None
+    preserve_formatting: Ignored = None
     """Accepted: formatting is always kept."""
     formality: Annotated[Formality, BeforeValidator(_known_formality)] = "default"
     """`more` and `less` are refused, `prefer_more` and `prefer_less` change nothing."""
@@ -82,13 +92,13 @@ class DeeplTranslateParameters(_Parameters):
     """Refused."""
     custom_instructions: Unsupported = None
     """Refused."""
-    model_type: Any = None
+    model_type: Ignored = None
     """Accepted and not looked at: there is one model for each pair."""
     tag_handling: Literal["html", "xml"] | None = None
     """What the texts are marked up in; plain text if absent."""
-    tag_handling_version: Any = None
+    tag_handling_version: Ignored = None
     """Accepted and not looked at."""
-    outline_detection: Any = None
+    outline_detection: Ignored = None
     """Accepted and not looked at."""
     ignore_tags: TagNames = frozenset()
     """Elements whose content is not translated."""
@@ -96,7 +106,7 @@ class DeeplTranslateParameters(_Parameters):
     """Elements that separate sentences, beside the block elements of HTML."""
     non_splitting_tags: TagNames = frozenset()
     """Elements that do not, even if HTML says they do."""
-    show_billed_characters: Any = None
+    show_billed_characters: Ignored = None
     """Accepted: they are always shown."""
 
     @property

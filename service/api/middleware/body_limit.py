@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_log import HttpMiddleware
-from service.errors import BodyTimeoutError, OverloadedError, PayloadTooLargeError
+from service.errors import BodyTimeoutError, PayloadTooLargeError
 from service.observability.metrics import Metrics
-
-_RETRY_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +19,6 @@ class BodyLimits:
 
     max_bytes: int
     """Of a body."""
-    max_bytes_of_all: int
-    """Of all bodies held at once."""
     timeout_s: float
     """For a body to arrive."""
     other_max_bytes: Mapping[str, int] = field(default_factory=dict)
@@ -31,11 +28,13 @@ class BodyLimits:
 class BodyLimitMiddleware(HttpMiddleware):
     """Refuses a body as soon as its declared or actual size is over a limit."""
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: BodyLimits, held_bytes: HeldBytes, metrics: Metrics
+    ) -> None:
         super().__init__(app)
         self._limits = limits
+        self._held_bytes = held_bytes
         self._metrics = metrics
-        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -54,9 +53,10 @@ class BodyLimitMiddleware(HttpMiddleware):
             size = len(message.get("body", b""))
             # The actual size as well: a chunked body may have any declared length.
             received += size
-            self._held_bytes += size
+            self._held_bytes.add(size)
             _check(received, max_bytes)
-            self._check_all()
+            if size and self._held_bytes.is_full:
+                raise self._held_bytes.refusal()
             if not message.get("more_body", False):
                 deadline_s = None  # the next message is the disconnect
             return message
@@ -64,7 +64,7 @@ class BodyLimitMiddleware(HttpMiddleware):
         try:
             await self._app(scope, receive_within_limits, send)
         finally:
-            self._held_bytes -= received
+            self._held_bytes.remove(received)
 
     async def _next(self, receive: Receive, deadline_s: float | None) -> Message:
         try:
@@ -75,15 +75,6 @@ class BodyLimitMiddleware(HttpMiddleware):
             raise BodyTimeoutError(
                 f"the body took longer than {self._limits.timeout_s:g} s to arrive"
             ) from None
-
-    def _check_all(self) -> None:
-        if self._held_bytes > self._limits.max_bytes_of_all:
-            self._metrics.rejected.labels(reason="bodies_full").inc()
-            raise OverloadedError(
-                f"Slowdown: all requests together have {self._held_bytes} bytes, "
-                f"the limit is {self._limits.max_bytes_of_all}",
-                retry_after_s=_RETRY_AFTER_S,
-            )
 
 
 def _check(size: int, limit: int) -> None:

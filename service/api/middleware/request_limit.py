@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from fastapi import Response
@@ -63,11 +64,24 @@ class RequestLimit:
             del self._by_address[address]
 
 
+def is_limited(method: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request counts: it brings work, or a body.
+
+    Args:
+        method: In capitals.
+        headers: With names in lower case.
+    """
+    return method == "POST" or any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b" 0") != b"")
+        for name, value in headers
+    )
+
+
 class RequestLimitMiddleware(HttpMiddleware):
     """Refuses requests over the limit, at a fraction of the cost of reading them.
 
-    Only POST is limited; pages, probes and metrics are not. A request counts from the moment its
-    body is complete, so a slow client uses up no request, only a connection.
+    Limited are POST and requests with a body; pages, probes and metrics are not. A request counts
+    from the moment its body is complete, so a slow client uses up no request, only a connection.
     """
 
     def __init__(self, app: ASGIApp, limit: RequestLimit) -> None:
@@ -76,7 +90,7 @@ class RequestLimitMiddleware(HttpMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or not is_limited(scope["method"], scope["headers"]):
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import AttentionInput, Parts, PartsOf
+from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
 from service.api.native.attention_formats import (
     FORMATS,
     HTML,
@@ -51,21 +51,25 @@ _CONTENT = {
         example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
     ),
 )
-async def attention(request: Request, parameters: AttentionInput, parts: PartsOf) -> Response:
+async def attention(
+    request: Request, caller: CallerOf, parameters: AttentionInput, parts: PartsOf
+) -> Response:
     """Translate, or take the given translation, and run it through the model once more."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_limits(parameters, parts.settings)
     asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
     async with account.charged(parameters.num_chars):
         body = await parts.in_flight.run(
-            request, _body(parts, asked, media_type, is_list=isinstance(parameters.q, list))
+            request,
+            account.client,
+            _body(parts, asked, media_type, is_list=isinstance(parameters.q, list)),
         )
     return Response(body, headers=attention_headers(media_type))
 
 
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
         # In a thread: a picture takes up to a second, which would block other requests.
         return await asyncio.to_thread(

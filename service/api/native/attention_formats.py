@@ -17,6 +17,8 @@ FORMATS = (JSON, NPZ, SVG, PNG, HTML)
 """Media types; the first is the default."""
 SUFFIXES = {".json": JSON, ".npz": NPZ, ".svg": SVG, ".png": PNG, ".html": HTML}
 _POLICIES = {SVG: "default-src 'none'", HTML: CONTENT_SECURITY_POLICY}
+MAX_RANGES = 32
+"""Media ranges of an Accept header that are looked at; browsers send six."""
 _NO_QUALITY = -1.0
 """Of a media type that no range of the Accept header matches."""
 _CHARSETS = {SVG: "; charset=utf-8", HTML: "; charset=utf-8"}
@@ -87,7 +89,7 @@ def _png(pairs: Sequence[InspectedPair], selection: AttentionSelection) -> bytes
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
-    for part in accept.lower().split(","):
+    for part in accept.lower().split(",", MAX_RANGES)[:MAX_RANGES]:
         media_range, *parameters = (piece.strip() for piece in part.split(";"))
         weights = [p[2:] for p in parameters if p.startswith("q=")]
         yield media_range, _weight(weights[0]) if weights else 1.0

@@ -10,9 +10,10 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
 from service.api.in_flight import InFlight
-from service.api.problems import INTERNAL_ERROR
+from service.api.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
 from service.errors import ServiceError
+from service.scheduling.limits import Client
 
 EVENT_STREAM = "text/event-stream"
 EVENT_SCHEMA = {
@@ -32,18 +33,22 @@ _log = logging.getLogger(__name__)
 
 
 async def event_stream(
-    request: Request, in_flight: InFlight, contents: AsyncGenerator[tuple[str, object], None]
+    request: Request,
+    client: Client,
+    in_flight: InFlight,
+    contents: AsyncGenerator[tuple[str, object], None],
 ) -> Response:
     """A reply that sends each event as soon as it is produced.
 
     Args:
         request: Its body has been read; the work is cancelled when the client leaves.
+        client: Sends the request.
         in_flight: Counts the work until the last event.
         contents: Name and content of each event. An error before the first event is raised, a
             later one becomes a last event `error`.
     """
     queue: asyncio.Queue[bytes] = asyncio.Queue(_MAX_QUEUED_EVENTS)
-    work = asyncio.create_task(in_flight.run(request, _fill(queue, contents)))
+    work = asyncio.create_task(in_flight.run(request, client, _fill(queue, contents)))
     try:
         first = await _next(queue, work)
     except BaseException:
@@ -86,7 +91,7 @@ async def _events(
             yield event
             event = await _next(queue, work)
     except ServiceError as error:
-        yield _event("error", {"error": str(error), "code": error.code})
+        yield _event("error", {"error": shortened(str(error)), "code": error.code})
     except ClientDisconnect:
         return
     except Exception:  # noqa: BLE001 - the status is sent: only an event can report it

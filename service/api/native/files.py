@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 
-from service.api.dependencies import Parts, PartsOf, path_value
+from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
 from service.api.native.file_schemas import (
     FileParameters,
     FileReply,
@@ -91,17 +91,19 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
     },
     openapi_extra=upload_body(),
 )
-async def translate_file(request: Request, upload: UploadOf, parts: PartsOf) -> Response:
+async def translate_file(
+    request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
+) -> Response:
     """Layout, markup and encoding of the file are kept; its name says what it is.
 
     Answers when the file is translated; with `async` at once, with a job to ask for.
     """
     parameters = parse_parameters(FileParameters, upload.fields)
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     async with account.charged(len(upload.data)):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
-        job = await parts.in_flight.run(request, work)
+        job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, job, HTTPStatus.ACCEPTED)
     response = json_response(FileReply(translatedFileUrl=_url(request, job)))

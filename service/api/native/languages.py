@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.dependencies import DetectInput, PartsOf
+from service.api.dependencies import CallerOf, DetectInput, PartsOf
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.operations.probes import StatusReply
 from service.api.parameters import check_texts
@@ -67,11 +67,15 @@ router = APIRouter(tags=["native"])
     responses=problems(400, 403, 408, 413, 429, 503),
     openapi_extra=request_body(DetectParameters, JSON, FORM, example={"q": "Guten Morgen!"}),
 )
-async def detect(request: Request, parameters: DetectInput, parts: PartsOf) -> Response:
+async def detect(
+    request: Request, caller: CallerOf, parameters: DetectInput, parts: PartsOf
+) -> Response:
     """Of the languages that can be translated from, the likeliest first."""
-    await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_texts([parameters.q], parts.settings)
-    detections = await parts.in_flight.run(request, parts.translator.detect(parameters.q))
+    detections = await parts.in_flight.run(
+        request, account.client, parts.translator.detect(parameters.q)
+    )
     return json_response([content_of(DetectionReply, detection) for detection in detections])
 
 

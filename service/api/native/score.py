@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.api.dependencies import Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf
 from service.api.openapi import JSON, problems, request_body
-from service.api.parameters import check_texts, parse_parameters, read_parameters, timeout_s
+from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
 from service.inspection.values import ScoredPair, ScoreRequest
+from service.scheduling.limits import Client
 
 router = APIRouter(tags=["native"])
 
@@ -26,8 +27,8 @@ class ScoreReply(Reply):
     """Log-probability of each of them, nats."""
 
 
-async def _score_parameters(request: Request) -> ScoreParameters:
-    return parse_parameters(ScoreParameters, await read_parameters(request))
+async def _score_parameters(request: Request, parts: PartsOf) -> ScoreParameters:
+    return await parts.parameters.read(ScoreParameters, request)
 
 
 ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
@@ -48,9 +49,11 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
         },
     ),
 )
-async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Response:
+async def score(
+    request: Request, caller: CallerOf, parameters: ScoreInput, parts: PartsOf
+) -> Response:
     """Each pair goes through the model once, as one sentence, whatever stands beside it."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     sources = [pair.source_text for pair in parameters.pairs]
     targets = [pair.target_text for pair in parameters.pairs]
     check_texts(sources, parts.settings, further=targets, name="pairs")
@@ -61,12 +64,14 @@ async def score(request: Request, parameters: ScoreInput, parts: PartsOf) -> Res
         timeout_s=timeout_s(parameters, parts.settings),
     )
     async with account.charged(sum(map(len, [*sources, *targets]))):
-        scored = await parts.in_flight.run(request, _scored(parts, asked))
+        scored = await parts.in_flight.run(
+            request, account.client, _scored(parts, asked, account.client)
+        )
     return json_response([_content(pair) for pair in scored])
 
 
-async def _scored(parts: Parts, asked: ScoreRequest) -> list[ScoredPair]:
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+async def _scored(parts: Parts, asked: ScoreRequest, client: Client) -> list[ScoredPair]:
+    async with parts.throttle.turn(asked.timeout_s, client) as left_s:
         return await parts.translator.score(replace(asked, timeout_s=left_s))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from service.api.auth.account import Account
-from service.api.dependencies import Parts, PartsOf, TranslateInput
+from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_limits, timeout_s
@@ -47,18 +47,20 @@ router = APIRouter(tags=["native"])
         example={"q": "Good morning.", "source": "en", "target": "de"},
     ),
 )
-async def translate(request: Request, parts: PartsOf, parameters: TranslateInput) -> Response:
+async def translate(
+    request: Request, caller: CallerOf, parts: PartsOf, parameters: TranslateInput
+) -> Response:
     """Parameters come as JSON, or from form and query string together."""
-    account = await parts.keys.account(request, parameters.api_key)
+    account = await caller.account(parameters.api_key)
     check_limits(parameters, parts.settings)
     time_limit_s = timeout_s(parameters, parts.settings)
     asked = _translate_request(parameters, time_limit_s, account.client)
     if parameters.stream:
         return await event_stream(
-            request, parts.in_flight, _events(asked, parts, account, parameters)
+            request, account.client, parts.in_flight, _events(asked, parts, account, parameters)
         )
     async with account.charged(parameters.num_chars):
-        return await parts.in_flight.run(request, _reply(asked, parts, parameters))
+        return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
 
 
 def selection_of(options: AttentionOptions) -> AttentionSelection:
@@ -77,7 +79,7 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         return _response(await parts.translator.translate(asked), asked, parameters)
-    async with parts.throttle.turn(asked.timeout_s) as left_s:
+    async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # In a thread: maps of a million cells take long to serialise.
         return await asyncio.to_thread(_response, result, asked, parameters)
@@ -100,7 +102,11 @@ async def _events(
     asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
 ) -> AsyncGenerator[tuple[str, object], None]:
     has_maps = asked.attention is not None
-    turn = parts.throttle.turn(asked.timeout_s) if has_maps else nullcontext(asked.timeout_s)
+    turn = (
+        parts.throttle.turn(asked.timeout_s, asked.client)
+        if has_maps
+        else nullcontext(asked.timeout_s)
+    )
     async with account.charged(parameters.num_chars), turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             yield "part", streamed_content(part, with_details=parameters.with_details)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive
 
+from service.api.in_flight import InFlight
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
 BASE = b"q=hello&source=en&target=de"
@@ -25,10 +27,11 @@ class Pause:
         await self.go_on.wait()
 
 
-async def _post(app: FastAPI) -> httpx.Response:
+async def _post(app: FastAPI, key: str = "") -> httpx.Response:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        return await client.post("/translate", data={"q": "hello", "source": "en", "target": "de"})
+        data = {"q": "hello", "source": "en", "target": "de", "api_key": key}
+        return await client.post("/translate", data=data)
 
 
 def test_closed_gate_finishes_what_is_inside_and_refuses_the_rest() -> None:
@@ -131,5 +134,26 @@ def test_client_that_leaves_while_sending_never_reaches_the_model(first: bytes) 
         sent = await _call(app_with(translator), client)
         assert translator.requests == []
         assert sent[0]["status"] == 499
+
+    asyncio.run(scenario())
+
+
+def test_a_key_may_have_half_of_what_others_leave_whatever_its_address() -> None:
+    async def scenario() -> None:
+        pause = Pause()
+        keys = ["first-key-of-some-length", "second-key-of-some-length"]
+        app = app_with(UpperCaser(before=pause), api_keys=keys, max_requests=100)
+        limit = InFlight(parts_of(app).metrics, max_requests=4)
+        app.state.parts = replace(parts_of(app), in_flight=limit)
+        inside = [asyncio.create_task(_post(app, keys[0])) for _ in range(2)]
+        await pause.started.wait()
+        refused = await _post(app, keys[0])
+        assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+        assert "2 requests of this client" in refused.json()["error"]
+        inside.append(asyncio.create_task(_post(app, keys[1])))
+        await asyncio.sleep(0.01)
+        pause.go_on.set()
+        assert [reply.status_code for reply in await asyncio.gather(*inside)] == [200] * 3
+        assert (await _post(app, keys[0])).status_code == 200
 
     asyncio.run(scenario())

@@ -14,6 +14,7 @@ from service.api.in_flight import InFlight
 from service.api.native.event_stream import event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": ["hello", "world"], "source": "en", "target": "de", "stream": True}
@@ -116,8 +117,8 @@ def test_slow_client_holds_the_work_up_and_leaving_ends_it() -> None:
             has_ended.set()
 
     async def scenario() -> None:
-        client, in_flight = _Client(), InFlight(Metrics())
-        response = await event_stream(client.request, in_flight, contents())
+        client, in_flight = _Client(), InFlight(Metrics(), max_requests=8)
+        response = await event_stream(client.request, Client(), in_flight, contents())
         assert isinstance(response, StreamingResponse)
         for _ in range(100):
             await asyncio.sleep(0)

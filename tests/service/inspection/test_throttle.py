@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from service.errors import DeadlineExceededError, OverloadedError
 from service.inspection.throttle import Throttle, ThrottleLimits
+from service.scheduling.limits import Client
 
 
 class World:
@@ -139,5 +141,80 @@ def test_who_would_wait_behind_too_many_is_told_when_to_come_back() -> None:
                     pass
         assert caught.value.retry_after_s >= 1
         await spend(throttle, world, 0.0)
+
+    run(work())
+
+
+def _clients(*names: str) -> list[Client]:
+    return [Client(name=name) for name in names]
+
+
+def test_a_client_may_have_half_of_what_the_others_leave() -> None:
+    async def work() -> None:
+        world = World()
+        world.is_busy = False
+        throttle = world.throttle(max_turns=1, max_waiting=7)
+        many, other = _clients("many", "other")
+        async with AsyncExitStack() as held:
+            tasks = [asyncio.create_task(_hold(throttle, many)) for _ in range(4)]
+            await asyncio.sleep(0)
+            with pytest.raises(OverloadedError, match="4 of this client"):
+                await held.enter_async_context(throttle.turn(None, many))
+            tasks.append(asyncio.create_task(_hold(throttle, other)))
+            await asyncio.sleep(0)
+            assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with throttle.turn(None, other):  # all places are free again
+            pass
+
+    run(work())
+
+
+async def _hold(throttle: Throttle, client: Client) -> None:
+    async with throttle.turn(None, client):
+        await asyncio.Event().wait()
+
+
+def test_clients_are_served_in_turn() -> None:
+    async def work() -> None:
+        world = World()
+        world.is_busy = False
+        throttle = world.throttle(max_turns=1)
+        served: list[str] = []
+
+        async def visit(client: Client) -> None:
+            async with throttle.turn(None, client):
+                served.append(client.name)
+
+        async with throttle.turn(None):
+            waiting = [
+                asyncio.create_task(visit(client)) for client in _clients(*"aaaa", *"bb", "c")
+            ]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert "".join(served) == "abcabaa"
+
+    run(work())
+
+
+def test_a_turn_given_to_a_request_that_was_cancelled_goes_to_the_next() -> None:
+    async def work() -> None:
+        world = World()
+        world.is_busy = False
+        throttle = world.throttle(max_turns=1)
+        first, second = _clients("a", "b")
+        async with throttle.turn(None):
+            cancelled = asyncio.create_task(_hold(throttle, first))
+            later = asyncio.create_task(_hold(throttle, second))
+            await asyncio.sleep(0)
+        cancelled.cancel()  # its turn has just been given to it
+        await asyncio.sleep(0.01)
+        assert cancelled.cancelled()
+        assert not later.done()
+        later.cancel()
+        await asyncio.gather(later, return_exceptions=True)
+        assert await spend(throttle, world, 0.0) == 100.0
 
     run(work())

@@ -35,10 +35,16 @@ class Cost:
         )
 
 
-def connect(server: ServerProcess) -> socket.socket:
+def connect(server: ServerProcess, *, receive_bytes: int | None = None) -> socket.socket:
+    """A connection; `receive_bytes` is the size of its buffer, the system's own if None."""
     address = urlsplit(server.url)
     assert address.hostname is not None
-    return socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S)
+    connection = socket.socket()
+    connection.settimeout(PATIENCE_S)
+    if receive_bytes is not None:  # before it connects: the window is announced then
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.connect((address.hostname, address.port))
+    return connection
 
 
 def ask(server: ServerProcess, request: bytes) -> bytes:

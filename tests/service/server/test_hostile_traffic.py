@@ -5,7 +5,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -158,6 +158,19 @@ def test_connection_is_closed_when_a_reply_is_not_read(server: ServerProcess) ->
             PATIENCE_S,
         )
         eventually(lambda: server.metric("pellucid_connections") == 1, PATIENCE_S)
+
+
+def test_replies_that_are_not_read_are_limited(tmp_path: Path) -> None:
+    flags = ("--max-bodies-bytes", str(MEBIBYTE), "--reply-timeout-s", "5")
+    with serving(tmp_path, *flags) as server, ExitStack() as readers:
+        assert _translates(server)
+        for _ in range(40):
+            connection = readers.enter_context(connect(server, receive_bytes=4096))
+            # The system takes the first replies, up to some megabytes.
+            connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        eventually(lambda: not _translates(server), PATIENCE_S)
+        assert server.metric('pellucid_rejected_total{reason="bodies_full"}') > 0
+        eventually(lambda: _translates(server), PATIENCE_S)  # once they are given up
 
 
 def _send_until_refused(server: ServerProcess, head: bytes, part: bytes) -> tuple[int, bytes]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
@@ -38,7 +39,13 @@ class Service:
         self.limit = RequestLimit(max_requests, self.metrics, lambda: self.now_s)
         self.middleware = RequestLimitMiddleware(self.app, self.limit)
 
-    async def ask(self, address: str, method: str = "POST", path: str = "/translate") -> list[Any]:
+    async def ask(
+        self,
+        address: str,
+        method: str = "POST",
+        path: str = "/translate",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> list[Any]:
         sent: list[Any] = []
 
         async def receive() -> Message:
@@ -48,7 +55,13 @@ class Service:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": method, "path": path, "client": (address, 1)}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": headers,
+            "client": (address, 1),
+        }
         await self.middleware(scope, receive, send)
         return sent
 
@@ -121,6 +134,27 @@ def test_pages_and_probes_are_not_limited() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize(
+    ("headers", "is_refused"),
+    [
+        (((b"content-length", b"9"),), True),
+        (((b"transfer-encoding", b"chunked"),), True),
+        (((b"content-length", b"0"),), False),
+    ],
+)
+def test_a_body_counts_whatever_the_method(
+    headers: tuple[tuple[bytes, bytes], ...], is_refused: bool
+) -> None:
+    async def work() -> None:
+        service = Service(max_requests=2)
+        async with service.inside("a", 1):
+            service.app.open.set()
+            sent = await service.ask("a", "GET", "/v2/languages", headers)
+            assert (sent[0]["status"] == 429) is is_refused
+
+    asyncio.run(work())
+
+
 def test_deepl_clients_are_told_in_their_dialect() -> None:
     async def work() -> None:
         service = Service(max_requests=2)
@@ -162,7 +196,7 @@ def test_incomplete_request_does_not_count() -> None:
         async def send(_message: Message) -> None:
             pass
 
-        scope = {"type": "http", "method": "POST", "path": "/translate", "client": ("a", 1)}
+        scope = {"type": "http", "method": "POST", "path": "/translate", "headers": ()}
         slow = asyncio.create_task(service.middleware(scope, receive, send))
         await asyncio.sleep(0)
         service.app.open.set()
