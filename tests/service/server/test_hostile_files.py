@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -205,7 +206,10 @@ def test_places_for_files_are_shared_by_keys(server: ServerProcess) -> None:
     """Sixteen files in the background of one key used to refuse everybody else's."""
     busy = attacker(server)
     jobs = []
-    while (reply := busy.send(text_file(f"file {len(jobs)}", 500))).status_code == 202:
+    for number in count():
+        reply = busy.send(text_file(f"file {number}", 5_000), beam_size="8")
+        if reply.status_code != 202:
+            break
         jobs.append(reply.json()["id"])
     assert (reply.status_code, reply.json()["code"]) == (429, "overloaded")
     assert len(jobs) == 8, "half of the sixteen"
