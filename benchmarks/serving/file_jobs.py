@@ -38,7 +38,7 @@ def main() -> int:
         "jobs": len(files),
         "strings": len(files) * arguments.paragraphs,
         "kills": kills,
-        "translated_at_each_kill": progress,
+        "translated_of_sent_at_each_kill": progress,
         "wrong_files": wrong,
         "seconds": round(time.monotonic() - started_s, 1),
         "commit": commit(),
@@ -50,17 +50,19 @@ def main() -> int:
 
 def _interrupted(
     arguments: argparse.Namespace, folder: Path, files: Mapping[str, bytes]
-) -> tuple[dict[str, bytes], int, list[int]]:
-    """The results, the number of kills, and the strings translated at each of them."""
+) -> tuple[dict[str, bytes], int, list[tuple[int, int]]]:
+    """The results, the number of kills, and the strings translated and sent at each of them."""
     chance = random.Random(arguments.seed)
-    total = len(files) * arguments.paragraphs
     jobs: dict[str, str] = {}
-    progress: list[int] = []
+    progress: list[tuple[int, int]] = []
     for kill in tqdm(range(arguments.kills), file=sys.stderr, unit="kill"):
         with _server(arguments, folder) as server:
-            jobs = jobs or _send(server, files, arguments)
-            wanted = (kill + chance.random()) * total / (arguments.kills + 1)
-            progress.append(_translated(server, jobs, wanted))
+            new = {name: files[name] for name in [*files][kill :: arguments.kills]}
+            jobs |= _send(server, new, arguments)
+            sent = len(jobs) * arguments.paragraphs
+            before = _translated(server, jobs, 0)
+            wanted = before + chance.random() * (sent - before) / 2
+            progress.append((_translated(server, jobs, wanted), sent))
             server.kill()
     with _server(arguments, folder) as server:
         return _results(server, jobs), arguments.kills, progress
@@ -95,7 +97,12 @@ def _send(
     server: ServerProcess, files: Mapping[str, bytes], arguments: argparse.Namespace
 ) -> dict[str, str]:
     """The ids of the jobs, by the names of the files."""
-    form = {"source": arguments.source, "target": arguments.target, "async": "true"}
+    form = {
+        "source": arguments.source,
+        "target": arguments.target,
+        "beam_size": str(arguments.beam_size),
+        "async": "true",
+    }
     jobs = {}
     for name, data in files.items():
         file = {"file": (name, data)}
@@ -143,6 +150,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", default="de")
     parser.add_argument("--jobs", type=int, default=100)
     parser.add_argument("--paragraphs", type=int, default=20)
+    parser.add_argument("--beam-size", type=int, default=4)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--engines", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)

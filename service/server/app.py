@@ -25,7 +25,8 @@ from service.api.native import attention, files, languages, score, translate
 from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
-from service.documents.jobs.file_jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.errors import StartupError
 from service.inspection.throttle import Throttle, ThrottleLimits

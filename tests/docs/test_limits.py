@@ -8,7 +8,7 @@ import pytest
 
 from service.api.auth.key import ApiKey
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
-from service.documents.jobs.file_jobs import FileJobLimits
+from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics

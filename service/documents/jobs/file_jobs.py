@@ -1,67 +1,44 @@
 """Background translation of files: a bounded number of jobs, removed after their lifetime."""
 
 import asyncio
-import errno
 import logging
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from service.documents.errors import DocumentError
+from service.documents.jobs.admission import FileJobLimits, check_places, check_space
 from service.documents.jobs.job import (
     FileJob,
     FileJobState,
     FileOptions,
-    JobFailure,
     suffix_of,
     translated_name,
 )
 from service.documents.jobs.job_run import DiskThread, JobRun, TakenOverError
 from service.documents.jobs.job_store import JobStore
-from service.documents.jobs.replicas import BEAT_S, is_abandoned
-from service.documents.processes.pool import DocumentPool
-from service.documents.shares import FairSlots, share_of
-from service.documents.translation import Translate
-from service.errors import (
-    BadFileError,
-    NotFoundError,
-    OverloadedError,
-    ServiceError,
-    StorageError,
-    TranslationFailedError,
+from service.documents.jobs.outcome import as_cancelled, cancellation, failure_of, reported_error
+from service.documents.jobs.replicas import BEAT_S
+from service.documents.jobs.survey import (
+    TEMPORARY,
+    cancelled_ids,
+    jobs_of_others,
+    remove_abandoned,
 )
+from service.documents.processes.pool import DocumentPool
+from service.documents.shares import FairSlots
+from service.documents.translation import Translate
+from service.errors import NotFoundError, ServiceError, TranslationFailedError
 from service.scheduling.deadline import deadline
-from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
 
-_RETRY_AFTER_S = 10.0
 _MAX_SHOWN_CHARS = 100
-_TEMPORARY = "pellucid-files-"
-_HALF_MADE_S = 3_600.0
-"""Age at which a folder that is no job was left behind."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileJobLimits:
-    """Limits of the jobs of a replica; of each, a client may have half of what others leave."""
-
-    max_jobs: int = 16
-    """Jobs that have not ended."""
-    max_running: int = 4
-    """Jobs in translation; others wait."""
-    max_stored_bytes: int = 268_435_456
-    """Files of all jobs in the folder."""
-    lifetime_s: float = 3_600.0
-    """Time for which an ended job is kept."""
-    timeout_s: float = 3_600.0
-    """Time for translating a file, from its upload."""
 
 
 class FileJobs:
@@ -113,7 +90,7 @@ class FileJobs:
     async def start(self) -> None:
         """Go on with the jobs of processes that have died, now and from time to time."""
         if self._folder is None:
-            await self._disk(partial(_remove_abandoned, self._temporary_in))
+            await self._disk(partial(remove_abandoned, self._temporary_in))
         else:
             await self._store()
             await self._look()
@@ -138,7 +115,9 @@ class FileJobs:
         """
         store = await self._store()
         await self.remove_expired()
-        self._check_room(options.client)
+        own = [run.job for run in self._runs.values()]
+        check_places(self._limits, options.client, own)
+        check_space(self._limits, options.client, [*own, *self._others.values()])
         job = self._new_job(name, data, options)
         run = JobRun(job, 1, store, self._disk, self._clock)
         self._runs[job.id] = run  # counts against the limit while the file is parsed
@@ -152,7 +131,7 @@ class FileJobs:
             del self._runs[job.id]
             await self._disk(partial(store.remove, job.id))
             if isinstance(error, Exception):
-                raise self._error_of(error) from None
+                raise reported_error(error) from None
             raise
         self._begin(run)
         return run.job
@@ -174,7 +153,7 @@ class FileJobs:
                 f"{self._limits.lifetime_s:g} s after their end{kept}"
             )
         is_cancelled = await self._disk(partial(store.is_cancelled, job_id))
-        return _as_cancelled(job) if is_cancelled else job
+        return as_cancelled(job) if is_cancelled else job
 
     async def finish(self, job_id: str) -> FileJob:
         """Wait for the end of a job of this replica; if the wait is cancelled, so is the job.
@@ -192,7 +171,9 @@ class FileJobs:
             raise error
         job = await self.find(job_id)
         if job.state == "cancelled":
-            raise _cancelled()
+            raise cancellation()
+        if not job.has_ended:
+            raise TranslationFailedError("another process has taken the file over: send it again")
         return job
 
     async def cancel(self, job_id: str) -> FileJob:
@@ -210,7 +191,7 @@ class FileJobs:
         await self._cancel_own(job_id)
         if job.has_ended:
             await self._disk(partial(store.remove_result, job_id))
-        return _as_cancelled(job)
+        return as_cancelled(job)
 
     async def result(self, file_name: str) -> Path:
         """Path of a translated file.
@@ -256,12 +237,12 @@ class FileJobs:
                 try:
                     self._opened = await self._disk(self._open)
                 except OSError as error:
-                    raise self._error_of(error) from None
+                    raise reported_error(error) from None
             return self._opened
 
     def _open(self) -> JobStore:
         if self._folder is None:
-            return JobStore(Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._temporary_in)))
+            return JobStore(Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self._temporary_in)))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return JobStore(self._folder)
 
@@ -277,31 +258,6 @@ class FileJobs:
             client=options.client,
             is_awaited=True,  # until its id is told
         )
-
-    def _check_room(self, client: Client) -> None:
-        jobs = [run.job for run in self._runs.values()]
-        active = [job for job in jobs if not job.has_ended]
-        own = sum(job.client.name == client.name for job in active)
-        share = share_of(self._limits.max_jobs, len(active) - own, client.name)
-        if len(active) >= self._limits.max_jobs or own >= share:
-            raise OverloadedError(
-                f"Slowdown: {len(active)} files are being translated, {own} of them yours, "
-                "which is the limit",
-                retry_after_s=_RETRY_AFTER_S,
-            )
-        self._check_space(client, [*jobs, *self._others.values()])
-
-    def _check_space(self, client: Client, jobs: Iterable[FileJob]) -> None:
-        limit = self._limits.max_stored_bytes
-        stored = own = 0
-        for job in jobs:
-            stored += job.stored_bytes
-            own += job.stored_bytes if job.client.name == client.name else 0
-        if stored >= limit or (own and own >= share_of(limit, stored - own, client.name)):
-            raise StorageError(
-                f"{stored} bytes of files are kept, {own} of them yours, which is the limit: "
-                "remove some with DELETE /jobs/{id}, or try again later"
-            )
 
     def _begin(self, run: JobRun) -> None:
         job_id = run.job.id
@@ -320,13 +276,13 @@ class FileJobs:
             await self._end(run, "done", size_bytes=size)
         except asyncio.CancelledError:
             if not (self._is_closing and self._folder):
-                await self._end(run, "cancelled", error=_cancelled())
+                await self._end(run, "cancelled", error=cancellation())
             raise
         except TakenOverError:
             _log.warning("file job taken over by another replica")
             del self._runs[run.job.id]
         except Exception as error:  # noqa: BLE001 - nothing awaits the task
-            await self._end(run, "failed", error=self._error_of(error))
+            await self._end(run, "failed", error=reported_error(error))
 
     async def _end(
         self,
@@ -340,7 +296,7 @@ class FileJobs:
         failure = None
         if error is not None:
             self._errors[job_id] = error
-            failure = JobFailure(code=error.code, message=str(error))
+            failure = failure_of(error)
             await self._disk(partial(store.remove_work, job_id))  # makes room for what follows
         try:
             await run.save(
@@ -358,7 +314,7 @@ class FileJobs:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         if run.job.state != "cancelled":  # it had ended, or had not begun
-            await self._end(run, "cancelled", error=_cancelled())
+            await self._end(run, "cancelled", error=cancellation())
         await self._disk(partial(store.remove_result, job_id))
 
     async def _watch(self) -> None:
@@ -376,29 +332,15 @@ class FileJobs:
         if store is None:
             return
         await self._disk(store.replica.beat)
-        others = await self._disk(partial(self._survey, store, {**self._others}, {*self._runs}))
+        others = await self._disk(
+            partial(jobs_of_others, store, {**self._others}, {*self._runs}, self._is_expired)
+        )
         self._others = {job.id: job for job in others if job.id not in self._runs}
-        for job_id in await self._disk(partial(_cancelled_ids, store, [*self._tasks])):
+        for job_id in await self._disk(partial(cancelled_ids, store, [*self._tasks])):
             await self._cancel_own(job_id)
         unfinished = [job for job in self._others.values() if not job.has_ended]
         for job in sorted(unfinished, key=lambda job: job.accepted_s):
             await self._claim(store, job)
-
-    def _survey(self, store: JobStore, known: dict[str, FileJob], own: set[str]) -> list[FileJob]:
-        """The jobs of others, without those whose lifetime is over, which are removed."""
-        found = []
-        for job_id in store.ids():
-            if job_id in own:
-                continue
-            former = known.get(job_id)
-            job = former if former and former.has_ended else store.load(job_id)
-            if job is not None and self._is_expired(job):
-                store.remove(job_id)
-            elif job is not None:
-                found.append(job)
-        store.remove_older(time.time() - _HALF_MADE_S)
-        store.replica.remove_dead()
-        return found
 
     async def _claim(self, store: JobStore, job: FileJob) -> None:
         """Go on with a job whose owner has died, if there is a place for it."""
@@ -424,37 +366,3 @@ class FileJobs:
 
     def _too_slow(self) -> str:
         return f"the file was not translated within {self._limits.timeout_s:g} s: send it in parts"
-
-    def _error_of(self, error: Exception) -> ServiceError:
-        """The error to report for a failed job."""
-        if isinstance(error, ServiceError):
-            return error
-        if isinstance(error, DocumentError):
-            return BadFileError(f"Invalid request: {error}")
-        _log.error("file job failed", exc_info=error)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return StorageError("the disk is full: try again later")
-        if isinstance(error, OSError):
-            return StorageError("the translated file could not be written")
-        return TranslationFailedError("the server failed on this file; its log has the reason")
-
-
-def _cancelled() -> ServiceError:
-    return NotFoundError("the job was cancelled")
-
-
-def _as_cancelled(job: FileJob) -> FileJob:
-    error = _cancelled()
-    failure = JobFailure(code=error.code, message=str(error))
-    return replace(job, state="cancelled", failure=failure, size_bytes=0)
-
-
-def _cancelled_ids(store: JobStore, job_ids: Iterable[str]) -> list[str]:
-    return [job_id for job_id in job_ids if store.is_cancelled(job_id)]
-
-
-def _remove_abandoned(parent: Path) -> None:
-    """Remove the temporary folders of processes that were killed."""
-    for folder in parent.glob(f"{_TEMPORARY}*"):
-        if is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess  # nosec B404 - starts our own module
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,9 @@ class DocumentPool:
         self._slots = FairSlots(limits.num_processes)
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
+        self._reaper = ThreadPoolExecutor(1, thread_name_prefix="pellucid-reaper")
+        """Waits for the end of children: one with much memory takes its time."""
+        self._is_closed = False
 
     async def read(self, name: str, document: Path, strings: Path, client: str) -> int:
         """Parse a document and write its strings; returns their number.
@@ -94,9 +98,10 @@ class DocumentPool:
 
     async def close(self) -> None:
         """End all processes."""
-        for child in (*self._idle, *self._busy):
-            child.close()
+        await asyncio.gather(*(self._end(child) for child in (*self._idle, *self._busy)))
         self._idle.clear()
+        self._is_closed = True
+        self._reaper.shutdown(wait=False)
 
     async def _ask(self, task: dict[str, Any], client: str, memory_factor: int = 1) -> int:
         memory_bytes = self._limits.max_memory_bytes * memory_factor
@@ -117,10 +122,11 @@ class DocumentPool:
         finally:
             self._busy.discard(child)
             if reply is None or reply["is_last"]:
-                code = child.close()
+                ended = self._end(child)
             else:
                 self._idle.append(child)
         if reply is None:
+            code = await ended
             if code == -signal.SIGXCPU:
                 return {"error": LIMIT, "message": "cpu"}
             _log.warning("document process died", extra={"exit_code": code, "task": task["task"]})
@@ -132,11 +138,21 @@ class DocumentPool:
             child = self._idle.pop()
             if child.is_running:
                 break
-            child.close()
+            self._end(child)
         else:
             child = _Child()
         self._busy.add(child)
         return child
+
+    def _end(self, child: "_Child") -> "asyncio.Future[int]":
+        """End a child; its exit code, negative for the signal that ended it."""
+        child.kill()
+        loop = asyncio.get_running_loop()
+        if not self._is_closed:
+            return loop.run_in_executor(self._reaper, child.wait)
+        ended = loop.create_future()
+        ended.set_result(child.wait())  # `close` has waited for it
+        return ended
 
     def _count(self, reply: dict[str, Any], task: dict[str, Any]) -> int:
         match reply:
@@ -199,8 +215,11 @@ class _Child:
         """Whether it has not ended by itself, after much work or none for long."""
         return self._process.poll() is None
 
-    def close(self) -> int:
-        """End it; returns its exit code, negative for the signal that ended it."""
+    def kill(self) -> None:
+        """End it, unless it has ended by itself."""
         self._connection.close()
-        self._process.kill()  # nothing, if it has ended by itself
+        self._process.kill()
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
         return self._process.wait()

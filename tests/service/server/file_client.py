@@ -34,7 +34,7 @@ class FileClient:
 
     def accepted(self, data: bytes, name: str = "a.txt", **form: str) -> str:
         """The id of a job that the server has accepted."""
-        reply = self.send(data, name, **form)
+        reply = self.send(data, name, is_async=True, **form)
         assert reply.status_code == 202, reply.text
         return str(reply.json()["id"])
 

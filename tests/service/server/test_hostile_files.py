@@ -76,7 +76,7 @@ def other(server: ServerProcess) -> FileClient:
 
 def slowest_livez(server: ServerProcess, is_over: Callable[[], bool]) -> float:
     """The longest time of an answer until something is over, at least of five."""
-    seconds = []
+    seconds: list[float] = []
     with httpx.Client(base_url=server.url, timeout=LONGEST_S) as client:
         while len(seconds) < 5 or not is_over():
             before_s = time.perf_counter()

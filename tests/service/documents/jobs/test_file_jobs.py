@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.documents.jobs.file_jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.errors import (
     BadFileError,

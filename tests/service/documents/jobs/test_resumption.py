@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from service.documents.jobs.file_jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 
