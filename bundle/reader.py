@@ -46,6 +46,12 @@ class Bundle:
         """Path of the bundle's file `name`."""
         return self.path / name
 
+    def has_file(self, name: str) -> bool:
+        """Whether an optional file is part of the bundle."""
+        if self.sha256:
+            return name in self.manifest.files
+        return self.file(name).is_file()  # an export has no manifest yet
+
 
 def read_bundle(path: Path) -> Bundle:
     """Verify the bundle in folder `path` and load its tokenizer.

@@ -1,18 +1,20 @@
 """Names, dtypes and axes of the graphs' inputs and outputs.
 
-Axes: batch, source, target, rows (one per live hypothesis), heads, head_dim, vocab, candidates,
-layers.
+Axes: batch, source, target, rows (one per live hypothesis), sentences, places, heads, head_dim,
+vocab, candidates, layers.
 An axis given as a number is fixed; an axis given as a name may differ from call to call.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundle.manifest import Architecture, CacheDtype, Shortlist
 
 ENCODER_NAME = "encoder.onnx"
 DECODER_NAME = "decoder.onnx"
 CANDIDATES_NAME = "candidates.onnx"
+BEAMS_NAME = "beams.onnx"
+"""Optional: bundles from before it was made, and those with plain attention, have none."""
 ATTENTION_NAME = "attention.onnx"
 WEIGHTS_NAME = "weights.bin"
 SOURCE_TOKENIZER_NAME = "source.spm"
@@ -22,6 +24,8 @@ SHORTLIST_TABLE_NAME = "shortlist.npz"
 MODEL_CARD_NAME = "MODEL_CARD.md"
 GRAPH_NAMES = (ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME, ATTENTION_NAME)
 REQUIRED_FILES = (*GRAPH_NAMES, WEIGHTS_NAME, SOURCE_TOKENIZER_NAME, MODEL_CARD_NAME)
+NUM_PLACES = 4
+"""Hypotheses of a sentence that `beams.onnx` takes; wider beams need `decoder.onnx`."""
 SHORTLIST_FILES = (SHORTLIST_NAME, SHORTLIST_TABLE_NAME)
 """Required where the manifest has a shortlist."""
 
@@ -149,6 +153,36 @@ def decoder_spec(
             *layers(present_key, present_value, shape=past),
             *layers(present_cross_key, present_cross_value, shape=cross),
         ),
+    )
+
+
+def beams_spec(architecture: Architecture, cache: CacheDtype) -> GraphSpec:
+    """`decoder_spec` and `candidates_spec` in one, for the rows of beams that share a source.
+
+    Each of the `sentences` has `NUM_PLACES` places for its hypotheses, which are rows anywhere in
+    the batch. `place_heads` says which query head every place reads, `row * heads + head`; one of
+    any row where a place is empty. `row_heads` is the way back,
+    `(sentence * heads + head) * NUM_PLACES + place`.
+    """
+    heads, vocab_size = architecture.num_heads, architecture.vocab_size
+    decoder, candidates = decoder_spec(architecture, cache), candidates_spec(vocab_size)
+    by_sentence = ("source_lengths", "cross_", "present_cross_")
+
+    def shared(tensors: tuple[TensorSpec, ...]) -> list[TensorSpec]:
+        return [
+            replace(t, shape=("sentences", *t.shape[1:])) if t.name.startswith(by_sentence) else t
+            for t in tensors
+            if t.name != "logits"
+        ]
+
+    return GraphSpec(
+        inputs=(
+            *shared(decoder.inputs),
+            _tensor("place_heads", "int64", "sentences", heads, NUM_PLACES),
+            _tensor("row_heads", "int64", "rows", heads),
+            *shared(candidates.inputs),
+        ),
+        outputs=(*candidates.outputs, *shared(decoder.outputs)),
     )
 
 

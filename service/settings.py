@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
+    key_store_timeout_s: PositiveFloat = 1.0
+    """Time for the key store to answer; beyond it: 503."""
+    min_key_chars: PositiveInt = 16
+    """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
+    max_wrong_keys_per_minute: PositiveInt = 10
+    """Wrong keys from one address per minute; beyond it: 429."""
     max_chars_per_key: PositiveInt | None = None
     """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None

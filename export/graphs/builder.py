@@ -266,15 +266,7 @@ class GraphBuilder:
         self, name: str, spec: GraphSpec, extra_outputs: Sequence[str] = ()
     ) -> onnx.ModelProto:
         """The graph; weights stay outside until `save_graphs` places them."""
-        outputs = [_value_info(t) for t in spec.outputs]
-        outputs += [
-            helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in extra_outputs
-        ]
-        graph = helper.make_graph(self._nodes, name, [_value_info(t) for t in spec.inputs], outputs)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        model.producer_name = "pellucid"
-        return model
+        return model_of(self._nodes, name, spec, extra_outputs)
 
     def _append(
         self,
@@ -318,6 +310,19 @@ class GraphBuilder:
             zero_point=zero_point,
             row_scales=row_scales,
         )
+
+
+def model_of(
+    nodes: Sequence[onnx.NodeProto], name: str, spec: GraphSpec, extra_outputs: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """A graph of nodes, without weights."""
+    outputs = [_value_info(t) for t in spec.outputs]
+    outputs += [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in extra_outputs]
+    graph = helper.make_graph(nodes, name, [_value_info(t) for t in spec.inputs], outputs)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    model.producer_name = "pellucid"
+    return model
 
 
 def initializer(name: str, values: NDArray[np.generic]) -> onnx.TensorProto:

@@ -8,6 +8,7 @@ import onnx
 from bundle.shortlist import write_table
 from bundle.tensors import (
     ATTENTION_NAME,
+    BEAMS_NAME,
     CANDIDATES_NAME,
     DECODER_NAME,
     ENCODER_NAME,
@@ -15,6 +16,7 @@ from bundle.tensors import (
     SHORTLIST_TABLE_NAME,
 )
 from export.graphs.attention import build_attention
+from export.graphs.beams import build_beams, has_beams
 from export.graphs.builder import GraphBuilder
 from export.graphs.candidates import build_candidates
 from export.graphs.decoder import build_decoder
@@ -54,3 +56,8 @@ def write_graphs(
     builders = {name: GraphBuilder(network, plan) for name in build}
     graphs = {name: build[name](builder) for name, builder in builders.items()}
     save_graphs(folder, graphs, {name: b.weights for name, b in builders.items()})
+    if has_beams(network.architecture):
+        cache = builders[DECODER_NAME].cache_dtype
+        decoder, candidates = graphs[DECODER_NAME], graphs[CANDIDATES_NAME]
+        beams = build_beams(decoder, candidates, network.architecture, cache)
+        (folder / BEAMS_NAME).write_bytes(beams.SerializeToString())

@@ -98,16 +98,20 @@ class Caller:
         self._keys = keys
         self._account = account
 
-    async def account(self, given: object = "") -> Account:
+    async def account(self, given: object = "", *, within_s: float | None = None) -> Account:
         """The account of the request; a key in its head wins.
 
         Args:
             given: The key among the request's parameters, if any.
+            within_s: Time of the request; the store has no more for an answer.
 
         Raises:
             ServiceError: As `ApiKeys.account`.
         """
-        return self._account or await self._keys.account(self._request, given)
+        if self._account is None:
+            return await self._keys.account(self._request, given, within_s=within_s)
+        self._account.limit_time(within_s)
+        return self._account
 
 
 async def _caller(request: Request, parts: PartsOf) -> Caller:

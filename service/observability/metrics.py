@@ -37,8 +37,11 @@ REJECTION_REASONS = (
     "malformed",
     "key_required",
     "invalid_key",
+    "wrong_keys",
     "rate_limited",
     "quota_exceeded",
+    "request_in_progress",
+    "idempotency_key_reused",
     "key_store_failed",
 )
 CANCELLATION_REASONS = ("client", "deadline")

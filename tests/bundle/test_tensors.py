@@ -2,9 +2,11 @@ import pytest
 
 from bundle.manifest import Architecture, CacheDtype, Shortlist
 from bundle.tensors import (
+    NUM_PLACES,
     GraphSpec,
     TensorSpec,
     attention_spec,
+    beams_spec,
     candidates_spec,
     cross_key,
     cross_value,
@@ -37,7 +39,8 @@ ENCODER, DECODER = encoder_spec(ARCHITECTURE, "int8"), decoder_spec(ARCHITECTURE
 CANDIDATES, ATTENTION = candidates_spec(100), attention_spec(ARCHITECTURE)
 SHORT_DECODER = decoder_spec(ARCHITECTURE, "int8", SHORTLIST)
 SHORTLISTING = shortlist_spec(ARCHITECTURE, SHORTLIST)
-SPECS = [ENCODER, DECODER, CANDIDATES, ATTENTION, SHORT_DECODER, SHORTLISTING]
+BEAMS = beams_spec(ARCHITECTURE, "int8")
+SPECS = [ENCODER, DECODER, CANDIDATES, ATTENTION, SHORT_DECODER, SHORTLISTING, BEAMS]
 
 
 def by_name(spec: GraphSpec) -> dict[str, TensorSpec]:
@@ -72,6 +75,17 @@ def test_the_cache_goes_in_and_comes_out_in_the_same_shape() -> None:
             assert found[past(layer)] == found[present(layer)] == ("rows", 4, "capacity", 8)
         for past, present in cross_pairs:
             assert found[past(layer)] == found[present(layer)] == ("rows", 4, "source", 8)
+
+
+def test_beams_differ_from_decoder_and_candidates_in_the_source_alone() -> None:
+    apart = shapes(DECODER) | shapes(CANDIDATES)
+    found = shapes(BEAMS)
+    assert found.pop("place_heads") == ("sentences", 4, NUM_PLACES)
+    assert found.pop("row_heads") == ("rows", 4)
+    assert apart.keys() - found.keys() == {"logits"}
+    differ = {name for name, shape in found.items() if shape != apart[name]}
+    assert differ == {"source_lengths"} | {name for name in apart if "cross" in name}
+    assert all(found[name] == ("sentences", *apart[name][1:]) for name in differ)
 
 
 @pytest.mark.parametrize("cache", CACHES)

@@ -19,9 +19,11 @@ from pydantic import BaseModel
 from bundle import manifest
 from bundle.manifest import MANIFEST_NAME, Architecture
 from bundle.tensors import (
+    BEAMS_NAME,
     GRAPH_NAMES,
     REQUIRED_FILES,
     attention_spec,
+    beams_spec,
     candidates_spec,
     decoder_spec,
     encoder_spec,
@@ -168,11 +170,11 @@ def test_every_field_of_the_manifest_is_documented(model: type[BaseModel]) -> No
     assert [name for name in model.model_fields if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES, BEAMS_NAME])
 def test_every_file_of_a_bundle_is_documented(name: str) -> None:
     text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in text
-    assert (f"### `{name}`" in text) == (name in GRAPH_NAMES)
+    assert (f"### `{name}`" in text) == (name in (*GRAPH_NAMES, BEAMS_NAME))
 
 
 def test_every_tensor_is_documented() -> None:
@@ -193,6 +195,7 @@ def test_every_tensor_is_documented() -> None:
         encoder_spec(architecture, "int8"),
         decoder_spec(architecture, "int8"),
         candidates_spec(architecture.vocab_size),
+        beams_spec(architecture, "int8"),
         attention_spec(architecture),
     ):
         names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}

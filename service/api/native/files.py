@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 
+from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
 from service.api.native.file_schemas import (
     FileParameters,
@@ -16,9 +17,9 @@ from service.api.native.file_schemas import (
     job_reply,
     upload_body,
 )
-from service.api.openapi import path_parameter, problems
+from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
-from service.api.replies.json import json_response
+from service.api.replies.json import json_bytes, json_response
 from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -88,8 +89,9 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
     responses={
         202: {"model": JobReply, "description": "Accepted: ask for it under the given address."},
         **problems(400, 403, 408, 413, 429, 500, 503, 504),
+        **REPETITION_PROBLEMS,
     },
-    openapi_extra=upload_body(),
+    openapi_extra=repeatable(upload_body()),
 )
 async def translate_file(
     request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
@@ -100,7 +102,9 @@ async def translate_file(
     """
     parameters = parse_parameters(FileParameters, upload.fields)
     account = await caller.account(parameters.api_key)
-    async with account.charged(len(upload.data)):
+    repetition = await declared_repetition(request, _content(upload))
+    lifetime_s = parts.settings.file_timeout_s
+    async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
         job = await parts.in_flight.run(request, account.client, work)
@@ -160,6 +164,12 @@ async def _translated(
     """The job when it has ended, or with `is_async` when it is accepted."""
     accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
     return accepted if is_async else await parts.files.finish(accepted.id)
+
+
+def _content(upload: Upload) -> list[bytes]:
+    """What the form says, whatever boundary its sender has chosen."""
+    fields = json_bytes(sorted(upload.fields.items()))
+    return [upload.name.encode("utf-8", "surrogateescape"), fields, upload.data]
 
 
 def _options(parameters: FileParameters, client: Client) -> TranslateRequest:

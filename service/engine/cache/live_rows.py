@@ -52,7 +52,9 @@ class LiveRows:
 
     def release(self, rows: Iterable[int]) -> None:
         """Take rows back."""
-        self._gaps += rows
+        released = list(rows)
+        self._gaps += released
+        self._cache.forget(released)
 
     def follow(
         self,
@@ -93,7 +95,8 @@ class LiveRows:
     ) -> list[int]:
         """The new row of each place; notes which rows to copy, origin first."""
         copies += [(before[parent], before[place]) for parent, place in plan.copies]
-        self._gaps += [before[place] for place in plan.released]
+        if plan.released:
+            self.release(before[place] for place in plan.released)
         rows = [before[place] for place in plan.takes]
         for parent, survivor in plan.forks:
             rows[survivor] = self.take()

@@ -16,24 +16,40 @@ CacheArray = NDArray[np.float32] | NDArray[np.int8]
 
 
 class SlotCache:
-    """Keys and values of `num_slots` rows; mutable on purpose."""
+    """Keys and values of `num_slots` rows, each with its own source; mutable on purpose."""
 
-    def __init__(self, manifest: Manifest, num_slots: int) -> None:
+    def __init__(
+        self, manifest: Manifest, num_slots: int, *, num_sources: int | None = None
+    ) -> None:
+        """Allocate all buffers.
+
+        Args:
+            manifest: Of the bundle.
+            num_slots: Most rows.
+            num_sources: Most sources, where rows share them; such rows have no shortlists.
+        """
         self.num_slots = num_slots
-        self.shortlist = ShortlistSlots(manifest, num_slots) if manifest.shortlist else None
+        has_shortlist = manifest.shortlist is not None and num_sources is None
+        self.shortlist = ShortlistSlots(manifest, num_slots) if has_shortlist else None
         """Shortlist of each row, where the bundle has shortlists."""
+        num_sources = num_slots if num_sources is None else num_sources
         self.num_live = 0
         self.positions = np.zeros(num_slots, dtype=np.int32)
         """Tokens cached in each row, int32 [slots]."""
-        self.source_lengths = np.zeros(num_slots, dtype=np.int32)
-        """Source tokens of each row, int32 [slots]."""
+        self.source_lengths = np.zeros(num_sources, dtype=np.int32)
+        """Tokens of each source, int32 [sources]."""
         self._all_past = _buffers(manifest, num_slots, manifest.max_target_tokens)
-        self._all_cross = _buffers(manifest, num_slots, manifest.max_source_tokens)
+        self._all_cross = _buffers(manifest, num_sources, manifest.max_source_tokens)
         self.past: list[CacheArray] = list(self._all_past)
         """Self-attention, key and value of layer 0, of layer 1, ...,
         [slots, heads, max_target, head_dim], float32 or int8 as the manifest says."""
         self.cross: list[CacheArray] = list(self._all_cross)
-        """Cross-attention in the same order, [slots, heads, max_source, head_dim]."""
+        """Cross-attention in the same order, [sources, heads, max_source, head_dim]."""
+
+    @property
+    def num_sources(self) -> int:
+        """Sources of the live rows: a prefix of the buffers, as the rows are."""
+        return self.num_live
 
     def add_row(
         self,
@@ -59,9 +75,10 @@ class SlotCache:
         if self.shortlist is not None:
             self.shortlist.put(row, block)
         self.positions[row] = 0
-        self.source_lengths[row] = source_length
+        source = self._source_for(row)
+        self.source_lengths[source] = source_length
         for buffer, values in zip(self.cross, cross, strict=True):
-            buffer[row, :, :source_length] = values[:, :source_length]
+            buffer[source, :, :source_length] = values[:, :source_length]
         return row
 
     def new_row(self) -> int:
@@ -75,10 +92,7 @@ class SlotCache:
         self.copy_pasts(origin, destination)
         if self.shortlist is not None:
             self.shortlist.copy(origin, destination)
-        self.source_lengths[destination] = self.source_lengths[origin]
-        length = self.source_lengths[origin].max()
-        cross = self._all_cross
-        cross[:, destination, :, :length] = cross[:, origin, :, :length]
+        self._copy_sources(origin, destination)
 
     def copy_pasts(self, origin: list[int], destination: list[int]) -> None:
         """Copy the cached tokens of rows to rows of the same sentences.
@@ -94,6 +108,9 @@ class SlotCache:
         past, length = self._all_past, positions.max()
         past[:, destinations, :, :length] = past[:, origins, :, :length]
 
+    def forget(self, rows: Iterable[int]) -> None:
+        """Rows are no longer read; each is taken over by another, or released with a later call."""
+
     def release_rows(self, rows: Iterable[int]) -> list[tuple[int, int]]:
         """Release rows; live rows from the end of the prefix move into the gaps.
 
@@ -105,13 +122,26 @@ class SlotCache:
         gaps = sorted(row for row in released if row < num_left)
         movers = [row for row in range(num_left, self.num_live) if row not in released]
         if movers:
-            self.copy_rows(movers, gaps)
+            self._move_rows(movers, gaps)
         self.num_live = num_left
         return list(zip(movers, gaps, strict=True))
 
     def clear(self) -> None:
         """Release all rows."""
         self.num_live = 0
+
+    def _source_for(self, row: int) -> int:
+        """Where the source of a new sentence goes that begins in a row."""
+        return row
+
+    def _move_rows(self, origin: list[int], destination: list[int]) -> None:
+        self.copy_rows(origin, destination)
+
+    def _copy_sources(self, origin: list[int], destination: list[int]) -> None:
+        self.source_lengths[destination] = self.source_lengths[origin]
+        length = self.source_lengths[origin].max()
+        cross = self._all_cross
+        cross[:, destination, :, :length] = cross[:, origin, :, :length]
 
 
 def _buffers(manifest: Manifest, num_slots: int, length: int) -> CacheArray:

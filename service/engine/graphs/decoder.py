@@ -1,6 +1,5 @@
 """One cached decoder step over all live rows, bound by pointer: inputs in, logits out."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +16,9 @@ from bundle.tensors import (
     present_key,
     present_value,
 )
-from service.engine.cache.slot_cache import CacheArray, SlotCache
+from service.engine.cache.slot_cache import SlotCache
+from service.engine.graphs.binding import Buffers, bind, layer_buffers
 from service.engine.graphs.sessions import Sessions
-
-TensorName = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,6 @@ class DecoderStep:
     def __init__(self, sessions: Sessions, cache: SlotCache) -> None:
         architecture = sessions.bundle.manifest.architecture
         self._session = sessions.decoder
-        self._num_layers = architecture.num_decoder_layers
         self._cache = cache
         self._total = np.zeros(1, dtype=np.int32)
         self._source_total = np.zeros(1, dtype=np.int32)
@@ -80,11 +77,7 @@ class DecoderStep:
 
     def _bind(self, rows: int, is_whole: bool) -> _BoundRows:
         logits = (self.logits if is_whole else self._short_logits)[:rows]
-        binding = self._session.io_binding()
-        for name, buffer in self._inputs(rows, is_whole).items():
-            binding.bind_input(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
-        for name, buffer in self._outputs(rows, logits).items():
-            binding.bind_output(name, "cpu", 0, buffer.dtype.type, buffer.shape, buffer.ctypes.data)
+        binding = bind(self._session, self._inputs(rows, is_whole), self._outputs(rows, logits))
         return _BoundRows(
             binding=binding,
             positions=self._cache.positions[:rows],
@@ -92,7 +85,7 @@ class DecoderStep:
             logits=logits,
         )
 
-    def _inputs(self, rows: int, is_whole: bool) -> dict[str, NDArray[np.generic]]:
+    def _inputs(self, rows: int, is_whole: bool) -> Buffers:
         cache = self._cache
         return {
             "input_ids": self.input_ids[:rows],
@@ -100,12 +93,12 @@ class DecoderStep:
             "total": self._total,
             "source_lengths": cache.source_lengths[:rows],
             "source_total": self._source_total,
-            **self._layers(cache.past, rows, past_key, past_value),
-            **self._layers(cache.cross, rows, cross_key, cross_value),
+            **layer_buffers(cache.past, rows, past_key, past_value),
+            **layer_buffers(cache.cross, rows, cross_key, cross_value),
             **self._shortlist_inputs(rows, is_whole),
         }
 
-    def _shortlist_inputs(self, rows: int, is_whole: bool) -> dict[str, NDArray[np.generic]]:
+    def _shortlist_inputs(self, rows: int, is_whole: bool) -> Buffers:
         shortlist = self._cache.shortlist
         if shortlist is None:
             return {}
@@ -116,20 +109,10 @@ class DecoderStep:
             "shortlist_biases": shortlist.biases[:rows],
         }
 
-    def _outputs(self, rows: int, logits: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    def _outputs(self, rows: int, logits: NDArray[np.float32]) -> Buffers:
         cache = self._cache
         return {
             "logits": logits,
-            **self._layers(cache.past, rows, present_key, present_value),
-            **self._layers(cache.cross, rows, present_cross_key, present_cross_value),
+            **layer_buffers(cache.past, rows, present_key, present_value),
+            **layer_buffers(cache.cross, rows, present_cross_key, present_cross_value),
         }
-
-    def _layers(
-        self,
-        buffers: Sequence[CacheArray],
-        rows: int,
-        key: TensorName,
-        value: TensorName,
-    ) -> dict[str, NDArray[np.generic]]:
-        names = [name(layer) for layer in range(self._num_layers) for name in (key, value)]
-        return {name: buffer[:rows] for name, buffer in zip(names, buffers, strict=True)}

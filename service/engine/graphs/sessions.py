@@ -11,6 +11,7 @@ from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle, check_unchanged
 from bundle.tensors import (
     ATTENTION_NAME,
+    BEAMS_NAME,
     CANDIDATES_NAME,
     DECODER_NAME,
     ENCODER_NAME,
@@ -18,6 +19,7 @@ from bundle.tensors import (
     GraphSpec,
     TensorSpec,
     attention_spec,
+    beams_spec,
     candidates_spec,
     decoder_spec,
     encoder_spec,
@@ -76,6 +78,8 @@ class Sessions:
     """By the name of the graph's file."""
     uses_shortlist: bool = True
     """Whether greedy search decodes with the bundle's shortlist, if it has one."""
+    uses_beams: bool = True
+    """Whether beams are decoded with the bundle's graph of beams, if it has one."""
     _shortlist: list[ShortlistSessions] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -93,6 +97,16 @@ class Sessions:
     def candidates(self) -> ort.InferenceSession:
         """The graph that ranks tokens."""
         return self.session(CANDIDATES_NAME)
+
+    @property
+    def has_beams(self) -> bool:
+        """Whether there is a graph of beams that is used."""
+        return self.uses_beams and self.bundle.has_file(BEAMS_NAME)
+
+    @property
+    def beams(self) -> ort.InferenceSession:
+        """The graph of beams, where there is one."""
+        return self.session(BEAMS_NAME)
 
     @property
     def attention(self) -> ort.InferenceSession:
@@ -144,6 +158,7 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
     sessions = Sessions(bundle=bundle, num_threads=num_threads)
     names = [ENCODER_NAME, DECODER_NAME, CANDIDATES_NAME]
     names += [SHORTLIST_NAME] if bundle.manifest.shortlist else []
+    names += [BEAMS_NAME] if sessions.has_beams else []
     faults: list[str] = []
     for name in names:
         try:
@@ -178,6 +193,7 @@ def _spec(bundle: Bundle, name: str) -> GraphSpec:
         ENCODER_NAME: lambda: encoder_spec(architecture, cache),
         DECODER_NAME: lambda: decoder_spec(architecture, cache, shortlist),
         CANDIDATES_NAME: lambda: candidates_spec(architecture.vocab_size),
+        BEAMS_NAME: lambda: beams_spec(architecture, cache),
         ATTENTION_NAME: lambda: attention_spec(architecture),
     }
     if shortlist is not None:

@@ -55,10 +55,10 @@ class DecoderSpy:
             self.after(binding.tensors)
 
 
-def spied(sessions: Sessions) -> tuple[Sessions, DecoderSpy]:
-    """Sessions whose decoder is watched."""
-    spy = DecoderSpy(real=sessions.decoder)
-    return sessions.with_session(DECODER_NAME, spy), spy
+def spied(sessions: Sessions, name: str = DECODER_NAME) -> tuple[Sessions, DecoderSpy]:
+    """Sessions of which one is watched, the decoder's by default."""
+    spy = DecoderSpy(real=sessions.session(name))
+    return sessions.with_session(name, spy), spy
 
 
 def _view(dtype: type[np.generic], shape: tuple[int, ...], address: int) -> NDArray[Any]:

@@ -10,9 +10,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.errors import NonFiniteLogitsError
+from service.engine.graphs.sessions import Sessions
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions
-from tests.service.engine.spy import Tensors, spied
+from tests.service.engine.spy import DecoderSpy, Tensors, spied
 from tests.service.engine.tiny import (
     BEAM,
     EVERY_KIND,
@@ -97,10 +98,15 @@ class BatchDecoderMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        sessions, self.spy = spied(tiny_sessions())
+        sessions, self.spies = self.opened()
         self.decoder: BatchDecoder[int] = BatchDecoder(sessions, num_slots=self.NUM_SLOTS)
         self.inside: dict[int, DecodeRequest[int]] = {}
         self.next_key = 0
+
+    def opened(self) -> tuple[Sessions, list[DecoderSpy]]:
+        """Sessions, and a spy for each graph that decodes."""
+        sessions, spy = spied(tiny_sessions())
+        return sessions, [spy]
 
     @rule(
         asked=st.lists(
@@ -127,10 +133,12 @@ class BatchDecoderMachine(RuleBasedStateMachine):
 
     def one_step(self) -> None:
         num_rows = self.decoder.num_rows
+        for spy in self.spies:
+            spy.fed.clear()
         for finished in self.decoder.step():
             assert finished.hypotheses == expected(self.inside.pop(finished.handle))
-        if num_rows:
-            assert self.spy.fed[-1]["input_ids"] == (num_rows, 1)
+        fed = [shapes["input_ids"] for spy in self.spies for shapes in spy.fed]
+        assert sum(rows for rows, _ in fed) == num_rows
 
     @precondition(lambda self: self.inside)
     @rule(choice=st.integers(0, 99))
@@ -142,10 +150,12 @@ class BatchDecoderMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.inside)
     @rule(row=st.integers(0, 99))
     def break_down(self, row: int) -> None:
-        self.spy.after = spoil_row(row % self.decoder.num_rows)
+        for spy in self.spies:
+            spy.after = spoil_row(row)
         with pytest.raises(NonFiniteLogitsError):
             self.decoder.step()
-        self.spy.after = None
+        for spy in self.spies:
+            spy.after = None
         self.decoder.clear()
         self.inside.clear()
 
@@ -169,7 +179,9 @@ TestBatchDecoder.settings = settings(max_examples=60, stateful_step_count=25)
 
 def spoil_row(row: int, value: float = math.nan) -> Callable[[Tensors], None]:
     def spoil(tensors: Tensors) -> None:
-        tensors["logits"][row] = value
+        scores = tensors.get("logits", tensors.get("top_log_probs"))
+        assert scores is not None
+        scores[row % len(scores)] = value
 
     return spoil
 

@@ -14,6 +14,7 @@ from service.server.app import create_file_jobs
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
+KEY, OTHER_KEY = "key-of-the-tests", "other-key-of-the-tests"
 FORM = {"source": "en", "target": "de"}
 Test = Callable[[httpx.AsyncClient], Awaitable[None]]
 
@@ -68,11 +69,11 @@ def _problem(reply: httpx.Response, status: int) -> str:
 
 def test_files_count_against_the_queue_of_their_client(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
-        for key in ("k1", "k1", "k2"):
+        for key in (KEY, KEY, OTHER_KEY):
             assert (await _send(client, api_key=key)).status_code == 200
 
     translator = UpperCaser()
-    _with(_app(translator, tmp_path, api_keys="k1,k2"), test)
+    _with(_app(translator, tmp_path, api_keys=f"{KEY},{OTHER_KEY}"), test)
     names = [request.client.name for request in translator.requests]
     assert len(set(names)) == 2
     assert names[0] != names[-1]
@@ -169,10 +170,10 @@ def test_files_need_a_key_where_texts_do(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         _problem(await _send(client), 400)
         assert _problem(await _send(client, api_key="wrong"), 403) == "Invalid API key"
-        assert (await _send(client, api_key="right", data=b"x" * 9)).status_code == 200
-        assert _problem(await _send(client, api_key="right", data=b"x" * 9), 429)
+        assert (await _send(client, api_key=KEY, data=b"x" * 9)).status_code == 200
+        assert _problem(await _send(client, api_key=KEY, data=b"x" * 9), 429)
 
-    _with(_app(UpperCaser(), tmp_path, api_keys="right", max_chars_per_key=10), test)
+    _with(_app(UpperCaser(), tmp_path, api_keys=KEY, max_chars_per_key=10), test)
 
 
 @pytest.mark.parametrize(

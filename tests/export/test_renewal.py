@@ -1,0 +1,104 @@
+"""An old bundle gets the graph of beams, and nothing else of it changes."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+from bundle.errors import BundleError
+from bundle.manifest import MANIFEST_NAME
+from bundle.reader import read_bundle
+from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME
+from export import renewal
+from export.errors import ExportError, VerificationError
+from export.graphs.beams import build_beams
+from export.renewal import renew
+from tests.export.networks import PLAIN_KINDS, network, open_graphs, random_transformer
+from tests.service.tiny_models import TINY_BUNDLE
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TINY_BUNDLE, tmp_path / "tiny"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_only_the_graph_and_its_entry_are_new(folder: Path) -> None:
+    before, was = contents(folder), read_bundle(folder).manifest
+    renew(folder)
+    after, manifest = contents(folder), read_bundle(folder).manifest
+    assert after.keys() - before.keys() == {BEAMS_NAME}
+    assert {name for name in before if after[name] != before[name]} == {MANIFEST_NAME}
+    assert manifest.model_copy(update={"files": was.files}) == was
+    assert {n: e for n, e in manifest.files.items() if n != BEAMS_NAME} == was.files
+    # No field that the bundle did not have: a reader of its time would refuse it.
+    assert json.loads(after[MANIFEST_NAME]).keys() == json.loads(before[MANIFEST_NAME]).keys()
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_renewing_twice_changes_nothing(folder: Path) -> None:
+    renew(folder)
+    once = contents(folder)
+    renew(folder)
+    assert contents(folder) == once
+
+
+def test_the_graph_is_the_one_that_the_export_writes(tmp_path: Path) -> None:
+    sessions = open_graphs(network(random_transformer()), None, tmp_path / "graphs")
+    written = sessions.bundle.file(BEAMS_NAME).read_bytes()
+    sessions.bundle.file(BEAMS_NAME).unlink()
+    renewal._add_beams(sessions.bundle.path, sessions.bundle.manifest)
+    assert sessions.bundle.file(BEAMS_NAME).read_bytes() == written
+
+
+def test_plain_attention_cannot_be_renewed(tmp_path: Path, folder: Path) -> None:
+    kind = PLAIN_KINDS["additive scores"]
+    manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
+    manifest["architecture"]["attention_operator"] = network(
+        random_transformer(**kind)
+    ).architecture.attention_operator
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ExportError, match="fused attention"):
+        renew(folder)
+
+
+def test_a_graph_that_gives_other_hypotheses_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(folder)
+
+    def shifted(*arguments: Any) -> onnx.ModelProto:  # noqa: ANN401 - those of `build_beams`
+        graph = build_beams(*arguments)
+        (norm,) = [n for n in graph.graph.node if n.op_type == "LogSoftmax"]
+        norm.op_type = "Softmax"
+        return graph
+
+    monkeypatch.setattr(renewal, "build_beams", shifted)
+    with pytest.raises(VerificationError, match="other hypotheses"):
+        renew(folder)
+    assert contents(folder) == before
+
+
+def test_a_damaged_bundle_is_refused_and_left_alone(folder: Path) -> None:
+    (folder / CANDIDATES_NAME).write_bytes(b"no graph")
+    before = contents(folder)
+    with pytest.raises(BundleError):
+        renew(folder)
+    assert contents(folder) == before
+
+
+def test_the_command_says_what_it_did_and_what_is_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["renewal", str(folder)])
+    assert renewal.main() == 0
+    assert capsys.readouterr().out.startswith(f"{folder}: {BEAMS_NAME}, ")
+    monkeypatch.setattr("sys.argv", ["renewal", str(folder / "nowhere")])
+    assert renewal.main() == 2
+    assert "there is no such folder" in capsys.readouterr().err
