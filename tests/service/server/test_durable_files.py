@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 NUM_JOBS = 6
 NUM_KILLS = 3
 NUM_PARAGRAPHS = 15
+SECRET = "a-secret-key-of-a-client"
 MANY = 2_000
 """Paragraphs that take longer than a test does anything else."""
 
@@ -166,13 +167,13 @@ def test_ended_jobs_go_by_age_whoever_made_them(tmp_path: Path) -> None:
 
 def test_folders_are_private_and_keep_no_key_and_no_address(tmp_path: Path) -> None:
     folder = tmp_path / "jobs"
-    with replica(folder, "r", "--api-keys", "a-secret-key") as client:
-        client = replace(client, key="a-secret-key")
+    with replica(folder, "r", "--api-keys", SECRET) as client:
+        client = replace(client, key=SECRET)
         job_id = client.accepted(text_file("a", MANY))
         modes = [path.stat().st_mode & 0o777 for path in (folder, folder / job_id)]
         assert modes == [0o700, 0o700]
         record = (folder / job_id / "job.json").read_text(encoding="utf-8")
-        assert "a-secret-key" not in record
+        assert SECRET not in record
         assert "127.0.0.1" not in record
 
 

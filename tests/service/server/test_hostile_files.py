@@ -20,7 +20,8 @@ from tests.service.waiting import eventually
 pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
-KEYS = ("--api-keys", "attacker,other")
+ATTACKER, OTHER = "key-of-the-attacker", "key-of-another-client"
+KEYS = ("--api-keys", f"{ATTACKER},{OTHER}")
 LAG_S = 0.1
 """How much later `/livez` may answer than without the attack."""
 READER_FAULTS = f"""
@@ -67,11 +68,11 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 def attacker(server: ServerProcess) -> FileClient:
-    return FileClient(server=server, key="attacker")
+    return FileClient(server=server, key=ATTACKER)
 
 
 def other(server: ServerProcess) -> FileClient:
-    return FileClient(server=server, key="other")
+    return FileClient(server=server, key=OTHER)
 
 
 def slowest_livez(server: ServerProcess, is_over: Callable[[], bool]) -> float:
@@ -105,7 +106,7 @@ def assert_others_are_served(server: ServerProcess, attack: Callable[[], object]
 
 
 def translated(server: ServerProcess, source: str = PAIR["source"]) -> int:
-    body = {"q": "Good morning.", **PAIR, "source": source, "api_key": "other"}
+    body = {"q": "Good morning.", **PAIR, "source": source, "api_key": OTHER}
     return httpx.post(f"{server.url}/translate", json=body, timeout=LONGEST_S).status_code
 
 
