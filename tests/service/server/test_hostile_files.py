@@ -48,7 +48,7 @@ UPLOADS = {
     "paragraphs": ("a.txt", b"a\n\n" * (4 * MIB // 3)),
     "links": ("a.md", b"[a](b) *c*\n\n" * (4 * MIB // 12)),
     "elements": ("a.html", b"<b>a<p>" * (4 * MIB // 7)),
-    "values": ("a.json", b"[" + b'"a",' * (MIB) + b'"a"]'),
+    "values": ("a.json", b"[" + b'"a",' * (MIB - 2) + b'"a"]'),
 }
 
 
