@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
-    """Engine processes per bundle; 0: threads decode; default: as many as `workers`."""
+    """Engine processes of a busy bundle; 0: threads decode; default: as many as `workers`."""
     workers: PositiveInt | None = None
     """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
     """Texts in one request; beyond it: 400."""
+    max_sentences: PositiveInt = 4_096
+    """Sentences of all texts of a request; beyond it: 400."""
+    max_fragments: PositiveInt = 2_048
+    """Fragments between lost placeholders in a request; beyond it: 400."""
+    inline_chars: PositiveInt = 1_000
+    """Longer texts are worked on in threads, not on the event loop."""
     max_file_bytes: PositiveInt = 4_194_304
     """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16

@@ -155,7 +155,7 @@ class Reloader:
                 model = load(sessions, self._options, self._metrics, self._clock)
                 added.append(model)
             models.append(model)
-        warm_up(added)
+        warm_up(added, is_alone=len(models) == 1)
         faults = [f"{model.bundle.path}: {model.fault}" for model in added if model.fault]
         if faults:
             raise StartupError("; ".join(faults))

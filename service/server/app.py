@@ -43,6 +43,7 @@ from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
+from service.translation.text_limits import TextLimits
 from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
@@ -104,7 +105,10 @@ def create_translator(
         registry,
         metrics,
         max_attention_cells=settings.max_attention_cells,
-        max_attention_runs=settings.max_attention_runs,
+        max_inline_chars=settings.inline_chars,
+        limits=TextLimits(
+            max_sentences=settings.max_sentences, max_fragments=settings.max_fragments
+        ),
         tracing=tracing,
     )
 

@@ -181,6 +181,7 @@ def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
         beam_size=parameters.beam_size,
         length_penalty=parameters.length_penalty,
         with_scores=False,
+        is_bounded=False,
         client=client,
     )
 

@@ -84,7 +84,10 @@ async def _reply(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> Response:
     if asked.attention is None:
-        return _response(await parts.translator.translate(asked), asked, parameters)
+        result = await parts.translator.translate(asked)
+        if parameters.num_chars <= parts.settings.inline_chars:
+            return _response(result, asked, parameters)
+        return await asyncio.to_thread(_response, result, asked, parameters)
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # In a thread: maps of a million cells take long to serialise.

@@ -49,6 +49,7 @@ class FileOptions:
             beam_size=self.beam_size,
             length_penalty=self.length_penalty,
             with_scores=False,
+            is_bounded=False,
             client=client,
         )
 

@@ -110,7 +110,7 @@ class Sessions:
 
     @property
     def attention(self) -> ort.InferenceSession:
-        """The teacher-forced graph: a server without inspections does not pay for its memory."""
+        """The teacher-forced graph."""
         return self.session(ATTENTION_NAME)
 
     @property
@@ -205,7 +205,7 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(
             str(bundle.file(name)),
-            session_options(num_threads, is_exact=has_exact_integer_product()),
+            _options_of(name, num_threads),
             providers=["CPUExecutionProvider"],
             # Measured 7 times slower on CPU than the Add and LayerNormalization that it replaces.
             disabled_optimizers=["SkipLayerNormFusion"],
@@ -215,6 +215,17 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
             str(error), installed=ort.__version__, exported_with=bundle.manifest.onnxruntime
         )
         raise InvalidBundleError(bundle.path, [f"{name}: {reason}"]) from error
+
+
+def _options_of(name: str, num_threads: int) -> ort.SessionOptions:
+    options = session_options(num_threads, is_exact=has_exact_integer_product())
+    if name == ATTENTION_NAME:
+        # Open in every engine and seldom run: without copies of its weights in the kernels' order,
+        # and without an arena that keeps what the longest pass took, it has 6 MB instead of 14,
+        # and after passes 20 instead of 27. They take 5 % longer.
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_cpu_mem_arena = False
+    return options
 
 
 def session_options(num_threads: int, *, is_exact: bool) -> ort.SessionOptions:

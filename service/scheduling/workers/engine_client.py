@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 
@@ -39,8 +40,15 @@ class EngineClient(Protocol):
             EngineDiedError: There is no engine any more.
         """
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect, beside its sentences.
+
+        Raises:
+            EngineDiedError: Likewise.
+        """
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences; those that have ended already are still reported.
+        """Let it drop sentences and passes; those that have ended already are still reported.
 
         Raises:
             EngineDiedError: Likewise.

@@ -9,22 +9,25 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bundle.reader import Bundle
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.messages import (
+    Attend,
     BrokenFrameError,
     Cancel,
     Frames,
     Message,
+    Part,
     Ready,
     Refused,
     Report,
     Submit,
+    decode_attended,
     encode,
 )
 
@@ -62,6 +65,7 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
+        self._parts: list[Part] = []
         self._heard_s = time.monotonic()
         self._is_wanted = True
 
@@ -94,7 +98,7 @@ class ProcessEngine:
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
-        self._connection, self._frames = ours, Frames()
+        self._connection, self._frames, self._parts = ours, Frames(), []
         self._heard_s = time.monotonic()
 
     def start(self) -> None:
@@ -118,8 +122,12 @@ class ProcessEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect."""
+        self._send(Attend(request=request))
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences."""
+        """Let it drop sentences and passes."""
         self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
@@ -138,8 +146,8 @@ class ProcessEngine:
 
     @property
     def wake(self) -> Callable[[], object]:
-        """Lets `work` return; any thread may call it."""
-        return partial(os.eventfd_write, self._wake_fd, 1)
+        """Lets `work` return; any thread may call it, and keeps the descriptor open."""
+        return self._signal
 
     def give_up(self) -> None:
         """Let a `start` in progress fail; may be called by any thread."""
@@ -163,6 +171,9 @@ class ProcessEngine:
         """End the child without waiting for what it is in."""
         self._kill_child()
         self.close()
+
+    def _signal(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
 
     def _kill_child(self) -> None:
         if self._child is not None:
@@ -195,9 +206,28 @@ class ProcessEngine:
 
     def _receive(self, progress: Progress[int]) -> None:
         for message in self._messages():
-            if not isinstance(message, Report):
-                raise EngineDiedError(f"it sent {type(message).__name__} while working")
-            progress.add(message.progress)
+            match message:
+                case Report():
+                    progress.add(message.progress)
+                case Part():
+                    self._collect(message, progress)
+                case _:
+                    raise EngineDiedError(f"it sent {type(message).__name__} while working")
+
+    def _collect(self, part: Part, progress: Progress[int]) -> None:
+        """Keep a part of a pass, or complete the pass with it."""
+        if self._parts and self._parts[0].handle != part.handle:
+            self._parts.clear()  # of a pass that was cancelled
+        self._parts.append(part)
+        if not part.is_last:
+            return
+        data = b"".join(each.data for each in self._parts)
+        self._parts.clear()
+        try:
+            progress.attended.append(decode_attended(data))
+        except BrokenFrameError as error:
+            self._kill_child()
+            raise EngineDiedError(str(error)) from error
 
     def _messages(self) -> list[Message]:
         connection = self._open_connection()

@@ -9,7 +9,9 @@ from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 
-OPTIONS = TranslateRequest(texts=(), source="en", target="de", beam_size=3, with_scores=False)
+OPTIONS = TranslateRequest(
+    texts=(), source="en", target="de", beam_size=3, with_scores=False, is_bounded=False
+)
 TEXT = "\n\n".join(f"paragraph {n} {'x' * 900}" for n in range(40))
 
 
