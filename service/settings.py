@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins, separated by ',', whose pages may call the API; '*' for all."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of this server, separated by ','; other `Host` headers: 421; '*': any."""
     trusted_proxies: str = "127.0.0.1"
     """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
@@ -191,6 +193,14 @@ class Settings(BaseSettings):
     def _split_keys(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            names = (name.strip().lower() for name in value.split(","))
+            return tuple(name.removeprefix("*") if name != "*" else name for name in names if name)
         return value
 
     @field_validator("log_level", mode="before")

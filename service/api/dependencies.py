@@ -1,8 +1,8 @@
 """What routes depend on: the parts of the service, and validated parameters."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -15,44 +15,12 @@ from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
-from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.models.interfaces import ModelRegistry, Reloading
+from service.models.registry import Registry
+from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
-from service.text.detection import Detection
-from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
-
-
-class TranslationBackend(Protocol):
-    """Translates and inspects, in this process or in a cluster; for one event loop."""
-
-    async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate all texts of a request; fails as a whole."""
-
-    def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
-        """Translate texts one after another, a few sentences at a time."""
-
-    async def detect(self, text: str) -> list[Detection]:
-        """Candidate source languages of a text, most probable first."""
-
-    async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
-        """Attention maps for every text of a request, in order."""
-
-    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
-        """Log-probabilities of given translations, in order."""
-
-    def close(self) -> None:
-        """Cancel what is waiting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """The models in this process or in a cluster, with what translates with and replaces them."""
-
-    registry: ModelRegistry
-    translator: TranslationBackend
-    reloader: Reloading
+from service.translation.translator import Translator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +28,9 @@ class Parts:
     """Everything that routes use; built once per process."""
 
     settings: Settings
-    registry: ModelRegistry
-    reloader: Reloading
-    translator: TranslationBackend
+    registry: Registry
+    reloader: Reloader
+    translator: Translator
     throttle: Throttle
     files: FileJobs
     metrics: Metrics

@@ -101,7 +101,7 @@ class Registry:
         opened = open_bundles(
             paths,
             num_threads=options.threads_per_worker,
-            opens_graphs=not options.scheduler.num_engines,
+            opens_graphs=options.scheduler.decodes_here,
         )
         models = [load(sessions, options, metrics, clock) for sessions in opened]
         for model in models:

@@ -99,7 +99,7 @@ class Metrics:
         for reason in REJECTION_REASONS:
             self.rejected.labels(reason=reason)
         self.lost_calls = self._counter(
-            "lost_calls", "Calls that were lost with an engine of the cluster."
+            "lost_calls", "Sentences that were lost with an engine and tried again."
         )
         self.cancelled = self._counter("cancelled", "Sentences given up unfinished.", "reason")
         for reason in CANCELLATION_REASONS:

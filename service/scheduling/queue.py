@@ -81,6 +81,11 @@ class ActiveRequests:
         self._last_met_s = -math.inf
 
     @property
+    def num_requests(self) -> int:
+        """How many are active."""
+        return len(self._num_jobs)
+
+    @property
     def have_met(self) -> bool:
         """Whether a short and a long one have been active at once lately."""
         return self._meet or self._clock() - self._last_met_s <= RECENTLY_S
@@ -149,6 +154,11 @@ class AdmissionQueue:
     def slots_wanted(self) -> int:
         """Rows that all accepted and unfinished jobs need."""
         return self._slots_unfinished
+
+    @property
+    def num_requests(self) -> int:
+        """Requests with unfinished jobs."""
+        return self._active_requests.num_requests
 
     @property
     def contention(self) -> Contention:

@@ -18,10 +18,19 @@ from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.attend_feed import end_with
 from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
-from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.engine_client import EngineClient, EngineFactory
 from service.scheduling.workers.engine_pool import EnginePool
 from service.scheduling.workers.local_engine import LocalEngine
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
+from service.scheduling.workers.scaling import EngineScaler, ScalingOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginesElsewhere:
+    """Engines that this machine does not have, as many as the load needs."""
+
+    create: EngineFactory
+    scaling: ScalingOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,8 @@ class SchedulerOptions:
     """Processes that decode at most, one batch each; 0: threads of this process do."""
     num_workers: int = 1
     """Threads that decode where there are no engine processes."""
+    elsewhere: EnginesElsewhere | None = None
+    """Where given, no engine is on this machine."""
     engine_timeout_s: float = 60.0
     """An engine process that is silent for so long is killed and replaced; 0: never."""
     slots_per_worker: int = 32
@@ -47,7 +58,14 @@ class SchedulerOptions:
     @property
     def num_batches(self) -> int:
         """Batches that are decoded side by side: one per engine, or per thread without engines."""
+        if self.elsewhere is not None:
+            return self.elsewhere.scaling.max_engines
         return self.num_engines or self.num_workers
+
+    @property
+    def decodes_here(self) -> bool:
+        """Whether threads of this process decode."""
+        return not self.num_engines and self.elsewhere is None
 
 
 class Scheduler:
@@ -79,27 +97,47 @@ class Scheduler:
         self._options = options
         self._metrics = metrics
         self._pool = EnginePool(self._dispatcher, max_engines=options.num_batches)
-        if not options.num_engines:
+        self._scaler = self._new_scaler()
+        if options.decodes_here:
             self._pool.create(options.num_workers)
 
+    def _new_scaler(self) -> EngineScaler | None:
+        elsewhere = self._options.elsewhere
+        if elsewhere is None:
+            return None
+        return EngineScaler(
+            self._pool, elsewhere.scaling, lambda: self._queue.num_requests, self._clock
+        )
+
     def create_engines(self, num_engines: int | None = None) -> None:
-        """Make the first engines, and begin to start them without waiting; by default all."""
-        if not self._is_started:
+        """Make the first engines, and begin to start them without waiting; by default all.
+
+        How many there are elsewhere is not decided here.
+        """
+        if not self._is_started and self._scaler is None:
             self._pool.create(self.max_engines if num_engines is None else num_engines)
             self._pool.launch()
 
     def start(self) -> None:
         """Start the engines, side by side; a second call does nothing.
 
+        Does not wait for engines elsewhere.
+
         Raises:
             StartupError: One of them cannot start.
         """
         if self._is_started:
             return
+        if self._scaler is not None:
+            self._scaler.start()
+        else:
+            self._start_here()
+        self._is_started = True
+
+    def _start_here(self) -> None:
         if not self._pool.num_engines:
             self.create_engines()
         self._pool.start()
-        self._is_started = True
 
     @property
     def num_engines(self) -> int:
@@ -165,8 +203,8 @@ class Scheduler:
 
     @property
     def replaces_engines(self) -> bool:
-        """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
-        return self._options.num_engines > 0
+        """Whether an engine that hangs is ended and started anew: all but a thread."""
+        return not self._options.decodes_here
 
     @property
     def is_busy(self) -> bool:
@@ -190,6 +228,8 @@ class Scheduler:
         self._flights.close()
         self._queue.close()
         self._attends.close()
+        if self._scaler is not None:
+            self._scaler.close()
         self._pool.close()
         while (attend := self._attends.take()) is not None:
             end_with(attend, ShuttingDownError("the service was stopped"))
@@ -212,6 +252,8 @@ class Scheduler:
 
     def _engine(self) -> EngineClient:
         options = self._options
+        if options.elsewhere is not None:
+            return options.elsewhere.create(self._sessions.bundle)
         if not options.num_engines:
             return LocalEngine(self._sessions, num_slots=options.slots_per_worker)
         process = ProcessOptions(

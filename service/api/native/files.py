@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
@@ -10,6 +11,7 @@ from starlette.datastructures import UploadFile
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
+from service.api.host_names import is_own_host
 from service.api.native.file_schemas import (
     FileParameters,
     FileReply,
@@ -109,9 +111,10 @@ async def translate_file(
         work = _translated(parts, upload, options, is_async=parameters.is_async)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
-        return _job_response(request, job, HTTPStatus.ACCEPTED)
-    response = json_response(FileReply(translatedFileUrl=_url(request, job)))
-    response.headers["Location"] = _job_url(request, job)  # lets a load balancer find the replica
+        return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
+    response = json_response(FileReply(translatedFileUrl=_url(request, parts, job)))
+    # Lets a load balancer find the replica.
+    response.headers["Location"] = _job_url(request, parts, job)
     return response
 
 
@@ -124,7 +127,7 @@ async def translate_file(
 )
 async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
     """Says why a job failed, and where its file is once it is done."""
-    return _job_response(request, await parts.files.find(job_id))
+    return _job_response(request, parts, await parts.files.find(job_id))
 
 
 @router.delete(
@@ -136,7 +139,7 @@ async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
 )
 async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
     """Ends the translation, if it has not ended, and removes the translated file."""
-    return _job_response(request, await parts.files.cancel(job_id))
+    return _job_response(request, parts, await parts.files.cancel(job_id))
 
 
 @router.get(
@@ -153,8 +156,10 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     return FileResponse(
         path,
         media_type="application/octet-stream",
-        filename=file_name.partition(".")[2],
-        headers={"X-Content-Type-Options": "nosniff"},
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": attachment(file_name.partition(".")[2]),
+        },
     )
 
 
@@ -186,16 +191,32 @@ def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
     )
 
 
-def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    response = json_response(job_reply(job, _url(request, job)))
+def _job_response(
+    request: Request, parts: Parts, job: FileJob, status: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    response = json_response(job_reply(job, _url(request, parts, job)))
     response.status_code = status
-    response.headers["Location"] = _job_url(request, job)
+    response.headers["Location"] = _job_url(request, parts, job)
     return response
 
 
-def _job_url(request: Request, job: FileJob) -> str:
-    return str(request.url_for("job", id=job.id))
+def _job_url(request: Request, parts: Parts, job: FileJob) -> str:
+    return _address(request, parts, "job", id=job.id)
 
 
-def _url(request: Request, job: FileJob) -> str:
-    return str(request.url_for("download_file", name=job.file_name))
+def _url(request: Request, parts: Parts, job: FileJob) -> str:
+    return _address(request, parts, "download_file", name=quote(job.file_name, safe=""))
+
+
+def _address(request: Request, parts: Parts, route: str, **values: str) -> str:
+    """The address of a route, without the host if the one that was asked for may not be ours."""
+    url = request.url_for(route, **values)
+    host = request.headers.get("Host", "")
+    return str(url) if is_own_host(host, parts.settings.allowed_hosts) else url.path
+
+
+def attachment(name: str) -> str:
+    """The `Content-Disposition` of a download (RFC 6266), with a second name for old clients."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"

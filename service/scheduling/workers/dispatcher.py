@@ -390,6 +390,7 @@ class Dispatcher:
         self.is_serving = False
         _log.error("engine died", extra={"error": str(cause), "jobs": len(self._entries)})
         self._metrics.engine_restarts.inc()
+        self._metrics.lost_calls.inc(len(self._entries))
         self._engine.close()
         self._lose(f"the engine died: {cause}")
         self._count_slots()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from bundle.reader import Bundle
 from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
@@ -70,3 +71,7 @@ class EngineClient(Protocol):
 
     def close(self) -> None:
         """End it; whatever it still has is lost."""
+
+
+EngineFactory = Callable[[Bundle], EngineClient]
+"""Makes an engine of a bundle elsewhere than on this machine."""

@@ -12,7 +12,8 @@ import time
 from collections import deque
 
 from bundle.errors import InvalidBundleError
-from bundle.reader import open_verified
+from bundle.reader import Bundle, open_sealed, open_verified
+from bundle.sealed import SealedFiles
 from service.engine.graphs.sessions import open_sessions
 from service.engine.loop import EngineLoop, Progress
 from service.scheduling.workers.messages import (
@@ -104,7 +105,7 @@ class EngineProcess:
 def serve(connection: socket.socket, arguments: argparse.Namespace) -> int:
     """Open the bundle, say so, and serve the other end until it has gone; returns the exit code."""
     try:
-        bundle = open_verified(arguments.bundle, arguments.sha256)
+        bundle = _open_bundle(arguments)
         sessions = open_sessions(bundle, num_threads=arguments.threads)
         sessions.attention  # noqa: B018 - opened while the bundle is known to be unchanged
         loop: EngineLoop[int] = EngineLoop(sessions, num_slots=arguments.slots)
@@ -114,3 +115,9 @@ def serve(connection: socket.socket, arguments: argparse.Namespace) -> int:
     connection.sendall(encode(Ready(num_slots=arguments.slots, pid=os.getpid())))
     EngineProcess(connection, loop).run()
     return 0
+
+
+def _open_bundle(arguments: argparse.Namespace) -> Bundle:
+    if arguments.sealed is None:
+        return open_verified(arguments.bundle, arguments.sha256)
+    return open_sealed(arguments.bundle, SealedFiles(arguments.sealed))

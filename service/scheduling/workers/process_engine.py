@@ -22,14 +22,12 @@ from service.scheduling.workers.messages import (
     Cancel,
     Frames,
     Message,
-    Part,
     Ready,
     Refused,
-    Report,
     Submit,
-    decode_attended,
     encode,
 )
+from service.scheduling.workers.reports import Reports
 
 _MODULE = "service.scheduling.workers.engine_start"
 _START_S = 60.0
@@ -65,7 +63,7 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
-        self._parts: list[Part] = []
+        self._reports = Reports()
         self._heard_s = time.monotonic()
         self._is_wanted = True
 
@@ -92,13 +90,13 @@ class ProcessEngine:
         with theirs:
             self._child = subprocess.Popen(  # nosec B603 - no word of it comes from outside
                 self._command(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *self._sealed],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # a reader of ours waits for no engine
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
-        self._connection, self._frames, self._parts = ours, Frames(), []
+        self._connection, self._frames, self._reports = ours, Frames(), Reports()
         self._heard_s = time.monotonic()
 
     def start(self) -> None:
@@ -188,7 +186,14 @@ class ProcessEngine:
             *("--sha256", self._bundle.sha256),
             *("--slots", str(options.num_slots)),
             *("--threads", str(options.num_threads)),
+            *(f"--sealed={descriptor}" for descriptor in self._sealed),
         ]
+
+    @property
+    def _sealed(self) -> tuple[int, ...]:
+        """The descriptor of the bundle's files, where they are in sealed memory."""
+        files = self._bundle.files
+        return () if files is None else (files.descriptor,)
 
     def _open_connection(self) -> socket.socket:
         if self._connection is None:
@@ -205,26 +210,9 @@ class ProcessEngine:
             raise EngineDiedError(self._cause(error)) from error
 
     def _receive(self, progress: Progress[int]) -> None:
-        for message in self._messages():
-            match message:
-                case Report():
-                    progress.add(message.progress)
-                case Part():
-                    self._collect(message, progress)
-                case _:
-                    raise EngineDiedError(f"it sent {type(message).__name__} while working")
-
-    def _collect(self, part: Part, progress: Progress[int]) -> None:
-        """Keep a part of a pass, or complete the pass with it."""
-        if self._parts and self._parts[0].handle != part.handle:
-            self._parts.clear()  # of a pass that was cancelled
-        self._parts.append(part)
-        if not part.is_last:
-            return
-        data = b"".join(each.data for each in self._parts)
-        self._parts.clear()
         try:
-            progress.attended.append(decode_attended(data))
+            for message in self._messages():
+                self._reports.add_to(progress, message)
         except BrokenFrameError as error:
             self._kill_child()
             raise EngineDiedError(str(error)) from error

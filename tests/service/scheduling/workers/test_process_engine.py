@@ -105,7 +105,7 @@ def test_the_parts_of_a_cancelled_pass_do_not_disturb_the_next() -> None:
     with started() as running:
         assert running.pid is not None
         running.attend(AttendRequest(handle=1, pairs=pairs(39) * 8, wanted=EVERYTHING))
-        while not running._parts:
+        while not running._reports._parts:
             running.work(1.0)
         running.cancel([1])
         running.attend(AttendRequest(handle=2, pairs=pairs(3), wanted=EVERYTHING))
