@@ -37,7 +37,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray check format train export bench bench-engine invariance alternatives attack fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -56,7 +56,7 @@ test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torc
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
-		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_serve.py $(ARGS)
+		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_engine.py tests/service/cluster/test_ray_serve.py $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
@@ -103,6 +103,9 @@ invariance: $(DEVELOPMENT) ## translate 1,000 texts alone, in batches and by man
 
 alternatives: $(DEVELOPMENT) ## train, export and serve every alternative part of the network (ARGS="Swish")
 	$(BIN)/python -m tests.end_to_end.alternatives $(ARGS)
+
+attack: $(DEVELOPMENT) ## attack a server of 1 GiB for a minute (ARGS="--each 5") (ARGS=--list)
+	$(BIN)/python -m tests.end_to_end.attack $(ARGS)
 
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)

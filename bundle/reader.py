@@ -1,7 +1,8 @@
 """Opens a bundle folder, after verifying every byte and every field of its manifest."""
 
 import hashlib
-from dataclasses import dataclass, field
+import io
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from pydantic import ValidationError
 
 from bundle.errors import InvalidBundleError
 from bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, FileEntry, Manifest
-from bundle.shortlist import ShortlistTable, read_table, table_faults
+from bundle.sealed import SealedFiles, Sealer
+from bundle.shortlist import ShortlistTable, load_table, read_table, table_faults
 from bundle.tensors import (
     REQUIRED_FILES,
     SHORTLIST_FILES,
@@ -32,6 +34,8 @@ class Bundle:
     """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
     """Present where the manifest has one."""
+    files: SealedFiles | None = field(default=None, repr=False, compare=False)
+    """Its files in memory; None: they are read from the folder."""
     loaded: list["Tokenizer"] = field(default_factory=list, repr=False, compare=False)
     """The tokenizer, once it is loaded."""
 
@@ -53,16 +57,33 @@ class Bundle:
         return self.file(name).is_file()  # an export has no manifest yet
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path, *, seals: bool = False) -> Bundle:
     """Verify the bundle in folder `path` and load its tokenizer.
+
+    Args:
+        path: The folder.
+        seals: Keep the verified bytes in sealed memory, where the system has that, so that later
+            changes of the folder do not matter.
 
     Raises:
         InvalidBundleError: With every fault: no folder, no manifest, wrong fields, files that are
             missing, unexpected or changed, a tokenizer that does not fit.
     """
+    sealer = Sealer.create() if seals else None
+    try:
+        bundle = _read(path, sealer)
+        return bundle if sealer is None else replace(bundle, files=sealer.seal())
+    finally:
+        if sealer is not None:
+            sealer.close()
+
+
+def _read(path: Path, sealer: Sealer | None) -> Bundle:
     content = _read_manifest(path)  # once: the file may be replaced while the rest is read
     manifest = _parse_manifest(path, content)
-    faults = [*_file_faults(path, manifest), *_limit_faults(manifest)]
+    if sealer is not None:
+        sealer.add(MANIFEST_NAME, content)
+    faults = [*_file_faults(path, manifest, sealer), *_limit_faults(manifest)]
     blamed = {fault.partition(":")[0] for fault in faults}
     tokenizer = None
     if not blamed & {SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME}:
@@ -81,8 +102,24 @@ def read_bundle(path: Path) -> Bundle:
     )
 
 
+def open_sealed(path: Path, files: SealedFiles) -> Bundle:
+    """A bundle that `read_bundle` has verified and sealed in another process; loads no tokenizer.
+
+    Args:
+        path: Its folder, which is not read.
+        files: Its files.
+    """
+    content = bytes(files[MANIFEST_NAME])
+    manifest = _parse_manifest(path, content)
+    table = None
+    if manifest.shortlist:
+        table = load_table(io.BytesIO(files[SHORTLIST_TABLE_NAME]))
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Bundle(path=path, manifest=manifest, sha256=sha256, shortlist=table, files=files)
+
+
 def open_verified(path: Path, sha256: str) -> Bundle:
-    """A bundle that `read_bundle` has verified in another process; loads no tokenizer.
+    """As `open_sealed`, from the folder, where the system has no sealed memory.
 
     Raises:
         InvalidBundleError: Another bundle has taken its place.
@@ -140,19 +177,19 @@ def _manifest_faults(error: ValidationError) -> list[str]:
     return faults
 
 
-def _file_faults(path: Path, manifest: Manifest) -> list[str]:
+def _file_faults(path: Path, manifest: Manifest, sealer: Sealer | None) -> list[str]:
     listed = set(manifest.files)
     required = (*REQUIRED_FILES, *(SHORTLIST_FILES if manifest.shortlist else ()))
     faults = [f"{name}: not listed in the manifest" for name in required if name not in listed]
     present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
     faults += [f"{name}: in the folder, not in the manifest" for name in sorted(present - listed)]
     for name in sorted(listed):
-        fault = _file_fault(path, name, manifest.files[name])
+        fault = _file_fault(path, name, manifest.files[name], sealer)
         faults += [fault] if fault else []
     return faults
 
 
-def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
+def _file_fault(path: Path, name: str, entry: FileEntry, sealer: Sealer | None) -> str | None:
     if Path(name).name != name or name in ("", ".."):
         return f"{name}: a file's name may not contain a folder"
     file = path / name
@@ -160,7 +197,8 @@ def _file_fault(path: Path, name: str, entry: FileEntry) -> str | None:
         size = file.stat().st_size
         if size != entry.size_bytes:
             return f"{name}: {size} bytes, the manifest says {entry.size_bytes}"
-        if sha256_of(file) != entry.sha256:
+        sha256 = sha256_of(file) if sealer is None else sealer.copy(name, file)
+        if sha256 != entry.sha256:
             return f"{name}: sha256 differs from the manifest"
     except OSError as error:
         return f"{name}: {error.strerror}"

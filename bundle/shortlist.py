@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,20 @@ def read_table(path: Path) -> ShortlistTable:
         ValueError: The file is no such table.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file:
+            return load_table(file)
+    except OSError as error:
+        raise ValueError(f"no table can be read: {error}") from error
+
+
+def load_table(file: BinaryIO) -> ShortlistTable:
+    """Read the bytes of `shortlist.npz`.
+
+    Raises:
+        ValueError: The file is no such table.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
             table = ShortlistTable(**{name: arrays[name] for name in _ARRAYS})
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"no table can be read: {error}") from error

@@ -11,8 +11,11 @@ ServiceError
 |-- ReloadRefusedError              409  reload_refused
 |-- BodyTimeoutError                408  request_timeout
 |-- PayloadTooLargeError            413  payload_too_large
+|-- RepetitionMismatchError         422  idempotency_key_reused
 |-- OverloadedError                 429  overloaded       (with `retry_after_s`)
-|   `-- RateLimitedError            429  rate_limited
+|   |-- RateLimitedError            429  rate_limited
+|   |-- WrongKeysError              429  wrong_keys
+|   `-- RepetitionInProgressError   409  request_in_progress
 |-- QuotaExceededError              429  quota_exceeded
 |-- TranslationFailedError          500  translation_failed
 |-- ShuttingDownError               503  shutting_down
@@ -120,6 +123,26 @@ class RateLimitedError(OverloadedError):
     """The key has used up its requests of this minute."""
 
     code = "rate_limited"
+
+
+class WrongKeysError(OverloadedError):
+    """The address has sent too many wrong keys."""
+
+    code = "wrong_keys"
+
+
+class RepetitionInProgressError(OverloadedError):
+    """An attempt of the same request is in progress."""
+
+    status = 409
+    code = "request_in_progress"
+
+
+class RepetitionMismatchError(ServiceError):
+    """An `Idempotency-Key` was sent before, with another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
 
 
 class QuotaExceededError(ServiceError):

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
-    """Engine processes per bundle; 0: threads decode; default: as many as `workers`."""
+    """Engine processes of a busy bundle; 0: threads decode; default: as many as `workers`."""
     workers: PositiveInt | None = None
     """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
     threads_per_worker: PositiveInt = 1
@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
+    key_store_timeout_s: PositiveFloat = 1.0
+    """Time for the key store to answer; beyond it: 503."""
+    min_key_chars: PositiveInt = 16
+    """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
+    max_wrong_keys_per_minute: PositiveInt = 10
+    """Wrong keys from one address per minute; beyond it: 429."""
     max_chars_per_key: PositiveInt | None = None
     """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: SecretStr | None = None
@@ -98,6 +104,8 @@ class Settings(BaseSettings):
     """Whether the pages are served: /, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins, separated by ',', whose pages may call the API; '*' for all."""
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Names of this server, separated by ','; other `Host` headers: 421; '*': any."""
     trusted_proxies: str = "127.0.0.1"
     """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
     max_body_bytes: PositiveInt = 1_048_576
@@ -116,18 +124,28 @@ class Settings(BaseSettings):
     """Characters of all texts of a request; beyond it: 400."""
     max_texts: PositiveInt = 512
     """Texts in one request; beyond it: 400."""
+    max_sentences: PositiveInt = 4_096
+    """Sentences of all texts of a request; beyond it: 400."""
+    max_fragments: PositiveInt = 2_048
+    """Fragments between lost placeholders in a request; beyond it: 400."""
+    inline_chars: PositiveInt = 1_000
+    """Longer texts are worked on in threads, not on the event loop."""
     max_file_bytes: PositiveInt = 4_194_304
     """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16
     """Files that wait or are being translated; beyond it: 429."""
     max_stored_bytes: PositiveInt = 268_435_456
-    """All translated files together; beyond it: 503."""
+    """Files of all jobs together; beyond it: 503."""
     file_lifetime_s: PositiveFloat = 3_600.0
     """Time that a translated file is kept."""
     file_timeout_s: PositiveFloat = 3_600.0
-    """Time to translate a file."""
+    """Time to translate a file, from its upload."""
     file_folder: Path | None = None
-    """Parent of the temporary folder for translated files; by default the system's."""
+    """Folder of file jobs, kept over restarts, for one or several replicas; default: temporary."""
+    document_cpu_timeout_s: PositiveFloat = 60.0
+    """CPU time to read or write a file; beyond it: 400."""
+    max_document_memory_bytes: Annotated[int, Field(ge=33_554_432)] = 201_326_592
+    """Memory to read a file, twice that to write it; beyond it: 400."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
     """Alternatives that a request may ask for; beyond it: 400."""
     max_attention_cells: PositiveInt = 1_000_000
@@ -175,6 +193,14 @@ class Settings(BaseSettings):
     def _split_keys(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            names = (name.strip().lower() for name in value.split(","))
+            return tuple(name.removeprefix("*") if name != "*" else name for name in names if name)
         return value
 
     @field_validator("log_level", mode="before")

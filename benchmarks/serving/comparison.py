@@ -22,11 +22,11 @@ from benchmarks.contestants.libretranslate import serving_libretranslate, versio
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.harness.replicas import two_replicas
 from benchmarks.harness.server_process import ServerProcess
-from benchmarks.harness.workload import Workload
+from benchmarks.harness.workload import Call, Workload
 from benchmarks.serving.load import send
 from bundle.reader import read_bundle
 
-_SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
+SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +42,10 @@ class Row:
     """Best minus worst round, as a share of the median throughput."""
 
 
-def run_round(port: int, workload: Workload, clients: int, seconds: float) -> tuple[float, ...]:
+def run_round(port: int, calls: Iterator[Call], clients: int, seconds: float) -> tuple[float, ...]:
     """Requests per second, median and 95th percentile in milliseconds."""
     with tqdm(desc=f"{clients} clients", unit="request", file=sys.stderr) as bar:
         until_s = time.monotonic() + seconds
-        calls = workload.single(seed=clients)
         outcome = asyncio.run(send(port, calls, clients=clients, bar=bar, until_s=until_s))
     if outcome.unexpected:
         raise SystemExit(f"an unexpected answer: {outcome.unexpected[0]}")
@@ -56,21 +55,23 @@ def run_round(port: int, workload: Workload, clients: int, seconds: float) -> tu
 
 def measure(arguments: argparse.Namespace, ports: dict[str, int]) -> list[Row]:
     """All services in turns."""
-    sentences = [s for s in _SENTENCES.read_text(encoding="utf-8").split("\n") if s]
+    sentences = [s for s in SENTENCES.read_text(encoding="utf-8").split("\n") if s]
     workload = Workload(sentences=sentences, source=arguments.source, target=arguments.target)
     rows = []
     for clients in arguments.clients:
         rounds: dict[str, list[tuple[float, ...]]] = {name: [] for name in ports}
         for number in range(arguments.rounds + 1):
             for name, port in ports.items():
-                found = run_round(port, workload, clients, arguments.seconds)
+                calls = workload.single(seed=clients)
+                found = run_round(port, calls, clients, arguments.seconds)
                 if number:  # the first one warms up
                     rounds[name].append(found)
-        rows += [_row(name, clients, found) for name, found in rounds.items()]
+        rows += [row_of(name, clients, found) for name, found in rounds.items()]
     return rows
 
 
-def _row(service: str, clients: int, rounds: Sequence[tuple[float, ...]]) -> Row:
+def row_of(service: str, clients: int, rounds: Sequence[tuple[float, ...]]) -> Row:
+    """The medians of all rounds of a service."""
     rates, middles, tails = zip(*rounds, strict=True)
     return Row(
         service=service,

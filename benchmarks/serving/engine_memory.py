@@ -1,7 +1,7 @@
 """Memory of the front and of each engine process, by number of bundles.
 
-The bundles are copies of one that claim other languages. Measured once at rest and once after
-each has translated the sentences of the harness.
+The bundles are copies of one that claim other languages. Measured at rest, after each has
+translated the sentences of the harness, and after each has translated them with alignments.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -85,23 +85,36 @@ def measure(num_bundles: int, arguments: argparse.Namespace) -> list[Row]:
         pairs = list(copies(arguments.bundle, num_bundles, Path(folder)))
         flags = ["--engines", str(arguments.engines), "--pivot", "false"]
         with ServerProcess(folder, flags=flags, timeout_s=_START_S) as server:
-            rest = Row.of(num_bundles, "at rest", server.memories())
-            calls = [call for pair in pairs for call in _calls(*pair)]
-            with tqdm(total=len(calls), unit="request", file=sys.stderr, disable=None) as bar:
-                until_s = time.monotonic() + _LONGEST_S
-                clients = arguments.clients
-                sending = send(server.port, iter(calls), clients=clients, bar=bar, until_s=until_s)
-                outcome = asyncio.run(sending)
-            if outcome.unexpected:
-                raise SystemExit(f"not as expected: {outcome.unexpected[0]}")
-            return [rest, Row.of(num_bundles, "after translating", server.memories())]
+            rows = [Row.of(num_bundles, "at rest", server.memories())]
+            for moment, calls_of in (("translating", _calls), ("aligning", _alignments)):
+                calls = [call for pair in pairs for call in calls_of(*pair)]
+                _send_all(calls, server, arguments.clients)
+                rows.append(Row.of(num_bundles, f"after {moment}", server.memories()))
+            return rows
+
+
+def _send_all(calls: Sequence[Call], server: ServerProcess, clients: int) -> None:
+    with tqdm(total=len(calls), unit="request", file=sys.stderr, disable=None) as bar:
+        until_s = time.monotonic() + _LONGEST_S
+        sending = send(server.port, iter(calls), clients=clients, bar=bar, until_s=until_s)
+        outcome = asyncio.run(sending)
+    if outcome.unexpected:
+        raise SystemExit(f"not as expected: {outcome.unexpected[0]}")
 
 
 def _calls(source: str, target: str) -> Iterator[Call]:
-    for sentence in _SENTENCES.read_text(encoding="utf-8").splitlines():
-        if sentence:
-            content = {"q": sentence, "source": source, "target": target}
-            yield Call(path="/translate", content=content)
+    for sentence in _sentences():
+        content = {"q": sentence, "source": source, "target": target}
+        yield Call(path="/translate", content=content)
+
+
+def _alignments(source: str, target: str) -> Iterator[Call]:
+    content = {"q": _sentences(), "source": source, "target": target, "alignment": True}
+    yield Call(path="/translate", content=content)
+
+
+def _sentences() -> list[str]:
+    return list(filter(None, _SENTENCES.read_text(encoding="utf-8").splitlines()))
 
 
 def main() -> int:
@@ -124,7 +137,9 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("bundles/en-de"))
     parser.add_argument("--bundles", type=int, nargs="+", default=[1, 4, 20], help="how many")
-    parser.add_argument("--engines", type=int, default=2, help="engine processes of each")
+    parser.add_argument(
+        "--engines", type=int, default=2, help="engine processes, shared out over them"
+    )
     parser.add_argument("--clients", type=int, default=8)
     return parser.parse_args()
 

@@ -1,8 +1,8 @@
 """What routes depend on: the parts of the service, and validated parameters."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Request
 
@@ -13,46 +13,14 @@ from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.documents.jobs import FileJobs
+from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
-from service.inspection.values import AttentionRequest, InspectedPair, ScoredPair, ScoreRequest
-from service.models.interfaces import ModelRegistry, Reloading
+from service.models.registry import Registry
+from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
-from service.text.detection import Detection
-from service.translation.values import StreamedSentence, TranslateRequest, TranslateResult
-
-
-class TranslationBackend(Protocol):
-    """Translates and inspects, in this process or in a cluster; for one event loop."""
-
-    async def translate(self, request: TranslateRequest) -> TranslateResult:
-        """Translate all texts of a request; fails as a whole."""
-
-    def stream(self, request: TranslateRequest) -> AsyncIterator[StreamedSentence]:
-        """Translate texts one after another, a few sentences at a time."""
-
-    async def detect(self, text: str) -> list[Detection]:
-        """Candidate source languages of a text, most probable first."""
-
-    async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
-        """Attention maps for every text of a request, in order."""
-
-    async def score(self, request: ScoreRequest) -> list[ScoredPair]:
-        """Log-probabilities of given translations, in order."""
-
-    def close(self) -> None:
-        """Cancel what is waiting."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """The models in this process or in a cluster, with what translates with and replaces them."""
-
-    registry: ModelRegistry
-    translator: TranslationBackend
-    reloader: Reloading
+from service.translation.translator import Translator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +28,9 @@ class Parts:
     """Everything that routes use; built once per process."""
 
     settings: Settings
-    registry: ModelRegistry
-    reloader: Reloading
-    translator: TranslationBackend
+    registry: Registry
+    reloader: Reloader
+    translator: Translator
     throttle: Throttle
     files: FileJobs
     metrics: Metrics
@@ -98,16 +66,20 @@ class Caller:
         self._keys = keys
         self._account = account
 
-    async def account(self, given: object = "") -> Account:
+    async def account(self, given: object = "", *, within_s: float | None = None) -> Account:
         """The account of the request; a key in its head wins.
 
         Args:
             given: The key among the request's parameters, if any.
+            within_s: Time of the request; the store has no more for an answer.
 
         Raises:
             ServiceError: As `ApiKeys.account`.
         """
-        return self._account or await self._keys.account(self._request, given)
+        if self._account is None:
+            return await self._keys.account(self._request, given, within_s=within_s)
+        self._account.limit_time(within_s)
+        return self._account
 
 
 async def _caller(request: Request, parts: PartsOf) -> Caller:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from service.api.auth.repetition import IDEMPOTENCY_KEY, MAX_KEY_CHARS
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, DeeplProblem, Problem
 
 _TEXTS = {
@@ -14,6 +15,7 @@ _TEXTS = {
     408: "The body took too long to arrive.",
     409: "A bundle on the disk does not pass: everything goes on as it was.",
     413: "The body, or the reply asked for, is over a limit.",
+    422: "The `Idempotency-Key` was sent before, with another request.",
     429: "Too much work is waiting, or the key has had what it may; see Retry-After.",
     456: "What the key may have translated this month is used up.",
     500: "The server failed on this request.",
@@ -27,6 +29,10 @@ _EXAMPLES = {
     408: ("request_timeout", "the body took longer than 30 s to arrive"),
     409: ("reload_refused", "everything goes on as it was: bundle de-en cannot be used, 1 fault"),
     413: ("payload_too_large", "the body has more than 1048576 bytes: send it in parts"),
+    422: (
+        "idempotency_key_reused",
+        "this Idempotency-Key was sent with another request: use a new one",
+    ),
     429: ("overloaded", "Slowdown: 1024 sentences are waiting, the limit is 1024 sentences"),
     456: ("quota_exceeded", "Slowdown: the key has 0 of 500000 characters left this month"),
     500: ("internal", INTERNAL_ERROR),
@@ -69,6 +75,11 @@ def path_parameter(name: str, description: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "description": description, **described}]}
 
 
+def repeatable(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a route whose requests may be repeated without paying twice."""
+    return {**extra, "parameters": [*extra.get("parameters", ()), _IDEMPOTENCY_PARAMETER]}
+
+
 def _example(status: int, model: type[BaseModel]) -> dict[str, str]:
     code, text = _EXAMPLES[status]
     return {"error": text, "code": code} if model is Problem else {"message": text}
@@ -83,3 +94,26 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - 
     if "$ref" in schema:
         return _inline(definitions[schema["$ref"].rpartition("/")[2]], definitions)
     return {key: _inline(value, definitions) for key, value in schema.items()}
+
+
+_IDEMPOTENCY_PARAMETER = {
+    "name": IDEMPOTENCY_KEY,
+    "in": "header",
+    "required": False,
+    "description": "Chosen by the client, and equal for all attempts of a request: what one has "
+    "delivered costs no other anything. Needs a key.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+}
+_IN_PROGRESS = {
+    "error": "the request with this Idempotency-Key is in progress: wait for its reply",
+    "code": "request_in_progress",
+}
+REPETITION_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    409: {
+        "model": Problem,
+        "description": "A request with this `Idempotency-Key` is in progress; see Retry-After.",
+        "content": {JSON: {"example": _IN_PROGRESS}},
+    },
+    **problems(422),
+}
+"""Further `responses` of a route that is `repeatable`."""

@@ -25,7 +25,17 @@ QUOTA_EXCEEDED = 456
 MAX_ERROR_CHARS = 600
 """Of the text of an error, which may quote what was sent: at most 4 kB as JSON."""
 _DEEPL_BY_CODE = {"key_required": 403, "quota_exceeded": QUOTA_EXCEEDED}
-_DEEPL_BY_STATUS = {401: 403, 405: 400, 408: 503, 413: 400, 500: 503, 504: 503}
+_DEEPL_BY_STATUS = {
+    401: 403,
+    405: 400,
+    408: 503,
+    409: 429,
+    413: 400,
+    421: 400,
+    422: 400,
+    500: 503,
+    504: 503,
+}
 """DeepL's clients know 400, 403, 404, 429, 456 and 503; they retry after 429 and 503."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

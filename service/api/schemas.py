@@ -15,8 +15,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from service.engine.inspection import AttentionKind
 from service.engine.search.options import MAX_BEAM_SIZE
-from service.inspection.values import AttentionKind
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0

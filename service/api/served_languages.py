@@ -1,6 +1,6 @@
 """The languages of the loaded models, and their names."""
 
-from service.models.interfaces import ModelRegistry
+from service.models.registry import Registry
 
 AUTO = "auto"
 """Source language of a request whose texts are in a language to be detected."""
@@ -26,11 +26,11 @@ def name_of(code: str) -> str:
     return f"{name} ({rest.upper()})" if rest else name
 
 
-def targets_by_source(registry: ModelRegistry) -> dict[str, list[str]]:
+def targets_by_source(registry: Registry) -> dict[str, list[str]]:
     """Source languages, each with its target languages, sorted."""
     return registry.routes.targets_by_source()
 
 
-def target_languages(registry: ModelRegistry) -> list[str]:
+def target_languages(registry: Registry) -> list[str]:
     """All target languages, sorted."""
     return sorted({t for targets in targets_by_source(registry).values() for t in targets})

@@ -25,6 +25,7 @@ examples:
   pellucid keys add 'Translation team' --monthly-chars 2000000 --key-store keys.db
   PELLUCID_KEY_STORE=redis://10.0.0.5/0 pellucid keys list
   pellucid keys revoke 1f2e3d4c5b6a --key-store keys.db
+  pellucid keys generate >> keys.txt    # for --api-key-file, without a store
 
 A server with the same --key-store accepts or refuses the keys at once, without a restart.
 """
@@ -44,6 +45,7 @@ def register(commands: "Subparsers") -> None:
     _add_arguments(_verb(verbs, "add", "create a key and print it, once", _add))
     _with_json(_verb(verbs, "list", "list ids and limits of the keys", _list))
     _verb(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
+    _add_generate(verbs)
     usage = _with_json(_verb(verbs, "usage", "print the characters translated in a month", _usage))
     usage.add_argument("id", metavar="ID", nargs="?", help="of one key [all]")
     usage.add_argument("--month", type=_month, default=f"{_now():%Y-%m}", help="as in 2026-11")
@@ -62,8 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
     address = load_settings({} if given is None else {"key_store": given}).key_store
     if address is None:
         raise StartupError("no key store: set --key-store FILE or PELLUCID_KEY_STORE")
-    store = open_store(address.get_secret_value())
+    store = open_store(address.get_secret_value(), may_create=arguments.work is _add)
     asyncio.run(_worked(store, arguments))
+    return 0
+
+
+def generate(arguments: argparse.Namespace) -> int:
+    """Print new keys, which are stored nowhere; returns the exit code."""
+    from service.api.auth.key import new_secret
+
+    sys.stdout.write("".join(f"{new_secret()}\n" for _ in range(arguments.number)))
     return 0
 
 
@@ -81,6 +91,13 @@ def _verb(verbs: "Subparsers", name: str, text: str, work: "Work") -> argparse.A
     )
     parser.set_defaults(run=run, work=work)
     return parser
+
+
+def _add_generate(verbs: "Subparsers") -> None:
+    text = "print new keys for --api-keys or --api-key-file; no store is used"
+    parser = verbs.add_parser("generate", help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("number", type=_count, nargs="?", default=1, metavar="N", help="how many")
+    parser.set_defaults(run=generate)
 
 
 def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -144,7 +161,7 @@ async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
             "id": key.id,
             "name": key.name,
             "month": arguments.month,
-            "chars": await store.num_chars(key.id, arguments.month),
+            "chars": await store.num_chars(key.id, arguments.month, _now().timestamp()),
             "monthly_chars": key.monthly_chars,
         }
         for key in await _chosen(store, arguments.id)

@@ -122,4 +122,5 @@ def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
         max_length_factor=arguments.max_length_factor,
         no_repeat_ngram_size=arguments.no_repeat_ngram_size,
         num_alternatives=max(arguments.alternatives, 0),
+        is_bounded=False,
     )

@@ -138,7 +138,7 @@ def _run_corpus(arguments: argparse.Namespace) -> int:
 
 
 def _lines_ahead(registry: "Registry") -> int:
-    num_engines = max(model.scheduler.num_engines for model in registry.models)
+    num_engines = max(model.scheduler.max_engines for model in registry.models)
     return max(_MIN_LINES_AHEAD, num_engines * _LINES_AHEAD_PER_ENGINE)
 
 

@@ -1,43 +1,44 @@
-"""The service on a Ray cluster: a gateway, and one autoscaling engine deployment per bundle.
+"""The service on a Ray cluster: the application as a Serve deployment, its engines as actors.
 
     serve run service.cluster.ray_serve:build
 
-Knows Ray and nothing of translation; gateway and engine are `service.cluster`'s.
+Each replica of the deployment is a front with engines of its own, and ends with them.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 from ray import serve
-from ray.exceptions import NodeDiedError, ObjectLostError, RayActorError, WorkerCrashedError
-from ray.serve.exceptions import ReplicaUnavailableError
-from ray.serve.handle import DeploymentHandle
 
-from bundle.reader import Bundle, read_bundle
-from service.cluster.engine import Engine
-from service.cluster.gateway import create_gateway
-from service.cluster.remote import LostEngineError
+from service.cluster.ray_engine import ActorOptions, RayEngine
 from service.models.discovery import read_bundles
+from service.observability.logs import configure_logging
+from service.observability.metrics import Metrics
+from service.scheduling.scheduler import EnginesElsewhere
+from service.scheduling.workers.scaling import ScalingOptions
+from service.server.app import create_app, open_registry
 from service.settings import Settings, load_settings
 
-_LOST = (
-    NodeDiedError,
-    ObjectLostError,
-    RayActorError,
-    ReplicaUnavailableError,
-    WorkerCrashedError,
-)
+DEPLOYMENT = "gateway"
 _MAX_CALLS = 10_000
-"""Calls that Ray passes to a replica at once: practically all, because the engine's own queue is
-fair, answers 429 with `Retry-After`, and drops requests whose client left; Ray's does not."""
-_HEALTH_CHECK_PERIOD_S = 5.0
+"""Requests that Serve passes to a front at once: practically all, because the front's own queue is
+fair, answers 429 with `Retry-After`, and drops requests whose client left; Serve's does not."""
+_NO_RELOAD = "the service has several gateways: deploy it with the new bundles"
 
 _log = logging.getLogger(__name__)
+
+
+class AutoscalingOptions(BaseModel):
+    """How soon the number of engines follows the load; named as in Serve's `autoscaling_config`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    upscale_delay_s: PositiveFloat = 30.0
+    """How long more engines must be needed before they are started."""
+    downscale_delay_s: PositiveFloat = 600.0
+    """How long fewer must be enough before some are ended."""
 
 
 class RayOptions(BaseModel):
@@ -48,17 +49,17 @@ class RayOptions(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     """Settings by name, as the flags of `pellucid serve`; others come from the environment."""
     cpus_per_engine: PositiveInt = 1
-    """CPUs, and workers, of a replica."""
+    """CPUs that the cluster reserves for an engine, and its threads per operator."""
     min_engines: PositiveInt = 1
-    """Minimum replicas of each bundle."""
+    """Minimum engines of each bundle and gateway."""
     max_engines: PositiveInt = 4
-    """Maximum replicas of each bundle."""
+    """Maximum engines of each bundle and gateway."""
     requests_per_engine: PositiveFloat = 8.0
-    """Target number of concurrent requests per replica, by which Serve scales."""
-    autoscaling: dict[str, Any] = Field(default_factory=dict)
-    """Further fields of Serve's `autoscaling_config`, such as `downscale_delay_s`."""
+    """Target number of requests in flight per engine, by which their number follows the load."""
+    autoscaling: AutoscalingOptions = Field(default_factory=AutoscalingOptions)
+    """How soon it does."""
     gateways: PositiveInt = 1
-    """Replicas of the gateway. Each stores the translated files of its own requests only."""
+    """Fronts, each with its own engines, queue and translated files."""
 
     @model_validator(mode="before")
     @classmethod
@@ -71,118 +72,82 @@ class RayOptions(BaseModel):
         _log.warning("%s is deprecated: use %s", "doors", "gateways")
         return {"gateways" if name == "doors" else name: value for name, value in given.items()}
 
+    @model_validator(mode="after")
+    def _check_bounds(self) -> "RayOptions":
+        self.scaling()
+        return self
+
+    def scaling(self) -> ScalingOptions:
+        """How many engines a bundle has.
+
+        Raises:
+            ValueError: The bounds leave no number.
+        """
+        return ScalingOptions(
+            min_engines=self.min_engines,
+            max_engines=self.max_engines,
+            requests_per_engine=self.requests_per_engine,
+            upscale_delay_s=self.autoscaling.upscale_delay_s,
+            downscale_delay_s=self.autoscaling.downscale_delay_s,
+        )
+
 
 def build(options: RayOptions) -> serve.Application:
-    """The application: a gateway, and an engine for each bundle.
+    """The application: fronts, which start the engines of every bundle themselves.
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
     """
     settings = load_settings(options.settings)
-    if settings.workers is None:
-        settings = settings.model_copy(update={"workers": options.cpus_per_engine})
-    engines = {
-        str(bundle.path): _engine(bundle, settings, options)
-        for bundle in read_bundles(settings.bundles)
-    }
+    if "threads_per_worker" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"threads_per_worker": options.cpus_per_engine})
+    read_bundles(settings.bundles)  # a fault is said here, not in the log of a replica
     gateway = serve.deployment(
         _Gateway,
-        name="gateway",
+        name=DEPLOYMENT,
         num_replicas=options.gateways,
         max_ongoing_requests=_MAX_CALLS,
         graceful_shutdown_timeout_s=settings.drain_s,
-        logging_config=_logging(settings),
+        # Ray's access log would repeat the request log.
+        logging_config={"log_level": settings.log_level.upper(), "enable_access_log": False},
     )
-    return gateway.bind(settings, engines)
-
-
-def _engine(bundle: Bundle, settings: Settings, options: RayOptions) -> serve.Application:
-    deployment = serve.deployment(
-        _Replica,
-        name=f"engine-{bundle.manifest.name}",
-        ray_actor_options={"num_cpus": options.cpus_per_engine},
-        max_ongoing_requests=_MAX_CALLS,
-        autoscaling_config={
-            "min_replicas": options.min_engines,
-            "max_replicas": options.max_engines,
-            "target_ongoing_requests": options.requests_per_engine,
-            **options.autoscaling,
-        },
-        health_check_period_s=_HEALTH_CHECK_PERIOD_S,
-        graceful_shutdown_timeout_s=settings.drain_s,
-        logging_config=_logging(settings),
-    )
-    return deployment.bind(settings, bundle.path)
-
-
-def _logging(settings: Settings) -> dict[str, Any]:
-    # Ray's access log would repeat the request log of the gateway.
-    return {"log_level": settings.log_level.upper(), "enable_access_log": False}
-
-
-class _Replica(Engine):
-    """An engine with the methods that Ray Serve calls."""
-
-    async def check_health(self) -> None:
-        """Raise if unhealthy; Serve then replaces the replica."""
-        if fault := await self.fault():
-            raise RuntimeError(fault)
-
-    def __del__(self) -> None:
-        """Close; Serve deletes a replica that has finished its calls."""
-        self.close()
+    return gateway.bind(settings, options)
 
 
 @serve.ingress()
 class _Gateway:
-    """Builds the application in the process of a gateway replica."""
+    """Builds the application in the process of a replica."""
 
-    def __init__(self, settings: Settings, engines: Mapping[str, DeploymentHandle]) -> None:
+    def __init__(self, settings: Settings, options: RayOptions) -> None:
         self._settings = settings
-        self._engines = engines
+        self._options = options
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        transports = [
-            (read_bundle(Path(folder)), RayTransport(handle))
-            for folder, handle in self._engines.items()
-        ]
-        return create_gateway(self._settings, transports)
+        return create_gateway(self._settings, self._options)
 
 
-class RayTransport:
-    """Remote procedure calls to the replicas of a deployment."""
+def create_gateway(settings: Settings, options: RayOptions) -> FastAPI:
+    """The application of `pellucid serve`, with engines on the cluster.
 
-    def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
-        self._streaming = handle.options(stream=True)
+    Raises:
+        StartupError: A bundle fails its checks, or a setting needs a package that is missing.
+    """
+    configure_logging(settings.log_level)
+    metrics = Metrics()
+    engines = engines_on_ray(settings, options)
+    registry = open_registry(settings, metrics, engines)
+    refusal = _NO_RELOAD if options.gateways > 1 else None
+    return create_app(settings, registry, metrics, engines, reload_refusal=refusal)
 
-    async def ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - as the method
-        """Returns the answer of a method.
 
-        Raises:
-            LostEngineError: The replica is gone.
-        """
-        response = getattr(self._handle, method).remote(*arguments)
-        try:
-            return await response
-        except asyncio.CancelledError:
-            response.cancel()
-            raise
-        except _LOST as error:
-            raise LostEngineError(str(error)) from error
-
-    async def stream(self, method: str, *arguments: object) -> AsyncIterator[Any]:
-        """Yields the answers of a streaming method.
-
-        Raises:
-            LostEngineError: The replica is gone.
-        """
-        response = getattr(self._streaming, method).remote(*arguments)
-        try:
-            async for answer in response:
-                yield answer
-        except (asyncio.CancelledError, GeneratorExit):
-            response.cancel()
-            raise
-        except _LOST as error:
-            raise LostEngineError(str(error)) from error
+def engines_on_ray(settings: Settings, options: RayOptions) -> EnginesElsewhere:
+    """How a front gets its engines."""
+    actor = ActorOptions(
+        num_slots=settings.slots_per_worker,
+        num_threads=settings.threads_per_worker,
+        num_cpus=options.cpus_per_engine,
+        max_silence_s=settings.watchdog_timeout_s,
+    )
+    return EnginesElsewhere(
+        create=lambda bundle: RayEngine(bundle, actor), scaling=options.scaling()
+    )

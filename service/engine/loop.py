@@ -12,6 +12,7 @@ from typing import Generic
 
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import Sessions
+from service.engine.inspection import Attended, AttendRequest, run_pass
 from service.engine.prefill import DecodeRequest, HandleT, PrefilledSentence
 from service.engine.search.options import Hypothesis
 
@@ -37,7 +38,7 @@ class Decoded(Generic[HandleT]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Generic[HandleT]):
-    """An exception of a graph or a search, and the sentences that were inside."""
+    """An exception of a graph or a search, and the sentences, or the pass, that were inside."""
 
     handles: tuple[HandleT, ...]
     error: str
@@ -49,6 +50,7 @@ class Progress(Generic[HandleT]):
 
     decoded: list[Decoded[HandleT]] = field(default_factory=list)
     failures: list[Failure[HandleT]] = field(default_factory=list)
+    attended: list[Attended[HandleT]] = field(default_factory=list)
     steps: Counter[int] = field(default_factory=Counter)
     """How many steps had how many rows."""
     groups: list[tuple[int, int]] = field(default_factory=list)
@@ -60,6 +62,7 @@ class Progress(Generic[HandleT]):
         """Count what came after."""
         self.decoded += later.decoded
         self.failures += later.failures
+        self.attended += later.attended
         self.steps += later.steps
         self.groups += later.groups
         self.slots_in_use = later.slots_in_use
@@ -87,6 +90,7 @@ class EngineLoop(Generic[HandleT]):
     ) -> None:
         """Allocate the cache."""
         self._decoder: BatchDecoder[HandleT] = BatchDecoder(sessions, num_slots=num_slots)
+        self._sessions = sessions
         self._clock = clock
         self._waiting: dict[HandleT, DecodeRequest[HandleT]] = {}
         self._urgent: dict[HandleT, DecodeRequest[HandleT]] = {}
@@ -94,12 +98,13 @@ class EngineLoop(Generic[HandleT]):
         self._prefilled: deque[PrefilledSentence[HandleT]] = deque()
         self._prefilled_urgent: deque[PrefilledSentence[HandleT]] = deque()
         self._num_overtakes = 0
+        self._attends: dict[HandleT, AttendRequest[HandleT]] = {}
         self._times: dict[HandleT, _Times] = {}
 
     @property
     def is_idle(self) -> bool:
-        """Whether no sentence is inside."""
-        return not self._times
+        """Whether nothing is inside."""
+        return not (self._times or self._attends)
 
     @property
     def slots_in_use(self) -> int:
@@ -123,8 +128,14 @@ class EngineLoop(Generic[HandleT]):
         else:
             self._waiting |= taken
 
+    def attend(self, request: AttendRequest[HandleT]) -> None:
+        """Take pairs to inspect; between two steps there is one such pass at most."""
+        self._attends[request.handle] = request
+
     def cancel(self, handles: Sequence[HandleT]) -> None:
-        """Drop sentences, wherever they are; unknown handles have ended already."""
+        """Drop sentences and passes, wherever they are; unknown handles have ended already."""
+        for handle in handles:
+            self._attends.pop(handle, None)
         dropped = {handle for handle in handles if self._times.pop(handle, None) is not None}
         decoding = dropped.intersection(self._decoder.handles) if dropped else ()
         for handle in decoding:
@@ -144,6 +155,16 @@ class EngineLoop(Generic[HandleT]):
             self._step(progress)
         except Exception as error:  # noqa: BLE001 - what a graph raises must not end the engine
             self._fail(progress, error)
+        if self._attends:
+            self._attend(progress)
+
+    def _attend(self, progress: Progress[HandleT]) -> None:
+        """Run the pass that has waited longest; sentences do not share its fate."""
+        request = self._attends.pop(next(iter(self._attends)))
+        try:
+            progress.attended.append(run_pass(self._sessions, request))
+        except Exception as error:  # noqa: BLE001 - likewise
+            progress.failures.append(Failure(handles=(request.handle,), error=_described(error)))
 
     def _encode(self, progress: Progress[HandleT]) -> None:
         self._encoding = self._next_group()
@@ -220,12 +241,16 @@ class EngineLoop(Generic[HandleT]):
             self._urgent.pop(request.handle, None)
         kept = {**self._urgent, **self._waiting}
         touched = tuple(handle for handle in self._times if handle not in kept)
-        progress.failures.append(Failure(handles=touched, error=f"{type(error).__name__}: {error}"))
+        progress.failures.append(Failure(handles=touched, error=_described(error)))
         for handle in touched:
             del self._times[handle]
         self._decoder.clear()
         self._prefilled.clear()
         self._prefilled_urgent.clear()
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _without(

@@ -1,49 +1,46 @@
-"""Runs attention passes beside translations, a bounded number at a time."""
+"""Asks a model's engines for teacher-forced passes, a few pairs at a time."""
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
-from service.engine.graphs.attention_pass import PairAttention, attend
-from service.inspection.selection import alignment_attention, check_cells, check_selection, select
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
+from service.inspection.selection import check_cells, check_selection
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
-from service.inspection.values import AttentionMaps, AttentionSelection
+from service.inspection.values import AttentionMaps, AttentionSelection, ScoredPair
 from service.inspection.word_pooling import pooled
 from service.models.loaded_model import LoadedModel
+from service.observability.logs import REQUEST_ID
+from service.scheduling.attend_queue import Attend
 from service.scheduling.deadline import deadline
 
-_MAX_BATCH_CELLS = 4_000_000
-"""Most cells of one pass, padding included: 16 MB."""
-LOWEST_PRIORITY = 19
-"""The niceness of threads that compute requested maps."""
+_MAX_PASS_TOKENS = 256
+"""Of both sides of all pairs of a pass, padding included: a pass stands between two steps of the
+sentences that an engine decodes."""
+_ALIGNMENT = WantedOutputs(alignment=True)
+_LOG_PROBS = WantedOutputs(log_probs=True)
+_TOO_LATE = "the deadline passed before the attention maps"
 
 
 class Inspector:
     """Computes the attention of sentence pairs."""
 
-    def __init__(self, *, max_cells: int, max_runs: int) -> None:
-        """Starts the threads.
+    def __init__(self, *, max_cells: int) -> None:
+        """Creates an inspector.
 
         Args:
             max_cells: Most cells in the maps of one reply.
-            max_runs: Most passes at the same time; further passes wait.
         """
         self._max_cells = max_cells
-        # Not the event loop's executor: here a pass counts even after its client has left.
-        self._maps = ThreadPoolExecutor(
-            max_runs, thread_name_prefix="pellucid-attention", initializer=_lower_priority
-        )
-        # Translations wait for these passes to place tags and placeholders.
-        self._alignments = ThreadPoolExecutor(max_runs, thread_name_prefix="pellucid-alignment")
 
     async def inspect(
         self,
         model: LoadedModel,
         pairs: Sequence[TokenPair],
-        selection: AttentionSelection | None,
+        selection: AttentionSelection,
         *,
         timeout_s: float | None = None,
     ) -> list[AttentionMaps]:
@@ -52,7 +49,7 @@ class Inspector:
         Args:
             model: The model that translated them.
             pairs: Token ids.
-            selection: The maps to return; None: only alignment and log-probabilities.
+            selection: The maps to return.
             timeout_s: Time limit for the whole.
 
         Raises:
@@ -60,15 +57,44 @@ class Inspector:
             PayloadTooLargeError: More cells than one reply may have.
             DeadlineExceededError: It took longer than `timeout_s`.
         """
-        if selection is not None:
-            self._check_selection(model, pairs, selection)
-        async with deadline(timeout_s, "the deadline passed before the attention maps"):
-            return await self._run_all(model, pairs, selection)
+        self._check_selection(model, pairs, selection)
+        maps: list[AttentionMaps] = []
+        async with deadline(timeout_s, _TOO_LATE):
+            for batch in _batches(pairs):
+                outputs = await _run(model, batch, selection.outputs)
+                maps += await asyncio.to_thread(_maps_of_batch, model, batch, outputs, selection)
+        return maps
 
-    def close(self) -> None:
-        """Cancels passes that wait; running passes end by themselves."""
-        for executor in (self._maps, self._alignments):
-            executor.shutdown(wait=False, cancel_futures=True)
+    async def align(
+        self, model: LoadedModel, pairs: Sequence[TokenPair], *, timeout_s: float | None = None
+    ) -> list[NDArray[np.float32]]:
+        """The alignment head's attention of every pair, each float32 [target, source].
+
+        A translation waits for it: its passes come before those of `inspect` and `score`.
+
+        Raises:
+            DeadlineExceededError: It took longer than `timeout_s`.
+        """
+        found: list[PairOutputs] = []
+        async with deadline(timeout_s, _TOO_LATE):
+            for batch in _batches(pairs):
+                found += await _run(model, batch, _ALIGNMENT, is_urgent=True)
+        return [each.alignment for each in found if each.alignment is not None]
+
+    async def score(
+        self, model: LoadedModel, pairs: Sequence[TokenPair], *, timeout_s: float | None = None
+    ) -> list[ScoredPair]:
+        """Log-probabilities of the target tokens of every pair, in order.
+
+        Raises:
+            DeadlineExceededError: It took longer than `timeout_s`.
+        """
+        scored: list[ScoredPair] = []
+        async with deadline(timeout_s, _TOO_LATE):
+            for batch in _batches(pairs):
+                outputs = await _run(model, batch, _LOG_PROBS)
+                scored += [_scored(model, *each) for each in zip(batch, outputs, strict=True)]
+        return scored
 
     def _check_selection(
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection
@@ -78,59 +104,46 @@ class Inspector:
         lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
         check_cells(lengths, selection, architecture, self._max_cells)
 
-    async def _run_all(
-        self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection | None
-    ) -> list[AttentionMaps]:
-        loop = asyncio.get_running_loop()
-        executor = self._maps if selection else self._alignments
-        maps: list[AttentionMaps] = []
-        for batch in _batches(model, pairs):
-            results = await loop.run_in_executor(executor, _attend, model, batch)
-            # At normal priority: a thread that holds the GIL must not wait for a processor.
-            maps += await asyncio.to_thread(_maps_of_batch, model, batch, results, selection)
-        return maps
 
-
-def _lower_priority() -> None:
-    """Lowers the priority of this thread: translations come first."""
-    # On Linux a thread has its own priority; elsewhere the whole process would be slowed.
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
-
-
-def _attend(model: LoadedModel, batch: Sequence[TokenPair]) -> list[PairAttention]:
-    return attend(
-        model.sessions, [pair.source_ids for pair in batch], [pair.target_ids for pair in batch]
+async def _run(
+    model: LoadedModel,
+    batch: Sequence[TokenPair],
+    wanted: WantedOutputs,
+    *,
+    is_urgent: bool = False,
+) -> tuple[PairOutputs, ...]:
+    attend = Attend(
+        pairs=tuple(map(_ids_of, batch)),
+        wanted=wanted,
+        is_urgent=is_urgent,
+        request_id=REQUEST_ID.get(),
     )
+    return await model.scheduler.attend(attend)
 
 
 def _maps_of_batch(
     model: LoadedModel,
     batch: Sequence[TokenPair],
-    results: Sequence[PairAttention],
-    selection: AttentionSelection | None,
+    outputs: Sequence[PairOutputs],
+    selection: AttentionSelection,
 ) -> list[AttentionMaps]:
-    return [
-        _maps(model, pair, result, selection) for pair, result in zip(batch, results, strict=True)
-    ]
+    return [_maps(model, *each, selection) for each in zip(batch, outputs, strict=True)]
 
 
 def _maps(
-    model: LoadedModel,
-    pair: TokenPair,
-    attention: PairAttention,
-    selection: AttentionSelection | None,
+    model: LoadedModel, pair: TokenPair, outputs: PairOutputs, selection: AttentionSelection
 ) -> AttentionMaps:
     bundle = model.bundle
     tokenizer = bundle.tokenizer
+    assert outputs.alignment is not None
     maps = AttentionMaps(
         source_tokens=tuple(tokenizer.source_pieces(pair.source_ids)),
         target_tokens=tuple(tokenizer.target_pieces(pair.target_ids)),
-        maps=select(attention, selection) if selection else {},
-        alignment=alignment_attention(attention, bundle.manifest.alignment_head),
-        token_log_probs=tuple(attention.log_probs.tolist()),
+        maps=outputs.maps,
+        alignment=outputs.alignment,
+        token_log_probs=_log_probs(outputs),
     )
-    if selection is None or not selection.words:
+    if not selection.words:
         return maps
     return pooled(
         maps,
@@ -139,23 +152,24 @@ def _maps(
     )
 
 
-def _batches(model: LoadedModel, pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
-    """Batches of neighbouring pairs within `_MAX_BATCH_CELLS`, at least one pair each."""
-    batch: list[TokenPair] = []
-    for pair in pairs:
-        if batch and _padded_cells(model, [*batch, pair]) > _MAX_BATCH_CELLS:
-            yield batch
-            batch = []
-        batch.append(pair)
-    if batch:
-        yield batch
+def _scored(model: LoadedModel, pair: TokenPair, outputs: PairOutputs) -> ScoredPair:
+    return ScoredPair(
+        target_tokens=tuple(model.bundle.tokenizer.target_pieces(pair.target_ids)),
+        token_log_probs=_log_probs(outputs),
+    )
 
 
-def _padded_cells(model: LoadedModel, batch: Sequence[TokenPair]) -> int:
-    """Cells that the attention graph computes for `batch`, whatever is selected."""
-    architecture = model.bundle.manifest.architecture
-    source = max(len(pair.source_ids) for pair in batch)
-    target = max(len(pair.target_ids) for pair in batch)
-    encoder = architecture.num_encoder_layers * source * source
-    decoder = architecture.num_decoder_layers * target * (target + source)
-    return len(batch) * architecture.num_heads * (encoder + decoder)
+def _log_probs(outputs: PairOutputs) -> tuple[float, ...]:
+    assert outputs.log_probs is not None
+    return tuple(outputs.log_probs.tolist())
+
+
+def _batches(pairs: Sequence[TokenPair]) -> Iterator[list[TokenPair]]:
+    """Pairs by pass."""
+    remaining = iter(pairs)
+    for batch in split([_ids_of(pair) for pair in pairs], _MAX_PASS_TOKENS):
+        yield list(islice(remaining, len(batch)))
+
+
+def _ids_of(pair: TokenPair) -> IdPair:
+    return pair.source_ids, pair.target_ids

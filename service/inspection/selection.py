@@ -1,14 +1,11 @@
-"""Checks, counts and picks the attention maps that a request selects."""
+"""Checks and counts the attention maps that a request selects."""
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bundle.manifest import AlignmentHead, Architecture
-from service.engine.graphs.attention_pass import PairAttention
+from bundle.manifest import Architecture
+from service.engine.inspection import ATTENTION_KINDS, AttentionKind, chosen_indices
 from service.errors import InvalidRequestError, PayloadTooLargeError
-from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
+from service.inspection.values import AttentionSelection
 
 
 def check_selection(selection: AttentionSelection, architecture: Architecture) -> None:
@@ -61,50 +58,6 @@ def check_cells(
         )
 
 
-def select(
-    attention: PairAttention, selection: AttentionSelection
-) -> dict[AttentionKind, NDArray[np.float32]]:
-    """The selected maps, each float32 [layers, heads, query, key]."""
-    everything = {
-        "encoder": attention.encoder,
-        "decoder": attention.decoder,
-        "cross": attention.cross,
-    }
-    return {kind: _select_one(everything[kind], selection) for kind in selection.kinds}
-
-
-def alignment_attention(
-    attention: PairAttention, head: AlignmentHead | None
-) -> NDArray[np.float32]:
-    """The cross-attention that aligns target tokens with source tokens, float32 [query, key].
-
-    Args:
-        attention: Of a pair.
-        head: The head trained or chosen for alignment; None: the mean of the last layer.
-    """
-    if head is None:
-        return np.asarray(attention.cross[-1].mean(axis=0))
-    chosen = attention.cross[head.layer, head.head]
-    # A token's alignment is in the row of a later token; the last rows have none behind them.
-    rows = np.minimum(np.arange(len(chosen)) + head.shift, len(chosen) - 1)
-    return np.asarray(chosen[rows])
-
-
-def _select_one(maps: NDArray[np.float32], selection: AttentionSelection) -> NDArray[np.float32]:
-    layers = _chosen(selection.layers, maps.shape[0])
-    heads = _chosen(selection.heads, maps.shape[1])
-    chosen = maps[np.ix_(layers, heads)]  # a copy: the padded batch can be freed
-    if selection.reduce == "heads":
-        return np.asarray(chosen.mean(axis=1, keepdims=True))
-    if selection.reduce == "all":
-        return np.asarray(chosen.mean(axis=(0, 1), keepdims=True))
-    return chosen
-
-
-def _chosen(indices: tuple[int, ...] | None, count: int) -> Sequence[int]:
-    return range(count) if indices is None else indices
-
-
 def _check_indices(
     name: str, indices: tuple[int, ...] | None, count: int, kind: AttentionKind
 ) -> None:
@@ -120,8 +73,8 @@ def _check_indices(
 def _reduced_axes(
     kind: AttentionKind, selection: AttentionSelection, architecture: Architecture
 ) -> tuple[int, int]:
-    layers = len(_chosen(selection.layers, num_layers(kind, architecture)))
-    heads = len(_chosen(selection.heads, architecture.num_heads))
+    layers = len(chosen_indices(selection.layers, num_layers(kind, architecture)))
+    heads = len(chosen_indices(selection.heads, architecture.num_heads))
     return (
         1 if selection.reduce == "all" else layers,
         1 if selection.reduce in ("heads", "all") else heads,
@@ -144,7 +97,7 @@ def _remedy(
 ) -> str:
     """The largest selection of the last layer that fits, as request fields."""
     per_map = sum(_cells_per_map(kind, lengths) for kind in selection.kinds)
-    heads = list(_chosen(selection.heads, architecture.num_heads))[: max_cells // per_map]
+    heads = list(chosen_indices(selection.heads, architecture.num_heads))[: max_cells // per_map]
     if not heads:
         return "even one head of one layer has too many: send shorter or fewer texts"
     layers = min(num_layers(kind, architecture) for kind in selection.kinds)

@@ -1,19 +1,14 @@
 """Requests for inspection and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.inspection import AttentionKind, Reduction, WantedOutputs
 from service.inspection.confidence import Confidence, confidence_of
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
-
-AttentionKind = Literal["encoder", "decoder", "cross"]
-
-
-ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +20,22 @@ class AttentionSelection:
     """None: all."""
     heads: tuple[int, ...] | None = None
     """None: all."""
-    reduce: Literal["none", "heads", "all"] = "none"
+    reduce: Reduction = "none"
     """Mean over nothing, over heads, or over heads and layers."""
     words: bool = False
     """Between words instead of pieces."""
+
+    @property
+    def outputs(self) -> WantedOutputs:
+        """What a pass has to return for `AttentionMaps` of it."""
+        return WantedOutputs(
+            kinds=self.kinds,
+            layers=self.layers,
+            heads=self.heads,
+            reduce=self.reduce,
+            alignment=True,
+            log_probs=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

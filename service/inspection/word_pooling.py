@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inspection.values import AttentionKind, AttentionMaps
+from service.engine.inspection import AttentionKind
+from service.inspection.values import AttentionMaps
 from service.text.alignment.word_links import Span, TokenizedText, words
 
 _PARTIAL = re.compile(r"<0x[0-9A-F]{2}>|▁+")

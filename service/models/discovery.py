@@ -76,7 +76,7 @@ def _open_all(
 ) -> Iterator[tuple[Bundle, Sessions]]:
     for folder in folders:
         try:
-            bundle = read_bundle(folder)
+            bundle = read_bundle(folder, seals=True)
             sessions = opened.get(bundle.sha256) or open_graphs(bundle)
         except InvalidBundleError as error:
             faults.append(str(error))
@@ -93,7 +93,8 @@ def _defer(bundle: Bundle, *, num_threads: int) -> Sessions:
 def _open(bundle: Bundle, *, num_threads: int) -> Sessions:
     sessions = open_sessions(bundle, num_threads=num_threads)
     check_attention(sessions)
-    check_unchanged(bundle.path, bundle.sha256)  # while it was opened
+    if bundle.files is None:
+        check_unchanged(bundle.path, bundle.sha256)  # while it was opened
     return sessions
 
 

@@ -124,8 +124,15 @@ def load(
     )
 
 
-def warm_up(models: Sequence[LoadedModel]) -> None:
-    """Start models and translate the canary of each once."""
+def warm_up(models: Sequence[LoadedModel], *, is_alone: bool) -> None:
+    """Start models side by side and translate the canary of each once.
+
+    Args:
+        models: Loaded ones.
+        is_alone: Whether one model is served: it then has all engines, and otherwise one.
+    """
+    for model in models:
+        model.scheduler.create_engines(None if is_alone else 1)
     for model in models:
         model.start()
     for model in models:

@@ -14,6 +14,7 @@ from service.models.loaded_model import LoadedModel, RegistryOptions, load, repo
 from service.models.routes import Routes
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
+from service.scheduling.engine_shares import EngineShares
 
 ServedPair = tuple[LoadedModel, LanguagePair]
 """A model and one of its language pairs."""
@@ -59,7 +60,19 @@ class _Snapshot:
 class Registry:
     """All models of the process; safe between threads."""
 
-    def __init__(self, models: Sequence[LoadedModel], *, pivots: bool = True) -> None:
+    def __init__(
+        self, models: Sequence[LoadedModel], *, pivots: bool = True, max_engines: int = 0
+    ) -> None:
+        """Serve models, once they are started.
+
+        Args:
+            models: Loaded ones.
+            pivots: Whether missing pairs are translated with two of them.
+            max_engines: Engine processes that work at once; 0: threads do.
+        """
+        self._shares = EngineShares(
+            lambda: [model.scheduler for model in self.models], max_engines=max_engines
+        )
         self._served = _Snapshot.of(models, pivots=pivots)
         self._pivots = pivots
         self._retired: tuple[LoadedModel, ...] = ()
@@ -88,12 +101,12 @@ class Registry:
         opened = open_bundles(
             paths,
             num_threads=options.threads_per_worker,
-            opens_graphs=not options.scheduler.num_engines,
+            opens_graphs=options.scheduler.decodes_here,
         )
         models = [load(sessions, options, metrics, clock) for sessions in opened]
         for model in models:
             report_loaded(model, metrics)
-        return cls(models, pivots=options.pivots)
+        return cls(models, pivots=options.pivots, max_engines=options.scheduler.num_engines)
 
     @property
     def models(self) -> tuple[LoadedModel, ...]:
@@ -113,7 +126,8 @@ class Registry:
 
     def start(self) -> None:
         """Start the workers and translate every canary once."""
-        warm_up(self.models)
+        warm_up(self.models, is_alone=len(self.models) == 1)
+        self._shares.start()
 
     @contextmanager
     def lease(self, source: str, target: str) -> Iterator[ServedPair]:
@@ -189,6 +203,7 @@ class Registry:
         """Stop all models; unfinished jobs end with an error."""
         with self._lock:
             self._is_closed = True
+        self._shares.close()
         for model in self.running_models:
             model.close()
 

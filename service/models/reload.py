@@ -55,6 +55,8 @@ class Reloader:
         options: RegistryOptions,
         metrics: Metrics,
         clock: Clock = time.monotonic,
+        *,
+        refusal: str | None = None,
     ) -> None:
         """Create the thread.
 
@@ -64,7 +66,9 @@ class Reloader:
             options: Options of new bundles.
             metrics: Metrics of the service.
             clock: The clock of the registry.
+            refusal: Why every request is refused; None: none is.
         """
+        self._refusal = refusal
         self._registry = registry
         self._paths = tuple(paths)
         self._options = options
@@ -124,6 +128,8 @@ class Reloader:
             _log.info("model closed", extra={"model": model.name})
 
     def _reload(self) -> Reload:
+        if self._refusal is not None:
+            raise ReloadRefusedError(self._refusal)
         served = {model.bundle.sha256: model for model in self._registry.models}
         added: list[LoadedModel] = []
         try:
@@ -145,7 +151,7 @@ class Reloader:
         opened = open_bundles(
             self._paths,
             num_threads=self._options.threads_per_worker,
-            opens_graphs=not self._options.scheduler.num_engines,
+            opens_graphs=self._options.scheduler.decodes_here,
             opened={sha256: model.sessions for sha256, model in served.items()},
         )
         models = []
@@ -155,7 +161,7 @@ class Reloader:
                 model = load(sessions, self._options, self._metrics, self._clock)
                 added.append(model)
             models.append(model)
-        warm_up(added)
+        warm_up(added, is_alone=len(models) == 1)
         faults = [f"{model.bundle.path}: {model.fault}" for model in added if model.fault]
         if faults:
             raise StartupError("; ".join(faults))

@@ -3,6 +3,9 @@
 No text, key or client address may ever become a label.
 """
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -34,8 +37,11 @@ REJECTION_REASONS = (
     "malformed",
     "key_required",
     "invalid_key",
+    "wrong_keys",
     "rate_limited",
     "quota_exceeded",
+    "request_in_progress",
+    "idempotency_key_reused",
     "key_store_failed",
 )
 CANCELLATION_REASONS = ("client", "deadline")
@@ -59,6 +65,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pellucid-metrics")
+
+    async def page(self) -> bytes:
+        """`exposition`, in a thread that nothing else keeps: the collectors read /proc."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.exposition)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -88,7 +99,7 @@ class Metrics:
         for reason in REJECTION_REASONS:
             self.rejected.labels(reason=reason)
         self.lost_calls = self._counter(
-            "lost_calls", "Calls that were lost with an engine of the cluster."
+            "lost_calls", "Sentences that were lost with an engine and tried again."
         )
         self.cancelled = self._counter("cancelled", "Sentences given up unfinished.", "reason")
         for reason in CANCELLATION_REASONS:

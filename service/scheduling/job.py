@@ -60,7 +60,11 @@ class Entry:
     is_cancelled: bool = False
     """Whether `future` is cancelled, readable without its lock in every decoding step."""
     is_retry: bool = False
-    """Whether its batch failed: the job is decoded once more, alone."""
+    """Whether its batch failed, or two of its engines died: the job is decoded once more, alone."""
+    num_deaths: int = 0
+    """Of engines that had it."""
+    num_deaths_alone: int = 0
+    """Of engines that had nothing else."""
     admitted_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0

@@ -81,6 +81,11 @@ class ActiveRequests:
         self._last_met_s = -math.inf
 
     @property
+    def num_requests(self) -> int:
+        """How many are active."""
+        return len(self._num_jobs)
+
+    @property
     def have_met(self) -> bool:
         """Whether a short and a long one have been active at once lately."""
         return self._meet or self._clock() - self._last_met_s <= RECENTLY_S
@@ -128,8 +133,11 @@ class AdmissionQueue:
         # Jobs of failed batches wait apart: only an idle worker takes them, and no other job
         # should wait for one.
         self._retries: OrderedDict[Entry, None] = OrderedDict()
+        # Jobs of an engine that died: they had their turn, so any worker with room takes them next.
+        self._returned: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
         self._num_unfinished = 0
+        self._slots_unfinished = 0
         self._changed = threading.RLock()
         self._listeners: list[Callable[[], object]] = []
         self._is_open = True
@@ -141,6 +149,16 @@ class AdmissionQueue:
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
         return self._num_unfinished > 0
+
+    @property
+    def slots_wanted(self) -> int:
+        """Rows that all accepted and unfinished jobs need."""
+        return self._slots_unfinished
+
+    @property
+    def num_requests(self) -> int:
+        """Requests with unfinished jobs."""
+        return self._active_requests.num_requests
 
     @property
     def contention(self) -> Contention:
@@ -169,16 +187,29 @@ class AdmissionQueue:
             self._recent_clients.add(entry.job.client)
             self._active_requests.add(entry.flow)
             self._num_unfinished += 1
+            self._slots_unfinished += entry.num_slots
         entry.future.add_done_callback(lambda _: self._on_done(entry))
         self._tell()
 
     def add_listener(self, wake: Callable[[], object]) -> None:
         """Call `wake`, on any thread, whenever a job comes or is cancelled."""
-        self._listeners.append(wake)
+        self._listeners = [*self._listeners, wake]
+
+    def remove_listener(self, wake: Callable[[], object]) -> None:
+        """Call `wake` no more."""
+        self._listeners = [other for other in self._listeners if other != wake]
 
     def _tell(self) -> None:
-        for wake in self._listeners:
+        for wake in self._listeners:  # replaced as a whole: no lock
             wake()
+
+    def give_back(self, entries: list[Entry]) -> None:
+        """Queue the jobs of an engine that died again, before all others; never refused."""
+        with self._changed:
+            self._returned.update((entry, None) for entry in entries)
+            self._num_retried_tokens += sum(entry.num_tokens for entry in entries)
+            self._metrics.queue_depth.inc(len(entries))
+        self._tell()
 
     def retry(self, entries: list[Entry]) -> None:
         """Queue the jobs of a failed batch again, for idle workers; never refused."""
@@ -197,6 +228,10 @@ class AdmissionQueue:
             if is_idle and self._retries:
                 taken = [next(iter(self._retries))]
                 self._remove(taken[0])
+            elif self._returned:
+                taken = select_batch(self._returned, capacity)
+                for entry in taken:
+                    self._remove(entry)
             else:
                 taken = select_batch(self._fair.window(LOOKAHEAD, capacity), capacity)
                 self._fair.serve(taken)
@@ -219,6 +254,7 @@ class AdmissionQueue:
     def _on_done(self, entry: Entry) -> None:
         with self._changed:
             self._num_unfinished -= 1
+            self._slots_unfinished -= entry.num_slots
             self._active_requests.remove(entry.flow)
             if entry.future.cancelled():
                 entry.is_cancelled = True
@@ -230,7 +266,7 @@ class AdmissionQueue:
 
     def _remove_waiting(self, entry: Entry) -> None:
         """Remove a cancelled job at once if it still waits."""
-        if entry in self._fair or entry in self._retries:
+        if entry in self._fair or entry in self._retries or entry in self._returned:
             self._remove(entry)
 
     def _check_admission(self, job: Job) -> None:
@@ -272,10 +308,10 @@ class AdmissionQueue:
 
     @property
     def _num_waiting(self) -> int:
-        return len(self._fair) + len(self._retries)
+        return len(self._fair) + len(self._retries) + len(self._returned)
 
     def _waiting(self) -> list[Entry]:
-        return [*self._retries, *self._fair]
+        return [*self._retries, *self._returned, *self._fair]
 
     def _add(self, entry: Entry) -> None:
         if entry.is_retry:
@@ -288,9 +324,9 @@ class AdmissionQueue:
 
     def _remove(self, entry: Entry) -> None:
         """Remove a job without charging its client: it is cancelled, or was charged before."""
-        if entry.is_retry:
-            del self._retries[entry]
-            self._num_retried_tokens -= entry.num_tokens
-        else:
+        if entry in self._fair:
             self._fair.remove(entry)
+        else:
+            del (self._retries if entry.is_retry else self._returned)[entry]
+            self._num_retried_tokens -= entry.num_tokens
         self._metrics.queue_depth.dec()

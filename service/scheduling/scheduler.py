@@ -1,22 +1,36 @@
 """The scheduler of one model: a bounded queue, and workers that decode from it continuously."""
 
+import asyncio
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.engine.graphs.sessions import Sessions
+from service.engine.inspection import PairOutputs
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import Attend, AttendQueue
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
+from service.scheduling.workers.attend_feed import end_with
 from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
-from service.scheduling.workers.engine_client import EngineClient
+from service.scheduling.workers.engine_client import EngineClient, EngineFactory
+from service.scheduling.workers.engine_pool import EnginePool
 from service.scheduling.workers.local_engine import LocalEngine
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
+from service.scheduling.workers.scaling import EngineScaler, ScalingOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginesElsewhere:
+    """Engines that this machine does not have, as many as the load needs."""
+
+    create: EngineFactory
+    scaling: ScalingOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +38,11 @@ class SchedulerOptions:
     """How many jobs run and wait at once."""
 
     num_engines: int = 0
-    """Processes that decode, one batch each; 0: threads of this process do."""
+    """Processes that decode at most, one batch each; 0: threads of this process do."""
     num_workers: int = 1
     """Threads that decode where there are no engine processes."""
+    elsewhere: EnginesElsewhere | None = None
+    """Where given, no engine is on this machine."""
     engine_timeout_s: float = 60.0
     """An engine process that is silent for so long is killed and replaced; 0: never."""
     slots_per_worker: int = 32
@@ -42,7 +58,14 @@ class SchedulerOptions:
     @property
     def num_batches(self) -> int:
         """Batches that are decoded side by side: one per engine, or per thread without engines."""
+        if self.elsewhere is not None:
+            return self.elsewhere.scaling.max_engines
         return self.num_engines or self.num_workers
+
+    @property
+    def decodes_here(self) -> bool:
+        """Whether threads of this process decode."""
+        return not self.num_engines and self.elsewhere is None
 
 
 class Scheduler:
@@ -67,35 +90,82 @@ class Scheduler:
             )
         self._clock = clock
         self._is_started = False
-        self.num_engines = options.num_engines
         self._queue = AdmissionQueue(options.limits, metrics, clock)
+        self._attends = AttendQueue()
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
-        self._dispatchers = [
-            Dispatcher(
-                engine,
-                self._queue,
-                metrics,
-                look_ahead=options.look_ahead,
-                client_share=options.client_share,
-                clock=clock,
-                number=number,
-            )
-            for number, engine in enumerate(_engines(sessions, options))
-        ]
+        self._sessions = sessions
+        self._options = options
+        self._metrics = metrics
+        self._pool = EnginePool(self._dispatcher, max_engines=options.num_batches)
+        self._scaler = self._new_scaler()
+        if options.decodes_here:
+            self._pool.create(options.num_workers)
+
+    def _new_scaler(self) -> EngineScaler | None:
+        elsewhere = self._options.elsewhere
+        if elsewhere is None:
+            return None
+        return EngineScaler(
+            self._pool, elsewhere.scaling, lambda: self._queue.num_requests, self._clock
+        )
+
+    def create_engines(self, num_engines: int | None = None) -> None:
+        """Make the first engines, and begin to start them without waiting; by default all.
+
+        How many there are elsewhere is not decided here.
+        """
+        if not self._is_started and self._scaler is None:
+            self._pool.create(self.max_engines if num_engines is None else num_engines)
+            self._pool.launch()
 
     def start(self) -> None:
         """Start the engines, side by side; a second call does nothing.
+
+        Does not wait for engines elsewhere.
 
         Raises:
             StartupError: One of them cannot start.
         """
         if self._is_started:
             return
-        for dispatcher in self._dispatchers:
-            dispatcher.launch()
-        for dispatcher in self._dispatchers:
-            dispatcher.start()
+        if self._scaler is not None:
+            self._scaler.start()
+        else:
+            self._start_here()
         self._is_started = True
+
+    def _start_here(self) -> None:
+        if not self._pool.num_engines:
+            self.create_engines()
+        self._pool.start()
+
+    @property
+    def num_engines(self) -> int:
+        """Engines that there are, the starting ones included; threads count as well."""
+        return self._pool.num_engines
+
+    @property
+    def max_engines(self) -> int:
+        """Engines that there may be."""
+        return self._pool.max_engines
+
+    @property
+    def slots_per_engine(self) -> int:
+        """Rows that an engine decodes side by side."""
+        return self._options.slots_per_worker
+
+    @property
+    def slots_wanted(self) -> int:
+        """Rows that all accepted and unfinished jobs need."""
+        return self._queue.slots_wanted
+
+    def add_engine(self) -> bool:
+        """Begin to start one more; returns whether there was room for it."""
+        return self._pool.add()
+
+    def retire_engine(self) -> None:
+        """Let one end when it has finished what it has; the last one stays."""
+        self._pool.retire()
 
     async def run(self, job: Job) -> JobResult:
         """Queue a job and wait for its result, until its deadline at the longest.
@@ -119,10 +189,22 @@ class Scheduler:
         """
         return self._flights.submit(job)
 
+    async def attend(self, attend: Attend) -> tuple[PairOutputs, ...]:
+        """Let an engine inspect finished pairs, and wait for what was wanted of them.
+
+        Cancelling the caller cancels the pass.
+
+        Raises:
+            ShuttingDownError: It was not accepted, or not finished in time.
+            TranslationFailedError: The model failed on these pairs.
+        """
+        self._attends.add(attend)
+        return await asyncio.wrap_future(attend.future)
+
     @property
     def replaces_engines(self) -> bool:
-        """Whether an engine that hangs is ended and started anew: a process, but not a thread."""
-        return self.num_engines > 0
+        """Whether an engine that hangs is ended and started anew: all but a thread."""
+        return not self._options.decodes_here
 
     @property
     def is_busy(self) -> bool:
@@ -137,7 +219,7 @@ class Scheduler:
         now_s = self._clock()
         are_alive = [
             dispatcher.is_serving and now_s - dispatcher.heartbeat_s <= heartbeat_timeout_s
-            for dispatcher in self._dispatchers
+            for dispatcher in self._pool.dispatchers
         ]
         return any(are_alive) if self.replaces_engines else all(are_alive)
 
@@ -145,20 +227,38 @@ class Scheduler:
         """Stop the workers; every unfinished job ends with `ShuttingDownError`."""
         self._flights.close()
         self._queue.close()
-        for dispatcher in self._dispatchers:
-            dispatcher.stop()
+        self._attends.close()
+        if self._scaler is not None:
+            self._scaler.close()
+        self._pool.close()
+        while (attend := self._attends.take()) is not None:
+            end_with(attend, ShuttingDownError("the service was stopped"))
         for entry in self._queue.clear():
             if entry.future.set_running_or_notify_cancel():
                 entry.future.set_exception(ShuttingDownError("the service was stopped"))
 
+    def _dispatcher(self, number: int) -> Dispatcher:
+        options = self._options
+        return Dispatcher(
+            self._engine(),
+            self._queue,
+            self._metrics,
+            attends=self._attends,
+            look_ahead=options.look_ahead,
+            client_share=options.client_share,
+            clock=self._clock,
+            number=number,
+        )
 
-def _engines(sessions: Sessions, options: SchedulerOptions) -> list[EngineClient]:
-    num_slots = options.slots_per_worker
-    if not options.num_engines:
-        return [LocalEngine(sessions, num_slots=num_slots) for _ in range(options.num_workers)]
-    process = ProcessOptions(
-        num_slots=num_slots,
-        num_threads=sessions.num_threads,
-        max_silence_s=options.engine_timeout_s,
-    )
-    return [ProcessEngine(sessions.bundle, process) for _ in range(options.num_engines)]
+    def _engine(self) -> EngineClient:
+        options = self._options
+        if options.elsewhere is not None:
+            return options.elsewhere.create(self._sessions.bundle)
+        if not options.num_engines:
+            return LocalEngine(self._sessions, num_slots=options.slots_per_worker)
+        process = ProcessOptions(
+            num_slots=options.slots_per_worker,
+            num_threads=self._sessions.num_threads,
+            max_silence_s=options.engine_timeout_s,
+        )
+        return ProcessEngine(self._sessions.bundle, process)

@@ -1,18 +1,22 @@
 """Builds the application from its parts; contains no behaviour of its own."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api.auth.api_keys import load_api_keys
 from service.api.deepl import routes as deepl
-from service.api.dependencies import Backend, Parts, TranslationBackend
+from service.api.dependencies import Parts
+from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
+from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
@@ -23,34 +27,40 @@ from service.api.native import attention, files, languages, score, translate
 from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
-from service.documents.jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
+from service.documents.processes.pool import DocumentLimits, DocumentPool
+from service.errors import StartupError
 from service.inspection.throttle import Throttle, ThrottleLimits
-from service.models.interfaces import ModelRegistry
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
 from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing, open_tracing
 from service.scheduling.limits import AdmissionLimits
-from service.scheduling.scheduler import SchedulerOptions
+from service.scheduling.scheduler import EnginesElsewhere, SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
 from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
+from service.translation.text_limits import TextLimits
 from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
 """Requested every few seconds: not traced."""
+_PROBE_PATHS = ("/livez", "/readyz", "/health")
 
 
-def open_registry(settings: Settings, metrics: Metrics) -> Registry:
-    """Load the bundles of `settings`.
+def open_registry(
+    settings: Settings, metrics: Metrics, elsewhere: EnginesElsewhere | None = None
+) -> Registry:
+    """Load the bundles of `settings`, for engines on this machine unless others are given.
 
     Raises:
         StartupError: A bundle fails its checks.
     """
-    return Registry.open(settings.bundles, registry_options(settings), metrics)
+    return Registry.open(settings.bundles, registry_options(settings, elsewhere), metrics)
 
 
 def _num_workers(settings: Settings) -> int:
@@ -62,7 +72,9 @@ def num_engines(settings: Settings) -> int:
     return _num_workers(settings) if settings.engines is None else settings.engines
 
 
-def registry_options(settings: Settings) -> RegistryOptions:
+def registry_options(
+    settings: Settings, elsewhere: EnginesElsewhere | None = None
+) -> RegistryOptions:
     """How `settings` run each bundle."""
     limits = AdmissionLimits(
         max_queued_jobs=settings.max_queued_jobs,
@@ -71,8 +83,9 @@ def registry_options(settings: Settings) -> RegistryOptions:
         max_queued_tokens_per_client=settings.max_queued_tokens_per_client,
     )
     scheduler = SchedulerOptions(
-        num_engines=num_engines(settings),
+        num_engines=0 if elsewhere else num_engines(settings),
         num_workers=_num_workers(settings),
+        elsewhere=elsewhere,
         engine_timeout_s=settings.watchdog_timeout_s,
         slots_per_worker=settings.slots_per_worker,
         look_ahead=LookAhead(num_tokens_contested=settings.encoder_tokens_per_turn),
@@ -99,47 +112,81 @@ def create_translator(
         registry,
         metrics,
         max_attention_cells=settings.max_attention_cells,
-        max_attention_runs=settings.max_attention_runs,
+        max_inline_chars=settings.inline_chars,
+        limits=TextLimits(
+            max_sentences=settings.max_sentences, max_fragments=settings.max_fragments
+        ),
         tracing=tracing,
     )
 
 
-def create_throttle(settings: Settings, registry: ModelRegistry) -> Throttle:
+def create_throttle(settings: Settings, registry: Registry) -> Throttle:
     """The throttle of inspections beside the translations of `registry`."""
     limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
     return Throttle(limits, lambda: registry.is_busy, time.monotonic)
 
 
-def create_file_jobs(settings: Settings, translator: TranslationBackend) -> FileJobs:
-    """The store of file jobs that `translator` translates; the caller closes it."""
+def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
+    """The store of file jobs that `translator` translates; the caller closes it.
+
+    Raises:
+        StartupError: Its folder cannot be written.
+    """
+    if settings.file_folder is not None:
+        _check_folder(settings.file_folder)
     limits = FileJobLimits(
         max_jobs=settings.max_file_jobs,
         max_stored_bytes=settings.max_stored_bytes,
         lifetime_s=settings.file_lifetime_s,
         timeout_s=settings.file_timeout_s,
     )
-    return FileJobs(translator.translate, limits, folder=settings.file_folder)
+    pool = DocumentPool(
+        DocumentLimits(
+            max_memory_bytes=settings.max_document_memory_bytes,
+            max_cpu_s=settings.document_cpu_timeout_s,
+        )
+    )
+    return FileJobs(translator.translate, limits, pool, folder=settings.file_folder)
 
 
-def create_app(settings: Settings, registry: Registry, metrics: Metrics) -> FastAPI:
-    """The web application over models in this process; starts and closes the registry.
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StartupError(f"--file-folder: {folder} cannot be written: {error}") from error
+
+
+def create_app(
+    settings: Settings,
+    registry: Registry,
+    metrics: Metrics,
+    elsewhere: EnginesElsewhere | None = None,
+    *,
+    reload_refusal: str | None = None,
+) -> FastAPI:
+    """The web application over the models of `registry`, which it starts and closes.
+
+    Args:
+        settings: All settings.
+        registry: Opened with the same settings.
+        metrics: Those of the registry.
+        elsewhere: The engines of the registry, if they are not on this machine.
+        reload_refusal: Why bundles cannot be replaced while this runs; None: they can.
 
     Raises:
         StartupError: A setting needs a package that is not installed.
     """
     tracing = open_tracing(settings.otel_endpoint, release())
-    backend = Backend(
-        registry=registry,
-        translator=create_translator(settings, registry, metrics, tracing),
-        reloader=Reloader(registry, settings.bundles, registry_options(settings), metrics),
+    translator = create_translator(settings, registry, metrics, tracing)
+    reloader = Reloader(
+        registry,
+        settings.bundles,
+        registry_options(settings, elsewhere),
+        metrics,
+        refusal=reload_refusal,
     )
-    return create_app_over(backend, settings, metrics, tracing)
-
-
-def create_app_over(
-    backend: Backend, settings: Settings, metrics: Metrics, tracing: Tracing
-) -> FastAPI:
-    """The web application over any backend; closes all its arguments on exit."""
     app = FastAPI(
         title="Pellucid",
         version=release(),
@@ -153,11 +200,11 @@ def create_app_over(
     )
     app.state.parts = Parts(
         settings=settings,
-        registry=backend.registry,
-        reloader=backend.reloader,
-        translator=backend.translator,
-        throttle=create_throttle(settings, backend.registry),
-        files=create_file_jobs(settings, backend.translator),
+        registry=registry,
+        reloader=reloader,
+        translator=translator,
+        throttle=create_throttle(settings, registry),
+        files=create_file_jobs(settings, translator),
         metrics=metrics,
         tracing=tracing,
         in_flight=InFlight(metrics, settings.max_requests),
@@ -188,6 +235,15 @@ def create_app_over(
         HeldBytesMiddleware, held_bytes=app.state.parts.held_bytes, exempt=_ROUTINE_PATHS
     )
     allow_origins(app, settings.cors_origins)
+    # Where engines are elsewhere, the cluster listens, not this process.
+    is_local_only = elsewhere is None and is_loopback(settings.host)
+    checks_hosts = settings.allowed_hosts or (
+        is_local_only and not app.state.parts.keys.are_required
+    )
+    if checks_hosts and ANY_HOST not in settings.allowed_hosts:
+        app.add_middleware(
+            AllowedHostsMiddleware, allowed=settings.allowed_hosts, exempt=_PROBE_PATHS
+        )
     app.add_middleware(ObservationMiddleware, metrics=metrics)
     app.add_middleware(RequestLimitMiddleware, limit=app.state.parts.request_limit)
     app.add_middleware(SecurityHeadersMiddleware)
@@ -201,6 +257,7 @@ def create_app_over(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
+    await parts.files.start()
     measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield

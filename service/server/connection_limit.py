@@ -6,8 +6,10 @@ import resource
 from service.observability.metrics import Metrics
 
 RESERVED_DESCRIPTORS = 2_176
-"""Kept free for files, bundles and logs, and for connections accepted in one turn of the event loop
-before the first of them can be closed; at most half of all descriptors."""
+"""Kept free for files, bundles and logs, and for connections accepted before the first of them can
+be closed; at most half of all descriptors."""
+_TURNS_UNTIL_CLOSED = 4
+"""Of the event loop, from a connection beyond the limit until that of another is closed."""
 
 
 class ConnectionLimit:
@@ -55,6 +57,12 @@ class ConnectionLimit:
         self._metrics.connections.set(self._num_open)
 
 
+def max_accepted_per_turn() -> int:
+    """Connections to accept in one turn of the event loop: they fit into half of the reserve."""
+    num_descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, _reserved(num_descriptors) // (2 * _TURNS_UNTIL_CLOSED))
+
+
 def raise_descriptor_limit(max_connections: int) -> int:
     """Raise the limit of open files as far as needed and allowed.
 
@@ -71,4 +79,10 @@ def raise_descriptor_limit(max_connections: int) -> int:
     if soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     num_descriptors = max(soft, limit)
-    return min(max_connections, num_descriptors - min(RESERVED_DESCRIPTORS, num_descriptors // 2))
+    return min(max_connections, num_descriptors - _reserved(num_descriptors))
+
+
+def _reserved(num_descriptors: int) -> int:
+    if num_descriptors == resource.RLIM_INFINITY:
+        return RESERVED_DESCRIPTORS
+    return min(RESERVED_DESCRIPTORS, num_descriptors // 2)

@@ -14,6 +14,8 @@ from fastapi import FastAPI
 
 from service.api.in_flight import InFlight
 from service.errors import StartupError
+from service.server.accept_errors import AcceptErrors
+from service.server.connection_limit import max_accepted_per_turn
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
@@ -65,7 +67,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,  # the app has its own, with our settings
-                backlog=_BACKLOG,
+                backlog=max_accepted_per_turn(),  # also the connections not yet accepted: `startup`
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_FLUSH_S,
             )
@@ -82,7 +84,11 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, then call `on_start`."""
         await super().startup(sockets)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        for listener in sockets or ():
+            listener.listen(_BACKLOG)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(AcceptErrors())
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._on_start()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's

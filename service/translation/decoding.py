@@ -25,35 +25,42 @@ class DecodePlan:
     deadline_s: float | None
 
 
-async def decode(
-    model: LoadedModel, sentences: Sequence[SourceSentence], plan: DecodePlan
-) -> list[JobResult | None]:
-    """The result of each sentence, in order; None for those that need no model.
+def jobs_of(sentences: Sequence[SourceSentence], plan: DecodePlan) -> list[Job | None]:
+    """The job of each sentence, in order; None for those that need no model.
 
     Raises:
-        ServiceError: A prefix is too long, or a job did not succeed.
+        InvalidRequestError: A prefix is too long.
     """
-    sources = [(s.source_ids, s.prefix_ids) for s in sentences if s.source_ids]
+    request = Request(num_sentences=sum(bool(s.source_ids) for s in sentences))
+    return [
+        _job(s.source_ids, plan, s.prefix_ids, request) if s.source_ids else None for s in sentences
+    ]
+
+
+def fragment_jobs(sources: Sequence[tuple[int, ...]], plan: DecodePlan) -> list[Job]:
+    """The jobs of fragments of sentences, in order, each for its best hypothesis only."""
+    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
     request = Request(num_sentences=len(sources))
-    jobs = [_job(source_ids, plan, prefix_ids, request) for source_ids, prefix_ids in sources]
+    return [_job(source_ids, plain, (), request) for source_ids in sources]
+
+
+async def decode(
+    model: LoadedModel, all_jobs: Sequence[Job | None], plan: DecodePlan
+) -> list[JobResult | None]:
+    """The result of each job, in order; None where there is none.
+
+    Raises:
+        ServiceError: A job did not succeed.
+    """
+    jobs = [job for job in all_jobs if job is not None]
     if not jobs:
-        return [None] * len(sentences)
+        return [None] * len(all_jobs)
     if plan.request.num_alternatives and plan.request.prefixes is not None:
         results = await _run_with_branches(model, jobs, plan.request.num_alternatives + 1)
     else:
         results = await run_jobs(model.scheduler, model.options.scheduler, jobs)
     remaining = iter(results)
-    return [next(remaining) if sentence.source_ids else None for sentence in sentences]
-
-
-async def decode_fragments(
-    model: LoadedModel, sources: Sequence[tuple[int, ...]], plan: DecodePlan
-) -> list[JobResult]:
-    """The results of fragments of sentences, in order, each with its best hypothesis only."""
-    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
-    request = Request(num_sentences=len(sources))
-    jobs = [_job(source_ids, plain, (), request) for source_ids in sources]
-    return await run_jobs(model.scheduler, model.options.scheduler, jobs)
+    return [None if job is None else next(remaining) for job in all_jobs]
 
 
 async def run_jobs(

@@ -6,6 +6,7 @@ from typing import TypeGuard
 
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
+from service.scheduling.job import JobResult
 from service.text.alignment.word_links import WordLink
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.protected import Protected, cut_around
@@ -25,6 +26,22 @@ class Fragments:
     """Joined they are what the model sees of the whole sentence."""
     source_ids: tuple[tuple[int, ...], ...]
     """Token ids of each part that has to be translated, in order."""
+
+
+def cut_all(sentences: Sequence[SourceSentence], reader: TextReader) -> list[Fragments]:
+    """Cuts every sentence: see `cut`."""
+    return [cut(sentence, reader) for sentence in sentences]
+
+
+def join_all(
+    fragments: Sequence[Fragments], results: Sequence[JobResult], bundle: Bundle
+) -> list[TranslatedSentence]:
+    """The translations of whole sentences, from the results of all their fragments in order."""
+    remaining = iter(results)
+    return [
+        join_fragments(each, [next(remaining).hypotheses[0] for _ in each.source_ids], bundle)
+        for each in fragments
+    ]
 
 
 def cut(sentence: SourceSentence, reader: TextReader) -> Fragments:

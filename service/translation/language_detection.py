@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
 from service.errors import UnsupportedLanguageError
-from service.models.interfaces import ModelRegistry
+from service.models.registry import Registry
 from service.text.detection import Detection, Detector
 from service.text.unicode import check_unicode
 from service.translation.values import TranslateRequest
@@ -16,7 +16,7 @@ AUTO = "auto"
 class LanguageFinder:
     """Detects languages; loads each detector on first use; used from one event loop."""
 
-    def __init__(self, registry: ModelRegistry) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._detectors: dict[tuple[str, ...], asyncio.Future[Detector]] = {}
 

@@ -7,10 +7,10 @@ from service.engine.search.options import Hypothesis
 from service.text.alignment.word_links import WordLink, chain_links
 from service.text.masking.glossary import Glossary, GlossaryEntry
 from service.translation.fragments import join_hypotheses
-from service.translation.offload import offload
 from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
 from service.translation.source_text import SourceSentence, TextReader
 from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
+from service.translation.text_threads import TextThreads
 from service.translation.values import RouteStep, TranslateRequest
 
 
@@ -30,18 +30,22 @@ class PivotTranslator:
         self,
         first: SingleModelTranslator,
         second: SingleModelTranslator,
-        glossary: Sequence[GlossaryEntry],
+        request: TranslateRequest,
+        threads: TextThreads | None = None,
     ) -> None:
         """Checks the glossary.
 
         Args:
             first: From the source to the pivot language.
             second: From there to the target.
-            glossary: Between source and target.
+            request: Its glossary is between source and target.
+            threads: For long texts.
         """
         self._first = first
         self._second = second
-        self._glossary = Glossary(glossary)
+        self._glossary = Glossary(request.glossary)
+        self._client = request.client
+        self._threads = threads or TextThreads()
         self._readers: dict[tuple[str, ...], TextReader] = {}
 
     @property
@@ -62,10 +66,12 @@ class PivotTranslator:
             ServiceError: See `service.errors`.
         """
         before = await self._first.translate(sentences)
-        size = sum(len(sentence.best.text) for sentence in before.sentences)
-        between = await offload(size, self._read_again, before.sentences)
+        size = sum(len(s.source.segment.text) + len(s.best.text) for s in before.sentences)
+        between = await self._threads.run(self._client, size, self._read_again, before.sentences)
         after = await self._second.translate([part for parts in between for part in parts])
-        found = await offload(size, self._join_all, before.sentences, between, after.sentences)
+        found = await self._threads.run(
+            self._client, size, self._join_all, before.sentences, between, after.sentences
+        )
         return TranslatedSentences(sentences=found, runs=(*before.runs, *after.runs))
 
     def _read_again(self, sentences: Sequence[TranslatedSentence]) -> list[list[SourceSentence]]:

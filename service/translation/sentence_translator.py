@@ -1,28 +1,38 @@
 """Sentences through one model: decoded, postprocessed, aligned, and inspected if requested."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bundle.manifest import LanguagePair
 from service.inspection.inspector import Inspector
 from service.inspection.selection import check_selection
 from service.inspection.token_pairs import TokenPair
-from service.inspection.values import AttentionMaps, AttentionSelection
+from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.decode_options import decode_options
-from service.translation.decoding import DecodePlan, decode, decode_fragments
-from service.translation.fragments import cut, join_fragments
-from service.translation.offload import offload
+from service.translation.decoding import DecodePlan, decode, fragment_jobs, jobs_of, run_jobs
+from service.translation.fragments import cut_all, join_all
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.target_text import TranslatedSentence
+from service.translation.text_limits import UNLIMITED, TextLimits
+from service.translation.text_threads import TextThreads
 from service.translation.timings import Runs
 from service.translation.values import TranslateRequest
+
+_CHARS_OF_A_SENTENCE = 20
+"""A sentence costs as much as so many characters, however short it is."""
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,8 @@ class SingleModelTranslator:
         pair: LanguagePair,
         request: TranslateRequest,
         inspector: Inspector,
+        threads: TextThreads | None = None,
+        limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         deadline_s: float | None = None,
     ) -> None:
@@ -67,6 +79,10 @@ class SingleModelTranslator:
         self.pair = pair
         self._request = request
         self._inspector = inspector
+        self._threads = threads or TextThreads()
+        self._limits = limits if request.is_bounded else UNLIMITED
+        self._num_fragments = 0
+        """Of all sentences so far."""
         self._clock = clock
         self._deadline_s = deadline_s
         manifest = model.bundle.manifest
@@ -81,6 +97,7 @@ class SingleModelTranslator:
             unwrap=request.unwrap,
             glossary=request.glossary,
             with_alignment=request.with_alignment,
+            limits=self._limits,
         )
         self.reader = TextReader(model.bundle, pair, read_options)
 
@@ -102,10 +119,10 @@ class SingleModelTranslator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        results = await decode(self.model, sentences, self._plan)
-        size = sum(len(sentence.segment.text) for sentence in sentences)
-        found = await offload(
-            size, postprocess_all, sentences, results, self.model.bundle, self.pair
+        jobs = await self._run(sentences, jobs_of, sentences, self._plan)
+        results = await decode(self.model, jobs, self._plan)
+        found = await self._run(
+            sentences, postprocess_all, sentences, results, self.model.bundle, self.pair
         )
         found = await self._aligned(found)
         found = await self._with_fragments(found)
@@ -129,18 +146,35 @@ class SingleModelTranslator:
         ]
         if not chosen:
             return sentences
-        maps = await self._attention([sentences[index] for index in chosen], None)
+        pairs = self._generated_pairs([sentences[index] for index in chosen])
+        alignments = await self._inspector.align(self.model, pairs, timeout_s=self._left_s)
+        sources = [sentences[index].source for index in chosen]
+        found = await self._run(sources, self._all_aligned, sentences, chosen, alignments)
         aligned = list(sentences)
-        for index, attention in zip(chosen, maps, strict=True):
-            best = postprocess(
-                sentences[index].source,
-                sentences[index].hypotheses[0],
-                self.model.bundle,
-                self.pair,
-                attention.alignment.tolist(),
-            )
-            aligned[index] = replace(sentences[index], best=best)
+        for index, sentence in zip(chosen, found, strict=True):
+            aligned[index] = sentence
         return aligned
+
+    def _all_aligned(
+        self,
+        sentences: Sequence[TranslatedSentence],
+        chosen: Sequence[int],
+        alignments: Sequence[NDArray[np.float32]],
+    ) -> list[TranslatedSentence]:
+        """The chosen sentences, postprocessed with the alignment that was computed."""
+        return [
+            replace(
+                sentences[index],
+                best=postprocess(
+                    sentences[index].source,
+                    sentences[index].hypotheses[0],
+                    self.model.bundle,
+                    self.pair,
+                    alignment.tolist(),
+                ),
+            )
+            for index, alignment in zip(chosen, alignments, strict=True)
+        ]
 
     async def _with_fragments(
         self, sentences: list[TranslatedSentence]
@@ -149,34 +183,47 @@ class SingleModelTranslator:
         incomplete = [i for i, sentence in enumerate(sentences) if not sentence.best.is_complete]
         if not incomplete:
             return sentences
-        fragments = [cut(sentences[index].source, self.reader) for index in incomplete]
+        sources = [sentences[index].source for index in incomplete]
+        fragments = await self._run(sources, cut_all, sources, self.reader)
         source_ids = [ids for each in fragments for ids in each.source_ids]
-        remaining = iter(await decode_fragments(self.model, source_ids, self._plan))
+        self._num_fragments += len(source_ids)
+        self._limits.check_fragments(self._num_fragments)
+        jobs = await self._run(sources, fragment_jobs, source_ids, self._plan)
+        results = await run_jobs(self.model.scheduler, self.model.options.scheduler, jobs)
+        joined = await self._run(sources, join_all, fragments, results, self.model.bundle)
         completed = list(sentences)
-        for index, each in zip(incomplete, fragments, strict=True):
-            hypotheses = [next(remaining).hypotheses[0] for _ in each.source_ids]
-            completed[index] = join_fragments(each, hypotheses, self.model.bundle)
+        for index, sentence in zip(incomplete, joined, strict=True):
+            completed[index] = sentence
         return completed
+
+    async def _run(
+        self,
+        sentences: Sequence[SourceSentence],
+        function: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Calls `function`, in a thread if it works on long or many sentences."""
+        size = sum(len(s.segment.text) + _CHARS_OF_A_SENTENCE for s in sentences)
+        return await self._threads.run(self._request.client, size, function, *args, **kwargs)
 
     async def _inspected(
         self, sentences: list[TranslatedSentence], selection: AttentionSelection
     ) -> list[TranslatedSentence]:
         """Adds the attention maps that were requested, where a model ran."""
-        ran = [sentence for sentence in sentences if sentence.hypotheses]
-        maps = iter(await self._attention(ran, selection))
+        pairs = self._generated_pairs([s for s in sentences if s.hypotheses])
+        found = await self._inspector.inspect(self.model, pairs, selection, timeout_s=self._left_s)
+        maps = iter(found)
         return [replace(s, attention=next(maps)) if s.hypotheses else s for s in sentences]
 
-    async def _attention(
-        self, sentences: Sequence[TranslatedSentence], selection: AttentionSelection | None
-    ) -> list[AttentionMaps]:
-        if not sentences:
-            return []
+    def _generated_pairs(self, sentences: Sequence[TranslatedSentence]) -> list[TokenPair]:
         eos_id = self.model.bundle.manifest.special_ids.eos
-        timeout_s = None
-        if self._deadline_s is not None:
-            timeout_s = max(0.0, self._deadline_s - self._clock())
-        pairs = [_generated_pair(sentence, eos_id) for sentence in sentences]
-        return await self._inspector.inspect(self.model, pairs, selection, timeout_s=timeout_s)
+        return [_generated_pair(sentence, eos_id) for sentence in sentences]
+
+    @property
+    def _left_s(self) -> float | None:
+        """Seconds until the deadline of the request."""
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
 
 
 def _generated_pair(sentence: TranslatedSentence, eos_id: int) -> TokenPair:

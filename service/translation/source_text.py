@@ -1,6 +1,6 @@
 """Texts before the model: one list of sentences with token ids, and what stays around them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ from service.text.segmentation.segment import Segment
 from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
+from service.translation.text_limits import UNLIMITED, TextLimits
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
@@ -38,6 +39,7 @@ class ReadOptions:
     glossary: tuple[GlossaryEntry, ...] = ()
     with_alignment: bool = False
     """Whether every sentence needs word links, not only those with tags."""
+    limits: TextLimits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class SourceSentence:
     """Language prefix, pieces, end token; empty where the model is not needed."""
     prefix_ids: tuple[int, ...] = ()
     """What its translation has to begin with."""
-    sentinels: str = ""
+    sentinels: frozenset[str] = frozenset()
     """Characters of its passage that each stand for markup."""
     needs_links: bool = False
     """Whether its words must be linked with those of the translation."""
@@ -115,7 +117,8 @@ class TextReader:
             prefixes: What the translation of each text has to begin with.
 
         Raises:
-            InvalidRequestError: A text is not valid Unicode, or a prefix cannot be used.
+            InvalidRequestError: A text is not valid Unicode, a prefix cannot be used, or there
+                are too many sentences.
             TextTooLongError: A single character exceeds the model's limit.
         """
         sentences: list[SourceSentence] = []
@@ -154,14 +157,23 @@ class TextReader:
                 if isinstance(part, str):
                     yield part
                 else:
-                    found = self._sentences(part.text, part.sentinels, needs_links=bool(part.tags))
-                    yield SourcePassage(sentences=_appended(found, sentences), markup=part)
+                    sentinels = frozenset(part.sentinels)
+                    found = self._sentences(part.text, sentinels, needs_links=bool(part.tags))
+                    yield SourcePassage(sentences=self._appended(found, sentences), markup=part)
         elif self._options.unwrap:
             unwrapped = unwrap(text)
             found = self._sentences(unwrapped.text)
-            yield SourcePassage(sentences=_appended(found, sentences), unwrapped=unwrapped)
+            yield SourcePassage(sentences=self._appended(found, sentences), unwrapped=unwrapped)
         else:
-            yield SourcePassage(sentences=_appended(self._sentences(text), sentences))
+            yield SourcePassage(sentences=self._appended(self._sentences(text), sentences))
+
+    def _appended(self, found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
+        """Appends to `sentences`; returns where the new ones are."""
+        first = len(sentences)
+        for sentence in found:
+            sentences.append(sentence)
+            self._options.limits.check_sentences(len(sentences))
+        return range(first, len(sentences))
 
     def _put_prefix(self, prefix: str, sentences: list[SourceSentence], first: int) -> None:
         """Gives a text's prefix to its first sentence that the model translates."""
@@ -175,7 +187,7 @@ class TextReader:
         sentences[index] = replace(sentences[index], prefix_ids=prefix_ids)
 
     def _sentences(
-        self, text: str, sentinels: str = "", *, needs_links: bool = False
+        self, text: str, sentinels: frozenset[str] = frozenset(), *, needs_links: bool = False
     ) -> Iterator[SourceSentence]:
         for segment in split(text, self._pair.source, mode=self._options.splitting):
             sentence = SourceSentence(
@@ -216,7 +228,7 @@ class TextReader:
             )
             yield self._checked(self._encoded(replace(sentence, segment=segment)))
 
-    def _fits(self, text: str, sentinels: str) -> bool:
+    def _fits(self, text: str, sentinels: Collection[str]) -> bool:
         shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 
@@ -235,13 +247,6 @@ class TextReader:
                 f"{len(sentence.source_ids)} tokens; this model takes {self._max_tokens}"
             )
         return sentence
-
-
-def _appended(found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
-    """Appends to `sentences`; returns where the new ones are."""
-    first = len(sentences)
-    sentences += found
-    return range(first, len(sentences))
 
 
 def _cut(segment: Segment, protected: Sequence[Protected]) -> Iterator[Segment | Protected]:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
-from service.translation.offload import offload
+from service.text.masking.glossary import glossary_chars
 from service.translation.sentence_translator import SentenceTranslator
 from service.translation.source_text import SourcePassage, SourceText, SourceTexts
 from service.translation.target_text import TranslatedSentence, assemble_all
+from service.translation.text_threads import TextThreads
 from service.translation.timings import Runs, Timeline
 from service.translation.values import (
     SentenceTranslation,
@@ -26,11 +27,15 @@ class TextTranslator:
         self,
         translator: SentenceTranslator,
         request: TranslateRequest,
+        threads: TextThreads | None = None,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
         self._translator = translator
         self._num_alternatives = request.num_alternatives
+        self._client = request.client
+        self._num_glossary_chars = glossary_chars(request.glossary)
+        self._threads = threads or TextThreads()
         self._clock = clock
         self._tracing = tracing or Tracing()
 
@@ -46,15 +51,12 @@ class TextTranslator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        size = sum(map(len, texts))
         started_s = self._clock()
-        source = await offload(size, self._translator.reader.read, texts, prefixes)
+        source = await self._read(texts, prefixes)
         tokenized_s = self._clock()
         found = await self._translator.translate(source.sentences)
         decoded_s = self._clock()
-        translations = await offload(
-            size, assemble_all, source, found.sentences, self._num_alternatives
-        )
+        translations = await self._assembled(source, found.sentences)
         timeline = self._traced(found.runs, started_s, tokenized_s, decoded_s)
         return TranslateResult(translations=translations, times=timeline.times())
 
@@ -68,13 +70,13 @@ class TextTranslator:
             num_sentences: How many are translated side by side.
         """
         started_s = self._clock()
-        source = await offload(len(text), self._translator.reader.read, (text,))
+        source = await self._read((text,), None)
         tokenized_s = self._clock()
         source_offset = target_offset = 0
         for part in _parts(source, num_sentences):
             found = await self._translator.translate(part.sentences)
             decoded_s = self._clock()
-            (translation,) = assemble_all(part, found.sentences, 0)
+            (translation,) = await self._assembled(part, found.sentences)
             self._traced(found.runs, started_s, tokenized_s, decoded_s)
             for piece, sentences in _sentence_by_sentence(part.texts[0], translation):
                 moved = [_moved(s, source_offset, target_offset) for s in sentences]
@@ -82,6 +84,21 @@ class TextTranslator:
             source_offset += _source_length(part.texts[0])
             target_offset += _target_length(found.sentences)
             started_s = tokenized_s = self._clock()
+
+    async def _read(self, texts: Sequence[str], prefixes: Sequence[str] | None) -> SourceTexts:
+        size = sum(map(len, texts)) + self._num_glossary_chars
+        read = self._translator.reader.read
+        return await self._threads.run(self._client, size, read, texts, prefixes)
+
+    async def _assembled(
+        self, source: SourceTexts, sentences: Sequence[TranslatedSentence]
+    ) -> tuple[Translation, ...]:
+        # Glossary terms may be far longer in the translation than in the source.
+        size = sum(len(s.source.segment.text) + len(s.best.text) for s in sentences)
+        size += sum(len(part) for text in source.texts for part in text if isinstance(part, str))
+        return await self._threads.run(
+            self._client, size, assemble_all, source, sentences, self._num_alternatives
+        )
 
     def _traced(
         self, runs: Runs, started_s: float, tokenized_s: float, decoded_s: float

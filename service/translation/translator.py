@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from functools import partial
 
+from bundle.manifest import LanguagePair
+from bundle.reader import Bundle
 from service.errors import InvalidRequestError
 from service.inspection.inspector import Inspector
-from service.inspection.token_pairs import inspected_pair, token_pair
+from service.inspection.token_pairs import TokenPair, inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
     InspectedPair,
@@ -27,11 +29,14 @@ from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
+from service.scheduling.limits import INTERNAL_CLIENT
 from service.text.detection import Detection
 from service.translation.attention import translate_with_attention
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
+from service.translation.text_limits import UNLIMITED, TextLimits
+from service.translation.text_threads import MAX_INLINE_CHARS, TextThreads
 from service.translation.text_translator import TextTranslator
 from service.translation.values import (
     SentenceTranslation,
@@ -55,7 +60,8 @@ class Translator:
         metrics: Metrics,
         *,
         max_attention_cells: int = 1_000_000,
-        max_attention_runs: int = 1,
+        max_inline_chars: int = MAX_INLINE_CHARS,
+        limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
@@ -65,20 +71,23 @@ class Translator:
             registry: Started; the caller closes it.
             metrics: Counts and times translations.
             max_attention_cells: Most numbers in the attention maps of one reply.
-            max_attention_runs: Most attention passes at the same time.
+            max_inline_chars: Longer texts are worked on in threads.
+            limits: Of the texts of a request.
             clock: The clock of the registry's schedulers, on which deadlines are set.
             tracing: Records the stages of every translation; the caller closes it.
         """
         self._registry = registry
         self._metrics = metrics
-        self._inspector = Inspector(max_cells=max_attention_cells, max_runs=max_attention_runs)
+        self._inspector = Inspector(max_cells=max_attention_cells)
+        self._threads = TextThreads(max_inline_chars)
+        self._limits = limits
         self._languages = LanguageFinder(registry)
         self._clock = clock
         self._tracing = tracing or Tracing()
 
     def close(self) -> None:
-        """Cancels attention passes that wait."""
-        self._inspector.close()
+        """Cancels work on texts that waits."""
+        self._threads.close()
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
@@ -159,28 +168,37 @@ class Translator:
             ServiceError: See `service.errors`.
         """
         with self._registry.lease(request.source, request.target) as (model, pair):
-            pairs = [token_pair(*texts, model.bundle, pair) for texts in request.pairs]
+            pairs = await self._token_pairs(request.pairs, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            found = await self._inspector.inspect(model, pairs, None, timeout_s=request.timeout_s)
-        return [
-            ScoredPair(target_tokens=each.target_tokens, token_log_probs=each.token_log_probs)
-            for each in found
-        ]
+            return await self._inspector.score(model, pairs, timeout_s=request.timeout_s)
 
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
         with self._registry.lease(request.source, request.target) as (model, pair):
-            pairs = [token_pair(*texts, model.bundle, pair) for texts in given]
+            pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             found = await self._inspector.inspect(
                 model, pairs, request.selection, timeout_s=request.timeout_s
             )
-        return [
-            inspected_pair(*texts, tokens, maps, model.bundle, pair)
-            for texts, tokens, maps in zip(given, pairs, found, strict=True)
-        ]
+        return await self._threads.run(
+            INTERNAL_CLIENT,
+            _num_chars(given),
+            lambda: [
+                inspected_pair(*texts, tokens, maps, model.bundle, pair)
+                for texts, tokens, maps in zip(given, pairs, found, strict=True)
+            ],
+        )
+
+    async def _token_pairs(
+        self, given: Sequence[tuple[str, str]], bundle: Bundle, pair: LanguagePair
+    ) -> list[TokenPair]:
+        return await self._threads.run(
+            INTERNAL_CLIENT,
+            _num_chars(given),
+            lambda: [token_pair(*texts, bundle, pair) for texts in given],
+        )
 
     @contextmanager
     def _text_translator(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
@@ -189,6 +207,7 @@ class Translator:
             yield TextTranslator(
                 self._sentence_translator(request, route),
                 request,
+                self._threads,
                 clock=self._clock,
                 tracing=self._tracing,
             )
@@ -201,6 +220,8 @@ class Translator:
         with_model = partial(
             SingleModelTranslator,
             inspector=self._inspector,
+            threads=self._threads,
+            limits=self._limits,
             clock=self._clock,
             deadline_s=deadline_s,
         )
@@ -211,8 +232,15 @@ class Translator:
             raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
         return PivotTranslator(
-            with_model(*first, requests[0]), with_model(*second, requests[1]), request.glossary
+            with_model(*first, requests[0]),
+            with_model(*second, requests[1]),
+            request,
+            self._threads,
         )
+
+
+def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:
+    return sum(len(text) + len(translation) for text, translation in pairs)
 
 
 async def detections_of(

@@ -42,6 +42,8 @@ class TranslateRequest:
     """False if log-probabilities are not needed: greedy search is faster without them."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
+    is_bounded: bool = True
+    """Whether the limits on sentences and fragments hold; a string of a file may have more."""
     client: Client = INTERNAL_CLIENT
 
 

@@ -1,10 +1,15 @@
 """The services of the compose file, while they run."""
 
 import json
+import shutil
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.docker.engine import Engine
+
+COMPOSE_FILE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +46,11 @@ class Composition:
             "docker", "exec", self.container(service), *command, may_fail=True, timeout_s=60
         )
         return done.returncode, done.stdout
+
+
+def compose() -> str:
+    """The program that reads the compose file."""
+    beside_python = Path(sys.executable).with_name("docker-compose")
+    found = str(beside_python) if beside_python.exists() else shutil.which("docker-compose")
+    assert found, "docker-compose is not installed: `make test` installs it"
+    return found

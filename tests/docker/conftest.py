@@ -1,18 +1,15 @@
 """One engine, one image and one running composition for all container tests."""
 
 import os
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docker.composition import Composition
+from tests.docker.composition import COMPOSE_FILE, Composition, compose
 from tests.docker.engine import Engine, NoEngineError, running_engine
 
 REPOSITORY = Path(__file__).parents[2]
-COMPOSE_FILE = REPOSITORY / "docker" / "compose.yaml"
 PROJECT = "pellucid-test"
 IMAGE = "pellucid:test"
 
@@ -45,16 +42,9 @@ def composition(engine: Engine, image: str) -> Iterator[Composition]:
     ports = dict.fromkeys(("PELLUCID_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT"), "0")
     variables = {**ports, "IMAGE_TAG": image.split(":")[1]}
     composed = Engine(environment={**engine.environment, **variables})
-    command = (_compose(), "--file", str(COMPOSE_FILE), "--project-name", PROJECT)
+    command = (compose(), "--file", str(COMPOSE_FILE), "--project-name", PROJECT)
     try:
         composed.run(*command, "up", "--detach", "--no-build", "--wait", timeout_s=180)
         yield Composition(engine=composed, command=command)
     finally:
         composed.run(*command, "down", "--volumes", "--timeout", "40", timeout_s=120)
-
-
-def _compose() -> str:
-    beside_python = Path(sys.executable).with_name("docker-compose")
-    found = str(beside_python) if beside_python.exists() else shutil.which("docker-compose")
-    assert found, "docker-compose is not installed: `make test` installs it"
-    return found

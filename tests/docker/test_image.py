@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,7 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
 )
 COUNT_ENGINES = """\
 from pathlib import Path
+from typing import Any
 print([f.read_text() for f in Path("/proc").glob("[0-9]*/comm")].count("pellucid-engine\\n"))
 """
 CONFINED = (
@@ -97,16 +99,25 @@ def test_nothing_that_a_request_needs_was_left_out(engine: Engine, image: str) -
     assert {asked: r.text for asked, r in replies.items() if r.status != 200} == {}
 
 
+@pytest.mark.parametrize("shared_memory", ["--shm-size=64k", "--ipc=none"])
 @pytest.mark.parametrize("cpus", [1, 2])
-def test_engines_fit_a_small_machine(engine: Engine, image: str, cpus: int) -> None:
-    """One engine per CPU of the quota, within 512 MB, with next to no shared memory."""
-    small = (f"--cpus={cpus}", "--memory=512m", "--memory-swap=512m", "--shm-size=64k")
+def test_engines_fit_a_small_machine(
+    engine: Engine, image: str, cpus: int, shared_memory: str
+) -> None:
+    """One engine per CPU of the quota, within 512 MB, with next to no shared memory or none."""
+    small = (f"--cpus={cpus}", "--memory=512m", "--memory-swap=512m", shared_memory)
     with _running(engine, image, *small) as (container, url):
         found = engine.docker("exec", container, "python", "-c", COUNT_ENGINES)
         assert int(found) == cpus
         texts = [f"The weather was nice on day {number}." for number in range(200)]
+        pages = [{"q": f"<p>{text}</p>", "format": "html"} for text in texts[:50]]
+        maps = [{"q": text, "kinds": ["cross", "encoder"]} for text in texts[:10]]
+        whole: dict[str, Any] = {"q": " ".join(texts[50:]), "beam_size": 4, "alignment": True}
+        asked: list[tuple[str, dict[str, Any]]] = [("/translate", {"q": text}) for text in texts]
+        asked += [("/translate", page) for page in [*pages, whole]]
+        asked += [("/attention", each) for each in maps]
         with ThreadPoolExecutor(4) as clients:
-            replies = list(clients.map(lambda t: ask(f"{url}/translate", {"q": t, **PAIR}), texts))
+            replies = list(clients.map(lambda a: ask(url + a[0], a[1] | PAIR), asked))
         assert {reply.status for reply in replies} == {200}
         state = json.loads(engine.docker("inspect", "--format={{json .State}}", container))
         assert (state["Running"], state["OOMKilled"]) == (True, False)
@@ -134,6 +145,7 @@ def test_layers_hold_no_date_but_the_one_they_were_given(engine: Engine, image: 
 def test_compiled_code_holds_no_date(engine: Engine, image: str) -> None:
     probe = """\
 from pathlib import Path
+from typing import Any
 compiled = list(Path("/opt/venv").rglob("*.pyc"))
 print(len(compiled), [p.name for p in compiled if p.read_bytes()[4:8] != bytes((1, 0, 0, 0))])
 """

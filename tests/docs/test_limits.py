@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from service.api.auth.key import ApiKey
+from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
+from service.api.auth.reservation import MAX_REMEMBERED
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
-from service.documents.jobs import FileJobLimits
+from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
@@ -20,6 +22,11 @@ LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 FIXED = {
     "connections not yet accepted": _BACKLOG,
     "bytes of request line and headers": MAX_HEAD_BYTES,
+    "characters of an `Idempotency-Key`": MAX_KEY_CHARS,
+    "attempts in progress with one `Idempotency-Key`": 1,
+    "requests with one `Idempotency-Key`": 1,
+    "seconds for which an `Idempotency-Key` is remembered": REMEMBERED_S,
+    "ended requests of a key that are remembered": MAX_REMEMBERED,
     "width of a beam": MAX_BEAM_SIZE,
     "terms of a glossary": MAX_GLOSSARY_ENTRIES,
     "files translated at once": FileJobLimits().max_running,

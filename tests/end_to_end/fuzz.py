@@ -21,6 +21,9 @@ FLAGS = (
 _PHASES = "examples,coverage,fuzzing"
 """Not `stateful`: where a file is translated at once there is no job to ask about, and with that
 the tool itself gives up. What leads from a file to its job is tested in tests/service/api."""
+MOST_LAG_S = 0.25
+MOST_LATE = 0.01
+"""Share of the timers of the event loop that may be later than that."""
 _CASES = re.compile(r"([\d,]+) generated")
 
 
@@ -31,6 +34,13 @@ class FuzzRun:
     has_passed: bool
     num_cases: int
     report: str
+
+
+def share_of_late_timers(server: ServerProcess) -> float:
+    """How often the loop of `server` was busy for longer than `MOST_LAG_S`, since it started."""
+    name = "pellucid_loop_lag_seconds"
+    num_timers = server.metric(f"{name}_count ")
+    return 1 - server.metric(f'{name}_bucket{{le="{MOST_LAG_S}"}} ') / num_timers
 
 
 def fuzz(server: ServerProcess, folder: Path, *, examples: int, seed: int) -> FuzzRun:
@@ -81,6 +91,9 @@ def main() -> int:
             print(f"{num_cases} requests", flush=True)
             if not run.has_passed or run.num_cases == 0:
                 print(run.report)
+                return 1
+            if (late := share_of_late_timers(server)) > MOST_LATE:
+                print(f"{late:.2%} of the timers of the event loop were over {MOST_LAG_S} s late")
                 return 1
     return 0
 

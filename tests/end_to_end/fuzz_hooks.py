@@ -1,10 +1,12 @@
 """Lets made-up requests get further: what a schema cannot say is put in afterwards."""
 
+from http import HTTPStatus
 from typing import Any
 
 import schemathesis
 
 _LANGUAGES = {"source": "en", "target": "de", "source_lang": "EN", "target_lang": "DE"}
+MOST_ERROR_BYTES = 4096
 _LONGEST = 35
 """Of a language; longer ones stay as they are, and so do those that look like one."""
 
@@ -18,3 +20,15 @@ def map_body(_: schemathesis.HookContext, body: Any) -> Any:  # noqa: ANN401 - a
             if isinstance(given, str) and 0 < len(given) <= _LONGEST and len(given) != len("en"):
                 body[name] = language
     return body
+
+
+@schemathesis.check
+def errors_are_small(
+    ctx: schemathesis.CheckContext,
+    response: schemathesis.Response,
+    case: "schemathesis.Case[Any]",
+) -> None:
+    """An error says what is wrong, not all that is."""
+    size = len(response.content)
+    if response.status_code >= HTTPStatus.BAD_REQUEST and size > MOST_ERROR_BYTES:
+        raise AssertionError(f"an error of {size} bytes; the limit is {MOST_ERROR_BYTES}")

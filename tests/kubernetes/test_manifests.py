@@ -134,7 +134,11 @@ def test_limits_are_requests_so_that_workers_have_the_cpus_they_count_on(
 ) -> None:
     resources = manifests.container["resources"]
     assert resources["requests"] == resources["limits"]
-    assert set(resources["limits"]) == {"cpu", "memory"}
+    assert set(resources["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+    (volume,) = (v["emptyDir"] for v in manifests.pod["volumes"] if "emptyDir" in v)
+    # The volume, and 256 MiB for the logs of the container.
+    on_disk = _mebibytes(resources["limits"]["ephemeral-storage"])
+    assert on_disk >= _mebibytes(volume["sizeLimit"]) + 256
 
 
 def test_scaler_goes_by_a_metric_that_exists(manifests: Manifests) -> None:

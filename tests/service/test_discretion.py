@@ -120,7 +120,7 @@ def test_open_door_to_the_network_is_pointed_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "variables"),
-    [((), {}), (("--host", "0.0.0.0"), {"PELLUCID_API_KEYS": "k"})],
+    [((), {}), (("--host", "0.0.0.0"), {"PELLUCID_API_KEYS": KEY})],
 )
 def test_closed_door_is_not(
     tmp_path: Path, flags: tuple[str, ...], variables: dict[str, str]

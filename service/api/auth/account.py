@@ -1,13 +1,26 @@
 """The account of a request: counts requests per minute and characters per month."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
+from service.api.auth.charge import Charge
 from service.api.auth.key import ApiKey
-from service.api.auth.key_store import KeyStore
-from service.errors import KeyStoreError, QuotaExceededError, RateLimitedError, ServiceError
+from service.api.auth.key_store import KeyStore, answer_within
+from service.api.auth.repetition import Repetition
+from service.api.auth.reservation import Demand, Granted
+from service.errors import (
+    KeyStoreError,
+    QuotaExceededError,
+    RateLimitedError,
+    RepetitionInProgressError,
+    RepetitionMismatchError,
+    ServiceError,
+)
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
 
@@ -15,15 +28,35 @@ Now = Callable[[], datetime]
 UNLIMITED_CHARS = 1_000_000_000_000
 """Limit reported to DeepL's clients where there is none, as DeepL itself does."""
 _MINUTE_S = 60
+_RETRY_AFTER_S = 1.0
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreTimes:
+    """Time limits around a store."""
+
+    timeout_s: float = 1.0
+    """For each answer."""
+    reservation_s: float = 90.0
+    """After which characters that are held for a request are free again, if its process ended."""
 
 
 class Account:
     """A key, or all clients without one, during one request."""
 
     def __init__(
-        self, store: KeyStore, client: Client, metrics: Metrics, now: Now, key: ApiKey | None = None
+        self,
+        store: KeyStore,
+        client: Client,
+        metrics: Metrics,
+        now: Now,
+        key: ApiKey | None = None,
+        *,
+        times: StoreTimes | None = None,
     ) -> None:
         """Create the account; nothing is counted yet.
 
@@ -33,14 +66,22 @@ class Account:
             metrics: Counts rejected requests.
             now: The time in UTC; months and minutes are those of the calendar.
             key: Carries the limits; None: no limits.
+            times: Time limits around the store.
         """
         self.client = client
         self._store = store
         self._metrics = metrics
         self._now = now
+        self._times = times or StoreTimes()
+        self._timeout_s = self._times.timeout_s
+        self._has_key = key is not None
         self._id = key.id if key else ""
         self._monthly_chars = key.monthly_chars if key else None
         self._requests_per_minute = key.requests_per_minute if key else None
+
+    def limit_time(self, within_s: float | None) -> None:
+        """Give the store no more time for an answer than the request has."""
+        self._timeout_s = min(self._times.timeout_s, within_s or self._times.timeout_s)
 
     @property
     def max_chars(self) -> int:
@@ -54,7 +95,7 @@ class Account:
             KeyStoreError: The store does not answer.
         """
         with counted_refusals(self._metrics):
-            return await self._store.num_chars(self._id, self._month())
+            return await self._answer(self._store.num_chars(self._id, self._month(), self._now_s()))
 
     async def count_request(self) -> None:
         """Count a request.
@@ -67,42 +108,105 @@ class Account:
         if limit is None:
             return
         minute, second = divmod(int(self._now().timestamp()), _MINUTE_S)
-        if await self._store.count_request(self._id, minute) > limit:
+        if await self._answer(self._store.count_request(self._id, minute)) > limit:
             raise RateLimitedError(
                 f"Slowdown: the key may make {limit} requests in a minute, this one has had them",
                 retry_after_s=_MINUTE_S - second,
             )
 
-    @asynccontextmanager
-    async def charged(self, num_chars: int) -> AsyncIterator[None]:
-        """Charge `num_chars`; refund them if the body of the `async with` fails.
+    async def reserve(
+        self,
+        num_chars: int,
+        repetition: Repetition | None = None,
+        *,
+        lifetime_s: float | None = None,
+    ) -> Charge:
+        """Hold characters for a request; the caller ends the charge.
+
+        Args:
+            num_chars: Characters of the whole request.
+            repetition: What tells further attempts of the request; they pay for nothing twice.
+            lifetime_s: The longest time between two deliveries; default: that of the store's times.
 
         Raises:
             QuotaExceededError: Fewer characters are left this month.
+            RepetitionInProgressError: An attempt of the same request is in progress.
+            RepetitionMismatchError: The attempts are not of the same request.
             KeyStoreError: The store does not answer.
         """
-        month = self._month()
+        known = repetition if self._has_key else None
+        demand = self._demand(num_chars, known, lifetime_s or self._times.reservation_s)
         with counted_refusals(self._metrics):
-            await self._charge(month, num_chars)
+            granted = await self._ask(demand)
+            if granted.outcome == "in_progress" and known and not known.is_declared:
+                # Equal requests side by side are no attempts of one.
+                demand = replace(demand, id=demand.attempt, remembered_s=0.0)
+                granted = await self._ask(demand)
+            self._check(granted, num_chars)
+        return Charge(self._store, demand, self._now_s, self._times.timeout_s)
+
+    @asynccontextmanager
+    async def charged(
+        self,
+        num_chars: int,
+        repetition: Repetition | None = None,
+        *,
+        lifetime_s: float | None = None,
+    ) -> AsyncIterator[None]:
+        """Charge `num_chars` when the body of the `async with` ends; nothing if it fails.
+
+        Raises:
+            ServiceError: As for `reserve`.
+        """
+        charge = await self.reserve(num_chars, repetition, lifetime_s=lifetime_s)
         try:
             yield
         except BaseException:
-            await self._refund(month, num_chars)
+            await charge.release()
             raise
+        with counted_refusals(self._metrics):
+            await charge.finish()
 
-    async def _charge(self, month: str, num_chars: int) -> None:
-        used = await self._store.charge(self._id, month, num_chars, self._monthly_chars)
-        if self._monthly_chars is not None and used + num_chars > self._monthly_chars:
-            raise QuotaExceededError(
-                f"Slowdown: the key has {max(0, self._monthly_chars - used)} of "
-                f"{self._monthly_chars} characters left this month, the request has {num_chars}"
-            )
+    def _demand(self, num_chars: int, repetition: Repetition | None, lifetime_s: float) -> Demand:
+        attempt = uuid.uuid4().hex
+        return Demand(
+            id=repetition.id if repetition else attempt,
+            attempt=attempt,
+            key_id=self._id,
+            month=self._month(),
+            num_chars=num_chars,
+            limit=self._monthly_chars,
+            lifetime_s=lifetime_s,
+            fingerprint=repetition.fingerprint if repetition else "",
+            remembered_s=repetition.remembered_s if repetition else 0.0,
+        )
 
-    async def _refund(self, month: str, num_chars: int) -> None:
-        try:
-            await self._store.refund(self._id, month, num_chars)
-        except KeyStoreError:  # the error that caused the refund matters more
-            _log.warning("refund failed", extra={"characters": num_chars})
+    async def _ask(self, demand: Demand) -> Granted:
+        return await self._answer(self._store.reserve(demand, self._now_s()))
+
+    def _check(self, granted: Granted, num_chars: int) -> None:
+        match granted.outcome:
+            case "over_limit":
+                left = max(0, self.max_chars - granted.used)
+                raise QuotaExceededError(
+                    f"Slowdown: the key has {left} of {self.max_chars} characters left this "
+                    f"month, the request has {num_chars}"
+                )
+            case "in_progress":
+                raise RepetitionInProgressError(
+                    "the request with this Idempotency-Key is in progress: wait for its reply",
+                    retry_after_s=_RETRY_AFTER_S,
+                )
+            case "other_request":
+                raise RepetitionMismatchError(
+                    "this Idempotency-Key was sent with another request: use a new one"
+                )
+
+    async def _answer(self, asked: Awaitable[T]) -> T:
+        return await answer_within(self._timeout_s, asked)
+
+    def _now_s(self) -> float:
+        return self._now().timestamp()
 
     def _month(self) -> str:
         return f"{self._now():%Y-%m}"

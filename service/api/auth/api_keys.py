@@ -4,17 +4,21 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from fastapi import Request
 from pydantic import SecretStr
 
-from service.api.auth.account import Account, Now, counted_refusals
+from service.api.auth.account import Account, Now, StoreTimes, counted_refusals
 from service.api.auth.key import ApiKey, digest_of
-from service.api.auth.key_store import KeyStore, MemoryStore, open_store
+from service.api.auth.key_store import KeyStore, answer_within, open_store
+from service.api.auth.memory_store import MemoryStore
+from service.api.auth.wrong_keys import WrongKeys
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
+from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
 from service.settings import Settings
@@ -36,7 +40,10 @@ class ApiKeys:
         configured: Mapping[str, ApiKey] | None = None,
         store: KeyStore | None = None,
         monthly_chars: int | None = None,
+        times: StoreTimes | None = None,
+        max_wrong_per_minute: int = 10,
         now: Now = lambda: datetime.now(UTC),
+        clock: Clock = time.monotonic,
     ) -> None:
         """Require keys if there are any.
 
@@ -45,14 +52,19 @@ class ApiKeys:
             configured: Keys outside the store, by digest.
             store: Further keys, and the usage of all keys; closed by `close`.
             monthly_chars: Quota of keys that have none of their own.
+            times: Time limits around the store.
+            max_wrong_per_minute: Wrong keys from one address until it has to wait.
             now: The time in UTC.
+            clock: Monotonic, seconds.
         """
         self._metrics = metrics
         self._configured = configured or {}
         self._has_store = store is not None
         self._store: KeyStore = store or MemoryStore()
         self._monthly_chars = monthly_chars
+        self._times = times or StoreTimes()
         self._now = now
+        self._wrong_keys = WrongKeys(max_wrong_per_minute, clock)
         self._anonymous = AnonymousClients()
 
     @property
@@ -64,25 +76,38 @@ class ApiKeys:
         """Whether the head of a request is enough to find its account."""
         return not self.are_required or bool(_key_in_header(request))
 
-    async def account(self, request: Request, given: object = "") -> Account:
+    async def account(
+        self, request: Request, given: object = "", *, within_s: float | None = None
+    ) -> Account:
         """Count a request and return its account; a key in the Authorization header wins.
 
         Args:
             request: May have an Authorization header.
             given: The key among the request's parameters, if any.
+            within_s: Time of the request; the store has no more for an answer.
 
         Raises:
             KeyRequiredError: The request has no key, and one is required.
             ForbiddenError: The key is unknown, expired or revoked.
+            WrongKeysError: Too many wrong keys came from the request's address.
             RateLimitedError: The key has used up its requests of this minute.
             KeyStoreError: The store does not answer.
         """
-        if not self.are_required:
-            client = self._anonymous.client(request)
-            return Account(self._store, client, self._metrics, self._now)
+        key = None
+        if self.are_required:
+            with counted_refusals(self._metrics):
+                secret = _key_in_header(request) or str(given or "")
+                key = await self._key(secret, _address_of(request), within_s)
+        account = Account(
+            self._store,
+            _client(key) if key else self._anonymous.client(request),
+            self._metrics,
+            self._now,
+            key,
+            times=self._times,
+        )
+        account.limit_time(within_s)
         with counted_refusals(self._metrics):
-            key = await self._key(_key_in_header(request) or str(given or ""))
-            account = Account(self._store, _client(key), self._metrics, self._now, key)
             await account.count_request()
         return account
 
@@ -90,13 +115,19 @@ class ApiKeys:
         """Close the store."""
         await self._store.close()
 
-    async def _key(self, secret: str) -> ApiKey:
+    async def _key(self, secret: str, address: str, within_s: float | None) -> ApiKey:
         if not secret:
             raise KeyRequiredError("Please contact the server operator to get an API key")
         digest = digest_of(secret)
-        key = self._configured.get(digest) or await self._store.find(digest)
+        self._wrong_keys.check(address, digest)
+        key = self._configured.get(digest)
+        if key is None and self._has_store:
+            timeout_s = min(self._times.timeout_s, within_s or self._times.timeout_s)
+            key = await answer_within(timeout_s, self._store.find(digest))
         if key is None or not key.is_valid(self._now()):
+            self._wrong_keys.add_wrong(address, digest)
             raise ForbiddenError("Invalid API key")
+        self._wrong_keys.add_right(address, digest)
         if key.monthly_chars is None:
             return replace(key, monthly_chars=self._monthly_chars)
         return key
@@ -110,9 +141,8 @@ class AnonymousClients:
 
     def client(self, request: Request) -> Client:
         """The client at the other end of a request's connection."""
-        host = request.client.host if request.client else ""
         digest = hashlib.blake2b(
-            _network_of(host).encode(), key=self._salt, digest_size=_NAME_BYTES
+            _address_of(request).encode(), key=self._salt, digest_size=_NAME_BYTES
         ).hexdigest()
         return Client(name=digest)
 
@@ -121,18 +151,21 @@ def load_api_keys(settings: Settings, metrics: Metrics) -> ApiKeys:
     """The keys of `settings`, of the key file and of the key store.
 
     Raises:
-        StartupError: The file or the store cannot be read, or the file has no keys.
+        StartupError: The file or the store cannot be read, the file has no keys, or a key is too
+            short.
     """
-    secrets = [secret.get_secret_value() for secret in settings.api_keys]
-    if settings.api_key_file is not None:
-        secrets += _keys_in_file(settings)
-    keys = [_configured(secret) for secret in secrets]
+    keys = [_configured(secret) for secret in _configured_secrets(settings)]
     address = settings.key_store
+    timeout_s = settings.key_store_timeout_s
     return ApiKeys(
         metrics,
         configured={key.digest: key for key in keys},
-        store=None if address is None else open_store(address.get_secret_value()),
+        store=None
+        if address is None
+        else open_store(address.get_secret_value(), timeout_s=timeout_s),
         monthly_chars=settings.max_chars_per_key,
+        times=StoreTimes(timeout_s=timeout_s, reservation_s=_reservation_s(settings)),
+        max_wrong_per_minute=settings.max_wrong_keys_per_minute,
     )
 
 
@@ -151,6 +184,31 @@ def check_token(request: Request, token: SecretStr) -> None:
 
 def _configured(secret: str) -> ApiKey:
     return ApiKey(digest=digest_of(secret), name="configured", created=datetime.now(UTC))
+
+
+def _configured_secrets(settings: Settings) -> list[str]:
+    secrets = [secret.get_secret_value() for secret in settings.api_keys]
+    _check_lengths("--api-keys", secrets, settings.min_key_chars)
+    if settings.api_key_file is not None:
+        in_file = _keys_in_file(settings)
+        _check_lengths(f"--api-key-file: {settings.api_key_file}", in_file, settings.min_key_chars)
+        secrets += in_file
+    return secrets
+
+
+def _check_lengths(origin: str, secrets: Sequence[str], min_chars: int) -> None:
+    """Refuse short keys, which can be guessed; they are named by their number only."""
+    short = [number for number, secret in enumerate(secrets, 1) if len(secret) < min_chars]
+    if short:
+        raise StartupError(
+            f"{origin}: key {', '.join(map(str, short))} of {len(secrets)} has fewer than "
+            f"{min_chars} characters: replace it by one that `pellucid keys generate` prints"
+        )
+
+
+def _reservation_s(settings: Settings) -> float:
+    """The longest time between two deliveries of a request, and as long for the reply to leave."""
+    return settings.deadline_ms / 1000 + settings.reply_timeout_s
 
 
 def _keys_in_file(settings: Settings) -> list[str]:
@@ -173,6 +231,11 @@ def _key_in_header(request: Request) -> str:
 
 def _client(key: ApiKey) -> Client:
     return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)
+
+
+def _address_of(request: Request) -> str:
+    """The address at the other end, behind trusted proxies; of IPv6 its customer's network."""
+    return _network_of(request.client.host if request.client else "")
 
 
 def _network_of(host: str) -> str:

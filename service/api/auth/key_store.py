@@ -1,16 +1,30 @@
-"""Stores of API keys and their usage: in memory, in a file, or in Redis."""
+"""Stores of API keys and their usage: the interface, and how an address is opened."""
 
+import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from service.api.auth.key import ApiKey
-from service.errors import StartupError
+from service.api.auth.reservation import Delivery, Demand, Granted
+from service.errors import KeyStoreError, StartupError
 
+DEFAULT_TIMEOUT_S = 2.0
+"""Of commands, which have no setting for it."""
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+T = TypeVar("T")
 
 
 class KeyStore(Protocol):
-    """Stores keys and usage; for one event loop. After a KeyStoreError nothing has changed."""
+    """Stores keys and usage; for one event loop. After a KeyStoreError nothing has changed.
+
+    The usage of a month includes what is held by reservations that have not expired. Every change
+    is atomic across processes. A call that is cancelled changes nothing, if it can be prevented.
+    """
+
+    is_instant: bool
+    """Whether a call never waits, so that nothing can come between."""
 
     async def put(self, key: ApiKey) -> None:
         """Store a key, replacing its earlier state."""
@@ -27,43 +41,50 @@ class KeyStore(Protocol):
         Only the latest minute of a key is kept.
         """
 
-    async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Add characters unless that exceeds `limit`; atomic across replicas.
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
+        """Hold the characters of an attempt, unless that exceeds its limit.
 
         Args:
-            key_id: Id of the key.
-            month: As in `2026-11`.
-            num_chars: Characters to add.
-            limit: Maximum of the month; None: no limit.
-
-        Returns:
-            The count before. If it and `num_chars` exceed `limit`, nothing was added.
+            demand: What is asked for; repeating it with the same attempt holds nothing more.
+            now_s: Seconds since the epoch; expires reservations of this key.
         """
 
-    async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Subtract characters that were charged."""
+    async def deliver(self, delivery: Delivery, now_s: float) -> None:
+        """Count what an attempt has delivered; no-op without its reservation."""
 
-    async def num_chars(self, key_id: str, month: str) -> int:
-        """Characters counted in a month."""
+    async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
+        """Characters counted in a month, without reservations that have expired."""
 
     async def close(self) -> None:
         """Close file and connections."""
 
 
-def open_store(address: str) -> KeyStore:
+def open_store(
+    address: str, *, timeout_s: float = DEFAULT_TIMEOUT_S, may_create: bool = True
+) -> KeyStore:
     """The store at a Redis address, or in the file of that name.
+
+    Args:
+        address: Of Redis, or a path.
+        timeout_s: Time to wait for locks of a file, and for Redis.
+        may_create: Whether a file that does not exist is created.
 
     Raises:
         StartupError: It cannot be opened. Redis is contacted only when first used.
     """
     if address.startswith(_REDIS_SCHEMES):
-        return _open_redis(address)
+        return _open_redis(address, timeout_s)
     from service.api.auth.sqlite_store import SqliteStore
 
-    return SqliteStore(Path(address))
+    path = Path(address)
+    if not may_create and not path.exists():
+        raise StartupError(
+            f"--key-store: {path} does not exist: `pellucid keys add NAME` creates it"
+        )
+    return SqliteStore(path, timeout_s)
 
 
-def _open_redis(address: str) -> KeyStore:
+def _open_redis(address: str, timeout_s: float) -> KeyStore:
     try:
         from service.api.auth.redis_store import RedisStore
     except ModuleNotFoundError as error:
@@ -72,56 +93,19 @@ def _open_redis(address: str) -> KeyStore:
             "pip install 'pellucid[redis]'"
         ) from error
     try:
-        return RedisStore(address)
+        return RedisStore(address, timeout_s)
     except ValueError as error:  # the message names the fault, not the password
         raise StartupError(f"--key-store: not a Redis address: {error}") from error
 
 
-class MemoryStore:
-    """Keys and usage in memory; lost with the process, never fails."""
+async def answer_within(timeout_s: float, asked: Awaitable[T]) -> T:
+    """The answer of a store, which is given up after a time.
 
-    def __init__(self) -> None:
-        self._keys: dict[str, ApiKey] = {}
-        self._requests: dict[str, tuple[int, int]] = {}
-        self._chars: dict[str, tuple[str, int]] = {}
-        """By key, for the latest month only."""
-
-    async def put(self, key: ApiKey) -> None:
-        """Store a key, replacing its earlier state."""
-        self._keys[key.digest] = key
-
-    async def find(self, digest: str) -> ApiKey | None:
-        """The key with this digest, valid or not."""
-        return self._keys.get(digest)
-
-    async def keys(self) -> list[ApiKey]:
-        """All keys, oldest first."""
-        return sorted(self._keys.values(), key=lambda key: key.created)
-
-    async def count_request(self, key_id: str, minute: int) -> int:
-        """Count a request; returns the requests of that minute, this one included."""
-        last, count = self._requests.get(key_id, (minute, 0))
-        count = count + 1 if last == minute else 1
-        self._requests[key_id] = minute, count
-        return count
-
-    async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Add characters unless that exceeds `limit`; returns the count before."""
-        used = await self.num_chars(key_id, month)
-        if limit is None or used + num_chars <= limit:
-            self._chars[key_id] = month, used + num_chars
-        return used
-
-    async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Subtract characters that were charged."""
-        used = await self.num_chars(key_id, month)
-        if used:
-            self._chars[key_id] = month, max(0, used - num_chars)
-
-    async def num_chars(self, key_id: str, month: str) -> int:
-        """Characters counted in a month."""
-        last, used = self._chars.get(key_id, (month, 0))
-        return used if last == month else 0
-
-    async def close(self) -> None:
-        """Nothing to close."""
+    Raises:
+        KeyStoreError: It did not come in time, or the store failed.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await asked
+    except TimeoutError as error:
+        raise KeyStoreError from error

@@ -1,7 +1,7 @@
 """Keys and usage in Redis, shared by all replicas."""
 
 from collections.abc import Awaitable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -9,13 +9,23 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from service.api.auth.key import API_KEY_JSON, ApiKey
+from service.api.auth.reservation import (
+    LATE_S,
+    MAX_REMEMBERED,
+    Delivery,
+    Demand,
+    Granted,
+    Outcome,
+)
 from service.errors import KeyStoreError
 
-_TIMEOUT_S = 1.0
-"""For connecting, for an answer, and for a free connection of the pool."""
 _MAX_CONNECTIONS = 32
 _KEYS = "pellucid:keys"
 _MINUTE_S = 60
+_MAX_SWEPT = 100
+"""Reservations that one request expires or forgets; the next one goes on."""
+_MAX_OPEN = 512
+"""Reservations in progress that are passed over when one is forgotten."""
 _USAGE_LIFETIME_S = 400 * 24 * 3600
 """Usage of a month can be looked up for a year."""
 
@@ -25,21 +35,125 @@ local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return count
 """
-_CHARGE = """\
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
-local limit = tonumber(ARGV[2])
-if limit < 0 or used + ARGV[1] <= limit then
-    redis.call('SET', KEYS[1], string.format('%.0f', used + ARGV[1]), 'EX', ARGV[3])
+# The rules of `service.api.auth.reservation`. A stored reservation is a JSON list of texts, because
+# JSON would round large numbers.
+_RESERVATIONS = """\
+local stored, ends, usage = KEYS[1], KEYS[2], KEYS[3]
+local now, usage_lifetime, late = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local function whole(number) return string.format('%.0f', number) end
+local function load(id)
+    local text = redis.call('HGET', stored, id)
+    if not text then return nil end
+    local f = cjson.decode(text)
+    return {attempt = f[1], month = f[2], fingerprint = f[3], held = tonumber(f[4]),
+        delivered = tonumber(f[5]), open = f[6] == '1', ends = tonumber(f[7]), lifetime = f[8],
+        remembered = f[9]}
 end
-return string.format('%.0f', used)
-"""
-_REFUND = """\
-local used = tonumber(redis.call('GET', KEYS[1]) or '0')
-if used > 0 then
-    local left = string.format('%.0f', math.max(0, used - ARGV[1]))
-    redis.call('SET', KEYS[1], left, 'EX', ARGV[2])
+local function drop(id)
+    redis.call('HDEL', stored, id)
+    redis.call('ZREM', ends, id)
+end
+local function used(month) return tonumber(redis.call('GET', usage .. month) or '0') end
+local function add(month, change)
+    if change ~= 0 then
+        local after = math.max(0, used(month) + change)
+        redis.call('SET', usage .. month, whole(after), 'EX', usage_lifetime)
+    end
+end
+local function store(id, r, change)
+    redis.call('HSET', stored, id, cjson.encode({r.attempt, r.month, r.fingerprint, whole(r.held),
+        whole(r.delivered), r.open and '1' or '0', string.format('%.6f', r.ends), r.lifetime,
+        r.remembered}))
+    redis.call('ZADD', ends, string.format('%.6f', r.ends), id)
+    redis.call('EXPIRE', stored, usage_lifetime)
+    redis.call('EXPIRE', ends, usage_lifetime)
+    add(r.month, change)
+end
+local function current(id)
+    local r = load(id)
+    if r and now >= r.ends and r.open then
+        local held = r.held
+        r.held, r.open = 0, false
+        r.ends = r.ends + math.max(late, tonumber(r.remembered))
+        store(id, r, -held)
+    end
+    if r and now >= r.ends then
+        drop(id)
+        return nil
+    end
+    return r
 end
 """
+_RESERVE = (
+    _RESERVATIONS
+    + """\
+local id, attempt, month, fingerprint = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local num_chars, limit = tonumber(ARGV[8]), tonumber(ARGV[9])
+local lifetime, remembered, max_swept = ARGV[10], ARGV[11], ARGV[12]
+for _, each in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, max_swept)) do
+    if not current(each) then drop(each) end
+end
+local r = current(id)
+local before = used(r and r.month or month)
+if r and r.fingerprint ~= fingerprint then return {'other_request', whole(before)} end
+if r and r.open then
+    return {r.attempt == attempt and 'granted' or 'in_progress', whole(before)}
+end
+local delivered = r and r.delivered or 0
+local held = math.max(0, num_chars - delivered)
+if held > 0 and limit >= 0 and before + held > limit then
+    return {'over_limit', whole(before)}
+end
+store(id, {attempt = attempt, month = r and r.month or month, fingerprint = fingerprint,
+    held = held, delivered = delivered, open = true, ends = now + tonumber(lifetime),
+    lifetime = lifetime, remembered = remembered}, held)
+return {'granted', whole(before)}
+"""
+)
+_DELIVER = (
+    _RESERVATIONS
+    + """\
+local id, attempt, num_chars, last = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7] == '1'
+local max_remembered, max_open = tonumber(ARGV[8]), tonumber(ARGV[9])
+local r = current(id)
+if not r then return end
+local new = math.max(0, num_chars - r.delivered)
+local held = math.max(0, r.held - new)
+local change = math.max(0, new - r.held)
+r.delivered, r.held = r.delivered + new, held
+if r.attempt ~= attempt then
+    store(id, r, change)
+elseif not last then
+    r.open, r.ends = true, now + tonumber(r.lifetime)
+    store(id, r, change)
+elseif tonumber(r.remembered) > 0 then
+    r.held, r.open, r.ends = 0, false, now + tonumber(r.remembered)
+    store(id, r, change - held)
+    local many = redis.call('ZCARD', ends) - max_remembered
+    local oldest = many > 0 and redis.call('ZRANGE', ends, 0, many + max_open) or {}
+    for _, each in ipairs(oldest) do
+        if many > 0 and not load(each).open then
+            drop(each)
+            many = many - 1
+        end
+    end
+else
+    drop(id)
+    add(r.month, change - held)
+end
+"""
+)
+_NUM_CHARS = (
+    _RESERVATIONS
+    + """\
+local month, count = ARGV[4], used(ARGV[4])
+for _, each in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now)) do
+    local r = load(each)
+    if r and r.open and r.month == month then count = count - r.held end
+end
+return whole(count)
+"""
+)
 
 T = TypeVar("T")
 
@@ -47,11 +161,14 @@ T = TypeVar("T")
 class RedisStore:
     """Keys and usage on a Redis server, as durable as that server is configured."""
 
-    def __init__(self, address: str) -> None:
+    is_instant = False
+
+    def __init__(self, address: str, timeout_s: float) -> None:
         """Configure the connections; the first is opened when needed.
 
         Args:
             address: As in `redis://:password@host:6379/0`.
+            timeout_s: For connecting, for an answer, and for a free connection of the pool.
 
         Raises:
             ValueError: The address is malformed.
@@ -61,9 +178,9 @@ class RedisStore:
         pool = BlockingConnectionPool.from_url(
             address,
             max_connections=_MAX_CONNECTIONS,
-            timeout=_TIMEOUT_S,
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
             retry=retry,
         )
         self._server = Redis.from_pool(pool)
@@ -86,31 +203,56 @@ class RedisStore:
     async def count_request(self, key_id: str, minute: int) -> int:
         """Count a request; returns the requests of that minute, this one included."""
         name = f"pellucid:requests:{key_id}:{minute}"
-        return int(await self._run(_COUNT, name, 2 * _MINUTE_S))
+        return int(await self._answer(self._server.eval(_COUNT, 1, name, 2 * _MINUTE_S)))
 
-    async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Add characters unless that exceeds `limit`; returns the count before."""
-        most = -1 if limit is None else limit
-        return int(
-            await self._run(_CHARGE, _chars(key_id, month), num_chars, most, _USAGE_LIFETIME_S)
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
+        """Hold the characters of an attempt, unless that exceeds its limit."""
+        outcome, used = await self._run(
+            _RESERVE,
+            demand.key_id,
+            now_s,
+            demand.id,
+            demand.attempt,
+            demand.month,
+            demand.fingerprint,
+            demand.num_chars,
+            -1 if demand.limit is None else demand.limit,
+            demand.lifetime_s,
+            demand.remembered_s,
+            _MAX_SWEPT,
+        )
+        return Granted(outcome=cast("Outcome", outcome.decode()), used=int(used))
+
+    async def deliver(self, delivery: Delivery, now_s: float) -> None:
+        """Count what an attempt has delivered; no-op without its reservation."""
+        await self._run(
+            _DELIVER,
+            delivery.key_id,
+            now_s,
+            delivery.id,
+            delivery.attempt,
+            delivery.num_chars,
+            int(delivery.is_last),
+            MAX_REMEMBERED,
+            _MAX_OPEN,
         )
 
-    async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Subtract characters that were charged."""
-        await self._run(_REFUND, _chars(key_id, month), num_chars, _USAGE_LIFETIME_S)
-
-    async def num_chars(self, key_id: str, month: str) -> int:
+    async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         """Characters counted in a month."""
-        return int(await self._answer(self._server.get(_chars(key_id, month))) or 0)
+        return int(await self._run(_NUM_CHARS, key_id, now_s, month))
 
     async def close(self) -> None:
         """Close all connections."""
         await self._server.aclose()
         await self._server.connection_pool.disconnect()
 
-    async def _run(self, script: str, name: str, *arguments: int) -> bytes | int:
-        return cast(
-            "bytes | int", await self._answer(self._server.eval(script, 1, name, *arguments))
+    async def _run(self, script: str, key_id: str, now_s: float, *arguments: str | float) -> Any:  # noqa: ANN401 - what the script returns
+        names = [f"pellucid:{part}:{key_id}" for part in ("reservations", "reservation_ends")]
+        usage = f"pellucid:chars:{key_id}:"  # followed by the month
+        return await self._answer(
+            self._server.eval(
+                script, 3, *names, usage, now_s, _USAGE_LIFETIME_S, LATE_S, *arguments
+            )
         )
 
     async def _answer(self, asked: Awaitable[T]) -> T:
@@ -118,7 +260,3 @@ class RedisStore:
             return await asked
         except (RedisError, OSError) as error:
             raise KeyStoreError from error
-
-
-def _chars(key_id: str, month: str) -> str:
-    return f"pellucid:chars:{key_id}:{month}"

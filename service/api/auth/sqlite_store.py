@@ -2,17 +2,31 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from service.api.auth.key import API_KEY_JSON, ApiKey
+from service.api.auth.reservation import (
+    MAX_REMEMBERED,
+    Delivery,
+    Demand,
+    Granted,
+    Reservation,
+    begin,
+    current,
+    deliver,
+    refusal,
+)
 from service.errors import KeyStoreError, StartupError
 
 _VERSION = 1
-_BUSY_S = 2.0
-"""Time to wait for another process that is writing."""
+_MAX_SWEPT = 100
+"""Reservations that one request expires or forgets; the next one goes on."""
 _SCHEMA = """\
 CREATE TABLE IF NOT EXISTS keys (digest TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS usage (
@@ -21,6 +35,30 @@ CREATE TABLE IF NOT EXISTS usage (
 CREATE TABLE IF NOT EXISTS requests (
     key_id TEXT PRIMARY KEY, minute INTEGER NOT NULL, num_requests INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reservations (
+    key_id TEXT, id TEXT, attempt TEXT NOT NULL, month TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    held INTEGER NOT NULL, delivered INTEGER NOT NULL, is_open INTEGER NOT NULL,
+    ends_s REAL NOT NULL, lifetime_s REAL NOT NULL, remembered_s REAL NOT NULL,
+    PRIMARY KEY (key_id, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS reservation_ends ON reservations (key_id, ends_s);
+"""
+_NAMES = tuple(field.name for field in fields(Reservation))
+"""Columns of a reservation after `key_id` and `id`, in their order."""
+_STORE = "INSERT OR REPLACE INTO reservations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_FIND = "SELECT * FROM reservations WHERE key_id = ? AND id = ?"
+_SWEPT = "SELECT * FROM reservations WHERE key_id = ? AND ends_s <= ? LIMIT ?"
+_NUM_CHARS = """\
+SELECT coalesce((SELECT num_chars FROM usage WHERE key_id = ?1 AND month = ?2), 0) - coalesce((
+    SELECT sum(held) FROM reservations WHERE key_id = ?1 AND month = ?2 AND is_open AND ends_s <= ?3
+), 0)
+"""
+_FORGET = """\
+DELETE FROM reservations WHERE key_id = ?1 AND id IN (
+    SELECT id FROM reservations WHERE key_id = ?1 AND NOT is_open ORDER BY ends_s LIMIT max(0, (
+        SELECT count(*) FROM reservations WHERE key_id = ?1
+    ) - ?2)
+)
 """
 
 T = TypeVar("T")
@@ -33,14 +71,22 @@ class SqliteStore:
     process, but the last ones may be lost in a power failure (`synchronous = NORMAL`).
     """
 
-    def __init__(self, path: Path) -> None:
+    is_instant = False
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
         """Open the file, or create it.
+
+        Args:
+            path: The file.
+            timeout_s: Time to wait for another process that is writing.
 
         Raises:
             StartupError: It cannot be written, or is not such a store.
         """
-        self._file = _open(path)
+        self._file = _open(path, timeout_s)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._is_abandoned = threading.Event()
+        """Whether the caller of what the thread does has gone; the thread alone replaces it."""
 
     async def put(self, key: ApiKey) -> None:
         """Store a key, replacing its earlier state."""
@@ -62,21 +108,17 @@ class SqliteStore:
         """Count a request; returns the requests of that minute, this one included."""
         return await self._run(self._count_request, key_id, minute)
 
-    async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-        """Add characters unless that exceeds `limit`; returns the count before."""
-        return await self._run(self._charge, key_id, month, num_chars, limit)
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
+        """Hold the characters of an attempt, unless that exceeds its limit."""
+        return await self._run(self._reserve, demand, now_s)
 
-    async def refund(self, key_id: str, month: str, num_chars: int) -> None:
-        """Subtract characters that were charged."""
-        await self._run(
-            self._file.execute,
-            "UPDATE usage SET num_chars = max(0, num_chars - ?) WHERE key_id = ? AND month = ?",
-            (num_chars, key_id, month),
-        )
+    async def deliver(self, delivery: Delivery, now_s: float) -> None:
+        """Count what an attempt has delivered; no-op without its reservation."""
+        await self._run(self._deliver, delivery, now_s)
 
-    async def num_chars(self, key_id: str, month: str) -> int:
+    async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         """Characters counted in a month."""
-        return await self._run(self._num_chars, key_id, month)
+        return int(await self._run(self._value, _NUM_CHARS, key_id, month, now_s))
 
     async def close(self) -> None:
         """Finish pending calls and close the file."""
@@ -85,10 +127,19 @@ class SqliteStore:
 
     async def _run(self, work: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
+        is_abandoned = threading.Event()
         try:
-            return await loop.run_in_executor(self._thread, work, *arguments)
+            return await loop.run_in_executor(
+                self._thread, self._call, is_abandoned, work, *arguments
+            )
         except sqlite3.Error as error:
             raise KeyStoreError from error
+        finally:  # a call that has not begun is cancelled with its future
+            is_abandoned.set()
+
+    def _call(self, is_abandoned: threading.Event, work: Callable[..., T], *arguments: object) -> T:
+        self._is_abandoned = is_abandoned
+        return work(*arguments)
 
     def _count_request(self, key_id: str, minute: int) -> int:
         with self._transaction():
@@ -99,36 +150,96 @@ class SqliteStore:
             )
         return count
 
-    def _charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
+    def _reserve(self, demand: Demand, now_s: float) -> Granted:
         with self._transaction():
-            used = self._num_chars(key_id, month)
-            if limit is None or used + num_chars <= limit:
-                row = key_id, month, used + num_chars
-                self._file.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", row)
-        return used
+            self._sweep(demand.key_id, now_s)
+            stored = self._reservation(demand.key_id, demand.id, now_s)
+            after = begin(stored, demand, now_s)
+            used = self._num_chars(demand.key_id, after.month)
+            if refused := refusal(stored, demand):
+                return Granted(outcome=refused, used=used)
+            if stored is None or not stored.is_open:  # else this attempt holds it already
+                if after.held and demand.limit is not None and used + after.held > demand.limit:
+                    return Granted(outcome="over_limit", used=used)
+                self._store(demand.key_id, demand.id, after, after.held)
+        return Granted(outcome="granted", used=used)
+
+    def _deliver(self, delivery: Delivery, now_s: float) -> None:
+        with self._transaction():
+            stored = self._reservation(delivery.key_id, delivery.id, now_s)
+            if stored is None:
+                return
+            after, change = deliver(stored, delivery, now_s)
+            if after.is_open or after.remembered_s:
+                self._store(delivery.key_id, delivery.id, after, change)
+            else:
+                self._drop(delivery.key_id, delivery.id)
+                self._add(delivery.key_id, after.month, change)
+            if not after.is_open and after.remembered_s:
+                self._file.execute(_FORGET, (delivery.key_id, MAX_REMEMBERED))
+
+    def _sweep(self, key_id: str, now_s: float) -> None:
+        for row in self._rows(_SWEPT, key_id, now_s, _MAX_SWEPT):
+            self._bring_up_to_date(row, now_s)
+
+    def _reservation(self, key_id: str, own_id: str, now_s: float) -> Reservation | None:
+        row = self._file.execute(_FIND, (key_id, own_id)).fetchone()
+        return None if row is None else self._bring_up_to_date(row, now_s)
+
+    def _bring_up_to_date(self, row: Iterable[Any], now_s: float) -> Reservation | None:
+        """The reservation of a row, expired or forgotten if its time is over."""
+        key_id, own_id, *values = row
+        stored = Reservation(**dict(zip(_NAMES, values, strict=True)))
+        if now_s < stored.ends_s:
+            return stored
+        left, change = current(stored, now_s)
+        if left is None:
+            self._drop(key_id, own_id)
+            self._add(key_id, stored.month, change)
+        else:
+            self._store(key_id, own_id, left, change)
+        return left
+
+    def _store(self, key_id: str, own_id: str, reservation: Reservation, change: int) -> None:
+        self._file.execute(_STORE, (key_id, own_id, *astuple(reservation)))
+        self._add(key_id, reservation.month, change)
+
+    def _drop(self, key_id: str, own_id: str) -> None:
+        self._file.execute("DELETE FROM reservations WHERE key_id = ? AND id = ?", (key_id, own_id))
+
+    def _add(self, key_id: str, month: str, change: int) -> None:
+        if change:
+            row = key_id, month, max(0, self._num_chars(key_id, month) + change)
+            self._file.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", row)
 
     def _num_chars(self, key_id: str, month: str) -> int:
         query = "SELECT num_chars FROM usage WHERE key_id = ? AND month = ?"
         return int(self._value(query, key_id, month) or 0)
 
-    def _transaction(self) -> sqlite3.Connection:
-        """Begin a write transaction; the connection's own `with` ends it."""
-        self._file.execute("BEGIN IMMEDIATE")
-        return self._file
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """A write transaction, rolled back if its caller has gone."""
+        with self._file:
+            self._file.execute("BEGIN IMMEDIATE")
+            yield
+            if self._is_abandoned.is_set():
+                raise sqlite3.OperationalError("abandoned")
 
     def _value(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 - any column type
         row = self._file.execute(query, arguments).fetchone()
         return None if row is None else row[0]
 
-    def _rows(self, query: str) -> list[Any]:
-        return self._file.execute(query).fetchall()
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        return self._file.execute(query, arguments).fetchall()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     try:
         path.touch(mode=0o600)  # write access would allow adding keys
         # Opened here, but used only in the thread of the store.
-        file = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        file = sqlite3.connect(
+            path, timeout=timeout_s, isolation_level=None, check_same_thread=False
+        )
         try:
             _prepare(file, path)
         except BaseException:

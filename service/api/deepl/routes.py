@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from service.api.auth.repetition import deepl_repetition
 from service.api.deepl.schemas import (
     DeeplLanguage,
     DeeplLanguagesParameters,
@@ -58,11 +59,12 @@ LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_paramete
 async def translate(
     request: Request, caller: CallerOf, parameters: TranslateInput, parts: PartsOf
 ) -> Response:
-    """Every character of every text counts for the key."""
-    account = await caller.account(parameters.auth_key)
+    """Every character of every text counts for the key, once for all attempts of a request."""
+    account = await caller.account(parameters.auth_key, within_s=_timeout_s(parts))
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
-    async with account.charged(sum(map(len, parameters.texts))):
+    num_chars = sum(map(len, parameters.texts))
+    async with account.charged(num_chars, await deepl_repetition(request)):
         result = await parts.in_flight.run(
             request, account.client, parts.translator.translate(asked)
         )
@@ -155,9 +157,13 @@ def _translate_request(
         splitting="none" if parameters.split_sentences == "0" else "sentences",
         unwrap=parameters.split_sentences == "nonewlines" and markup is None,
         with_scores=False,
-        timeout_s=min(TIMEOUT_S, parts.settings.deadline_ms / 1000),
+        timeout_s=_timeout_s(parts),
         client=client,
     )
+
+
+def _timeout_s(parts: Parts) -> float:
+    return min(TIMEOUT_S, parts.settings.deadline_ms / 1000)
 
 
 def _translation(text: str, translation: Translation, source: str) -> DeeplTranslation:

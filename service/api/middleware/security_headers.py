@@ -18,7 +18,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 _METHODS = ("GET", "POST", "DELETE")
-_REQUEST_HEADERS = ("Authorization", "X-Request-Id", "traceparent", "tracestate")
+_REQUEST_HEADERS = ("Authorization", "Idempotency-Key", "X-Request-Id", "traceparent", "tracestate")
 _REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "traceresponse")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
+from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
 from service.api.native.attention_formats import (
     FORMATS,
@@ -17,7 +18,7 @@ from service.api.native.attention_formats import (
     preferred,
 )
 from service.api.native.translate import selection_of
-from service.api.openapi import JSON, problems, request_body
+from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_limits, timeout_s
 from service.api.replies.attention import InspectedTextReply
 from service.api.schemas import AttentionParameters
@@ -44,22 +45,26 @@ _CONTENT = {
     responses={
         200: {"description": _REPLY, "content": _CONTENT},
         **problems(400, 403, 408, 413, 429, 500, 503, 504),
+        **REPETITION_PROBLEMS,
     },
-    openapi_extra=request_body(
-        AttentionParameters,
-        JSON,
-        example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
+    openapi_extra=repeatable(
+        request_body(
+            AttentionParameters,
+            JSON,
+            example={"q": "Good morning.", "source": "en", "target": "de", "reduce": "heads"},
+        )
     ),
 )
 async def attention(
     request: Request, caller: CallerOf, parameters: AttentionInput, parts: PartsOf
 ) -> Response:
     """Translate, or take the given translation, and run it through the model once more."""
-    account = await caller.account(parameters.api_key)
+    time_limit_s = timeout_s(parameters, parts.settings)
+    account = await caller.account(parameters.api_key, within_s=time_limit_s)
     check_limits(parameters, parts.settings)
     asked = _attention_request(parameters, parts.settings, account.client)
     media_type = preferred(request.headers.get("Accept", ""), FORMATS)
-    async with account.charged(parameters.num_chars):
+    async with account.charged(parameters.num_chars, await declared_repetition(request)):
         body = await parts.in_flight.run(
             request,
             account.client,

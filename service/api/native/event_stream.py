@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
+from service.api.auth.charge import Charge
 from service.api.in_flight import InFlight
 from service.api.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
@@ -32,11 +35,30 @@ _MAX_QUEUED_EVENTS = 16
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event of a stream."""
+
+    name: str
+    content: object
+    num_chars: int
+    """Characters of the request that are delivered with this event and those before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """An event as it is sent."""
+
+    body: bytes
+    num_chars: int
+
+
 async def event_stream(
     request: Request,
     client: Client,
     in_flight: InFlight,
-    contents: AsyncGenerator[tuple[str, object], None],
+    events: AsyncGenerator[Event, None],
+    charge: Charge,
 ) -> Response:
     """A reply that sends each event as soon as it is produced.
 
@@ -44,30 +66,45 @@ async def event_stream(
         request: Its body has been read; the work is cancelled when the client leaves.
         client: Sends the request.
         in_flight: Counts the work until the last event.
-        contents: Name and content of each event. An error before the first event is raised, a
-            later one becomes a last event `error`.
+        events: What is sent. An error before the first event is raised, a later one becomes a last
+            event `error`.
+        charge: Pays for each event that is handed to the connection; ends with the reply.
     """
-    queue: asyncio.Queue[bytes] = asyncio.Queue(_MAX_QUEUED_EVENTS)
-    work = asyncio.create_task(in_flight.run(request, client, _fill(queue, contents)))
+    queue: asyncio.Queue[_Encoded] = asyncio.Queue(_MAX_QUEUED_EVENTS)
+    work = asyncio.create_task(in_flight.run(request, client, _fill(queue, events)))
     try:
         first = await _next(queue, work)
     except BaseException:
         work.cancel()
+        await charge.release()
         raise
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(first, queue, work), media_type=EVENT_STREAM, headers=headers)
+    return _ChargedResponse(_bodies(first, queue, work, charge), charge)
 
 
-async def _fill(
-    queue: "asyncio.Queue[bytes]", contents: AsyncGenerator[tuple[str, object], None]
-) -> None:
-    async with aclosing(contents):
-        async for name, content in contents:
+class _ChargedResponse(StreamingResponse):
+    """A stream whose charge ends with it, even if its client left before the first byte."""
+
+    def __init__(self, bodies: AsyncIterator[bytes], charge: Charge) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(bodies, media_type=EVENT_STREAM, headers=headers)
+        self._charge = charge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._charge.release()
+
+
+async def _fill(queue: "asyncio.Queue[_Encoded]", events: AsyncGenerator[Event, None]) -> None:
+    async with aclosing(events):
+        async for event in events:
             # In a thread: attention maps take long to serialise.
-            await queue.put(await asyncio.to_thread(_event, name, content))
+            body = await asyncio.to_thread(_encoded, event.name, event.content)
+            await queue.put(_Encoded(body, event.num_chars))
 
 
-async def _next(queue: "asyncio.Queue[bytes]", work: "asyncio.Task[None]") -> bytes | None:
+async def _next(queue: "asyncio.Queue[_Encoded]", work: "asyncio.Task[None]") -> _Encoded | None:
     """The next event, None after the last; raises the error that ended the work."""
     getting = asyncio.create_task(queue.get())
     try:
@@ -82,24 +119,30 @@ async def _next(queue: "asyncio.Queue[bytes]", work: "asyncio.Task[None]") -> by
     return None
 
 
-async def _events(
-    first: bytes | None, queue: "asyncio.Queue[bytes]", work: "asyncio.Task[None]"
+async def _bodies(
+    first: _Encoded | None,
+    queue: "asyncio.Queue[_Encoded]",
+    work: "asyncio.Task[None]",
+    charge: Charge,
 ) -> AsyncIterator[bytes]:
     event = first
     try:
         while event is not None:
-            yield event
+            # Noted before: a client that leaves while it is being sent may have read it.
+            charge.deliver(event.num_chars)
+            yield event.body
+            await charge.settle()
             event = await _next(queue, work)
     except ServiceError as error:
-        yield _event("error", {"error": shortened(str(error)), "code": error.code})
+        yield _encoded("error", {"error": shortened(str(error)), "code": error.code})
     except ClientDisconnect:
         return
     except Exception:  # noqa: BLE001 - the status is sent: only an event can report it
         _log.exception("stream crashed")
-        yield _event("error", {"error": INTERNAL_ERROR, "code": "internal"})
+        yield _encoded("error", {"error": INTERNAL_ERROR, "code": "internal"})
     finally:
         work.cancel()
 
 
-def _event(name: str, content: object) -> bytes:
+def _encoded(name: str, content: object) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + json_bytes(content) + b"\n\n"

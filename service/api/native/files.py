@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 
+from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
+from service.api.host_names import is_own_host
 from service.api.native.file_schemas import (
     FileParameters,
     FileReply,
@@ -16,10 +19,10 @@ from service.api.native.file_schemas import (
     job_reply,
     upload_body,
 )
-from service.api.openapi import path_parameter, problems
+from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
-from service.api.replies.json import json_response
-from service.documents.jobs import FileJob
+from service.api.replies.json import json_bytes, json_response
+from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
@@ -88,8 +91,9 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
     responses={
         202: {"model": JobReply, "description": "Accepted: ask for it under the given address."},
         **problems(400, 403, 408, 413, 429, 500, 503, 504),
+        **REPETITION_PROBLEMS,
     },
-    openapi_extra=upload_body(),
+    openapi_extra=repeatable(upload_body()),
 )
 async def translate_file(
     request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
@@ -100,14 +104,17 @@ async def translate_file(
     """
     parameters = parse_parameters(FileParameters, upload.fields)
     account = await caller.account(parameters.api_key)
-    async with account.charged(len(upload.data)):
+    repetition = await declared_repetition(request, _content(upload))
+    lifetime_s = parts.settings.file_timeout_s
+    async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
         options = _options(parameters, account.client)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
-        return _job_response(request, job, HTTPStatus.ACCEPTED)
-    response = json_response(FileReply(translatedFileUrl=_url(request, job)))
-    response.headers["Location"] = _job_url(request, job)  # lets a load balancer find the replica
+        return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
+    response = json_response(FileReply(translatedFileUrl=_url(request, parts, job)))
+    # Lets a load balancer find the replica.
+    response.headers["Location"] = _job_url(request, parts, job)
     return response
 
 
@@ -120,7 +127,7 @@ async def translate_file(
 )
 async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
     """Says why a job failed, and where its file is once it is done."""
-    return _job_response(request, parts.files.find(job_id))
+    return _job_response(request, parts, await parts.files.find(job_id))
 
 
 @router.delete(
@@ -132,7 +139,7 @@ async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
 )
 async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
     """Ends the translation, if it has not ended, and removes the translated file."""
-    return _job_response(request, await parts.files.cancel(job_id))
+    return _job_response(request, parts, await parts.files.cancel(job_id))
 
 
 @router.get(
@@ -144,13 +151,15 @@ async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Respons
 )
 async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     """Under the address that came with the job or the reply, until its time is over."""
-    path = parts.files.result(file_name)
+    path = await parts.files.result(file_name)
     # As a download, never displayed: the content is not ours.
     return FileResponse(
         path,
         media_type="application/octet-stream",
-        filename=file_name.partition(".")[2],
-        headers={"X-Content-Type-Options": "nosniff"},
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": attachment(file_name.partition(".")[2]),
+        },
     )
 
 
@@ -158,8 +167,14 @@ async def _translated(
     parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
 ) -> FileJob:
     """The job when it has ended, or with `is_async` when it is accepted."""
-    accepted = await parts.files.submit(upload.name, upload.data, options)
+    accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
     return accepted if is_async else await parts.files.finish(accepted.id)
+
+
+def _content(upload: Upload) -> list[bytes]:
+    """What the form says, whatever boundary its sender has chosen."""
+    fields = json_bytes(sorted(upload.fields.items()))
+    return [upload.name.encode("utf-8", "surrogateescape"), fields, upload.data]
 
 
 def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
@@ -171,20 +186,37 @@ def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
         beam_size=parameters.beam_size,
         length_penalty=parameters.length_penalty,
         with_scores=False,
+        is_bounded=False,
         client=client,
     )
 
 
-def _job_response(request: Request, job: FileJob, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    response = json_response(job_reply(job, _url(request, job)))
+def _job_response(
+    request: Request, parts: Parts, job: FileJob, status: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    response = json_response(job_reply(job, _url(request, parts, job)))
     response.status_code = status
-    response.headers["Location"] = _job_url(request, job)
+    response.headers["Location"] = _job_url(request, parts, job)
     return response
 
 
-def _job_url(request: Request, job: FileJob) -> str:
-    return str(request.url_for("job", id=job.id))
+def _job_url(request: Request, parts: Parts, job: FileJob) -> str:
+    return _address(request, parts, "job", id=job.id)
 
 
-def _url(request: Request, job: FileJob) -> str:
-    return str(request.url_for("download_file", name=job.file_name))
+def _url(request: Request, parts: Parts, job: FileJob) -> str:
+    return _address(request, parts, "download_file", name=quote(job.file_name, safe=""))
+
+
+def _address(request: Request, parts: Parts, route: str, **values: str) -> str:
+    """The address of a route, without the host if the one that was asked for may not be ours."""
+    url = request.url_for(route, **values)
+    host = request.headers.get("Host", "")
+    return str(url) if is_own_host(host, parts.settings.allowed_hosts) else url.path
+
+
+def attachment(name: str) -> str:
+    """The `Content-Disposition` of a download (RFC 6266), with a second name for old clients."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf
-from service.api.openapi import JSON, problems, request_body
+from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
@@ -38,22 +39,25 @@ ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
     "/score",
     summary="Say how likely given translations are",
     response_model=list[ScoreReply],
-    responses=problems(400, 403, 408, 413, 429, 500, 503, 504),
-    openapi_extra=request_body(
-        ScoreParameters,
-        JSON,
-        example={
-            "source": "en",
-            "target": "de",
-            "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
-        },
+    responses={**problems(400, 403, 408, 413, 429, 500, 503, 504), **REPETITION_PROBLEMS},
+    openapi_extra=repeatable(
+        request_body(
+            ScoreParameters,
+            JSON,
+            example={
+                "source": "en",
+                "target": "de",
+                "pairs": [{"source_text": "Good morning.", "target_text": "Guten Morgen."}],
+            },
+        )
     ),
 )
 async def score(
     request: Request, caller: CallerOf, parameters: ScoreInput, parts: PartsOf
 ) -> Response:
     """Each pair goes through the model once, as one sentence, whatever stands beside it."""
-    account = await caller.account(parameters.api_key)
+    time_limit_s = timeout_s(parameters, parts.settings)
+    account = await caller.account(parameters.api_key, within_s=time_limit_s)
     sources = [pair.source_text for pair in parameters.pairs]
     targets = [pair.target_text for pair in parameters.pairs]
     check_texts(sources, parts.settings, further=targets, name="pairs")
@@ -61,9 +65,10 @@ async def score(
         pairs=tuple(zip(sources, targets, strict=True)),
         source=parameters.source,
         target=parameters.target,
-        timeout_s=timeout_s(parameters, parts.settings),
+        timeout_s=time_limit_s,
     )
-    async with account.charged(sum(map(len, [*sources, *targets]))):
+    num_chars = sum(map(len, [*sources, *targets]))
+    async with account.charged(num_chars, await declared_repetition(request)):
         scored = await parts.in_flight.run(
             request, account.client, _scored(parts, asked, account.client)
         )

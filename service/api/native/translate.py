@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
-from service.api.auth.account import Account
+from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
-from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, event_stream
-from service.api.openapi import FORM, JSON, problems, request_body
+from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, Event, event_stream
+from service.api.native.source_progress import SourceProgress
+from service.api.openapi import FORM, JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_limits, timeout_s
 from service.api.replies.json import json_response
 from service.api.replies.translation import (
@@ -39,27 +40,32 @@ router = APIRouter(tags=["native"])
             "content": {EVENT_STREAM: {"schema": EVENT_SCHEMA}},
         },
         **problems(400, 403, 408, 413, 429, 500, 503, 504),
+        **REPETITION_PROBLEMS,
     },
-    openapi_extra=request_body(
-        TranslateParameters,
-        JSON,
-        FORM,
-        example={"q": "Good morning.", "source": "en", "target": "de"},
+    openapi_extra=repeatable(
+        request_body(
+            TranslateParameters,
+            JSON,
+            FORM,
+            example={"q": "Good morning.", "source": "en", "target": "de"},
+        )
     ),
 )
 async def translate(
     request: Request, caller: CallerOf, parts: PartsOf, parameters: TranslateInput
 ) -> Response:
     """Parameters come as JSON, or from form and query string together."""
-    account = await caller.account(parameters.api_key)
-    check_limits(parameters, parts.settings)
     time_limit_s = timeout_s(parameters, parts.settings)
+    account = await caller.account(parameters.api_key, within_s=time_limit_s)
+    check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, time_limit_s, account.client)
+    repetition = await declared_repetition(request)
     if parameters.stream:
+        charge = await account.reserve(parameters.num_chars, repetition)
         return await event_stream(
-            request, account.client, parts.in_flight, _events(asked, parts, account, parameters)
+            request, account.client, parts.in_flight, _events(asked, parts, parameters), charge
         )
-    async with account.charged(parameters.num_chars):
+    async with account.charged(parameters.num_chars, repetition):
         return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
 
 
@@ -78,7 +84,10 @@ async def _reply(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> Response:
     if asked.attention is None:
-        return _response(await parts.translator.translate(asked), asked, parameters)
+        result = await parts.translator.translate(asked)
+        if parameters.num_chars <= parts.settings.inline_chars:
+            return _response(result, asked, parameters)
+        return await asyncio.to_thread(_response, result, asked, parameters)
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
         # In a thread: maps of a million cells take long to serialise.
@@ -99,18 +108,21 @@ def _response(
 
 
 async def _events(
-    asked: TranslateRequest, parts: Parts, account: Account, parameters: TranslateParameters
-) -> AsyncGenerator[tuple[str, object], None]:
+    asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
+) -> AsyncGenerator[Event, None]:
     has_maps = asked.attention is not None
     turn = (
         parts.throttle.turn(asked.timeout_s, asked.client)
         if has_maps
         else nullcontext(asked.timeout_s)
     )
-    async with account.charged(parameters.num_chars), turn as left_s:
+    progress = SourceProgress(parameters.texts)
+    async with turn as left_s:
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
-            yield "part", streamed_content(part, with_details=parameters.with_details)
-    yield "done", {}
+            progress.add(part)
+            content = streamed_content(part, with_details=parameters.with_details)
+            yield Event(name="part", content=content, num_chars=progress.num_chars)
+    yield Event(name="done", content={}, num_chars=parameters.num_chars)
 
 
 def _translate_request(

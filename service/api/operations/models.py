@@ -15,7 +15,7 @@ from bundle.manifest import (
     Shortlist,
 )
 from service.api.replies.json import Json, Reply
-from service.models.interfaces import ServedModel
+from service.models.loaded_model import LoadedModel
 
 
 class CanaryReply(Reply):
@@ -54,7 +54,7 @@ class ModelReply(Reply):
     canary: CanaryReply
 
 
-def model_content(model: ServedModel) -> Json:
+def model_content(model: LoadedModel) -> Json:
     """Body of `GET /models` for one bundle."""
     manifest = model.bundle.manifest
     described = manifest.model_dump(mode="json", include=set(ModelReply.model_fields) - {"canary"})

@@ -15,7 +15,8 @@ _FIELD = re.compile(
     r'(?P<literal>"[^\r\n]*(?:\r?\n[ \t]*+"[^\r\n]*)*+)',
     re.MULTILINE,
 )
-_QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.)*+)"')
+_QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.)*+)(?P<end>"?)')
+"""A string, or one that is not closed on its line: its quotes are not looked at again."""
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _TO_WRITE = str.maketrans(
@@ -63,8 +64,12 @@ def _fields(text: str) -> Iterator[_Field]:
             index=int(match["index"] or 0),
             start=start,
             end=end,
-            value=_unescaped("".join(_QUOTED.findall(match["literal"]))),
+            value=_unescaped("".join(_strings(match["literal"]))),
         )
+
+
+def _strings(literal: str) -> Iterator[str]:
+    return (match[1] for match in _QUOTED.finditer(literal) if match["end"])
 
 
 def _untranslated(fields: list[_Field]) -> Iterator[tuple[_Field, str]]:

@@ -25,6 +25,7 @@ class _Lines:
 
     text: str
     starts: tuple[int, ...]
+    newline: str
 
     def line(self, number: int) -> str:
         """A line without trailing white space."""
@@ -54,7 +55,8 @@ def _strings(text: str) -> Iterator[tuple[int, int, DocumentString]]:
     starts = [0]
     for match in _LINE.finditer(text):
         starts.append(match.end())
-    lines = _Lines(text=text, starts=tuple(starts))
+    newline = "\r\n" if "\r\n" in text[: starts[min(1, len(starts) - 1)]] else "\n"
+    lines = _Lines(text=text, starts=tuple(starts), newline=newline)
     done = 0
     for before, token in pairwise([Token("", "", 0), *_PARSER.parse(text)]):
         found = None
@@ -98,7 +100,7 @@ def _running_text(
         indent = second[: len(second) - len(contents[1].strip())]
     place = Place(
         original=lines.text[start:end],
-        newline="\r\n" if "\r\n" in lines.text[: lines.starts[1]] else "\n",
+        newline=lines.newline,
         indent=indent,
         is_cell=is_cell,
         is_paragraph=before.type == "paragraph_open",

@@ -11,11 +11,13 @@ _WORD = re.compile(r"(?:<[^<>\s][^<>]*>|\S)+")
 
 def joined(lines: list[str]) -> str:
     """Lines joined by spaces; ideographs are joined without."""
-    text = lines[0]
+    parts = [lines[0]]
+    last = lines[0][-1:]
     for line in lines[1:]:
-        is_dense = text[-1:] and line[:1] and _is_wide(text[-1]) and _is_wide(line[0])
-        text += line if is_dense else f" {line}"
-    return text
+        is_dense = last and line[:1] and _is_wide(last) and _is_wide(line[0])
+        parts.append(line if is_dense else f" {line}")
+        last = parts[-1][-1:]
+    return "".join(parts)
 
 
 def balanced(text: str, num_lines: int) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.inspection import AttentionKind
 from service.inspection.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel, shades
 from service.inspection.heat_map.wording import (
     HEADINGS,
@@ -15,7 +16,6 @@ from service.inspection.heat_map.wording import (
     width_of,
 )
 from service.inspection.values import (
-    AttentionKind,
     AttentionMaps,
     AttentionSelection,
     InspectedPair,

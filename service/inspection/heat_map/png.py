@@ -2,19 +2,30 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from service.errors import PayloadTooLargeError
-from service.inspection.heat_map.figure import DARKEST, Figure, Label, LabelStyle, Panel, colour
+from service.inspection.heat_map.figure import (
+    CELL,
+    DARKEST,
+    Figure,
+    Label,
+    LabelStyle,
+    Panel,
+    colour,
+)
 from service.inspection.heat_map.layout import lay_out
+from service.inspection.heat_map.png_file import PngFile
 from service.inspection.values import AttentionSelection, InspectedPair, InspectedSentence
 
 MAX_PIXELS = 24_000_000
-"""Most pixels of a picture; it takes 72 MB while it is drawn."""
+"""Most pixels of a picture."""
+_BAND_PIXELS = 1_000_000
+"""Pixels that are drawn at once; Pillow has four bytes of each, PngFile twice three."""
 _FONT = Path(__file__).with_name("font") / "DejaVuSans.ttf"
 _FRAME = (213, 218, 226)
 _SHARP = 2
@@ -27,12 +38,12 @@ def png(figure: Figure) -> bytes:
     Characters that the font lacks are boxes.
     """
     is_small = figure.width * figure.height * _SHARP**2 <= MAX_PIXELS
-    canvas = _Canvas(figure, _SHARP if is_small else 1)
-    for panel in figure.panels:
-        canvas.draw_panel(panel)
-    for label in figure.labels:
-        canvas.draw_label(label)
-    return canvas.encoded()
+    drawing = _Drawing(figure, _SHARP if is_small else 1)
+    file = PngFile(drawing.width, drawing.height)
+    num_rows = max(1, _BAND_PIXELS // drawing.width)
+    for top in range(0, drawing.height, num_rows):
+        file.add(drawing.band(top, min(num_rows, drawing.height - top)))
+    return file.finish()
 
 
 def check_fits(
@@ -64,40 +75,50 @@ def check_fits(
     )
 
 
-class _Canvas:
-    """A picture under construction; a text that occurs again is rendered once."""
+class _Drawing:
+    """Draws bands of a picture; a text that occurs again is rendered once."""
 
     def __init__(self, figure: Figure, scale: int) -> None:
+        self.width, self.height = figure.width * scale, figure.height * scale
+        self._figure = figure
         self._scale = scale
-        self._image = Image.new("RGB", (figure.width * scale, figure.height * scale), "white")
         self._palette = np.array([colour(shade) for shade in range(DARKEST + 1)], dtype=np.uint8)
         self._fonts: dict[int, ImageFont.FreeTypeFont] = {}
         self._written: dict[tuple[str, LabelStyle], tuple[Image.Image, tuple[int, int]]] = {}
 
-    def draw_panel(self, panel: Panel) -> None:
-        """Draws the cells of a map and a frame."""
-        left, top = panel.x * self._scale, panel.y * self._scale
-        width, height = panel.width * self._scale, panel.height * self._scale
-        cells = Image.fromarray(self._palette[panel.shades])
-        cells = cells.resize((width, height), Image.Resampling.NEAREST)
-        self._image.paste(cells, (left, top))
-        frame = (left, top, left + width, top + height)
-        ImageDraw.Draw(self._image).rectangle(frame, outline=_FRAME, width=self._scale)
+    def band(self, top: int, num_rows: int) -> NDArray[np.uint8]:
+        """The rows from `top` on, uint8 [rows, width, 3]."""
+        image = Image.new("RGB", (self.width, num_rows), "white")
+        for panel in self._figure.panels:
+            self._draw_panel(image, top, panel)
+        for label in self._figure.labels:
+            self._draw_label(image, top, label)
+        return np.asarray(image)
 
-    def draw_label(self, label: Label) -> None:
-        """Draws a label."""
+    def _draw_panel(self, image: Image.Image, top: int, panel: Panel) -> None:
+        """Draws the cells of a map that are in a band, and its frame."""
+        left, above = panel.x * self._scale, panel.y * self._scale - top
+        width, height = panel.width * self._scale, panel.height * self._scale
+        side = CELL * self._scale
+        first = max(0, -above // side)
+        last = min(len(panel.shades), -((above - image.height) // side))
+        if first < last:
+            cells = Image.fromarray(self._palette[panel.shades[first:last]])
+            size = (width, (last - first) * side)
+            cells = cells.resize(size, Image.Resampling.NEAREST)
+            image.paste(cells, (left, above + first * side))
+        if above + height >= 0 and above <= image.height:
+            frame = (left, above, left + width, above + height)
+            ImageDraw.Draw(image).rectangle(frame, outline=_FRAME, width=self._scale)
+
+    def _draw_label(self, image: Image.Image, top: int, label: Label) -> None:
         key = (label.text, label.style)
         if key not in self._written:
             self._written[key] = self._write(*key)
-        mask, (left, top) = self._written[key]
-        place = (label.x * self._scale + left, label.y * self._scale + top)
-        self._image.paste(label.style.colour, place, mask)
-
-    def encoded(self) -> bytes:
-        """The bytes of the file."""
-        written = BytesIO()
-        self._image.save(written, "PNG", compress_level=6)
-        return written.getvalue()
+        mask, (left, above) = self._written[key]
+        place = (label.x * self._scale + left, label.y * self._scale + above - top)
+        if -mask.height < place[1] < image.height:
+            image.paste(label.style.colour, place, mask)
 
     def _write(self, text: str, style: LabelStyle) -> tuple[Image.Image, tuple[int, int]]:
         """A text as a mask, and the offset of its corner from its place."""

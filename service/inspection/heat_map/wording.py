@@ -2,7 +2,8 @@
 
 import unicodedata
 
-from service.inspection.values import AttentionKind, AttentionSelection
+from service.engine.inspection import AttentionKind
+from service.inspection.values import AttentionSelection
 
 HEADINGS: dict[AttentionKind, str] = {
     "encoder": "Encoder: rows are source tokens, columns the source tokens that they looked at",

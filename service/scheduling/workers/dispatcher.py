@@ -18,10 +18,12 @@ from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import ServiceError, ShuttingDownError, StartupError, TranslationFailedError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, JobResult
 from service.scheduling.limits import FlowKey
 from service.scheduling.queue import AdmissionQueue, Contention
+from service.scheduling.workers.attend_feed import AttendFeed
 from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
 
 WAIT_S = 0.5
@@ -95,6 +97,7 @@ class Dispatcher:
         queue: AdmissionQueue,
         metrics: Metrics,
         *,
+        attends: AttendQueue | None = None,
         look_ahead: LookAhead | None = None,
         client_share: float = 1.0,
         clock: Clock = time.monotonic,
@@ -107,6 +110,7 @@ class Dispatcher:
             engine: Started by this dispatcher.
             queue: Shared by all of them.
             metrics: Likewise.
+            attends: Likewise.
             look_ahead: How much the engine gets beyond its slots.
             client_share: Of the slots, for each client while several ask, and for the long
                 requests of a client while it has short ones.
@@ -125,13 +129,19 @@ class Dispatcher:
         self._entries: dict[int, Entry] = {}
         self._urgent: set[int] = set()
         self._handles = count()
+        self._attends = attends or AttendQueue()
+        self._attend_feed = AttendFeed(engine, self._attends, self._handles)
         self._slots_counted = 0
         self._stopping = threading.Event()
+        self._is_retiring = False
+        self._wake = engine.wake
         self._pause_s = FIRST_PAUSE_S
         self._started_s = 0.0
         self._thread = threading.Thread(
             target=self._run, name=f"pellucid-engine-{number}", daemon=True
         )
+        self.number = number
+        """Of the engine."""
         self.is_serving = True
         """Whether there is an engine; False between a death and the next start."""
         self.heartbeat_s = clock()
@@ -140,7 +150,7 @@ class Dispatcher:
     @property
     def is_idle(self) -> bool:
         """Whether the engine has nothing to do."""
-        return not self._entries
+        return not self._entries and self._attend_feed.is_idle
 
     def launch(self) -> None:
         """Begin to start the engine without waiting for it."""
@@ -154,8 +164,25 @@ class Dispatcher:
         """
         self._engine.start()
         self._started_s = self._clock()
-        self._queue.add_listener(self._engine.wake)
+        self._listen()
         self._thread.start()
+
+    def start_later(self) -> None:
+        """Start the engine in this dispatcher's thread; it is tried again while it cannot."""
+        self.is_serving = False
+        self._listen()
+        self._thread.start()
+
+    def retire(self) -> None:
+        """Take nothing more, and end thread and engine once what is inside has ended."""
+        self._is_retiring = True
+        self._engine.give_up()
+        self._wake()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End thread and engine; jobs that it still has fail."""
@@ -168,6 +195,7 @@ class Dispatcher:
         for entry in self._entries.values():
             _fail(entry, ShuttingDownError("the service was stopped"))
         self._entries.clear()
+        self._attend_feed.stop()
         self._count_slots()
 
     def iterate(self) -> None:
@@ -181,18 +209,31 @@ class Dispatcher:
             self._replace(error)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        if not self.is_serving:
+            self._start_engine()
+        while not (self._stopping.is_set() or (self._is_retiring and self.is_idle)):
             self.iterate()
+        if self._is_retiring:
+            self._queue.remove_listener(self._wake)
+            self._attends.remove_listener(self._wake)
+            self._engine.close()
+
+    def _listen(self) -> None:
+        self._queue.add_listener(self._wake)
+        self._attends.add_listener(self._wake)
 
     def _cancel(self) -> None:
         handles = [handle for handle, entry in self._entries.items() if entry.is_cancelled]
+        for handle in handles:
+            del self._entries[handle]
         if handles:
-            for handle in handles:
-                del self._entries[handle]
-            self._engine.cancel(handles)
             self._count_slots()
+        if dropped := [*handles, *self._attend_feed.cancel()]:
+            self._engine.cancel(dropped)
 
     def _hand_over(self) -> None:
+        if self._is_retiring:
+            return
         contention = self._queue.contention
         held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()
         self._urgent &= self._entries.keys()
@@ -202,6 +243,8 @@ class Dispatcher:
             (urgent if held.is_urgent(entry) else others).append(entry)
         self._urgent.update(self._submit(urgent, is_urgent=True))
         self._submit(others, is_urgent=False)
+        if not self._is_retrying:
+            self._attend_feed.hand_over()
 
     def _submit(self, entries: list[Entry], *, is_urgent: bool) -> list[int]:
         """Give sentences to the engine; returns their handles."""
@@ -222,14 +265,19 @@ class Dispatcher:
         return [request.handle for request in requests]
 
     def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
-        if any(entry.is_retry for entry in self._entries.values()):
-            return []  # a retried job runs alone, so that a failure can be attributed to it
+        if self._is_retrying:
+            return []
         room = self._room()
         if contention.is_any:
             room = self._shared_room(room, contention, held)
         if not room.free_slots and not room.max_prefilled:
             return []
         return self._queue.take(room, is_idle=self.is_idle)
+
+    @property
+    def _is_retrying(self) -> bool:
+        """Whether a job is inside that runs alone, so that a failure can be attributed to it."""
+        return any(entry.is_retry for entry in self._entries.values())
 
     def _room(self) -> BatchCapacity:
         """Room for jobs while nothing is contested."""
@@ -276,8 +324,13 @@ class Dispatcher:
                 metrics.batch_rows.observe(rows)
         for decoded in progress.decoded:
             self._deliver(decoded)
+        for attended in progress.attended:
+            self._attend_feed.deliver(attended)
         for failure in progress.failures:
-            self._recover(failure)
+            if self._attend_feed.owns(failure):
+                self._attend_feed.fail(failure.error)
+            else:
+                self._recover(failure)
         if progress.decoded or progress.failures:
             self._count_slots()
 
@@ -300,41 +353,67 @@ class Dispatcher:
 
     def _recover(self, failure: Failure[int]) -> None:
         """Retry jobs of a failed batch one by one; one that was alone has failed."""
-        entries = [
-            e for handle in failure.handles if (e := self._entries.pop(handle, None)) is not None
-        ]
+        entries = self._remove(failure.handles)
         _log.error("batch failed", extra={"jobs": len(entries), "error": failure.error})
-        pending = [entry for entry in entries if not entry.is_cancelled]
-        for entry in pending:
+        for entry in entries:
             if entry.is_retry:
-                # The thread works for no request: the id must be given.
-                fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
-                _log.error("job failed", extra={**fields, "error": failure.error})
-                _fail(entry, TranslationFailedError("the model failed on this text"))
-        again = [entry for entry in pending if not entry.is_retry]
-        self._queue.retry(sorted(again, key=lambda entry: entry.submitted_s))
+                _give_up(entry, failure.error)
+        self._queue.retry([entry for entry in entries if not entry.is_retry])
+
+    def _lose(self, error: str) -> None:
+        """Give the jobs of a dead engine to others: together, after a second death one by one.
+
+        A death may have nothing to do with the jobs, and one by one they take long. A job that was
+        alone in two deaths has failed.
+        """
+        entries = self._remove(tuple(self._entries))
+        again: list[Entry] = []
+        for entry in entries:
+            entry.num_deaths += 1
+            entry.num_deaths_alone += entry.is_retry
+            if entry.num_deaths_alone > 1:
+                _give_up(entry, error)
+            else:
+                again.append(entry)
+        self._queue.give_back([entry for entry in again if entry.num_deaths == 1])
+        self._queue.retry([entry for entry in again if entry.num_deaths > 1])
+        self._attend_feed.fail(error)
+
+    def _remove(self, handles: tuple[int, ...]) -> list[Entry]:
+        """Take jobs out that are still wanted, in order of arrival."""
+        found = [e for h in handles if (e := self._entries.pop(h, None)) is not None]
+        pending = [entry for entry in found if not entry.is_cancelled]
+        return sorted(pending, key=lambda entry: entry.submitted_s)
 
     def _replace(self, cause: EngineDiedError) -> None:
         """Give the jobs of a dead engine to others, and start it again after a pause."""
         self.is_serving = False
         _log.error("engine died", extra={"error": str(cause), "jobs": len(self._entries)})
         self._metrics.engine_restarts.inc()
+        self._metrics.lost_calls.inc(len(self._entries))
         self._engine.close()
-        self._recover(Failure(handles=tuple(self._entries), error=f"the engine died: {cause}"))
+        self._lose(f"the engine died: {cause}")
         self._count_slots()
         if self._clock() - self._started_s > LONGEST_PAUSE_S:
             self._pause_s = FIRST_PAUSE_S
-        while not self._stopping.wait(self._pause_s):
+        if not (self._stopping.wait(self._pause_s) or self._is_retiring):
             self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+            self._start_engine()
+
+    def _start_engine(self) -> None:
+        """Start the engine, with pauses for as long as it cannot start."""
+        while not (self._stopping.is_set() or self._is_retiring):
             try:
                 self._engine.start()
             except StartupError as error:
-                if not self._stopping.is_set():
+                if not (self._stopping.is_set() or self._is_retiring):
                     _log.error("engine cannot start", extra={"error": str(error)})
-                continue
-            self._started_s = self.heartbeat_s = self._clock()
-            self.is_serving = True
-            return
+            else:
+                self._started_s = self.heartbeat_s = self._clock()
+                self.is_serving = True
+                return
+            self._stopping.wait(self._pause_s)
+            self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
 
     def _count_slots(self) -> None:
         """Report what changed: several dispatchers share the gauge.
@@ -344,6 +423,13 @@ class Dispatcher:
         in_use = min(self._engine.num_slots, sum(e.num_slots for e in self._entries.values()))
         self._metrics.slots_in_use.inc(in_use - self._slots_counted)
         self._slots_counted = in_use
+
+
+def _give_up(entry: Entry, error: str) -> None:
+    # The thread works for no request: the id must be given.
+    fields = {"request_id": entry.job.request_id, "source_tokens": entry.num_tokens}
+    _log.error("job failed", extra={**fields, "error": error})
+    _fail(entry, TranslationFailedError("the model failed on this text"))
 
 
 def _fail(entry: Entry, error: ServiceError) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from bundle.reader import Bundle
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 
@@ -39,8 +41,15 @@ class EngineClient(Protocol):
             EngineDiedError: There is no engine any more.
         """
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect, beside its sentences.
+
+        Raises:
+            EngineDiedError: Likewise.
+        """
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences; those that have ended already are still reported.
+        """Let it drop sentences and passes; those that have ended already are still reported.
 
         Raises:
             EngineDiedError: Likewise.
@@ -62,3 +71,7 @@ class EngineClient(Protocol):
 
     def close(self) -> None:
         """End it; whatever it still has is lost."""
+
+
+EngineFactory = Callable[[Bundle], EngineClient]
+"""Makes an engine of a bundle elsewhere than on this machine."""

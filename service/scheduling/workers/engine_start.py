@@ -50,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--socket", type=int, required=True, help="file descriptor")
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--sha256", required=True, help="of the manifest that was verified")
+    parser.add_argument("--sealed", type=int, help="file descriptor of the bundle's files")
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from service.engine.graphs.sessions import Sessions
+from service.engine.inspection import AttendRequest
 from service.engine.loop import EngineLoop, Progress
 from service.engine.prefill import DecodeRequest
 from service.observability.clock import Clock
@@ -41,8 +42,12 @@ class LocalEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._loop.submit(requests, is_urgent=is_urgent)
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect."""
+        self._loop.attend(request)
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences."""
+        """Let it drop sentences and passes."""
         self._loop.cancel(handles)
 
     def work(self, timeout_s: float) -> Progress[int]:

@@ -5,6 +5,10 @@ how. `marshal` writes and reads tuples of numbers several times as fast as JSON 
 floats exactly, and cannot name a class, so a body builds nothing but plain values. Both ends run
 the same interpreter from the same files; a frame from anywhere else is refused, and ends the
 engine, not the front.
+
+Attention maps may be megabytes: they come back in `Part`s of at most `PART_BYTES`, between which
+the engine goes on stepping. The parts of one pass follow each other; those of a pass that was
+cancelled meanwhile end early, which the first part of the next one shows.
 """
 
 import marshal
@@ -13,13 +17,19 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from service.engine.inspection import Attended, AttendRequest, IdPair, PairOutputs, WantedOutputs
 from service.engine.loop import Decoded, Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions, Hypothesis
-from service.scheduling.workers.framing import HEADER, REFUSED, frame
+from service.scheduling.workers.framing import HEADER, MARSHAL_VERSION, REFUSED, frame
 
 MAX_FRAME_BYTES = 64 << 20
 """A longer frame is a mistake."""
+PART_BYTES = 1 << 17
+"""Less than an empty socket takes at once, so that an engine never waits for the front."""
 
 
 class BrokenFrameError(Exception):
@@ -50,8 +60,15 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attend:
+    """Finished pairs to inspect."""
+
+    request: AttendRequest[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancel:
-    """Sentences whose results are no longer wanted."""
+    """Sentences and passes whose results are no longer wanted."""
 
     handles: tuple[int, ...]
 
@@ -68,12 +85,55 @@ class Report:
     progress: Progress[int]
 
 
-Message = Ready | Refused | Submit | Cancel | Stop | Report
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some of what a pass has found; all parts together are read by `decode_attended`."""
+
+    handle: int
+    data: bytes
+    is_last: bool
+
+
+Message = Ready | Refused | Submit | Attend | Cancel | Stop | Report | Part
 
 
 def encode(message: Message) -> bytes:
     """The frame of a message."""
     return frame(_plain(message))
+
+
+def encode_attended(attended: Attended[int]) -> bytes:
+    """What a pass has found, to be sent in parts."""
+    pairs = [
+        (
+            [(kind, _plain_array(values)) for kind, values in pair.maps.items()],
+            _plain_array(pair.alignment),
+            _plain_array(pair.log_probs),
+        )
+        for pair in attended.pairs
+    ]
+    return marshal.dumps((attended.handle, pairs), MARSHAL_VERSION)
+
+
+def decode_attended(data: bytes) -> Attended[int]:
+    """What `encode_attended` has written.
+
+    Raises:
+        BrokenFrameError: It has not.
+    """
+    try:
+        handle, pairs = marshal.loads(data)  # nosec B302 - from our own child, see above
+        return Attended(handle=handle, pairs=tuple(_pair_outputs(*pair) for pair in pairs))
+    except (ValueError, TypeError, EOFError) as error:
+        raise BrokenFrameError(f"attention maps that do not parse: {error}") from error
+
+
+def parts_of(attended: Attended[int]) -> Iterator[Part]:
+    """What a pass has found, cut into messages."""
+    data = encode_attended(attended)
+    for start in range(0, len(data), PART_BYTES):
+        end = start + PART_BYTES
+        yield Part(handle=attended.handle, data=data[start:end], is_last=end >= len(data))
 
 
 class Frames:
@@ -117,7 +177,9 @@ def decode(body: bytes) -> Message:
 
 _OPTION_NAMES = tuple(field.name for field in fields(DecodeOptions))
 _HYPOTHESIS_NAMES = tuple(field.name for field in fields(Hypothesis))
+_WANTED_NAMES = tuple(field.name for field in fields(WantedOutputs))
 _options_of = attrgetter(*_OPTION_NAMES)
+_wanted_of = attrgetter(*_WANTED_NAMES)
 _fields_of = attrgetter(*_HYPOTHESIS_NAMES)
 
 
@@ -130,6 +192,11 @@ def _plain(message: Message) -> tuple[Any, ...]:
         case Submit(requests=requests, is_urgent=is_urgent):
             plain = [(r.handle, tuple(r.source_ids), _options_of(r.options)) for r in requests]
             return ("submit", plain, is_urgent)
+        case Attend(request=request):
+            wanted = _wanted_of(request.wanted)
+            return ("attend", request.handle, request.pairs, wanted)
+        case Part(handle=handle, data=data, is_last=is_last):
+            return ("part", handle, data, is_last)
         case Cancel(handles=handles):
             return ("cancel", handles)
         case Stop():
@@ -148,6 +215,37 @@ def _plain(message: Message) -> tuple[Any, ...]:
 def _plain_decoded(decoded: Decoded[int]) -> tuple[Any, ...]:
     hypotheses = [_fields_of(hypothesis) for hypothesis in decoded.hypotheses]
     return (decoded.handle, hypotheses, decoded.wait_s, decoded.encode_s, decoded.decode_s)
+
+
+_PlainArray = tuple[tuple[int, ...], bytes]
+
+
+def _plain_array(values: NDArray[np.float32] | None) -> _PlainArray | None:
+    return None if values is None else (values.shape, values.tobytes())
+
+
+def _array(plain: _PlainArray | None) -> NDArray[np.float32] | None:
+    if plain is None:
+        return None
+    shape, data = plain
+    return np.frombuffer(data, dtype=np.float32).reshape(shape)
+
+
+def _pair_outputs(
+    maps: Sequence[tuple[Any, _PlainArray]],
+    alignment: _PlainArray | None,
+    log_probs: _PlainArray | None,
+) -> PairOutputs:
+    return PairOutputs(
+        maps={kind: values for kind, plain in maps if (values := _array(plain)) is not None},
+        alignment=_array(alignment),
+        log_probs=_array(log_probs),
+    )
+
+
+def _attend(handle: int, pairs: tuple[IdPair, ...], wanted: tuple[Any, ...]) -> Attend:
+    outputs = WantedOutputs(**dict(zip(_WANTED_NAMES, wanted, strict=True)))
+    return Attend(request=AttendRequest(handle=handle, pairs=pairs, wanted=outputs))
 
 
 def _submit(
@@ -205,6 +303,8 @@ _READERS: dict[str, Callable[..., Message]] = {
     "ready": lambda num_slots, pid: Ready(num_slots=num_slots, pid=pid),
     REFUSED: lambda reason: Refused(reason=reason),
     "submit": _submit,
+    "attend": _attend,
+    "part": lambda handle, data, is_last: Part(handle=handle, data=data, is_last=is_last),
     "cancel": lambda handles: Cancel(handles=tuple(handles)),
     "stop": Stop,
     "report": _report,

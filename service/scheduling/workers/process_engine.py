@@ -9,24 +9,25 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bundle.reader import Bundle
+from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.messages import (
+    Attend,
     BrokenFrameError,
     Cancel,
     Frames,
     Message,
     Ready,
     Refused,
-    Report,
     Submit,
     encode,
 )
+from service.scheduling.workers.reports import Reports
 
 _MODULE = "service.scheduling.workers.engine_start"
 _START_S = 60.0
@@ -62,6 +63,7 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
+        self._reports = Reports()
         self._heard_s = time.monotonic()
         self._is_wanted = True
 
@@ -88,13 +90,13 @@ class ProcessEngine:
         with theirs:
             self._child = subprocess.Popen(  # nosec B603 - no word of it comes from outside
                 self._command(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *self._sealed],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # a reader of ours waits for no engine
                 env=_environment(),
                 process_group=0,  # Ctrl-C is for the front, which ends its engines
             )
-        self._connection, self._frames = ours, Frames()
+        self._connection, self._frames, self._reports = ours, Frames(), Reports()
         self._heard_s = time.monotonic()
 
     def start(self) -> None:
@@ -118,8 +120,12 @@ class ProcessEngine:
         """Give it sentences; urgent ones begin before those that have no slots yet."""
         self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
 
+    def attend(self, request: AttendRequest[int]) -> None:
+        """Give it finished pairs to inspect."""
+        self._send(Attend(request=request))
+
     def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences."""
+        """Let it drop sentences and passes."""
         self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
@@ -138,8 +144,8 @@ class ProcessEngine:
 
     @property
     def wake(self) -> Callable[[], object]:
-        """Lets `work` return; any thread may call it."""
-        return partial(os.eventfd_write, self._wake_fd, 1)
+        """Lets `work` return; any thread may call it, and keeps the descriptor open."""
+        return self._signal
 
     def give_up(self) -> None:
         """Let a `start` in progress fail; may be called by any thread."""
@@ -164,6 +170,9 @@ class ProcessEngine:
         self._kill_child()
         self.close()
 
+    def _signal(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
+
     def _kill_child(self) -> None:
         if self._child is not None:
             self._child.kill()
@@ -177,7 +186,14 @@ class ProcessEngine:
             *("--sha256", self._bundle.sha256),
             *("--slots", str(options.num_slots)),
             *("--threads", str(options.num_threads)),
+            *(f"--sealed={descriptor}" for descriptor in self._sealed),
         ]
+
+    @property
+    def _sealed(self) -> tuple[int, ...]:
+        """The descriptor of the bundle's files, where they are in sealed memory."""
+        files = self._bundle.files
+        return () if files is None else (files.descriptor,)
 
     def _open_connection(self) -> socket.socket:
         if self._connection is None:
@@ -194,10 +210,12 @@ class ProcessEngine:
             raise EngineDiedError(self._cause(error)) from error
 
     def _receive(self, progress: Progress[int]) -> None:
-        for message in self._messages():
-            if not isinstance(message, Report):
-                raise EngineDiedError(f"it sent {type(message).__name__} while working")
-            progress.add(message.progress)
+        try:
+            for message in self._messages():
+                self._reports.add_to(progress, message)
+        except BrokenFrameError as error:
+            self._kill_child()
+            raise EngineDiedError(str(error)) from error
 
     def _messages(self) -> list[Message]:
         connection = self._open_connection()

@@ -1,10 +1,10 @@
 """Reads the running text of HTML and XML, and writes it back; the rest stays byte for byte."""
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, groupby, repeat
 
 from service.text.markup.passage import MarkupOptions, Passage
-from service.text.markup.passage_builder import PassageBuilder
+from service.text.markup.passage_builder import PassageBuilder, free_sentinels
 from service.text.markup.references import reads_as_markup
 from service.text.markup.structure import find_separators, merge_untranslated
 from service.text.markup.tokenizer import read_tokens
@@ -25,13 +25,13 @@ def read_markup(text: str, options: MarkupOptions) -> list[str | Passage]:
     """
     tokens, words = merge_untranslated(list(read_tokens(text, options.kind)), options)
     separators = find_separators(tokens, options)
-    used_characters = frozenset(text)
+    sentinels = free_sentinels(text)
     parts: list[str | Passage] = []
-    builder = PassageBuilder(options.kind, used_characters)
+    builder = PassageBuilder(options.kind, sentinels)
     for index, token in enumerate(tokens):
         if index in separators:
             parts += [*builder.build(), token.text]
-            builder = PassageBuilder(options.kind, used_characters)
+            builder = PassageBuilder(options.kind, sentinels)
         else:
             builder.add(token, is_word=index in words)
     return _joined([*parts, *builder.build()])
@@ -64,7 +64,10 @@ def _write_passage(passage: Passage) -> Iterator[str]:
     occurrences are spelt as in the source if that has one spelling, else plainly; never so that
     they read as markup.
     """
-    spellings = {character: iter(each) for character, each in passage.spellings.items()}
+    spellings = {
+        character: chain(passage.spellings.get(character, ()), repeat(_further(character, passage)))
+        for character in {*passage.spellings, *_ESCAPES}
+    }
     done = 0
     for tag in passage.tags:
         yield from _write_text(passage, done, tag.position, spellings)
@@ -74,22 +77,22 @@ def _write_passage(passage: Passage) -> Iterator[str]:
 
 
 def _write_text(
-    passage: Passage, start: int, end: int, spellings: dict[str, Iterator[str]]
+    passage: Passage, start: int, end: int, spellings: Mapping[str, Iterator[str]]
 ) -> Iterator[str]:
     for offset in range(start, end):
         character = passage.text[offset]
-        if character not in spellings and character not in _ESCAPES:
+        if character not in spellings:
             yield character
             continue
-        spelling = next(spellings.get(character, iter(())), None)
-        if spelling is None:
-            spelling = _further_spelling(character, passage.spellings.get(character, ()))
+        spelling = next(spellings[character])
         if spelling in _ESCAPES and reads_as_markup(passage.text, offset):
             spelling = _ESCAPES[spelling]
         yield spelling
 
 
-def _further_spelling(character: str, spellings: tuple[str, ...]) -> str:
+def _further(character: str, passage: Passage) -> str:
+    """How to spell a character that occurs more often than in the source."""
+    spellings = passage.spellings.get(character, ())
     is_always_the_same = len(set(spellings)) == 1 and not character.isspace()
     if is_always_the_same and spellings[0] != character:
         return spellings[0]

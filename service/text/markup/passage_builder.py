@@ -1,15 +1,16 @@
 """Builds a passage from the tokens between two block elements."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from service.text.markup.passage import Passage, Tag
 from service.text.markup.references import read_reference, reads_as_markup
 from service.text.markup.tokenizer import MarkupToken
 
-_FIRST_SENTINEL, _LAST_SENTINEL = "\ue000", "\uf8ff"
+_SENTINELS = tuple(map(chr, range(0xE000, 0xF900)))
 """Private-use characters: no font, language or model gives them a meaning."""
+_IS_SENTINEL = frozenset(_SENTINELS)
 _ALWAYS_RECORDED = frozenset("&<")
 _SPACES = r"[ \t\n\f\r]"
 _HTML_SPECIAL = re.compile(rf"&|[\t\n\f\r]{_SPACES}*+| {_SPACES}++")
@@ -20,16 +21,16 @@ _SIGN = re.compile(r"[&<]")
 class PassageBuilder:
     """Collects the tokens of a passage one by one."""
 
-    def __init__(self, kind: Literal["html", "xml"], used_characters: frozenset[str]) -> None:
+    def __init__(self, kind: Literal["html", "xml"], sentinels: Sequence[str]) -> None:
         """Starts an empty passage.
 
         Args:
             kind: The markup language.
-            used_characters: Of the whole document; they cannot be sentinels.
+            sentinels: Characters that do not occur in the whole document: see `free_sentinels`.
         """
         self._kind = kind
         self._special = _HTML_SPECIAL if kind == "html" else _XML_SPECIAL
-        self._free = _free_sentinels(used_characters)
+        self._free = iter(sentinels)
         self._texts: list[str] = []
         self._length = 0
         self._spelt_as: dict[int, str] = {}
@@ -201,6 +202,7 @@ def pair_tags(tags: Sequence[MarkupToken]) -> list[int | None]:
     return partners
 
 
-def _free_sentinels(used: frozenset[str]) -> Iterator[str]:
-    candidates = map(chr, range(ord(_FIRST_SENTINEL), ord(_LAST_SENTINEL) + 1))
-    return (character for character in candidates if character not in used)
+def free_sentinels(text: str) -> Sequence[str]:
+    """The private-use characters that do not occur in `text`."""
+    used = _IS_SENTINEL.intersection(text)
+    return [each for each in _SENTINELS if each not in used] if used else _SENTINELS

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from service.text.masking.protected import Protected, any_of
+from service.text.masking.protected import Protected, standing_alone
 
 Case = Literal["as_is", "capitals", "title"]
 
@@ -75,14 +75,11 @@ def recase(text: str, case: Case, language: str, kept: Sequence[str] = ()) -> st
     if case == "as_is":
         return text
     change = _capitals_of(language) if case == "capitals" else _title
-    pattern = any_of(frozenset(filter(None, kept)))
-    if not pattern.pattern:
-        return change(text)
-    end, parts = 0, []
-    for match in pattern.finditer(text):
-        parts += [change(text[end : match.start()]), match.group()]
-        end = match.end()
-    return "".join([*parts, change(text[end:])])
+    done, parts = 0, []
+    for start, end in standing_alone(frozenset(filter(None, kept)), text):
+        parts += [change(text[done:start]), text[start:end]]
+        done = end
+    return "".join([*parts, change(text[done:])])
 
 
 def _base(language: str) -> str:

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from service.text.masking.longest_terms import LongestTerms, Words
 from service.text.masking.protected import Protected
 
 MAX_TERM_CHARS = 200
+MAX_WORDS = 20_000
+"""Of all terms together; the automaton takes about 150 bytes for each."""
 _SHOWN_CHARS = 20
 """Characters of a term that a message quotes."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
-Words = tuple[str, ...]
-"""The words of a term, casefolded; a punctuation mark is a word, white space is not."""
+_NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+"""NUL and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,11 @@ class GlossaryEntry:
 
     source: str
     target: str
+
+
+def glossary_chars(entries: Sequence[GlossaryEntry]) -> int:
+    """Characters of all entries, which a search has to read once."""
+    return sum(len(entry.source) + len(entry.target) for entry in entries)
 
 
 class GlossaryError(ValueError):
@@ -33,30 +42,32 @@ class Glossary:
         """Checks the entries.
 
         Raises:
-            GlossaryError: An entry is empty or too long, or two entries contradict each other.
+            GlossaryError: An entry is empty or too long, two entries contradict each other, or
+                all have too many words.
         """
         self._targets: dict[Words, str] = {}
+        num_words = 0
         for entry in entries:
-            self._add(entry)
-        lengths = {(words[0], len(words)) for words in self._targets}
-        self._lengths: dict[str, list[int]] = {}
-        """Lengths of the terms that begin with a word, longest first."""
-        for word, length in sorted(lengths, reverse=True):
-            self._lengths.setdefault(word, []).append(length)
+            num_words += self._add(entry)
+            if num_words > MAX_WORDS:
+                raise GlossaryError(
+                    f"the terms of the glossary have over {MAX_WORDS:,} words: send fewer"
+                )
 
     def find(self, text: str) -> list[Protected]:
         """The terms in a sentence, by position, in any case; whole words only.
 
-        The cost is one look-up for each word, independent of the number of terms.
+        The cost is about two look-ups for each word, whatever the terms and their number.
         """
         return list(self._found(text)) if self._targets else []
 
     def _found(self, text: str) -> Iterator[Protected]:
         tokens = list(_TOKEN.finditer(text))
         words = tuple(token.group().casefold() for token in tokens)
+        lengths = self._terms.lengths(words)
         index = 0
         while index < len(tokens):
-            length = self._length_at(words, index)
+            length = lengths[index]
             if length:
                 yield Protected(
                     start=tokens[index].start(),
@@ -65,14 +76,13 @@ class Glossary:
                 )
             index += length or 1
 
-    def _length_at(self, words: Words, index: int) -> int:
-        for length in self._lengths.get(words[index], ()):
-            found = words[index : index + length]
-            if found in self._targets:
-                return len(found)  # fewer at the end of the text
-        return 0
+    @cached_property
+    def _terms(self) -> LongestTerms:
+        # Compiled at first use: by then the text is worked on outside of the event loop.
+        return LongestTerms(self._targets)
 
-    def _add(self, entry: GlossaryEntry) -> None:
+    def _add(self, entry: GlossaryEntry) -> int:
+        """Adds an entry; returns the words of its term."""
         words, target = _words(entry.source), entry.target.strip()
         shown = entry.source[:_SHOWN_CHARS]
         if not words or not target:
@@ -84,12 +94,18 @@ class Glossary:
             raise GlossaryError(
                 f"glossary entry {shown!r}... has over {MAX_TERM_CHARS} characters: shorten it"
             )
+        if _NO_TEXT.search(entry.source) or _NO_TEXT.search(target):
+            raise GlossaryError(
+                f"glossary entry {shown!a} has a NUL character or half of a surrogate pair: "
+                "send valid Unicode"
+            )
         known = self._targets.setdefault(words, target)
         if known != target:
             raise GlossaryError(
                 f"the glossary has two targets for {shown!r}, "
                 f"{known[:_SHOWN_CHARS]!r} and {target[:_SHOWN_CHARS]!r}: keep one"
             )
+        return len(words)
 
 
 def _words(term: str) -> Words:

@@ -1,7 +1,7 @@
 """Placeholders: variables, tags, addresses, code, quantities, which are not translated."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from service.text.masking.protected import Protected
 from service.text.shape import EMOJI
@@ -122,6 +122,10 @@ _PLACEHOLDER = _one_of(_ALL)
 _PLACEHOLDER_OR_FOREIGN = _one_of([*_ALL, _FOREIGN_WORDS])
 _TRAILING = ".,;:!?…'\"”“’»)"  # noqa: RUF001
 """Punctuation that ends a sentence rather than an address."""
+_WINDOW = 4_096
+"""Characters of one search, which holds the GIL until it finds something."""
+_MARGIN = 512
+"""Characters behind a window that a match which begins in it may look at."""
 
 
 def find_placeholders(text: str, language: str = "") -> list[Protected]:
@@ -137,12 +141,37 @@ def find_placeholders(text: str, language: str = "") -> list[Protected]:
     is_latin = language.split("-", maxsplit=1)[0] in _LATIN_LANGUAGES
     pattern = _PLACEHOLDER_OR_FOREIGN if is_latin else _PLACEHOLDER
     spans: list[tuple[int, int]] = []
-    for match in pattern.finditer(text):
+    for match in _matches(pattern, text):
         start, end = match.start(), _end(match)
         if spans and spans[-1][1] == start and not _PRIVATE.search(text, start - 1, start + 1):
             start, _ = spans.pop()
         spans.append((start, end))
     return [Protected(start=a, end=b, replacement=text[a:b]) for a, b in spans]
+
+
+def _matches(
+    pattern: re.Pattern[str], text: str, window: int = _WINDOW, margin: int = _MARGIN
+) -> Iterator[re.Match[str]]:
+    """What `finditer` finds, by searches that are short however long the text is.
+
+    A placeholder of more than `margin` characters is only found if a part of it looks like one.
+    """
+    if len(text) <= window + margin:
+        yield from pattern.finditer(text)
+        return
+    position = 0
+    while position < len(text):
+        match = pattern.search(text, position, position + window + margin)
+        if match is None or match.start() >= position + window:
+            position += window
+            continue
+        # The pattern takes the window's end for the text's: it may find too little, or too much.
+        whole = pattern.match(text, match.start())
+        if whole is None:
+            position = match.start() + 1
+            continue
+        yield whole
+        position = whole.end()
 
 
 def _end(match: re.Match[str]) -> int:

@@ -4,7 +4,7 @@ Removed before the model and restored after it: bullets and emoji around the sen
 no-break spaces, and spans that must not be translated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
@@ -80,13 +80,15 @@ class Preprocessed:
         return self.trimmed.prefix + core + self.trimmed.suffix
 
 
-def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = "") -> Preprocessed:
+def preprocess(
+    sentence: str, options: PreprocessingOptions, sentinels: Collection[str] = ()
+) -> Preprocessed:
     """Prepares a sentence for the model; nothing of it is lost.
 
     Args:
         sentence: Without white space at either end.
         options: Of the direction and the request.
-        sentinels: Characters that each stand for markup that must come back.
+        sentinels: Characters that each stand for markup that must come back; a set, if many.
     """
     trimmed = trim(sentence)
     core = trimmed.core
@@ -109,12 +111,11 @@ def preprocess(sentence: str, options: PreprocessingOptions, sentinels: str = ""
     )
 
 
-def _sentinels(text: str, sentinels: str) -> list[Protected]:
-    known = frozenset(sentinels)
+def _sentinels(text: str, sentinels: Collection[str]) -> list[Protected]:
     return [
         Protected(start=at, end=at + 1, replacement=character)
         for at, character in enumerate(text)
-        if character in known
+        if character in sentinels
     ]
 
 

@@ -1,9 +1,8 @@
-"""Spans of a sentence that the model must not change, and patterns that find their texts."""
+"""Spans of a sentence that the model must not change, and where their texts occur."""
 
-import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -56,23 +55,52 @@ def keeps_all(target: str, protected: Sequence[Protected]) -> bool:
     A glossary term may occur more often: the model can have used that word by itself.
     """
     wanted = Counter(span.replacement for span in protected)
-    found = Counter(any_of(frozenset(wanted)).findall(target)) if wanted else Counter[str]()
+    found = Counter(target[start:end] for start, end in standing_alone(wanted, target))
     return all(
         found[text] == count or (found[text] > count and _is_word(text))
         for text, count in wanted.items()
     )
 
 
-def any_of(texts: frozenset[str]) -> re.Pattern[str]:
-    """A pattern that matches any of `texts` standing alone, the longest at each position."""
-    return re.compile("|".join(map(_standing_alone, sorted(texts, key=lambda text: -len(text)))))
+def standing_alone(texts: Collection[str], whole: str) -> Iterator[tuple[int, int]]:
+    """Where any of `texts` occurs in `whole`, the longest at each place; disjoint, in order.
+
+    Letters and digits at the ends of an occurrence touch no others. No pattern is compiled of
+    `texts`: one of hundreds costs more than the search, and would be kept.
+
+    Args:
+        texts: None of them empty.
+        whole: Is searched once; at each place, each length of `texts` is tried once.
+    """
+    known = frozenset(texts)
+    lengths: dict[str, list[int]] = {}
+    for first, length in sorted({(text[0], len(text)) for text in known}, reverse=True):
+        lengths.setdefault(first, []).append(length)
+    end = 0
+    for start, character in enumerate(whole):
+        if start < end or character not in lengths:
+            continue
+        found = next(_ends(whole, start, lengths[character], known), None)
+        if found is not None:
+            end = found
+            yield start, end
 
 
-def _standing_alone(text: str) -> str:
-    """A pattern for `text` whose first and last letter or digit touch no other."""
-    before = r"(?<!\w)" if text[:1].isalnum() else ""
-    behind = r"(?!\w)" if text[-1:].isalnum() else ""
-    return before + re.escape(text) + behind
+def _ends(whole: str, start: int, lengths: Sequence[int], known: frozenset[str]) -> Iterator[int]:
+    """Ends of the texts that stand alone at `start`."""
+    for length in lengths:
+        end = start + length
+        if end <= len(whole) and whole[start:end] in known and _is_alone(whole, start, end):
+            yield end
+
+
+def _is_alone(whole: str, start: int, end: int) -> bool:
+    touches = whole[start].isalnum() and start > 0 and _is_of_word(whole[start - 1])
+    return not (touches or (whole[end - 1].isalnum() and _is_of_word(whole[end : end + 1])))
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _is_word(text: str) -> bool:

@@ -68,6 +68,8 @@ def test_wrong_parameters_are_named(path: str, parameters: dict[str, Any], messa
         ({"glossary": [{"source": "a"}]}, "missing glossary.0.target parameter"),
         ({"glossary": [{"source": "a", "target": 5}]}, "glossary.0.target: Input should be a"),
         ({"glossary": [{"source": " ", "target": "b"}]}, "glossary entry ' ' -> 'b' is empty"),
+        ({"glossary": [{"source": "a", "target": "b\0"}]}, "glossary entry 'a' has a NUL"),
+        ({"glossary": [{"source": "a\0", "target": "b"}]}, "has a NUL character or half of a"),
         (
             {"glossary": [{"source": s, "target": s} for s in ("Bank", "bank")]},
             "glossary: the glossary has two targets for 'bank'",

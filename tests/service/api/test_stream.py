@@ -10,18 +10,20 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Message
 
+from service.api.auth.api_keys import ApiKeys
+from service.api.auth.charge import Charge
 from service.api.in_flight import InFlight
-from service.api.native.event_stream import event_stream
+from service.api.native.event_stream import Event, event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": ["hello", "world"], "source": "en", "target": "de", "stream": True}
-Event = tuple[str, dict[str, Any]]
+Received = tuple[str, dict[str, Any]]
 
 
-def _events(text: str) -> list[Event]:
+def _events(text: str) -> list[Received]:
     blocks = [block.split("\n") for block in text.removesuffix("\n\n").split("\n\n")]
     return [(x.removeprefix("event: "), json.loads(y.removeprefix("data: "))) for x, y in blocks]
 
@@ -43,7 +45,9 @@ def test_details_come_with_their_part() -> None:
 
 
 def test_wrong_key_is_no_stream() -> None:
-    reply = ask(app_with(UpperCaser(), api_keys="k"), "POST", "/translate", json=BASE)
+    reply = ask(
+        app_with(UpperCaser(), api_keys="key-of-the-tests"), "POST", "/translate", json=BASE
+    )
     assert (reply.status_code, reply.json()["code"]) == (400, "key_required")
 
 
@@ -78,17 +82,22 @@ def test_failure_among_the_parts_is_the_last_event(error: Exception, code: str) 
     assert (first, last, content["code"]) == ("part", "error", code)
 
 
-def test_what_failed_among_the_parts_does_not_count_for_the_key() -> None:
+def test_parts_before_a_failure_count_for_the_key() -> None:
     class FailsLater(UpperCaser):
         async def _begin(self, request: Any) -> None:  # noqa: ANN401 - as inherited
             if self.requests:
                 raise ShuttingDownError("later")
             await super()._begin(request)
 
-    app = app_with(FailsLater(), api_keys="k")
-    key = {"Authorization": "Bearer k"}
+    app = app_with(FailsLater(), api_keys="key-of-the-tests")
+    key = {"Authorization": "Bearer key-of-the-tests"}
     ask(app, "POST", "/translate", json=BASE, headers=key)
-    assert ask(app, "GET", "/v2/usage", headers=key).json()["character_count"] == 0
+    assert ask(app, "GET", "/v2/usage", headers=key).json()["character_count"] == len("hello")
+
+
+async def _charge() -> Charge:
+    account = await ApiKeys(Metrics()).account(Request({"type": "http", "headers": []}))
+    return await account.reserve(0)
 
 
 class _Client:
@@ -107,18 +116,20 @@ def test_slow_client_holds_the_work_up_and_leaving_ends_it() -> None:
     made = 0
     has_ended = asyncio.Event()
 
-    async def contents() -> AsyncGenerator[tuple[str, object], None]:
+    async def events() -> AsyncGenerator[Event, None]:
         nonlocal made
         try:
             while True:
                 made += 1
-                yield "part", {}
+                yield Event(name="part", content={}, num_chars=0)
         finally:
             has_ended.set()
 
     async def scenario() -> None:
         client, in_flight = _Client(), InFlight(Metrics(), max_requests=8)
-        response = await event_stream(client.request, Client(), in_flight, contents())
+        response = await event_stream(
+            client.request, Client(), in_flight, events(), await _charge()
+        )
         assert isinstance(response, StreamingResponse)
         for _ in range(100):
             await asyncio.sleep(0)

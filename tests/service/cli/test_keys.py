@@ -9,6 +9,7 @@ import pytest
 from service.api.auth.key import digest_of
 from service.cli.main import main
 from tests.service.api.auth.redis_server import needs_redis, redis_server
+from tests.service.api.fakes import UpperCaser, app_with, ask
 
 Captured = pytest.CaptureFixture[str]
 
@@ -94,8 +95,34 @@ def test_usage_is_of_a_month(store: Path, capsys: Captured) -> None:
     }
 
 
+@pytest.mark.parametrize("verb", ["list", "usage", "revoke"])
+def test_only_add_creates_a_file(verb: str, store: Path, capsys: Captured) -> None:
+    assert main(["keys", verb, *(["0123"] if verb == "revoke" else [])]) == 2
+    assert capsys.readouterr().err == (
+        f"pellucid: --key-store: {store} does not exist: `pellucid keys add NAME` creates it\n"
+    )
+    assert list(store.parent.iterdir()) == []
+
+
+def test_generated_keys_are_let_in_by_a_server_without_a_store(
+    store: Path, capsys: Captured
+) -> None:
+    assert main(["keys", "generate", "3"]) == 0
+    assert main(["keys", "generate"]) == 0
+    path = store.with_name("keys.txt")
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert not store.exists()
+    keys = path.read_text(encoding="utf-8").split()
+    assert len(set(keys)) == 4
+    app = app_with(UpperCaser(), api_key_file=path)
+    for key in keys:
+        headers = {"Authorization": f"Bearer {key}"}
+        assert ask(app, "GET", "/v2/usage", headers=headers).status_code == 200
+
+
 @pytest.mark.parametrize("verb", ["revoke", "usage"])
 def test_unknown_key_is_one_line(verb: str, store: Path, capsys: Captured) -> None:
+    _added(capsys, "a")
     assert main(["keys", verb, "0123"]) == 1
     assert capsys.readouterr().err == (
         "pellucid: there is no key 0123: `pellucid keys list` has their ids\n"

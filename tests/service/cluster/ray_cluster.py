@@ -1,5 +1,6 @@
 """A Ray cluster of several nodes on this machine, and clients that never stop asking."""
 
+import os
 import socket
 import threading
 import time
@@ -13,14 +14,15 @@ import httpx
 import ray
 from ray import serve
 from ray.cluster_utils import Cluster
+from ray.exceptions import GetTimeoutError, RayActorError
 
 from service.cluster.ray_serve import RayOptions, build
 from tests.service.tiny_models import TINY_BUNDLE
 
-ENGINE = "engine-tiny"
 _OBJECT_STORE_BYTES = 100_000_000
 LONGEST_S = 60
 _PORT = 8000
+BASE_URL = f"http://127.0.0.1:{_PORT}"
 
 
 def is_alone() -> bool:
@@ -46,11 +48,16 @@ def add_node(cluster: Cluster, *, num_cpus: int = 1) -> Any:  # noqa: ANN401 - R
 
 
 @contextmanager
-def serving_on_ray(**options: Any) -> Iterator[httpx.Client]:  # noqa: ANN401 - of `RayOptions`
-    """A client of the service with the tiny bundle."""
+def serving_on_ray(
+    settings: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+    **options: Any,  # noqa: ANN401 - of `RayOptions`
+) -> Iterator[httpx.Client]:
+    """A client of the service, with the tiny bundle unless `settings` name others."""
     serve.start(proxy_location="HeadOnly", http_options={"port": _PORT})
-    deploy(**options)
-    with httpx.Client(base_url=f"http://127.0.0.1:{_PORT}", timeout=LONGEST_S) as client:
+    given = {"bundles": str(TINY_BUNDLE), **(settings or {})}
+    serve.run(build(RayOptions(settings=given, **options)), route_prefix="/")
+    with httpx.Client(base_url=BASE_URL, timeout=LONGEST_S, headers=headers) as client:
         try:
             wait_until(lambda: client.get("/readyz").status_code == 200)
             yield client
@@ -58,17 +65,35 @@ def serving_on_ray(**options: Any) -> Iterator[httpx.Client]:  # noqa: ANN401 - 
             serve.shutdown()
 
 
-def deploy(**options: Any) -> None:  # noqa: ANN401 - of `RayOptions`
-    """Serve the tiny bundle; what runs already and is to stay as it is goes on."""
-    app = build(RayOptions(settings={"bundles": str(TINY_BUNDLE)}, **options))
-    serve.run(app, route_prefix="/")
+def engines() -> list[Any]:
+    """The engine actors that live."""
+    named = ray.util.list_named_actors(all_namespaces=True)
+    found = (
+        _actor(entry["name"], entry["namespace"])
+        for entry in named
+        if entry["name"].startswith("pellucid-engine-")
+    )
+    return [actor for actor in found if actor is not None and _lives(actor)]
 
 
-def num_engines() -> int:
-    """Replicas that take calls."""
-    deployments = serve.status().applications["default"].deployments
-    states = deployments[ENGINE].replica_states
-    return sum(count for state, count in states.items() if state == "RUNNING")
+def process_of(engine: Any) -> int:  # noqa: ANN401 - Ray shows no type
+    """The process id of an actor."""
+    return int(ray.get(engine.__ray_call__.remote(lambda _: os.getpid()), timeout=LONGEST_S))
+
+
+def _actor(name: str, namespace: str) -> Any:  # noqa: ANN401 - Ray shows no type
+    try:
+        return ray.get_actor(name, namespace)
+    except ValueError:  # it has gone since
+        return None
+
+
+def _lives(engine: Any) -> bool:  # noqa: ANN401 - Ray shows no type
+    try:
+        ray.get(engine.__ray_ready__.remote(), timeout=2)
+    except (GetTimeoutError, RayActorError):  # it waits for a place, or has gone
+        return False
+    return True
 
 
 def wait_until(is_so: Callable[[], bool], longest_s: float = LONGEST_S) -> None:
@@ -98,7 +123,7 @@ def load(ask: Callable[[httpx.Client], str], *, num_clients: int) -> Iterator[Lo
     done, noted = threading.Event(), Load()
 
     def run() -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{_PORT}", timeout=LONGEST_S) as client:
+        with httpx.Client(base_url=BASE_URL, timeout=LONGEST_S) as client:
             while not done.is_set():
                 try:
                     noted.answers.append(ask(client))

@@ -19,6 +19,8 @@ PAIR = {"source": MANIFEST.canary.pair.source, "target": MANIFEST.canary.pair.ta
 _FLAGS = (
     ("--max-text-chars", "2000000"),
     ("--max-body-bytes", "20000000"),
+    ("--max-sentences", "1000000"),
+    ("--max-fragments", "1000000"),
     ("--deadline-ms", "300000"),
     # Else what grows by repeating a sentence would be translated once, whatever its size.
     ("--share-runs", "false"),

@@ -1,7 +1,4 @@
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +6,7 @@ import pytest
 
 from service.engine.graphs.attention_pass import attend
 from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTooLargeError
-from service.inspection.inspector import LOWEST_PRIORITY, Inspector
+from service.inspection.inspector import Inspector
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionMaps, AttentionSelection
 from tests.service.tiny_models import Running, running
@@ -19,15 +16,13 @@ ALL = AttentionSelection(kinds=("encoder", "decoder", "cross"))
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
-    with running(is_started=False) as service:
+    with running() as service:
         yield service
 
 
 @pytest.fixture
-def inspector() -> Iterator[Inspector]:
-    inspector = Inspector(max_cells=100_000, max_runs=1)
-    yield inspector
-    inspector.close()
+def inspector() -> Inspector:
+    return Inspector(max_cells=100_000)
 
 
 def pairs(service: Running, count: int) -> list[TokenPair]:
@@ -110,21 +105,16 @@ def test_a_deadline_that_has_passed_is_told(inspector: Inspector, service: Runni
         inspect(inspector, service, 1, timeout_s=0.0)
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="elsewhere threads have no priority of their own"
-)
-def test_maps_are_computed_with_what_translations_leave(
-    inspector: Inspector, service: Running
-) -> None:
-    inspect(inspector, service, 1)
-    priorities = {
-        thread.name.rpartition("_")[0]: os.getpriority(os.PRIO_PROCESS, thread.native_id)
-        for thread in threading.enumerate()
-        if thread.native_id is not None
-    }
-    assert priorities["pellucid-attention"] == LOWEST_PRIORITY
-    asyncio.run(inspector.inspect(service.model, pairs(service, 1), None))
-    (aligning,) = (t for t in threading.enumerate() if t.name.startswith("pellucid-alignment"))
-    assert aligning.native_id is not None
-    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert os.getpriority(os.PRIO_PROCESS, aligning.native_id) == own
+def test_an_alignment_is_that_of_the_maps(inspector: Inspector, service: Running) -> None:
+    given = pairs(service, 5)
+    maps = inspect(inspector, service, 5)
+    found = asyncio.run(inspector.align(service.model, given))
+    for each, alignment in zip(maps, found, strict=True):
+        np.testing.assert_array_equal(each.alignment, alignment)
+
+
+def test_a_score_is_that_of_the_maps(inspector: Inspector, service: Running) -> None:
+    scored = asyncio.run(inspector.score(service.model, pairs(service, 5)))
+    maps = inspect(inspector, service, 5)
+    assert [s.token_log_probs for s in scored] == [each.token_log_probs for each in maps]
+    assert [s.target_tokens for s in scored] == [each.target_tokens for each in maps]

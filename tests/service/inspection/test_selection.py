@@ -11,9 +11,15 @@ from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead, Architecture
 from service.engine.graphs.attention_pass import PairAttention
+from service.engine.inspection import (
+    ATTENTION_KINDS,
+    AttentionKind,
+    alignment_attention,
+    select,
+)
 from service.errors import InvalidRequestError, PayloadTooLargeError
-from service.inspection.selection import alignment_attention, check_cells, check_selection, select
-from service.inspection.values import ATTENTION_KINDS, AttentionKind, AttentionSelection
+from service.inspection.selection import check_cells, check_selection
+from service.inspection.values import AttentionSelection
 
 ARCHITECTURE = Architecture(
     vocab_size=10,
@@ -44,7 +50,7 @@ def attention() -> PairAttention:
 
 
 def test_only_the_kinds_asked_for_come_back() -> None:
-    chosen = select(attention(), AttentionSelection(kinds=("encoder", "decoder")))
+    chosen = select(attention(), AttentionSelection(kinds=("encoder", "decoder")).outputs)
     assert {kind: maps.shape for kind, maps in chosen.items()} == {
         "encoder": (3, 4, SOURCE, SOURCE),
         "decoder": (2, 4, TARGET, TARGET),
@@ -52,13 +58,15 @@ def test_only_the_kinds_asked_for_come_back() -> None:
 
 
 def test_layers_and_heads_come_in_the_order_asked_for() -> None:
-    chosen = select(attention(), AttentionSelection(layers=(1, 0), heads=(3, 1, 2)))["cross"]
+    chosen = select(attention(), AttentionSelection(layers=(1, 0), heads=(3, 1, 2)).outputs)[
+        "cross"
+    ]
     np.testing.assert_array_equal(chosen, attention().cross[[1, 0]][:, [3, 1, 2]])
 
 
 @pytest.mark.parametrize(("reduce", "layers"), [("heads", 2), ("all", 1)])
 def test_a_mean_keeps_its_axes_and_its_sum(reduce: Literal["heads", "all"], layers: int) -> None:
-    chosen = select(attention(), AttentionSelection(reduce=reduce))["cross"]
+    chosen = select(attention(), AttentionSelection(reduce=reduce).outputs)["cross"]
     assert chosen.shape == (layers, 1, TARGET, SOURCE)
     np.testing.assert_allclose(chosen.sum(-1), 1, rtol=1e-6)
 
@@ -95,7 +103,7 @@ def test_each_kind_has_its_own_layers() -> None:
     ],
 )
 def test_the_limit_counts_the_numbers_of_the_reply(selection: AttentionSelection) -> None:
-    cells = 2 * sum(maps.size for maps in select(attention(), selection).values())
+    cells = 2 * sum(maps.size for maps in select(attention(), selection.outputs).values())
     lengths = [(SOURCE, TARGET)] * 2
     check_cells(lengths, selection, ARCHITECTURE, cells)
     with pytest.raises(PayloadTooLargeError, match=f"have {cells:,} numbers"):

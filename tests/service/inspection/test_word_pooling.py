@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.inspection.values import ATTENTION_KINDS, AttentionMaps
+from service.engine.inspection import ATTENTION_KINDS
+from service.inspection.values import AttentionMaps
 from service.inspection.word_pooling import pool, pooled, word_starts
 from service.text.alignment.word_links import TokenizedText
 from tests.service.tiny_models import tiny_bundle

@@ -68,11 +68,32 @@ def test_open_bundles_are_not_opened_again() -> None:
     assert again is sessions
 
 
-def test_a_bundle_that_is_replaced_between_reading_and_opening_is_a_fault(tmp_path: Path) -> None:
+def test_a_bundle_that_is_replaced_between_reading_and_opening_is_opened_as_read(
+    tmp_path: Path,
+) -> None:
     folder = shutil.copytree(TINY_BUNDLE, tmp_path / "bundle")
 
     class Replacing(dict[str, Sessions]):
         """Asked for a digest when the bundle has been read and before it is opened."""
+
+        def get(self, sha256: str, default: object = None) -> None:  # type: ignore[override]
+            shutil.rmtree(folder)
+            altered_copy(folder, name="another")
+
+    opened = Replacing(marker=open_bundles([TINY_BUNDLE])[0])
+    (sessions,) = open_bundles([folder], opened=opened)
+    assert sessions.bundle.manifest == opened["marker"].bundle.manifest
+    assert sessions.encoder.get_inputs()
+
+
+def test_without_sealed_memory_a_bundle_that_is_replaced_meanwhile_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("os.memfd_create")
+    folder = shutil.copytree(TINY_BUNDLE, tmp_path / "bundle")
+
+    class Replacing(dict[str, Sessions]):
+        """Likewise."""
 
         def get(self, sha256: str, default: object = None) -> None:  # type: ignore[override]
             shutil.rmtree(folder)

@@ -220,6 +220,20 @@ def test_closing_answers_waiting_requests_and_ends_a_running_reload(site: Site) 
     assert _workers() == workers - 1
 
 
+def test_a_reloader_may_refuse_everything(site: Site) -> None:
+    (before,) = site.models
+    options, metrics = before.options, site.service.metrics
+    reason = "deploy it with the new bundles"
+    reloader = Reloader(site.service.registry, [site.folder], options, metrics, refusal=reason)
+    try:
+        with pytest.raises(ReloadRefusedError, match=reason):
+            reloader.request().result(LONGEST_S)
+    finally:
+        reloader.close()
+    assert site.models == (before,)
+    assert site.service.counted("reloads_total", outcome="refused") == 1
+
+
 def test_a_closed_registry_takes_no_new_models(site: Site) -> None:
     workers = _workers()
     site.service.registry.close()

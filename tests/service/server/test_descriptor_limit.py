@@ -43,3 +43,17 @@ def test_limit_is_raised_and_the_rest_is_said(
         check=True,
     )
     assert [int(word) for word in done.stdout.split()] == expected
+
+
+@pytest.mark.parametrize(("soft", "expected"), [(64, 4), (256, 16), (20_000, 272)])
+def test_connections_of_a_turn_fit_into_the_reserve(soft: int, expected: int) -> None:
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {soft}))
+from service.server.connection_limit import max_accepted_per_turn
+print(max_accepted_per_turn())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=True
+    )
+    assert int(done.stdout) == expected

@@ -27,7 +27,7 @@ from tests.service.server_process import (
     serving,
 )
 from tests.service.steady_load import SteadyLoad, steady_load
-from tests.service.tiny_models import TINY_BUNDLE, altered_copy, tiny_bundle
+from tests.service.tiny_models import TINY_BUNDLE, altered_copy, renamed_copy, tiny_bundle
 from tests.service.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -200,6 +200,90 @@ def test_a_reload_starts_new_engines_beside_the_old_ones(tmp_path: Path) -> None
         assert [reply.result().status_code for reply in replies] == [200] * 4
         eventually(lambda: len(engines(server)) == 2)
         assert set(old).isdisjoint(engines(server))
+
+
+def test_of_several_bundles_the_one_with_a_backlog_gets_further_engines(tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    shutil.copytree(TINY_BUNDLE, bundles / "asked")
+    renamed_copy(bundles / "idle", "xx", "yy")
+    flags = (
+        *PATIENT,
+        "--bundles",
+        str(bundles),
+        "--slots-per-worker",
+        "8",
+        "--share-runs",
+        "false",
+    )
+    with serving(tmp_path, *flags, *TWO) as server:
+        steady = engines(server)
+        assert len(steady) == 2, "one for each"
+        many = {"q": [f"{n} {CANARY.source_text}" for n in range(20)], **PAIR}
+        with ThreadPoolExecutor(1) as client:
+            with stopped(steady):
+                reply = client.submit(
+                    httpx.post, f"{server.url}/translate", json=many, timeout=LONGEST_S
+                )
+                eventually(lambda: len(engines(server)) == 3)
+                assert ask(server, "z").status_code == 200, "by the engine that was added"
+            assert reply.result().status_code == 200
+        shutil.move(bundles / "idle", tmp_path / "away")
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
+        eventually(lambda: len(engines(server)) == 2)
+        assert ask(server, "a").status_code == 200
+        added = [e["engines"] for e in server.events() if e["event"] == "engine added"]
+        assert added == [2]
+
+
+def test_a_bundle_that_is_left_alone_gets_all_engines(tmp_path: Path) -> None:
+    bundles = tmp_path / "bundles"
+    shutil.copytree(TINY_BUNDLE, bundles / "asked")
+    idle = renamed_copy(bundles / "idle", "xx", "yy")
+    with serving(tmp_path, *PATIENT, "--bundles", str(bundles), *TWO) as server:
+        (kept, _) = engines(server)
+        shutil.move(idle, tmp_path / "away")
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
+        eventually(lambda: len(engines(server)) == 2 and is_well(server))
+        assert kept in engines(server)
+        shutil.move(tmp_path / "away", idle)
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(engines(server)) == 3)
+        assert ask(server, "a").status_code == 200
+        children = engines(server)
+        server.terminate()
+        assert server.exit_code() == 0
+        assert all(map(is_gone, children))
+
+
+def is_well(server: ServerProcess) -> bool:
+    return readiness(server) == 200
+
+
+def test_a_bundle_that_moved_before_its_first_alignment_is_still_inspected(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(TINY_BUNDLE, bundle)
+    with serving(tmp_path, *PATIENT, "--bundles", str(bundle), *TWO) as server:
+        bundle.rename(tmp_path / "moved")
+        body = {"q": CANARY.source_text, **PAIR, "alignment": True, "attention": True}
+        reply = httpx.post(f"{server.url}/translate", json=body, timeout=LONGEST_S)
+        assert reply.status_code == 200
+
+
+def test_no_inspection_is_lost_when_engines_are_killed(tmp_path: Path) -> None:
+    def inspections(name: str) -> Iterator[bytes]:
+        for body in bodies(name):
+            yield json.dumps({**json.loads(body), "alignment": True}).encode()
+
+    with serving(tmp_path, *PATIENT, *TWO) as server:
+        makers = [inspections(name).__next__ for name in NAMES]
+        with steady_load(f"{server.url}/translate", makers) as load:
+            for deaths in (1, 2):
+                os.kill(engines(server)[0], signal.SIGKILL)
+                eventually(lambda: restarts(server) == deaths and len(engines(server)) == 2)  # noqa: B023
+                load.go_on(20)
+        assert set(load.answers) == {"200"}
 
 
 def test_an_engine_is_replaced_by_one_of_its_own_release(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.text.segmentation.segment import join
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.text_limits import TextLimits
 from tests.service.tiny_models import tiny_bundle
 
 BUNDLE = tiny_bundle()
@@ -69,3 +70,11 @@ def test_half_a_surrogate_pair_is_refused_with_its_place() -> None:
 def test_a_character_that_never_fits_is_refused() -> None:
     with pytest.raises(TextTooLongError, match="this model takes 1"):
         read_sentences("ab", limited(1))
+
+
+def test_texts_of_more_sentences_than_allowed_are_refused() -> None:
+    options = ReadOptions(limits=TextLimits(max_sentences=3))
+    assert len(TextReader(BUNDLE, PAIR, options).read(["A b.\nC d.", "E f."]).sentences) == 3
+    with pytest.raises(InvalidRequestError) as error:
+        TextReader(BUNDLE, PAIR, options).read(["A b.\nC d.", "E f.\nG h."])
+    assert "at least 4 sentences; the limit is 3: send them in several" in str(error.value)

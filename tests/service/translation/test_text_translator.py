@@ -9,6 +9,8 @@ import pytest
 from service.errors import InvalidRequestError
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
+from service.translation.text_limits import TextLimits
+from service.translation.translator import Translator
 from service.translation.values import StreamedSentence, TranslateRequest, Translation
 from tests.data.toy_language import sentence_pairs
 from tests.service.tiny_models import Running, running
@@ -158,3 +160,16 @@ def test_a_no_break_space_is_one_space_to_the_model_and_comes_back(
     found = translate(service, text, markup=markup)
     assert found.text.replace("\xa0", " ") == translate(service, FIRST).text
     assert found.text.count("\xa0") == 1
+
+
+def test_more_fragments_than_allowed_are_refused_but_not_in_a_file(service: Running) -> None:
+    text = " ".join(f"{{v{number}}} {word}" for number, word in enumerate(FIRST.split()))
+    limits = TextLimits(max_fragments=2)
+    translator = Translator(service.registry, service.metrics, limits=limits)
+    try:
+        with pytest.raises(InvalidRequestError, match=r"fragments .*; the limit is 2: send them"):
+            asyncio.run(translator.translate(request_of(service, text)))
+        found = asyncio.run(translator.translate(request_of(service, text, is_bounded=False)))
+    finally:
+        translator.close()
+    assert all(sentence.placeholders_ok for sentence in found.translations[0].sentences)

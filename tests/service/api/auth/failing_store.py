@@ -1,11 +1,14 @@
 """A store that cannot be asked."""
 
 from service.api.auth.key import ApiKey
+from service.api.auth.reservation import Delivery, Demand, Granted
 from service.errors import KeyStoreError
 
 
 class FailingStore:
     """Fails whatever it is asked."""
+
+    is_instant = False
 
     async def put(self, key: ApiKey) -> None:
         raise KeyStoreError
@@ -19,13 +22,13 @@ class FailingStore:
     async def count_request(self, key_id: str, minute: int) -> int:
         raise KeyStoreError
 
-    async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
         raise KeyStoreError
 
-    async def refund(self, key_id: str, month: str, num_chars: int) -> None:
+    async def deliver(self, delivery: Delivery, now_s: float) -> None:
         raise KeyStoreError
 
-    async def num_chars(self, key_id: str, month: str) -> int:
+    async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         raise KeyStoreError
 
     async def close(self) -> None:

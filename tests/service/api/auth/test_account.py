@@ -6,10 +6,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.api.auth.account import UNLIMITED_CHARS, Account
+from service.api.auth.account import UNLIMITED_CHARS, Account, StoreTimes
 from service.api.auth.key import ApiKey, digest_of
-from service.api.auth.key_store import KeyStore, MemoryStore
-from service.errors import QuotaExceededError
+from service.api.auth.key_store import KeyStore
+from service.api.auth.memory_store import MemoryStore
+from service.api.auth.repetition import Repetition
+from service.api.auth.reservation import Delivery, Demand, Granted
+from service.errors import (
+    KeyStoreError,
+    QuotaExceededError,
+    RepetitionInProgressError,
+    RepetitionMismatchError,
+)
 from service.observability.metrics import Metrics
 from service.scheduling.limits import INTERNAL_CLIENT
 from tests.service.api.auth.failing_store import FailingStore
@@ -33,6 +41,12 @@ def _account(
 ) -> Account:
     key = ApiKey(digest=digest_of("k"), name="a", created=JANUARY, monthly_chars=monthly_chars)
     return Account(store or MemoryStore(), INTERNAL_CLIENT, Metrics(), calendar or _Calendar(), key)
+
+
+def _repetition(fingerprint: str = "f", *, is_declared: bool = True) -> Repetition:
+    return Repetition(
+        id="id", fingerprint=fingerprint, remembered_s=3600.0, is_declared=is_declared
+    )
 
 
 async def _charge(account: Account, num_chars: int) -> None:
@@ -110,18 +124,131 @@ def test_refund_goes_to_the_month_that_was_charged() -> None:
     asyncio.run(scenario())
 
 
-def test_refund_that_fails_hides_no_reason() -> None:
-    class ChargesOnly(FailingStore):
-        async def charge(self, key_id: str, month: str, num_chars: int, limit: int | None) -> int:
-            return 0
+class _GrantsOnly(FailingStore):
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
+        return Granted(outcome="granted", used=0)
 
+
+def test_settlement_that_fails_hides_no_reason() -> None:
     async def scenario() -> None:
-        account = _account(10, store=ChargesOnly())
+        account = _account(10, store=_GrantsOnly())
         with pytest.raises(ZeroDivisionError):
             async with account.charged(7):
                 raise ZeroDivisionError
 
     asyncio.run(scenario())
+
+
+def test_reply_that_cannot_be_paid_is_not_given() -> None:
+    async def scenario() -> None:
+        with pytest.raises(KeyStoreError):
+            await _charge(_account(10, store=_GrantsOnly()), 7)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_delivered_before_a_failure_counts() -> None:
+    async def scenario() -> None:
+        account = _account(10)
+        charge = await account.reserve(8)
+        charge.deliver(2)
+        await charge.settle()
+        charge.deliver(3)
+        assert await account.num_chars() == 8
+        await charge.release()
+        await charge.release()
+        assert await account.num_chars() == 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("end", "num_chars"), [("release", 0), ("finish", 8)])
+def test_end_of_a_charge_goes_on_although_its_request_is_cancelled(
+    end: str, num_chars: int
+) -> None:
+    class Slow(MemoryStore):
+        is_instant = False
+
+        async def deliver(self, delivery: Delivery, now_s: float) -> None:
+            is_asked.set()
+            await may_answer.wait()
+            await super().deliver(delivery, now_s)
+            has_answered.set()
+
+    is_asked, may_answer, has_answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def scenario() -> None:
+        account = _account(10, store=Slow())
+        charge = await account.reserve(8)
+        ending = asyncio.create_task(getattr(charge, end)())
+        await is_asked.wait()
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+        may_answer.set()
+        await has_answered.wait()
+        assert await account.num_chars() == num_chars
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_attempts_of_a_declared_request_are_charged_once() -> None:
+    async def scenario() -> None:
+        account = _account(10)
+        for _ in range(3):
+            async with account.charged(6, _repetition()):
+                with pytest.raises(RepetitionInProgressError):
+                    await account.reserve(6, _repetition())
+        with pytest.raises(RepetitionMismatchError):
+            await account.reserve(6, _repetition("other"))
+        assert await account.num_chars() == 6
+
+    asyncio.run(scenario())
+
+
+def test_equal_requests_are_charged_once_in_turn_and_twice_side_by_side() -> None:
+    async def scenario() -> None:
+        account = _account(20)
+        equal = _repetition(is_declared=False)
+        await _charge_twice(account, equal)
+        assert await account.num_chars() == 6
+        async with account.charged(6, equal), account.charged(6, equal):
+            pass
+        assert await account.num_chars() == 12
+
+    async def _charge_twice(account: Account, equal: Repetition) -> None:
+        for _ in range(2):
+            async with account.charged(6, equal):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_without_a_key_no_request_is_remembered() -> None:
+    async def scenario() -> None:
+        account = Account(MemoryStore(), INTERNAL_CLIENT, Metrics(), _Calendar())
+        async with account.charged(6, _repetition()), account.charged(7, _repetition("other")):
+            pass
+
+    asyncio.run(scenario())
+
+
+class _Hangs(MemoryStore):
+    is_instant = False
+
+    async def reserve(self, demand: Demand, now_s: float) -> Granted:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+def test_store_that_hangs_is_given_up() -> None:
+    async def scenario() -> None:
+        account = Account(
+            _Hangs(), INTERNAL_CLIENT, Metrics(), _Calendar(), times=StoreTimes(timeout_s=0.01)
+        )
+        with pytest.raises(KeyStoreError):
+            await account.reserve(1)
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
 def test_account_without_a_limit_says_what_deepl_says() -> None:

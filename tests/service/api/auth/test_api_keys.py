@@ -11,7 +11,8 @@ from fastapi import FastAPI
 
 from service.api.auth.api_keys import ApiKeys, load_api_keys
 from service.api.auth.key import ApiKey, digest_of
-from service.api.auth.key_store import KeyStore, MemoryStore
+from service.api.auth.key_store import KeyStore
+from service.api.auth.memory_store import MemoryStore
 from service.errors import StartupError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
@@ -20,6 +21,7 @@ from tests.service.api.auth.failing_store import FailingStore
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": "hello", "source": "en", "target": "de"}
+K1, K2 = "key-of-the-tests", "other-key-of-the-tests"
 ROUTES = ["/translate", "/attention", "/detect"]
 
 
@@ -61,19 +63,19 @@ def _translated(app: FastAPI, secret: str) -> int:
 @pytest.mark.parametrize(
     ("given", "status", "body"),
     [
-        ({"json": BASE | {"api_key": "k1"}}, 200, None),
-        ({"json": BASE | {"api_key": "k2"}}, 200, None),
-        ({"data": BASE | {"api_key": "k1"}}, 200, None),
-        ({"params": BASE | {"api_key": "k1"}}, 200, None),
-        ({"json": BASE, "headers": {"Authorization": "Bearer k1"}}, 200, None),
-        ({"json": BASE, "headers": {"Authorization": "bearer  k1 "}}, 200, None),
+        ({"json": BASE | {"api_key": K1}}, 200, None),
+        ({"json": BASE | {"api_key": K2}}, 200, None),
+        ({"data": BASE | {"api_key": K1}}, 200, None),
+        ({"params": BASE | {"api_key": K1}}, 200, None),
+        ({"json": BASE, "headers": {"Authorization": f"Bearer {K1}"}}, 200, None),
+        ({"json": BASE, "headers": {"Authorization": f"bearer  {K1} "}}, 200, None),
         (
             {"json": BASE | {"api_key": "no"}},
             403,
             {"error": "Invalid API key", "code": "invalid_key"},
         ),
         (
-            {"json": BASE | {"api_key": "k1"}, "headers": {"Authorization": "Bearer no"}},
+            {"json": BASE | {"api_key": K1}, "headers": {"Authorization": "Bearer no"}},
             403,
             {"error": "Invalid API key", "code": "invalid_key"},
         ),
@@ -86,7 +88,7 @@ def _translated(app: FastAPI, secret: str) -> int:
             },
         ),
         (
-            {"json": BASE, "headers": {"Authorization": "Basic k1"}},
+            {"json": BASE, "headers": {"Authorization": f"Basic {K1}"}},
             400,
             {
                 "error": "Please contact the server operator to get an API key",
@@ -98,7 +100,7 @@ def _translated(app: FastAPI, secret: str) -> int:
 def test_key_decides(
     path: str, given: dict[str, Any], status: int, body: dict[str, str] | None
 ) -> None:
-    reply = ask(app_with(UpperCaser(), api_keys="k1, k2"), "POST", path, **given)
+    reply = ask(app_with(UpperCaser(), api_keys=f"{K1}, {K2}"), "POST", path, **given)
     assert reply.status_code == status, reply.text
     if body is not None:
         assert reply.json() == body
@@ -112,15 +114,15 @@ def test_without_keys_any_key_will_do() -> None:
 
 def test_nothing_is_translated_for_a_wrong_key() -> None:
     translator = UpperCaser()
-    ask(app_with(translator, api_keys="k1"), "POST", "/translate", json=BASE)
+    ask(app_with(translator, api_keys=K1), "POST", "/translate", json=BASE)
     assert translator.requests == []
 
 
 def test_key_file_has_one_a_line(tmp_path: Path) -> None:
     path = tmp_path / "keys"
-    path.write_text("# people\nk1\n\n  k2  \n", encoding="utf-8")
+    path.write_text(f"# people\n{K1}\n\n  {K2}  \n", encoding="utf-8")
     app = app_with(UpperCaser(), api_key_file=path)
-    for key, status in [("k1", 200), ("k2", 200), ("# people", 403), ("people", 403)]:
+    for key, status in [(K1, 200), (K2, 200), ("# people", 403), ("people", 403)]:
         reply = ask(app, "POST", "/translate", json=BASE | {"api_key": key})
         assert reply.status_code == status, key
 
@@ -134,73 +136,93 @@ def test_key_file_without_keys_is_a_startup_error(tmp_path: Path, content: bytes
         load_api_keys(load_settings({"api_key_file": path}), Metrics())
 
 
+def test_short_key_is_refused_with_the_command_that_makes_a_long_one(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(f"{K1}\nsecret\n", encoding="utf-8")
+    for given, name in (
+        ({"api_keys": f"{K1},secret"}, "--api-keys"),
+        ({"api_key_file": path}, f"--api-key-file: {path}"),
+    ):
+        with pytest.raises(StartupError) as caught:
+            load_api_keys(load_settings(given), Metrics())
+        assert str(caught.value) == (
+            f"{name}: key 2 of 2 has fewer than 16 characters: replace it by one that "
+            "`pellucid keys generate` prints"
+        )
+
+
+def test_least_length_of_a_key_is_a_setting() -> None:
+    app = app_with(UpperCaser(), api_keys="short", min_key_chars=5)
+    assert _translated(app, "short") == 200
+
+
 def test_settings_never_show_a_key() -> None:
-    assert "k1" not in repr(load_settings({"api_keys": "k1"}))
+    assert K1 not in repr(load_settings({"api_keys": K1}))
 
 
 def test_quota_is_kept_in_every_dialect() -> None:
-    app = app_with(UpperCaser(), api_keys="k1,k2", max_chars_per_key=8)
-    asked = BASE | {"api_key": "k1"}
+    app = app_with(UpperCaser(), api_keys=f"{K1},{K2}", max_chars_per_key=8)
+    asked = BASE | {"api_key": K1}
     assert ask(app, "POST", "/translate", json=asked).status_code == 200
     reply = ask(app, "POST", "/translate", json=asked)
     assert (reply.status_code, reply.json()["code"]) == (429, "quota_exceeded")
     assert reply.json()["error"].startswith("Slowdown: the key has 3 of 8 characters left")
-    body = {"text": ["hello"], "source_lang": "EN", "target_lang": "DE", "auth_key": "k1"}
+    body = {"text": ["hello"], "source_lang": "EN", "target_lang": "DE", "auth_key": K1}
     assert ask(app, "POST", "/v2/translate", json=body).status_code == 456
-    assert ask(app, "POST", "/translate", json=asked | {"api_key": "k2"}).status_code == 200
+    assert ask(app, "POST", "/translate", json=asked | {"api_key": K2}).status_code == 200
 
 
 def test_store_without_keys_accepts_no_request() -> None:
     app = _app_with_store(UpperCaser())
     assert ask(app, "POST", "/translate", json=BASE).status_code == 400
-    assert _translated(app, "k") == 403
+    assert _translated(app, K1) == 403
     assert ask(app, "GET", "/frontend/settings").json()["keyRequired"] is True
 
 
 def test_key_of_the_store_is_let_in_until_it_is_revoked() -> None:
     store = MemoryStore()
-    app = _app_with_store(UpperCaser(), _key("k"), store=store)
-    assert _translated(app, "k") == 200
-    asyncio.run(store.put(replace(_key("k"), revoked=Calendar().now)))
-    assert _translated(app, "k") == 403
+    app = _app_with_store(UpperCaser(), _key(K1), store=store)
+    assert _translated(app, K1) == 200
+    asyncio.run(store.put(replace(_key(K1), revoked=Calendar().now)))
+    assert _translated(app, K1) == 403
 
 
 def test_key_of_the_store_is_let_in_until_it_expires() -> None:
     calendar = Calendar()
-    key = replace(_key("k"), expires=calendar.now + timedelta(seconds=5))
+    key = replace(_key(K1), expires=calendar.now + timedelta(seconds=5))
     app = _app_with_store(UpperCaser(), key, calendar=calendar)
-    assert _translated(app, "k") == 200
+    assert _translated(app, K1) == 200
     calendar.now += timedelta(seconds=5)
-    assert _translated(app, "k") == 403
+    assert _translated(app, K1) == 403
 
 
 def test_keys_of_the_configuration_are_let_in_beside_those_of_a_store(tmp_path: Path) -> None:
-    app = app_with(UpperCaser(), api_keys="k", key_store=str(tmp_path / "keys.db"))
-    assert _translated(app, "k") == 200
+    app = app_with(UpperCaser(), api_keys=K1, key_store=str(tmp_path / "keys.db"))
+    assert _translated(app, K1) == 200
     assert _translated(app, "other") == 403
 
 
 def test_each_key_has_its_minute() -> None:
     calendar = Calendar()
     keys = [
-        replace(_key("k"), requests_per_minute=2),
+        replace(_key(K1), requests_per_minute=2),
         replace(_key("other"), requests_per_minute=1),
     ]
     app = _app_with_store(UpperCaser(), *keys, calendar=calendar)
-    assert [_translated(app, "k") for _ in range(3)] == [200, 200, 429]
+    assert [_translated(app, K1) for _ in range(3)] == [200, 200, 429]
     assert _translated(app, "other") == 200
-    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": "k"})
+    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": K1})
     assert (reply.json()["code"], reply.headers["Retry-After"]) == ("rate_limited", "10")
     calendar.now += timedelta(seconds=10)
-    assert _translated(app, "k") == 200
+    assert _translated(app, K1) == 200
 
 
 def test_failing_store_accepts_no_key() -> None:
     translator = UpperCaser()
     app = _app_with_store(translator, store=FailingStore())
-    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": "k"})
+    reply = ask(app, "POST", "/translate", json=BASE | {"api_key": K1})
     assert (reply.status_code, reply.json()["code"]) == (503, "key_store_failed")
-    body = {"text": ["hello"], "target_lang": "DE", "auth_key": "k"}
+    body = {"text": ["hello"], "target_lang": "DE", "auth_key": K1}
     assert ask(app, "POST", "/v2/translate", json=body).status_code == 503
     assert translator.requests == []
 
@@ -208,9 +230,9 @@ def test_failing_store_accepts_no_key() -> None:
 def test_refusals_are_counted_by_their_reason() -> None:
     metrics = Metrics()
     app = app_with(UpperCaser())
-    keys = ApiKeys(metrics, configured={digest_of("k"): replace(_key("k"), monthly_chars=4)})
+    keys = ApiKeys(metrics, configured={digest_of(K1): replace(_key(K1), monthly_chars=4)})
     app.state.parts = replace(parts_of(app), keys=keys)
-    assert (_translated(app, "k"), _translated(app, "no")) == (429, 403)
+    assert (_translated(app, K1), _translated(app, "no")) == (429, 403)
     page = metrics.exposition().decode()
     for reason in ("quota_exceeded", "invalid_key"):
         assert f'pellucid_rejected_total{{reason="{reason}"}} 1.0' in page
@@ -226,9 +248,9 @@ ASKED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("path", ASKED)
 def test_queue_is_shared_among_keys(path: str) -> None:
     translator = UpperCaser()
-    key = replace(_key("k"), weight=3.0, max_queued_jobs=9)
+    key = replace(_key(K1), weight=3.0, max_queued_jobs=9)
     app = _app_with_store(translator, key)
-    headers = {"Authorization": "Bearer k"}
+    headers = {"Authorization": f"Bearer {K1}"}
     assert ask(app, "POST", path, headers=headers, **ASKED[path]).status_code == 200
     (request,) = translator.requests
     assert request.client == Client(name=key.id, weight=3.0, max_queued_jobs=9)

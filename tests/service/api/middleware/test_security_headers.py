@@ -89,10 +89,10 @@ def test_no_origin_gets_cookies() -> None:
 
 
 def test_metrics_may_ask_for_a_token() -> None:
-    app = app_with(UpperCaser(), metrics_token="a-token", api_keys="k")
+    app = app_with(UpperCaser(), metrics_token="a-token", api_keys="key-of-the-tests")
     given = [
         (None, 403),
-        ("Bearer k", 403),
+        ("Bearer key-of-the-tests", 403),
         ("Basic a-token", 403),
         ("Bearer a-tokenä", 403),
         ("Bearer a-token", 200),
@@ -103,11 +103,14 @@ def test_metrics_may_ask_for_a_token() -> None:
 
 
 def test_metrics_are_open_unless_a_token_is_set() -> None:
-    assert ask(app_with(UpperCaser(), api_keys="k"), "GET", "/metrics").status_code == 200
+    assert (
+        ask(app_with(UpperCaser(), api_keys="key-of-the-tests"), "GET", "/metrics").status_code
+        == 200
+    )
 
 
 def test_token_of_the_metrics_translates_nothing() -> None:
-    app = app_with(UpperCaser(), metrics_token="a-token", api_keys="k")
+    app = app_with(UpperCaser(), metrics_token="a-token", api_keys="key-of-the-tests")
     headers = {"Authorization": "Bearer a-token"}
     assert ask(app, "POST", "/translate", json=BASE, headers=headers).status_code == 403
 

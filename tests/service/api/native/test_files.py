@@ -1,10 +1,14 @@
 """Files over HTTP: sent, asked for, fetched, removed."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from email.message import EmailMessage
+from email.policy import HTTP
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -14,6 +18,7 @@ from service.server.app import create_file_jobs
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
+KEY, OTHER_KEY = "key-of-the-tests", "other-key-of-the-tests"
 FORM = {"source": "en", "target": "de"}
 Test = Callable[[httpx.AsyncClient], Awaitable[None]]
 
@@ -68,11 +73,11 @@ def _problem(reply: httpx.Response, status: int) -> str:
 
 def test_files_count_against_the_queue_of_their_client(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
-        for key in ("k1", "k1", "k2"):
+        for key in (KEY, KEY, OTHER_KEY):
             assert (await _send(client, api_key=key)).status_code == 200
 
     translator = UpperCaser()
-    _with(_app(translator, tmp_path, api_keys="k1,k2"), test)
+    _with(_app(translator, tmp_path, api_keys=f"{KEY},{OTHER_KEY}"), test)
     names = [request.client.name for request in translator.requests]
     assert len(set(names)) == 2
     assert names[0] != names[-1]
@@ -169,10 +174,10 @@ def test_files_need_a_key_where_texts_do(tmp_path: Path) -> None:
     async def test(client: httpx.AsyncClient) -> None:
         _problem(await _send(client), 400)
         assert _problem(await _send(client, api_key="wrong"), 403) == "Invalid API key"
-        assert (await _send(client, api_key="right", data=b"x" * 9)).status_code == 200
-        assert _problem(await _send(client, api_key="right", data=b"x" * 9), 429)
+        assert (await _send(client, api_key=KEY, data=b"x" * 9)).status_code == 200
+        assert _problem(await _send(client, api_key=KEY, data=b"x" * 9), 429)
 
-    _with(_app(UpperCaser(), tmp_path, api_keys="right", max_chars_per_key=10), test)
+    _with(_app(UpperCaser(), tmp_path, api_keys=KEY, max_chars_per_key=10), test)
 
 
 @pytest.mark.parametrize(
@@ -268,3 +273,65 @@ def test_a_closing_service_takes_no_files(tmp_path: Path) -> None:
         _problem(await _send(client), 503)
 
     _with(app, test)
+
+
+NAMES = {
+    "résumé 漢字.txt": "résumé_漢字_de.txt",
+    'a;b"c.txt': "a_b_22c_de.txt",
+    "a%41#?.txt": "a_41___de.txt",
+}
+
+
+@pytest.mark.parametrize(("given", "own"), NAMES.items())
+def test_an_address_is_ascii_and_leads_to_the_file_under_its_name(
+    tmp_path: Path, given: str, own: str
+) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        reply = await _send(client, given)
+        url = reply.json()["translatedFileUrl"]
+        assert url.isascii()
+        file = await client.get(url)
+        assert file.content == b"ONE\r\n\r\nTWO"
+        assert _downloaded_as(file) == own
+
+    _with(_app(UpperCaser(), tmp_path), test)
+
+
+def _downloaded_as(reply: httpx.Response) -> str:
+    """The name by RFC 6266: the extended one, if there is one."""
+    header = reply.headers["Content-Disposition"]
+    assert header.isascii()
+    message = EmailMessage(policy=HTTP)
+    message["Content-Disposition"] = header
+    assert message.get_content_disposition() == "attachment"
+    plain = message["Content-Disposition"].params["filename"]
+    extended = re.search(r"filename\*=UTF-8''([\w%.~-]+)$", header)
+    return unquote(extended[1]) if extended else plain
+
+
+HOSTS = [
+    ("localhost:8000", "", "http://localhost:8000"),
+    ("10.0.0.7", "", "http://10.0.0.7"),
+    ("translate.example.org", "translate.example.org", "http://translate.example.org"),
+    ("translate.example.org", "*", "http://translate.example.org"),
+    ("translate.example.org", "", ""),
+    ("evil.example", "", ""),
+]
+
+
+@pytest.mark.parametrize(("host", "allowed", "start"), HOSTS)
+def test_addresses_repeat_no_host_that_may_be_made_up(
+    tmp_path: Path, host: str, allowed: str, start: str
+) -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        client.headers["Host"] = host
+        done = await _send(client)
+        job = await _send(client, is_async="true")
+        found = await _later(client, job.json()["id"], "done")
+        assert done.json()["translatedFileUrl"].startswith(f"{start}/download_file/")
+        assert found["translatedFileUrl"].startswith(f"{start}/download_file/")
+        assert done.headers["Location"].startswith(f"{start}/jobs/")
+        assert job.headers["Location"] == f"{start}/jobs/{job.json()['id']}"
+        assert (await client.get(found["translatedFileUrl"])).is_success
+
+    _with(_app(UpperCaser(), tmp_path, host="0.0.0.0", allowed_hosts=allowed), test)

@@ -38,7 +38,7 @@ def test_languages_are_answered_to_a_form_body_too() -> None:
     assert (reply.status_code, reply.json()) == (200, [])
 
 
-@pytest.mark.parametrize(("keys", "is_required"), [("", False), ("k1", True)])
+@pytest.mark.parametrize(("keys", "is_required"), [("", False), ("key-of-the-tests", True)])
 def test_page_is_told_limits_and_whether_a_key_is_needed(keys: str, is_required: bool) -> None:
     app = app_with(UpperCaser(), api_keys=keys, max_text_chars=77)
     reply = ask(app, "GET", "/frontend/settings").json()

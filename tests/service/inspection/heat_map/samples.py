@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inspection.values import AttentionKind, AttentionMaps, InspectedPair, InspectedSentence
+from service.engine.inspection import AttentionKind
+from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
 from service.text.alignment.word_links import WordLink
 
 # Two layers, one head: rows are Guten, Tag, </s>; columns Good, day.

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from io import BytesIO
 
 import numpy as np
@@ -9,9 +11,27 @@ from service.inspection.heat_map.figure import CELL, colour
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.png import MAX_PIXELS, check_fits, png
 from service.inspection.values import AttentionSelection
+from tests.service.inspection.heat_map import samples
 from tests.service.inspection.heat_map.samples import inspected, large_map, pair_of
 
 ALL = AttentionSelection()
+MOST_GROWTH_BYTES = 40_000_000
+"""Pillow alone would hold 96 MB of the largest picture."""
+GROWTH = f"""
+import resource
+from service.inspection.heat_map.layout import lay_out
+from service.inspection.heat_map.png import MAX_PIXELS, png
+from service.inspection.values import AttentionSelection
+from {samples.__name__} import inspected, large_map, pair_of
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+small = lay_out([pair_of(inspected())], AttentionSelection())
+large = lay_out([pair_of(large_map(114))], AttentionSelection())
+png(small)
+before = peak()
+png(large)
+print(large.width * large.height / MAX_PIXELS, peak() - before)
+"""
 
 
 def test_cells_have_the_colours_of_their_shades() -> None:
@@ -44,6 +64,27 @@ def test_a_large_picture_has_a_pixel_for_a_pixel() -> None:
     assert MAX_PIXELS / 4 < figure.width * figure.height <= MAX_PIXELS
     check_fits(figure, [], ALL)
     assert Image.open(BytesIO(png(figure))).size == (figure.width, figure.height)
+
+
+def test_bands_meet_without_a_seam() -> None:
+    """Every cell of a large picture, and the same letters wherever a band ends."""
+    figure = lay_out([pair_of(large_map(90))], ALL)
+    image = np.asarray(Image.open(BytesIO(png(figure))))
+    for panel in figure.panels[:: len(figure.panels) // 3]:
+        y = panel.y + CELL // 2 + CELL * np.arange(panel.shades.shape[0])
+        x = panel.x + CELL // 2 + CELL * np.arange(panel.shades.shape[1])
+        colours = np.array([[colour(int(shade)) for shade in row] for row in panel.shades])
+        for shift in (1 - CELL // 2, 0, CELL // 2 - 1):
+            assert np.array_equal(image[np.ix_(y + shift, x + shift)], colours)
+
+
+def test_the_largest_picture_costs_a_band_of_memory() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH], capture_output=True, encoding="ascii", check=True
+    )
+    share, growth = map(float, done.stdout.split())
+    assert 0.9 < share <= 1
+    assert growth < MOST_GROWTH_BYTES
 
 
 def test_a_picture_that_is_too_large_is_refused_with_one_that_is_not() -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
@@ -45,6 +46,7 @@ class SingleLoop:
     clock: FakeClock
     metrics: Metrics
     queue: AdmissionQueue
+    attends: AttendQueue
     worker: Dispatcher
     decoder: DecoderSpy
 
@@ -52,16 +54,25 @@ class SingleLoop:
     def create(cls, *, num_slots: int = 8, look_ahead: LookAhead | None = None) -> "SingleLoop":
         clock, metrics = FakeClock(), Metrics()
         queue = AdmissionQueue(AdmissionLimits(), metrics, clock)
+        attends = AttendQueue()
         sessions, decoder = spied(tiny_sessions())
         worker = Dispatcher(
             LocalEngine(sessions, num_slots=num_slots, clock=clock),
             queue,
             metrics,
+            attends=attends,
             look_ahead=look_ahead,
             clock=clock,
             wait_s=0.0,
         )
-        return cls(clock=clock, metrics=metrics, queue=queue, worker=worker, decoder=decoder)
+        return cls(
+            clock=clock,
+            metrics=metrics,
+            queue=queue,
+            attends=attends,
+            worker=worker,
+            decoder=decoder,
+        )
 
     def submit(
         self,

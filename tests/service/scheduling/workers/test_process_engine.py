@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from bundle.reader import read_bundle
+from service.engine.inspection import AttendRequest, PairOutputs
 from service.engine.loop import Progress
 from service.engine.prefill import DecodeRequest
 from service.errors import StartupError, TranslationFailedError
 from service.observability.metrics import Metrics
+from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.job import Entry, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
@@ -25,6 +29,7 @@ from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
 from tests.service.engine.tiny import EVERY_KIND, GREEDY, LIMIT, POISONED, alone, tiny_sources
+from tests.service.scheduling.workers.pairs import EVERYTHING, asked, assert_attended, pairs
 from tests.service.scheduling.workers.single_loop import counted, job_of
 from tests.service.tiny_models import tiny_bundle
 from tests.service.waiting import eventually
@@ -70,6 +75,68 @@ def test_a_process_gives_what_a_sentence_gives_alone() -> None:
     assert found == {key: alone(*question) for key, question in enumerate(asked)}
     assert progress.failures == []
     assert sum(tokens for tokens, _ in progress.groups) == sum(len(s) for s, _ in asked)
+
+
+def attended(running: ProcessEngine) -> Progress[int]:
+    progress: Progress[int] = Progress()
+    until_s = time.monotonic() + PATIENCE_S
+    while not progress.attended and time.monotonic() < until_s:
+        progress.add(running.work(1.0))
+    return progress
+
+
+def test_a_process_inspects_beside_its_sentences() -> None:
+    sources = tiny_sources()[:5]
+    with started() as running:
+        running.attend(AttendRequest(handle=7, pairs=pairs(30), wanted=EVERYTHING))
+        running.submit(
+            [DecodeRequest(handle=n, source_ids=s, options=LONG) for n, s in enumerate(sources)]
+        )
+        progress = attended(running)
+        (found,) = progress.attended
+        progress.add(results(running, len(sources) - len(progress.decoded)))
+    assert found.handle == 7
+    assert_attended(found.pairs, 30)
+    decoded = {each.handle: each.hypotheses for each in progress.decoded}
+    assert decoded == {n: alone(source, LONG) for n, source in enumerate(sources)}
+
+
+def test_the_parts_of_a_cancelled_pass_do_not_disturb_the_next() -> None:
+    with started() as running:
+        assert running.pid is not None
+        running.attend(AttendRequest(handle=1, pairs=pairs(39) * 8, wanted=EVERYTHING))
+        while not running._reports._parts:
+            running.work(1.0)
+        running.cancel([1])
+        running.attend(AttendRequest(handle=2, pairs=pairs(3), wanted=EVERYTHING))
+        progress = attended(running)
+        (found,) = (each for each in progress.attended if each.handle == 2)
+    assert_attended(found.pairs, 3)
+
+
+def test_a_pass_that_fails_leaves_the_engine_at_work() -> None:
+    with started() as running:
+        bad = AttendRequest(handle=1, pairs=((POISONED, POISONED),), wanted=EVERYTHING)
+        running.attend(bad)
+        progress: Progress[int] = Progress()
+        while not progress.failures:
+            progress.add(running.work(1.0))
+        assert progress.failures[0].handles == (1,)
+        running.attend(AttendRequest(handle=2, pairs=pairs(1), wanted=EVERYTHING))
+        assert_attended(attended(running).attended[0].pairs, 1)
+
+
+def test_a_process_inspects_although_its_bundle_was_moved(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle().path, folder)
+    running = ProcessEngine(read_bundle(folder), ProcessOptions(num_slots=8))
+    running.start()
+    try:
+        folder.rename(tmp_path / "elsewhere")
+        running.attend(AttendRequest(handle=1, pairs=pairs(2), wanted=EVERYTHING))
+        assert_attended(attended(running).attended[0].pairs, 2)
+    finally:
+        running.kill()
 
 
 def test_a_process_that_was_killed_says_so() -> None:
@@ -212,6 +279,13 @@ class Fed:
     metrics: Metrics
     engines: tuple[ProcessEngine, ...]
 
+    attends: AttendQueue
+
+    def inspect(self, count: int) -> Future[tuple[PairOutputs, ...]]:
+        attend = asked(count)
+        self.attends.add(attend)
+        return attend.future
+
     def submit(self, source: tuple[int, ...]) -> Future[JobResult]:
         entry = Entry(job=job_of(source, LONG), submitted_s=time.monotonic())
         self.queue.add(entry)
@@ -222,13 +296,14 @@ class Fed:
 def fed(engines: Sequence[ProcessEngine]) -> Iterator[Fed]:
     metrics = Metrics()
     queue = AdmissionQueue(AdmissionLimits(), metrics)
-    dispatchers = [Dispatcher(each, queue, metrics) for each in engines]
+    attends = AttendQueue()
+    dispatchers = [Dispatcher(each, queue, metrics, attends=attends) for each in engines]
     for dispatcher in dispatchers:
         dispatcher.launch()
     for dispatcher in dispatchers:
         dispatcher.start()
     try:
-        yield Fed(queue=queue, metrics=metrics, engines=tuple(engines))
+        yield Fed(queue=queue, metrics=metrics, engines=tuple(engines), attends=attends)
     finally:
         for dispatcher in dispatchers:
             dispatcher.stop()
@@ -272,4 +347,39 @@ def test_a_job_that_was_alone_in_two_deaths_fails_alone() -> None:
         sources.remove(POISONED)
         hypotheses = [future.result(timeout=PATIENCE_S).hypotheses for future in futures]
         assert hypotheses == [alone(source, LONG) for source in sources]
-        assert counted(service.metrics, "engine_restarts_total") == 2
+        assert counted(service.metrics, "engine_restarts_total") == 4, "twice with others"
+
+
+class DyingOverPasses(ProcessEngine):
+    """Is killed by the first passes that it gets."""
+
+    num_deaths = 1
+
+    def attend(self, request: AttendRequest[int]) -> None:
+        if self.num_deaths:
+            self.num_deaths -= 1
+            kill(self)  # before it could answer
+        super().attend(request)
+
+
+@pytest.mark.parametrize("num_engines", [1, 2])
+def test_the_pass_of_an_engine_that_dies_goes_to_another(num_engines: int) -> None:
+    options = ProcessOptions(num_slots=8)
+    dying = DyingOverPasses(tiny_bundle(), options)
+    with fed([dying, *(engine() for _ in range(num_engines - 1))]) as service:
+        eventually(lambda: ends_well(service) and dying.num_deaths == 0)
+        eventually(lambda: counted(service.metrics, "engine_restarts_total") == 1)
+
+
+def ends_well(service: Fed) -> bool:
+    assert_attended(service.inspect(9).result(timeout=PATIENCE_S), 9)
+    return True
+
+
+def test_a_pass_over_which_two_engines_died_fails_alone() -> None:
+    dying = DyingOverPasses(tiny_bundle(), ProcessOptions(num_slots=8))
+    dying.num_deaths = 2
+    with fed([dying]) as service:
+        with pytest.raises(TranslationFailedError):
+            service.inspect(2).result(timeout=PATIENCE_S)
+        assert ends_well(service)

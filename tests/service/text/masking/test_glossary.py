@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text.masking.glossary import MAX_TERM_CHARS, Glossary, GlossaryEntry, GlossaryError
+from service.text.masking.longest_terms import LongestTerms
 
 
 def glossary(*pairs: tuple[str, str]) -> Glossary:
@@ -58,12 +59,22 @@ def test_whole_words_are_found_in_any_case_the_longest_first(
         ([("door", "x" * (MAX_TERM_CHARS + 1))], "'door'... has over 200 characters"),
         ([("door", "Tür"), ("Door", "Tor")], "two targets for 'Door', 'Tür' and 'Tor'"),
         ([("a  b", "x"), ("A b", "y")], "two targets for 'A b'"),
+        ([("door", "T\0r")], "'door' has a NUL character or half of a surrogate pair"),
+        ([("do\0r", "Tür")], r"'do\x00r' has a NUL character"),
+        ([("door", "T\ud800r")], "'door' has a NUL character or half of a surrogate pair"),
     ],
 )
 def test_an_entry_that_cannot_be_used_is_named(pairs: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(GlossaryError) as error:
         glossary(*pairs)
     assert message in str(error.value)
+
+
+def test_terms_of_too_many_words_are_refused() -> None:
+    entries = [("!" * 99 + f"{number}", "x") for number in range(201)]
+    assert glossary(*entries[:200]).find("!" * 99 + "7")
+    with pytest.raises(GlossaryError, match="over 20,000 words: send fewer"):
+        glossary(*entries)
 
 
 def test_the_same_entry_twice_is_one() -> None:
@@ -81,6 +92,20 @@ def test_terms_are_in_order_apart_and_given(text: str, sources: list[str]) -> No
     for term in terms.find(text + " ".join(sources)):
         assert end <= term.start < term.end
         end = term.end
+
+
+Terms = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), max_size=8)
+
+
+@given(Terms, st.lists(st.sampled_from("abcd")))
+def test_the_longest_term_at_each_word_is_that_of_trying_all(
+    terms: list[list[str]], words: list[str]
+) -> None:
+    expected = [
+        max((len(t) for t in terms if words[at : at + len(t)] == t), default=0)
+        for at in range(len(words))
+    ]
+    assert LongestTerms(map(tuple, terms)).lengths(words) == expected
 
 
 def test_a_large_glossary_costs_no_more_for_each_word() -> None:

@@ -1,6 +1,16 @@
-import pytest
+import re
 
-from service.text.masking.protected import Protected, any_of, cut_around, disjoint, keeps_all
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.masking.protected import (
+    Protected,
+    cut_around,
+    disjoint,
+    keeps_all,
+    standing_alone,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +26,23 @@ from service.text.masking.protected import Protected, any_of, cut_around, disjoi
 def test_texts_are_found_where_they_stand_alone(
     texts: set[str], text: str, expected: list[str]
 ) -> None:
-    assert any_of(frozenset(texts)).findall(text) == expected
+    assert [text[start:end] for start, end in standing_alone(texts, text)] == expected
+
+
+def by_pattern(texts: set[str], whole: str) -> list[tuple[int, int]]:
+    """What the search is to find, by a pattern of all texts."""
+    patterns = [
+        (r"(?<!\w)" if text[0].isalnum() else "")
+        + re.escape(text)
+        + (r"(?!\w)" if text[-1].isalnum() else "")
+        for text in sorted(texts, key=len, reverse=True)
+    ]
+    return [match.span() for match in re.finditer("|".join(patterns), whole)] if texts else []
+
+
+@given(st.sets(st.text("a_{}é ", min_size=1, max_size=4), max_size=8), st.text("a_{}é ²"))
+def test_search_finds_what_a_pattern_of_all_texts_finds(texts: set[str], whole: str) -> None:
+    assert list(standing_alone(texts, whole)) == by_pattern(texts, whole)
 
 
 def span(start: int, end: int) -> Protected:

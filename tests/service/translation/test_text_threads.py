@@ -1,0 +1,136 @@
+"""Who gets a thread for a long text, and who has to wait."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from service.observability.logs import REQUEST_ID
+from service.scheduling.limits import Client
+from service.translation.text_threads import TextThreads
+
+ONE, OTHER = Client(name="one"), Client(name="other")
+LONG = 1_001
+
+
+@pytest.fixture
+def threads() -> Iterator[TextThreads]:
+    made = TextThreads()
+    yield made
+    made.close()
+
+
+class Gate:
+    """Work that ends when it is let through."""
+
+    def __init__(self) -> None:
+        self._open = threading.Event()
+        self.order: list[str] = []
+
+    def hold(self) -> None:
+        """Occupies its thread."""
+        assert self._open.wait(30)
+
+    def note(self, name: str) -> str:
+        """Remembers that it ran."""
+        self.order.append(name)
+        return name
+
+    def open(self) -> None:
+        """Ends what is held."""
+        self._open.set()
+
+
+async def _occupied(threads: TextThreads, gate: Gate) -> list[asyncio.Task[None]]:
+    holding = [asyncio.create_task(threads.run(ONE, LONG, gate.hold)) for _ in range(2)]
+    await asyncio.sleep(0)
+    return holding
+
+
+def test_short_text_is_worked_on_where_it_is(threads: TextThreads) -> None:
+    found = asyncio.run(threads.run(ONE, LONG - 1, threading.get_ident))
+    assert found == threading.get_ident()
+
+
+def test_long_text_is_worked_on_in_a_thread_of_the_same_context(threads: TextThreads) -> None:
+    REQUEST_ID.set("an id")
+    thread, request_id = asyncio.run(
+        threads.run(ONE, LONG, lambda: (threading.get_ident(), REQUEST_ID.get()))
+    )
+    assert thread != threading.get_ident()
+    assert request_id == "an id"
+
+
+def test_error_is_that_of_the_work(threads: TextThreads) -> None:
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(threads.run(ONE, LONG, lambda: 1 // 0))
+
+
+def test_clients_take_turns_whatever_they_have_waiting(threads: TextThreads) -> None:
+    async def scenario() -> list[str]:
+        gate = Gate()
+        holding = await _occupied(threads, gate)
+        waiting = [
+            asyncio.create_task(threads.run(client, LONG, gate.note, name))
+            for client, name in [
+                (ONE, "1a"),
+                (ONE, "1b"),
+                (ONE, "1c"),
+                (OTHER, "2a"),
+                (OTHER, "2b"),
+            ]
+        ]
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(*holding, *waiting)
+        return gate.order
+
+    order = asyncio.run(scenario())
+    # Two threads: neighbours may change places.
+    assert {*order[:2]} == {"1a", "2a"}
+    assert {*order[2:4]} == {"1b", "2b"}
+    assert order[4] == "1c"
+
+
+def test_cancelled_text_gives_its_turn_to_the_next(threads: TextThreads) -> None:
+    async def scenario() -> list[str]:
+        gate = Gate()
+        holding = await _occupied(threads, gate)
+        gone = asyncio.create_task(threads.run(ONE, LONG, gate.note, "gone"))
+        stays = asyncio.create_task(threads.run(ONE, LONG, gate.note, "stays"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        gate.open()
+        await asyncio.gather(*holding, stays)
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        return gate.order
+
+    assert asyncio.run(scenario()) == ["stays"]
+
+
+def test_thread_is_free_once_its_work_has_ended_although_its_caller_left(
+    threads: TextThreads,
+) -> None:
+    async def scenario() -> list[str]:
+        gate = Gate()
+        holding = await _occupied(threads, gate)
+        for task in holding:
+            task.cancel()
+        waiting = [
+            asyncio.create_task(threads.run(OTHER, LONG, gate.note, name)) for name in ("a", "b")
+        ]
+        await asyncio.sleep(0)
+        assert gate.order == []
+        gate.open()
+        await asyncio.gather(*waiting)
+        return sorted(gate.order)
+
+    assert asyncio.run(scenario()) == ["a", "b"]
+
+
+def test_closed_threads_refuse_work(threads: TextThreads) -> None:
+    threads.close()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        asyncio.run(threads.run(ONE, LONG, lambda: 1))
