@@ -79,7 +79,7 @@ class MixedBatch(RowBatch):
 
     def _best_tokens(self, logits: NDArray[np.float32], *, is_whole: bool) -> NDArray[np.int64]:
         """The best token of every row within the shortlist of its sentence, int64 [rows]."""
-        best = logits.argmax(axis=1)
+        best: NDArray[np.int64] = logits.argmax(axis=1)
         # Flat: by two indices it takes four times as long, for so few elements.
         elements = best + self._places[: len(best)] * logits.shape[1]
         check_finite(logits.take(elements))
