@@ -135,13 +135,17 @@ class Settings(BaseSettings):
     max_file_jobs: PositiveInt = 16
     """Files that wait or are being translated; beyond it: 429."""
     max_stored_bytes: PositiveInt = 268_435_456
-    """All translated files together; beyond it: 503."""
+    """Files of all jobs together; beyond it: 503."""
     file_lifetime_s: PositiveFloat = 3_600.0
     """Time that a translated file is kept."""
     file_timeout_s: PositiveFloat = 3_600.0
-    """Time to translate a file."""
+    """Time to translate a file, from its upload."""
     file_folder: Path | None = None
-    """Parent of the temporary folder for translated files; by default the system's."""
+    """Folder of file jobs, kept over restarts, for one or several replicas; default: temporary."""
+    document_cpu_timeout_s: PositiveFloat = 60.0
+    """CPU time to read or write a file; beyond it: 400."""
+    max_document_memory_bytes: Annotated[int, Field(ge=33_554_432)] = 201_326_592
+    """Memory to read a file, twice that to write it; beyond it: 400."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
     """Alternatives that a request may ask for; beyond it: 400."""
     max_attention_cells: PositiveInt = 1_000_000

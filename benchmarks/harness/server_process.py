@@ -104,6 +104,11 @@ class ServerProcess:
             self._process.kill()
         self._log.close()
 
+    def kill(self) -> None:
+        """End it as `kill -9` does, and wait for that."""
+        self._process.kill()
+        self._process.wait(self._timeout_s)
+
     def memory_mb(self) -> float:
         """Resident memory now of server and engines, shared pages once, in MB of 10^6 bytes."""
         return round(sum(memory.proportional_mb for memory in self.memories()), 1)

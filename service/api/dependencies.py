@@ -13,7 +13,7 @@ from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
-from service.documents.jobs import FileJobs
+from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
 from service.models.registry import Registry
 from service.models.reload import Reloader

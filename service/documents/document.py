@@ -1,6 +1,6 @@
 """A parsed file, in any format: strings to translate, and the text between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,10 +36,14 @@ class Document:
     """In the order of the file; a `str` is written unchanged."""
     encoding: Encoding
 
+    def iter_strings(self) -> Iterator[DocumentString]:
+        """The strings to translate, in order."""
+        return (part for part in self.parts if isinstance(part, DocumentString))
+
     @property
     def strings(self) -> tuple[DocumentString, ...]:
         """The strings to translate, in order."""
-        return tuple(part for part in self.parts if isinstance(part, DocumentString))
+        return tuple(self.iter_strings())
 
     def write(self, translations: Sequence[str]) -> bytes:
         """The bytes of the file with a translation for each of `strings`.
@@ -47,6 +51,8 @@ class Document:
         Raises:
             ValueError: The numbers of translations and strings differ.
         """
-        written = iter([s.written(t) for s, t in zip(self.strings, translations, strict=True)])
+        written = iter(
+            [s.written(t) for s, t in zip(self.iter_strings(), translations, strict=True)]
+        )
         text = "".join(part if isinstance(part, str) else next(written) for part in self.parts)
         return self.encoding.encode(text)

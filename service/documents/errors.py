@@ -2,4 +2,8 @@
 
 
 class DocumentError(ValueError):
-    """The format of a file is not supported, or its content does not match its name."""
+    """The file is not supported, not what its name says, or beyond the limits of its process."""
+
+
+class DocumentProcessError(Exception):
+    """The process that reads files failed, not the file."""

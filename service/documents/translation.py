@@ -1,18 +1,21 @@
 """Translates a document in small batches of strings."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Protocol, TypeVar
 
-from service.documents.document import Document, DocumentString
+from service.documents.document import Document
+from service.documents.processes.strings_file import SourceString
 from service.errors import OverloadedError
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest, TranslateResult
 
 Translate = Callable[[TranslateRequest], Awaitable[TranslateResult]]
-OnBatch = Callable[[Mapping[int, str]], None]
+OnBatch = Callable[[Mapping[int, str]], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
+Result = TypeVar("Result")
 
 _MAX_BATCH_CHARS = 2_000
 """Large enough to fill the workers with all concurrent batches, small enough to show progress."""
@@ -22,6 +25,17 @@ _MAX_ATTEMPTS = 60
 """Attempts for a batch that is refused with 429; far more than a working service needs."""
 _SAMPLE_CHARS = 1_000
 """Characters at the beginning of a document from which its language is detected."""
+
+
+class Call(Protocol):
+    """Calls a function, in this thread or in another."""
+
+    async def __call__(self, function: Callable[[], Result]) -> Result:
+        """What the function returns."""
+
+
+async def _directly(function: Callable[[], Result]) -> Result:
+    return function()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +50,10 @@ async def translate_document(
     translate: Translate,
     *,
     done: Mapping[int, str] | None = None,
-    on_batch: OnBatch = lambda _: None,
+    on_batch: Callable[[Mapping[int, str]], None] = lambda _: None,
     sleep: Sleep = asyncio.sleep,
 ) -> bytes:
     """Translate the strings that are not done yet; returns the bytes of the document.
-
-    Retries after a wait when the service is overloaded. The language of a document is detected
-    once, from its beginning.
 
     Args:
         document: The document to translate.
@@ -56,24 +67,77 @@ async def translate_document(
         ServiceError: A string cannot be translated; those passed to `on_batch` are valid.
     """
     translations = dict(done or {})
-    missing = [index for index in range(len(document.strings)) if index not in translations]
+
+    async def keep(new: Mapping[int, str]) -> None:
+        translations.update(new)
+        on_batch(new)
+
+    strings = [
+        SourceString(index=index, text=string.text, format=string.format)
+        for index, string in enumerate(document.iter_strings())
+    ]
+    missing = [string for string in strings if string.index not in translations]
+    beginning = sample_of(strings) if missing else ""
+    await translate_strings(missing, options, translate, beginning, on_batch=keep, sleep=sleep)
+    return await asyncio.to_thread(
+        document.write, [translations[index] for index in range(len(strings))]
+    )
+
+
+async def translate_strings(
+    strings: Iterable[SourceString],
+    options: TranslateRequest,
+    translate: Translate,
+    beginning: str,
+    *,
+    on_batch: OnBatch,
+    call: Call = _directly,
+    sleep: Sleep = asyncio.sleep,
+) -> None:
+    """Translate strings in small batches, a few at a time.
+
+    Retries after a wait when the service is overloaded. The language of a document is detected
+    once, from its beginning.
+
+    Args:
+        strings: Taken as they are needed, so that a document need not be in memory.
+        options: How to translate; its texts and markup are ignored.
+        translate: Translates texts.
+        beginning: The beginning of the document; without one there is nothing to translate.
+        on_batch: Awaited with translations by index as they arrive, in any order.
+        call: Calls what takes the next strings, in a thread if that reads a file.
+        sleep: Waits for some seconds.
+
+    Raises:
+        ServiceError: A string cannot be translated; those passed to `on_batch` are valid.
+    """
     retrying = _Retrying(translate, sleep)
-    if options.source == "auto" and missing:
-        options = replace(options, source=await _language(document, options, retrying))
-    batches = _batches(document.strings, missing, options)
+    if options.source == "auto" and beginning:
+        options = replace(options, source=await _language(beginning, options, retrying))
+    batches = _batches(strings, options)
+    turn = asyncio.Lock()
+
+    async def next_batch() -> _Batch | None:
+        async with turn:
+            return await call(lambda: next(batches, None))
 
     async def work() -> None:
-        for batch in batches:
+        while batch := await next_batch():
             result = await retrying.translate(batch.request)
             texts = (translation.text for translation in result.translations)
-            new = dict(zip(batch.indices, texts, strict=True))
-            translations.update(new)
-            on_batch(new)
+            await on_batch(dict(zip(batch.indices, texts, strict=True)))
 
     await _gather_or_cancel([work() for _ in range(_MAX_CONCURRENT_BATCHES)])
-    return await asyncio.to_thread(
-        document.write, [translations[index] for index in range(len(document.strings))]
-    )
+
+
+def sample_of(strings: Iterable[SourceString]) -> str:
+    """The beginning of a document, to detect its language."""
+    sample = ""
+    for string in strings:
+        if len(sample) >= _SAMPLE_CHARS:
+            break
+        sample += string.text[:_SAMPLE_CHARS] + "\n"
+    return sample
 
 
 class _Retrying:
@@ -105,44 +169,34 @@ async def _gather_or_cancel(work: Sequence[Awaitable[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _language(document: Document, options: TranslateRequest, retrying: _Retrying) -> str:
+async def _language(sample: str, options: TranslateRequest, retrying: _Retrying) -> str:
     """The language of the beginning of a document."""
-    sample = ""
-    for string in document.strings:
-        if len(sample) >= _SAMPLE_CHARS:
-            break
-        sample += string.text[:_SAMPLE_CHARS] + "\n"
     # A translation reports its source language, and only that is used here.
     request = replace(options, texts=(sample,), splitting="none", max_target_tokens=1, markup=None)
     (translation,) = (await retrying.translate(request)).translations
     return translation.detected.language if translation.detected else options.source
 
 
-def _batches(
-    strings: Sequence[DocumentString], missing: Sequence[int], options: TranslateRequest
-) -> Iterator[_Batch]:
+def _batches(strings: Iterable[SourceString], options: TranslateRequest) -> Iterator[_Batch]:
     """Batches of adjacent strings of one format, up to a size."""
-    indices: list[int] = []
+    batch: list[SourceString] = []
     size = 0
-    for index in missing:
-        string = strings[index]
-        is_full = size + len(string.text) > _MAX_BATCH_CHARS or len(indices) == _MAX_BATCH_STRINGS
-        if indices and (is_full or string.format != strings[indices[0]].format):
-            yield _batch(strings, indices, options)
-            indices, size = [], 0
-        indices.append(index)
+    for string in strings:
+        is_full = size + len(string.text) > _MAX_BATCH_CHARS or len(batch) == _MAX_BATCH_STRINGS
+        if batch and (is_full or string.format != batch[0].format):
+            yield _batch(batch, options)
+            batch, size = [], 0
+        batch.append(string)
         size += len(string.text)
-    if indices:
-        yield _batch(strings, indices, options)
+    if batch:
+        yield _batch(batch, options)
 
 
-def _batch(
-    strings: Sequence[DocumentString], indices: Sequence[int], options: TranslateRequest
-) -> _Batch:
-    is_html = strings[indices[0]].format == "html"
+def _batch(strings: Sequence[SourceString], options: TranslateRequest) -> _Batch:
+    is_html = strings[0].format == "html"
     request = replace(
         options,
-        texts=tuple(strings[index].text for index in indices),
+        texts=tuple(string.text for string in strings),
         markup=MarkupOptions(kind="html") if is_html else None,
     )
-    return _Batch(indices=tuple(indices), request=request)
+    return _Batch(indices=tuple(string.index for string in strings), request=request)

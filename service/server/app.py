@@ -1,10 +1,12 @@
 """Builds the application from its parts; contains no behaviour of its own."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -25,7 +27,10 @@ from service.api.native import attention, files, languages, score, translate
 from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
-from service.documents.jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
+from service.documents.processes.pool import DocumentLimits, DocumentPool
+from service.errors import StartupError
 from service.inspection.throttle import Throttle, ThrottleLimits
 from service.models.loaded_model import RegistryOptions
 from service.models.registry import Registry
@@ -122,14 +127,35 @@ def create_throttle(settings: Settings, registry: Registry) -> Throttle:
 
 
 def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
-    """The store of file jobs that `translator` translates; the caller closes it."""
+    """The store of file jobs that `translator` translates; the caller closes it.
+
+    Raises:
+        StartupError: Its folder cannot be written.
+    """
+    if settings.file_folder is not None:
+        _check_folder(settings.file_folder)
     limits = FileJobLimits(
         max_jobs=settings.max_file_jobs,
         max_stored_bytes=settings.max_stored_bytes,
         lifetime_s=settings.file_lifetime_s,
         timeout_s=settings.file_timeout_s,
     )
-    return FileJobs(translator.translate, limits, folder=settings.file_folder)
+    pool = DocumentPool(
+        DocumentLimits(
+            max_memory_bytes=settings.max_document_memory_bytes,
+            max_cpu_s=settings.document_cpu_timeout_s,
+        )
+    )
+    return FileJobs(translator.translate, limits, pool, folder=settings.file_folder)
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StartupError(f"--file-folder: {folder} cannot be written: {error}") from error
 
 
 def create_app(
@@ -231,6 +257,7 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
+    await parts.files.start()
     measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield

@@ -10,7 +10,7 @@ from service.api.auth.key import ApiKey
 from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
 from service.api.auth.reservation import MAX_REMEMBERED
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
-from service.documents.jobs import FileJobLimits
+from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics

@@ -60,8 +60,7 @@ class Charge:
         """
         self.deliver(self.num_chars)
         self._has_ended = True
-        # Shielded: a client that leaves now has its reply, or is about to get it.
-        await asyncio.shield(asyncio.ensure_future(self._send(is_last=True)))
+        await self._send_last()
 
     async def release(self) -> None:
         """Store what has been delivered and give back the rest; no-op after the end."""
@@ -69,9 +68,16 @@ class Charge:
             return
         self._has_ended = True
         try:
-            await asyncio.shield(asyncio.ensure_future(self._send(is_last=True)))
+            await self._send_last()
         except KeyStoreError:  # the reason to release matters more; the rest expires
             _log.warning("settlement failed", extra={"characters": self._delivered})
+
+    async def _send_last(self) -> None:
+        sending = self._send(is_last=True)
+        if self._store.is_instant:
+            await sending
+        else:  # shielded: a client that leaves now has its reply, or is about to get it
+            await asyncio.shield(asyncio.ensure_future(sending))
 
     async def _send(self, *, is_last: bool) -> None:
         delivery = Delivery(

@@ -23,6 +23,9 @@ class KeyStore(Protocol):
     is atomic across processes. A call that is cancelled changes nothing, if it can be prevented.
     """
 
+    is_instant: bool
+    """Whether a call never waits, so that nothing can come between."""
+
     async def put(self, key: ApiKey) -> None:
         """Store a key, replacing its earlier state."""
 

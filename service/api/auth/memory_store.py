@@ -23,6 +23,8 @@ _MIN_ENTRIES = 64
 class MemoryStore:
     """Keys and usage in memory; lost with the process, never fails."""
 
+    is_instant = True
+
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
         self._requests: dict[str, tuple[int, int]] = {}

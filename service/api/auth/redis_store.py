@@ -161,6 +161,8 @@ T = TypeVar("T")
 class RedisStore:
     """Keys and usage on a Redis server, as durable as that server is configured."""
 
+    is_instant = False
+
     def __init__(self, address: str, timeout_s: float) -> None:
         """Configure the connections; the first is opened when needed.
 

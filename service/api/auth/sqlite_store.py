@@ -71,6 +71,8 @@ class SqliteStore:
     process, but the last ones may be lost in a power failure (`synchronous = NORMAL`).
     """
 
+    is_instant = False
+
     def __init__(self, path: Path, timeout_s: float) -> None:
         """Open the file, or create it.
 

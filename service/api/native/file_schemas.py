@@ -8,7 +8,7 @@ from service.api.openapi import request_body
 from service.api.replies.json import Reply
 from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
 from service.documents.formats import FORMATS
-from service.documents.jobs import FileJob, FileJobState
+from service.documents.jobs.job import FileJob, FileJobState
 
 MULTIPART = "multipart/form-data"
 
@@ -68,7 +68,7 @@ class JobReply(Reply):
 
 def job_reply(job: FileJob, url: str) -> JobReply:
     """The state of a job; `url` is where its translated file will be."""
-    error = job.error if job.state == "failed" else None
+    failure = job.failure if job.state == "failed" else None
     return JobReply(
         id=job.id,
         status=job.state,
@@ -76,8 +76,8 @@ def job_reply(job: FileJob, url: str) -> JobReply:
         strings=job.num_strings,
         translated=job.num_translated,
         translatedFileUrl=url if job.state == "done" else None,
-        error=None if error is None else str(error),
-        code=None if error is None else error.code,
+        error=None if failure is None else failure.message,
+        code=None if failure is None else failure.code,
     )
 
 

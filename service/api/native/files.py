@@ -22,7 +22,7 @@ from service.api.native.file_schemas import (
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
-from service.documents.jobs import FileJob
+from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
@@ -127,7 +127,7 @@ async def translate_file(
 )
 async def job(request: Request, job_id: JobId, parts: PartsOf) -> Response:
     """Says why a job failed, and where its file is once it is done."""
-    return _job_response(request, parts, parts.files.find(job_id))
+    return _job_response(request, parts, await parts.files.find(job_id))
 
 
 @router.delete(
@@ -151,7 +151,7 @@ async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Respons
 )
 async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     """Under the address that came with the job or the reply, until its time is over."""
-    path = parts.files.result(file_name)
+    path = await parts.files.result(file_name)
     # As a download, never displayed: the content is not ours.
     return FileResponse(
         path,
@@ -167,7 +167,7 @@ async def _translated(
     parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
 ) -> FileJob:
     """The job when it has ended, or with `is_async` when it is accepted."""
-    accepted = await parts.files.submit(upload.name, upload.data, options)
+    accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
     return accepted if is_async else await parts.files.finish(accepted.id)
 
 

@@ -1,6 +1,5 @@
 """Probes, served models and metrics, for operators."""
 
-import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -63,6 +62,5 @@ async def metrics(request: Request, parts: PartsOf) -> Response:
         check_token(request, parts.settings.metrics_token)
     is_ready = not parts.in_flight.is_shutting_down and parts.registry.unready_reason() is None
     parts.metrics.ready.set(is_ready)
-    # In a thread: the collectors read /proc.
-    content = await asyncio.to_thread(parts.metrics.exposition)
+    content = await parts.metrics.page()
     return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -132,21 +132,16 @@ class ShortlistSlots:
             for buffer in (self.weights, self.scales, self.biases, self.ids):
                 buffer[destination] = buffer[origin]
 
-    def choose(
-        self, logits: NDArray[np.float32], best: NDArray[np.int64], *, is_whole: bool
-    ) -> NDArray[np.int64]:
+    def choose(self, logits: NDArray[np.float32], best: NDArray[np.int64]) -> NDArray[np.int64]:
         """The best token of every row within its shortlist.
 
         Args:
-            logits: Whole, float32 [rows, vocab], or of the shortlists, [rows, num_pieces].
-            best: Column of the best logit of each row, int64 [rows].
-            is_whole: Which of the two `logits` are.
+            logits: Of the whole vocabulary, float32 [rows, vocab].
+            best: Token of the best logit of each row, int64 [rows].
 
         Returns:
-            Token ids, int64 [rows]; for a row with a shortlist the same in both cases.
+            Token ids, int64 [rows].
         """
-        if not is_whole:
-            return np.asarray(self.ids[np.arange(len(best)), best])
         (rows,) = np.nonzero(self.is_used[: len(best)])
         ids = self.ids.take(rows, axis=0)
         short = logits.take(ids + self._row_starts.take(rows, axis=0))  # of the flattened logits

@@ -56,6 +56,7 @@ class GreedySearch:
         self._sentences: list[_Sentence] = []
         self._num_ruled = 0
         self._num_scored = 0
+        self._num_with_shortest = 0
 
     @property
     def num_sentences(self) -> int:
@@ -86,7 +87,7 @@ class GreedySearch:
     def clear(self) -> None:
         """Remove all sentences."""
         self._sentences.clear()
-        self._num_ruled = self._num_scored = 0
+        self._num_ruled = self._num_scored = self._num_with_shortest = 0
 
     def restricted(self) -> list[int]:
         """Sentences for which `restrict` must see the scores of the coming step."""
@@ -100,6 +101,8 @@ class GreedySearch:
 
     def ending_too_early(self, tokens: NDArray[np.int64]) -> list[int]:
         """Sentences whose best token is the end, which they may not yet take, int64 [sentences]."""
+        if not self._num_with_shortest:
+            return []
         ended: list[int] = (tokens == self._eos_id).nonzero()[0].tolist()
         return [index for index in ended if not self.may_end(index)]
 
@@ -149,11 +152,13 @@ class GreedySearch:
     def _counted(self, sentence: _Sentence) -> _Sentence:
         self._num_ruled += bool(sentence.rules)
         self._num_scored += sentence.options.with_scores
+        self._num_with_shortest += sentence.options.min_target_tokens > 0
         return sentence
 
     def _discount(self, sentence: _Sentence) -> None:
         self._num_ruled -= bool(sentence.rules)
         self._num_scored -= sentence.options.with_scores
+        self._num_with_shortest -= sentence.options.min_target_tokens > 0
 
 
 def _begun(options: DecodeOptions, *, is_retry: bool) -> _Sentence:

@@ -55,6 +55,7 @@ TEXTS = {"q": ["Anna reads. Ben sings.", "", "Anna sees a house."]}
 REQUEST = TranslateRequest(texts=(), source="en", target="de")
 SETTINGS = Settings(engines=0, workers=1, bundles=(TINY_BUNDLE,))
 TOKEN = "an operator's token"
+BATCH, PERSON = "key-of-the-batch-client", "key-of-a-person-who-types"
 NO_CACHE = {"result_cache_bytes": 0, "share_runs": False}
 """Without them most of a load of equal texts never reaches an engine."""
 
@@ -164,7 +165,7 @@ def test_a_pair_without_a_bundle_goes_through_a_third_language(
 
 
 def test_clients_have_keys_and_take_turns(cluster: Cluster) -> None:
-    settings = NO_CACHE | {"api_keys": "batch,person"}
+    settings = NO_CACHE | {"api_keys": f"{BATCH},{PERSON}"}
     ended: list[str] = []
 
     def translate(client: httpx.Client, key: str, text: str) -> None:
@@ -177,13 +178,13 @@ def test_clients_have_keys_and_take_turns(cluster: Cluster) -> None:
         unknown = {"Authorization": "Bearer nobody's"}
         reply = client.post("/translate", json=EN_DE | TEXTS, headers=unknown)
         assert reply.status_code == 403
-        batch = threading.Thread(target=translate, args=(client, "batch", TEXT * 60))
+        batch = threading.Thread(target=translate, args=(client, BATCH, TEXT * 60))
         batch.start()
         wait_until(lambda: counted(other, "slots_in_use") > 0)
         for _ in range(3):
-            translate(other, "person", "Ben sings.")
+            translate(other, PERSON, "Ben sings.")
         batch.join()
-    assert ended == ["person"] * 3 + ["batch"]
+    assert ended == [PERSON] * 3 + [BATCH]
 
 
 def test_engines_come_and_go_with_the_load(cluster: Cluster, expected: str) -> None:

@@ -8,6 +8,8 @@ from service.errors import KeyStoreError
 class FailingStore:
     """Fails whatever it is asked."""
 
+    is_instant = False
+
     async def put(self, key: ApiKey) -> None:
         raise KeyStoreError
 

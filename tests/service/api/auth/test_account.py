@@ -167,6 +167,8 @@ def test_end_of_a_charge_goes_on_although_its_request_is_cancelled(
     end: str, num_chars: int
 ) -> None:
     class Slow(MemoryStore):
+        is_instant = False
+
         async def deliver(self, delivery: Delivery, now_s: float) -> None:
             is_asked.set()
             await may_answer.wait()
@@ -231,6 +233,8 @@ def test_without_a_key_no_request_is_remembered() -> None:
 
 
 class _Hangs(MemoryStore):
+    is_instant = False
+
     async def reserve(self, demand: Demand, now_s: float) -> Granted:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")

@@ -164,6 +164,8 @@ def test_quota_ends_streams_that_are_hung_up(address: str | None) -> None:
 
 def test_store_that_fails_among_the_parts_ends_the_stream() -> None:
     class FailsLater(MemoryStore):
+        is_instant = False
+
         async def deliver(self, *_: object) -> None:
             raise KeyStoreError
 

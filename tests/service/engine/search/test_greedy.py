@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from service.engine.search.greedy import GreedySearch
@@ -43,3 +44,19 @@ def test_scores_computed_for_others_of_the_batch_are_not_returned() -> None:
     assert search.advance([A], [-0.5]).finished == {}
     (found,) = search.advance([EOS], [-0.25]).finished[0]
     assert found.token_log_probs == ()
+
+
+def test_a_shortest_length_holds_for_its_own_sentence_while_that_is_there() -> None:
+    options = DecodeOptions(with_scores=False, max_target_tokens=9)
+    search = GreedySearch(EOS)
+    for shortest in (0, 2, 0):
+        search.begin(replace(options, min_target_tokens=shortest))
+    assert search.ending_too_early(np.array([EOS, EOS, A])) == [1]
+    assert search.ending_too_early(np.array([EOS, A, EOS])) == []
+    search.remove(0)
+    assert search.ending_too_early(np.array([EOS, EOS])) == [1]
+    search.advance([A, A], None)
+    search.advance([A, A], None)
+    assert search.ending_too_early(np.array([EOS, EOS])) == []
+    search.remove(1)
+    assert search.ending_too_early(np.array([EOS])) == []

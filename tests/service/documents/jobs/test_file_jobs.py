@@ -1,13 +1,16 @@
-"""Files that are translated in the background."""
+"""Files that are translated in the background, by real processes that read and write them."""
 
 import asyncio
 import errno
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from service.documents.jobs import FileJobLimits, FileJobs
+from service.documents.jobs.admission import FileJobLimits
+from service.documents.jobs.file_jobs import FileJobs
+from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.errors import (
     BadFileError,
     DeadlineExceededError,
@@ -62,7 +65,8 @@ def _with(
         jobs = FileJobs(
             translator.translate,
             limits or FileJobLimits(),
-            folder=folder,
+            DocumentPool(DocumentLimits()),
+            temporary_in=folder,
             clock=clock or FakeClock(),
         )
         try:
@@ -75,10 +79,10 @@ def _with(
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    for _ in range(100_000):
+    for _ in range(60_000):
         if is_so():
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     raise AssertionError("it never came to that")
 
 
@@ -89,7 +93,7 @@ def test_a_file_is_translated_and_kept(tmp_path: Path) -> None:
         done = await jobs.finish(job.id)
         assert (done.state, done.progress, done.num_translated) == ("done", 1.0, 2)
         assert done.file_name == f"{job.id}.my_book_de.txt"
-        assert jobs.result(done.file_name).read_bytes() == b"ONE\n\nTWO"
+        assert (await jobs.result(done.file_name)).read_bytes() == b"ONE\n\nTWO"
 
     _with(tmp_path, test, Held())
 
@@ -100,11 +104,11 @@ def test_progress_is_seen(tmp_path: Path) -> None:
     async def test(jobs: FileJobs) -> None:
         job = await jobs.submit("a.txt", (b"x" * 1_500 + b"\n\n") * 9, OPTIONS)
         await _until(lambda: translator.running == 4)
-        assert jobs.find(job.id).state == "running"
+        assert (await jobs.find(job.id)).state == "running"
         translator.released.set()
         seen = []
-        while not jobs.find(job.id).has_ended:
-            seen.append(jobs.find(job.id).progress)
+        while not (await jobs.find(job.id)).has_ended:
+            seen.append((await jobs.find(job.id)).progress)
             await asyncio.sleep(0)
         assert seen == sorted(seen)
         assert any(0 < progress < 1 for progress in seen)
@@ -118,7 +122,7 @@ def test_only_so_many_run_and_wait(tmp_path: Path) -> None:
     async def test(jobs: FileJobs) -> None:
         accepted = [await jobs.submit("a.txt", b"x", OPTIONS) for _ in range(3)]
         await _until(lambda: translator.running == 1)
-        states = [jobs.find(job.id).state for job in accepted]
+        states = [(await jobs.find(job.id)).state for job in accepted]
         assert states == ["running", "waiting", "waiting"]
         with pytest.raises(OverloadedError, match="Slowdown: 3 files"):
             await jobs.submit("a.txt", b"x", OPTIONS)
@@ -135,13 +139,13 @@ def test_files_go_when_their_time_is_over(tmp_path: Path) -> None:
 
     async def test(jobs: FileJobs) -> None:
         job = await jobs.finish((await jobs.submit("a.txt", b"x", OPTIONS)).id)
-        path = jobs.result(job.file_name)
+        path = await jobs.result(job.file_name)
         clock.now_s += 99
-        assert jobs.result(job.file_name) == path
+        assert (await jobs.result(job.file_name)) == path
         clock.now_s += 1
-        for ask in (lambda: jobs.result(job.file_name), lambda: jobs.find(job.id)):
+        for asked in (jobs.result(job.file_name), jobs.find(job.id)):
             with pytest.raises(NotFoundError):
-                ask()
+                await asked
         assert not path.exists()
 
     _with(tmp_path, test, Held(), clock=clock, limits=FileJobLimits(lifetime_s=100))
@@ -152,7 +156,7 @@ def test_only_so_much_is_stored(tmp_path: Path) -> None:
         first = await jobs.finish((await jobs.submit("a.txt", b"x" * 9_000, OPTIONS)).id)
         with pytest.raises(StorageError, match="DELETE"):
             await jobs.submit("a.txt", b"x", OPTIONS)
-        path = jobs.result(first.file_name)
+        path = await jobs.result(first.file_name)
         await jobs.cancel(first.id)
         assert not path.exists()
         await jobs.submit("a.txt", b"x", OPTIONS)
@@ -169,7 +173,7 @@ def test_a_cancelled_job_stops_its_sentences(tmp_path: Path) -> None:
         assert (await jobs.cancel(job.id)).state == "cancelled"
         assert translator.running == 0
         with pytest.raises(NotFoundError):
-            jobs.result(job.file_name)
+            (await jobs.result(job.file_name))
         with pytest.raises(NotFoundError):
             await jobs.finish(job.id)
 
@@ -186,7 +190,7 @@ def test_cancelled_wait_cancels_the_job(tmp_path: Path) -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert jobs.find(job.id).state == "cancelled"
+        assert (await jobs.find(job.id)).state == "cancelled"
         assert translator.running == 0
 
     _with(tmp_path, test, translator)
@@ -223,33 +227,64 @@ def test_failures_are_kept_and_told(
         with pytest.raises(told) as raised:
             await jobs.finish(job.id)
         assert "secret" not in str(raised.value)
-        assert jobs.find(job.id).state == "failed"
+        assert (await jobs.find(job.id)).state == "failed"
 
     _with(tmp_path, test, Held(error=error))
 
 
-def test_a_file_that_cannot_be_written_fails_its_job_alone(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_kept_is_refused(tmp_path: Path) -> None:
     async def test(jobs: FileJobs) -> None:
         job = await jobs.finish((await jobs.submit("a.txt", b"x", OPTIONS)).id)
-        folder = jobs.result(job.file_name).parent
+        folder = (await jobs.result(job.file_name)).parent.parent
         hidden = folder.with_name("gone")
         folder.rename(hidden)
-        failing = await jobs.submit("a.txt", b"x", OPTIONS)
         with pytest.raises(StorageError):
-            await jobs.finish(failing.id)
+            await jobs.submit("a.txt", b"x", OPTIONS)
         hidden.rename(folder)
         assert (await jobs.finish((await jobs.submit("a.txt", b"x", OPTIONS)).id)).state == "done"
 
     _with(tmp_path, test, Held())
 
 
-def test_a_job_that_takes_too_long_fails(tmp_path: Path) -> None:
+def _remove(folder: Path, job_id: str) -> None:
+    (found,) = folder.glob(f"*/{job_id}")
+    shutil.rmtree(found)
+
+
+def test_a_result_that_cannot_be_written_fails_its_job_alone(tmp_path: Path) -> None:
+    translator = Held(is_held=True)
+
+    async def test(jobs: FileJobs) -> None:
+        failing = await jobs.submit("a.txt", b"x", OPTIONS)
+        await _until(lambda: translator.running == 1)
+        _remove(tmp_path, failing.id)
+        translator.released.set()
+        with pytest.raises(StorageError):
+            await jobs.finish(failing.id)
+        assert (await jobs.finish((await jobs.submit("a.txt", b"x", OPTIONS)).id)).state == "done"
+
+    _with(tmp_path, test, translator)
+
+
+def test_a_file_that_takes_too_long_to_read_is_refused(tmp_path: Path) -> None:
+    async def test(jobs: FileJobs) -> None:
+        with pytest.raises(DeadlineExceededError, match="in parts"):
+            await jobs.submit("a.txt", b"x", OPTIONS)
+
+    _with(tmp_path, test, Held(), limits=FileJobLimits(timeout_s=0.001))
+
+
+def test_the_time_of_a_job_begins_with_its_upload(tmp_path: Path) -> None:
+    clock = FakeClock()
+
     async def test(jobs: FileJobs) -> None:
         job = await jobs.submit("a.txt", b"x", OPTIONS)
-        with pytest.raises(DeadlineExceededError, match="in parts"):
+        clock.now_s += 99.999  # it has not begun, and has no more than the rest
+        with pytest.raises(DeadlineExceededError, match="within 100 s: send it in parts"):
             await jobs.finish(job.id)
 
-    _with(tmp_path, test, Held(is_held=True), limits=FileJobLimits(timeout_s=0.001))
+    translator = Held(is_held=True)
+    _with(tmp_path, test, translator, clock=clock, limits=FileJobLimits(timeout_s=100))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +342,7 @@ def test_only_given_names_are_looked_for(tmp_path: Path) -> None:
         job = await jobs.finish((await jobs.submit("a.txt", b"x", OPTIONS)).id)
         for name in ("", ".", "..", job.id, f"{job.id}.", f"{job.id}.b_de.txt", "../x", "x\0"):
             with pytest.raises(NotFoundError):
-                jobs.result(name)
+                await jobs.result(name)
 
     _with(tmp_path, test, Held())
 
@@ -318,7 +353,7 @@ def test_the_end_of_the_service_is_the_end_of_its_jobs(tmp_path: Path) -> None:
     async def test(jobs: FileJobs) -> None:
         for _ in range(4):
             await jobs.submit("a.txt", b"x", OPTIONS)
-        await _until(lambda: translator.running == 2)
+        await _until(lambda: translator.running == 4)
 
     _with(tmp_path, test, translator)
     assert translator.running == 0

@@ -1,0 +1,1 @@
+"""Background translation of files: accepted, kept on the disk, resumed, removed."""
