@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     compared = (
         f"as {original.implementation} in {original.sentences} sentences"
         if original
-        else "not compared with the original program, which is not installed"
+        else "compared with its formulas, and with no other program"
     )
     print(f"{options.out}: {describe(manifest)}; {compared}")
     return 0
