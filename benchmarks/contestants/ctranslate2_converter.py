@@ -14,8 +14,8 @@ from ctranslate2.specs.transformer_spec import (
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from model.architecture import LAYER_NORM_EPS
 from model.transformer import (
-    LAYER_NORM_EPS,
     DecoderLayer,
     EncoderLayer,
     MultiHeadAttention,
