@@ -5,8 +5,8 @@ import math
 import time
 from collections.abc import Callable
 
-MOST_PER_DOUBLING = 2.6
-"""Linear work takes twice as long, and a little more where it leaves a cache."""
+MOST_PER_DOUBLING = 3.2
+"""Linear work takes twice as long, and more where it leaves a cache; quadratic work four times."""
 _MOST_TRIES = 5
 _LEAST_S = 0.002
 """Shorter times say nothing."""

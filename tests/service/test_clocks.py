@@ -22,6 +22,8 @@ MODULES = {"time", "datetime", "date"}
 ALLOWED = {
     "observability/logs.py": "the time of an event",
     "api/auth/api_keys.py": "which month a quota is for",
+    "documents/jobs/file_jobs.py": "until when a file is kept, over restarts",
+    "documents/jobs/survey.py": "how old a half-made job of another process is",
     "cli/keys.py": "until when a key is good",
     "observability/tracing.py": "when a span began, for who collects spans of several machines",
 }

@@ -8,6 +8,7 @@ lock may mean nothing, the age of the file counts, by the clock of the file syst
 import fcntl
 import os
 import uuid
+import weakref
 from pathlib import Path
 
 BEAT_S = 2.0
@@ -37,6 +38,8 @@ class Replica:
         self._file = staged.open("w", encoding="ascii")
         self._file.write(self._kernel)
         self._file.flush()
+        # Where nothing closes it, it is dead once nothing uses it.
+        self._end = weakref.finalize(self, self._file.close)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         staged.replace(self._path)
 
@@ -76,7 +79,7 @@ class Replica:
     def close(self) -> None:
         """Be dead to the others from now on."""
         self._path.unlink(missing_ok=True)
-        self._file.close()
+        self._end()
 
 
 def is_abandoned(folder: Path) -> bool:
