@@ -71,7 +71,7 @@ def inspected_pair(
     source, target = text.strip(), translation.strip()
     shown = source_offsets(source, tokens.source_ids, bundle, pair)
     generated = target_offsets(tokens.target_ids, bundle)
-    links = word_links(attention.alignment.tolist(), shown, generated)
+    links = word_links(attention.alignment, shown, generated)
     sentence = InspectedSentence(
         source=source,
         translation=target,

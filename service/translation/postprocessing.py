@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
@@ -44,7 +47,7 @@ def postprocess(
     hypothesis: Hypothesis,
     bundle: Bundle,
     pair: LanguagePair,
-    attention: Sequence[Sequence[float]] | None = None,
+    attention: NDArray[np.float32] | None = None,
 ) -> Postprocessed:
     """The translation of a sentence from one hypothesis.
 
@@ -53,8 +56,8 @@ def postprocess(
         hypothesis: What the model generated.
         bundle: Of the model.
         pair: The direction.
-        attention: A row for each target token, a column for each source token; lets words be
-            linked, and placeholders be placed that the model lost.
+        attention: A row for each target token, a column for each source token, float32; lets words
+            be linked, and placeholders be placed that the model lost.
     """
     preprocessed = sentence.preprocessed
     assert preprocessed is not None, "it has token ids"

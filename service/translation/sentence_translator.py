@@ -170,7 +170,7 @@ class SingleModelTranslator:
                     sentences[index].hypotheses[0],
                     self.model.bundle,
                     self.pair,
-                    alignment.tolist(),
+                    alignment,
                 ),
             )
             for index, alignment in zip(chosen, alignments, strict=True)

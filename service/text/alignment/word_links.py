@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 _WORD = re.compile(r"⟦\d⟧|\w+(?:['’\-]\w+)*|[^\w\s]")  # noqa: RUF001
 _MIN_WEIGHT = 0.2
 """Least attention to a source word that is linked though it is no target word's first choice."""
@@ -39,7 +42,7 @@ def words(text: str) -> list[Span]:
 
 
 def word_links(
-    attention: Sequence[Sequence[float]], source: TokenizedText, target: TokenizedText
+    attention: NDArray[np.float32], source: TokenizedText, target: TokenizedText
 ) -> tuple[WordLink, ...]:
     """Links each target word with the source word that it attends to most.
 
@@ -47,17 +50,22 @@ def word_links(
     to it most, if its weight is at least `_MIN_WEIGHT`.
 
     Args:
-        attention: A row for each target token, a column for each source token.
+        attention: A row for each target token, a column for each source token, float32.
         source: Its tokens are the columns; columns without characters are ignored.
         target: Its tokens are the rows; there may be further rows.
     """
     source_words, target_words = words(source.text), words(target.text)
-    columns = _members(source.spans, source_words)
-    rows = _members(target.spans, target_words)
-    weights = [[_weight(attention, row, column) for column in columns] for row in rows]
-    pairs = [*_best_sources(weights), *_best_targets(weights, len(source_words))]
+    rows = _members(target.spans, target_words, len(attention))
+    columns = _members(source.spans, source_words, attention.shape[1])
+    sizes = np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    weights = (rows / sizes) @ attention.astype(np.float64) @ columns.T
+    if not weights.size:
+        return ()
+    pairs = [*_best_sources(weights), *_best_targets(weights)]
     return tuple(
-        WordLink(source=source_words[j], target=target_words[i], weight=round(weights[i][j], 4))
+        WordLink(
+            source=source_words[j], target=target_words[i], weight=round(float(weights[i, j]), 4)
+        )
         for i, j in sorted(set(pairs))
     )
 
@@ -116,41 +124,28 @@ def pharaoh(links: Sequence[WordLink], source: str, target: str) -> list[tuple[i
     )
 
 
-def _members(spans: Sequence[Span], found: Sequence[Span]) -> list[list[int]]:
-    """The tokens that have characters of each word, both in the order of the text."""
-    members: list[list[int]] = [[] for _ in found]
+def _members(spans: Sequence[Span], found: Sequence[Span], num_tokens: int) -> NDArray[np.float64]:
+    """Which tokens have characters of each word, 1 or 0, float64 [words, tokens]."""
+    members = np.zeros((len(found), num_tokens))
     first = 0
     for token, (start, end) in enumerate(spans):
         while first < len(found) and found[first][1] <= start:
             first += 1
         word = first
         while word < len(found) and found[word][0] < end:
-            members[word].append(token)
+            members[word, token] = 1.0
             word += 1
     return members
 
 
-def _weight(
-    attention: Sequence[Sequence[float]], rows: Sequence[int], columns: Sequence[int]
-) -> float:
-    """Mean attention of a target word's tokens to all tokens of a source word."""
-    if not rows:
-        return 0.0
-    return sum(attention[i][j] for i in rows for j in columns) / len(rows)
-
-
-def _best_sources(weights: Sequence[Sequence[float]]) -> list[tuple[int, int]]:
+def _best_sources(weights: NDArray[np.float64]) -> list[tuple[int, int]]:
     """Each target word with the source word that it attends to most."""
-    best = [max(range(len(row)), key=row.__getitem__, default=-1) for row in weights]
-    return [(i, j) for i, j in enumerate(best) if j >= 0 and weights[i][j] > 0]
+    best = weights.argmax(axis=1).tolist()
+    return [(i, j) for i, j in enumerate(best) if weights[i, j] > 0]
 
 
-def _best_targets(weights: Sequence[Sequence[float]], num_sources: int) -> list[tuple[int, int]]:
+def _best_targets(weights: NDArray[np.float64]) -> list[tuple[int, int]]:
     """The remaining source words, each with the target word that attends to it most."""
     linked = {j for _, j in _best_sources(weights)}
-    pairs = []
-    for j in set(range(num_sources)) - linked:
-        best = max(range(len(weights)), key=lambda i: weights[i][j], default=-1)
-        if best >= 0 and weights[best][j] >= _MIN_WEIGHT:
-            pairs.append((best, j))
-    return pairs
+    best = weights.argmax(axis=0).tolist()
+    return [(i, j) for j, i in enumerate(best) if j not in linked and weights[i, j] >= _MIN_WEIGHT]

@@ -1,5 +1,6 @@
 """The model's output as the translation of a sentence."""
 
+import numpy as np
 import pytest
 
 from service.engine.search.options import Hypothesis
@@ -53,7 +54,7 @@ def test_a_lost_symbol_is_placed_by_attention() -> None:
         + [0.0] * (len(sentence.source_ids) - len(source_spans))
         for s in spans
     ]
-    found = postprocess(sentence, output, BUNDLE, PAIR, attention)
+    found = postprocess(sentence, output, BUNDLE, PAIR, np.array(attention, dtype=np.float32))
     assert (found.text, found.is_complete) == ("offen {a} nun", True)
     assert found.links
     assert {found.text[slice(*link.target)] for link in found.links} == {"offen", "{a}", "nun"}

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +21,10 @@ def texts_of(links: tuple[WordLink, ...]) -> list[tuple[str, str]]:
     return [(SOURCE.text[slice(*link.source)], TARGET.text[slice(*link.target)]) for link in links]
 
 
+def _linked(attention: Sequence[Sequence[float]]) -> tuple[WordLink, ...]:
+    return word_links(np.array(attention, dtype=np.float32), SOURCE, TARGET)
+
+
 def test_words_are_letters_with_their_apostrophes_and_marks_alone() -> None:
     text = "It's 3.5 well-known ⟦7⟧!"
     found = [text[start:end] for start, end in words(text)]
@@ -31,7 +38,7 @@ def test_a_word_is_linked_with_what_all_its_pieces_look_at() -> None:
         [0.0, 0.4, 0.3, 0.3, 0.0],  # no piece of `house` alone is looked at as much as `old`
         [0.0, 0.0, 0.0, 0.0, 1.0],  # the end token's row
     ]
-    links = word_links(attention, SOURCE, TARGET)
+    links = _linked(attention)
     assert texts_of(links) == [("the", "das"), ("old", "alte"), ("house", "Haus")]
     assert [link.weight for link in links] == [0.8, 0.6, 0.6]
 
@@ -42,12 +49,12 @@ def test_a_source_word_that_is_no_first_choice_is_linked_if_its_weight_suffices(
         [0.5, 0.25, 0.1, 0.0, 0.0],
         [0.5, 0.1, 0.1, 0.0, 0.0],
     ]
-    links = word_links(attention, SOURCE, TARGET)
+    links = _linked(attention)
     assert texts_of(links) == [("the", "das"), ("old", "das"), ("the", "alte"), ("the", "Haus")]
 
 
 def test_attention_to_no_word_links_nothing() -> None:
-    assert word_links([[0.0, 0.0, 0.0, 0.0, 1.0]] * 3, SOURCE, TARGET) == ()
+    assert _linked([[0.0, 0.0, 0.0, 0.0, 1.0]] * 3) == ()
 
 
 @given(st.data())
@@ -57,7 +64,7 @@ def test_links_are_words_of_both_sides_and_every_target_word_that_looks_has_one(
     numbers = st.floats(0.01, 1)
     rows = st.lists(numbers, min_size=5, max_size=5)
     attention = data.draw(st.lists(rows, min_size=3, max_size=4))
-    links = word_links(attention, SOURCE, TARGET)
+    links = _linked(attention)
     assert {link.source for link in links} <= set(words(SOURCE.text))
     assert {link.target for link in links} == set(words(TARGET.text))
 
