@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     max_fragments: PositiveInt = 2_048
     """Fragments between lost placeholders in a request; beyond it: 400."""
     inline_chars: PositiveInt = 1_000
-    """Longer texts are worked on in threads, not on the event loop."""
+    """Longer texts are worked on in a thread, not on the event loop."""
     max_file_bytes: PositiveInt = 4_194_304
     """Largest file to translate; beyond it: 413."""
     max_file_jobs: PositiveInt = 16

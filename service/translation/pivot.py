@@ -10,7 +10,7 @@ from service.translation.fragments import join_hypotheses
 from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
 from service.translation.source_text import SourceSentence, TextReader
 from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
-from service.translation.text_threads import TextThreads
+from service.translation.text_thread import TextThread
 from service.translation.values import RouteStep, TranslateRequest
 
 
@@ -31,7 +31,7 @@ class PivotTranslator:
         first: SingleModelTranslator,
         second: SingleModelTranslator,
         request: TranslateRequest,
-        threads: TextThreads | None = None,
+        thread: TextThread | None = None,
     ) -> None:
         """Checks the glossary.
 
@@ -39,13 +39,13 @@ class PivotTranslator:
             first: From the source to the pivot language.
             second: From there to the target.
             request: Its glossary is between source and target.
-            threads: For long texts.
+            thread: For long texts.
         """
         self._first = first
         self._second = second
         self._glossary = Glossary(request.glossary)
         self._client = request.client
-        self._threads = threads or TextThreads()
+        self._thread = thread or TextThread()
         self._readers: dict[tuple[str, ...], TextReader] = {}
 
     @property
@@ -67,9 +67,9 @@ class PivotTranslator:
         """
         before = await self._first.translate(sentences)
         size = sum(len(s.source.segment.text) + len(s.best.text) for s in before.sentences)
-        between = await self._threads.run(self._client, size, self._read_again, before.sentences)
+        between = await self._thread.run(self._client, size, self._read_again, before.sentences)
         after = await self._second.translate([part for parts in between for part in parts])
-        found = await self._threads.run(
+        found = await self._thread.run(
             self._client, size, self._join_all, before.sentences, between, after.sentences
         )
         return TranslatedSentences(sentences=found, runs=(*before.runs, *after.runs))

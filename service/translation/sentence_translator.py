@@ -24,7 +24,7 @@ from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.target_text import TranslatedSentence
 from service.translation.text_limits import UNLIMITED, TextLimits
-from service.translation.text_threads import TextThreads
+from service.translation.text_thread import TextThread
 from service.translation.timings import Runs
 from service.translation.values import TranslateRequest
 
@@ -65,7 +65,7 @@ class SingleModelTranslator:
         pair: LanguagePair,
         request: TranslateRequest,
         inspector: Inspector,
-        threads: TextThreads | None = None,
+        thread: TextThread | None = None,
         limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         deadline_s: float | None = None,
@@ -79,7 +79,7 @@ class SingleModelTranslator:
         self.pair = pair
         self._request = request
         self._inspector = inspector
-        self._threads = threads or TextThreads()
+        self._thread = thread or TextThread()
         self._limits = limits if request.is_bounded else UNLIMITED
         self._num_fragments = 0
         """Of all sentences so far."""
@@ -205,7 +205,7 @@ class SingleModelTranslator:
     ) -> Result:
         """Calls `function`, in a thread if it works on long or many sentences."""
         size = sum(len(s.segment.text) + _CHARS_OF_A_SENTENCE for s in sentences)
-        return await self._threads.run(self._request.client, size, function, *args, **kwargs)
+        return await self._thread.run(self._request.client, size, function, *args, **kwargs)
 
     async def _inspected(
         self, sentences: list[TranslatedSentence], selection: AttentionSelection

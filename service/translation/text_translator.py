@@ -10,7 +10,7 @@ from service.text.masking.glossary import glossary_chars
 from service.translation.sentence_translator import SentenceTranslator
 from service.translation.source_text import SourcePassage, SourceText, SourceTexts
 from service.translation.target_text import TranslatedSentence, assemble_all
-from service.translation.text_threads import TextThreads
+from service.translation.text_thread import TextThread
 from service.translation.timings import Runs, Timeline
 from service.translation.values import (
     SentenceTranslation,
@@ -27,7 +27,7 @@ class TextTranslator:
         self,
         translator: SentenceTranslator,
         request: TranslateRequest,
-        threads: TextThreads | None = None,
+        thread: TextThread | None = None,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
     ) -> None:
@@ -35,7 +35,7 @@ class TextTranslator:
         self._num_alternatives = request.num_alternatives
         self._client = request.client
         self._num_glossary_chars = glossary_chars(request.glossary)
-        self._threads = threads or TextThreads()
+        self._thread = thread or TextThread()
         self._clock = clock
         self._tracing = tracing or Tracing()
 
@@ -88,7 +88,7 @@ class TextTranslator:
     async def _read(self, texts: Sequence[str], prefixes: Sequence[str] | None) -> SourceTexts:
         size = sum(map(len, texts)) + self._num_glossary_chars
         read = self._translator.reader.read
-        return await self._threads.run(self._client, size, read, texts, prefixes)
+        return await self._thread.run(self._client, size, read, texts, prefixes)
 
     async def _assembled(
         self, source: SourceTexts, sentences: Sequence[TranslatedSentence]
@@ -96,7 +96,7 @@ class TextTranslator:
         # Glossary terms may be far longer in the translation than in the source.
         size = sum(len(s.source.segment.text) + len(s.best.text) for s in sentences)
         size += sum(len(part) for text in source.texts for part in text if isinstance(part, str))
-        return await self._threads.run(
+        return await self._thread.run(
             self._client, size, assemble_all, source, sentences, self._num_alternatives
         )
 

@@ -36,7 +36,7 @@ from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
 from service.translation.text_limits import UNLIMITED, TextLimits
-from service.translation.text_threads import MAX_INLINE_CHARS, TextThreads
+from service.translation.text_thread import MAX_INLINE_CHARS, TextThread
 from service.translation.text_translator import TextTranslator
 from service.translation.values import (
     SentenceTranslation,
@@ -71,7 +71,7 @@ class Translator:
             registry: Started; the caller closes it.
             metrics: Counts and times translations.
             max_attention_cells: Most numbers in the attention maps of one reply.
-            max_inline_chars: Longer texts are worked on in threads.
+            max_inline_chars: Longer texts are worked on in a thread.
             limits: Of the texts of a request.
             clock: The clock of the registry's schedulers, on which deadlines are set.
             tracing: Records the stages of every translation; the caller closes it.
@@ -79,7 +79,7 @@ class Translator:
         self._registry = registry
         self._metrics = metrics
         self._inspector = Inspector(max_cells=max_attention_cells)
-        self._threads = TextThreads(max_inline_chars)
+        self._thread = TextThread(max_inline_chars)
         self._limits = limits
         self._languages = LanguageFinder(registry)
         self._clock = clock
@@ -87,7 +87,7 @@ class Translator:
 
     def close(self) -> None:
         """Cancels work on texts that waits."""
-        self._threads.close()
+        self._thread.close()
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
@@ -182,7 +182,7 @@ class Translator:
             found = await self._inspector.inspect(
                 model, pairs, request.selection, timeout_s=request.timeout_s
             )
-        return await self._threads.run(
+        return await self._thread.run(
             INTERNAL_CLIENT,
             _num_chars(given),
             lambda: [
@@ -194,7 +194,7 @@ class Translator:
     async def _token_pairs(
         self, given: Sequence[tuple[str, str]], bundle: Bundle, pair: LanguagePair
     ) -> list[TokenPair]:
-        return await self._threads.run(
+        return await self._thread.run(
             INTERNAL_CLIENT,
             _num_chars(given),
             lambda: [token_pair(*texts, bundle, pair) for texts in given],
@@ -207,7 +207,7 @@ class Translator:
             yield TextTranslator(
                 self._sentence_translator(request, route),
                 request,
-                self._threads,
+                self._thread,
                 clock=self._clock,
                 tracing=self._tracing,
             )
@@ -220,7 +220,7 @@ class Translator:
         with_model = partial(
             SingleModelTranslator,
             inspector=self._inspector,
-            threads=self._threads,
+            thread=self._thread,
             limits=self._limits,
             clock=self._clock,
             deadline_s=deadline_s,
@@ -235,7 +235,7 @@ class Translator:
             with_model(*first, requests[0]),
             with_model(*second, requests[1]),
             request,
-            self._threads,
+            self._thread,
         )
 
 

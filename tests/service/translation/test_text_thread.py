@@ -2,23 +2,27 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from service.observability.logs import REQUEST_ID
 from service.scheduling.limits import Client
-from service.translation.text_threads import TextThreads
+from service.translation.text_thread import TextThread
 
 ONE, OTHER = Client(name="one"), Client(name="other")
 LONG = 1_001
 
 
 @pytest.fixture
-def threads() -> Iterator[TextThreads]:
-    made = TextThreads()
+def thread() -> Iterator[TextThread]:
+    made = TextThread()
     yield made
     made.close()
+
+
+WORK_S = 0.1
 
 
 class Gate:
@@ -42,37 +46,37 @@ class Gate:
         self._open.set()
 
 
-async def _occupied(threads: TextThreads, gate: Gate) -> list[asyncio.Task[None]]:
-    holding = [asyncio.create_task(threads.run(ONE, LONG, gate.hold)) for _ in range(2)]
+async def _occupied(thread: TextThread, gate: Gate) -> list[asyncio.Task[None]]:
+    holding = [asyncio.create_task(thread.run(ONE, LONG, gate.hold))]
     await asyncio.sleep(0)
     return holding
 
 
-def test_short_text_is_worked_on_where_it_is(threads: TextThreads) -> None:
-    found = asyncio.run(threads.run(ONE, LONG - 1, threading.get_ident))
+def test_short_text_is_worked_on_where_it_is(thread: TextThread) -> None:
+    found = asyncio.run(thread.run(ONE, LONG - 1, threading.get_ident))
     assert found == threading.get_ident()
 
 
-def test_long_text_is_worked_on_in_a_thread_of_the_same_context(threads: TextThreads) -> None:
+def test_long_text_is_worked_on_in_a_thread_of_the_same_context(thread: TextThread) -> None:
     REQUEST_ID.set("an id")
     thread, request_id = asyncio.run(
-        threads.run(ONE, LONG, lambda: (threading.get_ident(), REQUEST_ID.get()))
+        thread.run(ONE, LONG, lambda: (threading.get_ident(), REQUEST_ID.get()))
     )
     assert thread != threading.get_ident()
     assert request_id == "an id"
 
 
-def test_error_is_that_of_the_work(threads: TextThreads) -> None:
+def test_error_is_that_of_the_work(thread: TextThread) -> None:
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(threads.run(ONE, LONG, lambda: 1 // 0))
+        asyncio.run(thread.run(ONE, LONG, lambda: 1 // 0))
 
 
-def test_clients_take_turns_whatever_they_have_waiting(threads: TextThreads) -> None:
+def test_clients_take_turns_whatever_they_have_waiting(thread: TextThread) -> None:
     async def scenario() -> list[str]:
         gate = Gate()
-        holding = await _occupied(threads, gate)
+        holding = await _occupied(thread, gate)
         waiting = [
-            asyncio.create_task(threads.run(client, LONG, gate.note, name))
+            asyncio.create_task(thread.run(client, LONG, gate.note, name))
             for client, name in [
                 (ONE, "1a"),
                 (ONE, "1b"),
@@ -87,18 +91,15 @@ def test_clients_take_turns_whatever_they_have_waiting(threads: TextThreads) -> 
         return gate.order
 
     order = asyncio.run(scenario())
-    # Two threads: neighbours may change places.
-    assert {*order[:2]} == {"1a", "2a"}
-    assert {*order[2:4]} == {"1b", "2b"}
-    assert order[4] == "1c"
+    assert order == ["1a", "2a", "1b", "2b", "1c"]
 
 
-def test_cancelled_text_gives_its_turn_to_the_next(threads: TextThreads) -> None:
+def test_cancelled_text_gives_its_turn_to_the_next(thread: TextThread) -> None:
     async def scenario() -> list[str]:
         gate = Gate()
-        holding = await _occupied(threads, gate)
-        gone = asyncio.create_task(threads.run(ONE, LONG, gate.note, "gone"))
-        stays = asyncio.create_task(threads.run(ONE, LONG, gate.note, "stays"))
+        holding = await _occupied(thread, gate)
+        gone = asyncio.create_task(thread.run(ONE, LONG, gate.note, "gone"))
+        stays = asyncio.create_task(thread.run(ONE, LONG, gate.note, "stays"))
         await asyncio.sleep(0)
         gone.cancel()
         gate.open()
@@ -111,15 +112,15 @@ def test_cancelled_text_gives_its_turn_to_the_next(threads: TextThreads) -> None
 
 
 def test_thread_is_free_once_its_work_has_ended_although_its_caller_left(
-    threads: TextThreads,
+    thread: TextThread,
 ) -> None:
     async def scenario() -> list[str]:
         gate = Gate()
-        holding = await _occupied(threads, gate)
+        holding = await _occupied(thread, gate)
         for task in holding:
             task.cancel()
         waiting = [
-            asyncio.create_task(threads.run(OTHER, LONG, gate.note, name)) for name in ("a", "b")
+            asyncio.create_task(thread.run(OTHER, LONG, gate.note, name)) for name in ("a", "b")
         ]
         await asyncio.sleep(0)
         assert gate.order == []
@@ -130,7 +131,17 @@ def test_thread_is_free_once_its_work_has_ended_although_its_caller_left(
     assert asyncio.run(scenario()) == ["a", "b"]
 
 
-def test_closed_threads_refuse_work(threads: TextThreads) -> None:
-    threads.close()
+def test_closed_threads_refuse_work(thread: TextThread) -> None:
+    thread.close()
     with pytest.raises(RuntimeError, match="shutdown"):
-        asyncio.run(threads.run(ONE, LONG, lambda: 1))
+        asyncio.run(thread.run(ONE, LONG, lambda: 1))
+
+
+def test_a_text_waits_as_long_as_the_one_before_it_took(thread: TextThread) -> None:
+    async def scenario() -> float:
+        await thread.run(ONE, LONG, time.sleep, WORK_S)
+        started_s = time.monotonic()
+        await thread.run(OTHER, LONG, str)
+        return time.monotonic() - started_s
+
+    assert asyncio.run(scenario()) >= 0.9 * WORK_S

@@ -1,6 +1,7 @@
-"""Threads that work on long texts, so that the event loop stays free; clients take turns."""
+"""A thread that works on long texts, so that the event loop stays free; clients take turns."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,15 +14,15 @@ from service.scheduling.limits import Client
 
 MAX_INLINE_CHARS = 1_000
 """Default: so much text takes about ten milliseconds at worst."""
-_NUM_THREADS = 2
-"""Each takes the GIL in turn with the event loop, which waits once for every one of them."""
+_REST_TO_WORK = 1.0
+"""It rests as long as it has worked: meanwhile it held the interpreter's lock most of the time."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-class TextThreads:
-    """Runs work on long texts in a few threads; used from one event loop."""
+class TextThread:
+    """Runs work on long texts one after another; used from one event loop."""
 
     def __init__(self, max_inline_chars: int = MAX_INLINE_CHARS) -> None:
         """Starts no thread before there is work for it.
@@ -31,10 +32,10 @@ class TextThreads:
                 switch to a thread would cost more.
         """
         self._max_inline_chars = max_inline_chars
-        self._executor = ThreadPoolExecutor(_NUM_THREADS, thread_name_prefix="pellucid-text")
-        self._num_free = _NUM_THREADS
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="pellucid-text")
+        self._is_free = True
         self._waiting: dict[Client, deque[asyncio.Future[None]]] = {}
-        """Those that wait for a thread; the client whose turn is next comes first."""
+        """Those that wait for the thread; the client whose turn is next comes first."""
 
     async def run(
         self,
@@ -63,7 +64,8 @@ class TextThreads:
             self._give_back()
             raise
         # Not when the caller leaves: a thread cannot be stopped.
-        work.add_done_callback(partial(self._give_back_from_thread, asyncio.get_running_loop()))
+        loop, started_s = asyncio.get_running_loop(), time.monotonic()
+        work.add_done_callback(partial(self._give_back_from_thread, loop, started_s))
         return await asyncio.wrap_future(work)
 
     def close(self) -> None:
@@ -71,8 +73,8 @@ class TextThreads:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self, client: Client) -> None:
-        if self._num_free:
-            self._num_free -= 1
+        if self._is_free:
+            self._is_free = False
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(turn)
@@ -83,12 +85,15 @@ class TextThreads:
                 self._give_back()
             raise
 
-    def _give_back_from_thread(self, loop: asyncio.AbstractEventLoop, _: "Future[Result]") -> None:
+    def _give_back_from_thread(
+        self, loop: asyncio.AbstractEventLoop, started_s: float, _: "Future[Result]"
+    ) -> None:
+        rest_s = _REST_TO_WORK * (time.monotonic() - started_s)
         with suppress(RuntimeError):  # the loop has ended before the work
-            loop.call_soon_threadsafe(self._give_back)
+            loop.call_soon_threadsafe(loop.call_later, rest_s, self._give_back)
 
     def _give_back(self) -> None:
-        """Gives a thread to the next client, whose further texts then wait behind all others."""
+        """Gives the thread to the next client, whose further texts then wait behind all others."""
         while self._waiting:
             client = next(iter(self._waiting))
             turns = self._waiting.pop(client)
@@ -98,4 +103,4 @@ class TextThreads:
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._num_free += 1
+        self._is_free = True
