@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from service.api.auth.charge import Charge
+from service.api.auth.charge import Charge, OpenCharge, OpenUsage
 from service.api.auth.key import ApiKey
 from service.api.auth.key_store import KeyStore, answer_within
 from service.api.auth.repetition import Repetition
@@ -57,6 +57,7 @@ class Account:
         key: ApiKey | None = None,
         *,
         times: StoreTimes | None = None,
+        open_usage: OpenUsage | None = None,
     ) -> None:
         """Create the account; nothing is counted yet.
 
@@ -67,7 +68,9 @@ class Account:
             now: The time in UTC; months and minutes are those of the calendar.
             key: Carries the limits; None: no limits.
             times: Time limits around the store.
+            open_usage: Counts characters where there is no key.
         """
+        self._open_usage = OpenUsage() if open_usage is None else open_usage
         self.client = client
         self._store = store
         self._metrics = metrics
@@ -94,6 +97,8 @@ class Account:
         Raises:
             KeyStoreError: The store does not answer.
         """
+        if not self._has_key:
+            return self._open_usage.num_chars(self._month())
         with counted_refusals(self._metrics):
             return await self._answer(self._store.num_chars(self._id, self._month(), self._now_s()))
 
@@ -134,11 +139,12 @@ class Account:
             RepetitionMismatchError: The attempts are not of the same request.
             KeyStoreError: The store does not answer.
         """
-        known = repetition if self._has_key else None
-        demand = self._demand(num_chars, known, lifetime_s or self._times.reservation_s)
+        if not self._has_key:
+            return OpenCharge(self._open_usage, self._month(), num_chars)
+        demand = self._demand(num_chars, repetition, lifetime_s or self._times.reservation_s)
         with counted_refusals(self._metrics):
             granted = await self._ask(demand)
-            if granted.outcome == "in_progress" and known and not known.is_declared:
+            if granted.outcome == "in_progress" and repetition and not repetition.is_declared:
                 # Equal requests side by side are no attempts of one.
                 demand = replace(demand, id=demand.attempt, remembered_s=0.0)
                 granted = await self._ask(demand)

@@ -13,6 +13,7 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from service.api.auth.account import Account, Now, StoreTimes, counted_refusals
+from service.api.auth.charge import OpenUsage
 from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, answer_within, open_store
 from service.api.auth.memory_store import MemoryStore
@@ -66,6 +67,7 @@ class ApiKeys:
         self._now = now
         self._wrong_keys = WrongKeys(max_wrong_per_minute, clock)
         self._anonymous = AnonymousClients()
+        self._open_usage = OpenUsage()
 
     @property
     def are_required(self) -> bool:
@@ -105,6 +107,7 @@ class ApiKeys:
             self._now,
             key,
             times=self._times,
+            open_usage=self._open_usage,
         )
         account.limit_time(within_s)
         with counted_refusals(self._metrics):

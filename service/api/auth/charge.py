@@ -88,3 +88,44 @@ class Charge:
             is_last=is_last,
         )
         await answer_within(self._timeout_s, self._store.deliver(delivery, self._now_s()))
+
+
+class OpenUsage:
+    """Characters of all clients without a key, of the latest month: counted, and not limited."""
+
+    def __init__(self) -> None:
+        self._month = ""
+        self._num_chars = 0
+
+    def add(self, month: str, num_chars: int) -> None:
+        """Count characters that were delivered in a month, as in `2026-11`."""
+        if month > self._month:
+            self._month, self._num_chars = month, 0
+        self._num_chars += num_chars
+
+    def num_chars(self, month: str) -> int:
+        """Characters of a month."""
+        return self._num_chars if month == self._month else 0
+
+
+class OpenCharge(Charge):
+    """The characters of a request without a key: nothing is held for it."""
+
+    def __init__(self, usage: OpenUsage, month: str, num_chars: int) -> None:
+        """Count nothing yet."""
+        self._usage = usage
+        self._month = month
+        self._num_chars = num_chars
+        self._delivered = 0
+        self._has_ended = False
+
+    @property
+    def num_chars(self) -> int:
+        """All characters of the request."""
+        return self._num_chars
+
+    async def settle(self) -> None:
+        """Nothing is stored before the end."""
+
+    async def _send_last(self) -> None:
+        self._usage.add(self._month, self._delivered)

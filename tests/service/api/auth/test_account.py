@@ -242,9 +242,9 @@ class _Hangs(MemoryStore):
 
 def test_store_that_hangs_is_given_up() -> None:
     async def scenario() -> None:
-        account = Account(
-            _Hangs(), INTERNAL_CLIENT, Metrics(), _Calendar(), times=StoreTimes(timeout_s=0.01)
-        )
+        times = StoreTimes(timeout_s=0.01)
+        key = ApiKey(digest=digest_of("k"), name="a", created=JANUARY)
+        account = Account(_Hangs(), INTERNAL_CLIENT, Metrics(), _Calendar(), key, times=times)
         with pytest.raises(KeyStoreError):
             await account.reserve(1)
 
