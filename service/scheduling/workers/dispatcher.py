@@ -28,6 +28,9 @@ from service.scheduling.workers.engine_client import EngineClient, EngineDiedErr
 
 WAIT_S = 0.5
 """A dispatcher without news looks around this often."""
+MAX_QUIET_S = 1.0
+"""An engine of which nothing was heard for longer gets no more work: it may hang. Engines report
+four times a second."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 """Before an engine that died is started again; doubled with each death, until one has lived for
@@ -232,7 +235,7 @@ class Dispatcher:
             self._engine.cancel(dropped)
 
     def _hand_over(self) -> None:
-        if self._is_retiring:
+        if self._is_retiring or self._engine.silence_s > MAX_QUIET_S:
             return
         contention = self._queue.contention
         held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()

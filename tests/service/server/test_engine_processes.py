@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ import httpx
 import pytest
 
 from service.scheduling.workers import engine_start
+from service.scheduling.workers.dispatcher import MAX_QUIET_S
 from tests.service.server_process import (
     LONGEST_S,
     REPOSITORY,
@@ -225,6 +227,7 @@ def test_of_several_bundles_the_one_with_a_backlog_gets_further_engines(tmp_path
                     httpx.post, f"{server.url}/translate", json=many, timeout=LONGEST_S
                 )
                 eventually(lambda: len(engines(server)) == 3)
+                time.sleep(MAX_QUIET_S + 0.5)  # from now on those that stand still get no work
                 assert ask(server, "z").status_code == 200, "by the engine that was added"
             assert reply.result().status_code == 200
         shutil.move(bundles / "idle", tmp_path / "away")

@@ -58,11 +58,12 @@ def test_short_text_is_worked_on_where_it_is(thread: TextThread) -> None:
 
 
 def test_long_text_is_worked_on_in_a_thread_of_the_same_context(thread: TextThread) -> None:
-    REQUEST_ID.set("an id")
+    token = REQUEST_ID.set("an id")
     number, request_id = asyncio.run(
         thread.run(ONE, LONG, lambda: (threading.get_ident(), REQUEST_ID.get()))
     )
     assert number != threading.get_ident()
+    REQUEST_ID.reset(token)
     assert request_id == "an id"
 
 
