@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -22,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class TextThread:
-    """Runs work on long texts one after another; used from one event loop."""
+    """Runs work on long texts one after another; used from one event loop at a time."""
 
     def __init__(self, max_inline_chars: int = MAX_INLINE_CHARS) -> None:
         """Starts no thread before there is work for it.
@@ -34,6 +33,7 @@ class TextThread:
         self._max_inline_chars = max_inline_chars
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pellucid-text")
         self._is_free = True
+        self._rests_until_s = 0.0
         self._waiting: dict[Client, deque[asyncio.Future[None]]] = {}
         """Those that wait for the thread; the client whose turn is next comes first."""
 
@@ -57,6 +57,11 @@ class TextThread:
         if num_chars <= self._max_inline_chars:
             return function(*args, **kwargs)
         await self._turn(client)
+        try:
+            await asyncio.sleep(self._rests_until_s - time.monotonic())
+        except asyncio.CancelledError:
+            self._give_back()
+            raise
         call = partial(copy_context().run, partial(function, *args, **kwargs))
         try:
             work = self._executor.submit(call)
@@ -88,9 +93,13 @@ class TextThread:
     def _give_back_from_thread(
         self, loop: asyncio.AbstractEventLoop, started_s: float, _: "Future[Result]"
     ) -> None:
-        rest_s = _REST_TO_WORK * (time.monotonic() - started_s)
-        with suppress(RuntimeError):  # the loop has ended before the work
-            loop.call_soon_threadsafe(loop.call_later, rest_s, self._give_back)
+        ended_s = time.monotonic()
+        self._rests_until_s = ended_s + _REST_TO_WORK * (ended_s - started_s)
+        try:
+            loop.call_soon_threadsafe(self._give_back)
+        except RuntimeError:  # the loop has ended before the work, with all that waited on it
+            self._waiting.clear()
+            self._is_free = True
 
     def _give_back(self) -> None:
         """Gives the thread to the next client, whose further texts then wait behind all others."""

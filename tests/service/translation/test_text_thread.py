@@ -146,3 +146,19 @@ def test_a_text_waits_as_long_as_the_one_before_it_took(thread: TextThread) -> N
         return time.monotonic() - started_s
 
     assert asyncio.run(scenario()) >= 0.9 * WORK_S
+
+
+def test_the_next_event_loop_finds_the_thread_free(thread: TextThread) -> None:
+    for _ in range(3):  # a rest is longer than the loop in which the work was done
+        asyncio.run(asyncio.wait_for(thread.run(ONE, LONG, time.sleep, WORK_S), 10))
+
+
+def test_work_that_outlives_its_loop_frees_the_thread(thread: TextThread) -> None:
+    async def leave() -> None:
+        work = asyncio.create_task(thread.run(ONE, LONG, time.sleep, WORK_S))
+        await asyncio.sleep(WORK_S / 10)
+        work.cancel()
+
+    asyncio.run(leave())
+    time.sleep(2 * WORK_S)
+    assert asyncio.run(asyncio.wait_for(thread.run(ONE, LONG, str), 10)) == ""
