@@ -36,6 +36,7 @@ class ParameterReader:
         self._turn = asyncio.Semaphore(1)
         """Large bodies are parsed one after another: objects can take thirty times their size. And
         a rest follows, because the parser holds the interpreter's lock to its end."""
+        self._rests_until_s = 0.0
 
     async def read(self, model: type[M], request: Request, *, lists: Collection[str] = ()) -> M:
         """Parameters of a request; the query string takes precedence over the form.
@@ -55,13 +56,14 @@ class ParameterReader:
             return parse_parameters(model, _fields(fields, lists))
         if len(body) <= MAX_INLINE_CHARS:
             return _parse(model, request, body, lists)
-        await self._turn.acquire()
-        started_s = time.monotonic()
-        try:
-            return await asyncio.to_thread(_parse, model, request, body, lists)
-        finally:
-            rest_s = _REST_TO_WORK * (time.monotonic() - started_s)
-            asyncio.get_running_loop().call_later(rest_s, self._turn.release)
+        async with self._turn:
+            await asyncio.sleep(self._rests_until_s - time.monotonic())
+            started_s = time.monotonic()
+            try:
+                return await asyncio.to_thread(_parse, model, request, body, lists)
+            finally:
+                ended_s = time.monotonic()
+                self._rests_until_s = ended_s + _REST_TO_WORK * (ended_s - started_s)
 
 
 def parse_parameters(model: type[M], parameters: Mapping[str, Any]) -> M:

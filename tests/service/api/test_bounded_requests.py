@@ -102,6 +102,13 @@ def test_large_bodies_are_understood_as_small_ones_are(size: int) -> None:
     assert form.json() == reply.json()
 
 
+def test_the_next_event_loop_may_parse_a_large_body() -> None:
+    app = app_with(UpperCaser(), max_text_chars=300_000)
+    for _ in range(4):  # each has a loop of its own, and ends before the rest
+        reply = ask(app, "POST", "/translate", json=BASE | {"q": "ab " * 60_000})
+        assert reply.status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/translate", "/attention", "/score", "/detect", "/v2/translate"])
 def test_a_body_is_not_read_for_a_wrong_key(path: str) -> None:
     app = app_with(UpperCaser(), api_keys=["right-key-of-some-length"])
