@@ -109,7 +109,7 @@ def main() -> int:
     where = machine()
     with running(arguments) as ports:
         rows = measure(arguments, ports)
-    _print(rows)
+    print_rows(rows)
     if arguments.json:
         result = {
             "machine": where,
@@ -125,7 +125,8 @@ def main() -> int:
     return 0
 
 
-def _print(rows: Sequence[Row]) -> None:
+def print_rows(rows: Sequence[Row]) -> None:
+    """A table, a line for each."""
     print(f"{'service':28} clients  requests/s   p50 ms   p95 ms  spread")
     for row in rows:
         print(

@@ -13,13 +13,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.harness.workload import Workload
-from benchmarks.serving.comparison import SENTENCES, Row, row_of, run_round
+from benchmarks.serving.comparison import SENTENCES, Row, print_rows, row_of, run_round
 
 _SERVER = """
 import json, sys
@@ -95,7 +95,7 @@ def main() -> int:
     arguments = _parse()
     where = machine()
     rows = measure(arguments)
-    _print(rows)
+    print_rows(rows)
     if arguments.json:
         result = {
             "machine": where,
@@ -109,15 +109,6 @@ def main() -> int:
         }
         arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def _print(rows: Sequence[Row]) -> None:
-    print(f"{'version':28} clients  requests/s   p50 ms   p95 ms  spread")
-    for row in rows:
-        print(
-            f"{row.service:28} {row.clients:7d} {row.requests_per_s:11.1f} {row.p50_ms:8.1f} "
-            f"{row.p95_ms:8.1f} {row.spread:7.2f}"
-        )
 
 
 def _parse() -> argparse.Namespace:

@@ -212,6 +212,12 @@ def create_app(
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),
     )
+    _add_routes(app, settings)
+    _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
+    return app
+
+
+def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
     for module in (translate, languages, files, attention, score, deepl, probes):
         app.include_router(module.router)
@@ -220,6 +226,17 @@ def create_app(
     if settings.admin_token is not None:
         app.include_router(admin.router)
     app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
+
+
+def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
+    """Wrap the routes.
+
+    Args:
+        app: The application.
+        parts: What it is made of.
+        is_alone: Whether its engines are on this machine.
+    """
+    settings, metrics = parts.settings, parts.metrics
     # The last one added is the outermost.
     app.add_middleware(
         BodyLimitMiddleware,
@@ -228,29 +245,24 @@ def create_app(
             timeout_s=settings.body_timeout_s,
             other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
         ),
-        held_bytes=app.state.parts.held_bytes,
+        held_bytes=parts.held_bytes,
         metrics=metrics,
     )
-    app.add_middleware(
-        HeldBytesMiddleware, held_bytes=app.state.parts.held_bytes, exempt=_ROUTINE_PATHS
-    )
+    app.add_middleware(HeldBytesMiddleware, held_bytes=parts.held_bytes, exempt=_ROUTINE_PATHS)
     allow_origins(app, settings.cors_origins)
     # Where engines are elsewhere, the cluster listens, not this process.
-    is_local_only = elsewhere is None and is_loopback(settings.host)
-    checks_hosts = settings.allowed_hosts or (
-        is_local_only and not app.state.parts.keys.are_required
-    )
+    is_local_only = is_alone and is_loopback(settings.host)
+    checks_hosts = settings.allowed_hosts or (is_local_only and not parts.keys.are_required)
     if checks_hosts and ANY_HOST not in settings.allowed_hosts:
         app.add_middleware(
             AllowedHostsMiddleware, allowed=settings.allowed_hosts, exempt=_PROBE_PATHS
         )
     app.add_middleware(ObservationMiddleware, metrics=metrics)
-    app.add_middleware(RequestLimitMiddleware, limit=app.state.parts.request_limit)
+    app.add_middleware(RequestLimitMiddleware, limit=parts.request_limit)
     app.add_middleware(SecurityHeadersMiddleware)
-    app.add_middleware(TraceMiddleware, tracing=tracing, untraced=_ROUTINE_PATHS)
+    app.add_middleware(TraceMiddleware, tracing=parts.tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
-    return app
 
 
 @asynccontextmanager

@@ -7,9 +7,7 @@ cancellation are decided here, before the engine, so engines know neither client
 import logging
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 
 from service.engine.loop import Decoded, Failure, Progress
@@ -21,10 +19,10 @@ from service.observability.metrics import Metrics
 from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.batching_policy import BatchCapacity
 from service.scheduling.job import Entry, JobResult
-from service.scheduling.limits import FlowKey
 from service.scheduling.queue import AdmissionQueue, Contention
 from service.scheduling.workers.attend_feed import AttendFeed
 from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
+from service.scheduling.workers.holdings import Holdings
 
 WAIT_S = 0.5
 """A dispatcher without news looks around this often."""
@@ -49,46 +47,6 @@ class LookAhead:
     """While several clients ask, or short requests beside long ones: what is ahead is ahead of
     them too."""
     num_tokens_contested: int = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Holdings:
-    """What clients and requests have in an engine."""
-
-    slots: Counter[str] = field(default_factory=Counter)
-    """Of each client, by name."""
-    slots_of_long: Counter[str] = field(default_factory=Counter)
-    """Of the long requests of each client."""
-    num_jobs_of_client: Counter[str] = field(default_factory=Counter)
-    """Sentences of each client, by name."""
-    num_jobs: Counter[FlowKey] = field(default_factory=Counter)
-    """Sentences of each request."""
-
-    @classmethod
-    def of(cls, entries: Iterable[Entry]) -> "_Holdings":
-        """Counted over the jobs in an engine."""
-        held = cls()
-        for entry in entries:
-            job = entry.job
-            held.slots[job.client.name] += entry.num_slots
-            held.slots_of_long[job.client.name] += entry.num_slots * job.request.is_long
-            held.num_jobs_of_client[job.client.name] += 1
-            held.num_jobs[entry.flow] += 1
-        return held
-
-    def is_urgent(self, entry: Entry) -> bool:
-        """Whether the client or the request of a job has nothing inside while another has several.
-
-        Where each has one at most, they begin in the order in which they come.
-        """
-        client = entry.job.client.name
-        return (
-            client not in self.num_jobs_of_client and _has_several(self.num_jobs_of_client)
-        ) or (entry.flow not in self.num_jobs and _has_several(self.num_jobs))
-
-
-def _has_several(counts: Counter[FlowKey] | Counter[str]) -> bool:
-    return any(number > 1 for number in counts.values())
 
 
 class Dispatcher:
@@ -238,7 +196,7 @@ class Dispatcher:
         if self._is_retiring or self._engine.silence_s > MAX_QUIET_S:
             return
         contention = self._queue.contention
-        held = _Holdings.of(self._entries.values()) if contention.is_any else _Holdings()
+        held = Holdings.of(self._entries.values()) if contention.is_any else Holdings()
         self._urgent &= self._entries.keys()
         urgent: list[Entry] = []
         others: list[Entry] = []
@@ -267,7 +225,7 @@ class Dispatcher:
         self._count_slots()
         return [request.handle for request in requests]
 
-    def _take(self, contention: Contention, held: "_Holdings") -> list[Entry]:
+    def _take(self, contention: Contention, held: Holdings) -> list[Entry]:
         if self._is_retrying:
             return []
         room = self._room()
@@ -292,7 +250,7 @@ class Dispatcher:
         )
 
     def _shared_room(
-        self, room: BatchCapacity, contention: Contention, held: "_Holdings"
+        self, room: BatchCapacity, contention: Contention, held: Holdings
     ) -> BatchCapacity:
         """Room while clients, or short and long requests, ask at the same time."""
         ahead = self._look_ahead
