@@ -52,7 +52,7 @@ def test_probes_pass_through_haproxy_and_metrics_do_not(composition: Composition
 def test_prometheus_scrapes_all(composition: Composition) -> None:
     prometheus = Prometheus(url=composition.url("prometheus", 9090))
     prometheus.wait_for('sum(up{job=~"pellucid|haproxy"}) == 3')
-    assert prometheus.query("pellucid_ready") == [1.0, 1.0]
+    prometheus.wait_for("sum(pellucid_ready) == 2")
     rules = [rule for group in prometheus.read("rules")["groups"] for rule in group["rules"]]
     assert rules
 

@@ -22,8 +22,8 @@ NUM_JOBS = 6
 NUM_KILLS = 3
 NUM_PARAGRAPHS = 15
 SECRET = "a-secret-key-of-a-client"
-MANY = 2_000
-"""Paragraphs that take longer than a test does anything else."""
+MANY = 20_000
+"""Paragraphs that take longer, some 15 seconds, than a test does anything else."""
 
 
 @contextmanager
