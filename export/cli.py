@@ -44,6 +44,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "refused if it loses over 0.2 BLEU",
     )
     parser.add_argument(
+        "--beam-size",
+        type=positive,
+        default=4,
+        metavar="N",
+        help="hypotheses kept where a request does not say, default 4; 1 is greedy search, the "
+        "fast way",
+    )
+    parser.add_argument(
         "--length-penalty",
         type=_penalty,
         default=0.6,
@@ -74,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         verification_sentences=arguments.sentences,
         max_bleu_loss=arguments.max_bleu_loss,
         shortlist=arguments.shortlist,
+        beam_size=arguments.beam_size,
         length_penalty=arguments.length_penalty,
         force=arguments.force,
     )

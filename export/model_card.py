@@ -11,7 +11,7 @@ def model_card(manifest: Manifest) -> str:
         f"# {manifest.name}\n\n{_summary(manifest)}",
         f"## Training\n\n{_foreign(manifest) if origin.foreign else _training(manifest)}",
         f"## Data\n\n{_data(manifest)}",
-        f"## Quality\n\n{_quality(manifest)}",
+        f"## Quality\n\n{quality_section(manifest)}",
         f"## Fidelity of the export\n\n{_parity(manifest)}",
         f"## Configuration\n\n```{language}\n{origin.training_config.strip()}\n```",
     ]
@@ -113,7 +113,8 @@ def _data(manifest: Manifest) -> str:
     return "\n".join(["| source | pairs | licence |", "|---|---|---|", *rows])
 
 
-def _quality(manifest: Manifest) -> str:
+def quality_section(manifest: Manifest) -> str:
+    """Markdown of what was measured at export."""
     shortlist = f"\n\n{_shortlist(manifest.shortlist)}" if manifest.shortlist else ""
     if not manifest.quality:
         return f"Not measured: no development set was given.{shortlist}"

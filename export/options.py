@@ -87,5 +87,7 @@ class ExportOptions(BundleOptions):
     shortlist: str | None = None
     """Parallel text that a shortlist is learnt from, relative to `data`; None: no shortlist."""
     shortlist_size: ShortlistSize = ShortlistSize()
+    beam_size: int = DecodingDefaults().beam_size
+    """Hypotheses that are kept, where a request does not say."""
     length_penalty: float = DecodingDefaults().length_penalty
     """Length penalty of beam search, where a request has none."""

@@ -1,13 +1,16 @@
-"""Gives a bundle the graph of beams (`beams.onnx`) made from its own: `python -m export.renewal`.
+"""Renews a bundle without its checkpoint: `python -m export.renewal`.
 
-Bundles that were exported before that graph existed lack it: they go on working, with slower beam
-search. The weights stay as they are, byte for byte, and so do the translations.
+Bundles that were exported before the graph of beams (`beams.onnx`) existed lack it: they go on
+working, with slower beam search. It is made from the bundle's own graphs. On demand the shortlist
+goes, and another beam becomes the default. The weights stay as they are, byte for byte, and so
+does what a search of the whole vocabulary finds.
 """
 
 import argparse
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +19,19 @@ import onnx
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.reader import Bundle, read_bundle
-from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, DECODER_NAME, NUM_PLACES
+from bundle.tensors import (
+    BEAMS_NAME,
+    CANDIDATES_NAME,
+    DECODER_NAME,
+    MODEL_CARD_NAME,
+    NUM_PLACES,
+    SHORTLIST_FILES,
+)
+from export.arguments import positive
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
+from export.graphs.whole_vocabulary import without_shortlist
+from export.model_card import quality_section
 from export.packing import file_entries, publish
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
@@ -28,46 +41,88 @@ NUM_VERIFIED = 32
 """Random sources on which the beams of both bundles are compared."""
 
 
-def renew(folder: Path) -> Manifest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalOptions:
+    """What becomes of a bundle beside getting its graph of beams."""
+
+    beam_size: int | None = None
+    """Of requests that name none; None: as it is."""
+    without_shortlist: bool = False
+    """Greedy search chooses from the whole vocabulary."""
+
+
+def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
     """Replace the bundle in `folder` by one with the graph of beams.
 
     Raises:
         BundleError: It is no valid bundle.
-        ExportError: The graph cannot be made, or its beams differ; the bundle stays as it was.
+        ExportError: A graph cannot be made, or its beams differ; the bundle stays as it was.
     """
-    folder = folder.absolute()
+    folder, options = folder.absolute(), options or RenewalOptions()
     old = read_bundle(folder)
     if not has_beams(old.manifest.architecture):
         raise ExportError(f"{folder}: the graph of beams needs the fused attention, this has plain")
     with tempfile.TemporaryDirectory(prefix=".renewal-", dir=folder.parent) as work:
         staged = Path(shutil.copytree(folder, Path(work) / "renewed"))
-        _add_beams(staged, old.manifest)
+        _rewrite(staged, _changed(old.manifest, options))
         renewed = read_bundle(staged)
         _verify(old, renewed)
         publish(staged, folder)
     return renewed.manifest
 
 
-def _add_beams(folder: Path, manifest: Manifest) -> None:
-    decoder, candidates = (
-        onnx.load(folder / name, load_external_data=False)
-        for name in (DECODER_NAME, CANDIDATES_NAME)
-    )
-    beams = build_beams(decoder, candidates, manifest.architecture, manifest.cache)
-    path = folder / BEAMS_NAME
-    path.write_bytes(beams.SerializeToString())
-    files = {**manifest.files, **file_entries([path])}
-    renewed = manifest.model_copy(update={"files": dict(sorted(files.items()))})
+def _changed(manifest: Manifest, options: RenewalOptions) -> Manifest:
+    changes: dict[str, object] = {}
+    if options.beam_size is not None:
+        decoding = manifest.decoding.model_copy(update={"beam_size": options.beam_size})
+        changes["decoding"] = decoding
+    if options.without_shortlist and manifest.shortlist is not None:
+        changes["shortlist"] = None
+        changes["quality"] = tuple(q for q in manifest.quality if not q.with_shortlist)
+    return manifest.model_copy(update=changes)
+
+
+def _rewrite(folder: Path, manifest: Manifest) -> None:
+    """Make the files of a bundle those of a changed manifest, which is written with them."""
+    old = read_bundle(folder).manifest
+    names = {BEAMS_NAME, *old.files}
+    if old.shortlist is not None and manifest.shortlist is None:
+        _remove_shortlist(folder, old, manifest)
+        names -= set(SHORTLIST_FILES)
+    _write_beams(folder, manifest)
+    files = file_entries(folder / name for name in names)
+    renewed = manifest.model_copy(update={"files": files})
     # Fields that an old bundle lacks stay out: a reader of its time refuses them.
     text = renewed.model_dump_json(indent=2, exclude_unset=True)
     (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
+def _remove_shortlist(folder: Path, old: Manifest, new: Manifest) -> None:
+    decoder = onnx.load(folder / DECODER_NAME, load_external_data=False)
+    whole = without_shortlist(decoder, new.architecture, new.cache)
+    (folder / DECODER_NAME).write_bytes(whole.SerializeToString())
+    for name in SHORTLIST_FILES:
+        (folder / name).unlink()
+    card = folder / MODEL_CARD_NAME
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace(quality_section(old), quality_section(new)), encoding="utf-8")
+
+
+def _write_beams(folder: Path, manifest: Manifest) -> None:
+    decoder, candidates = (
+        onnx.load(folder / name, load_external_data=False)
+        for name in (DECODER_NAME, CANDIDATES_NAME)
+    )
+    beams = build_beams(decoder, candidates, manifest.architecture, manifest.cache)
+    (folder / BEAMS_NAME).write_bytes(beams.SerializeToString())
+
+
 def _verify(old: Bundle, renewed: Bundle) -> None:
     random = np.random.default_rng(0)
     sources = [_random_source(random, old.manifest) for _ in range(NUM_VERIFIED)]
-    if _beams(old, sources) != _beams(renewed, sources):
-        raise VerificationError("the graph of beams gives other hypotheses than the decoder's")
+    for search, hypotheses in (("beam", _beams), ("greedy", _greedy)):
+        if hypotheses(old, sources) != hypotheses(renewed, sources):
+            raise VerificationError(f"{search} search finds other hypotheses than before")
 
 
 def _random_source(random: np.random.Generator, manifest: Manifest) -> list[int]:
@@ -79,6 +134,7 @@ def _random_source(random: np.random.Generator, manifest: Manifest) -> list[int]
 
 
 def _beams(bundle: Bundle, sources: list[list[int]]) -> list[tuple[Hypothesis, ...]]:
+    """The best hypotheses of beam search."""
     options = DecodeOptions(
         beam_size=NUM_PLACES,
         num_hypotheses=NUM_PLACES,
@@ -87,19 +143,44 @@ def _beams(bundle: Bundle, sources: list[list[int]]) -> list[tuple[Hypothesis, .
     return decode_batch(open_sessions(bundle), sources, options)
 
 
+def _greedy(bundle: Bundle, sources: list[list[int]]) -> list[tuple[Hypothesis, ...]]:
+    """Greedy hypotheses chosen from the whole vocabulary."""
+    options = DecodeOptions(max_target_tokens=bundle.manifest.max_target_tokens)
+    sessions = replace(open_sessions(bundle), uses_shortlist=False)
+    return decode_batch(sessions, sources, options)
+
+
 def main() -> int:
     """Renew; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m export.renewal", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="its folder, which no process is loading")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args()
+    options = RenewalOptions(
+        beam_size=arguments.beam_size, without_shortlist=arguments.without_shortlist
+    )
     try:
-        manifest = renew(arguments.bundle)
+        manifest = renew(arguments.bundle, options)
     except (BundleError, ExportError, OSError) as error:
         sys.stderr.write(f"export.renewal: {error}\n")
         return 2
     size_bytes = manifest.files[BEAMS_NAME].size_bytes
     sys.stdout.write(f"{arguments.bundle}: {BEAMS_NAME}, {size_bytes} bytes\n")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m export.renewal", description=__doc__)
+    parser.add_argument("bundle", type=Path, help="its folder, which no process is loading")
+    parser.add_argument(
+        "--beam-size",
+        type=positive,
+        metavar="N",
+        help="hypotheses kept where a request does not say: 4 for quality, 1 for speed",
+    )
+    parser.add_argument(
+        "--without-shortlist",
+        action="store_true",
+        help="let greedy search choose from the whole vocabulary",
+    )
+    return parser
 
 
 if __name__ == "__main__":

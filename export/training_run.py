@@ -41,7 +41,9 @@ def prepare_run(options: ExportOptions) -> ExportJob:
         pairs=tuple(map(language_pair, checkpoint.config.data.directions)),
         provenance=provenance_of(checkpoint),
         lineage=lineage_of(checkpoint),
-        decoding=DecodingDefaults(length_penalty=options.length_penalty),
+        decoding=DecodingDefaults(
+            beam_size=options.beam_size, length_penalty=options.length_penalty
+        ),
         placeholders=_placeholders(checkpoint, network, tokenizer),
         shortlist=_shortlist(checkpoint, options),
     )

@@ -17,6 +17,7 @@ from onnx import helper
 from bundle.manifest import Architecture, CacheDtype
 from bundle.tensors import NUM_PLACES, GraphSpec, beams_spec, candidates_spec, cross_key
 from export.graphs.builder import initializer, model_of
+from export.graphs.whole_vocabulary import whole_vocabulary_nodes
 
 Nodes = list[onnx.NodeProto]
 _ATTENTION = "GroupQueryAttention"
@@ -42,7 +43,7 @@ def build_beams(
         cache: Dtype of keys and values.
     """
     folding = _Folding(architecture)
-    nodes = list(folding.folded(_whole_vocabulary(decoder.graph.node)))
+    nodes = list(folding.folded(whole_vocabulary_nodes(decoder.graph.node)))
     nodes += _apart(candidates.graph.node, candidates_spec(architecture.vocab_size))
     spec = beams_spec(architecture, cache)
     needed = _needed(nodes, spec)
@@ -125,17 +126,6 @@ def _gathered(value: str, heads: str, result: str, shape: str) -> Nodes:
         helper.make_node("Gather", [apart, heads], [chosen], axis=0),
         helper.make_node("Reshape", [chosen, shape], [result]),
     ]
-
-
-def _whole_vocabulary(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """The nodes without the choice of a shortlist, which beam search does not use."""
-    for node in nodes:
-        if node.op_type != "If":
-            yield node
-            continue
-        branch = next(a.g for a in node.attribute if a.name == "then_branch")
-        yield from branch.node
-        yield helper.make_node("Identity", [branch.output[0].name], [node.output[0]])
 
 
 def _apart(nodes: Iterable[onnx.NodeProto], spec: GraphSpec) -> Nodes:

@@ -1,15 +1,19 @@
 """What an export refuses, and what it gains, with a model that has learnt something."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
 
 from bundle.reader import Bundle, read_bundle
+from bundle.tensors import DECODER_NAME, MODEL_CARD_NAME, SHORTLIST_FILES
 from export.errors import VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ShortlistSize
+from export.renewal import RenewalOptions, renew
 from export.verification.quality import MAX_SHORTLIST_LOSS
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
@@ -94,3 +98,22 @@ def test_a_shortlist_too_short_to_translate_is_refused(
     with pytest.raises(VerificationError, match="with the shortlist, int8 has BLEU"):
         export_bundle(replace(options, shortlist="train.tsv", shortlist_size=size))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_renewal_takes_the_shortlist_out_and_makes_a_wider_beam_the_default(
+    shortlisted: Bundle, tmp_path: Path
+) -> None:
+    was, folder = shortlisted.manifest, tmp_path / "renewed"
+    shutil.copytree(shortlisted.path, folder)
+    renew(folder)
+    assert read_bundle(folder).manifest == was, "a shortlist stays where nothing is said of it"
+    options = RenewalOptions(beam_size=8, without_shortlist=True)
+    renewed = renew(folder, options)
+    assert (renewed.shortlist, renewed.decoding.beam_size) == (None, 8)
+    assert renewed.files.keys() == was.files.keys() - set(SHORTLIST_FILES)
+    decoder = onnx.load(folder / DECODER_NAME, load_external_data=False).graph
+    assert "If" not in {node.op_type for node in decoder.node}
+    card = (folder / MODEL_CARD_NAME).read_text(encoding="utf-8")
+    assert "shortlist" not in card and "| int8 | 4 |" in card
+    whole = _translations(shortlisted, is_short=False)
+    assert _translations(read_bundle(folder), is_short=True) == whole

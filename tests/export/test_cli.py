@@ -33,7 +33,7 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
         24,
     )
     assert manifest.quality[0].sentences == 20
-    assert (manifest.decoding.beam_size, manifest.decoding.length_penalty) == (1, 1.25)
+    assert (manifest.decoding.beam_size, manifest.decoding.length_penalty) == (4, 1.25)
 
 
 @pytest.mark.parametrize("missing", ["checkpoint", "data"])

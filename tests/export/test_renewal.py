@@ -53,7 +53,7 @@ def test_the_graph_is_the_one_that_the_export_writes(tmp_path: Path) -> None:
     sessions = open_graphs(network(random_transformer()), None, tmp_path / "graphs")
     written = sessions.bundle.file(BEAMS_NAME).read_bytes()
     sessions.bundle.file(BEAMS_NAME).unlink()
-    renewal._add_beams(sessions.bundle.path, sessions.bundle.manifest)
+    renewal._write_beams(sessions.bundle.path, sessions.bundle.manifest)
     assert sessions.bundle.file(BEAMS_NAME).read_bytes() == written
 
 
@@ -80,7 +80,7 @@ def test_a_graph_that_gives_other_hypotheses_is_refused(
         return graph
 
     monkeypatch.setattr(renewal, "build_beams", shifted)
-    with pytest.raises(VerificationError, match="other hypotheses"):
+    with pytest.raises(VerificationError, match="beam search finds other hypotheses"):
         renew(folder)
     assert contents(folder) == before
 
