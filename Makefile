@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 SERVE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) \
 	$(if $(BUNDLES),--bundles $(BUNDLES))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-SOURCES := bundle service model export benchmarks tests
+SOURCES := pellucid bundle service model export benchmarks tests
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 BENCHMARKS := $(VENV)/.benchmarks
@@ -67,7 +67,7 @@ check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, com
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bundle service
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive pellucid bundle service
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium model export
 	$(BIN)/hadolint docker/Dockerfile
 	$(BIN)/docker-compose --file docker/compose.yaml config --quiet

@@ -181,6 +181,10 @@ class Settings(BaseSettings):
         """These, where nothing says how many engine processes there are: with none."""
         return self if self.engines is not None else self.model_copy(update={"engines": 0})
 
+    def with_endless_queue(self) -> "Settings":
+        """These, for a program that waits for its own work: no part of it is refused."""
+        return self.model_copy(update={"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30})
+
     @field_validator("bundles", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:

@@ -20,8 +20,6 @@ _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
     "workers": "threads that decode, per bundle; by default one per CPU",
 }
-_UNBOUNDED = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
-"""A command waits for its own work; to refuse a line of it would end the command."""
 LARGE_BYTES = 65_536
 """From here on, starting engine processes takes less time than they save."""
 
@@ -56,7 +54,7 @@ def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Setting
     names = (*_SETTINGS, "engines")
     given = {name: getattr(arguments, name, None) for name in names}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    settings = settings.model_copy(update=_UNBOUNDED)
+    settings = settings.with_endless_queue()
     return settings if num_bytes >= LARGE_BYTES else settings.with_threads()
 
 
@@ -92,19 +90,10 @@ def open_service(
     Raises:
         StartupError: A setting or a bundle cannot be used.
     """
-    from service.observability.metrics import Metrics
-    from service.server.app import create_translator, open_registry
+    from service.server.in_process import running_models
 
-    settings = local_settings(arguments, num_bytes)
-    metrics = Metrics()
-    registry = open_registry(settings, metrics)
-    translator = create_translator(settings, registry, metrics)
-    try:
-        registry.start()
-        yield registry, translator
-    finally:
-        translator.close()
-        registry.close()
+    with running_models(local_settings(arguments, num_bytes)) as running:
+        yield running
 
 
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
