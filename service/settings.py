@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bundle.folders import default_paths, split_paths
 from service.errors import StartupError
 
 ENV_PREFIX = "PELLUCID_"
@@ -27,18 +28,12 @@ RENAMED = {
     "max_hang_s": "watchdog_timeout_s",
 }
 """Settings by their former names, which still work as variables and flags, with a warning."""
-_CHECKOUT_BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
 _SET_BY_KUBERNETES = (
     "is set by Kubernetes because a Service is called 'pellucid': "
     "set enableServiceLinks: false in the pod, or rename the Service"
 )
 
 _log = logging.getLogger(__name__)
-
-
-def _default_bundles() -> tuple[Path, ...]:
-    """The `bundles` folder of the checkout; once installed, the one in the working directory."""
-    return (_CHECKOUT_BUNDLES if _CHECKOUT_BUNDLES.is_dir() else Path("bundles"),)
 
 
 class Settings(BaseSettings):
@@ -57,7 +52,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port; 0 takes a free one."""
     bundles: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = Field(
-        default_factory=_default_bundles
+        default_factory=default_paths
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     pivot: bool = True
@@ -189,7 +184,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part for part in value.split(os.pathsep) if part)
+            return split_paths(value)
         return value
 
     @field_validator("api_keys", "cors_origins", mode="before")

@@ -30,11 +30,10 @@ class _Snapshot:
 
     @classmethod
     def of(cls, models: Sequence[LoadedModel], *, pivots: bool) -> "_Snapshot":
-        by_pair = {
-            (pair.source, pair.target): (model, pair)
-            for model in models
-            for pair in model.bundle.manifest.pairs
-        }
+        by_pair: dict[tuple[str, str], ServedPair] = {}
+        for model in models:
+            for pair in model.bundle.manifest.pairs:  # of an installed one before the embedded
+                by_pair.setdefault((pair.source, pair.target), (model, pair))
         return cls(models=tuple(models), by_pair=by_pair, routes=Routes(by_pair, pivots=pivots))
 
     def find(self, source: str, target: str) -> ServedPair:
