@@ -38,7 +38,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz wheel docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -116,6 +116,12 @@ fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000
 
 mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer.py)
 	$(VENV)-mutants/bin/python -m tests.mutants $(CODE) $(ARGS)
+
+# Without what an earlier build left behind, which would be packed again.
+wheel: $(RUNTIME) ## pack the program and the embedded bundle into dist/, for pip install
+	rm -rf build/lib build/bdist.*
+	SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 315532800) \
+		$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-extras.lock")
 	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) \

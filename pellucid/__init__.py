@@ -13,12 +13,13 @@ from pellucid.client import Client
 from pellucid.options import CallOptions, TranslateOptions
 from pellucid.translator import Translator
 from service.errors import ServiceError, StartupError
-from service.inspection.values import ScoredPair
+from service.inspection.values import AttentionSelection, ScoredPair
 from service.text.detection import Detection
 from service.translation.values import SentenceTranslation, Translation
 
 __all__ = [
     "Attention",
+    "AttentionSelection",
     "CallOptions",
     "Client",
     "Detection",

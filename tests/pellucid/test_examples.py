@@ -21,6 +21,12 @@ MODULES = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _only_the_embedded_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("PELLUCID_BUNDLES", raising=False)
+
+
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server with the embedded bundle."""
