@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from pellucid import replies
 from pellucid.attention import Attention
@@ -16,6 +16,7 @@ from service.inspection.values import AttentionRequest, ScoredPair, ScoreRequest
 from service.text.detection import Detection
 from service.translation.values import Translation
 
+_Value = TypeVar("_Value")
 _SAME_NAMES = (
     "beam_size",
     "length_penalty",
@@ -79,13 +80,13 @@ class Client(BaseTranslator):
 
     def detect(self, text: str) -> list[Detection]:
         """The languages that the server knows and a text may be in, likeliest first."""
-        return [replies.detection_of(found) for found in self._post("/detect", {"q": text})]
+        return self._post("/detect", {"q": text}, _each(replies.detection_of))
 
     def _translate(
         self, texts: tuple[str, ...], options: CallOptions, *, with_details: bool
     ) -> list[Translation]:
         content = _content(texts, options, with_details=with_details)
-        return replies.translations_of(self._post("/translate", content)) if texts else []
+        return self._post("/translate", content, replies.translations_of) if texts else []
 
     def _attention(self, request: AttentionRequest) -> list[Attention]:
         selection = request.selection
@@ -100,18 +101,18 @@ class Client(BaseTranslator):
         chosen = {"layers": selection.layers, "heads": selection.heads}
         chosen["translation"] = request.translations  # type: ignore[assignment]
         content |= {name: list(value) for name, value in chosen.items() if value is not None}
-        found = self._post("/attention", content)
-        return [
-            Attention(pair=replies.inspected_pair_of(pair), selection=selection) for pair in found
-        ]
+        pairs = self._post("/attention", content, _each(replies.inspected_pair_of))
+        return [Attention(pair=pair, selection=selection) for pair in pairs]
 
     def _score(self, request: ScoreRequest) -> list[ScoredPair]:
         pairs = [{"source_text": text, "target_text": given} for text, given in request.pairs]
         content = {"pairs": pairs, "source": request.source, "target": request.target}
-        return [replies.score_of(found) for found in self._post("/score", content)]
+        return self._post("/score", content, _each(replies.score_of))
 
-    def _post(self, path: str, content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """The JSON of a reply, after as many attempts as it takes.
+    def _post(
+        self, path: str, content: Mapping[str, Any], value_of: Callable[[Any], _Value]
+    ) -> _Value:
+        """The value of a reply, after as many attempts as it takes.
 
         Raises:
             ServiceError: The server refused the request.
@@ -121,12 +122,23 @@ class Client(BaseTranslator):
         headers = self._headers | {"Idempotency-Key": uuid.uuid4().hex}
         for attempt in range(self._max_retries + 1):
             try:
-                return _received(self._connections.post(path, content, headers))
+                received = _received(self._connections.post(path, content, headers))
+                break
             except OverloadedError as error:
                 if attempt == self._max_retries or isinstance(error, WrongKeysError):
                     raise
                 self._sleep(error.retry_after_s)
-        raise AssertionError("unreachable")
+        try:
+            return value_of(received)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError(
+                f"the reply of {path} is of another version than this client: {error}"
+            ) from error
+
+
+def _each(value_of: Callable[[Any], _Value]) -> Callable[[Any], list[_Value]]:
+    """What reads a list."""
+    return lambda content: [value_of(each) for each in content]
 
 
 def _content(texts: tuple[str, ...], options: CallOptions, *, with_details: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """An event loop in a thread, on which any thread runs coroutines."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
@@ -21,6 +22,7 @@ class EventLoopThread:
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
         self._is_closed = False
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._run, name="pellucid-loop", daemon=True)
         self._thread.start()
 
@@ -29,7 +31,11 @@ class EventLoopThread:
 
         Raises:
             ShuttingDownError: The thread was closed before there was a result.
+            RuntimeError: This process is a fork of the one with the thread.
         """
+        if self.is_elsewhere:
+            coroutine.close()
+            raise RuntimeError("a fork has no threads: create the translator in this process")
         with self._lock:
             if self._is_closed:
                 coroutine.close()
@@ -42,6 +48,11 @@ class EventLoopThread:
         except KeyboardInterrupt:
             future.cancel()
             raise
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the thread is one of another process, of which this is a fork."""
+        return os.getpid() != self._process
 
     def close(self) -> None:
         """Cancel what runs and end the thread."""

@@ -1,7 +1,7 @@
 """Replies of a server as the values that a translator in this process returns."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from service.inspection.confidence import Confidence
 from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence, ScoredPair
 from service.text.alignment.word_links import WordLink, words
 from service.text.detection import Detection
-from service.translation.values import RouteStep, SentenceTranslation, Translation
+from service.translation.values import SentenceTranslation, Translation
 
 Json = dict[str, Any]
 
@@ -24,8 +24,12 @@ _RENAMED = {"token_scores": "token_log_probs"}  # nosec B105 - no password: the 
 _WAIT_S = 1.0
 """Until a refused request is sent again, where the server does not say."""
 
-_links: TypeAdapter[tuple[WordLink, ...]] = TypeAdapter(tuple[WordLink, ...])
-_steps: TypeAdapter[tuple[RouteStep, ...]] = TypeAdapter(tuple[RouteStep, ...])
+_FIELDS: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(kind)
+    for name, kind in get_type_hints(SentenceTranslation).items()
+    if name != "attention"  # a call of its own
+}
+"""What turns JSON into the value of each field of a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +107,15 @@ def retry_after_s(reply: HttpReply) -> float:
 
 
 def _sentence(content: Json) -> SentenceTranslation:
-    """A sentence; fields that this version does not know are left out."""
+    """A sentence; what this version does not know is left out."""
     renamed = {_RENAMED.get(name, name): value for name, value in content.items()}
-    names = {each.name for each in fields(SentenceTranslation)}
-    known: Json = {name: _frozen(value) for name, value in renamed.items() if name in names}
-    if (alignment := content.get("alignment")) is not None:
-        known["alignment"] = _links.validate_python(alignment)
-    known["route"] = _steps.validate_python(content.get("route", ()))
-    return SentenceTranslation(**known)
+    return SentenceTranslation(
+        **{
+            name: _FIELDS[name].validate_python(value)
+            for name, value in renamed.items()
+            if name in _FIELDS
+        }
+    )
 
 
 def _inspected_sentence(content: Json) -> InspectedSentence:
@@ -153,10 +158,6 @@ def _word_links(content: Json) -> tuple[WordLink, ...]:
 
 def _array(values: object) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
-
-
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - JSON
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _descendants(error: type[ServiceError]) -> list[type[ServiceError]]:

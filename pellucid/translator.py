@@ -113,8 +113,9 @@ class _Models:
             self._stack = stack.pop_all()
 
     def close(self) -> None:
-        """End the event loop, then the models."""
-        self._stack.close()
+        """End the event loop, then the models; those of a fork are the other process's."""
+        if not self.loop.is_elsewhere:
+            self._stack.close()
 
 
 def _settings(

@@ -236,6 +236,7 @@ def test_a_wrong_key_is_not_tried_again() -> None:
     [
         ((200, {}, b"<html>"), "no JSON"),
         ((502, {}, b"<html>"), "status 502"),
+        ((200, {}, b'{"translation": "ok"}'), "of another version than this client"),
         ((500, {}, b'{"error": "broken", "code": "new_code"}'), "broken"),
     ],
 )

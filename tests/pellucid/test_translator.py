@@ -1,4 +1,5 @@
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -142,6 +143,10 @@ def test_a_program_that_does_not_close_ends() -> None:
         f"t = Translator('en', 'de', bundles={str(TINY_BUNDLE)!r})\n"
         "t.translate('ab.')\n"
     )
+    assert _printed(program) == ""
+
+
+def _printed(program: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=Path(__file__).parents[2],
@@ -152,6 +157,40 @@ def test_a_program_that_does_not_close_ends() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_fork_is_told_to_create_its_own(translator: Translator) -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # nothing of pytest may run here
+        try:
+            translator.translate("ab.")
+        except RuntimeError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    said = os.read(read, 1000)
+    os.close(read)
+    assert said == b"a fork has no threads: create the translator in this process"
+
+
+def test_an_interrupt_ends_a_call() -> None:
+    program = (
+        "import signal, sys, threading\n"
+        "from pellucid import Translator\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"with Translator('en', 'de', bundles={str(TINY_BUNDLE)!r}, threads=1) as t:\n"
+        "    main = threading.main_thread().ident\n"
+        "    threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()\n"
+        "    try:\n"
+        "        t.translate(['ab cd ef gh ij kl mn op.'] * 20_000)\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('interrupted', t.translate('ab.') != '')\n"
+    )
+    assert _printed(program) == "interrupted True\n"
 
 
 def test_a_failed_start_leaves_no_thread(tmp_path: Path) -> None:

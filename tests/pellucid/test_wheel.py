@@ -83,7 +83,8 @@ def _folders(wheel: Path) -> set[str]:
 def _variables(folder: Path) -> dict[str, str]:
     kept = ("PATH", "LANG", "TMPDIR")
     variables = {name: os.environ[name] for name in kept if name in os.environ}
-    return {**variables, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    home = folder.with_name(folder.name + "-home")
+    return {**variables, "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _run(*command: str, folder: Path) -> str:
