@@ -145,6 +145,9 @@ policy: $(DEVELOPMENT) $(POLICY) ## check manifests and chart by checkov's rules
 	mkdir -p build
 	$(BIN)/kubectl kustomize docker/kubernetes/overlays/production >build/kubernetes.yaml
 	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/kubernetes.yaml
+	echo '{"chart": "docker/helm/pellucid", "values": {"keys": {"secret": "keys"}}, "name": "pellucid", "namespace": "pellucid"}' | \
+		$(VENV)-policy/bin/python tests/kubernetes/render_chart.py --yaml >build/chart.yaml
+	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/chart.yaml
 	$(BIN)/python -m pytest -rs tests/kubernetes/test_chart.py
 
 sbom: $(DEVELOPMENT) ## list what the runtime is made of, as CycloneDX (OUT=)

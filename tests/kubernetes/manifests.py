@@ -19,15 +19,7 @@ RENDERED = ("base", "overlays/production")
 CHART = FOLDER.parent / "helm" / "pellucid"
 _HELM = REPOSITORY / ".venv-policy" / "bin" / "python"
 """Has Helm's own library: `make policy` installs it."""
-_RENDER = """\
-import json, sys
-import helm_python
-call = json.load(sys.stdin)
-with helm_python.Chart.load(call["chart"]) as chart:
-    rendered = chart.render(call["values"], name=call["name"], namespace="default")
-lint = helm_python.lint(call["chart"], call["values"], strict=True)
-print(json.dumps({"rendered": rendered, "lint": lint}))
-"""
+_RENDER = Path(__file__).with_name("render_chart.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +76,8 @@ def rendered_chart(values: Mapping[str, Any], *, name: str = "pellucid") -> Mani
     done = run_helm(values, name=name)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert [m for m in said["lint"]["messages"] if m["error"] != "icon is recommended"] == []
-    texts = (text for path, text in said["rendered"].items() if path.endswith(".yaml"))
+    assert [m for m in said["lint"] if m["error"] != "icon is recommended"] == []
+    texts = (text for path, text in said["manifests"].items() if path.endswith(".yaml"))
     objects = (each for text in texts for each in yaml.safe_load_all(text))
     return Manifests(objects=tuple(each for each in objects if each))
 
@@ -97,9 +89,9 @@ def run_helm(
     python = next((p for p in (sys.executable, str(_HELM)) if _has_helm(p)), None)
     if python is None:
         pytest.skip("Helm's library is not installed: `make policy` installs it")
-    call = {"chart": str(CHART), "values": values, "name": name}
+    call = {"chart": str(CHART), "values": values, "name": name, "namespace": "pellucid"}
     return subprocess.run(
-        [python, "-c", _RENDER],
+        [python, str(_RENDER)],
         input=json.dumps(call),
         capture_output=True,
         encoding="utf-8",

@@ -9,16 +9,21 @@ from service.settings import load_settings
 from tests.kubernetes.manifests import CHART, REPOSITORY, rendered, rendered_chart, run_helm
 
 MONITORED: dict[str, Any] = {"serviceMonitor": {"enabled": True}}
-OF_HELM = ("app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart")
+OF_HELM = (
+    "namespace",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "helm.sh/chart",
+)
 
 
-def _without_helms_labels(value: Any) -> Any:  # noqa: ANN401 - YAML
-    """Without the labels that tell releases apart; lists of names in one order."""
+def _without_helms_own(value: Any) -> Any:  # noqa: ANN401 - YAML
+    """Without what tells releases apart; lists of names in one order."""
     if isinstance(value, dict):
         kept = {key: each for key, each in value.items() if key not in OF_HELM}
-        return {key: _without_helms_labels(each) for key, each in kept.items()}
+        return {key: _without_helms_own(each) for key, each in kept.items()}
     if isinstance(value, list):
-        found = [_without_helms_labels(each) for each in value]
+        found = [_without_helms_own(each) for each in value]
         is_named = all(isinstance(each, dict) and "name" in each for each in found)
         return sorted(found, key=lambda each: str(each["name"])) if is_named else found
     return value
@@ -26,8 +31,8 @@ def _without_helms_labels(value: Any) -> Any:  # noqa: ANN401 - YAML
 
 def test_default_values_render_the_base() -> None:
     chart, base = rendered_chart(MONITORED), rendered("base")
-    ours = {each["kind"]: _without_helms_labels(each) for each in chart.objects}
-    assert ours == {each["kind"]: _without_helms_labels(each) for each in base.objects}
+    ours = {each["kind"]: _without_helms_own(each) for each in chart.objects}
+    assert ours == {each["kind"]: _without_helms_own(each) for each in base.objects}
     assert len(chart.objects) == len(base.objects) == len(ours)
 
 
