@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from bundle.errors import BundleError
-from bundle.manifest import MANIFEST_NAME, Manifest
+from bundle.manifest import MANIFEST_NAME, Doubt, Manifest
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import (
     BEAMS_NAME,
@@ -109,13 +109,21 @@ def _with_doubt(bundle: Bundle, text: Path) -> Bundle:
     if doubt is None:
         raise ExportError(f"{text}: too few sentences to calibrate doubt on")
     old, card = bundle.manifest, bundle.file(MODEL_CARD_NAME)
-    before = f"{doubt_section(old.doubt)}\n\n" if old.doubt else ""
-    content = card.read_text(encoding="utf-8").replace(before, "")
-    place = f"{doubt_section(doubt)}\n\n{FIDELITY_HEADING}"
-    card.write_text(content.replace(FIDELITY_HEADING, place, 1), encoding="utf-8")
+    content = _described(card.read_text(encoding="utf-8"), old.doubt, doubt)
+    card.write_text(content, encoding="utf-8")
     files = old.files | file_entries([card])
     _write_manifest(bundle.path, old.model_copy(update={"doubt": doubt, "files": files}))
     return read_bundle(bundle.path)
+
+
+def _described(card: str, old: Doubt | None, new: Doubt) -> str:
+    """A model card with another section on doubt: in its place, or at the end."""
+    section = doubt_section(new)
+    if old is not None and doubt_section(old) in card:
+        return card.replace(doubt_section(old), section)
+    if FIDELITY_HEADING in card:
+        return card.replace(FIDELITY_HEADING, f"{section}\n\n{FIDELITY_HEADING}", 1)
+    return f"{card.rstrip()}\n\n{section}\n"
 
 
 def _held_out(bundle: Bundle, text: Path) -> list[DevelopmentSet]:

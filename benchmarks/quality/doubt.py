@@ -2,14 +2,15 @@
 
 `judged.tsv` has sentences that were written for this purpose, their translations by the embedded
 bundle of the time, and whether a reader accepts each; judged before any score was computed. A
-translation that has changed since is left out: its judgement is not known.
+translation that has changed since is left out: its judgement is not known. Greetings and labels of
+buttons are few, so some are training text, too: the figures without those stand beside.
 """
 
 import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -24,8 +25,10 @@ from benchmarks.quality.model import Client
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
 from export.calibration.doubt import area_under_curve, reliability
+from model.data.corpus import read_pairs
 
 JUDGED = Path(__file__).with_name("judged.tsv")
+CONFIGS = Path(__file__).parents[2] / "model" / "configs"
 NUM_RESAMPLES = 2_000
 LOW_MEAN, LOW_TOKEN = -0.5, -1.94
 """Limits of the first measurement, on 62 other sentences: 33 of 50 bad and 1 of 12 good, 30 and
@@ -45,10 +48,24 @@ class Judged:
     lowest: float
     """Lowest log-probability of a token, nats."""
     has_checks: bool
+    is_known: bool
+    """Whether the source is training text."""
 
 
-def judged(path: Path, port: int) -> tuple[list[Judged], int]:
-    """Sentences whose translation is still the one that was judged, and the number of others."""
+def training_texts(paths: Sequence[Path]) -> set[str]:
+    """Both sides of parallel text."""
+    pairs = [pair for path in paths for pair in read_pairs(path.name, path.parent)[0]]
+    return {text for pair in pairs for text in (pair.source, pair.target)}
+
+
+def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], int]:
+    """Sentences whose translation is still the one that was judged, and the number of others.
+
+    Args:
+        path: As `judged.tsv`.
+        port: Of a server.
+        known: Training text.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     found: list[Judged] = []
@@ -57,7 +74,7 @@ def judged(path: Path, port: int) -> tuple[list[Judged], int]:
         pair = LanguagePair(source=source, target=target)
         answers = Client(port, pair).translate([row["source"] for row in own], str(pair))
         found += [
-            _judged(str(pair), row["acceptable"] == "1", sentences)
+            _judged(row, sentences, is_known=row["source"] in known)
             for row, (text, sentences) in zip(own, answers, strict=True)
             if text == row["translation"]
         ]
@@ -106,15 +123,16 @@ def _languages(row: dict[str, str]) -> tuple[str, str]:
     return row["source_language"], row["target_language"]
 
 
-def _judged(pair: str, is_acceptable: bool, sentences: Sequence[dict[str, Any]]) -> Judged:
+def _judged(row: dict[str, str], sentences: Sequence[dict[str, Any]], *, is_known: bool) -> Judged:
     log_probs = np.concatenate([s["token_scores"] for s in sentences])
     return Judged(
-        pair=pair,
-        is_acceptable=is_acceptable,
+        pair="->".join(_languages(row)),
+        is_acceptable=row["acceptable"] == "1",
         confidence=float(np.prod([s["confidence"] for s in sentences])),
         mean=float(log_probs.mean()),
         lowest=float(log_probs.min()),
         has_checks=any(s["checks"] for s in sentences),
+        is_known=is_known,
     )
 
 
@@ -129,7 +147,8 @@ def main() -> int:
     """Measure and print; returns the exit code."""
     arguments = _parse()
     with ServerProcess(str(arguments.bundle)) as server:
-        cases, num_changed = judged(arguments.judged, server.port)
+        known = training_texts([*sorted(CONFIGS.glob("*.tsv")), *arguments.training])
+        cases, num_changed = judged(arguments.judged, server.port, known)
     result = {
         "machine": machine(),
         "commit": commit(),
@@ -137,6 +156,7 @@ def main() -> int:
         "sha256": read_bundle(arguments.bundle).sha256,
         "changed_translations_left_out": num_changed,
         "both": figures(cases),
+        "not in training text": figures([case for case in cases if not case.is_known]),
         **{
             pair: figures([case for case in cases if case.pair == pair])
             for pair in sorted({case.pair for case in cases})
@@ -153,6 +173,13 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.doubt", description=__doc__)
     parser.add_argument("--bundle", type=Path, default=Path("bundles/en-de"))
     parser.add_argument("--judged", type=Path, default=JUDGED, help="as judged.tsv")
+    parser.add_argument(
+        "--training",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="further training text than that of model/configs: source, tab, target; .xz or not",
+    )
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
