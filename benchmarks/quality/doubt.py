@@ -4,6 +4,9 @@
 bundle of the time, and whether a reader accepts each; judged before any score was computed. A
 translation that has changed since is left out: its judgement is not known. Greetings and labels of
 buttons are few, so some are training text, too: the figures without those stand beside.
+
+`judged_references.tsv` has 90 pairs of the development set, judged likewise: how well the rule that
+calibrates confidence agrees with readers, beside plain chrF.
 """
 
 import argparse
@@ -24,10 +27,16 @@ from benchmarks.harness.server_process import ServerProcess
 from benchmarks.quality.model import Client
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
-from export.calibration.doubt import area_under_curve, reliability
+from export.calibration.doubt import (
+    MAX_DEVIATION,
+    area_under_curve,
+    deviation,
+    reliability,
+)
 from model.data.corpus import read_pairs
 
 JUDGED = Path(__file__).with_name("judged.tsv")
+REFERENCES = Path(__file__).with_name("judged_references.tsv")
 CONFIGS = Path(__file__).parents[2] / "model" / "configs"
 NUM_RESAMPLES = 2_000
 LOW_MEAN, LOW_TOKEN = -0.5, -1.94
@@ -66,8 +75,7 @@ def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], 
         port: Of a server.
         known: Training text.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = _rows(path)
     found: list[Judged] = []
     for (source, target), group in groupby(rows, key=_languages):
         own = list(group)
@@ -79,6 +87,22 @@ def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], 
             if text == row["translation"]
         ]
     return found, len(rows) - len(found)
+
+
+def rule(path: Path = REFERENCES) -> dict[str, float]:
+    """How the rule that calibrates confidence agrees with readers."""
+    rows = _rows(path)
+    is_good = np.array([row["acceptable"] == "1" for row in rows])
+    pairs = [(row["translation"], row["reference"]) for row in rows]
+    far = np.array([deviation(*pair) for pair in pairs])
+    chrf = far / np.sqrt([len(reference) for _, reference in pairs])
+    return {
+        "pairs": len(rows),
+        "acceptable": int(is_good.sum()),
+        "accepted by the rule": int((far <= MAX_DEVIATION).sum()),
+        "area of the rule": round(area_under_curve(-far, is_good), 3),
+        "area of plain chrF": round(area_under_curve(-chrf, is_good), 3),
+    }
 
 
 def figures(cases: Sequence[Judged]) -> dict[str, Any]:
@@ -119,6 +143,11 @@ def interval(scores: NDArray[np.float64], is_good: NDArray[np.bool_]) -> list[fl
     return [round(float(np.quantile(areas, share)), 3) for share in (0.025, 0.975)]
 
 
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
 def _languages(row: dict[str, str]) -> tuple[str, str]:
     return row["source_language"], row["target_language"]
 
@@ -155,6 +184,7 @@ def main() -> int:
         "bundle": str(arguments.bundle),
         "sha256": read_bundle(arguments.bundle).sha256,
         "changed_translations_left_out": num_changed,
+        "rule": rule(),
         "both": figures(cases),
         "not in training text": figures([case for case in cases if not case.is_known]),
         **{

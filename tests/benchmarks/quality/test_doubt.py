@@ -6,7 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality.doubt import CONFIGS, JUDGED, Judged, figures, interval, training_texts
+from benchmarks.quality.doubt import (
+    CONFIGS,
+    JUDGED,
+    Judged,
+    figures,
+    interval,
+    rule,
+    training_texts,
+)
 
 LINES = JUDGED.read_text(encoding="utf-8").splitlines()
 ROWS = list(csv.DictReader(LINES, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -39,6 +47,13 @@ def test_most_sentences_are_no_training_text_of_this_repository() -> None:
 def test_both_sides_of_training_text_are_known(tmp_path: Path) -> None:
     (tmp_path / "text.tsv").write_text("See you!\tBis bald!\n", encoding="utf-8")
     assert training_texts([tmp_path / "text.tsv"]) == {"See you!", "Bis bald!"}
+
+
+def test_the_rule_agrees_with_readers_better_than_plain_chrf() -> None:
+    found = rule()
+    assert found["pairs"] == 90
+    assert found["area of the rule"] > found["area of plain chrF"] > 0.75
+    assert abs(found["accepted by the rule"] - found["acceptable"]) <= 5
 
 
 def test_figures_count_what_each_limit_flags() -> None:
