@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 from service.text.checks.check import Check, SentencePair
 
@@ -68,6 +69,10 @@ _ENDINGS = (
     "al", "ist", "ists", "ment", "tion", "day", "ing", "ship", "ed", "ern", "ies",
 )  # fmt: skip
 """Of peoples, languages, countries and of ordinary words."""
+_GERMAN_TITLES = frozenset(("Herr", "Herrn", "Frau", "Dr", "Prof", "Familie", "Fräulein"))
+"""Stand before a name in a language that gives every noun a capital."""
+_MOST_APART = 2
+"""Characters between a title and a name: a full stop and a space."""
 _INSIDE = slice(1, 5)
 """Letters of a name that its form in another language keeps: Khamenei, Chamenei."""
 
@@ -78,21 +83,32 @@ def check_names(pair: SentencePair) -> Iterator[Check]:
     Of several words with capitals in a row, one that is similar is enough: the others may be a
     title.
     """
-    if pair.source_base not in _NO_CAPITALS or pair.target_base not in _LATIN_LANGUAGES:
-        return
-    words = list(_WORD.finditer(pair.source))
-    if _is_title([word.group() for word in words]):
+    if pair.target_base not in _LATIN_LANGUAGES:
         return
     folded = pair.target.casefold()
     starts = {word.group().casefold()[:_SHARED] for word in _WORD.finditer(pair.target)}
-    for run in _runs(pair.source, words):
-        if any(_is_similar(word.group().casefold(), starts, folded) for word in run):
-            continue
-        names = [word for word in run if _is_name(pair.source, word)]
-        if len(names) == len(run):
+    for names in _names(pair):
+        if not any(_is_similar(word.group().casefold(), starts, folded) for word in names):
             start, end = names[0].start(), names[-1].end()
             message = f"{pair.source[start:end]} is not in the translation"
             yield Check(name="name", source_span=(start, end), target_span=None, message=message)
+
+
+def _names(pair: SentencePair) -> Iterator[list[re.Match[str]]]:
+    """Names of the source, each in its words."""
+    words = list(_WORD.finditer(pair.source))
+    if pair.source_base == "de":
+        yield from ([word] for before, word in pairwise(words) if _has_title(before, word))
+    elif pair.source_base in _NO_CAPITALS and not _is_title([word.group() for word in words]):
+        for run in _runs(pair.source, words):
+            if all(_is_name(pair.source, word) for word in run):
+                yield run
+
+
+def _has_title(before: re.Match[str], word: re.Match[str]) -> bool:
+    name = word.group()
+    is_beside = word.start() - before.end() <= _MOST_APART
+    return is_beside and before.group() in _GERMAN_TITLES and name.istitle() and len(name) > 2
 
 
 def _runs(text: str, words: Sequence[re.Match[str]]) -> Iterator[list[re.Match[str]]]:

@@ -15,6 +15,8 @@ class Negations:
     """Words that negate a sentence."""
     weak: re.Pattern[str]
     """Further words and syllables that a translation may negate with."""
+    inviting: re.Pattern[str]
+    """Words that another language may say with a negation."""
     ignored: re.Pattern[str] | None = None
     """Where a strong word negates nothing."""
 
@@ -32,36 +34,38 @@ _NEGATIONS = {
             r"\w{2,6}n['’]t",  # noqa: RUF001
         ),
         weak=re.compile(
-            r"(?<!\w)(?:nor|no|none|without|hardly|barely|scarcely|rarely|seldom|unless|until|"
-            r"lack|lacks|lacked|fail\w*|refus\w+|except|only|just|den(?:y|ied)|avoid\w*|stop\w*|"
-            r"than|too|other|else|without|unable|impossible|otherwise|dis\w{4,}|mis\w{4,}|"
-            r"un\w{3,}|in\w{4,}|im\w{4,}|non\w*|nor|few|little|free|absent|miss\w*|"
-            r"dont|cant|wont|didnt|isnt|ain't|any|instead|away|but)(?!\w)|\w{3,}less(?:ly)?(?!\w)",
+            r"(?<!\w)(?:nor|none|without|hardly|barely|scarcely|rarely|seldom|unless|until|lack\w*"
+            r"|fail\w*|refus\w+|except|den(?:y|ied)|avoid\w*|stop\w*|unable|impossible|otherwise"
+            r"|dis(?!c|t|h|p)\w{4,}|un(?!der|til|i|cle)\w{3,}|in(?:[ac]\w{5,}|visible|sane)"
+            r"|non\w*|miss\w*|dont|cant|wont|didnt|isnt|ain['’]t|instead|illegal"  # noqa: RUF001
+            r"|ir\w{6,}|im[mp]\w{5,})(?!\w)|\w{3,}less(?:ly)?(?!\w)",
             re.IGNORECASE,
         ),
+        inviting=_words("else than too only but any anything little few just before all free keep"),
         ignored=re.compile(
-            r"(?<!\w)(?:not only|why not|no doubt|no one but|nothing but|not until|no sooner|"
-            r"no longer|no matter|whether or not|or not|if not|no\.)(?!\w)"
-            r"|n['’]t (?:\w+ )?(?:I|you|he|she|it|we|they|there|that|this)\b"  # noqa: RUF001
-            r"|(?<!\w)no[,.!] |(?<!\w)No\b[,.]|can't help|couldn't help",
+            r"(?<!\w)(?:not only|why not|no doubt|nothing but|not until|no sooner|no matter"
+            r"|whether or not|or not|if not|no\.|middle of nowhere)(?!\w)"
+            r"|n['’]t (?:\w+ )?(?:I|you|he|she|it|we|they|there|that|this)(?!\w)"  # noqa: RUF001
+            r"|(?<!\w)no[,.!] |(?<!\w)No[,.]|can['’]t help|couldn['’]t help",  # noqa: RUF001
             re.IGNORECASE,
         ),
     ),
     "de": Negations(
-        strong=_words("nicht nie niemals niemand niemandem niemanden nichts nirgends nirgendwo",
-                      r"kein(?:e|en|em|er|es|s|erlei)?"),
+        strong=_words(
+            "nicht nie niemals niemand niemandem niemanden nichts nirgends nirgendwo",
+            r"kein(?:e|en|em|er|es|s|erlei)?",
+        ),
         weak=re.compile(
-            r"(?<!\w)(?:nein|ohne|weder|noch|kaum|selten|un\w{3,}|miss\w{3,}|nichts\w*|nicht\w+|"
-            r"keines\w+|keiner\w*|außer\w*|nur|erst|anders?\w*|sonst|statt|weiger\w*|verbot\w*|"
-            r"lehn\w+|fehl\w*|vergeblich|verzicht\w*|vermeid\w*|als|zu|ab\w{3,}|wenig\w*|bloß|frei|"
-            r"aufhör\w*|hör\w*|aber|mehr|ne?|nö|nee|nix|leer|weg|in\w{4,}|im\w{5,}|des\w{5,}|"
-            r"dis\w{5,}|aus)(?!\w)|\w{3,}(?:los|lose|losen|loser|loses|frei)(?!\w)"
-            r"|\w*(?:nicht|kein)\w*",
+            r"(?<!\w)(?:nein|ohne|weder|noch|kaum|selten|un(?!d|s|ter)\w{3,}|miss\w{3,}|außer\w*"
+            r"|anders?|sonst|statt|weiger\w*|verbot\w*|lehn\w+|fehl\w*|vergeblich|verzicht\w*|ab"
+            r"|vermeid\w*|bloß|aufhör\w*|nee|nix|abzu\w+)(?!\w)"
+            r"|\w{3,}(?:los|lose|losen|loser|loses|frei)(?!\w)|\w*(?:nicht|kein)\w*",
             re.IGNORECASE,
         ),
+        inviting=_words("nur erst als zu mehr bevor ehe wenig wenige weniger bloß selten schwer"),
         ignored=re.compile(
-            r"nicht wahr|nicht nur|oder nicht|warum nicht|nichts als|nicht umhin|nicht nur"
-            r"|(?<!\w)(?:bevor|ehe|bis|solange)\b|\?\s*$",
+            r"nicht wahr|nicht nur|oder nicht|warum nicht|nichts als|nicht umhin"
+            r"|(?<!\w)(?:bevor|ehe|bis|solange)(?!\w)|\?\s*\Z",
             re.IGNORECASE,
         ),
     ),
@@ -75,11 +79,12 @@ def check_negation(pair: SentencePair) -> Iterator[Check]:
     if source is None or target is None:
         return
     lost = _strong(source, pair.source)
-    if lost and not _may_negate(target, pair.target):
+    if lost and not _negates(target, pair.target):
         message = f"{lost.group()} is not negated in the translation"
         yield Check(name="negation", source_span=lost.span(), target_span=None, message=message)
     added = _strong(target, pair.target)
-    if added and not _may_negate(source, pair.source):
+    invites = source.inviting.search(pair.source)
+    if added and not invites and not _negates(source, pair.source):
         message = f"{added.group()} negates what the source does not"
         yield Check(name="negation", source_span=None, target_span=added.span(), message=message)
 
@@ -91,5 +96,5 @@ def _strong(negations: Negations, text: str) -> re.Match[str] | None:
     return negations.strong.search(text)
 
 
-def _may_negate(negations: Negations, text: str) -> bool:
+def _negates(negations: Negations, text: str) -> bool:
     return bool(negations.strong.search(text) or negations.weak.search(text))
