@@ -64,8 +64,10 @@ def postprocess(
     output = bundle.tokenizer.decode_target(hypothesis.target_ids)
     recased = preprocessed.recased(output)
     core = preprocessed.unmasked(recased)
+    mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
+    keeps_numbers = core is None or preprocessed.keeps_numbers(mended.text)
     if attention is None and core is not None:
-        return Postprocessed(text=preprocessed.whole(core.text))
+        return Postprocessed(text=preprocessed.whole(mended.text), keeps_numbers=keeps_numbers)
     cleaned = _cleaned(output, preprocessed.text)
     if cleaned != output:
         recased = preprocessed.recased(cleaned)
@@ -74,14 +76,17 @@ def postprocess(
         shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
         found = target_offsets(hypothesis.target_ids, bundle)
         links = transfer_links(word_links(attention, shown, found), output, recased)
-    core = core or place_by_alignment(recased, links, preprocessed.masked)
+    if core is None:
+        core = place_by_alignment(recased, links, preprocessed.masked)
+        mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
     target = core or Rewritten(text=recased)
     return Postprocessed(
-        text=preprocessed.whole(target.text),
+        text=preprocessed.whole(mended.text),
         is_complete=core is not None,
+        keeps_numbers=keeps_numbers,
         links=None
         if attention is None
-        else tuple(_in_sentence(link, preprocessed, target) for link in links),
+        else tuple(_in_sentence(link, preprocessed, target, mended) for link in links),
     )
 
 
@@ -118,11 +123,21 @@ def _cleaned(target: str, source: str) -> str:
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _in_sentence(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
+def _mended(core: Rewritten, sentence: SourceSentence) -> Rewritten:
+    """The translation with the numbers of the source; one that a client began stays as it is."""
+    preprocessed = sentence.preprocessed
+    if preprocessed is None or sentence.prefix_ids:
+        return Rewritten(text=core.text)
+    return preprocessed.mended(core.text)
+
+
+def _in_sentence(
+    link: WordLink, preprocessed: Preprocessed, core: Rewritten, mended: Rewritten
+) -> WordLink:
     """A link in what the model saw and generated as one of the sentence and its translation."""
     offset = preprocessed.offset
     start, end = preprocessed.masked.rewritten.old_span(*link.source)
-    target_start, target_end = core.new_span(*link.target)
+    target_start, target_end = mended.new_span(*core.new_span(*link.target))
     return WordLink(
         source=(start + offset, end + offset),
         target=(target_start + offset, target_end + offset),
