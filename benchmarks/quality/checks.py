@@ -66,7 +66,7 @@ def _copied_word(source: str, target: str, rng: random.Random) -> str | None:
     if not words or not places:
         return None
     place = rng.choice(places)
-    return target[: place.start()] + rng.choice(words) + target[place.end() :]
+    return f"{target[: place.start()]}{rng.choice(words)}{target[place.end() :]}"
 
 
 def _repeated(_: str, target: str, rng: random.Random) -> str | None:

@@ -72,9 +72,18 @@ def postprocess(
     output = bundle.tokenizer.decode_target(hypothesis.target_ids)
     recased = preprocessed.recased(output)
     core = preprocessed.unmasked(recased)
+    mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
+    keeps_numbers = core is None or preprocessed.keeps_numbers(mended.text)
+
+    def words(*edits: Rewritten) -> tuple[TranslatedWord, ...]:
+        return _words(preprocessed, edits, hypothesis, bundle, recased) if with_words else ()
+
     if attention is None and core is not None:
-        words = _words(preprocessed, core, hypothesis, bundle, recased) if with_words else ()
-        return Postprocessed(text=preprocessed.whole(core.text), words=words)
+        return Postprocessed(
+            text=preprocessed.whole(mended.text),
+            words=words(core, mended),
+            keeps_numbers=keeps_numbers,
+        )
     cleaned = _cleaned(output, preprocessed.text)
     if cleaned != output:
         recased = preprocessed.recased(cleaned)
@@ -83,15 +92,18 @@ def postprocess(
         shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
         found = target_offsets(hypothesis.target_ids, bundle)
         links = transfer_links(word_links(attention, shown, found), output, recased)
-    core = core or place_by_alignment(recased, links, preprocessed.masked)
+    if core is None:
+        core = place_by_alignment(recased, links, preprocessed.masked)
+        mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
     target = core or Rewritten(text=recased)
     return Postprocessed(
-        text=preprocessed.whole(target.text),
-        words=_words(preprocessed, target, hypothesis, bundle, recased) if with_words else (),
+        text=preprocessed.whole(mended.text),
+        words=words(target, mended),
         is_complete=core is not None,
+        keeps_numbers=keeps_numbers,
         links=None
         if attention is None
-        else tuple(_in_sentence(link, preprocessed, target) for link in links),
+        else tuple(_in_sentence(link, preprocessed, target, mended) for link in links),
     )
 
 
@@ -103,7 +115,7 @@ def target_tokens(hypothesis: Hypothesis, bundle: Bundle) -> tuple[str, ...]:
 
 def _words(
     preprocessed: Preprocessed,
-    target: Rewritten,
+    edits: Sequence[Rewritten],
     hypothesis: Hypothesis,
     bundle: Bundle,
     recased: str,
@@ -112,15 +124,17 @@ def _words(
 
     Args:
         preprocessed: Of the source.
-        target: What its core became, from `recased`.
+        edits: From `recased` to the translation of the core, one after the other.
         hypothesis: What the model generated.
         bundle: Of the model.
         recased: That as text, in the case of the source.
     """
-    doubtful = [target.new_span(*span) for span in doubtful_spans(hypothesis, bundle, recased)]
+    doubtful = doubtful_spans(hypothesis, bundle, recased)
+    for edit in edits:
+        doubtful = [edit.new_span(*span) for span in doubtful]
     offset = preprocessed.offset
     shown = [(start + offset, end + offset) for start, end in doubtful]
-    return marked_words(preprocessed.whole(target.text), shown)
+    return marked_words(preprocessed.whole(edits[-1].text), shown)
 
 
 def _translated(
@@ -157,11 +171,21 @@ def _cleaned(target: str, source: str) -> str:
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _in_sentence(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
+def _mended(core: Rewritten, sentence: SourceSentence) -> Rewritten:
+    """The translation with the numbers of the source; one that a client began stays as it is."""
+    preprocessed = sentence.preprocessed
+    if preprocessed is None or sentence.prefix_ids:
+        return Rewritten(text=core.text)
+    return preprocessed.mended(core.text)
+
+
+def _in_sentence(
+    link: WordLink, preprocessed: Preprocessed, core: Rewritten, mended: Rewritten
+) -> WordLink:
     """A link in what the model saw and generated as one of the sentence and its translation."""
     offset = preprocessed.offset
     start, end = preprocessed.masked.rewritten.old_span(*link.source)
-    target_start, target_end = core.new_span(*link.target)
+    target_start, target_end = mended.new_span(*core.new_span(*link.target))
     return WordLink(
         source=(start + offset, end + offset),
         target=(target_start + offset, target_end + offset),

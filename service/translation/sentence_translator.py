@@ -16,9 +16,17 @@ from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
+from service.scheduling.job import JobResult
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.decode_options import decode_options
-from service.translation.decoding import DecodePlan, decode, fragment_jobs, jobs_of, run_jobs
+from service.translation.decoding import (
+    DecodePlan,
+    decode,
+    fragment_jobs,
+    jobs_of,
+    repeated_jobs,
+    run_jobs,
+)
 from service.translation.fragments import cut_all, join_all
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
@@ -139,6 +147,7 @@ class SingleModelTranslator:
             self.pair,
             with_words=self._request.with_doubt,
         )
+        found, further = await self._with_numbers(found)
         found = await self._aligned(found)
         found = await self._with_fragments(found)
         translated = [sentence for sentence in found if sentence.hypotheses]
@@ -148,8 +157,47 @@ class SingleModelTranslator:
         if self._request.attention is not None:
             found = await self._inspected(found, self._request.attention)
         return TranslatedSentences(
-            sentences=found, runs=([result for result in results if result],)
+            sentences=found, runs=([result for result in [*results, *further] if result],)
         )
+
+    async def _with_numbers(
+        self, sentences: list[TranslatedSentence]
+    ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
+        """Translates sentences whose numbers changed again, with all numbers masked.
+
+        The first translation stays where the second has no better numbers.
+
+        Returns:
+            The sentences, and the results of the second translations.
+        """
+        chosen = [i for i, s in enumerate(sentences) if s.hypotheses and not s.source.prefix_ids]
+        chosen = [i for i in chosen if not sentences[i].best.keeps_numbers]
+        if not chosen:
+            return sentences, []
+        sources = [sentences[index].source for index in chosen]
+        masked = await self._run(sources, self._all_masked, sources)
+        pairs = zip(chosen, sources, masked, strict=True)
+        changed = [(i, new) for i, old, new in pairs if old.source_ids != new.source_ids]
+        again = [new for _, new in changed]
+        jobs = await self._run(again, repeated_jobs, again, self._plan)
+        results = await decode(self.model, jobs, self._plan)
+        found = await self._run(
+            again,
+            postprocess_all,
+            again,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
+        )
+        better = list(sentences)
+        for (index, _), sentence in zip(changed, found, strict=True):
+            if sentence.best.is_complete and sentence.best.keeps_numbers:
+                better[index] = sentence
+        return better, list(results)
+
+    def _all_masked(self, sentences: Sequence[SourceSentence]) -> list[SourceSentence]:
+        return [self.reader.with_masked_numbers(sentence) for sentence in sentences]
 
     async def _aligned(self, sentences: list[TranslatedSentence]) -> list[TranslatedSentence]:
         """Aligns sentences whose links are needed, or in which something is missing."""

@@ -39,6 +39,8 @@ class Postprocessed:
     text: str
     is_complete: bool = True
     """False if something protected is missing or doubled."""
+    keeps_numbers: bool = True
+    """False if a number is missing, made up or changed."""
     links: tuple[WordLink, ...] | None = None
     """Words of the sentence with words of `text`; None where they were not computed."""
     words: tuple[TranslatedWord, ...] = ()

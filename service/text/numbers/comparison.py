@@ -114,6 +114,8 @@ def _digits(value: Value) -> str:
     meaning = value.meaning
     if isinstance(meaning, Number):
         return meaning.whole + meaning.fraction
+    if isinstance(meaning, Code):
+        return "".join(filter(str.isdecimal, meaning.text))
     return "".join(meaning.parts())
 
 

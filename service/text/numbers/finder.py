@@ -28,6 +28,7 @@ _TIMES = {
     r"(?!\d))?|(?P<h2>\d{1,2})h(?P<min3>[0-5]\d)(?!\w)",
 }
 _CLOCK = r"(?P<clock_h>\d{1,2}):(?P<clock_m>[0-5]\d)(?::(?P<clock_s>[0-5]\d))?(?![\d:])"
+_DIGIT = re.compile(r"\d")
 _MOST_HOURS = 24
 _MONTHS = 12
 _DAYS = 31
@@ -57,21 +58,23 @@ def find_values(text: str, language: str) -> list[Value]:
         text: Any text.
         language: Its code; decides what `1.234` means.
     """
+    if not _DIGIT.search(text):
+        return []
     notation = notation_of(language)
     says_half = bool(_HALF_WORDS.search(text))
     return [
         value
-        for match in _pattern(language.partition("-")[0].lower()).finditer(text)
+        for match in _pattern(language.lower()).finditer(text)
         for value in _values(match, text, notation, says_half=says_half)
     ]
 
 
 @cache
-def _pattern(language: str) -> re.Pattern[str]:
-    notation = notation_of(language)
+def _pattern(code: str) -> re.Pattern[str]:
+    notation, language = notation_of(code), code.partition("-")[0]
     parts = [_ISO_DATE, _DOTTED_DATE, _SLASHED_DATE, _DASHED_DATE]
     if notation is not None:
-        parts = [*_named_dates(notation, language), *parts]
+        parts = [*_named_dates(notation), *parts]
     if language in _TIMES:
         parts.append(_TIMES[language])
     spaced = _SPACED_NUMERAL if language != "en" else ""
@@ -79,19 +82,19 @@ def _pattern(language: str) -> re.Pattern[str]:
     return re.compile(r"(?<!\d)(?:" + "|".join(parts) + ")")
 
 
-def _named_dates(notation: Notation, language: str) -> Iterator[str]:
+def _named_dates(notation: Notation) -> Iterator[str]:
     """Patterns of dates with a month's name; the name's number is that of its group."""
     months = "|".join(
         f"(?P<{{0}}{number}>{_month_name(name)})"
         for number, name in enumerate(notation.months, start=1)
     )
-    if language == "en":
-        yield (
-            rf"\b(?:{months.format('a')}){_SPACE}(?P<a_d>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d)"
-            rf"(?:,?{_SPACE}(?P<a_y>[12]\d{{3}})(?![\d.,]\d|\d))?"
-        )
+    # Models write a month in front of its day in any language.
     yield (
-        rf"(?P<b_d>\d{{1,2}})(?:\.|º|er|st|nd|rd|th)?(?:{_SPACE}(?:de|of))?{_SPACE}?"
+        rf"\b(?:{months.format('a')}){_SPACE}(?P<a_d>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:%]|[.,]\d)"
+        rf"(?:,?{_SPACE}(?P<a_y>[12]\d{{3}})(?![\d.,]\d|\d))?"
+    )
+    yield (
+        rf"(?P<b_d>\d{{1,2}})(?:\.|º|er|(?:st|nd|rd|th)\.?)?(?:{_SPACE}(?:de|of))?{_SPACE}?"
         rf"(?:{months.format('b')})(?!\w)"
         rf"(?:,?{_SPACE}(?:de{_SPACE}|del{_SPACE})?(?P<b_y>[12]\d{{3}})(?![\d.,]\d|\d))?"
     )
@@ -168,6 +171,7 @@ def _times(named: dict[str, str], notation: Notation | None, *, says_half: bool)
         minute=int(minute),
         second=None if second is None else int(second),
         is_exact=bool(half) or hour > HALF_DAY or not (counts_halves or says_half),
+        is_marked=bool(half) or "word" in named or "h2" in named,
         is_whole=not any(n in named for n in ("min", "min2", "min3", "clock_m")),
     )
 

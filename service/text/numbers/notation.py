@@ -1,6 +1,6 @@
 """How languages write numbers, dates and times: the part of CLDR that localisation needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _ENGLISH_MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -57,7 +57,9 @@ class Notation:
     """With a month's name and without a year."""
     percent_space: str = NO_BREAK
     """Between a number and `%`."""
-    time: str = "{hour}:{minute:02}"
+    sign_first: bool = False
+    """Whether a currency sign stands before its amount, without a space."""
+    clock: str = "{hour}:{minute:02}"
     whole_hour: str = "{hour}:00"
     has_halves: bool = False
     """Whether hours are counted from 1 to 12, with a.m. and p.m."""
@@ -69,9 +71,10 @@ _NOTATIONS = {
         group=",",
         months=_ENGLISH_MONTHS,
         numeric_date="{m}/{d}/{y}",
-        named_date="{d} {month} {y}",
-        named_day="{d} {month}",
+        named_date="{month} {d}, {y}",
+        named_day="{month} {d}",
         percent_space="",
+        sign_first=True,
         has_halves=True,
     ),
     "de": Notation(
@@ -82,7 +85,7 @@ _NOTATIONS = {
         named_date="{d}. {month} {y}",
         named_day="{d}. {month}",
         percent_space=" ",
-        time="{hour}:{minute:02} Uhr",
+        clock="{hour}:{minute:02} Uhr",
         whole_hour="{hour} Uhr",
     ),
     "fr": Notation(
@@ -92,7 +95,7 @@ _NOTATIONS = {
         numeric_date="{d:02}/{m:02}/{y}",
         named_date="{d} {month} {y}",
         named_day="{d} {month}",
-        time="{hour} h {minute:02}",
+        clock="{hour} h {minute:02}",
         whole_hour="{hour} h",
     ),
     "es": Notation(
@@ -144,9 +147,24 @@ _NOTATIONS = {
 }
 
 
+_BRITISH = replace(
+    _NOTATIONS["en"],
+    numeric_date="{d:02}/{m:02}/{y}",
+    named_date="{d} {month} {y}",
+    named_day="{d} {month}",
+)
+_AMERICAN_REGIONS = ("us", "ca", "ph")
+
+
 def notation_of(language: str) -> Notation | None:
-    """The notation of a language, whatever its region; None if it is not known."""
-    return _NOTATIONS.get(language.partition("-")[0].lower())
+    """The notation of a language; None if it is not known.
+
+    Of its regions only those of English differ. English without a region is American.
+    """
+    base, _, region = language.lower().partition("-")
+    if base == "en" and region and region not in _AMERICAN_REGIONS:
+        return _BRITISH
+    return _NOTATIONS.get(base)
 
 
 def known_notations() -> tuple[str, ...]:

@@ -42,6 +42,8 @@ class Time:
     """False if it may also be twelve hours later."""
     is_whole: bool = False
     """Whether it was written without minutes."""
+    is_marked: bool = False
+    """Whether a word says that it is a time of day; `17:21` may be a score."""
 
     def keys(self) -> Iterator[str]:
         """A name for each time that may be meant."""

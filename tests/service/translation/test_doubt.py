@@ -219,3 +219,13 @@ def test_by_way_of_a_third_language_both_models_are_rated(tmp_path: Path) -> Non
     assert first.confidence is not None and second.confidence is not None
     assert whole.confidence == pytest.approx(first.confidence * second.confidence, abs=1e-3)
     assert whole.words == second.words
+
+
+def test_marks_follow_numbers_that_are_mended() -> None:
+    output = hypothesis("der alte Baum hat 1,234.5 Blumen.", "Blumen")
+    found = postprocess(
+        sentence_of("The old tree has 1,234.5 flowers."), output, BUNDLE, PAIR, with_words=True
+    )
+    assert "1.234,5" in found.text
+    assert all(found.text[word.start : word.end] == word.text for word in found.words)
+    assert marked(found.words) == ["Blumen"]
