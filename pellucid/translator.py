@@ -147,6 +147,7 @@ def _request(
         max_target_tokens=options.get("max_target_tokens"),
         num_alternatives=options.get("alternatives", 0),
         with_scores=with_details,
+        with_doubt=with_details,
         timeout_s=options.get("timeout_s"),
         is_bounded=False,
     )
