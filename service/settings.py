@@ -264,8 +264,9 @@ def _rename_fault(former: str, name: str, *, is_both: bool) -> list[str]:
 
 def _unknown_variables() -> list[str]:
     known = {variable_of(field) for field in (*Settings.model_fields, *RENAMED)}
-    ours = (name for name in map(str.upper, os.environ) if name.startswith(ENV_PREFIX))
-    return sorted(n for n in ours if n not in known and not n.startswith(INSTALL_PREFIX))
+    ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
+    others = (name for name in ours if not name.upper().startswith(INSTALL_PREFIX))
+    return sorted(name for name in others if name.upper() not in known)
 
 
 def _unknown_fault(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -91,6 +92,9 @@ def _add_index_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_install(arguments: argparse.Namespace) -> int:
+    # Products of the verification are small: BLAS's threads would wait longer than they compute,
+    # and take twice the CPU. NumPy is not imported yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return _reported("install", lambda: _install(arguments), arguments.into)
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bundle.folders import bundle_folders, is_embedded
 from bundle.manifest import MANIFEST_NAME, Manifest
+from bundle.tensors import MODEL_CARD_NAME
 from export.errors import InstallError
 from export.installation.lock import installation_lock
 
@@ -49,7 +50,7 @@ class InstalledBundle:
         if foreign is not None:
             return foreign.licence or "not stated"
         licences = dict.fromkeys(data.licence for data in self.manifest.provenance.data)
-        return ", ".join(licences) or "not stated"
+        return ", ".join(licences) if len(licences) == 1 else f"see {MODEL_CARD_NAME}"
 
     @property
     def quality(self) -> str:

@@ -23,6 +23,15 @@ class Pair:
     def __str__(self) -> str:
         return f"{self.source}-{self.target}"
 
+    @property
+    def primary(self) -> "Pair":
+        """Without scripts and regions."""
+        return Pair(source=self.source.partition("-")[0], target=self.target.partition("-")[0])
+
+    def fits(self, other: "Pair") -> bool:
+        """Whether both are of the same languages, which one of them may give more closely."""
+        return _fits(self.source, other.source) and _fits(self.target, other.target)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
@@ -99,13 +108,14 @@ def parse_pair(text: str) -> Pair:
     Raises:
         InstallError: It is no pair.
     """
-    parts = text.replace(":", "-").split("-")
+    codes_of_pair = text.lower().partition(":")
+    parts = text.lower().split("-")
     splits = [("-".join(parts[:i]), "-".join(parts[i:])) for i in range(1, len(parts))]
-    if ":" in text:
-        splits = [(text.partition(":")[0], text.partition(":")[2])]
+    if codes_of_pair[1]:
+        splits = [(codes_of_pair[0], codes_of_pair[2])]
     for source, target in splits:
         codes = language_code(source), language_code(target)
-        if codes[0] and codes[1] and len(target.split("-")[0]) <= 3 and codes[0] != codes[1]:
+        if codes[0] and codes[1] and codes[0] != codes[1]:
             return Pair(source=codes[0], target=codes[1])
     raise InstallError(f"{text!r} is no pair of languages such as en-pt or en:pt-br")
 
@@ -147,6 +157,11 @@ def checked_name(value: object) -> str:
     if PurePosixPath(value).name != value or "\\" in value or "\0" in value:
         raise ValueError(f"{value!r} is no name of a file")
     return value
+
+
+def _fits(code: str, other: str) -> bool:
+    """`zh` fits `zh-hans`; `zh-hant` does not."""
+    return f"{code}-".startswith(f"{other}-") or f"{other}-".startswith(f"{code}-")
 
 
 MAX_FILE_BYTES = 8 << 30

@@ -37,13 +37,18 @@ def open_sources(
 def best_offer(sources: Sequence[Source], pair: Pair) -> Offer | None:
     """The best model of the first source that has one; released ones before all others.
 
+    A model of exactly this pair comes before those that only fit it.
+
     Raises:
         InstallError: An index cannot be read.
     """
     for source in sources:
         offers = source.offers(pair)
         if offers:
-            return max(offers, key=lambda offer: (offer.is_released, offer.rank))
+            # `zh` alone means `zh-hans`, the first of those that fit.
+            nearest = min({offer.pair for offer in offers}, key=lambda p: (p != pair, str(p)))
+            fitting = [offer for offer in offers if offer.pair == nearest]
+            return max(fitting, key=lambda offer: (offer.is_released, offer.rank))
     return None
 
 

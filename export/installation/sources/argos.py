@@ -34,7 +34,7 @@ class ArgosSource:
             if not isinstance(content, list):
                 raise TypeError("no list")
             found = [self._offer(package) for package in content if _is_translator(package)]
-        return [offer for offer in found if offer and pair in (None, offer.pair)]
+        return [offer for offer in found if offer and (pair is None or pair.fits(offer.pair))]
 
     def _offer(self, package: Mapping[str, Any]) -> Offer | None:
         source, target = _code(package["from_code"]), _code(package["to_code"])

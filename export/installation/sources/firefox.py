@@ -61,7 +61,7 @@ class FirefoxSource:
         else:
             with expected(self._index, _RECORDS):
                 found = list(self._recorded(content))
-        return [offer for offer in found if pair in (None, offer.pair)]
+        return [offer for offer in found if pair is None or pair.fits(offer.pair)]
 
     def _recorded(self, content: Any) -> Iterator[Offer]:  # noqa: ANN401
         records = [record for record in content["data"] if _is_read(record)]

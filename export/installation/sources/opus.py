@@ -75,11 +75,11 @@ class OpusSource:
         ]
 
     def _of(self, hub: ModuleType, pair: Pair) -> list[Offer]:
+        """Its repositories; their names have no scripts and regions."""
         found = []
         for rank, family in enumerate(_FAMILIES):
-            repository = f"{_AUTHOR}/{family}{pair}"
-            info = self._info(hub, repository)
-            offer = self._offer(hub, info, pair, rank) if info is not None else None
+            info = self._info(hub, f"{_AUTHOR}/{family}{pair.primary}")
+            offer = self._offer(hub, info, pair.primary, rank) if info is not None else None
             found += [offer] if offer else []
         return found
 

@@ -16,6 +16,7 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Mirror]:
         if name.lower().endswith("_proxy") or name.startswith("PELLUCID_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # which the command would set, and leave
     with serving_mirror() as server:
         records = "/v1/buckets/main/collections/translations-models-v2/records"
         monkeypatch.setenv("PELLUCID_INSTALL_FIREFOX_INDEX", server.url + records)

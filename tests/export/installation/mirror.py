@@ -1,4 +1,4 @@
-"""A mirror on loopback: an HTTP server with ranges and faults, and indexes in their true formats."""
+"""A mirror on loopback: HTTP with ranges and faults, and indexes in their true formats."""
 
 import gzip
 import hashlib
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(resource, start)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - as the library calls it
 
     def _answer(self, resource: Resource, start: int | None) -> None:
         content, status, headers = resource.content, resource.status, {}
@@ -273,7 +273,7 @@ def put_argos(mirror: Mirror, package: bytes, source: str, target: str) -> str:
             "to_name": "German",
             "links": [
                 "ipfs://QmV5bmf8iqKpoGoyuTzEppaSWdceuW6zgiePaUr5ThPCpW",
-                mirror.url + "/v1/" + name,
+                f"{mirror.url}/v1/{name}",
             ],
             "code": f"translate-{source}_{target}",
         },
@@ -305,7 +305,7 @@ def put_hub(mirror: Mirror, folder: Path, repository: str, licence: str) -> None
         "cardData": {"license": licence},
         "siblings": siblings,
     }
-    mirror.put(f"/api/models/{repository}?blobs=true", info)
+    mirror.put(f"/api/models/{repository}?blobs=True", info)
     summary = {"id": repository, "modelId": repository, "tags": [], "private": False}
     mirror.put("/api/models?search=opus-mt&author=Helsinki-NLP", [summary])
     mirror.put("/api/models?author=Helsinki-NLP&search=opus-mt", [summary])

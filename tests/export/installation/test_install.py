@@ -1,17 +1,17 @@
 """`pellucid install` from a mirror on loopback, in the true format of every index."""
 
-import errno
 import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bundle.reader import read_bundle
 from export.installation.lock import installation_lock
-from export.installation.offers import RemoteFile
-from export.installation.transfer import Transfers
 from service.cli.main import main
 from service.models.discovery import read_bundles
 from service.settings import load_settings
@@ -27,6 +27,8 @@ from tests.export.installation.mirror import (
     put_records,
     records_of,
 )
+
+COMMAND = "import sys; from service.cli.main import main; sys.exit(main())"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -141,7 +143,7 @@ def test_a_repository_of_opus_is_installed(
     pytest.importorskip("transformers", reason="transformers is not installed")
     from tests.export.importers.hf_marian import hf_models
 
-    model = hf_models.save_model(tmp_path / "model")
+    model = hf_models.save_model(tmp_path / "model", max_position_embeddings=512)
     put_hub(mirror, model, "Helsinki-NLP/opus-mt-en-de", "cc-by-4.0")
     assert main(["install", "en-de", "--from", "opus"]) == 0
     assert "opus-mt-en-de 01234567 from opus" in capsys.readouterr().out
@@ -244,19 +246,32 @@ def test_a_broken_model_is_refused_by_its_importer(
     assert [path for path in folder.iterdir() if path.name.startswith(".install-")] == []
 
 
-def test_a_full_disk_is_one_message(
-    listed: Mirror,
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("size_kb", [20, 600])
+def test_a_full_disk_is_one_message_and_leaves_nothing(
+    size_kb: int, listed: Mirror, tmp_path: Path
 ) -> None:
-    def full(_self: Transfers, _file: RemoteFile, _path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Transfers, "download", full)
-    message = refused(capsys, "install", "en-de")
-    assert f"the disk of {folder} is full: make room" in message
-    assert content_of(folder) == {}
+    """The smaller disk is full during the download, the larger one during the import."""
+    data = tmp_path / "small"
+    data.mkdir()
+    mounted = f"mount -t tmpfs -o size={size_kb}k none {data}"
+    in_namespace = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*in_namespace, mounted], capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let a test mount a small disk")
+    script = (
+        f"{mounted} && {sys.executable} -c '{COMMAND}' install en-de; echo rc $?; "
+        f"ls -A {data}/pellucid/bundles"
+    )
+    environment = {**os.environ, "XDG_DATA_HOME": str(data)}
+    ended = subprocess.run(
+        [*in_namespace, script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=Path(__file__).parents[3],
+    )
+    assert f"the disk of {data}/pellucid/bundles is full: make room" in ended.stderr
+    assert ended.stdout.splitlines()[-3:] == ["rc 2", ".downloads", ".install.lock"]
     assert records_of(listed) != []
 
 
