@@ -4,8 +4,10 @@ import hashlib
 import re
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
+from export.errors import InstallError
 from export.importers.importer import import_bundle
 from export.importers.kinds import default_precision
 from export.importers.options import ImportOptions
@@ -53,6 +55,7 @@ class Installer:
             ExportError: Its files cannot be imported, or the bundle did not pass.
             OSError: The disk is full, or a folder cannot be written.
         """
+        _check_packages(offer)
         place = self.place(offer)
         with installation_lock(self._folder):
             tidy(self._folder)
@@ -76,6 +79,31 @@ class Installer:
                 shutil.rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _check_packages(offer: Offer) -> None:
+    """Refuse before the download what could not be read after it.
+
+    Raises:
+        InstallError: A package is missing.
+    """
+    for file in offer.files:
+        if file.packing == "zstd" and not _is_installed("zstandard"):
+            raise InstallError(
+                f"{file.name} is packed with Zstandard: in a checkout, pip install '.[import]'"
+            )
+        if file.name == "pytorch_model.bin" and not _is_installed("torch"):
+            raise InstallError(
+                f"{offer.model} is a pickle, which takes torch: in a checkout, "
+                "pip install '.[train,import]', or take another source with --from"
+            )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _imported(offer: Offer, downloads: Path, staging: Path, name: str) -> Path:

@@ -49,12 +49,8 @@ def _chunks(file: RemoteFile, source: IO[bytes]) -> Iterator[bytes]:
 
 
 def _zstd_chunks(name: str, source: IO[bytes]) -> Iterator[bytes]:
-    try:
-        import zstandard
-    except ModuleNotFoundError as error:
-        raise InstallError(
-            f"{name} is packed with Zstandard: in a checkout, pip install '.[import]'"
-        ) from error
+    import zstandard
+
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     try:
         yield from decompressor.read_to_iter(source, read_size=CHUNK_BYTES, write_size=CHUNK_BYTES)

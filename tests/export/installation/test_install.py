@@ -15,6 +15,7 @@ from export.installation.lock import installation_lock
 from service.cli.main import main
 from service.models.discovery import read_bundles
 from service.settings import load_settings
+from tests.export.importers.test_without_torch import run as without_torch
 from tests.export.installation.mirror import (
     RECORDS_PATH,
     Mirror,
@@ -151,6 +152,21 @@ def test_a_repository_of_opus_is_installed(
     assert foreign is not None
     assert foreign.licence == "cc-by-4.0"
     assert "cc-by-4.0" in (folder / "en-de" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_pickle_is_refused_before_it_is_downloaded_where_torch_is_missing(
+    mirror: Mirror, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    for name in ("pytorch_model.bin", "config.json", "source.spm", "target.spm", "vocab.json"):
+        (tmp_path / "model" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "model" / name).write_bytes(b"{}")
+    put_hub(mirror, tmp_path / "model", "Helsinki-NLP/opus-mt-en-de", "apache-2.0")
+    ended = without_torch("install", "en-de", "--from", "opus")
+    assert ended.returncode == 2
+    assert "opus-mt-en-de is a pickle, which takes torch" in ended.stderr
+    assert [request.path for request in mirror.requests if "resolve" in request.path] == []
+    assert not folder.exists()
 
 
 def test_a_download_that_broke_off_is_resumed(listed: Mirror, folder: Path) -> None:
