@@ -1,3 +1,4 @@
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +46,14 @@ def listed(mirror: Mirror, small_model: Path) -> Mirror:
 def folder(mirror: Mirror) -> Path:
     """Where bundles are installed."""
     return installed_folder()
+
+
+@pytest.fixture
+def hub(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    """The mirror, where the hub's client is installed and goes online, whatever it was told."""
+    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    # Sessions are kept, and those of a test without a network refuse all.
+    importlib.import_module("huggingface_hub.utils._http").reset_sessions()
+    return mirror

@@ -138,14 +138,13 @@ def test_a_package_of_argos_is_installed(
 @pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning")
 @pytest.mark.filterwarnings("ignore:Moving the following attributes:UserWarning")
 def test_a_repository_of_opus_is_installed(
-    mirror: Mirror, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hub: Mirror, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     pytest.importorskip("transformers", reason="transformers is not installed")
     from tests.export.importers.hf_marian import hf_models
 
     model = hf_models.save_model(tmp_path / "model", max_position_embeddings=512)
-    put_hub(mirror, model, "Helsinki-NLP/opus-mt-en-de", "cc-by-4.0")
+    put_hub(hub, model, "Helsinki-NLP/opus-mt-en-de", "cc-by-4.0")
     assert main(["install", "en-de", "--from", "opus"]) == 0
     assert "opus-mt-en-de 01234567 from opus" in capsys.readouterr().out
     foreign = read_bundle(folder / "en-de").manifest.provenance.foreign
@@ -155,17 +154,16 @@ def test_a_repository_of_opus_is_installed(
 
 
 def test_a_pickle_is_refused_before_it_is_downloaded_where_torch_is_missing(
-    mirror: Mirror, folder: Path, tmp_path: Path
+    hub: Mirror, folder: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
     for name in ("pytorch_model.bin", "config.json", "source.spm", "target.spm", "vocab.json"):
         (tmp_path / "model" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "model" / name).write_bytes(b"{}")
-    put_hub(mirror, tmp_path / "model", "Helsinki-NLP/opus-mt-en-de", "apache-2.0")
+    put_hub(hub, tmp_path / "model", "Helsinki-NLP/opus-mt-en-de", "apache-2.0")
     ended = without_torch("install", "en-de", "--from", "opus")
     assert ended.returncode == 2
     assert "opus-mt-en-de is a pickle, which takes torch" in ended.stderr
-    assert [request.path for request in mirror.requests if "resolve" in request.path] == []
+    assert [request.path for request in hub.requests if "resolve" in request.path] == []
     assert not folder.exists()
 
 

@@ -198,17 +198,14 @@ def test_search_lists_what_it_can_where_a_source_fails(
     assert "argos/index.json is no JSON" in output.err
 
 
-def test_opus_lists_repositories_of_pairs(
-    mirror: Mirror, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("huggingface_hub", reason="huggingface_hub is not installed")
+def test_opus_lists_repositories_of_pairs(hub: Mirror, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["opus-mt-en-de", "opus-mt-tc-big-en-pt", "opus-mt-en-ROMANCE", "opus-tatoeba-en-de"]
     listed = [
         {"id": f"Helsinki-NLP/{name}", "modelId": name, "tags": [], "private": False}
         for name in names
     ]
     for query in ("author=Helsinki-NLP&search=opus-mt", "search=opus-mt&author=Helsinki-NLP"):
-        mirror.put(f"/api/models?{query}", listed)
+        hub.put(f"/api/models?{query}", listed)
     assert main(["search", "--from", "opus"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["pair", "en-de", "en-pt"]
