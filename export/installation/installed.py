@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bundle.folders import bundle_folders, is_embedded
+from bundle.folders import bundle_folders, is_embedded, yields
 from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.tensors import MODEL_CARD_NAME
 from export.errors import InstallError
@@ -29,6 +29,11 @@ class InstalledBundle:
     def name(self) -> str:
         """As `pellucid remove` calls it."""
         return self.folder.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its folder's, and the one that metrics and `/models` have."""
+        return (self.name, self.manifest.name) if self.manifest else (self.name,)
 
     @property
     def size_bytes(self) -> int:
@@ -79,7 +84,7 @@ def check_place(bundles: Sequence[InstalledBundle], pair: str, place: Path) -> N
         InstallError: Another bundle, which did not come with the program, translates it.
     """
     for bundle in bundles:
-        is_other = bundle.folder != place.resolve() and not is_embedded(bundle.folder)
+        is_other = bundle.folder != place.resolve() and not yields(bundle.folder, place)
         if is_other and pair in bundle.pairs:
             raise InstallError(
                 f"{bundle.folder} translates {pair}: `pellucid remove {bundle.name}` before another"
@@ -99,7 +104,7 @@ def remove_bundle(bundles: Sequence[InstalledBundle], name: str) -> Path:
     Raises:
         InstallError: There is none of this name, or it came with the program.
     """
-    found = [bundle for bundle in bundles if bundle.name == name]
+    found = [bundle for bundle in bundles if name in bundle.names]
     if not found:
         known = ", ".join(bundle.name for bundle in bundles if not is_embedded(bundle.folder))
         raise InstallError(f"no bundle {name!r} is installed; there are: {known or 'none'}")

@@ -118,6 +118,7 @@ def _imported(offer: Offer, downloads: Path, staging: Path, name: str) -> Path:
             kind=offer.kind,
             path=model,
             out=out,
+            name=f"{name}-{offer.origin}",  # in metrics, beside an embedded one of the same pair
             precision=default_precision(offer.kind),
             sources=(offer.pair.source,),
             targets=(offer.pair.target,),

@@ -60,7 +60,7 @@ def test_a_model_is_installed_where_the_service_looks(
     assert "en-de: tiny 3.0 from firefox" in shown
     assert "licence: MPL-2.0" in shown
     manifest = read_bundle(folder / "en-de").manifest
-    assert manifest.name == "en-de"
+    assert manifest.name == "en-de-firefox"
     assert manifest.precision == "int8"
     assert manifest.provenance.foreign is not None
     assert manifest.provenance.foreign.name == "firefox-tiny-3.0"
@@ -173,7 +173,7 @@ def test_a_download_that_broke_off_is_resumed(listed: Mirror, folder: Path) -> N
     resource.breaks_after = [1000]
     assert main(["install", "en-de"]) == 0
     assert [r.range_start for r in listed.asked(attachment_path(model))] == [None, 1000]
-    assert read_bundle(folder / "en-de").manifest.name == "en-de"
+    assert read_bundle(folder / "en-de").manifest.name == "en-de-firefox"
 
 
 def test_the_next_command_goes_on_where_one_was_broken_off(
@@ -241,7 +241,7 @@ def test_a_file_that_is_not_the_index_s_leaves_the_old_bundle_as_it_was(
     put_records(listed, records)
     assert reason in refused(capsys, "install", "en-de")
     assert content_of(folder) == before
-    assert read_bundle(folder / "en-de").manifest.name == "en-de"
+    assert read_bundle(folder / "en-de").manifest.name == "en-de-firefox"
 
 
 def test_a_broken_model_is_refused_by_its_importer(

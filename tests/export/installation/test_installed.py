@@ -97,3 +97,9 @@ def test_an_old_bundle_is_dropped_where_its_successor_is_in_place(folder: Path) 
     shutil.copytree(TINY_BUNDLE, folder / ".other.removed")
     tidy(folder)
     assert [path.name for path in folder.iterdir()] == ["my-model"]
+
+
+def test_a_bundle_is_removed_by_its_own_name_too(folder: Path) -> None:
+    (folder / "my-model").rename(folder / "renamed")
+    assert main(["remove", "tiny"]) == 0
+    assert not (folder / "renamed").exists()
