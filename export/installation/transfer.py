@@ -189,6 +189,7 @@ def _receive(
         if received > limit_bytes:
             raise InstallError(f"the server sends more than {limit_bytes:,} bytes: {_MISMATCH}")
         out.write(chunk)
+        out.flush()
         advance(len(chunk))
     if expected_bytes is not None and received < expected_bytes:
         raise _BrokenOffError(f"ended after {received:,} of {expected_bytes:,} bytes")
@@ -196,7 +197,7 @@ def _receive(
 
 def _next_chunk(response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read(CHUNK_BYTES)
+        return response.read1(CHUNK_BYTES)  # what has arrived, so that it is kept
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenOffError("the connection broke off") from error
 

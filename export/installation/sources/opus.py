@@ -129,10 +129,13 @@ class OpusSource:
         )
 
     def _unreachable(self, error: Exception) -> InstallError:
+        from huggingface_hub.errors import HfHubHTTPError
+
         first = str(error).partition("\n")[0]
+        reason = first if isinstance(error, HfHubHTTPError) else type(error).__name__
         return InstallError(
-            f"{self._endpoint} cannot be read ({first}): check the network and https_proxy, or "
-            "name a mirror with HF_ENDPOINT or --index"
+            f"{self._endpoint} cannot be read ({reason}): check the network and https_proxy, name "
+            "a mirror with HF_ENDPOINT, or take another source with --from"
         )
 
 

@@ -37,6 +37,10 @@ class Resource:
     shifted_range: int = 0
     """Bytes by which a part starts elsewhere than asked for."""
     redirects_to: str | None = None
+    stalls_after: int | None = None
+    """Bytes after which the server waits for `released`."""
+    stalled: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             status, content = 206, content[start:]
         breaks = resource.breaks_after.pop(0) if resource.breaks_after else None
+        if resource.stalls_after is not None and not resource.released.is_set():
+            self._stall(resource, content, headers)
+            return
         self._send(status, content, headers, breaks, resource.announced_bytes)
 
     def _send(
@@ -116,6 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content if breaks_after is None else content[:breaks_after])
         if breaks_after is not None or announced != len(content):
             self.close_connection = True
+
+    def _stall(self, resource: Resource, content: bytes, headers: Mapping[str, str]) -> None:
+        """Send the beginning, and nothing more."""
+        self._send(200, content, headers, resource.stalls_after)
+        self.wfile.flush()
+        resource.stalled.set()
+        resource.released.wait()
 
     def log_message(self, *_: object) -> None:
         """Silent."""

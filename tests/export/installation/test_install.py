@@ -15,6 +15,7 @@ from export.installation.lock import installation_lock
 from service.cli.main import main
 from service.models.discovery import read_bundles
 from service.settings import load_settings
+from tests.export.importers.firefox.firefox_models import save_model
 from tests.export.importers.test_without_torch import run as without_torch
 from tests.export.installation.mirror import (
     RECORDS_PATH,
@@ -189,6 +190,40 @@ def test_the_next_command_goes_on_where_one_was_broken_off(
     assert main(["install", "en-de"]) == 0
     starts = [r.range_start for r in listed.asked(attachment_path(model))]
     assert starts == [None, 1000, 1000, 1500]
+
+
+def test_a_killed_installation_is_resumed_and_leaves_the_old_bundle(
+    listed: Mirror, folder: Path, small_model: Path
+) -> None:
+    assert main(["install", "en-de"]) == 0
+    before = content_of(folder)
+    changed = shutil.copytree(small_model, folder.parent / "changed")
+    (changed / "model.ende.intgemm.alphas.bin").unlink()
+    save_model(folder.parent / "other", enc_depth=1, dec_depth=1, seed=1)
+    shutil.copy(folder.parent / "other" / "model.ende.intgemm.alphas.bin", changed)
+    records = put_firefox(listed, changed, "en-de", version="3.1")
+    model = next(record for record in records if record["fileType"] == "model")
+    resource = listed.resources[attachment_path(model)]
+    resource.stalls_after = 2000
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "install", "en-de"],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert resource.stalled.wait(60)
+    part = folder / ".downloads"
+    while not any(path.stat().st_size for path in part.glob("*/*.zstd")):
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    resource.released.set()
+    assert content_of(folder) == before
+    assert main(["install", "en-de"]) == 0
+    assert listed.asked(attachment_path(model))[-1].range_start is not None
+    foreign = read_bundle(folder / "en-de").manifest.provenance.foreign
+    assert foreign is not None
+    assert foreign.name == "firefox-tiny-3.1"
 
 
 def _wrong_hash(record: dict[str, object], _resource: object) -> None:
