@@ -32,8 +32,16 @@ def embedded_folder() -> Path:
 
 
 def is_embedded(folder: Path) -> bool:
-    """Whether a bundle came with the program: it yields to any other of the same pair."""
+    """Whether a bundle came with the program."""
     return embedded_folder() in folder.resolve().parents
+
+
+def yields(folder: Path, earlier: Path) -> bool:
+    """Whether a bundle leaves its pairs to one that is found before it.
+
+    The embedded one does, to all that did not come with the program.
+    """
+    return is_embedded(folder) and not is_embedded(earlier)
 
 
 def split_paths(text: str) -> tuple[Path, ...]:

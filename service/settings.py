@@ -22,6 +22,8 @@ from bundle.folders import default_paths, split_paths
 from service.errors import StartupError
 
 ENV_PREFIX = "PELLUCID_"
+INSTALL_PREFIX = ENV_PREFIX + "INSTALL_"
+"""Of the variables of `pellucid install`, which runs where this does not."""
 RENAMED = {
     "farewell_s": "shutdown_delay_s",
     "max_silence_s": "heartbeat_timeout_s",
@@ -267,7 +269,8 @@ def _rename_fault(former: str, name: str, *, is_both: bool) -> list[str]:
 def _unknown_variables() -> list[str]:
     known = {variable_of(field) for field in (*Settings.model_fields, *RENAMED)}
     ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
-    return sorted(name for name in ours if name.upper() not in known)
+    others = (name for name in ours if not name.upper().startswith(INSTALL_PREFIX))
+    return sorted(name for name in others if name.upper() not in known)
 
 
 def _unknown_fault(name: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from bundle.errors import InvalidBundleError
-from bundle.folders import folders_at, is_embedded
+from bundle.folders import folders_at, yields
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import Bundle, check_unchanged, read_bundle
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
@@ -130,7 +130,7 @@ def _duplicate_faults(bundles: Sequence[Bundle]) -> list[str]:
     for bundle in bundles:
         for pair in bundle.manifest.pairs:
             other = first.setdefault((pair.source, pair.target), bundle)
-            if other is not bundle and not is_embedded(bundle.path):
+            if other is not bundle and not yields(bundle.path, other.path):
                 both = f"{other.path} and {bundle.path}"
                 faults.append(f"{pair} is translated by both {both}: leave one out")
     return faults

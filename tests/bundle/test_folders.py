@@ -10,6 +10,7 @@ from bundle.folders import (
     installed_folder,
     is_embedded,
     split_paths,
+    yields,
 )
 from bundle.manifest import MANIFEST_NAME
 
@@ -55,6 +56,13 @@ def test_a_bundle_that_is_found_twice_is_listed_once(tmp_path: Path) -> None:
 def test_only_bundles_of_the_program_are_embedded(tmp_path: Path) -> None:
     assert is_embedded(embedded_folder() / "en-de")
     assert not is_embedded(_make_bundle(tmp_path / "en-de"))
+
+
+def test_the_embedded_bundle_yields_to_others_only(tmp_path: Path) -> None:
+    embedded, other = embedded_folder() / "en-de", _make_bundle(tmp_path / "en-de")
+    assert yields(embedded, other)
+    assert not yields(other, embedded)
+    assert not yields(embedded, embedded_folder() / "second")
 
 
 def test_paths_are_separated_by_colons() -> None:
