@@ -43,10 +43,7 @@ class _Snapshot:
         Raises:
             UnsupportedLanguageError: No model translates it.
         """
-        found = self.by_pair.get((source.lower(), target.lower()))
-        if found is None:
-            raise self.routes.unsupported(source, target)
-        return found
+        return self.by_pair[self.routes.direct(source, target)]
 
     def route(self, source: str, target: str) -> tuple[ServedPair, ...]:
         """The models that translate from `source` to `target`, one after the other.
