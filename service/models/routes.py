@@ -53,7 +53,7 @@ class Routes:
     def unsupported(self, source: str, target: str) -> UnsupportedLanguageError:
         """The error for a direction without a model of its own; says what there is."""
         found = self._resolve(source.lower(), target.lower())
-        if found in self.pivots:
+        if found is not None and found in self.pivots:
             return _only_via(_via(found, self.pivots[found]))
         targets = self.targets_by_source()
         if (known := best_match(source, targets)) is None:
