@@ -60,6 +60,14 @@ class Settings(BaseSettings):
         default_factory=_default_bundles
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
+    load: Literal["start", "first_use"] = "start"
+    """When bundles are loaded: all at the `start`, or each at its `first_use`."""
+    unload_after_s: PositiveFloat | None = None
+    """With `first_use`: time without a request until a bundle is unloaded."""
+    model_memory_mb: PositiveInt | None = None
+    """With `first_use`: memory of loaded bundles; beyond it, unused ones are unloaded."""
+    cache_folder: Path | None = None
+    """Folder that remembers which bundles were verified; default: in the user's cache."""
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
@@ -176,6 +184,16 @@ class Settings(BaseSettings):
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
+
+    @property
+    def user_cache(self) -> Path | None:
+        """`pellucid` in the cache folder of the user; None: there is none."""
+        given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        try:
+            cache = given if given.is_absolute() else Path.home() / ".cache"
+        except RuntimeError:  # a user without a home
+            return None
+        return cache / "pellucid"
 
     def with_threads(self) -> "Settings":
         """These, where nothing says how many engine processes there are: with none."""

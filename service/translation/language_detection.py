@@ -56,4 +56,4 @@ class LanguageFinder:
         return await asyncio.shield(self._detectors[languages])
 
     def _pairs(self) -> list[LanguagePair]:
-        return [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]
+        return [pair for each in self._registry.served for pair in each.bundle.manifest.pairs]

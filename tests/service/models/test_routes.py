@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.languages import Direction
 from service.errors import UnsupportedLanguageError
-from service.models.routes import Direction, Routes
+from service.models.routes import Routes
 
 codes = st.sampled_from(["de", "en", "fr", "it", "pt-br"])
 directions = st.lists(st.tuples(codes, codes).filter(lambda pair: pair[0] != pair[1]))
