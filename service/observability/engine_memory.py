@@ -35,7 +35,7 @@ def engine_bytes_by_bundle(process: Path = Path("/proc/self")) -> dict[str, int]
     """Private memory of the engines of each bundle, by the digest that their arguments name."""
     found: dict[str, int] = {}
     for engine in engines_of(process):
-        words = _read(engine / "cmdline").split("\0")
+        words = _read(engine / "cmdline").rstrip("\0").split("\0")
         if _DIGEST_FLAG in words[:-1]:
             sha256 = words[words.index(_DIGEST_FLAG) + 1]
             found[sha256] = found.get(sha256, 0) + _private_bytes(engine)

@@ -14,7 +14,7 @@ import pytest
 
 from bundle.manifest import MANIFEST_NAME
 from bundle.tensors import WEIGHTS_NAME
-from tests.service.server_process import LONGEST_S, ServerProcess, engines_of, serving
+from tests.service.server_process import LONGEST_S, ServerProcess, engines_of, is_gone, serving
 from tests.service.tiny_models import renamed_copy, tiny_bundle
 from tests.service.waiting import eventually
 
@@ -93,6 +93,15 @@ def test_a_deadline_holds_while_a_model_is_loaded(tmp_path: Path) -> None:
         assert (reply.status_code, reply.json()["code"]) == (504, "deadline_exceeded")
         eventually(lambda: num_loaded(server) == 1)
         assert translate(server, "aa").status_code == 200
+
+
+def test_a_server_that_ends_while_a_model_is_loaded_leaves_nothing(tmp_path: Path) -> None:
+    with site(tmp_path) as server:
+        assert translate(server, "aa", deadline_ms=1).status_code == 504
+        engines = engines_of(server.process.pid)
+        server.terminate()
+        assert server.exit_code() == 0
+        eventually(lambda: all(map(is_gone, engines)))
 
 
 def test_a_damaged_bundle_is_503_until_it_is_whole_again_and_the_others_serve(
