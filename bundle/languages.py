@@ -113,7 +113,7 @@ def parse_language(tag: str) -> Language:
     """Reduces a tag, however it is spelt; never fails: what is no tag equals no language."""
     lower = tag.strip().lower().replace("_", "-")
     first, *rest = _WHOLE_TAGS.get(lower, lower).split("-")
-    if first in _PREFIXES and rest and len(rest[0]) == 3 and rest[0].isalpha():
+    while _canonical(first) in _PREFIXES and rest and len(rest[0]) == 3 and rest[0].isalpha():
         first = rest.pop(0)
     language, *implied = _WHOLE_TAGS.get(_canonical(first), _canonical(first)).split("-")
     script = rest.pop(0) if rest and len(rest[0]) == 4 and rest[0].isalpha() else None

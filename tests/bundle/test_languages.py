@@ -51,6 +51,7 @@ anything = tags | st.text(max_size=12)
         ("zh-Hans", "zh-tw", None),
         ("yue", "zh", None),
         ("zh-yue", "zh", None),
+        ("zho-yue", "yue zh", "yue"),
         ("sr", "sr-latn sr-cyrl", "sr-cyrl"),
         ("sr-Latn", "sr-cyrl sr-latn", "sr-latn"),
         ("sr-Latn", "sr-cyrl", None),
