@@ -69,9 +69,7 @@ def _verified_files(settings: Settings) -> VerifiedFiles | None:
     return None if folder is None else VerifiedFiles(folder / "verified")
 
 
-def _residency_options(
-    settings: Settings, elsewhere: EnginesElsewhere | None
-) -> ResidencyOptions | None:
+def _residency_options(settings: Settings) -> ResidencyOptions | None:
     """How long bundles stay loaded; None: they are loaded at the start, and stay.
 
     Raises:
@@ -84,11 +82,6 @@ def _residency_options(
                 "their next use: add --load first_use"
             )
         return None
-    if elsewhere is not None:
-        raise StartupError(
-            "--load first_use is for engines on this machine: those of a Ray cluster follow "
-            "demand already"
-        )
     budget_mb = settings.model_memory_mb
     return ResidencyOptions(
         unload_after_s=settings.unload_after_s,
@@ -140,7 +133,7 @@ def registry_options(
         heartbeat_timeout_s=settings.heartbeat_timeout_s,
         pivots=settings.pivot,
         verified=_verified_files(settings),
-        residency=_residency_options(settings, elsewhere),
+        residency=_residency_options(settings),
     )
 
 
