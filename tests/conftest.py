@@ -1,7 +1,10 @@
 """What every test finds, and how the tests are spread over processes."""
 
 import logging
+import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 # current profile, which differs where hypothesis finds itself in CI.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Models that are installed on this machine are no part of what is tested.
+os.environ["XDG_DATA_HOME"] = str(Path(tempfile.gettempdir()) / "pellucid-tests-without-data")
 
 CONTAINERS = "tests/docker/"
 MAX_PROCESSES = 8

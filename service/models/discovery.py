@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bundle.errors import InvalidBundleError
+from bundle.folders import folders_at, yields
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import Bundle, check_unchanged, describe_bundle, read_bundle
 from bundle.verified import VerifiedFiles
@@ -151,14 +152,11 @@ def _bundle_folders(paths: Sequence[Path], faults: list[str]) -> list[Path]:
 
 
 def _folders_at(path: Path) -> list[Path]:
-    if (path / MANIFEST_NAME).exists():
-        return [path]
-    if not path.is_dir():
-        return []
-    below = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    found = [p for p in below if (p / MANIFEST_NAME).exists()]
-    for folder in sorted(set(below) - set(found)):
-        _log.warning("folder is no bundle", extra={"folder": str(folder)})
+    found = folders_at(path)
+    if path.is_dir() and path not in found:
+        below = {p for p in path.iterdir() if p.is_dir() and not p.name.startswith(".")}
+        for folder in sorted(below - set(found)):
+            _log.warning("folder is no bundle", extra={"folder": str(folder)})
     return found
 
 
@@ -168,7 +166,7 @@ def _duplicate_faults(bundles: Sequence[Bundle]) -> list[str]:
     for bundle in bundles:
         for pair in bundle.manifest.pairs:
             other = first.setdefault((pair.source, pair.target), bundle)
-            if other is not bundle:
+            if other is not bundle and not yields(bundle.path, other.path):
                 both = f"{other.path} and {bundle.path}"
                 faults.append(f"{pair} is translated by both {both}: leave one out")
     return faults

@@ -48,11 +48,10 @@ class _Snapshot:
 
     @classmethod
     def of(cls, bundles: Sequence[ServedBundle], *, pivots: bool) -> "_Snapshot":
-        by_pair = {
-            (pair.source, pair.target): (served, pair)
-            for served in bundles
-            for pair in served.bundle.manifest.pairs
-        }
+        by_pair: dict[Direction, tuple[ServedBundle, LanguagePair]] = {}
+        for served in bundles:
+            for pair in served.bundle.manifest.pairs:  # of an installed one before the embedded
+                by_pair.setdefault((pair.source, pair.target), (served, pair))
         routes = Routes(by_pair, pivots=pivots)
         return cls(bundles=tuple(bundles), by_pair=by_pair, routes=routes)
 

@@ -66,6 +66,17 @@ def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
         assert model is registry.models[0]
 
 
+def test_an_installed_bundle_translates_before_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = shutil.copytree(TINY_BUNDLE, tmp_path / "data" / "en-de")
+    embedded = altered_copy(tmp_path / "bundles" / "embedded", name="embedded")
+    monkeypatch.setattr("bundle.folders._CHECKOUT", embedded.parent)
+    registry = open_registry(installed.parent, embedded.parent)
+    with leased(registry, PAIR.source, PAIR.target) as (model, _):
+        assert model.bundle.path == installed
+
+
 @pytest.mark.parametrize(
     ("source", "target", "blamed"),
     [("xx", PAIR.target, "xx"), (PAIR.source, "yy", "yy"), ("auto", "yy", "auto")],
