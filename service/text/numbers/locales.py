@@ -1,6 +1,7 @@
 """The two notations that the numbers of a translation are rewritten between."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from service.text.numbers.notation import Notation, notation_of
 from service.text.numbers.values import Date
@@ -17,6 +18,7 @@ class NumberLocales:
     target: Notation
 
 
+@cache
 def number_locales(source_language: str, target_language: str) -> NumberLocales | None:
     """Notations of two languages; None if one is not known, or both are the same."""
     source, target = notation_of(source_language), notation_of(target_language)
