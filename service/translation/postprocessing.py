@@ -14,8 +14,10 @@ from service.text.alignment.word_links import WordLink, transfer_links, word_lin
 from service.text.masking.edits import Rewritten
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.symbols import place_by_alignment
+from service.translation.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.source_text import SourceSentence
 from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.values import TranslatedWord
 
 _NO_CHARACTER = "\ufffd"
 
@@ -25,6 +27,8 @@ def postprocess_all(
     results: Sequence[JobResult | None],
     bundle: Bundle,
     pair: LanguagePair,
+    *,
+    with_words: bool = False,
 ) -> list[TranslatedSentence]:
     """Translated sentences from what the model generated.
 
@@ -33,11 +37,12 @@ def postprocess_all(
         results: Of each sentence; None where no model ran.
         bundle: Of the model.
         pair: The direction.
+        with_words: Rate the words of the best hypotheses.
     """
     return [
-        _untranslated(sentence)
+        _untranslated(sentence, with_words=with_words)
         if result is None
-        else _translated(sentence, result.hypotheses, bundle, pair)
+        else _translated(sentence, result.hypotheses, bundle, pair, with_words=with_words)
         for sentence, result in zip(sentences, results, strict=True)
     ]
 
@@ -48,6 +53,8 @@ def postprocess(
     bundle: Bundle,
     pair: LanguagePair,
     attention: NDArray[np.float32] | None = None,
+    *,
+    with_words: bool = False,
 ) -> Postprocessed:
     """The translation of a sentence from one hypothesis.
 
@@ -58,6 +65,7 @@ def postprocess(
         pair: The direction.
         attention: A row for each target token, a column for each source token, float32; lets words
             be linked, and placeholders be placed that the model lost.
+        with_words: Rate the words of the translation.
     """
     preprocessed = sentence.preprocessed
     assert preprocessed is not None, "it has token ids"
@@ -66,8 +74,16 @@ def postprocess(
     core = preprocessed.unmasked(recased)
     mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
     keeps_numbers = core is None or preprocessed.keeps_numbers(mended.text)
+
+    def words(*edits: Rewritten) -> tuple[TranslatedWord, ...]:
+        return _words(preprocessed, edits, hypothesis, bundle, recased) if with_words else ()
+
     if attention is None and core is not None:
-        return Postprocessed(text=preprocessed.whole(mended.text), keeps_numbers=keeps_numbers)
+        return Postprocessed(
+            text=preprocessed.whole(mended.text),
+            words=words(core, mended),
+            keeps_numbers=keeps_numbers,
+        )
     cleaned = _cleaned(output, preprocessed.text)
     if cleaned != output:
         recased = preprocessed.recased(cleaned)
@@ -82,6 +98,7 @@ def postprocess(
     target = core or Rewritten(text=recased)
     return Postprocessed(
         text=preprocessed.whole(mended.text),
+        words=words(target, mended),
         is_complete=core is not None,
         keeps_numbers=keeps_numbers,
         links=None
@@ -96,8 +113,37 @@ def target_tokens(hypothesis: Hypothesis, bundle: Bundle) -> tuple[str, ...]:
     return tuple(bundle.tokenizer.target_pieces([*hypothesis.target_ids, *end]))
 
 
+def _words(
+    preprocessed: Preprocessed,
+    edits: Sequence[Rewritten],
+    hypothesis: Hypothesis,
+    bundle: Bundle,
+    recased: str,
+) -> tuple[TranslatedWord, ...]:
+    """The words of a whole translation.
+
+    Args:
+        preprocessed: Of the source.
+        edits: From `recased` to the translation of the core, one after the other.
+        hypothesis: What the model generated.
+        bundle: Of the model.
+        recased: That as text, in the case of the source.
+    """
+    doubtful = doubtful_spans(hypothesis, bundle, recased)
+    for edit in edits:
+        doubtful = [edit.new_span(*span) for span in doubtful]
+    offset = preprocessed.offset
+    shown = [(start + offset, end + offset) for start, end in doubtful]
+    return marked_words(preprocessed.whole(edits[-1].text), shown)
+
+
 def _translated(
-    sentence: SourceSentence, hypotheses: Sequence[Hypothesis], bundle: Bundle, pair: LanguagePair
+    sentence: SourceSentence,
+    hypotheses: Sequence[Hypothesis],
+    bundle: Bundle,
+    pair: LanguagePair,
+    *,
+    with_words: bool,
 ) -> TranslatedSentence:
     """A sentence with the translations of its hypotheses, and the tokens of the best."""
     best, *others = hypotheses
@@ -106,16 +152,18 @@ def _translated(
         hypotheses=tuple(hypotheses),
         source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
         target_tokens=target_tokens(best, bundle),
-        best=postprocess(sentence, best, bundle, pair),
+        confidence=confidence_in(best, bundle),
+        best=postprocess(sentence, best, bundle, pair, with_words=with_words),
         alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
     )
 
 
-def _untranslated(sentence: SourceSentence) -> TranslatedSentence:
+def _untranslated(sentence: SourceSentence, *, with_words: bool) -> TranslatedSentence:
     """A sentence that needs no model; glossary terms are replaced all the same."""
     preprocessed = sentence.preprocessed
     text = sentence.segment.text if preprocessed is None else preprocessed.without_model()
-    return TranslatedSentence(source=sentence, best=Postprocessed(text=text))
+    words = marked_words(text, ()) if with_words else ()
+    return TranslatedSentence(source=sentence, best=Postprocessed(text=text, words=words))
 
 
 def _cleaned(target: str, source: str) -> str:

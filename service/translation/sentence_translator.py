@@ -60,6 +60,10 @@ class SentenceTranslator(Protocol):
     def reader(self) -> TextReader:
         """Reads texts for the first model."""
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
+
     async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
         """Translates all sentences, or none."""
 
@@ -109,6 +113,11 @@ class SingleModelTranslator:
         )
         self.reader = TextReader(model.bundle, pair, read_options)
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
+        return self.pair.source, self.pair.target
+
     def reader_with(self, glossary: tuple[GlossaryEntry, ...]) -> TextReader:
         """A reader of running text for this model, with other terms.
 
@@ -130,7 +139,13 @@ class SingleModelTranslator:
         jobs = await self._run(sentences, jobs_of, sentences, self._plan)
         results = await decode(self.model, jobs, self._plan)
         found = await self._run(
-            sentences, postprocess_all, sentences, results, self.model.bundle, self.pair
+            sentences,
+            postprocess_all,
+            sentences,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
         )
         found, further = await self._with_numbers(found)
         found = await self._aligned(found)
@@ -167,7 +182,13 @@ class SingleModelTranslator:
         jobs = await self._run(again, repeated_jobs, again, self._plan)
         results = await decode(self.model, jobs, self._plan)
         found = await self._run(
-            again, postprocess_all, again, results, self.model.bundle, self.pair
+            again,
+            postprocess_all,
+            again,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
         )
         better = list(sentences)
         for (index, _), sentence in zip(changed, found, strict=True):
@@ -213,6 +234,7 @@ class SingleModelTranslator:
                     self.model.bundle,
                     self.pair,
                     alignment,
+                    with_words=self._request.with_doubt,
                 ),
             )
             for index, alignment in zip(chosen, alignments, strict=True)
@@ -232,7 +254,14 @@ class SingleModelTranslator:
         self._limits.check_fragments(self._num_fragments)
         jobs = await self._run(sources, fragment_jobs, source_ids, self._plan)
         results = await run_jobs(self.model.scheduler, self.model.options.scheduler, jobs)
-        joined = await self._run(sources, join_all, fragments, results, self.model.bundle)
+        joined = await self._run(
+            sources,
+            join_all,
+            fragments,
+            results,
+            self.model.bundle,
+            with_words=self._request.with_doubt,
+        )
         completed = list(sentences)
         for index, sentence in zip(incomplete, joined, strict=True):
             completed[index] = sentence

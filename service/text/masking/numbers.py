@@ -66,8 +66,10 @@ def _localised_quantity(placeholder: Protected, locales: NumberLocales) -> Prote
     (value, *others) = find_values(match["number"], locales.source_language)
     if others or not isinstance(value.meaning, Number):
         return placeholder
-    number = write_number(value.meaning, locales.target)
-    return replace(placeholder, replacement=match["sign"] + number + match["unit"])
+    number, unit = write_number(value.meaning, locales.target), match["unit"]
+    if unit.strip(_SPACES) == "%":
+        unit = locales.target.percent_space + "%"
+    return replace(placeholder, replacement=match["sign"] + number + unit)
 
 
 def _is_masked(value: Value, text: str) -> bool:
