@@ -53,7 +53,7 @@ class Translator(BaseTranslator):
         threads: int | None = None,
         **defaults: Unpack[TranslateOptions],
     ) -> None:
-        """Verify the models, load them and translate a sentence with each.
+        """Verify the models, and load those that the languages need; others at their first use.
 
         Args:
             source: Language of the texts, such as `en`; None: detected.
@@ -66,10 +66,11 @@ class Translator(BaseTranslator):
 
         Raises:
             StartupError: A model cannot be used, or a setting; the message says what to do.
+            UnsupportedLanguageError: No models translate from `source` to `target`.
             TypeError: An option does not exist.
         """
         super().__init__(source, target, defaults)
-        self._models = _Models(_settings(bundles, engines, threads))
+        self._models = _Models(_settings(bundles, engines, threads), source, target)
         # Also when the last reference is gone, and when the interpreter ends.
         self._end = weakref.finalize(self, self._models.close)
 
@@ -102,14 +103,16 @@ class _Models:
     loop: EventLoopThread
     translator: "translator.Translator"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: str | None, target: str | None) -> None:
         # Here, because it takes a second: `import pellucid` is fast.
-        from service.server.in_process import running_models
+        from service.server.in_process import load_languages, running_models
 
         with ExitStack() as stack:
-            _, self.translator = stack.enter_context(running_models(settings))
+            registry, self.translator = stack.enter_context(running_models(settings))
             self.loop = EventLoopThread()
             stack.callback(self.loop.close)
+            if target is not None:
+                self.loop.run(load_languages(registry, source or AUTO, target))
             self._stack = stack.pop_all()
 
     def close(self) -> None:
@@ -127,7 +130,7 @@ def _settings(
     if bundles is not None:
         folders = [bundles] if isinstance(bundles, str | os.PathLike) else bundles
         given["bundles"] = tuple(Path(folder) for folder in folders)
-    return load_settings(given).with_endless_queue()
+    return load_settings(given).for_one_program()
 
 
 def _request(

@@ -57,6 +57,14 @@ class Settings(BaseSettings):
         default_factory=default_paths
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
+    load: Literal["start", "first_use"] = "start"
+    """When bundles are loaded: all at the `start`, or each at its `first_use`."""
+    unload_after_s: PositiveFloat | None = None
+    """With `first_use`: time without a request until a bundle is unloaded."""
+    model_memory_mb: PositiveInt | None = None
+    """With `first_use`: memory of loaded bundles; beyond it, unused ones are unloaded."""
+    cache_folder: Path | None = None
+    """Folder that remembers which bundles were verified; default: in the user's cache."""
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
@@ -174,13 +182,22 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
 
+    @property
+    def user_cache(self) -> Path | None:
+        """`pellucid` in the cache folder of the user; None: there is none."""
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("pellucid", appauthor=False)
+        return folder if folder.is_absolute() else None
+
     def with_threads(self) -> "Settings":
         """These, where nothing says how many engine processes there are: with none."""
         return self if self.engines is not None else self.model_copy(update={"engines": 0})
 
-    def with_endless_queue(self) -> "Settings":
-        """These, for a program that waits for its own work: no part of it is refused."""
-        return self.model_copy(update={"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30})
+    def for_one_program(self) -> "Settings":
+        """These, for a program that waits for its own work, and loads what that needs."""
+        endless = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
+        return self.model_copy(update={**endless, "load": "first_use"})
 
     @field_validator("bundles", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,14 @@ MAX_PROCESSES = 8
 NUM_LEFT_OUT = pytest.StashKey[int]()
 """Slow tests that were not asked for."""
 _LEVEL = logging.getLogger().level
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _records_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers of the tests leave nothing in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """A translator in this process, for commands that work without a server."""
 
 import argparse
+import asyncio
 import os
 import stat
 import sys
@@ -54,7 +55,7 @@ def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Setting
     names = (*_SETTINGS, "engines")
     given = {name: getattr(arguments, name, None) for name in names}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    settings = settings.with_endless_queue()
+    settings = settings.for_one_program()
     return settings if num_bytes >= LARGE_BYTES else settings.with_threads()
 
 
@@ -89,10 +90,13 @@ def open_service(
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
+        UnsupportedLanguageError: No bundles translate from `--source` to `--target`.
     """
-    from service.server.in_process import running_models
+    from service.server.in_process import load_languages, running_models
 
     with running_models(local_settings(arguments, num_bytes)) as running:
+        registry, _ = running
+        asyncio.run(load_languages(registry, arguments.source, arguments.target))
         yield running
 
 

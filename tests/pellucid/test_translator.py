@@ -193,6 +193,13 @@ def test_an_interrupt_ends_a_call() -> None:
     assert _printed(program) == "interrupted True\n"
 
 
+def test_a_pair_without_a_model_fails_at_once() -> None:
+    before = _threads()
+    with pytest.raises(UnsupportedLanguageError, match="fr is not supported"):
+        Translator("en", "fr", bundles=TINY_BUNDLE)
+    assert _threads() == before
+
+
 def test_a_failed_start_leaves_no_thread(tmp_path: Path) -> None:
     before = _threads()
     with pytest.raises(StartupError, match="there is no such folder"):
