@@ -16,6 +16,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.api.departure import EXTENSION, Departure
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit, is_limited
 from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
@@ -23,6 +24,7 @@ from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.observability.metrics import Metrics
 from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
 from service.server.connection_phase import Expected, Phase, num_complete, phase_of
+from service.server.held_head import HeldHead
 from service.settings import Settings
 
 LINGER_S = 2.0
@@ -92,6 +94,7 @@ class Connection(HttpToolsProtocol):
         """Of replies that the client has not taken, as counted in `held_bytes`."""
         self._metrics = metrics
         self._timeouts = timeouts
+        self._departure = Departure(lambda: None)
         self._phase = Phase.HEAD
         self._expected = Expected.NOTHING
         self._num_unanswered = 0
@@ -106,6 +109,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection was accepted."""
         super().connection_made(transport)
+        self._departure = Departure(self.flow.resume_reading)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined] # of asyncio's own loops
         self._connection_limit.add(transport)
         self._enter(Phase.HEAD)
@@ -117,6 +121,7 @@ class Connection(HttpToolsProtocol):
         self._connection_limit.remove(self.transport)
         self._count_unsent(0)
         super().connection_lost(exc)
+        self._departure.announce()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
@@ -163,7 +168,13 @@ class Connection(HttpToolsProtocol):
             self._refuse()
         else:
             self._num_unanswered += 1
-            super().on_headers_complete()
+            self._begin_request()
+
+    def _begin_request(self) -> None:
+        self.scope["extensions"] = {EXTENSION: self._departure}  # type: ignore[typeddict-item]
+        super().on_headers_complete()
+        # A head and the body behind it are one packet; its task has not run yet.
+        self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """A part of a body arrived."""

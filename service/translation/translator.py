@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import (
     AsyncIterator,
+    Coroutine,
     Iterable,
     Iterator,
     Mapping,
@@ -12,6 +13,7 @@ from collections.abc import (
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
@@ -46,6 +48,8 @@ from service.translation.values import (
     TranslateResult,
     Translation,
 )
+
+T = TypeVar("T")
 
 STREAMED_TOGETHER = 16
 """Sentences of a stream that are translated side by side before they are sent."""
@@ -103,14 +107,14 @@ class Translator:
                 language: leases.enter_context(self._text_translator(request, language))
                 for language in groups
             }
-            results = await asyncio.gather(
-                *(
+            results = await _side_by_side(
+                [
                     translators[language].translate(
                         [request.texts[i] for i in indices],
                         None if prefixes is None else [prefixes[i] for i in indices],
                     )
                     for language, indices in groups.items()
-                )
+                ]
             )
         translations = merge_translations(groups, results, detections)
         times = longest_times([result.times for result in results])
@@ -237,6 +241,13 @@ class Translator:
             request,
             self._thread,
         )
+
+
+async def _side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Their results, in order; a single one takes no task, and no turn of the event loop."""
+    if len(works) == 1:
+        return [await works[0]]
+    return await asyncio.gather(*works)
 
 
 def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:

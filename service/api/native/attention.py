@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.native.attention_formats import (
     FORMATS,
     HTML,
@@ -27,7 +28,7 @@ from service.inspection.values import AttentionRequest
 from service.scheduling.limits import Client
 from service.settings import Settings
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 _REPLY = "The maps; `Accept` says whether as JSON, as a NumPy file, as a picture or as a page."
 _CONTENT = {

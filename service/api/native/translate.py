@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
+from service.api.direct_route import DirectRoute
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, Event, event_stream
 from service.api.native.source_progress import SourceProgress
 from service.api.openapi import FORM, JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
@@ -27,7 +28,7 @@ from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest, TranslateResult
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 
 @router.post(
