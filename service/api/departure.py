@@ -65,8 +65,8 @@ def on_departure(request: Request, tell: Callable[[], object]) -> Remove:
 
 
 def _departure_of(request: Request) -> Departure | None:
-    extensions: dict[str, Any] = request.scope.get("extensions") or {}
-    departure = extensions.get(EXTENSION)
+    extensions: dict[str, dict[str, Any]] = request.scope.get("extensions") or {}
+    departure = extensions.get(EXTENSION, {}).get("connection")
     return departure if isinstance(departure, Departure) else None
 
 

@@ -171,7 +171,7 @@ class Connection(HttpToolsProtocol):
             self._begin_request()
 
     def _begin_request(self) -> None:
-        self.scope["extensions"] = {EXTENSION: self._departure}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {EXTENSION: {"connection": self._departure}}
         super().on_headers_complete()
         # A head and the body behind it are one packet; its task has not run yet.
         self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
