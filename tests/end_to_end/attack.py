@@ -127,7 +127,8 @@ class Outcome:
         alone_ms, beside_ms = _translation_ms(self.baseline), _translation_ms(self.bystander)
         return (
             f"{self.name:18} /livez +{delay_ms:.0f} ms (worst {worst_ms:.0f}), "
-            f"others {alone_ms:.0f} -> {beside_ms:.0f} ms (x{slowdown:.1f}), {self.most_rss_bytes >> 20} MB, {dict(answers)}"
+            f"others {alone_ms:.0f} -> {beside_ms:.0f} ms (x{slowdown:.1f}), "
+            f"{self.most_rss_bytes >> 20} MB, {dict(answers)}"
         )
 
 

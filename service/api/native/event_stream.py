@@ -43,6 +43,8 @@ class Event:
     content: object
     num_chars: int
     """Characters of the request that are delivered with this event and those before it."""
+    is_large: bool = False
+    """Whether it takes long to serialise, as attention maps do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ class _ChargedResponse(StreamingResponse):
 async def _fill(queue: "asyncio.Queue[_Encoded]", events: AsyncGenerator[Event, None]) -> None:
     async with aclosing(events):
         async for event in events:
-            # In a thread: attention maps take long to serialise.
-            body = await asyncio.to_thread(_encoded, event.name, event.content)
+            if event.is_large:
+                body = await asyncio.to_thread(_encoded, event.name, event.content)
+            else:  # a sentence is serialised in less time than a thread takes to start with it
+                body = _encoded(event.name, event.content)
             await queue.put(_Encoded(body, event.num_chars))
 
 

@@ -122,7 +122,9 @@ async def _events(
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             progress.add(part)
             content = streamed_content(part, with_details=parameters.with_details)
-            yield Event(name="part", content=content, num_chars=progress.num_chars)
+            yield Event(
+                name="part", content=content, num_chars=progress.num_chars, is_large=has_maps
+            )
     yield Event(name="done", content={}, num_chars=parameters.num_chars)
 
 
