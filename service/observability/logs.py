@@ -82,7 +82,9 @@ def _exception_fields(error: BaseException | None) -> dict[str, object]:
     """Type and traceback of an error, without its message, which may quote the text."""
     if error is None:
         return {}
+    # Not `extract_tb`: it reads the source files, for a tenth of a second at the first error.
     frames = [
-        f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)
+        f"{frame.f_code.co_filename}:{line} {frame.f_code.co_name}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
     ]
     return {"error": type(error).__name__, "traceback": frames}

@@ -1,6 +1,5 @@
 """`POST /attention`: attention maps of the model's own or a given translation."""
 
-import asyncio
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
@@ -77,9 +76,9 @@ async def attention(
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
-        # In a thread: a picture takes up to a second, which would block other requests.
-        return await asyncio.to_thread(
-            attention_body, media_type, pairs, asked.selection, is_list=is_list
+        # A picture takes up to a second, which would block other requests.
+        return await parts.reply_thread.run_apart(
+            asked.client, attention_body, media_type, pairs, asked.selection, is_list=is_list
         )
 
 

@@ -1,6 +1,5 @@
 """`POST /translate` of the native dialect, a superset of LibreTranslate's."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -64,7 +63,12 @@ async def translate(
     if parameters.stream:
         charge = await account.reserve(parameters.num_chars, repetition)
         return await event_stream(
-            request, account.client, parts.in_flight, _events(asked, parts, parameters), charge
+            request,
+            account.client,
+            parts.in_flight,
+            _events(asked, parts, parameters),
+            charge,
+            thread=parts.reply_thread,
         )
     async with account.charged(parameters.num_chars, repetition):
         return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
@@ -86,13 +90,16 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         result = await parts.translator.translate(asked)
-        if parameters.num_chars <= parts.settings.inline_chars:
-            return _response(result, asked, parameters)
-        return await asyncio.to_thread(_response, result, asked, parameters)
+        num_chars = parameters.num_chars
+        return await parts.reply_thread.run(
+            asked.client, num_chars, _response, result, asked, parameters
+        )
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
-        # In a thread: maps of a million cells take long to serialise.
-        return await asyncio.to_thread(_response, result, asked, parameters)
+        # Maps of a million cells take long to serialise.
+        return await parts.reply_thread.run_apart(
+            asked.client, _response, result, asked, parameters
+        )
 
 
 def _response(
