@@ -14,7 +14,12 @@ from typing import Any
 import httptools
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from service.api.departure import EXTENSION, Departure
 from service.api.middleware.held_bytes import HeldBytes
@@ -24,6 +29,7 @@ from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.observability.metrics import Metrics
 from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
 from service.server.connection_phase import Expected, Phase, num_complete, phase_of
+from service.server.fair_starts import FairStarts
 from service.server.held_head import HeldHead
 from service.settings import Settings
 
@@ -66,6 +72,7 @@ def connections(
         connection_limit=ConnectionLimit(max_connections, metrics),
         request_limit=request_limit,
         held_bytes=held_bytes,
+        starts=FairStarts(),
         metrics=metrics,
         timeouts=ClientTimeouts(
             header_s=settings.header_timeout_s, reply_s=settings.reply_timeout_s
@@ -82,6 +89,7 @@ class Connection(HttpToolsProtocol):
         connection_limit: ConnectionLimit,
         request_limit: RequestLimit,
         held_bytes: HeldBytes,
+        starts: FairStarts,
         metrics: Metrics,
         timeouts: ClientTimeouts,
         **named: Any,  # noqa: ANN401 - uvicorn's own
@@ -90,6 +98,7 @@ class Connection(HttpToolsProtocol):
         self._connection_limit = connection_limit
         self._request_limit = request_limit
         self._held_bytes = held_bytes
+        self._starts = starts
         self._unsent_bytes = 0
         """Of replies that the client has not taken, as counted in `held_bytes`."""
         self._metrics = metrics
@@ -175,6 +184,10 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # A head and the body behind it are one packet; its task has not run yet.
         self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        begin = partial(super()._start_asgi_task, cycle, app)
+        self._starts.start(self.client[0] if self.client else "", begin)
 
     def on_body(self, body: bytes) -> None:
         """A part of a body arrived."""
