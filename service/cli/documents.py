@@ -16,7 +16,7 @@ from service.documents.formats import FORMATS, read_document
 from service.errors import StartupError
 
 if TYPE_CHECKING:
-    from service.documents.document import Document
+    from service.documents.document import ParsedFile
     from service.models.registry import Registry
     from service.translation.translator import Translator
     from service.translation.values import TranslateRequest
@@ -92,7 +92,7 @@ def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str
 
 
 async def _translate(
-    translator: "Translator", document: "Document", options: "TranslateRequest", journal: Journal
+    translator: "Translator", document: "ParsedFile", options: "TranslateRequest", journal: Journal
 ) -> bytes:
     from tqdm import tqdm
 

@@ -116,6 +116,7 @@ class JobRun:
             translations,
             store.result(job.id),
             job.client.name,
+            job.options.target,
         )
 
     async def save(self, **changes: object) -> None:
