@@ -201,6 +201,8 @@ class _TagWriter:
         self._bases = bases
         self._opened = [0]
         self._style: tuple[int, bytes] | None = None
+        self._held: list[str] = []
+        """Elements behind a text with a style: within it only if more of it follows."""
 
     def add(self, number: int, piece: Piece) -> None:
         """Write a piece."""
@@ -211,7 +213,7 @@ class _TagWriter:
         self.has_tags = True
         if piece.kind == "single":
             tag = f'<{piece.mark} id="g{number}">'
-            self.texts.append(f"{tag}{number}</code>" if piece.mark == "code" else tag)
+            self._held.append(f"{tag}{number}</code>" if piece.mark == "code" else tag)
             return
         self.end_style()
         if piece.kind == "open":
@@ -225,10 +227,16 @@ class _TagWriter:
         if self._style:
             self.texts.append(f"</g{self._style[0]}>")
             self._style = None
+        self._release()
+
+    def _release(self) -> None:
+        self.texts += self._held
+        self._held.clear()
 
     def _set_style(self, number: int, style: Style) -> None:
         if self._style and self._style[1] != style.key:
             self.end_style()
+        self._release()
         if not self._style and style.key != self._bases[self._opened[-1]].key:
             self.has_tags = True
             self.texts.append(f"<g{number}>")

@@ -129,8 +129,10 @@ class XmlPart:
         while index < len(self._slots) and self._starts[index] < end:
             slot, content = self._slots[index], contents[index]
             index += 1
+            if slot.span[0] < position or slot.span[1] > end:
+                continue
             new = self._rendered(slot, content, language, copy)
-            if new is None or slot.span[0] < position or slot.span[1] > end:
+            if new is None:
                 continue
             written += [self._source.raw((position, slot.span[0])), new]
             position = slot.span[1]

@@ -5,6 +5,7 @@ Names of sheets and columns of tables stay: formulas refer to them.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from service.documents.packages.archive import Archive
 from service.documents.packages.packed_document import FindSlots, PackedDocument
@@ -135,5 +136,16 @@ def _add_header(source: XmlSource, header: Element, slots: Slots) -> None:
         pieces.append(Piece(kind="single", span=span, mark=mark, markup=markup))
         position = code.end()
     pieces.append(Piece(kind="text", span=span, text=text[position:]))
+    texts = [i for i, piece in enumerate(pieces) if piece.text.strip()]
     if is_translatable("".join(piece.text for piece in pieces)):
-        slots.add(span, tagged([piece for piece in pieces if piece.kind != "text" or piece.text]))
+        slots.add(span, tagged(_without_edges(pieces, texts[0], texts[-1])))
+
+
+def _without_edges(pieces: list[Piece], first: int, last: int) -> list[Piece]:
+    """The pieces of a header from its first to its last text; codes around them stay in place."""
+    inner = [piece for piece in pieces[first : last + 1] if piece.kind != "text" or piece.text]
+    before = tuple(part for piece in pieces[:first] for part in piece.markup)
+    behind = tuple(part for piece in pieces[last + 1 :] for part in piece.markup)
+    inner[0] = replace(inner[0], begin=before)
+    inner[-1] = replace(inner[-1], finish=behind)
+    return inner
