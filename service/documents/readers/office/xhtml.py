@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from service.documents.packages.passages import Mark, Piece, add_passage
 from service.documents.packages.slots import Slots
-from service.documents.packages.xml_tree import OPAQUE, Element, XmlSource
+from service.documents.packages.xml_tree import OPAQUE, TEXT, Element, XmlSource
 
 _SPACES = re.compile(r"[ \t\r\n]+")
 _INLINE_NAMES = """
@@ -69,7 +69,7 @@ class _Page:
                 self._with_blocks.add(parent.start)
 
     def _is_block(self, element: Element) -> bool:
-        if element.name in (OPAQUE, "math:math", "svg:svg"):
+        if element.name in (OPAQUE, TEXT, "math:math", "svg:svg"):
             return False
         return element.name not in _INLINE or element.start in self._with_blocks
 
