@@ -36,11 +36,13 @@ class Style:
     line_space: bytes = b""
     """Written for a space at the beginning or behind another one; empty: spaces stay spaces."""
 
-    def written(self, text: str, copy: Copy) -> bytes:
-        """A text in this style."""
+    def written(self, text: str, copy: Copy, *, is_first: bool) -> bytes:
+        """A text in this style; it may be the first one of its paragraph."""
         content = escaped(text)
         if self.line_space:
-            content = re.sub(rb"(?:(?<= )|\A) ", self.line_space, content)
+            content = re.sub(b"(?<= ) ", self.line_space, content)
+            if is_first and content.startswith(b" "):
+                content = self.line_space + content[1:]
         return markup_written(self.before, copy) + content + markup_written(self.after, copy)
 
 
@@ -256,6 +258,7 @@ class _Rendering:
             if piece.kind in ("single", "open")
         }
         self._opened: list[int] = [0]
+        self._is_first = True
         self._text: list[str] = []
         self._written: list[bytes] = []
 
@@ -311,7 +314,7 @@ class _Rendering:
             self._emit(self._piece(partner).markup)
 
     def _append_lost(self, number: int) -> None:
-        """Write an image or a bookmark that the translation has lost; a lost link is gone."""
+        """Write what the translation has lost: an image, a bookmark, a link without its text."""
         piece = self._piece(number)
         self._emit(piece.markup)
         if piece.kind == "open":
@@ -329,4 +332,5 @@ class _Rendering:
             return
         innermost = self._opened[-1]
         style = self._passage.styles.get(innermost) or self._passage.bases[innermost]
-        self._written.append(style.written(text, self._copy))
+        self._written.append(style.written(text, self._copy, is_first=self._is_first))
+        self._is_first = False

@@ -4,6 +4,7 @@ Word divides runs where nothing can be seen: at spelling errors, at revisions, a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from service.documents.packages.passages import Mark, Markup, Piece, Style
 from service.documents.packages.xml_tree import OPAQUE, TEXT, Element, XmlSource
@@ -119,35 +120,36 @@ class _Paragraph:
             return [_single((run.start, run.end), "code")]
         content = [child for child in run.children if child.name not in _INVISIBLE]
         close = b"</" + self._source.qualified_name(run) + b">"
-        around: Markup = ((run.start, run.open_end),)
+        opening: Markup = ((run.start, run.open_end),)
         if properties is not None:
-            around = (*around, (properties.start, properties.end))
-        return [
-            self._within_run(run, child, around, close, first=i == 0, last=i == len(content) - 1)
-            for i, child in enumerate(content)
-        ]
-
-    def _within_run(
-        self, run: Element, child: Element, around: Markup, close: bytes, *, first: bool, last: bool
-    ) -> Piece:
-        span = (run.start if first else child.start, run.end if last else child.end)
-        begin: Markup = () if first else (close,)
-        finish: Markup = () if last else around
-        text = self._text(child)
-        if text is None:
-            mark: Mark = "br" if child.name in _BREAKS else "img"
-            markup = (*around, (child.start, child.end), close)
-            return Piece(
-                kind="single", span=span, markup=markup, mark=mark, begin=begin, finish=finish
-            )
+            opening = (*opening, (properties.start, properties.end))
         prefix = self._source.qualified_name(run).rpartition(b":")[0]
         name = prefix + b":t" if prefix else b"t"
         style = Style(
-            key=self._look(run.find("w:rPr")),
-            before=(*around, b"<" + name + b' xml:space="preserve">'),
+            key=self._look(properties),
+            before=(*opening, b"<" + name + b' xml:space="preserve">'),
             after=(b"</" + name + b">" + close,),
         )
-        return Piece(kind="text", span=span, text=text, style=style, begin=begin, finish=finish)
+        pieces = [self._within_run(child, opening, close, style) for child in content]
+        if pieces:
+            pieces[0] = replace(pieces[0], span=(run.start, pieces[0].span[1]), begin=())
+            pieces[-1] = replace(pieces[-1], span=(pieces[-1].span[0], run.end), finish=())
+        return pieces
+
+    def _within_run(self, child: Element, opening: Markup, close: bytes, style: Style) -> Piece:
+        span = (child.start, child.end)
+        text = self._text(child)
+        is_text = text is not None
+        return Piece(
+            kind="text" if is_text else "single",
+            span=span,
+            text=text or "",
+            style=style if is_text else Style(),
+            markup=() if is_text else (*opening, span, close),
+            mark="br" if child.name in _BREAKS else "img",
+            begin=(close,),
+            finish=opening,
+        )
 
     def _text(self, child: Element) -> str | None:
         """The text that a child of a run stands for; None if it is something else."""

@@ -104,7 +104,7 @@ class _Page:
 def _single(element: Element, *, is_empty: bool) -> Piece:
     span = (element.start, element.end)
     mark: Mark = "br" if element.name == "h:br" else "img"
-    if not is_empty and (element.name in _CODE or _is_kept(element)):
+    if not is_empty and element.name != "svg:svg":
         mark = "code"
     return Piece(kind="single", span=span, markup=(span,), mark=mark)
 

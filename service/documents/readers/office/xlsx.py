@@ -114,8 +114,8 @@ def _lines(source: XmlSource, run: Element, text: Element, look: Style) -> Itera
     span = (run.start, run.end)
     content = source.text_of(text)
     # Without runs, a cell is one text with its lines.
-    for line in [content] if run is text else _LINES.split(content):
-        if _LINES.fullmatch(line):
+    for index, line in enumerate([content] if run is text else _LINES.split(content)):
+        if index % 2:
             markup = (*before, line.encode(), closing)
             yield Piece(kind="single", span=span, mark="br", markup=markup)
         else:

@@ -22,7 +22,9 @@ _ODF_NAMES = "".join(
         "fo": "xsl-fo-compatible",
         "svg": "svg-compatible",
     }.items()
-) + ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:officeooo="http://openoffice.org/2009/office"'  # fmt: skip
+)
+_ODF_NAMES += ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
+_ODF_NAMES += ' xmlns:officeooo="http://openoffice.org/2009/office"'
 MAIN: Mapping[str, str] = {
     ".docx": "word/document.xml",
     ".pptx": "ppt/slides/slide1.xml",

@@ -8,7 +8,19 @@ from tests.service.documents.readers.office.capitals import CLOSE, OPEN, transla
 from tests.service.documents.readers.office.reference_texts import structure_of, texts_of
 
 KEPT = frozenset(
-    ["kept as it is", "code = kept", "Fruit", "Number", "code = kept ", "Hello there", "x", "code", "<number>", "much", "little"]
+    [
+        "kept as it is",
+        "code = kept",
+        "Fruit",
+        "Number",
+        "code = kept ",
+        "Hello there",
+        "x",
+        "code",
+        "<number>",
+        "much",
+        "little",
+    ]
 )
 """Texts that are code or names."""
 

@@ -7,8 +7,10 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from struct import pack
-from typing import Any
+from typing import Any, TypeAlias
 
+Untyped: TypeAlias = Any
+"""What the libraries make: they ship no types."""
 Make = Callable[[], bytes]
 WORDS = "The quick brown fox jumps over the lazy dog"
 
@@ -21,12 +23,10 @@ def picture() -> io.BytesIO:
 
     header = pack(">2I5B", 1, 1, 8, 2, 0, 0, 0)
     pixels = chunk(b"IDAT", zlib.compress(b"\0\xff\0\0"))
-    return io.BytesIO(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
-    )
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b""))
 
 
-def _saved(document: Any) -> bytes:
+def _saved(document: Untyped) -> bytes:
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
@@ -216,7 +216,7 @@ def xlsx_of_tables() -> bytes:
     return _saved(book)
 
 
-def _written_xlsx(write: Callable[[Any, Any], None], **options: bool) -> bytes:
+def _written_xlsx(write: Callable[[Untyped, Untyped], None], **options: bool) -> bytes:
     from xlsxwriter import Workbook
 
     stream = io.BytesIO()
@@ -226,7 +226,7 @@ def _written_xlsx(write: Callable[[Any, Any], None], **options: bool) -> bytes:
 
 
 def xlsx_of_writer() -> bytes:
-    def write(book: Any, sheet: Any) -> None:
+    def write(book: Untyped, sheet: Untyped) -> None:
         bold = book.add_format({"bold": True})
         sheet.write_rich_string("A1", "This is ", bold, "very bold", " text")
         sheet.write("A2", "Plain text")
@@ -240,7 +240,7 @@ def xlsx_of_writer() -> bytes:
 
 
 def xlsx_of_inline_strings() -> bytes:
-    def write(_: Any, sheet: Any) -> None:
+    def write(_: Untyped, sheet: Untyped) -> None:
         for row in range(20):
             sheet.write(row, 0, f"Row number {row}")
 
@@ -248,7 +248,7 @@ def xlsx_of_inline_strings() -> bytes:
 
 
 def xlsx_of_charts() -> bytes:
-    def write(book: Any, sheet: Any) -> None:
+    def write(book: Untyped, sheet: Untyped) -> None:
         sheet.write_column("A1", [1, 2, 3])
         chart = book.add_chart({"type": "line"})
         chart.add_series({"values": "=Data!$A$1:$A$3", "name": "Growth"})
@@ -343,6 +343,48 @@ def odp_of_slides() -> bytes:
     return _saved(document)
 
 
+def odp_of_notes() -> bytes:
+    from odf import draw, presentation, style, svg, text
+    from odf.opendocument import OpenDocumentPresentation
+
+    document = OpenDocumentPresentation()
+    layout = style.PageLayout(name="Layout")
+    document.automaticstyles.addElement(layout)
+    master = style.MasterPage(name="Master", pagelayoutname=layout)
+    document.masterstyles.addElement(master)
+    page = draw.Page(masterpagename=master)
+    frame = draw.Frame(width="10cm", height="5cm")
+    frame.addElement(draw.Image(href=document.addPictureFromString(picture().read(), "image/png")))
+    frame.addElement(svg.Desc(text="A red square"))
+    page.addElement(frame)
+    notes = presentation.Notes()
+    box = draw.TextBox()
+    box.addElement(text.P(text="Say this aloud"))
+    below = draw.Frame(width="10cm", height="5cm")
+    below.addElement(box)
+    notes.addElement(below)
+    page.addElement(notes)
+    document.presentation.addElement(page)
+    return _saved(document)
+
+
+def ods_of_formulas() -> bytes:
+    from odf import table, text
+    from odf.opendocument import OpenDocumentSpreadsheet
+
+    document = OpenDocumentSpreadsheet()
+    sheet = table.Table(name="Sums")
+    row = table.TableRow()
+    for value, formula in (("Much of it", None), ("much", 'of:="m"&"uch"')):
+        options = {"formula": formula} if formula else {}
+        cell = table.TableCell(valuetype="string", stringvalue=value, **options)
+        cell.addElement(text.P(text=value))
+        row.addElement(cell)
+    sheet.addElement(row)
+    document.spreadsheet.addElement(sheet)
+    return _saved(document)
+
+
 def ods_of_cells() -> bytes:
     from odf import table, text
     from odf.opendocument import OpenDocumentSpreadsheet
@@ -362,7 +404,7 @@ def ods_of_cells() -> bytes:
     return _saved(document)
 
 
-def _epub(add: Callable[[Any], list[Any]]) -> bytes:
+def _epub(add: Callable[[Untyped], list[Untyped]]) -> bytes:
     from ebooklib import epub
 
     book = epub.EpubBook()
@@ -382,7 +424,7 @@ def _epub(add: Callable[[Any], list[Any]]) -> bytes:
     return stream.getvalue()
 
 
-def _page(number: int, content: str) -> Any:
+def _page(number: int, content: str) -> Untyped:
     from ebooklib import epub
 
     page = epub.EpubHtml(title=f"Chapter {number}", file_name=f"text/{number}.xhtml", lang="en")
@@ -409,7 +451,7 @@ def epub_of_markup() -> bytes:
 def epub_of_pictures() -> bytes:
     from ebooklib import epub
 
-    def add(book: Any) -> list[Any]:
+    def add(book: Untyped) -> list[Untyped]:
         name = "images/a.png"
         book.add_item(
             epub.EpubItem("a", file_name=name, media_type="image/png", content=picture().read())
@@ -447,8 +489,8 @@ LIBRARY_FILES: Mapping[str, Mapping[str, Make]] = {
         "charts": xlsx_of_charts,
     },
     ".odt": {"text": odt_of_text, "lists": odt_of_lists, "notes": odt_of_notes},
-    ".odp": {"slides": odp_of_slides},
-    ".ods": {"cells": ods_of_cells},
+    ".odp": {"slides": odp_of_slides, "notes": odp_of_notes},
+    ".ods": {"cells": ods_of_cells, "formulas": ods_of_formulas},
     ".epub": {
         "chapters": epub_of_chapters,
         "markup": epub_of_markup,
@@ -531,9 +573,7 @@ def converted_by_libreoffice(paths: list[Path], kind: str, folder: Path) -> list
     """The same documents in another format, written by LibreOffice."""
     profile = f"-env:UserInstallation=file://{folder}/profile"
     command = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", str(folder)]
-    subprocess.run(
-        [*command, *map(str, paths)], check=True, timeout=540, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([*command, *map(str, paths)], check=True, timeout=540, stdout=subprocess.DEVNULL)
     written = [folder / f"{path.stem}.{kind.partition(':')[0]}" for path in paths]
     missing = [path.name for path in written if not path.exists()]
     assert not missing, f"LibreOffice did not write {missing}"

@@ -4,10 +4,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from xml.etree import ElementTree
 from zipfile import ZipFile
 
+Untyped: TypeAlias = Any
+"""What the libraries read: they ship no types."""
 _SPACES = re.compile(r"\s+")
 _NEW_RUNS = re.compile(r"\}(r|t|rPr|rFonts|lang|proofErr|noProof|lastRenderedPageBreak|s)\Z")
 """Elements that may be fewer or more, because adjacent runs are merged or tags moved."""
@@ -74,14 +76,14 @@ def opendocument_texts(data: bytes) -> Iterator[str]:
                 yield _own_text(element, extractText)
 
 
-def _value_type(element: Any) -> str | None:
+def _value_type(element: Untyped) -> str | None:
     from odf.namespaces import OFFICENS
 
     value: str | None = element.attributes.get((OFFICENS, "value-type"))
     return value
 
 
-def _own_text(element: Any, extract: Callable[[Any], str]) -> str:
+def _own_text(element: Untyped, extract: Callable[[Untyped], str]) -> str:
     """Without the paragraphs of notes and frames within it, which come by themselves."""
     texts = []
     for child in element.childNodes:

@@ -163,7 +163,7 @@ def _streamed(suffix: str) -> bytes:
             return len(bytes(data))  # type: ignore[call-overload]
 
     stream = Stream()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries(suffix).items():
             archive.writestr(name, content)
     return stream.data

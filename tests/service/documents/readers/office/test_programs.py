@@ -64,16 +64,11 @@ def translations(
 ) -> list[Path]:
     """Each file translated, and checked with the reference library."""
     folder = tmp_path_factory.mktemp("translated")
-    written, failures = [], []
+    written = []
     for number, path in enumerate([*originals, *converted]):
-        try:
-            data = check_document(path.suffix, path.read_bytes())
-        except Exception as error:
-            failures.append(f"{path.parent.name}/{path.name}: {type(error).__name__} {error}")
-            continue
+        print(path.parent.name, path.name)
         written.append(folder / f"{number}-{path.name}")
-        written[-1].write_bytes(data)
-    assert not failures, "\n".join(failures)
+        written[-1].write_bytes(check_document(path.suffix, path.read_bytes()))
     return written
 
 
