@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from service.documents.document import DocumentString
+from service.documents.errors import DocumentError
 from service.documents.packages.archive import Archive
 from service.documents.packages.slots import Slots, XmlPart
 from service.documents.packages.xml_tree import XmlSource, parse_xml
 
+MAX_TEXT_CHARS = 4_194_304
+"""Of all strings: packed, a small file may hold more text than the largest text file."""
 FindSlots = Callable[[XmlSource, Slots], None]
 """Adds what changes in an entry."""
 
@@ -28,11 +31,18 @@ class PackedDocument:
         """The strings to translate, in order.
 
         Raises:
-            DocumentError: An entry cannot be parsed.
+            DocumentError: An entry cannot be parsed, or there is too much text.
         """
         self._archive.begin()
+        num_chars = 0
         for name in self._entries:
-            yield from self._part(name)[0].iter_strings()
+            for string in self._part(name)[0].iter_strings():
+                num_chars += len(string.text)
+                if num_chars > MAX_TEXT_CHARS:
+                    raise DocumentError(
+                        f"it has over {MAX_TEXT_CHARS} characters of text: divide it"
+                    )
+                yield string
 
     @property
     def strings(self) -> tuple[DocumentString, ...]:
