@@ -7,20 +7,16 @@ JSON for each.
 import argparse
 import asyncio
 import json
-import multiprocessing
-import resource
+import subprocess
 import sys
 import tempfile
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.harness.machine import commit, machine
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
-from service.documents.processes.child import reply_to
 from service.documents.processes.pool import DocumentLimits, DocumentPool
-from service.documents.processes.strings_file import read_strings, translations_line
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.documents.readers.office.large import LARGE
 
@@ -45,44 +41,10 @@ def main() -> int:
 
 def _measured(suffix: str, data: bytes) -> dict[str, object]:
     """What a process of its own says about its work."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, suffix, data))
-    process.start()
-    theirs.close()
-    found: dict[str, object] = ours.recv()
-    process.join()
+    command = [sys.executable, "-m", "benchmarks.serving.document_work", suffix]
+    done = subprocess.run(command, input=data, capture_output=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout)
     return found
-
-
-def _work(connection: Connection, suffix: str, data: bytes) -> None:
-    limits = DocumentLimits()
-    common = {"name": f"a{suffix}", "cpu_s": limits.max_cpu_s}
-    memory_bytes = limits.max_memory_bytes
-    with tempfile.TemporaryDirectory() as folder:
-        paths = {name: str(Path(folder) / name) for name in ("document", "strings", "result")}
-        translated = Path(folder) / "translated"
-        Path(paths["document"]).write_bytes(data)
-        task = {**common, **paths, "task": "read", "memory_bytes": memory_bytes}
-        started_s = time.process_time()
-        read = reply_to(task)
-        read_s = time.process_time() - started_s
-        texts = [f"{each.text}." for each in read_strings(Path(paths["strings"]))]
-        translated.write_bytes(translations_line(dict(enumerate(texts))))
-        task |= {"task": "write", "memory_bytes": 2 * memory_bytes, "language": "de"}
-        started_s = time.process_time()
-        written = reply_to({**task, "translations": [str(translated)]})
-        write_s = time.process_time() - started_s
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    connection.send(
-        {
-            "strings": read.get("count", read),
-            "result_bytes": written.get("count", written),
-            "read_s": round(read_s, 2),
-            "write_s": round(write_s, 2),
-            "peak_mib": round(peak_mib, 1),
-        }
-    )
 
 
 async def _cancelled(data: bytes, stage: str) -> float:

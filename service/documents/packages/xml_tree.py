@@ -6,9 +6,10 @@ Entities are neither declared nor loaded: a document type may be named and not d
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.entities import html5
+from types import MappingProxyType
 from xml.parsers import expat  # nosec B405 - hardened below
 
 from service.documents.encoding import Encoding
@@ -23,7 +24,10 @@ OPAQUE = "#opaque"
 _TAG = re.compile(rb"""<[^"'>]*+(?:"[^"]*+"[^"'>]*+|'[^']*+'[^"'>]*+)*+>""")
 _QNAME = re.compile(rb"<([^\s/>]+)")
 _ATTRIBUTE = re.compile(rb"""([^\s=/<>]+)\s*=\s*("[^"]*+"|'[^']*+')""")
-_IS_NAMESPACE = re.compile(rb"xmlns(?::|\Z)")
+_UNUSED = re.compile(r"(?:\A| )(?:rsid\w*|space)\Z")
+"""Attributes that are on every run of a document and say nothing here; not kept."""
+_LEFT_OUT = re.compile(rb"\Axmlns(?::|\Z)|(?:\A|:)(?:rsid\w*|space)\Z")
+_SHORT_CHARS = 30
 _REFERENCE = re.compile(r"&(#[xX]?[0-9a-fA-F]+|\w+);")
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,99}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _MARKS = (
@@ -83,6 +87,8 @@ _PREFIXES: Mapping[str, str] = {
 }
 """Short names of namespaces, which a document may call otherwise."""
 
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
 Span = tuple[int, int]
 
 
@@ -95,8 +101,8 @@ class Element:
     start: int
     open_end: int
     """Behind its opening tag."""
-    attributes: dict[str, str] = field(default_factory=dict)
-    children: "list[Element]" = field(default_factory=list)
+    attributes: Mapping[str, str] = field(default_factory=lambda: _NO_ATTRIBUTES)
+    children: "Sequence[Element]" = ()
     close_start: int = 0
     """Before its closing tag; as `open_end` if it is an empty tag."""
     end: int = 0
@@ -146,7 +152,7 @@ class XmlSource:
     def attribute_spans(self, element: Element) -> dict[str, Span]:
         """Where the values of its attributes stand, without quotes."""
         tag = self.data[element.start : element.open_end]
-        found = [m for m in _ATTRIBUTE.finditer(tag) if not _IS_NAMESPACE.match(m[1])]
+        found = [m for m in _ATTRIBUTE.finditer(tag) if not _LEFT_OUT.search(m[1])]
         if len(found) != len(element.attributes):
             return {}  # two names for one: no program writes that
         return {
@@ -218,6 +224,7 @@ class _Builder:
         self._stack = [Element(name="", start=0, open_end=0)]
         self._num_elements = 0
         self._names: dict[str, str] = {}
+        self._values: dict[str, str] = {}
         parser = self.parser = expat.ParserCreate("utf-8", " ")
         parser.ordered_attributes = True
         parser.specified_attributes = True
@@ -248,9 +255,11 @@ class _Builder:
             name=self._short(name),
             start=start,
             open_end=tag.end(),
-            attributes={self._short(key): value for key, value in pairs},
         )
-        self._stack[-1].children.append(element)
+        kept = {self._short(k): self._known(v) for k, v in pairs if not _UNUSED.search(k)}
+        if kept:
+            element.attributes = kept
+        self._append(element)
         self._stack.append(element)
 
     def _close(self, _: str) -> None:
@@ -263,15 +272,21 @@ class _Builder:
     def _add(self, name: str, size: int, end: bytes) -> None:
         start = self.parser.CurrentByteIndex
         close_start = self._data.index(end, start + size)
-        self._stack[-1].children.append(
-            Element(
-                name=name,
-                start=start,
-                open_end=start + size,
-                close_start=close_start,
-                end=close_start + len(end),
-            )
-        )
+        element = Element(name=name, start=start, open_end=start + size)
+        element.close_start, element.end = close_start, close_start + len(end)
+        self._append(element)
+
+    def _append(self, element: Element) -> None:
+        """Add a child; most elements have none, so that there is no list until then."""
+        parent = self._stack[-1]
+        if isinstance(parent.children, list):
+            parent.children.append(element)
+        else:
+            parent.children = [element]
+
+    def _known(self, value: str) -> str:
+        """The same object for equal values: there are many, and few are different."""
+        return self._values.setdefault(value, value) if len(value) < _SHORT_CHARS else value
 
     def _short(self, name: str) -> str:
         if name not in self._names:

@@ -38,7 +38,8 @@ _PAIRS = {
 }
 _CODE = frozenset(["Source_20_Text", "Preformatted_20_Text"])
 """Styles of code."""
-_UNSEEN_PROPERTIES = ("officeooo:rsid", "officeooo:paragraph-rsid")
+_UNSEEN_PROPERTIES = ("officeooo:paragraph-rsid",)
+"""Those that begin with `rsid` are not among the attributes."""
 _META = ("dc:title", "dc:subject", "dc:description", "meta:keyword")
 _LANGUAGES: Mapping[Script, tuple[str, str]] = {
     "latin": ("fo:language", "fo:country"),
