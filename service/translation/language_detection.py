@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 from bundle.manifest import LanguagePair
-from service.errors import UnsupportedLanguageError
 from service.models.registry import Registry
 from service.text.detection import Detection, Detector
 from service.text.unicode import check_unicode
@@ -31,7 +30,7 @@ class LanguageFinder:
         """
         sources = self._registry.routes.sources_of(request.target)
         if not sources:
-            raise UnsupportedLanguageError(f"{request.target} is not supported")
+            raise self._registry.routes.unsupported_target(request.target)
         return [(await self._rank(text, sources))[0] for text in request.texts]
 
     async def rank(self, text: str) -> list[Detection]:
@@ -57,4 +56,4 @@ class LanguageFinder:
         return await asyncio.shield(self._detectors[languages])
 
     def _pairs(self) -> list[LanguagePair]:
-        return [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]
+        return [pair for each in self._registry.served for pair in each.bundle.manifest.pairs]

@@ -5,11 +5,9 @@ import time
 from collections.abc import (
     AsyncIterator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from functools import partial
 
@@ -24,7 +22,7 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
-from service.models.registry import Registry, ServedPair
+from service.models.registry import Registry, Route
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
@@ -98,10 +96,13 @@ class Translator:
         prefixes = checked_prefixes(request)
         detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
-        with ExitStack() as leases:
+        deadline_s = self._deadline_s(request.timeout_s)
+        async with self._registry.lease_routes(
+            [(language, request.target) for language in groups], timeout_s=request.timeout_s
+        ) as routes:
             translators = {
-                language: leases.enter_context(self._text_translator(request, language))
-                for language in groups
+                language: self._text_translator(request, route, deadline_s)
+                for language, route in zip(groups, routes, strict=True)
             }
             results = await asyncio.gather(
                 *(
@@ -112,6 +113,9 @@ class Translator:
                     for language, indices in groups.items()
                 )
             )
+        for language, result in zip(groups, results, strict=True):
+            sentences = [s for t in result.translations for s in t.sentences]
+            count_doubtful(self._metrics, translators[language].languages, sentences)
         translations = merge_translations(groups, results, detections)
         times = longest_times([result.times for result in results])
         record_metrics(self._metrics, translations, times)
@@ -130,9 +134,14 @@ class Translator:
         detections = await detections_of(request, self._languages)
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
-            with self._text_translator(request, language) as translator:
+            deadline_s = self._deadline_s(request.timeout_s)
+            async with self._registry.lease_routes(
+                [(language, request.target)], timeout_s=request.timeout_s
+            ) as (route,):
+                translator = self._text_translator(request, route, deadline_s)
                 async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
                     record_outcomes(self._metrics, sentences)
+                    count_doubtful(self._metrics, translator.languages, sentences)
                     yield StreamedSentence(text_index=index, text=part, sentences=sentences)
 
     async def detect(self, text: str) -> list[Detection]:
@@ -167,20 +176,27 @@ class Translator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        with self._registry.lease(request.source, request.target) as (model, pair):
+        deadline_s = self._deadline_s(request.timeout_s)
+        async with self._registry.lease(
+            request.source, request.target, timeout_s=request.timeout_s
+        ) as (model, pair):
             pairs = await self._token_pairs(request.pairs, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            return await self._inspector.score(model, pairs, timeout_s=request.timeout_s)
+            left_s = self._left_s(deadline_s)
+            return await self._inspector.score(model, pairs, timeout_s=left_s)
 
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
-        with self._registry.lease(request.source, request.target) as (model, pair):
+        deadline_s = self._deadline_s(request.timeout_s)
+        async with self._registry.lease(
+            request.source, request.target, timeout_s=request.timeout_s
+        ) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             found = await self._inspector.inspect(
-                model, pairs, request.selection, timeout_s=request.timeout_s
+                model, pairs, request.selection, timeout_s=self._left_s(deadline_s)
             )
         return await self._thread.run(
             INTERNAL_CLIENT,
@@ -200,23 +216,26 @@ class Translator:
             lambda: [token_pair(*texts, bundle, pair) for texts in given],
         )
 
-    @contextmanager
-    def _text_translator(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
-        """What translates from `source`; its models stay loaded while the context lasts."""
-        with self._registry.lease_route(source, request.target) as route:
-            yield TextTranslator(
-                self._sentence_translator(request, route),
-                request,
-                self._thread,
-                clock=self._clock,
-                tracing=self._tracing,
-            )
+    def _text_translator(
+        self, request: TranslateRequest, route: Route, deadline_s: float | None
+    ) -> TextTranslator:
+        return TextTranslator(
+            self._sentence_translator(request, route, deadline_s),
+            request,
+            self._thread,
+            clock=self._clock,
+            tracing=self._tracing,
+        )
+
+    def _deadline_s(self, timeout_s: float | None) -> float | None:
+        return None if timeout_s is None else self._clock() + timeout_s
+
+    def _left_s(self, deadline_s: float | None) -> float | None:
+        return None if deadline_s is None else max(0.0, deadline_s - self._clock())
 
     def _sentence_translator(
-        self, request: TranslateRequest, route: Sequence[ServedPair]
+        self, request: TranslateRequest, route: Route, deadline_s: float | None
     ) -> SentenceTranslator:
-        timeout_s = request.timeout_s
-        deadline_s = None if timeout_s is None else self._clock() + timeout_s
         with_model = partial(
             SingleModelTranslator,
             inspector=self._inspector,
@@ -290,6 +309,14 @@ def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) 
     found = list(sentences)
     metrics.truncated.inc(sum(sentence.truncated for sentence in found))
     metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
+
+
+def count_doubtful(
+    metrics: Metrics, languages: tuple[str, str], sentences: Iterable[SentenceTranslation]
+) -> None:
+    """Counts sentences of low confidence, from one language to another."""
+    pair = "->".join(languages)
+    metrics.low_confidence.labels(pair=pair).inc(sum(s.is_doubtful for s in sentences))
 
 
 def group_by_language(

@@ -15,6 +15,7 @@ COUNTERS = (
     "finish_total",
     "truncated_total",
     "pivoted_total",
+    "low_confidence_total",
     "repetition_guard_total",
     "cache_hits_total",
     "cache_misses_total",
@@ -23,6 +24,8 @@ COUNTERS = (
     "reloads_total",
     "lost_calls_total",
     "engine_restarts_total",
+    "model_loads_total",
+    "model_unloads_total",
 )
 GAUGES = (
     "connections",
@@ -32,6 +35,7 @@ GAUGES = (
     "slots_in_use",
     "engine_memory_bytes",
     "model_info",
+    "models_loaded",
 )
 HISTOGRAMS = (
     "request_seconds",

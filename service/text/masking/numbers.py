@@ -1,0 +1,145 @@
+"""Numbers, dates and times that are masked by symbols for their notation in the target language."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.text.masking.protected import Protected
+from service.text.numbers.amounts import amount_span
+from service.text.numbers.finder import find_values
+from service.text.numbers.locales import NumberLocales, localised_date
+from service.text.numbers.values import Date, Number, Time, Value, outside
+from service.text.numbers.writer import write_number, write_time
+
+_DIGIT = re.compile(r"\d")
+_SPACES = " \u00a0\u202f"
+_QUANTITY = re.compile(
+    r"(?P<sign>[-+±]?)(?P<number>\d{1,15}(?:[.,]\d{1,9}){0,5})"
+    r"(?P<unit>(?:[ \u00a0\u202f]?[^\d\s]{1,5})?)"
+)
+"""A placeholder that is a number, with or without a unit."""
+_YEAR_DIGITS = 4
+_FREE_UNITS = frozenset(("", "%", "EUR", "USD", "GBP", "JPY", "CHF"))
+
+
+def localised_numbers(
+    text: str,
+    placeholders: Sequence[Protected],
+    terms: Sequence[Protected],
+    locales: NumberLocales,
+    *,
+    masks_all: bool = False,
+) -> list[Protected]:
+    """The placeholders of a sentence and the numbers to mask, in the notation of the target.
+
+    Masked are what models rarely get right: amounts with a currency sign, times of day, and dates
+    in digits that mean one day. Numbers with marks and dates with a month's name are left to the
+    model first, because the words around them agree with them. What looks like a version, a chapter
+    or part of a code is never rewritten.
+
+    Args:
+        text: The sentence.
+        placeholders: As `find_placeholders` finds them.
+        terms: Of the glossary; what they contain is theirs.
+        locales: Of source and target.
+        masks_all: Whether numbers with marks and dates with names are masked, too.
+
+    Returns:
+        Sorted and disjoint.
+    """
+    if not _DIGIT.search(text):
+        return list(placeholders)
+    fixed = [_localised_quantity(each, locales) for each in placeholders]
+    values = find_values(text, locales.source_language)
+    if terms:
+        values = outside(values, [(term.start, term.end) for term in terms])
+    is_masked = _is_maskable if masks_all else _is_masked
+    masked = [_protected(v, text, locales) for v in values if is_masked(v, text)]
+    return _merged(fixed, masked)
+
+
+def _localised_quantity(placeholder: Protected, locales: NumberLocales) -> Protected:
+    """A placeholder with its number as the target language writes it, if it is a quantity."""
+    match = _QUANTITY.fullmatch(placeholder.replacement)
+    if match is None:
+        return placeholder
+    (value, *others) = find_values(match["number"], locales.source_language)
+    if others or not isinstance(value.meaning, Number):
+        return placeholder
+    number, unit = write_number(value.meaning, locales.target), match["unit"]
+    if unit.strip(_SPACES) == "%":
+        unit = locales.target.percent_space + "%"
+    return replace(placeholder, replacement=match["sign"] + number + unit)
+
+
+def _is_masked(value: Value, text: str) -> bool:
+    """Whether models hardly ever get a value right by themselves."""
+    meaning = value.meaning
+    if isinstance(meaning, Number):
+        return not value.is_fixed and amount_span(value, text) is not None
+    is_named = isinstance(meaning, Date) and meaning.is_named
+    return not is_named and _is_maskable(value, text)
+
+
+def _is_maskable(value: Value, text: str) -> bool:
+    """Whether a value can be rewritten without a look at the words around it."""
+    meaning = value.meaning
+    if value.is_fixed:
+        return False
+    if isinstance(meaning, Time):
+        return meaning.is_marked
+    if isinstance(meaning, Date):
+        return _is_clear(meaning, value, text)
+    if not isinstance(meaning, Number):
+        return False
+    # Behind a symbol models decline the word of a unit wrongly.
+    is_measure = value.unit not in _FREE_UNITS
+    has_marks = meaning.is_grouped or bool(meaning.fraction)
+    return amount_span(value, text) is not None or (has_marks and not is_measure)
+
+
+def _is_clear(date: Date, value: Value, text: str) -> bool:
+    """Whether a date means one day alone, and is not in the order of ISO 8601."""
+    if len(date.year) not in (0, _YEAR_DIGITS):
+        return False
+    is_iso = text[value.start : value.start + _YEAR_DIGITS].isdecimal()
+    return date.is_named or (not is_iso and len(value.keys()) == 1)
+
+
+def _protected(value: Value, text: str, locales: NumberLocales) -> Protected:
+    start, end, written = _written(value, text, locales)
+    return Protected(start=start, end=end, replacement=written)
+
+
+def _written(value: Value, text: str, locales: NumberLocales) -> tuple[int, int, str]:
+    """A span of the text and its notation in the target language."""
+    meaning = value.meaning
+    if isinstance(meaning, Time):
+        return value.start, value.end, write_time(meaning, locales.target)
+    if isinstance(meaning, Date):
+        return value.start, value.end, localised_date(meaning, locales.target)
+    if not isinstance(meaning, Number):
+        return value.start, value.end, text[value.start : value.end]
+    written = write_number(meaning, locales.target)
+    span = amount_span(value, text)
+    if span is None:
+        return value.start, value.end, written
+    sign = text[span[0] : span[1]].strip(_SPACES + "0123456789.,'’")  # noqa: RUF001
+    return *span, f"{sign}{written}" if locales.target.sign_first else f"{written} {sign}"
+
+
+def _merged(fixed: Sequence[Protected], values: Sequence[Protected]) -> list[Protected]:
+    """Placeholders and numbers, disjoint: a number wins over placeholders within it."""
+    chosen: list[Protected] = []
+    remaining = list(reversed(fixed))
+    for value in values:
+        while remaining and remaining[-1].end <= value.start:
+            chosen.append(remaining.pop())
+        inside = 0
+        while inside < len(remaining) and remaining[-1 - inside].start < value.end:
+            inside += 1
+        overlapping = remaining[len(remaining) - inside :]
+        if all(value.start <= p.start and p.end <= value.end for p in overlapping):
+            del remaining[len(remaining) - inside :]
+            chosen.append(value)
+    return [*chosen, *reversed(remaining)]
