@@ -26,6 +26,7 @@ RUNTIME_TESTS := $(VENV)-runtime/.ready
 POLICY := $(VENV)-policy/.ready
 MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
+OFFICE := build/office/.ready
 FIREFOX := build/firefox/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
@@ -38,7 +39,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +63,9 @@ test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own
 test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and compare them with a native engine
 	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py \
 		tests/export/installation/test_published.py $(ARGS)
+
+office: $(DEVELOPMENT) $(OFFICE) ## translate documents of office libraries, pandoc and LibreOffice, and read them again
+	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
@@ -225,6 +229,13 @@ $(RAY): requirements.lock requirements-test.lock pyproject.toml
 		--require-hashes --requirement requirements-test.lock
 	@$(VENV)-ray/bin/python -m pip --disable-pip-version-check --quiet --quiet install \
 		--no-build-isolation --editable '.[ray]'
+	@touch $@
+
+# In a folder of their own: only tests of documents import them, and ebooklib is under the AGPL.
+$(OFFICE): | $(BIN)/python
+	@echo "installing office libraries into $(dir $@)"
+	@$(PIP) install --upgrade --target $(dir $@) 'ebooklib>=0.20,<1' 'odfpy>=1.4,<2' \
+		'openpyxl>=3.1,<4' 'python-docx>=1.2,<2' 'python-pptx>=1,<2' 'xlsxwriter>=3.2,<4'
 	@touch $@
 
 # Engines and models to compare with, 50 MB, in a folder of their own, by a lock of their own: nothing
