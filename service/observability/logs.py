@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line with event and fields. Never a text, never a key."""
+"""Logs: event and fields, a line each; JSON unless a terminal reads. Never a text, never a key."""
 
 import json
 import logging
@@ -42,18 +42,50 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        ids = {"request_id": REQUEST_ID.get(), "trace_id": TRACE_ID.get()}
-        fields |= {name: value for name, value in ids.items() if value is not None}
-        fields |= {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
-        if record.exc_info and record.exc_info[0] is not None:
-            fields |= _exception_fields(record.exc_info[1])
-        return json.dumps(fields, ensure_ascii=False, default=str)
+        return json.dumps(fields | _fields(record), ensure_ascii=False, default=str)
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats a record for a terminal: local time, level, event, and `name=value` of each field."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record on one line; frames of a traceback are on lines of their own."""
+        fields = _fields(record)
+        frames = fields.pop("traceback", [])
+        words = [f"{name}={_word(value)}" for name, value in fields.items()]
+        time = datetime.fromtimestamp(record.created).astimezone()
+        event = _word(record.getMessage(), separators="")
+        head = f"{time:%H:%M:%S} {record.levelname.lower():<7} {event}"
+        assert isinstance(frames, list)
+        return "\n    ".join((" ".join((head, *words)), *map(str, frames)))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """Ids of the request, fields of `extra`, and type and traceback of an error."""
+    ids = {"request_id": REQUEST_ID.get(), "trace_id": TRACE_ID.get()}
+    fields: dict[str, object] = {name: value for name, value in ids.items() if value is not None}
+    fields |= {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
+    if record.exc_info and record.exc_info[0] is not None:
+        fields |= _exception_fields(record.exc_info[1])
+    return fields
+
+
+def _word(value: object, separators: str = ' "=') -> str:
+    """A value as it is if it is printable and has no separator, else in JSON's quotes."""
+    text = str(value)
+    is_plain = text.isprintable() and not any(character in text for character in separators)
+    return text if is_plain and text else json.dumps(text)
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Log events from `level` up to `stream`; default: standard output."""
+    """Log events from `level` up to `stream`: as plain lines if that is a terminal, else as JSON.
+
+    Args:
+        level: As in `info`.
+        stream: Default: standard output.
+    """
     handler = logging.StreamHandler(stream or sys.stdout)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(PlainFormatter() if handler.stream.isatty() else JsonFormatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

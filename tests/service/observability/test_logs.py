@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,3 +80,48 @@ def test_events_below_the_level_are_left_out(stream: io.StringIO) -> None:
 def test_values_that_json_cannot_hold_are_written_as_text(stream: io.StringIO) -> None:
     logging.getLogger("somewhere").info("event", extra={"kinds": {"a"}})
     assert _events(stream)[0]["kinds"] == "{'a'}"
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    written = _Terminal()
+    configure_logging("info", written)
+    yield written
+    root.handlers, root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def test_a_terminal_gets_plain_lines(terminal: io.StringIO) -> None:
+    logging.getLogger("somewhere").info("model loaded", extra={"model": "en-de", "seconds": 1.5})
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d info    model loaded model=en-de seconds=1.5\n", terminal.getvalue()
+    )
+
+
+def test_a_value_cannot_control_a_terminal_or_forge_a_line(terminal: io.StringIO) -> None:
+    fields = {"path": "/\x1b[2J\n12:00:00 error   forged", "empty": "", "note": 'a "b"=c'}
+    logging.getLogger("somewhere").warning("a\nb", extra=fields)
+    (line,) = terminal.getvalue().splitlines()
+    assert "\x1b" not in line
+    assert line.endswith(
+        r'''"a\nb" path="/\u001b[2J\n12:00:00 error   forged" empty="" note="a \"b\"=c"'''
+    )
+
+
+def test_a_terminal_gets_a_frame_a_line_without_the_message(terminal: io.StringIO) -> None:
+    try:
+        raise ValueError("the text of a client")
+    except ValueError:
+        logging.getLogger("somewhere").exception("failed")
+    first, *frames = terminal.getvalue().splitlines()
+    assert first.endswith("error   failed error=ValueError")
+    assert frames
+    assert all(frame.startswith("    ") for frame in frames)
+    assert "client" not in terminal.getvalue()
