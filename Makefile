@@ -83,7 +83,7 @@ format: $(DEVELOPMENT) ## format the code and mend what the linter can mend
 
 train: $(DEVELOPMENT) ## train a model (CONFIG= DATA= OUT=)
 	@test -n "$(DATA)" -a -n "$(OUT)" || { echo "say what and where: make train DATA=FOLDER OUT=FOLDER [CONFIG=TOML]" >&2; exit 2; }
-	$(BIN)/pellucid train $(CONFIG) --data $(DATA) --out $(OUT) $(ARGS)
+	$(BIN)/pellucid train $(CONFIG) --data $(DATA) --output $(OUT) $(ARGS)
 
 export: $(DEVELOPMENT) ## turn a checkpoint into a verified bundle (CHECKPOINT= DATA= OUT=)
 	@test -n "$(CHECKPOINT)" -a -n "$(DATA)" -a -n "$(OUT)" || { echo "say what and where: make export CHECKPOINT=FILE DATA=FOLDER OUT=FOLDER" >&2; exit 2; }

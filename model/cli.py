@@ -21,9 +21,9 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "42
 
 _EXAMPLES = """\
 examples:
-  pellucid train model/configs/en-de-small.toml --data data --out runs/en-de-small
-  pellucid train model/configs/en-de-small.toml --data data --out runs/en-de-small --resume
-  torchrun --standalone --nproc-per-node 2 -m model train big.toml --data data --out runs/big
+  pellucid train model/configs/en-de-small.toml --data data --output runs/en-de-small
+  pellucid train model/configs/en-de-small.toml --data data --output runs/en-de-small --resume
+  torchrun --standalone --nproc-per-node 2 -m model train big.toml --data data --output runs/big
 """
 
 
@@ -38,7 +38,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("config", type=Path, help="the run's TOML, see model/configs/")
     parser.add_argument("--data", type=Path, required=True, help="folder that its paths start at")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--output", "--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
         "--from",
@@ -93,7 +93,7 @@ def _train(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             "--from", ["a resumed run has its own weights: leave out either --from or --resume"]
         )
-    _check_run(arguments.out, is_resumed=arguments.resume)
+    _check_run(arguments.output, is_resumed=arguments.resume)
     with joined_processes(arguments.device) as processes:
         if processes.is_first:
             _run(arguments, processes)
@@ -106,7 +106,7 @@ def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
     from model.training.checkpoint import CONFIG_NAME
     from model.training.trainer import Trainer
 
-    config, out = read_config(arguments.config), arguments.out
+    config, out = read_config(arguments.config), arguments.output
     processes.check_shares(config.training.batches_per_update)
     text = arguments.config.read_text(encoding="utf-8")
     data = _prepare(arguments, config, processes)
@@ -131,12 +131,12 @@ def _prepare(
 
     if not processes.is_first:
         processes.wait()
-        return prepare(config, arguments.data, arguments.out, is_resumed=True)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+        return prepare(config, arguments.data, arguments.output, is_resumed=True)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     data = prepare(
         config,
         arguments.data,
-        arguments.out,
+        arguments.output,
         is_resumed=arguments.resume,
         start=arguments.start,
     )
@@ -156,6 +156,6 @@ def _check_run(out: Path, *, is_resumed: bool) -> None:
 
     has_run = (out / LAST_NAME).exists()
     if has_run and not is_resumed:
-        raise ConfigError("--out", [f"{out} holds a run already: --resume it or name another"])
+        raise ConfigError("--output", [f"{out} holds a run already: --resume it or name another"])
     if is_resumed and not has_run:
         raise ConfigError("--resume", [f"{out} has no {LAST_NAME}: start without --resume"])

@@ -15,7 +15,7 @@ _EXAMPLES = """\
 examples:
   pellucid evaluate bundles/en-de --source test.en --reference test.de
   pellucid evaluate bundles/new --against bundles/old --source test.en --reference test.de
-  pellucid evaluate bundles/tiny --source val.en.xz --reference val.de.xz --tokenize none --beam 5
+  pellucid evaluate bundles/tiny --source val.en.xz --reference val.de.xz --tokenize none --beam-size 5
 """
 
 
@@ -49,7 +49,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pair", help="such as en-de, where the bundle has several")
-    parser.add_argument("--beam", type=int, metavar="N", help="default: the bundle's")
+    parser.add_argument(
+        "--beam-size", "--beam", type=int, metavar="N", help="default: the bundle's"
+    )
     parser.add_argument("--length-penalty", type=float, metavar="ALPHA", help="likewise")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
 
@@ -94,7 +96,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     scoring = Scoring(tokenisation=arguments.tokenize, is_lower_case=arguments.lower_case)
     search = Search(
         pair=arguments.pair,
-        beam_size=arguments.beam,
+        beam_size=arguments.beam_size,
         length_penalty=arguments.length_penalty,
         num_threads=arguments.threads,
     )

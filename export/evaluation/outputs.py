@@ -111,7 +111,7 @@ def _options(bundle: Bundle, search: Search) -> DecodeOptions:
     beam = defaults.beam_size if search.beam_size is None else search.beam_size
     penalty = defaults.length_penalty if search.length_penalty is None else search.length_penalty
     if not 1 <= beam <= MAX_BEAM_SIZE:
-        raise EvaluationError(f"--beam is {beam}; it must be 1 to {MAX_BEAM_SIZE}")
+        raise EvaluationError(f"--beam-size is {beam}; it must be 1 to {MAX_BEAM_SIZE}")
     if not penalty >= 0:
         raise EvaluationError(f"--length-penalty is {penalty}; it must be >= 0")
     return DecodeOptions(

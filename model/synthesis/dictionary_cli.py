@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument(
         "--text", nargs="+", help="origins of the running text; default: all others"
     )
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--output", "--out", type=Path, required=True)
     arguments = parser.parse_args()
     entries: list[SentencePair] = []
     text: list[SentencePair] = []
@@ -29,8 +29,8 @@ def main() -> int:
                 text.append(pair)
     found = usual_senses(entries, text)
     found += capitalised(found)
-    write_pairs(arguments.out, found)
-    print(f"{arguments.out}: {len(found)} pairs of {len(entries)} entries")
+    write_pairs(arguments.output, found)
+    print(f"{arguments.output}: {len(found)} pairs of {len(entries)} entries")
     return 0
 
 

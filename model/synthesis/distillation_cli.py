@@ -24,7 +24,7 @@ def main() -> int:
     except (ModelError, OSError) as error:
         print(f"distillation: {error}", file=sys.stderr)
         return 2
-    print(f"{arguments.out}: {count} pairs")
+    print(f"{arguments.output}: {count} pairs")
     return 0
 
 
@@ -35,7 +35,7 @@ def _write(arguments: argparse.Namespace) -> int:
     directions = checkpoint.config.data.directions
     pairs = _pairs(arguments)
     count = 0
-    with arguments.out.open("w", encoding="utf-8") as file:
+    with arguments.output.open("w", encoding="utf-8") as file:
         for direction in directions:
             if arguments.to and direction.target not in arguments.to:
                 continue
@@ -67,7 +67,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--prefix", default="made-", help="prefix of the new origins")
     parser.add_argument("--batch-tokens", type=int, default=4000)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--output", "--out", type=Path, required=True)
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m model.synthesis.templates_cli")
     parser.add_argument("templates", type=Path, help="english, tab, german, with slots")
     parser.add_argument("names", type=Path, help="english, tab, german, tab, kind")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--output", "--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -22,8 +22,8 @@ def main() -> int:
         read_pairs(path.name, path.parent)[0] for path in (arguments.templates, arguments.names)
     )
     pairs = filled(templates, Names(names), count=arguments.count, seed=arguments.seed)
-    write_pairs(arguments.out, pairs)
-    print(f"{arguments.out}: {len(pairs)} pairs")
+    write_pairs(arguments.output, pairs)
+    print(f"{arguments.output}: {len(pairs)} pairs")
     return 0
 
 

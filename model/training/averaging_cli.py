@@ -8,7 +8,7 @@ from model.errors import ModelError
 
 _EXAMPLES = """\
 example:
-  pellucid average runs/en-de/averaged.pt runs/en-de-late/best.pt --out runs/en-de-mean
+  pellucid average runs/en-de/averaged.pt runs/en-de-late/best.pt --output runs/en-de-mean
 """
 
 
@@ -29,7 +29,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="CHECKPOINT",
         help="averaged.pt or best.pt of a run; the last one's configuration goes along",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for averaged.pt")
+    parser.add_argument(
+        "--output", "--out", type=Path, required=True, help="folder for averaged.pt"
+    )
     parser.set_defaults(run=run)
 
 
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from model.training.averaging import average_checkpoints
 
     try:
-        print(average_checkpoints(arguments.checkpoints, arguments.out))
+        print(average_checkpoints(arguments.checkpoints, arguments.output))
     except (ModelError, OSError) as error:
         print(f"pellucid average: {error}", file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.local import add_model_arguments, open_translator
+from service.cli.paths import STANDARD_OUTPUT, check_output, naming
 from service.errors import StartupError
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ _EXAMPLES = """\
 examples:
   pellucid attention 'The weather is nice.' --source en --target de --table
   pellucid attention 'The weather is nice.' --source en --target de \\
-      --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --out maps.json
+      --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --output maps.json
 
-  pellucid attention 'The weather is nice.' --source en --target de --words --out map.png
+  pellucid attention 'The weather is nice.' --source en --target de --words --output map.png
 
 The JSON is that of POST /attention: per kind an array [layer][head][query][key].
 """
@@ -49,6 +50,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("--words", action="store_true", help="pool pieces to words")
     parser.add_argument(
+        "-o",
+        "--output",
         "--out",
         type=Path,
         metavar="FILE",
@@ -69,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from service.api.native.attention_formats import JSON, attention_body
 
-    media_type = _media_type(arguments.out) if arguments.out else JSON
+    media_type = _media_type(arguments.output) if arguments.output else JSON
     request = _request(arguments)
     with open_translator(arguments) as translator:
         pairs = asyncio.run(translator.attention(request))
@@ -77,10 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(_tables(pairs[0]))
         return 0
     content = attention_body(media_type, pairs, request.selection, is_list=False)
-    if arguments.out:
-        arguments.out.write_bytes(content)
+    if arguments.output:
+        with naming(arguments.output):
+            arguments.output.write_bytes(content)
     else:
-        sys.stdout.buffer.write(content + b"\n")
+        with naming(STANDARD_OUTPUT):
+            sys.stdout.buffer.write(content + b"\n")
     return 0
 
 
@@ -89,9 +94,8 @@ def _media_type(path: Path) -> str:
 
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
-        raise StartupError(f"--out {path}: the suffix must be one of {known}")
-    if not path.parent.is_dir():
-        raise StartupError(f"--out {path}: there is no folder {path.parent}")
+        raise StartupError(f"--output {path}: the suffix must be one of {known}")
+    check_output(path, "--output")
     return SUFFIXES[path.suffix.lower()]
 
 

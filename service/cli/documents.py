@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.journal import Journal
+from service.cli.file_names import check_suffix, read_file
 from service.cli.local import line_request, open_service
+from service.cli.paths import check_output, naming
 from service.documents.errors import DocumentError
-from service.documents.formats import FORMATS, read_document
+from service.documents.formats import FORMATS
 from service.errors import StartupError
 
 if TYPE_CHECKING:
@@ -48,9 +50,11 @@ def run_document(arguments: argparse.Namespace) -> int:
         ServiceError: A part cannot be translated; the finished parts are in the journal.
     """
     source, output = _paths(arguments)
-    data = source.read_bytes()
+    with naming(source):
+        data = source.read_bytes()
     try:
-        document = read_document(source.name, data)
+        document = read_file(source, data)
+        check_suffix(source, output)
         sizes = [len(string.text) for string in document.iter_strings()]
     except DocumentError as error:
         raise StartupError(f"{source}: {error}") from None
@@ -75,8 +79,7 @@ def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
         raise StartupError("--output takes exactly one file to translate")
     if arguments.prefix or arguments.alternatives:
         raise StartupError("--prefix and --alternatives apply to lines: omit them, or --output")
-    if not output.parent.is_dir():
-        raise StartupError(f"there is no folder {output.parent}")
+    check_output(output, "--output")
     if output.exists() and output.samefile(files[0]):
         raise StartupError("--output would overwrite the file to translate: name another")
     return files[0], output
@@ -128,8 +131,9 @@ def _replace(path: Path, data: bytes) -> None:
     """Replace a file atomically."""
     staged = path.with_name(f"{path.name}.part")
     try:
-        staged.write_bytes(data)
-        staged.replace(path)
+        with naming(path):
+            staged.write_bytes(data)
+            staged.replace(path)
     except OSError:
         staged.unlink(missing_ok=True)
         raise

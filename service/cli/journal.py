@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Self
 
+from service.cli.paths import naming
+
 
 class Journal:
     """The first line identifies the work, each further one records results; a context manager.
@@ -28,7 +30,8 @@ class Journal:
     def __enter__(self) -> Self:
         """Open the file for writing, after its last complete line."""
         self._file = self._path.open("a", encoding="ascii")
-        self._file.truncate(self._end)
+        with naming(self._path):
+            self._file.truncate(self._end)
         if self._end == 0:
             self._write({"work": self._work})
         return self
@@ -36,7 +39,8 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         """Close the file and keep it."""
         if self._file is not None:
-            self._file.close()
+            with naming(self._path):
+                self._file.close()
 
     def record(self, new: Mapping[int, str]) -> None:
         """Record results by number."""
@@ -48,8 +52,9 @@ class Journal:
 
     def _write(self, line: dict[str, str]) -> None:
         assert self._file is not None, "entered"
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
 
     def _read(self) -> int:
         """Read `done`; returns the size of the valid part of the file in bytes."""

@@ -21,14 +21,23 @@ _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
     "workers": "threads that decode, per bundle; by default one per CPU",
 }
+DETECTED = "auto"
+"""Source language that is detected from the text."""
 LARGE_BYTES = 65_536
 """From here on, starting engine processes takes less time than they save."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags for languages and models."""
-    parser.add_argument("--source", required=True, help="language of the text, such as en")
-    parser.add_argument("--target", required=True, help="language to translate to, such as de")
+    parser.add_argument(
+        "--source",
+        default=DETECTED,
+        metavar="LANGUAGE",
+        help="of the text, such as en; auto: detected, of a document once [auto]",
+    )
+    parser.add_argument(
+        "--target", required=True, metavar="LANGUAGE", help="to translate to, such as de"
+    )
     for name, text in _SETTINGS.items():
         parser.add_argument(flag_of(name), default=None, help=text)
 

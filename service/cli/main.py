@@ -4,10 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import Any, Never
 
 from service.cli import attention, keys, score, serve, translate
+from service.cli.paths import STANDARD_OUTPUT, described, naming
 from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(_missing_package(name, unusable[name]), _WRONG_USE)
     parsed = parser.parse_args(given)
     try:
-        return int(parsed.run(parsed))
+        return _run(parsed)
     except StartupError as error:
         return _complain(str(error), _WRONG_USE)
     except ServiceError as error:
@@ -64,7 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED
     except OSError as error:
-        return _complain(str(error), _FAILED)
+        return _complain(described(error), _FAILED)
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    code = int(parsed.run(parsed))
+    with naming(STANDARD_OUTPUT):
+        sys.stdout.flush()  # here: a full disk is reported, and not by the interpreter's exit
+    return code
 
 
 def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
@@ -74,6 +82,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
         description="A self-hosted translation service you can see through.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-V", "--version", action="version", version=f"%(prog)s {version('pellucid')}"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (serve, translate, attention, score, keys):

@@ -28,7 +28,7 @@ examples:
   PELLUCID_LOG_LEVEL=warning pellucid serve --host 0.0.0.0
 
 Every flag can be given as a PELLUCID_* variable instead; the flag wins.
-Logs are JSON lines on standard output.
+Logs go to standard output: plain lines to a terminal, lines of JSON otherwise.
 """
 _SWITCH_INTERVAL_S = 0.0005
 """Time for which a thread may hold the GIL while another waits. A decoding step takes the GIL

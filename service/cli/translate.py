@@ -25,6 +25,7 @@ from service.cli.local import (
     open_service,
     size_of,
 )
+from service.cli.paths import STANDARD_INPUT, STANDARD_OUTPUT, check_input, naming
 from service.errors import InvalidRequestError, StartupError
 
 if TYPE_CHECKING:
@@ -107,8 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.files == [_STANDARD_INPUT]:
         arguments.files = []
     for path in arguments.files:
-        if not path.is_file():
-            raise StartupError(f"there is no file {path}")
+        check_input(path)
     check_doubt_arguments(arguments)
     if arguments.output is not None:
         return run_document(arguments)
@@ -141,12 +141,22 @@ def _run_corpus(arguments: argparse.Namespace) -> int:
     files: list[Path] = [path.resolve() for path in arguments.files]
     settings = local_settings(arguments)
     work = CorpusWork(request=line_request(arguments), prefix=arguments.prefix)
-    with tqdm(unit=" lines", file=sys.stderr, disable=None) as progress:
+    with tqdm(unit=" lines", file=sys.stderr, disable=_without_progress()) as progress:
         for lines in translate_corpus(files, settings, work):
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+            _write(lines)
             progress.update(lines.count(b"\n"))
     return 0
+
+
+def _without_progress() -> bool | None:
+    """True on a terminal that shows the lines themselves; None: as tqdm finds, on a terminal."""
+    return True if sys.stdout.isatty() else None
+
+
+def _write(lines: bytes) -> None:
+    with naming(STANDARD_OUTPUT):
+        sys.stdout.buffer.write(lines)
+        sys.stdout.buffer.flush()
 
 
 def _lines_ahead(registry: "Registry") -> int:
@@ -164,13 +174,13 @@ async def _translate_all(
 
     await translate(b"", 0)  # fails early if an option is invalid; the models are loaded then
     files: list[Path] = arguments.files
-    total = sum(map(_num_lines, files)) if files else None
-    with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
+    is_known = bool(files) and all(path.is_file() for path in files)  # a pipe is read once
+    total = sum(map(_num_lines, files)) if is_known else None
+    with tqdm(total=total, unit=" lines", file=sys.stderr, disable=_without_progress()) as progress:
         pipeline = _Pipeline(_lines(files), translate, _lines_ahead(registry))
         async with aclosing(pipeline.results()) as results:
             async for result in results:
-                sys.stdout.buffer.write(result.line)
-                sys.stdout.buffer.flush()
+                _write(result.line)
                 for warning in result.warnings:
                     tqdm.write(warning, file=sys.stderr)
                 progress.update()
@@ -266,14 +276,14 @@ def _written(translation: "Translation", arguments: argparse.Namespace) -> bytes
 def _lines(files: list[Path]) -> Iterator[bytes]:
     """Yields the lines of all files, line ends included."""
     for path in files:
-        with path.open("rb") as file:
+        with naming(path), path.open("rb") as file:
             yield from file
     if not files:
         # Not `sys.stdin`: the interpreter locks it on exit, while a thread may be reading from it.
-        with open(sys.stdin.fileno(), "rb", closefd=False) as file:
+        with naming(STANDARD_INPUT), open(sys.stdin.fileno(), "rb", closefd=False) as file:
             yield from file
 
 
 def _num_lines(path: Path) -> int:
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         return sum(1 for _ in file)

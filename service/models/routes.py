@@ -56,6 +56,11 @@ class Routes:
         if found is not None and found in self.pivots:
             return _only_via(_via(found, self.pivots[found]))
         targets = self.targets_by_source()
+        if source.lower() == "auto":
+            return UnsupportedLanguageError(
+                "auto is not supported here, where a translation is given: name the source "
+                f"language, one of {', '.join(self.sources_of(target)) or 'none'}"
+            )
         if (known := best_match(source, targets)) is None:
             served = ", ".join(targets) or "nothing"
             return UnsupportedLanguageError(

@@ -101,7 +101,8 @@ def test_another_file_is_other_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "flags", "code", "message"),
     [
-        ("a.exe", b"x", (), 2, "file format not supported: send one of .txt"),
+        ("a.exe", b"MZ\x90\0\3", (), 2, "file format not supported: give one of .txt"),
+        ("a.pdf", b"%PDF-1.7\n\x01", (), 2, "file format not supported: give one of .txt"),
         ("a.json", b"{", (), 2, "a.json: it is not valid JSON"),
         ("a.docx", b"x", (), 2, "a.docx: it is not a .docx file"),
         (
@@ -136,3 +137,69 @@ def test_the_output_must_be_possible(tmp_path: Path) -> None:
     two = run_here("translate", *MODEL, str(source), str(source), "-o", str(tmp_path / "b"))
     assert "exactly one file" in two.stderr
     assert source.read_text(encoding="utf-8") == TEXT
+
+
+@pytest.mark.parametrize("name", ["notes.log", "README", "a.tex"])
+def test_a_text_of_unknown_format_is_plain_text(tmp_path: Path, name: str) -> None:
+    source, plain = tmp_path / name, tmp_path / "plain.txt"
+    for path in (source, plain):
+        path.write_bytes(f"{TEXT}\n\n\t{TEXT}\r\n".encode())
+    ended = _translate(source, tmp_path / "out.log")
+    assert ended.returncode == 0
+    assert ended.stderr == f"{source}: no known format, translated as plain text\n"
+    assert _translate(plain, tmp_path / "out.txt").stderr == ""
+    written = (tmp_path / "out.log").read_bytes()
+    assert written == (tmp_path / "out.txt").read_bytes() != source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "fitting"),
+    [
+        ("a.txt", "b.html", ".txt"),
+        ("a.log", "b.md", ".txt"),
+        ("a.html", "b.txt", ".html or .htm"),
+        ("a.md", "b.doc", ".md"),
+    ],
+)
+def test_an_output_named_like_another_format_is_refused(
+    tmp_path: Path, name: str, output: str, fitting: str
+) -> None:
+    (tmp_path / name).write_text(TEXT, encoding="utf-8")
+    ended = _translate(tmp_path / name, tmp_path / output)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].endswith(f"let the name end in {fitting}")
+    assert not (tmp_path / output).exists()
+
+
+def test_an_output_without_a_suffix_or_with_another_of_the_format_fits(tmp_path: Path) -> None:
+    source = tmp_path / "a.html"
+    source.write_text(f"<p>{TEXT}</p>", encoding="utf-8")
+    for name in ("b.HTM", "b"):
+        assert _translate(source, tmp_path / name).returncode == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith("<p>")
+
+
+def test_a_directory_is_called_one(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text(TEXT, encoding="utf-8")
+    for given in (_translate(tmp_path, tmp_path / "b.txt"), _translate(source, tmp_path)):
+        assert given.returncode == 2
+        assert f"{tmp_path}" in given.stderr
+        assert "is a directory: name a file" in given.stderr
+
+
+def test_a_full_standard_output_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text(f"{TEXT}\n", encoding="utf-8")
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command("translate", *MODEL, str(source)),
+            cwd=REPOSITORY,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "pellucid: standard output: No space left on device\n"

@@ -1,10 +1,12 @@
 """What is done, written down."""
 
+import resource
 from pathlib import Path
 
 import pytest
 
 from service.cli.journal import Journal
+from service.cli.paths import described
 
 
 def _written(path: Path) -> bytes:
@@ -56,3 +58,16 @@ def test_finished_work_leaves_nothing(tmp_path: Path) -> None:
     Journal(tmp_path / "j", "work").remove()
     Journal(tmp_path / "j", "work").remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_writing_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path, "w") as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+        try:
+            with pytest.raises(OSError, match="File too large") as failed:
+                journal.record({0: "x"})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert described(failed.value) == f"{path}: File too large"

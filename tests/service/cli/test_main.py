@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,20 @@ def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["serve", "--por", "1"])
     assert "--por" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pellucid {version('pellucid')}\n"
+
+
+@pytest.mark.parametrize("source", [[], ["--source", "auto"]])
+def test_the_source_language_is_detected(source: list[str]) -> None:
+    detected = run_here("translate", *source, *MODEL[2:], text=f"{TEXT}\n")
+    assert detected.returncode == 0, detected.stderr
+    assert detected.stdout == run_here("translate", *MODEL, text=f"{TEXT}\n").stdout != ""
 
 
 @pytest.mark.parametrize("files", [[], ["-"]])
@@ -177,8 +192,11 @@ def test_translate_writes_many_lines_in_order() -> None:
         (["translate", *MODEL[:4], "--bundles", "/no/such"], 2, "/no/such"),
         (["translate", *MODEL, "--warn", "--ray"], 2, "--details and --warn apply to lines"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
-        (["attention", TEXT, *MODEL, "--out", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
-        (["attention", TEXT, *MODEL, "--out", "nowhere/map.png"], 2, "no folder nowhere"),
+        (["attention", TEXT, *MODEL, "--output", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
+        (["attention", TEXT, *MODEL, "-o", "nowhere/map.png"], 2, "no folder nowhere"),
+        (["translate", "--source", "en", "--target", "fr", *MODEL[4:]], 1, "from en to de"),
+        (["translate", *MODEL, "/"], 2, "/ is a directory"),
+        (["score", TEXT, TEXT, *MODEL[2:]], 1, "name the source language, one of en"),
         (["attention", TEXT, *MODEL, "--kinds", "all"], 1, "encoder, decoder, cross"),
     ],
 )
@@ -249,7 +267,7 @@ def test_attention_prints_the_json_of_the_api() -> None:
         assert sum(row) == pytest.approx(1, abs=1e-4)
 
 
-def test_attention_writes_a_file(tmp_path: Path) -> None:
+def test_attention_writes_a_file_also_by_the_former_name_of_the_flag(tmp_path: Path) -> None:
     out = tmp_path / "maps.json"
     ended = run_here("attention", TEXT, *MODEL, "--translation", TEXT, "--out", str(out))
     assert (ended.returncode, ended.stdout) == (0, "")
@@ -262,7 +280,7 @@ def test_attention_writes_a_file(tmp_path: Path) -> None:
 )
 def test_the_suffix_says_what_attention_writes(tmp_path: Path, suffix: str, start: bytes) -> None:
     out = tmp_path / f"map{suffix}"
-    ended = run_here("attention", TEXT, *MODEL, "--words", "--out", str(out))
+    ended = run_here("attention", TEXT, *MODEL, "--words", "--output", str(out))
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
     assert out.read_bytes().startswith(start)
 

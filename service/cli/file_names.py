@@ -1,0 +1,57 @@
+"""Names of documents: what is read where the suffix says nothing, and what may be written."""
+
+import sys
+from pathlib import Path
+
+from service.documents.document import ParsedFile
+from service.documents.encoding import decode
+from service.documents.errors import DocumentError
+from service.documents.formats import FORMATS, read_document
+
+_PLAIN = ".txt"
+_CONTROLS_OF_TEXT = frozenset("\t\n\v\f\r\x1b\x85")
+
+
+def read_file(path: Path, data: bytes) -> ParsedFile:
+    """Parse a file; one whose suffix is unknown is plain text, if it is text.
+
+    Raises:
+        DocumentError: The content does not match the name, or is not text.
+    """
+    if _suffix(path) in FORMATS:
+        return read_document(path.name, data)
+    if not _is_text(data):
+        raise DocumentError(f"file format not supported: give one of {', '.join(FORMATS)}, or text")
+    sys.stderr.write(f"{path}: no known format, translated as plain text\n")
+    return FORMATS[_PLAIN](data)
+
+
+def check_suffix(source: Path, output: Path) -> None:
+    """Refuses an output whose suffix stands for another format than the file has.
+
+    Raises:
+        DocumentError: It does; says which suffixes fit.
+    """
+    plain = FORMATS[_PLAIN]
+    reader = FORMATS.get(_suffix(source), plain)
+    # A text may have any name that is not another format's.
+    of_unknown = reader if reader is plain or not output.suffix else None
+    if FORMATS.get(_suffix(output), of_unknown) is not reader:
+        fitting = " or ".join(suffix for suffix, each in FORMATS.items() if each is reader)
+        raise DocumentError(
+            f"its format is kept, and {output.name} does not fit: let the name end in {fitting}"
+        )
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        text, _ = decode(data)
+    except DocumentError:
+        return False
+    return not any(
+        ord(c) < 0xA0 and not c.isprintable() and c not in _CONTROLS_OF_TEXT for c in text
+    )
