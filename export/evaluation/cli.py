@@ -15,7 +15,7 @@ _EXAMPLES = """\
 examples:
   pellucid evaluate bundles/en-de --source test.en --reference test.de
   pellucid evaluate bundles/new --against bundles/old --source test.en --reference test.de
-  pellucid evaluate bundles/tiny --source val.en.xz --reference val.de.xz --tokenize none --beam-size 5
+  pellucid evaluate bundles/tiny --source val.en.xz --reference val.de.xz --tokenize none
 """
 
 

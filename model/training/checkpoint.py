@@ -1,6 +1,7 @@
 """The checkpoint files of a run, written and read."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -193,7 +194,9 @@ def read(path: Path) -> dict[str, Any]:
         CheckpointError: It is missing or broken.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice is for its own users
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         reason = error.strerror or "it is cut short"
         raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.journal import Journal
 from service.cli.file_names import check_suffix, read_file
+from service.cli.journal import Journal
 from service.cli.local import line_request, open_service
 from service.cli.paths import check_output, naming
 from service.documents.errors import DocumentError

@@ -1,5 +1,6 @@
 """Names of documents: what is read where the suffix says nothing, and what may be written."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from service.documents.errors import DocumentError
 from service.documents.formats import FORMATS, read_document
 
 _PLAIN = ".txt"
-_CONTROLS_OF_TEXT = frozenset("\t\n\v\f\r\x1b\x85")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+"""Characters that no text has: all controls but those of layout and of colours."""
 
 
 def read_file(path: Path, data: bytes) -> ParsedFile:
@@ -52,6 +54,4 @@ def _is_text(data: bytes) -> bool:
         text, _ = decode(data)
     except DocumentError:
         return False
-    return not any(
-        ord(c) < 0xA0 and not c.isprintable() and c not in _CONTROLS_OF_TEXT for c in text
-    )
+    return _CONTROLS.search(text) is None

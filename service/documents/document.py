@@ -1,6 +1,6 @@
 """A parsed file, in any format: strings to translate, and the text between them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -28,6 +28,39 @@ class DocumentString:
         return self.render(translation)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageCode:
+    """Where a file names its own language."""
+
+    original: str
+    """As in the file; written if no language is given."""
+    render: Callable[[str], str] = str
+    """Converts a BCP-47 code to the syntax of the format at this place."""
+
+    def written(self, language: str) -> str:
+        """The file's spelling of `language`."""
+        return self.render(language) if language else self.original
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaggedString:
+    """A string, and the strings in its tags, which its translation has as well."""
+
+    string: DocumentString
+    in_tags: tuple[DocumentString, ...]
+    insert: Callable[[str, Mapping[str, str]], str]
+    """Replaces spellings in the tags of a translation."""
+
+    def written(self, translations: Iterator[str]) -> str:
+        """The file's spelling of the next translations."""
+        text = self.string.written(next(translations))
+        spellings = {str(each.original): each.written(next(translations)) for each in self.in_tags}
+        return self.insert(text, spellings)
+
+
+Part = str | DocumentString | TaggedString | LanguageCode
+
+
 class ParsedFile(Protocol):
     """What a reader makes of a file."""
 
@@ -51,13 +84,18 @@ class ParsedFile(Protocol):
 class Document:
     """A parsed file; writing its own strings back gives the same bytes."""
 
-    parts: tuple[str | DocumentString, ...]
+    parts: tuple[Part, ...]
     """In the order of the file; a `str` is written unchanged."""
     encoding: Encoding
 
     def iter_strings(self) -> Iterator[DocumentString]:
         """The strings to translate, in order."""
-        return (part for part in self.parts if isinstance(part, DocumentString))
+        for part in self.parts:
+            if isinstance(part, DocumentString):
+                yield part
+            elif isinstance(part, TaggedString):
+                yield part.string
+                yield from part.in_tags
 
     @property
     def strings(self) -> tuple[DocumentString, ...]:
@@ -69,14 +107,24 @@ class Document:
 
         Args:
             translations: One for each string.
-            language: Not used: a text file does not name its own.
+            language: BCP-47 code of the translation, for formats that name their own.
 
         Raises:
             ValueError: The numbers of translations and strings differ.
         """
-        del language
-        written = iter(
-            [s.written(t) for s, t in zip(self.iter_strings(), translations, strict=True)]
-        )
-        text = "".join(part if isinstance(part, str) else next(written) for part in self.parts)
+        num_strings = sum(1 for _ in self.iter_strings())
+        if len(translations) != num_strings:
+            raise ValueError(f"{len(translations)} translations of {num_strings} strings")
+        following = iter(translations)
+        text = "".join(_written(part, following, language) for part in self.parts)
         return self.encoding.encode(text)
+
+
+def _written(part: Part, translations: Iterator[str], language: str) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, LanguageCode):
+        return part.written(language)
+    if isinstance(part, TaggedString):
+        return part.written(translations)
+    return part.written(next(translations))

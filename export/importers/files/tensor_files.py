@@ -4,6 +4,7 @@ Messages are our own: what these libraries say of a wrong file may advise to loa
 """
 
 import pickle
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -105,7 +106,8 @@ def load_pickled(path: Path, stubs: Sequence[str] = ()) -> Any:  # noqa: ANN401
             f"{path} is a pickle, which takes torch: in a checkout, pip install '.[train,import]'"
         ) from error
     try:
-        with stubs_for(stubs):
+        with stubs_for(stubs), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's advice is for its own users
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         reason = error.strerror or "not a file of torch.save"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from service.documents.document import Document, DocumentString
+from service.documents.document import Document, DocumentString, LanguageCode, Part
 from service.documents.encoding import decode
 from service.documents.errors import DocumentError
 
@@ -18,6 +18,7 @@ _FIELD = re.compile(
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.)*+)(?P<end>"?)')
 """A string, or one that is not closed on its line: its quotes are not looked at again."""
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_LANGUAGE = re.compile(r'(?:"|\\n)Language:(?P<code>[^"\\\r\n]*+)(?=\\n|")')
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _TO_WRITE = str.maketrans(
     {"\\": "\\\\", '"': '\\"'} | {char: f"\\{name}" for name, char in _CONTROLS.items()}
@@ -44,8 +45,11 @@ def read(data: bytes) -> Document:
     if text.strip() and not fields:
         raise DocumentError("it has no line that begins with msgid: it is not a .po file")
     newline = "\r\n" if "\r\n" in text else "\n"
-    parts: list[str | DocumentString] = []
+    parts: list[Part] = []
     end = 0
+    if fields and (language := _language(text, fields)):
+        parts += text[: language.start("code")], _code(language["code"])
+        end = language.end("code")
     for field, source in _untranslated(fields):
         parts.append(text[end : field.start])
         render = partial(_literal, newline=newline)
@@ -66,6 +70,20 @@ def _fields(text: str) -> Iterator[_Field]:
             end=end,
             value=_unescaped("".join(_strings(match["literal"]))),
         )
+
+
+def _language(text: str, fields: list[_Field]) -> re.Match[str] | None:
+    """The value of `Language:` in the header, which is the translation of the empty message."""
+    message = next((field for field in fields if field.name == "msgid"), None)
+    header = next((field for field in fields if field.name == "msgstr"), None)
+    if header is None or message is None or message.value or header.start < message.start:
+        return None
+    return _LANGUAGE.search(text, header.start, header.end)
+
+
+def _code(original: str) -> LanguageCode:
+    """The place of a language, with a blank before it; gettext writes `pt_BR`."""
+    return LanguageCode(original=original, render=lambda language: " " + language.replace("-", "_"))
 
 
 def _strings(literal: str) -> Iterator[str]:

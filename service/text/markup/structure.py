@@ -107,7 +107,7 @@ def merge_untranslated(
         index += 1
         if token.kind == "open" and "@" in token.name:  # <anna@example.org>
             words.add(len(merged))
-        elif token.kind == "open" and _is_untranslated(token, options):
+        elif token.kind == "open" and is_untranslated(token, options):
             index = ends.get(start) or _next_block(tokens, index)
             text = "".join(part.text for part in tokens[start:index])
             if index > start + 1 and not _is_wordless(token, options):
@@ -147,7 +147,8 @@ def _ends_of_elements(tokens: Sequence[MarkupToken]) -> dict[int, int]:
     return ends
 
 
-def _is_untranslated(token: MarkupToken, options: MarkupOptions) -> bool:
+def is_untranslated(token: MarkupToken, options: MarkupOptions) -> bool:
+    """Whether an element is kept as it is, by its name or by what its tag says."""
     if token.name in options.ignore_tags:
         return True
     if options.kind == "html" and token.name in _WORDLESS | _WORDS:

@@ -19,7 +19,7 @@ _UNNAMED_ATTRIBUTE = _ATTRIBUTE.replace("?P<name>", "?:").replace("?P<value>", "
 
 HTML_START = re.compile(r"<(?=/?[a-zA-Z]|[/!?])")
 XML_START = re.compile(r"<(?=/?(?:[^\W\d]|[:_])|[/!?])")
-_TAG = re.compile(rf"</?(?P<name>[^{_SPACE}/>]++)(?:{_UNNAMED_ATTRIBUTE})*+(?P<end>[{_SPACE}/]*+)>")
+TAG = re.compile(rf"</?(?P<name>[^{_SPACE}/>]++)(?:{_UNNAMED_ATTRIBUTE})*+(?P<end>[{_SPACE}/]*+)>")
 _LOOSE_TAG = re.compile(rf"</?(?P<name>[^{_SPACE}/<>]++)(?P<end>[^<>]*+)>")
 _CUT_OFF_TAG = re.compile(rf"</?[^{_SPACE}/<>]++[{_SPACE}][^<>=]*+=[^<>]*+\Z")
 _OTHER = re.compile(r"<[^<>]*+>")
@@ -135,10 +135,10 @@ class _Scanner:
 
     def _tag(self, start: int) -> MarkupToken | None:
         match = None
-        if _TAG not in self._absent:
-            match = _TAG.match(self._text, start)
+        if TAG not in self._absent:
+            match = TAG.match(self._text, start)
         if match is None:  # it reads to the end of the text: from now on, quotes are ignored
-            self._absent.add(_TAG)
+            self._absent.add(TAG)
             match = _LOOSE_TAG.match(self._text, start)
         if match is None:
             cut_off = _CUT_OFF_TAG.match(self._text, start)

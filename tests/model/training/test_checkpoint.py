@@ -1,4 +1,5 @@
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,12 @@ def test_code_in_a_file_is_refused_and_never_run(tmp_path: Path, writer: str) ->
             torch.save(trap, file)
         else:
             pickle.dump(trap, file)
-    with pytest.raises(CheckpointError, match=r"best\.pt cannot be read"):
-        load_checkpoint(path)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(CheckpointError, match=r"best\.pt cannot be read"):
+            load_checkpoint(path)
     assert not sprung.exists()
+    assert seen == [], "no advice of another library"
 
 
 @pytest.mark.parametrize("content", [{}, {"architecture": {}}, [1, 2]])

@@ -16,9 +16,12 @@ def test_an_error_of_opening_says_path_and_reason(tmp_path: Path) -> None:
 
 
 def test_an_error_of_writing_gets_the_path() -> None:
-    with pytest.raises(OSError, match="No space left") as failed, naming("standard output"):
-        with Path("/dev/full").open("wb", buffering=0) as full:
-            full.write(b"x")
+    with (
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(OSError, match="No space left") as failed,
+        naming("standard output"),
+    ):
+        full.write(b"x")
     assert described(failed.value) == "standard output: No space left on device"
 
 

@@ -74,3 +74,27 @@ def test_a_text_is_no_catalogue() -> None:
     with pytest.raises(DocumentError, match=r"not a \.po"):
         read(b"Hello\nworld\n")
     assert read(b"").strings == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "written"),
+    [
+        ('"Language: de\\n"', '"Language: pt_BR\\n"'),
+        ('"Language: \\n"', '"Language: pt_BR\\n"'),
+        ('"Language:\\n"', '"Language: pt_BR\\n"'),
+        ('"X: 1\\nLanguage: de\\nY: 2\\n"', '"X: 1\\nLanguage: pt_BR\\nY: 2\\n"'),
+        ('"Language-Team: de\\n"', '"Language-Team: de\\n"'),
+    ],
+)
+def test_the_header_names_the_language_of_the_translation(header: str, written: str) -> None:
+    before = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
+    after = '\n\nmsgid "a"\nmsgstr ""\n\nmsgid "Language: x"\nmsgstr "Language: x\\n"\n'
+    document = read(f"{before}{header}{after}".encode())
+    translated = document.write(["b"], "pt-BR").decode()
+    assert translated == f"{before}{written}{after}".replace('"a"\nmsgstr ""', '"a"\nmsgstr "b"')
+    assert header in document.write(["b"]).decode(), "without a language it is kept"
+
+
+def test_a_message_of_languages_is_no_header() -> None:
+    data = 'msgid "x"\nmsgstr "Language: de\\n"\n'
+    assert read(data.encode()).write([], "fr").decode() == data
