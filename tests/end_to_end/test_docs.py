@@ -65,7 +65,13 @@ MANIFEST_PARTS = [
     for name, value in vars(manifest).items()
     if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields
 ]
-EXAMPLES = _examples("README.md", "docs/api.md")
+WITH_EXAMPLES = ("README.md", "docs/api.md", "docs/recipes.md")
+EXAMPLES = _examples(*WITH_EXAMPLES)
+PYTHON_RECIPES = re.findall(
+    r"^```python\n(.*?)^```$",
+    (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_documents_have_examples() -> None:
-    assert {example.where.split(":")[0] for example in EXAMPLES} == {"README.md", "docs/api.md"}
+    assert {example.where.split(":")[0] for example in EXAMPLES} == set(WITH_EXAMPLES)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.where)
@@ -129,6 +135,17 @@ def test_bertviz_reads_the_arrays(address: str, tmp_path: Path) -> None:
         if "-o maps.npz" in code or "bertviz" in code:
             _run_step(language, code, address, tmp_path)
     assert "Wetter" in (tmp_path / "heads.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("code", PYTHON_RECIPES)
+def test_a_client_of_another_service_translates(code: str, address: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("127.0.0.1:8000", address)],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.stdout == "Guten Morgen.\n", done.stderr
 
 
 def test_every_path_and_parameter_is_documented(address: str) -> None:
