@@ -32,6 +32,7 @@ from service.observability.tracing import Tracing
 from service.scheduling.limits import INTERNAL_CLIENT
 from service.text.detection import Detection
 from service.translation.attention import translate_with_attention
+from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
@@ -89,6 +90,10 @@ class Translator:
         """Cancels work on texts that waits."""
         self._thread.close()
 
+    async def warm(self) -> None:
+        """Loads what detects languages, so that no request waits for it."""
+        await self._languages.warm()
+
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
 
@@ -133,7 +138,9 @@ class Translator:
             with self._text_translator(request, language) as translator:
                 async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
                     record_outcomes(self._metrics, sentences)
-                    yield StreamedSentence(text_index=index, text=part, sentences=sentences)
+                    yield StreamedSentence(
+                        text_index=index, text=part, sentences=sentences, detected=detection
+                    )
 
     async def detect(self, text: str) -> list[Detection]:
         """The served languages that a text may be in, likeliest first.
@@ -176,7 +183,8 @@ class Translator:
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
-        with self._registry.lease(request.source, request.target) as (model, pair):
+        source = await self._source_of_all(request)
+        with self._registry.lease(source, request.target) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             found = await self._inspector.inspect(
@@ -191,6 +199,14 @@ class Translator:
             ],
         )
 
+    async def _source_of_all(self, request: AttentionRequest) -> str:
+        """The source that is named, or the language of the texts taken together."""
+        if request.source.lower() != AUTO:
+            return request.source
+        text = "\n".join(request.texts)
+        asked = TranslateRequest(texts=(text,), source=AUTO, target=request.target)
+        return (await self._languages.detect(asked))[0].language
+
     async def _token_pairs(
         self, given: Sequence[tuple[str, str]], bundle: Bundle, pair: LanguagePair
     ) -> list[TokenPair]:
@@ -201,8 +217,13 @@ class Translator:
         )
 
     @contextmanager
-    def _text_translator(self, request: TranslateRequest, source: str) -> Iterator[TextTranslator]:
+    def _text_translator(
+        self, request: TranslateRequest, source: str
+    ) -> Iterator[TextTranslator | CopyingTranslator]:
         """What translates from `source`; its models stay loaded while the context lasts."""
+        if self._is_in_target_already(request, source):
+            yield CopyingTranslator()
+            return
         with self._registry.lease_route(source, request.target) as route:
             yield TextTranslator(
                 self._sentence_translator(request, route),
@@ -211,6 +232,13 @@ class Translator:
                 clock=self._clock,
                 tracing=self._tracing,
             )
+
+    def _is_in_target_already(self, request: TranslateRequest, source: str) -> bool:
+        """Whether the language that was detected is the target, which no model starts from."""
+        is_detected = request.source.lower() == AUTO
+        target = request.target.lower()
+        sources = self._registry.routes.sources_of(target)
+        return is_detected and source == target and target not in sources
 
     def _sentence_translator(
         self, request: TranslateRequest, route: Sequence[ServedPair]
