@@ -34,18 +34,23 @@ class Visit:
 
     def wait_until_ready(self) -> None:
         """Until the languages are there."""
-        self.page.wait_for_selector("#target option", state="attached")
+        self.page.wait_for_selector("body:not(.loading) #target option", state="attached")
 
     def send(self, text: str) -> None:
-        """Type a text and have it translated."""
+        """Type a text, which is enough to have it translated."""
         self.wait_until_ready()
         self.page.fill("#text", text)
-        self.page.click("#translate")
 
     def translate(self, text: str) -> None:
         """Have a text translated and wait for the end."""
-        self.send(text)
+        with self.page.expect_response("**/translate"):
+            self.send(text)
+        self.wait_until_idle()
         self.page.wait_for_selector("#inspector:not([hidden])")
+
+    def wait_until_idle(self) -> None:
+        """Until no translation is under way."""
+        self.page.wait_for_selector("body:not(.working)")
 
     def open_tab(self, name: str) -> None:
         """Choose a tab of the inspector and wait for what it holds."""
