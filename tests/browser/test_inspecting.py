@@ -39,7 +39,7 @@ def test_one_goes_from_sentence_to_sentence(visit: Opener) -> None:
     page.page.click("#next")
     assert page.text_of("#place") == "Sentence 2 of 2"
     assert page.page.is_disabled("#next")
-    assert page.texts_of(".sentence.chosen") == [page.texts_of(".sentence")[1]]
+    assert page.texts_of("#translation .near") == [page.texts_of("#translation .sentence")[1]]
 
 
 def test_head_is_switched_by_its_stamp_and_by_the_choosers(visit: Opener) -> None:

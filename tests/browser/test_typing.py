@@ -50,9 +50,13 @@ def test_typing_is_enough(visit: Opener) -> None:
 def test_a_key_aborts_the_running_request(visit: Opener) -> None:
     page = to_german(visit())
     held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
     failed: list[str] = []
     page.page.on("requestfailed", lambda request: failed.append(request.post_data or ""))
-    page.page.route("**/translate", lambda route: held.append(route))
+    page.page.route("**/translate", hold)
     page.page.fill("#text", "The dog")
     page.page.wait_for_selector("body.working")
     while not held:
@@ -60,16 +64,19 @@ def test_a_key_aborts_the_running_request(visit: Opener) -> None:
     page.page.unroute("**/translate")
     page.page.fill("#text", "The dog sleeps.")
     page.page.wait_for_selector("#translation .sentence")
-    assert [json.loads(body)["q"] for body in failed] == ["The dog"]
+    assert "The dog" in [json.loads(body)["q"] for body in failed]
 
 
 @pytest.mark.parametrize("how", ["button", "Escape"])
 def test_a_translation_can_be_stopped(visit: Opener, how: str) -> None:
     page = to_german(visit())
-    held: list[Route] = []
+
+    def hold(route: "Route") -> None:
+        """Never answers."""
+
     page.translate(ENGLISH)
     before = page.text_of("#translation")
-    page.page.route("**/translate", lambda route: held.append(route))
+    page.page.route("**/translate", hold)
     page.page.fill("#text", f"{ENGLISH} It is old.")
     page.page.wait_for_selector("body.working")
     if how == "button":
@@ -290,7 +297,7 @@ def test_a_sentence_can_be_replaced_by_another_of_its_best(visit: Opener) -> Non
     best = page.page.locator("#choices ul >> nth=-1").locator("button >> nth=0")
     text = best.inner_text()
     best.click()
-    page.page.wait_for_selector(f"#translation .sentence:text-is('{text}')")
+    page.page.wait_for_selector(f"#translation:has-text('{text}')")
     assert page.text_of("#translation") == text
     assert not page.page.is_visible("#choices")
 

@@ -78,10 +78,10 @@ class Visit:
         started.value.save_as(file)
         return file
 
-    def tab_to(self, selector: str) -> None:
+    def tab_to(self, selector: str, key: str = "Tab") -> None:
         """Press the tab key until something is focused; fails if it never is."""
         for _ in range(MOST_TABS):
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(key)
             if self.page.evaluate("s => document.activeElement.matches(s)", selector):
                 return
         raise AssertionError(f"the tab key does not lead to {selector}")

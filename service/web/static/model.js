@@ -16,7 +16,8 @@ function modelSection(model) {
 }
 
 // Of what is served: its precision, at its beam.
-function quality({ quality: reports, precision, decoding }) {
+function quality(model) {
+  const { quality: reports, precision, decoding } = model;
   const served = reports.filter((each) => each.precision === precision && each.beam_size === decoding.beam_size);
   const heading = element("h3", {}, say("model.quality"));
   if (!served.length) return [heading, element("p", {}, say("model.unmeasured"))];
@@ -24,7 +25,7 @@ function quality({ quality: reports, precision, decoding }) {
   const rows = served.map(({ pair, dataset, sentences, bleu, chrf }) => element("tr", {},
     element("td", {}, `${languageName(pair.source)} → ${languageName(pair.target)}`),
     element("td", {}, dataset), figure(number(sentences)), figure(number(bleu, FIGURES)), figure(number(chrf, FIGURES))));
-  return [heading, scrolled(element("table", {}, element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows))),
+  return [heading, scrolled(tableName("model.quality", model), element("table", {}, element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows))),
     element("p", {}, say("model.quality.hint")), element("p", { class: "hint" }, served[0].bleu_signature)];
 }
 
@@ -39,21 +40,24 @@ function limits(model) {
   return [element("h3", {}, say("model.limits")), element("ul", {}, items.map((item) => element("li", {}, item)))];
 }
 
-function origin({ provenance, architecture, precision, sha256 }) {
+function origin(model) {
+  const { provenance, architecture, precision, sha256 } = model;
   const rows = provenance.data.map(({ name, pairs, licence }) => element("tr", {},
     element("td", {}, name), figure(number(pairs)), element("td", {}, licence)));
   const head = ["model.source", "model.pairs", "model.licence"].map((key) => element("th", { scope: "col" }, say(key)));
   const data = rows.length
-    ? [element("p", {}, say("model.licence.hint")), scrolled(element("table", {}, element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)))]
+    ? [element("p", {}, say("model.licence.hint")), scrolled(tableName("model.origin", model), element("table", {}, element("thead", {}, element("tr", {}, head)), element("tbody", {}, rows)))]
     : [element("p", {}, say("model.no-data"))];
   const shape = say("model.shape", { encoder: architecture.num_encoder_layers, decoder: architecture.num_decoder_layers, width: architecture.d_model, heads: architecture.num_heads, precision });
   return [element("h3", {}, say("model.origin")), ...data,
     element("p", { class: "hint" }, shape, element("br"), say("model.digest", { created: provenance.created.slice(0, 10), digest: sha256.slice(0, 12) }))];
 }
 
+const tableName = (key, { name }) => `${say(key)}: ${name}`;
+
 const figure = (text) => element("td", { class: "figure" }, text);
 
-const scrolled = (table) => element("div", { class: "scrolled", tabindex: 0, role: "region", "aria-label": say("model.table") }, table);
+const scrolled = (name, table) => element("div", { class: "scrolled", tabindex: 0, role: "region", "aria-label": name }, table);
 
 async function start() {
   await loadInterface();
