@@ -51,8 +51,7 @@ def test_drawers_have_no_fault(visit: Opener, scheme: str) -> None:
     for name in ("glossary", "history", "options"):
         page.page.click(f"[aria-controls={name}]")
         assert faults(page) == []
-    file = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"x"}
-    page.page.set_input_files("#file", [file])
+    page.choose_file("photo.jpg", b"x")
     page.page.wait_for_selector("#files .failed")
     assert faults(page) == []
 

@@ -121,6 +121,7 @@ def test_text_is_never_markup(visit: Opener) -> None:
 
 def test_swap_takes_the_translation_as_the_text(visit: Opener) -> None:
     page = visit()
+    page.expects_refusal = True  # this server has no way back
     languages = (
         '[{"code":"en","name":"English","targets":["de"]},'
         '{"code":"de","name":"German","targets":["en"]}]'

@@ -1,11 +1,12 @@
 """A person at the page: what one does, in a line each."""
 
+import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import ConsoleMessage, FilePayload, Page
 
 MOST_TABS = 60
 _LONGEST_MS = 15_000
@@ -77,6 +78,12 @@ class Visit:
         file = folder / started.value.suggested_filename
         started.value.save_as(file)
         return file
+
+    def choose_file(self, name: str, content: bytes) -> None:
+        """Choose a file to be translated."""
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        file: FilePayload = {"name": name, "mimeType": media_type, "buffer": content}
+        self.page.set_input_files("#file", file)
 
     def tab_to(self, selector: str, key: str = "Tab") -> None:
         """Press the tab key until something is focused; fails if it never is."""

@@ -75,9 +75,8 @@ export class AttentionPanel {
     const focused = document.activeElement?.dataset?.keeps;
     const views = [reply, other].filter((each) => each?.[this.#choice.kind]).map((each) => this.#view(each));
     this.#root.replaceChildren(
-      this.#kinds(),
+      element("div", { class: "controls" }, this.#kinds(), this.#choosers(maps)),
       element("p", { class: "readout" }, say(`attention.${this.#choice.kind}.hint`)),
-      this.#choosers(maps),
       element("div", { class: views.length > 1 ? "" : "maps" },
         element("div", {},
           element("div", { class: views.length > 1 ? "pair" : "" }, views.map((view, place) => this.#column(view, place, views.length))),
