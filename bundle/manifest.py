@@ -303,6 +303,52 @@ class Shortlist(_Value):
         return self.num_common + self.num_own
 
 
+class ReliabilityBin(_Value):
+    """Held-out sentences of about the same confidence."""
+
+    sentences: Positive
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """Mean."""
+    accepted: Annotated[float, Field(ge=0, le=1)]
+    """Share that was close enough to the reference."""
+
+
+class DoubtCalibration(_Value):
+    """The held-out text that confidence was calibrated on, and how well it fits."""
+
+    dataset: str
+    sentences: Positive
+    """Of all directions."""
+    beam_size: Positive
+    max_deviation: Annotated[float, Field(gt=0)]
+    """A translation counts as accepted up to this: (1 - chrF / 100) times the square root of the
+    characters of the reference."""
+    area_under_curve: Annotated[float, Field(ge=0, le=1)]
+    """Chance that an accepted sentence has more confidence than another, cross-validated."""
+    doubtful_words: Annotated[float, Field(ge=0, le=1)]
+    """Share of the words in accepted sentences that are marked."""
+    doubtful_words_elsewhere: Annotated[float, Field(ge=0, le=1)]
+    """Share of the words in all others that are marked."""
+    bins: tuple[ReliabilityBin, ...]
+    """By confidence, cross-validated."""
+
+
+class Doubt(_Value):
+    """What confidence is computed from, and what counts as doubtful; see `bundle.doubt`."""
+
+    bias: float
+    mean_weight: Annotated[float, Field(ge=0)]
+    """Of the mean log-probability of a token, nats."""
+    total_weight: Annotated[float, Field(ge=0)]
+    """Of the summed log-probability of the sentence, nats."""
+    low_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """A sentence below it is doubtful."""
+    low_word: Annotated[float, Field(le=0)]
+    """A word with a summed log-probability below it is doubtful, nats."""
+    calibration: DoubtCalibration | None = None
+    """None: taken from another model."""
+
+
 class Manifest(_Value):
     """`manifest.json` of a bundle."""
 
@@ -337,6 +383,8 @@ class Manifest(_Value):
     """All stages of training; None for imported models, and in bundles from before it was kept."""
     parity: ParityReport
     quality: tuple[QualityReport, ...] = ()
+    doubt: Doubt | None = None
+    """None: `bundle.doubt.DEFAULT_DOUBT`, the embedded model's."""
     canary: Canary
 
     def pair(self, source: str, target: str) -> LanguagePair | None:

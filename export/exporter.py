@@ -8,6 +8,7 @@ from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest, ParityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.calibration.activations import calibrate
+from export.calibration.doubt import calibrate_doubt
 from export.errors import VerificationError
 from export.job import ExportJob, ShortlistText
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
@@ -85,6 +86,7 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         "quality": tuple(quality),
         "batch_invariant": True,
         "alignment_head": _alignment_head(job, served),
+        "doubt": calibrate_doubt(served, job.dev),
     }
     manifest = served.bundle.manifest.model_copy(
         update={**found, "canary": choose_canary(served, job.verification_sets[0])}

@@ -1,6 +1,8 @@
 """Writes the model card: the content of a manifest as a page."""
 
-from bundle.manifest import Lineage, Manifest, OriginalParity, Shortlist
+from bundle.manifest import Doubt, DoubtCalibration, Lineage, Manifest, OriginalParity, Shortlist
+
+FIDELITY_HEADING = "## Fidelity of the export"
 
 
 def model_card(manifest: Manifest) -> str:
@@ -12,7 +14,8 @@ def model_card(manifest: Manifest) -> str:
         f"## Training\n\n{_foreign(manifest) if origin.foreign else _training(manifest)}",
         f"## Data\n\n{_data(manifest)}",
         f"## Quality\n\n{quality_section(manifest)}",
-        f"## Fidelity of the export\n\n{_parity(manifest)}",
+        *([doubt_section(manifest.doubt)] if manifest.doubt else []),
+        f"{FIDELITY_HEADING}\n\n{_parity(manifest)}",
         f"## Configuration\n\n```{language}\n{origin.training_config.strip()}\n```",
     ]
     return "\n\n".join(sections) + "\n"
@@ -133,6 +136,33 @@ def quality_section(manifest: Manifest) -> str:
     notes = "\n".join(f"- `{signature}`" for signature in sorted(signatures))
     table = "\n".join([head, "|---" * 9 + "|", *rows, "", notes])
     return f"{table}{shortlist}"
+
+
+def doubt_section(doubt: Doubt) -> str:
+    """Markdown, with its heading, of how confidence was calibrated."""
+    formula = (
+        f"Confidence in a sentence is the logistic function of {doubt.bias} + "
+        f"{doubt.mean_weight} mean + {doubt.total_weight} total, of the log-probabilities of its "
+        f"tokens in nats. A sentence below {doubt.low_confidence:g} is doubtful, and so is a word "
+        f"below a log-probability of {doubt.low_word}."
+    )
+    calibration = doubt.calibration
+    parts = [formula, *([_reliability(calibration)] if calibration else [])]
+    return "\n\n".join(["## Doubt", *parts])
+
+
+def _reliability(found: DoubtCalibration) -> str:
+    """What confidence was calibrated on, and a table of how often it is right."""
+    rows = [f"| {b.sentences:,} | {b.confidence:.3f} | {b.accepted:.3f} |" for b in found.bins]
+    table = ["| sentences | mean confidence | accepted |", "|---" * 3 + "|", *rows]
+    return (
+        f"Calibrated on {found.sentences:,} translations of {found.dataset} with a beam of "
+        f"{found.beam_size}. One counts as accepted if (1 - chrF / 100) times the square root of "
+        f"the characters of the reference is at most {found.max_deviation:g}. Area under the curve "
+        f"{found.area_under_curve:.3f}; {found.doubtful_words:.1%} of the words in accepted "
+        f"sentences are doubtful, {found.doubtful_words_elsewhere:.1%} of those in others. "
+        "Confidence below is cross-validated.\n\n" + "\n".join(table)
+    )
 
 
 def _shortlist(shortlist: Shortlist) -> str:

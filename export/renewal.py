@@ -2,8 +2,8 @@
 
 Bundles that were exported before the graph of beams (`beams.onnx`) existed lack it: they go on
 working, with slower beam search. It is made from the bundle's own graphs. On demand the shortlist
-goes, and another beam becomes the default. The weights stay as they are, byte for byte, and so
-does what a search of the whole vocabulary finds.
+goes, another beam becomes the default, and confidence is calibrated on held-out text. The weights
+stay as they are, byte for byte, and so does what a search of the whole vocabulary finds.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 
 from bundle.errors import BundleError
-from bundle.manifest import MANIFEST_NAME, Manifest
+from bundle.manifest import MANIFEST_NAME, Doubt, Manifest
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import (
     BEAMS_NAME,
@@ -28,11 +28,15 @@ from bundle.tensors import (
     SHORTLIST_FILES,
 )
 from export.arguments import positive
+from export.calibration.doubt import calibrate_doubt
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
 from export.graphs.whole_vocabulary import without_shortlist
-from export.model_card import quality_section
+from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish
+from export.sentences.development_set import DevelopmentSet, encode_pairs
+from model.data.corpus import SentencePair, read_pairs
+from model.errors import ModelError
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions, Hypothesis
@@ -49,6 +53,9 @@ class RenewalOptions:
     """Of requests that name none; None: as it is."""
     without_shortlist: bool = False
     """Greedy search chooses from the whole vocabulary."""
+    doubt_text: Path | None = None
+    """Held-out text to calibrate confidence on: source and target of the first direction of the
+    bundle, separated by a tab. None: doubt stays as it is."""
 
 
 def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
@@ -67,6 +74,8 @@ def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
         _rewrite(staged, _changed(old.manifest, options))
         renewed = read_bundle(staged)
         _verify(old, renewed)
+        if options.doubt_text is not None:
+            renewed = _with_doubt(renewed, options.doubt_text)
         publish(staged, folder)
     return renewed.manifest
 
@@ -91,9 +100,55 @@ def _rewrite(folder: Path, manifest: Manifest) -> None:
         names -= set(SHORTLIST_FILES)
     _write_beams(folder, manifest)
     files = file_entries(folder / name for name in names)
-    renewed = manifest.model_copy(update={"files": files})
+    _write_manifest(folder, manifest.model_copy(update={"files": files}))
+
+
+def _with_doubt(bundle: Bundle, text: Path) -> Bundle:
+    """The bundle with a calibration of its doubt, in manifest and card."""
+    doubt = calibrate_doubt(open_sessions(bundle), _held_out(bundle, text))
+    if doubt is None:
+        raise ExportError(f"{text}: too few sentences to calibrate doubt on")
+    old, card = bundle.manifest, bundle.file(MODEL_CARD_NAME)
+    content = _described(card.read_text(encoding="utf-8"), old.doubt, doubt)
+    card.write_text(content, encoding="utf-8")
+    files = old.files | file_entries([card])
+    _write_manifest(bundle.path, old.model_copy(update={"doubt": doubt, "files": files}))
+    return read_bundle(bundle.path)
+
+
+def _described(card: str, old: Doubt | None, new: Doubt) -> str:
+    """A model card with another section on doubt: in its place, or at the end."""
+    section = doubt_section(new)
+    if old is not None and doubt_section(old) in card:
+        return card.replace(doubt_section(old), section)
+    if FIDELITY_HEADING in card:
+        return card.replace(FIDELITY_HEADING, f"{section}\n\n{FIDELITY_HEADING}", 1)
+    return f"{card.rstrip()}\n\n{section}\n"
+
+
+def _held_out(bundle: Bundle, text: Path) -> list[DevelopmentSet]:
+    """The sentences of a file in every direction of the bundle that they have."""
+    first, manifest = bundle.manifest.pairs[0], bundle.manifest
+    pairs = read_pairs(text.name, text.parent)[0]
+    turned = [SentencePair(p.target, p.source, p.origin) for p in pairs]
+    given = {(first.source, first.target): pairs, (first.target, first.source): turned}
+    limits = {"max_source": manifest.max_source_tokens, "max_target": manifest.max_target_tokens}
+    return [
+        DevelopmentSet(
+            name=text.name,
+            pair=pair,
+            pairs=tuple(
+                encode_pairs(given[pair.source, pair.target], bundle.tokenizer, pair, **limits)
+            ),
+        )
+        for pair in manifest.pairs
+        if (pair.source, pair.target) in given
+    ]
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
     # Fields that an old bundle lacks stay out: a reader of its time refuses them.
-    text = renewed.model_dump_json(indent=2, exclude_unset=True)
+    text = manifest.model_dump_json(indent=2, exclude_unset=True)
     (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
 
 
@@ -154,11 +209,13 @@ def main() -> int:
     """Renew; returns the exit code."""
     arguments = _parser().parse_args()
     options = RenewalOptions(
-        beam_size=arguments.beam_size, without_shortlist=arguments.without_shortlist
+        beam_size=arguments.beam_size,
+        without_shortlist=arguments.without_shortlist,
+        doubt_text=arguments.doubt,
     )
     try:
         manifest = renew(arguments.bundle, options)
-    except (BundleError, ExportError, OSError) as error:
+    except (BundleError, ExportError, ModelError, OSError) as error:
         sys.stderr.write(f"export.renewal: {error}\n")
         return 2
     size_bytes = manifest.files[BEAMS_NAME].size_bytes
@@ -179,6 +236,13 @@ def _parser() -> argparse.ArgumentParser:
         "--without-shortlist",
         action="store_true",
         help="let greedy search choose from the whole vocabulary",
+    )
+    parser.add_argument(
+        "--doubt",
+        type=Path,
+        metavar="TEXT",
+        help="calibrate confidence on held-out text: source, tab, target of the bundle's first "
+        "direction; .xz or not",
     )
     return parser
 

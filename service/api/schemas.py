@@ -185,7 +185,8 @@ class TranslateParameters(_TextParameters):
     """What the translation must begin with; a list beside a list `q`. With `alternatives`, they
     differ in what comes right after it."""
     details: bool = False
-    """Adds `details`: each sentence with offsets, tokens, scores and how it ended."""
+    """Adds `details`: each sentence with its confidence, doubtful words, checks, offsets, tokens,
+    scores and how it ended."""
     alignment: bool = False
     """Adds `details` with the words of the source that each word of the translation came from."""
     stream: bool = False

@@ -6,11 +6,17 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.cli.documents import add_document_arguments, run_document
+from service.cli.doubt import (
+    add_doubt_arguments,
+    check_doubt_arguments,
+    details_line,
+    warnings_of,
+)
 from service.cli.local import (
     add_engines_argument,
     add_model_arguments,
@@ -24,11 +30,13 @@ from service.errors import InvalidRequestError, StartupError
 if TYPE_CHECKING:
     from service.models.registry import Registry
     from service.translation.translator import Translator
+    from service.translation.values import Translation
 
 _EXAMPLES = """\
 examples:
   echo 'The weather is nice today.' | pellucid translate --source en --target de
   pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
+  pellucid translate --source en --target de --warn book.txt > buch.txt
   pellucid translate --source en --target de manual.html --output handbuch.html
   pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
@@ -78,6 +86,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=0,
         help="further translations, on the same line after tabs [0]",
     )
+    add_doubt_arguments(parser)
     add_document_arguments(parser)
     parser.add_argument(
         "--ray",
@@ -100,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         if not path.is_file():
             raise StartupError(f"there is no file {path}")
+    check_doubt_arguments(arguments)
     if arguments.output is not None:
         return run_document(arguments)
     if arguments.ray:
@@ -147,7 +157,7 @@ async def _translate_all(
 ) -> None:
     from tqdm import tqdm
 
-    def translate(line: bytes, number: int) -> Coroutine[None, None, bytes]:
+    def translate(line: bytes, number: int) -> Coroutine[None, None, _Result]:
         return _translate_line(translator, line, number, arguments)
 
     await translate(b"", 0)  # fails early if an option is invalid
@@ -156,10 +166,21 @@ async def _translate_all(
     with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
         pipeline = _Pipeline(_lines(files), translate, lines_ahead)
         async with aclosing(pipeline.results()) as results:
-            async for line in results:
-                sys.stdout.buffer.write(line)
+            async for result in results:
+                sys.stdout.buffer.write(result.line)
                 sys.stdout.buffer.flush()
+                for warning in result.warnings:
+                    tqdm.write(warning, file=sys.stderr)
                 progress.update()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What one line of the input became."""
+
+    line: bytes
+    """With its line end."""
+    warnings: tuple[str, ...] = ()
 
 
 class _Pipeline:
@@ -168,16 +189,16 @@ class _Pipeline:
     def __init__(
         self,
         lines: Iterator[bytes],
-        work: Callable[[bytes, int], Coroutine[None, None, bytes]],
+        work: Callable[[bytes, int], Coroutine[None, None, _Result]],
         lines_ahead: int,
     ) -> None:
         self._lines = lines
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self._running: asyncio.Queue[asyncio.Future[bytes] | None] = asyncio.Queue()
+        self._running: asyncio.Queue[asyncio.Future[_Result] | None] = asyncio.Queue()
         self._window = threading.Semaphore(lines_ahead)
 
-    async def results(self) -> AsyncGenerator[bytes, None]:
+    async def results(self) -> AsyncGenerator[_Result, None]:
         """Yields each result as soon as it and all before it are ready."""
         # A daemon thread: reading from a terminal must block neither results nor exit.
         threading.Thread(target=self._read, daemon=True).start()
@@ -201,7 +222,7 @@ class _Pipeline:
         self._running.put_nowait(self._loop.create_task(self._work(line, number)))
 
     def _fail(self, error: OSError) -> None:
-        failed: asyncio.Future[bytes] = self._loop.create_future()
+        failed: asyncio.Future[_Result] = self._loop.create_future()
         failed.set_exception(error)
         self._running.put_nowait(failed)
 
@@ -214,17 +235,30 @@ class _Pipeline:
 
 async def _translate_line(
     translator: "Translator", line: bytes, number: int, arguments: argparse.Namespace
-) -> bytes:
+) -> _Result:
     text = line.removesuffix(b"\n")
     try:
-        request = replace(line_request(arguments), texts=(text.decode("utf-8"),))
+        request = replace(
+            line_request(arguments),
+            texts=(text.decode("utf-8"),),
+            with_doubt=arguments.details or arguments.warn,
+        )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None
     if arguments.prefix and text.strip():
         request = replace(request, prefixes=(arguments.prefix,))
     result = await translator.translate(request)
     (translation,) = result.translations
-    return "\t".join((translation.text, *translation.alternatives)).encode() + line[len(text) :]
+    return _Result(
+        line=_written(translation, arguments) + line[len(text) :],
+        warnings=tuple(warnings_of(translation, number)) if arguments.warn else (),
+    )
+
+
+def _written(translation: "Translation", arguments: argparse.Namespace) -> bytes:
+    if arguments.details:
+        return details_line(translation)
+    return "\t".join((translation.text, *translation.alternatives)).encode()
 
 
 def _lines(files: list[Path]) -> Iterator[bytes]:

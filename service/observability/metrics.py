@@ -132,6 +132,9 @@ class Metrics:
         for reason in FINISH_REASONS:
             self.finish.labels(reason=reason)
         self.truncated = self._counter("truncated", "Sentences not translated to their end.")
+        self.low_confidence = self._counter(
+            "low_confidence", "Sentences below the model's limit of confidence.", "pair"
+        )
         self.pivoted = self._counter("pivoted", "Sentences translated by way of a third language.")
         self.repetition_guard = self._counter(
             "repetition_guard", "Sentences stopped because they repeated themselves."

@@ -8,6 +8,9 @@ from service.translation.values import SentenceTranslation, TranslateResult, Tra
 class CopyingTranslator:
     """Returns every text as it is, without sentences: no model runs."""
 
+    def __init__(self, language: str) -> None:
+        self.languages = (language, language)
+
     async def translate(
         self,
         texts: Sequence[str],

@@ -44,6 +44,11 @@ def fragment_jobs(sources: Sequence[tuple[int, ...]], plan: DecodePlan) -> list[
     return [_job(source_ids, plain, (), request) for source_ids in sources]
 
 
+def repeated_jobs(sentences: Sequence[SourceSentence], plan: DecodePlan) -> list[Job | None]:
+    """The jobs of sentences that are decoded once more, in the place of those that have ended."""
+    return [job and replace(job, is_continued=True) for job in jobs_of(sentences, plan)]
+
+
 async def decode(
     model: LoadedModel, all_jobs: Sequence[Job | None], plan: DecodePlan
 ) -> list[JobResult | None]:
@@ -105,7 +110,7 @@ class _Run:
         is_continued = False
         for index, job in self._waiting:
             # It takes the place of a job that has ended: the request occupies no more than before.
-            following = replace(job, is_continued=is_continued)
+            following = replace(job, is_continued=is_continued or job.is_continued)
             self.results[index] = await self._scheduler.run(following)
             is_continued = True
 

@@ -7,10 +7,11 @@ from typing import TypeGuard
 from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
 from service.scheduling.job import JobResult
-from service.text.alignment.word_links import WordLink
+from service.text.alignment.word_links import Span, WordLink
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.protected import Protected, cut_around
 from service.text.shape import needs_model
+from service.translation.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.postprocessing import target_tokens
 from service.translation.source_text import SourceSentence, TextReader
 from service.translation.target_text import Postprocessed, TranslatedSentence
@@ -34,12 +35,21 @@ def cut_all(sentences: Sequence[SourceSentence], reader: TextReader) -> list[Fra
 
 
 def join_all(
-    fragments: Sequence[Fragments], results: Sequence[JobResult], bundle: Bundle
+    fragments: Sequence[Fragments],
+    results: Sequence[JobResult],
+    bundle: Bundle,
+    *,
+    with_words: bool = False,
 ) -> list[TranslatedSentence]:
     """The translations of whole sentences, from the results of all their fragments in order."""
     remaining = iter(results)
     return [
-        join_fragments(each, [next(remaining).hypotheses[0] for _ in each.source_ids], bundle)
+        join_fragments(
+            each,
+            [next(remaining).hypotheses[0] for _ in each.source_ids],
+            bundle,
+            with_words=with_words,
+        )
         for each in fragments
     ]
 
@@ -58,7 +68,11 @@ def cut(sentence: SourceSentence, reader: TextReader) -> Fragments:
 
 
 def join_fragments(
-    fragments: Fragments, hypotheses: Sequence[Hypothesis], bundle: Bundle
+    fragments: Fragments,
+    hypotheses: Sequence[Hypothesis],
+    bundle: Bundle,
+    *,
+    with_words: bool = False,
 ) -> TranslatedSentence:
     """The translation of the whole sentence; its fragments keep their order.
 
@@ -66,15 +80,21 @@ def join_fragments(
         fragments: Of the sentence.
         hypotheses: One for each of `fragments.source_ids`.
         bundle: Of the model.
+        with_words: Rate the words of the translation.
     """
     preprocessed, sentence = fragments.preprocessed, fragments.sentence
     remaining = iter(hypotheses)
     texts = [_translation(part, remaining, preprocessed, bundle) for part in fragments.parts]
     links = tuple(_links(fragments, texts))
     whole = join_hypotheses(hypotheses)
+    text = preprocessed.whole("".join(texts))
+    doubtful = _doubtful(fragments, texts, hypotheses, bundle) if with_words else ()
     return TranslatedSentence(
         source=sentence,
-        best=Postprocessed(text=preprocessed.whole("".join(texts)), links=links),
+        best=Postprocessed(
+            text=text, links=links, words=marked_words(text, doubtful) if with_words else ()
+        ),
+        confidence=confidence_in(whole, bundle),
         hypotheses=(whole,),
         source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
         target_tokens=target_tokens(whole, bundle),
@@ -111,6 +131,26 @@ def _translation(
     text = preprocessed.recased(bundle.tokenizer.decode_target(next(remaining).target_ids))
     leading = part[: len(part) - len(part.lstrip())]
     return leading + text + part[len(part.rstrip()) :]
+
+
+def _doubtful(
+    fragments: Fragments,
+    texts: Sequence[str],
+    hypotheses: Sequence[Hypothesis],
+    bundle: Bundle,
+) -> list[Span]:
+    """Where the joined translation has doubtful words."""
+    remaining = iter(hypotheses)
+    found: list[Span] = []
+    offset = fragments.preprocessed.offset
+    for part, text in zip(fragments.parts, texts, strict=True):
+        if _is_translated(part):
+            shown = text.strip()
+            start = offset + len(text) - len(text.lstrip())
+            spans = doubtful_spans(next(remaining), bundle, shown)
+            found += [(start + begin, start + end) for begin, end in spans]
+        offset += len(text)
+    return found
 
 
 def _links(fragments: Fragments, texts: Sequence[str]) -> Iterator[WordLink]:

@@ -6,21 +6,23 @@ from dataclasses import replace
 from service.engine.search.options import Hypothesis
 from service.text.alignment.word_links import WordLink, chain_links
 from service.text.masking.glossary import Glossary, GlossaryEntry
+from service.translation.doubt import confidence_by_way, confidence_in
 from service.translation.fragments import join_hypotheses
 from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
 from service.translation.source_text import SourceSentence, TextReader
 from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
 from service.translation.text_thread import TextThread
-from service.translation.values import RouteStep, TranslateRequest
+from service.translation.values import RouteStep, TranslatedWord, TranslateRequest
 
 
 def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, TranslateRequest]:
     """The requests to the first model and to the second.
 
-    Only the second model's output is the reply: its shortest length and the number of
-    alternatives concern that model alone.
+    Only the second model's output is the reply: its shortest length, the number of alternatives
+    and the doubt about words concern that model alone.
     """
-    return replace(request, min_target_tokens=None, num_alternatives=0), request
+    first = replace(request, min_target_tokens=None, num_alternatives=0, with_doubt=False)
+    return first, request
 
 
 class PivotTranslator:
@@ -52,6 +54,11 @@ class PivotTranslator:
     def reader(self) -> TextReader:
         """Reads texts for the first model."""
         return self._first.reader
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
+        return self._first.pair.source, self._second.pair.target
 
     async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
         """Translates all sentences, or none.
@@ -126,8 +133,12 @@ class PivotTranslator:
             source_tokens=tuple(token for part in parts for token in part.source_tokens),
             target_tokens=tuple(token for part in parts for token in part.target_tokens),
         )
+        bundle = self._second.model.bundle
         return replace(
             after,
+            confidence=confidence_by_way(
+                before.confidence, confidence_in(hypotheses[0], bundle), bundle
+            ),
             hypotheses=(_ended_after(before.hypotheses[0], hypotheses[0]), *hypotheses[1:]),
             source_tokens=before.source_tokens,
             route=(_route_step(before, self._first), _route_step(after, self._second)),
@@ -156,7 +167,21 @@ def _postprocessed(
         text="".join(c.text + s for c, s in zip(chosen, separators, strict=True)),
         is_complete=before.best.is_complete and all(c.is_complete for c in chosen),
         links=_links(before, parts) if rank == 0 else None,
+        words=_words(parts) if rank == 0 else (),
     )
+
+
+def _words(parts: Sequence[TranslatedSentence]) -> tuple[TranslatedWord, ...]:
+    """The words of all parts, with offsets in the joined translation."""
+    found: list[TranslatedWord] = []
+    offset = 0
+    for part in parts:
+        found += [
+            replace(word, start=word.start + offset, end=word.end + offset)
+            for word in part.best.words
+        ]
+        offset += len(part.best.text) + len(part.source.segment.separator)
+    return tuple(found)
 
 
 def _links(

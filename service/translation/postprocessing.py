@@ -14,8 +14,10 @@ from service.text.alignment.word_links import WordLink, transfer_links, word_lin
 from service.text.masking.edits import Rewritten
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.symbols import place_by_alignment
+from service.translation.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.source_text import SourceSentence
 from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.values import TranslatedWord
 
 _NO_CHARACTER = "\ufffd"
 
@@ -25,6 +27,8 @@ def postprocess_all(
     results: Sequence[JobResult | None],
     bundle: Bundle,
     pair: LanguagePair,
+    *,
+    with_words: bool = False,
 ) -> list[TranslatedSentence]:
     """Translated sentences from what the model generated.
 
@@ -33,11 +37,12 @@ def postprocess_all(
         results: Of each sentence; None where no model ran.
         bundle: Of the model.
         pair: The direction.
+        with_words: Rate the words of the best hypotheses.
     """
     return [
-        _untranslated(sentence)
+        _untranslated(sentence, with_words=with_words)
         if result is None
-        else _translated(sentence, result.hypotheses, bundle, pair)
+        else _translated(sentence, result.hypotheses, bundle, pair, with_words=with_words)
         for sentence, result in zip(sentences, results, strict=True)
     ]
 
@@ -48,6 +53,8 @@ def postprocess(
     bundle: Bundle,
     pair: LanguagePair,
     attention: NDArray[np.float32] | None = None,
+    *,
+    with_words: bool = False,
 ) -> Postprocessed:
     """The translation of a sentence from one hypothesis.
 
@@ -58,14 +65,25 @@ def postprocess(
         pair: The direction.
         attention: A row for each target token, a column for each source token, float32; lets words
             be linked, and placeholders be placed that the model lost.
+        with_words: Rate the words of the translation.
     """
     preprocessed = sentence.preprocessed
     assert preprocessed is not None, "it has token ids"
     output = bundle.tokenizer.decode_target(hypothesis.target_ids)
     recased = preprocessed.recased(output)
     core = preprocessed.unmasked(recased)
+    mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
+    keeps_numbers = core is None or preprocessed.keeps_numbers(mended.text)
+
+    def words(*edits: Rewritten) -> tuple[TranslatedWord, ...]:
+        return _words(preprocessed, edits, hypothesis, bundle, recased) if with_words else ()
+
     if attention is None and core is not None:
-        return Postprocessed(text=preprocessed.whole(core.text))
+        return Postprocessed(
+            text=preprocessed.whole(mended.text),
+            words=words(core, mended),
+            keeps_numbers=keeps_numbers,
+        )
     cleaned = _cleaned(output, preprocessed.text)
     if cleaned != output:
         recased = preprocessed.recased(cleaned)
@@ -74,14 +92,18 @@ def postprocess(
         shown = source_offsets(preprocessed.text, sentence.source_ids, bundle, pair)
         found = target_offsets(hypothesis.target_ids, bundle)
         links = transfer_links(word_links(attention, shown, found), output, recased)
-    core = core or place_by_alignment(recased, links, preprocessed.masked)
+    if core is None:
+        core = place_by_alignment(recased, links, preprocessed.masked)
+        mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
     target = core or Rewritten(text=recased)
     return Postprocessed(
-        text=preprocessed.whole(target.text),
+        text=preprocessed.whole(mended.text),
+        words=words(target, mended),
         is_complete=core is not None,
+        keeps_numbers=keeps_numbers,
         links=None
         if attention is None
-        else tuple(_in_sentence(link, preprocessed, target) for link in links),
+        else tuple(_in_sentence(link, preprocessed, target, mended) for link in links),
     )
 
 
@@ -91,8 +113,37 @@ def target_tokens(hypothesis: Hypothesis, bundle: Bundle) -> tuple[str, ...]:
     return tuple(bundle.tokenizer.target_pieces([*hypothesis.target_ids, *end]))
 
 
+def _words(
+    preprocessed: Preprocessed,
+    edits: Sequence[Rewritten],
+    hypothesis: Hypothesis,
+    bundle: Bundle,
+    recased: str,
+) -> tuple[TranslatedWord, ...]:
+    """The words of a whole translation.
+
+    Args:
+        preprocessed: Of the source.
+        edits: From `recased` to the translation of the core, one after the other.
+        hypothesis: What the model generated.
+        bundle: Of the model.
+        recased: That as text, in the case of the source.
+    """
+    doubtful = doubtful_spans(hypothesis, bundle, recased)
+    for edit in edits:
+        doubtful = [edit.new_span(*span) for span in doubtful]
+    offset = preprocessed.offset
+    shown = [(start + offset, end + offset) for start, end in doubtful]
+    return marked_words(preprocessed.whole(edits[-1].text), shown)
+
+
 def _translated(
-    sentence: SourceSentence, hypotheses: Sequence[Hypothesis], bundle: Bundle, pair: LanguagePair
+    sentence: SourceSentence,
+    hypotheses: Sequence[Hypothesis],
+    bundle: Bundle,
+    pair: LanguagePair,
+    *,
+    with_words: bool,
 ) -> TranslatedSentence:
     """A sentence with the translations of its hypotheses, and the tokens of the best."""
     best, *others = hypotheses
@@ -101,16 +152,18 @@ def _translated(
         hypotheses=tuple(hypotheses),
         source_tokens=tuple(bundle.tokenizer.source_pieces(sentence.source_ids)),
         target_tokens=target_tokens(best, bundle),
-        best=postprocess(sentence, best, bundle, pair),
+        confidence=confidence_in(best, bundle),
+        best=postprocess(sentence, best, bundle, pair, with_words=with_words),
         alternatives=tuple(postprocess(sentence, other, bundle, pair) for other in others),
     )
 
 
-def _untranslated(sentence: SourceSentence) -> TranslatedSentence:
+def _untranslated(sentence: SourceSentence, *, with_words: bool) -> TranslatedSentence:
     """A sentence that needs no model; glossary terms are replaced all the same."""
     preprocessed = sentence.preprocessed
     text = sentence.segment.text if preprocessed is None else preprocessed.without_model()
-    return TranslatedSentence(source=sentence, best=Postprocessed(text=text))
+    words = marked_words(text, ()) if with_words else ()
+    return TranslatedSentence(source=sentence, best=Postprocessed(text=text, words=words))
 
 
 def _cleaned(target: str, source: str) -> str:
@@ -118,11 +171,21 @@ def _cleaned(target: str, source: str) -> str:
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _in_sentence(link: WordLink, preprocessed: Preprocessed, core: Rewritten) -> WordLink:
+def _mended(core: Rewritten, sentence: SourceSentence) -> Rewritten:
+    """The translation with the numbers of the source; one that a client began stays as it is."""
+    preprocessed = sentence.preprocessed
+    if preprocessed is None or sentence.prefix_ids:
+        return Rewritten(text=core.text)
+    return preprocessed.mended(core.text)
+
+
+def _in_sentence(
+    link: WordLink, preprocessed: Preprocessed, core: Rewritten, mended: Rewritten
+) -> WordLink:
     """A link in what the model saw and generated as one of the sentence and its translation."""
     offset = preprocessed.offset
     start, end = preprocessed.masked.rewritten.old_span(*link.source)
-    target_start, target_end = core.new_span(*link.target)
+    target_start, target_end = mended.new_span(*core.new_span(*link.target))
     return WordLink(
         source=(start + offset, end + offset),
         target=(target_start + offset, target_end + offset),

@@ -16,9 +16,17 @@ from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
+from service.scheduling.job import JobResult
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.decode_options import decode_options
-from service.translation.decoding import DecodePlan, decode, fragment_jobs, jobs_of, run_jobs
+from service.translation.decoding import (
+    DecodePlan,
+    decode,
+    fragment_jobs,
+    jobs_of,
+    repeated_jobs,
+    run_jobs,
+)
 from service.translation.fragments import cut_all, join_all
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
@@ -51,6 +59,10 @@ class SentenceTranslator(Protocol):
     @property
     def reader(self) -> TextReader:
         """Reads texts for the first model."""
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
 
     async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
         """Translates all sentences, or none."""
@@ -101,6 +113,11 @@ class SingleModelTranslator:
         )
         self.reader = TextReader(model.bundle, pair, read_options)
 
+    @property
+    def languages(self) -> tuple[str, str]:
+        """Codes of source and target."""
+        return self.pair.source, self.pair.target
+
     def reader_with(self, glossary: tuple[GlossaryEntry, ...]) -> TextReader:
         """A reader of running text for this model, with other terms.
 
@@ -122,8 +139,15 @@ class SingleModelTranslator:
         jobs = await self._run(sentences, jobs_of, sentences, self._plan)
         results = await decode(self.model, jobs, self._plan)
         found = await self._run(
-            sentences, postprocess_all, sentences, results, self.model.bundle, self.pair
+            sentences,
+            postprocess_all,
+            sentences,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
         )
+        found, further = await self._with_numbers(found)
         found = await self._aligned(found)
         found = await self._with_fragments(found)
         translated = [sentence for sentence in found if sentence.hypotheses]
@@ -133,8 +157,47 @@ class SingleModelTranslator:
         if self._request.attention is not None:
             found = await self._inspected(found, self._request.attention)
         return TranslatedSentences(
-            sentences=found, runs=([result for result in results if result],)
+            sentences=found, runs=([result for result in [*results, *further] if result],)
         )
+
+    async def _with_numbers(
+        self, sentences: list[TranslatedSentence]
+    ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
+        """Translates sentences whose numbers changed again, with all numbers masked.
+
+        The first translation stays where the second has no better numbers.
+
+        Returns:
+            The sentences, and the results of the second translations.
+        """
+        chosen = [i for i, s in enumerate(sentences) if s.hypotheses and not s.source.prefix_ids]
+        chosen = [i for i in chosen if not sentences[i].best.keeps_numbers]
+        if not chosen:
+            return sentences, []
+        sources = [sentences[index].source for index in chosen]
+        masked = await self._run(sources, self._all_masked, sources)
+        pairs = zip(chosen, sources, masked, strict=True)
+        changed = [(i, new) for i, old, new in pairs if old.source_ids != new.source_ids]
+        again = [new for _, new in changed]
+        jobs = await self._run(again, repeated_jobs, again, self._plan)
+        results = await decode(self.model, jobs, self._plan)
+        found = await self._run(
+            again,
+            postprocess_all,
+            again,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
+        )
+        better = list(sentences)
+        for (index, _), sentence in zip(changed, found, strict=True):
+            if sentence.best.is_complete and sentence.best.keeps_numbers:
+                better[index] = sentence
+        return better, list(results)
+
+    def _all_masked(self, sentences: Sequence[SourceSentence]) -> list[SourceSentence]:
+        return [self.reader.with_masked_numbers(sentence) for sentence in sentences]
 
     async def _aligned(self, sentences: list[TranslatedSentence]) -> list[TranslatedSentence]:
         """Aligns sentences whose links are needed, or in which something is missing."""
@@ -171,6 +234,7 @@ class SingleModelTranslator:
                     self.model.bundle,
                     self.pair,
                     alignment,
+                    with_words=self._request.with_doubt,
                 ),
             )
             for index, alignment in zip(chosen, alignments, strict=True)
@@ -190,7 +254,14 @@ class SingleModelTranslator:
         self._limits.check_fragments(self._num_fragments)
         jobs = await self._run(sources, fragment_jobs, source_ids, self._plan)
         results = await run_jobs(self.model.scheduler, self.model.options.scheduler, jobs)
-        joined = await self._run(sources, join_all, fragments, results, self.model.bundle)
+        joined = await self._run(
+            sources,
+            join_all,
+            fragments,
+            results,
+            self.model.bundle,
+            with_words=self._request.with_doubt,
+        )
         completed = list(sentences)
         for index, sentence in zip(incomplete, joined, strict=True):
             completed[index] = sentence

@@ -142,6 +142,18 @@ class TextReader:
         """
         return self._sentences(text, like.sentinels, needs_links=like.needs_links)
 
+    def with_masked_numbers(self, sentence: SourceSentence) -> SourceSentence:
+        """The sentence with all its numbers masked; as it is where that changes nothing.
+
+        It stays as it is as well if it would not fit the model any more.
+        """
+        options = replace(self._preprocessing, masks_numbers=True)
+        preprocessed = preprocess(sentence.segment.text, options, sentence.sentinels)
+        source_ids = self.encode(preprocessed.text)
+        if not preprocessed.needs_model or len(source_ids) > self._max_tokens:
+            return sentence
+        return replace(sentence, preprocessed=preprocessed, source_ids=source_ids)
+
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is shown to the model."""
         return tuple(self._tokenizer.encode_source(text, self._pair))

@@ -7,6 +7,7 @@ from service.engine.search.options import Hypothesis
 from service.inspection.values import AttentionMaps
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
 from service.text.alignment.word_links import Span, WordLink
+from service.text.checks import Check
 from service.text.markup.document import write_markup
 from service.text.markup.passage import Passage
 from service.text.segmentation.segment import join
@@ -17,7 +18,13 @@ from service.translation.source_text import (
     SourceText,
     SourceTexts,
 )
-from service.translation.values import RouteStep, SentenceTranslation, Translation
+from service.translation.values import (
+    Confidence,
+    RouteStep,
+    SentenceTranslation,
+    TranslatedWord,
+    Translation,
+)
 
 _NO_MODEL = Hypothesis(
     target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.0
@@ -32,8 +39,12 @@ class Postprocessed:
     text: str
     is_complete: bool = True
     """False if something protected is missing or doubled."""
+    keeps_numbers: bool = True
+    """False if a number is missing, made up or changed."""
     links: tuple[WordLink, ...] | None = None
     """Words of the sentence with words of `text`; None where they were not computed."""
+    words: tuple[TranslatedWord, ...] = ()
+    """Of `text`, with their doubt; empty where they were not computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,10 @@ class TranslatedSentence:
     source_tokens: tuple[str, ...] = ()
     target_tokens: tuple[str, ...] = ()
     """Of the best hypothesis; `</s>` last where the model ended it."""
+    confidence: Confidence | None = None
+    """In `best`; None without log-probabilities, or where no model ran."""
+    checks: tuple[Check, ...] = ()
+    """Of `best`, where they were requested."""
     attention: AttentionMaps | None = None
     """Only where it was requested."""
     route: tuple[RouteStep, ...] = ()
@@ -214,7 +229,17 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         truncated=not generated.has_ended,
         placeholders_ok=best.is_complete,
         case=source.preprocessed.case if source.preprocessed else "as_is",
+        confidence=_confidence(sentence),
+        is_doubtful=sentence.confidence is not None and sentence.confidence.is_low,
+        words=best.words,
+        checks=sentence.checks,
         alignment=best.links,
         attention=sentence.attention,
         route=sentence.route,
     )
+
+
+def _confidence(sentence: TranslatedSentence) -> float | None:
+    if not sentence.hypotheses:
+        return 1.0  # copied: there is nothing to be wrong about
+    return None if sentence.confidence is None else round(sentence.confidence.value, 4)

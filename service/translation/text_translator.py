@@ -7,6 +7,7 @@ from dataclasses import replace
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
 from service.text.masking.glossary import glossary_chars
+from service.translation.doubt import checked
 from service.translation.sentence_translator import SentenceTranslator
 from service.translation.source_text import SourcePassage, SourceText, SourceTexts
 from service.translation.target_text import TranslatedSentence, assemble_all
@@ -32,7 +33,10 @@ class TextTranslator:
         tracing: Tracing | None = None,
     ) -> None:
         self._translator = translator
+        self.languages = translator.languages
+        """Codes of source and target."""
         self._num_alternatives = request.num_alternatives
+        self._with_doubt = request.with_doubt
         self._client = request.client
         self._num_glossary_chars = glossary_chars(request.glossary)
         self._thread = thread or TextThread()
@@ -96,9 +100,13 @@ class TextTranslator:
         # Glossary terms may be far longer in the translation than in the source.
         size = sum(len(s.source.segment.text) + len(s.best.text) for s in sentences)
         size += sum(len(part) for text in source.texts for part in text if isinstance(part, str))
-        return await self._thread.run(
-            self._client, size, assemble_all, source, sentences, self._num_alternatives
-        )
+        return await self._thread.run(self._client, size, self._assemble, source, sentences)
+
+    def _assemble(
+        self, source: SourceTexts, sentences: Sequence[TranslatedSentence]
+    ) -> tuple[Translation, ...]:
+        rated = checked(sentences, *self.languages) if self._with_doubt else sentences
+        return assemble_all(source, rated, self._num_alternatives)
 
     def _traced(
         self, runs: Runs, started_s: float, tokenized_s: float, decoded_s: float

@@ -117,6 +117,9 @@ class Translator:
                     for language, indices in groups.items()
                 )
             )
+        for language, result in zip(groups, results, strict=True):
+            sentences = [s for t in result.translations for s in t.sentences]
+            count_doubtful(self._metrics, translators[language].languages, sentences)
         translations = merge_translations(groups, results, detections)
         times = longest_times([result.times for result in results])
         record_metrics(self._metrics, translations, times)
@@ -138,6 +141,7 @@ class Translator:
             with self._text_translator(request, language) as translator:
                 async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
                     record_outcomes(self._metrics, sentences)
+                    count_doubtful(self._metrics, translator.languages, sentences)
                     yield StreamedSentence(
                         text_index=index, text=part, sentences=sentences, detected=detection
                     )
@@ -222,7 +226,7 @@ class Translator:
     ) -> Iterator[TextTranslator | CopyingTranslator]:
         """What translates from `source`; its models stay loaded while the context lasts."""
         if self._is_in_target_already(request, source):
-            yield CopyingTranslator()
+            yield CopyingTranslator(source)
             return
         with self._registry.lease_route(source, request.target) as route:
             yield TextTranslator(
@@ -318,6 +322,16 @@ def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) 
     found = list(sentences)
     metrics.truncated.inc(sum(sentence.truncated for sentence in found))
     metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
+
+
+def count_doubtful(
+    metrics: Metrics, languages: tuple[str, str], sentences: Iterable[SentenceTranslation]
+) -> None:
+    """Counts sentences of low confidence, from one language to another."""
+    found = list(sentences)
+    if found:  # a text that was in the target language already has none
+        pair = "->".join(languages)
+        metrics.low_confidence.labels(pair=pair).inc(sum(s.is_doubtful for s in found))
 
 
 def group_by_language(

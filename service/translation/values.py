@@ -6,6 +6,7 @@ from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
+from service.text.checks import Check
 from service.text.detection import Detection
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.casing import Case
@@ -40,11 +41,35 @@ class TranslateRequest:
     """Further translations; with prefixes they differ in the token behind the prefix."""
     with_scores: bool = True
     """False if log-probabilities are not needed: greedy search is faster without them."""
+    with_doubt: bool = False
+    """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
     is_bounded: bool = True
     """Whether the limits on sentences and fragments hold; a string of a file may have more."""
     client: Client = INTERNAL_CLIENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confidence:
+    """How far a translation can be trusted."""
+
+    value: float
+    """Probability that a reader accepts it, 0 to 1."""
+    is_low: bool
+    """Whether it is below the model's limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslatedWord:
+    """A word of a translation."""
+
+    text: str
+    start: int
+    """Characters before it in the translation of its sentence."""
+    end: int
+    doubt: bool
+    """Whether the model was unsure of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +118,15 @@ class SentenceTranslation:
     """Whether everything to be copied is in the translation, as often as in the source."""
     case: Case = "as_is"
     """Case of the source, unless it is ordinary."""
+    confidence: float | None = None
+    """Probability that a reader accepts the translation, 0 to 1; 1 for a sentence without letters.
+    None without log-probabilities."""
+    is_doubtful: bool = False
+    """Whether confidence is below the model's limit."""
+    words: tuple[TranslatedWord, ...] = ()
+    """Of the translation, in order, without punctuation; empty unless requested."""
+    checks: tuple[Check, ...] = ()
+    """What a comparison with the source found; empty unless requested."""
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`; None unless requested."""
     attention: AttentionMaps | None = None

@@ -11,11 +11,12 @@ import pytest
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME
+from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, MODEL_CARD_NAME
 from export import renewal
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams
-from export.renewal import renew
+from export.renewal import RenewalOptions, renew
+from tests.data.toy_language import sentence_pairs
 from tests.export.networks import PLAIN_KINDS, network, open_graphs, random_transformer
 from tests.service.tiny_models import TINY_BUNDLE
 
@@ -90,6 +91,44 @@ def test_a_damaged_bundle_is_refused_and_left_alone(folder: Path) -> None:
     before = contents(folder)
     with pytest.raises(BundleError):
         renew(folder)
+    assert contents(folder) == before
+
+
+@pytest.fixture
+def held_out(tmp_path: Path) -> Path:
+    """Half of the references are right, half cannot be hit."""
+    pairs = list(sentence_pairs(300, seed=3))
+    right = [f"{source}\t{target}" for source, target in pairs[:150]]
+    missed = [f"{source}\tetwas ganz anderes als das" for source, _ in pairs[150:]]
+    text = tmp_path / "held-out.tsv"
+    text.write_text("\n".join([*right, *missed]) + "\n", encoding="utf-8")
+    return text
+
+
+def test_doubt_is_calibrated_and_described_in_the_card(folder: Path, held_out: Path) -> None:
+    before = contents(folder)
+    manifest = renew(folder, RenewalOptions(doubt_text=held_out))
+    after = contents(folder)
+    assert {name for name in before if after[name] != before[name]} == {
+        MANIFEST_NAME,
+        MODEL_CARD_NAME,
+    }
+    assert manifest.doubt is not None and manifest.doubt.calibration is not None
+    assert manifest.doubt.calibration.dataset == "held-out.tsv"
+    assert "low_confidence" in json.loads(after[MANIFEST_NAME])["doubt"]
+    card = after[MODEL_CARD_NAME].decode()
+    assert card.count("## Doubt") == 1
+    assert card.index("## Quality") < card.index("## Doubt") < card.index("## Fidelity")
+    renew(folder, RenewalOptions(doubt_text=held_out))
+    assert contents(folder) == after
+
+
+def test_too_little_text_leaves_the_bundle_as_it_was(folder: Path, tmp_path: Path) -> None:
+    text = tmp_path / "few.tsv"
+    text.write_text("The dog sees the cat.\tDer Hund sieht die Katze.\n", encoding="utf-8")
+    before = contents(folder)
+    with pytest.raises(ExportError, match="too few sentences"):
+        renew(folder, RenewalOptions(doubt_text=text))
     assert contents(folder) == before
 
 

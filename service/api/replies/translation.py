@@ -39,6 +39,31 @@ class LegReply(Reply):
     finish_reason: FinishReason
 
 
+class WordReply(Reply):
+    """A word of a translation."""
+
+    text: str
+    start: int
+    """Characters before it in the translation of its sentence."""
+    end: int
+    """Characters up to its end."""
+    doubt: bool
+    """The model was unsure of it."""
+
+
+class CheckReply(Reply):
+    """What a comparison of source and translation found, without a model."""
+
+    name: str
+    """One of number, name, acronym, negation, copied, repetition, length."""
+    source_span: tuple[int, int] | None
+    """Character offsets in the source sentence, end exclusive; null: in the translation alone."""
+    target_span: tuple[int, int] | None
+    """Character offsets in its translation, end exclusive; null: something is missing there."""
+    message: str
+    """In English."""
+
+
 class SentenceReply(Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -57,6 +82,12 @@ class SentenceReply(Reply):
     finish_reason: FinishReason
     truncated: bool
     """Part of the source was not translated."""
+    confidence: float
+    """Calibrated probability, 0 to 1, that a reader accepts the translation."""
+    words: list[WordReply]
+    """Words of `translation`, in order, without punctuation."""
+    checks: list[CheckReply]
+    """Faults that need no model to be seen: changed numbers, lost names, copied words."""
     placeholders_ok: bool
     """Everything that had to come back verbatim is there, as often as in the source."""
     case: Case

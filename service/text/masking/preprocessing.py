@@ -8,9 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
+from service.text.checks.check import SentencePair
+from service.text.checks.numbers import check_numbers
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten
 from service.text.masking.glossary import Glossary
+from service.text.masking.numbers import localised_numbers, mend_numbers, number_locales
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.protected import Protected, cut_around, disjoint
 from service.text.masking.symbols import Masked, mask, unmask
@@ -28,6 +31,8 @@ class PreprocessingOptions:
     glossary: Glossary | None = None
     symbols: tuple[str, ...] = ()
     """Pieces that the model copies."""
+    masks_numbers: bool = False
+    """Whether also those numbers are masked that models often get right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +44,9 @@ class Preprocessed:
     needs_model: bool
     """Whether anything in it has to be translated."""
     has_terms: bool
-    """Whether it has glossary terms, which change without the model."""
+    """Whether it has glossary terms or times of day, which change without the model."""
     masked: Masked
+    source_language: str
     target_language: str
 
     @property
@@ -62,8 +68,7 @@ class Preprocessed:
         """The model's output in the case of the source."""
         if self.case == "as_is":
             return target
-        kept = [span.replacement for span in self.masked.protected]
-        return recase(target, self.case, self.target_language, kept)
+        return recase(target, self.case, self.target_language, self._protected_texts())
 
     def unmasked(self, recased: str) -> Rewritten | None:
         """The model's recased output with its symbols replaced.
@@ -74,6 +79,26 @@ class Preprocessed:
             None if something protected is missing or doubled.
         """
         return unmask(recased, self.masked)
+
+    def mended(self, core: str) -> Rewritten:
+        """The translation of the core with the numbers of the source."""
+        locales = number_locales(self.source_language, self.target_language)
+        if locales is None:
+            return Rewritten(text=core)
+        return mend_numbers(core, self.masked, locales, self._protected_texts())
+
+    def keeps_numbers(self, core: str) -> bool:
+        """Whether the translation of the core has the numbers of the source, and no others."""
+        pair = SentencePair(
+            source=self.trimmed.core,
+            target=core,
+            source_language=self.source_language,
+            target_language=self.target_language,
+        )
+        return next(check_numbers(pair), None) is None
+
+    def _protected_texts(self) -> list[str]:
+        return [span.replacement for span in self.masked.protected]
 
     def whole(self, core: str) -> str:
         """The translation of the whole sentence, from that of its core."""
@@ -92,8 +117,8 @@ def preprocess(
     """
     trimmed = trim(sentence)
     core = trimmed.core
-    placeholders = find_placeholders(core, options.source_language)
     terms = options.glossary.find(core) if options.glossary else []
+    placeholders = _placeholders(core, terms, options)
     fixed = disjoint([*_sentinels(core, sentinels), *placeholders] if sentinels else placeholders)
     protected = disjoint([*fixed, *terms]) if terms else fixed
     parts = cut_around(core, protected)
@@ -105,9 +130,29 @@ def preprocess(
         trimmed=trimmed,
         case=case,
         needs_model=any(needs_model(part) for part in parts if isinstance(part, str)),
-        has_terms=len(protected) > len(fixed),
+        has_terms=len(protected) > len(fixed) or _has_rewritten(core, protected),
         masked=mask(plain, protected, options.symbols),
+        source_language=options.source_language,
         target_language=options.target_language,
+    )
+
+
+def _placeholders(
+    text: str, terms: Sequence[Protected], options: PreprocessingOptions
+) -> list[Protected]:
+    """Placeholders, and numbers in the notation of the target language."""
+    found = find_placeholders(text, options.source_language)
+    locales = number_locales(options.source_language, options.target_language)
+    if locales is None:
+        return found
+    return localised_numbers(text, found, terms, locales, masks_all=options.masks_numbers)
+
+
+def _has_rewritten(text: str, protected: Sequence[Protected]) -> bool:
+    """Whether something with letters is written differently; digits alone stay as they are."""
+    return any(
+        span.replacement != text[span.start : span.end] and needs_model(text[span.start : span.end])
+        for span in protected
     )
 
 

@@ -24,12 +24,14 @@ from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.settings import load_settings
 from service.text.alignment.word_links import WordLink
+from service.text.checks import Check
 from service.text.detection import Detection
 from service.translation.translator import Translator
 from service.translation.values import (
     SentenceTranslation,
     StageTimes,
     StreamedSentence,
+    TranslatedWord,
     TranslateRequest,
     TranslateResult,
     Translation,
@@ -115,6 +117,9 @@ class UpperCaser:
             token_log_probs=(-0.5,) * (len(text.split()) + 1),
             finish_reason="stop",
             truncated=False,
+            confidence=0.75,
+            words=(TranslatedWord(text=text.upper(), start=0, end=len(text), doubt=True),),
+            checks=(Check(name="copied", source_span=(0, 1), target_span=(0, 1), message="same"),),
             alignment=LINKS if request.with_alignment else None,
             attention=maps_of(text) if request.attention else None,
         )

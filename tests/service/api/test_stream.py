@@ -42,6 +42,8 @@ def test_details_come_with_their_part() -> None:
     reply = ask(app_with(UpperCaser()), "POST", "/translate", json=BASE | {"details": True})
     (_, first), *_ = _events(reply.text)
     assert first["details"][0]["finish_reason"] == "stop"
+    assert first["details"][0]["confidence"] == 0.75
+    assert first["details"][0]["words"][0]["doubt"]
 
 
 def test_wrong_key_is_no_stream() -> None:

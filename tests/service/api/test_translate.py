@@ -94,6 +94,11 @@ def test_details_say_how_every_sentence_ended() -> None:
             "token_scores": [-0.5, -0.5, -0.5],
             "finish_reason": "stop",
             "truncated": False,
+            "confidence": 0.75,
+            "words": [{"text": "HELLO WORLD", "start": 0, "end": 11, "doubt": True}],
+            "checks": [
+                {"name": "copied", "source_span": [0, 1], "target_span": [0, 1], "message": "same"}
+            ],
             "placeholders_ok": True,
             "case": "as_is",
         }

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle.manifest import Manifest
+from service.api.replies.translation import TranslateReply
 from service.cli.local import LARGE_BYTES, local_settings, size_of
 from service.cli.main import COMMANDS_GROUP, _build_parser, main
 from service.settings import Settings, flag_of
@@ -23,7 +25,7 @@ from tests.service.server_process import (
     is_gone,
     run_command,
 )
-from tests.service.tiny_models import TINY_BUNDLE
+from tests.service.tiny_models import TINY_BUNDLE, altered_copy
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 TEXT = MANIFEST.canary.source_text
@@ -122,6 +124,39 @@ def test_translate_writes_alternatives_behind_the_translation() -> None:
     assert blank == rest == ""
 
 
+def test_translate_writes_details_as_the_api_does() -> None:
+    plain = run_here("translate", *MODEL, text=f"{TEXT}\n\n").stdout.split("\n")
+    ended = run_here("translate", *MODEL, "--details", text=f"{TEXT}\n\n")
+    assert ended.returncode == 0, ended.stderr
+    first, blank, rest = ended.stdout.split("\n")
+    reply = TranslateReply.model_validate_json(first)
+    assert reply.translatedText == plain[0]
+    assert reply.details
+    assert json.loads(blank) == {"translatedText": "", "details": []}
+    assert rest == ""
+
+
+def test_translate_warns_of_doubtful_sentences_and_succeeds(tmp_path: Path) -> None:
+    doubt = {"bias": 0, "mean_weight": 1, "total_weight": 0, "low_word": 0}
+    folder = altered_copy(tmp_path / "unsure", doubt=doubt)
+    languages = ["--source", "en", "--target", "de", "--bundles", str(folder)]
+    ended = run_here("translate", *languages, "--warn", text=f"\n{TEXT}\n")
+    assert ended.returncode == 0
+    _, translation, _ = ended.stdout.split("\n")
+    (warning,) = ended.stderr.strip().splitlines()
+    assert re.match(r"line 2: confidence 0\.[0-4]\d; unsure of \w+", warning)
+    assert warning.endswith(f": {translation}")
+    assert run_here("translate", *languages, text=f"\n{TEXT}\n").stdout == ended.stdout
+
+
+def test_a_sure_translation_is_not_warned_of(tmp_path: Path) -> None:
+    doubt = {"bias": 100, "mean_weight": 0, "total_weight": 0, "low_word": -100}
+    folder = altered_copy(tmp_path / "sure", doubt=doubt)
+    languages = ["--source", "en", "--target", "de", "--bundles", str(folder)]
+    ended = run_here("translate", *languages, "--warn", text="The dog sees the cat.\n")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_translate_writes_many_lines_in_order() -> None:
     words = [*TEXT.split()] * 100
     alone = run_here("translate", *MODEL, text="\n".join(dict.fromkeys(words)) + "\n")
@@ -139,6 +174,7 @@ def test_translate_writes_many_lines_in_order() -> None:
         (["translate", *MODEL, "--min-target-tokens", "-1"], 1, "min_target_tokens is -1"),
         (["translate", "--source", "xx", "--target", "yy", *MODEL[4:]], 1, "xx is not supported"),
         (["translate", *MODEL[:4], "--bundles", "/no/such"], 2, "/no/such"),
+        (["translate", *MODEL, "--warn", "--ray"], 2, "--details and --warn apply to lines"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
         (["attention", TEXT, *MODEL, "--out", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
         (["attention", TEXT, *MODEL, "--out", "nowhere/map.png"], 2, "no folder nowhere"),

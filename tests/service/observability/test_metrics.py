@@ -15,6 +15,7 @@ COUNTERS = (
     "finish_total",
     "truncated_total",
     "pivoted_total",
+    "low_confidence_total",
     "repetition_guard_total",
     "cache_hits_total",
     "cache_misses_total",

@@ -1,0 +1,1 @@
+"""Numbers, dates and times: found in a text, compared, and written as a language writes them."""

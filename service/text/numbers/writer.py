@@ -1,0 +1,59 @@
+"""Writes numbers, dates and times as a language writes them."""
+
+from service.text.numbers.notation import Notation
+from service.text.numbers.values import HALF_DAY, Date, Number, Time
+
+_GROUP_DIGITS = 3
+
+
+def write_number(number: Number, notation: Notation) -> str:
+    """A number with the marks of a language; thousands are separated if they were before.
+
+    No digit is dropped or added. The minus sign is not written: it stays where it is.
+    """
+    whole = number.whole
+    if number.is_grouped and len(whole) >= notation.least_grouped:
+        whole = _grouped(whole, notation.group)
+    return whole + (notation.decimal + number.fraction if number.fraction else "")
+
+
+def write_time(time: Time, notation: Notation) -> str:
+    """A time of day, with what a language puts behind it."""
+    if not notation.has_halves:
+        pattern = notation.whole_hour if time.is_whole else notation.clock
+        return _with_seconds(pattern.format(hour=time.hour, minute=time.minute), time)
+    hour = time.hour % HALF_DAY or HALF_DAY
+    written = str(hour) if time.is_whole else f"{hour}:{time.minute:02}"
+    return f"{_with_seconds(written, time)}{_half(time)}"
+
+
+def _half(time: Time) -> str:
+    """What follows a time where hours are counted in halves of the day.
+
+    Elsewhere `8` often means the evening as well: it stays as it is.
+    """
+    hour = time.hour % (2 * HALF_DAY)
+    if 1 <= hour <= HALF_DAY:
+        return " o'clock" if time.is_whole else ""
+    return " am" if hour < HALF_DAY else " pm"
+
+
+def write_date(date: Date, notation: Notation) -> str:
+    """A date, with its month as a word if it was one."""
+    if not date.is_named:
+        return notation.numeric_date.format(d=date.day, m=date.month, y=date.year)
+    pattern = notation.named_date if date.year else notation.named_day
+    return pattern.format(d=date.day, month=notation.months[date.month - 1], y=date.year)
+
+
+def _with_seconds(written: str, time: Time) -> str:
+    if time.second is None:
+        return written
+    minutes = f":{time.minute:02}"
+    return written.replace(minutes, f"{minutes}:{time.second:02}", 1)
+
+
+def _grouped(digits: str, mark: str) -> str:
+    first = len(digits) % _GROUP_DIGITS or _GROUP_DIGITS
+    groups = [digits[i : i + _GROUP_DIGITS] for i in range(first, len(digits), _GROUP_DIGITS)]
+    return mark.join([digits[:first], *groups])
