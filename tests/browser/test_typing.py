@@ -304,12 +304,7 @@ def test_a_sentence_can_be_replaced_by_another_of_its_best(visit: Opener) -> Non
 
 def test_files_are_translated_and_fetched(visit: Opener, tmp_path: Path) -> None:
     page = to_german(visit())
-    file = {
-        "name": "letter.txt",
-        "mimeType": "text/plain",
-        "buffer": b"Good morning.\n\nThe end.\n",
-    }
-    page.page.set_input_files("#file", [file])
+    page.choose_file("letter.txt", b"Good morning.\n\nThe end.\n")
     page.page.wait_for_selector("#files a")
     with page.page.expect_download() as started:
         page.page.click("#files a")
