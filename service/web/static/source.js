@@ -2,6 +2,7 @@
 
 import { element } from "./element.js";
 import { spansOf, stretches } from "./stretches.js";
+import { checkText } from "./translation.js";
 
 export class SourcePane {
   #text;
@@ -42,11 +43,12 @@ export class SourcePane {
     this.#mirror.replaceChildren(...children, `${characters.slice(end).join("")}\n`);
   }
 
-  #sentence({ alignment }, index, characters) {
+  #sentence({ alignment, checks = [] }, index, characters) {
     const words = new Map();
     const root = element("span", { class: "sentence" });
-    for (const { start, part, isWord } of stretches(characters, spansOf(alignment, "source"))) {
-      const child = isWord ? element("span", { class: "word" }, part) : part;
+    for (const { start, end, part, isWord } of stretches(characters, spansOf(alignment, "source"))) {
+      const faults = checks.filter(({ source_span: span }) => span && span[0] < end && span[1] > start);
+      const child = isWord ? word(part, faults) : part;
       if (isWord) words.set(start, child);
       root.append(child);
     }
@@ -57,6 +59,7 @@ export class SourcePane {
   #point({ clientX, clientY }) {
     const under = document.elementsFromPoint(clientX, clientY);
     const found = under.find((each) => this.#mirror.contains(each) && each.matches(".word, .sentence"));
+    this.#text.title = found?.dataset.reason ?? "";
     if (found) this.#links.showElement(found);
     else this.#links.rest();
   }
@@ -68,6 +71,11 @@ export class SourcePane {
     if (found) this.#links.showElement(found);
     else this.#links.rest();
   }
+}
+
+function word(text, faults) {
+  const reason = faults.map(checkText).join("\n") || null;
+  return element("span", { class: reason ? "word checked" : "word", "data-reason": reason }, text);
 }
 
 // The word or sentence at an offset in UTF-16 units.

@@ -73,8 +73,7 @@ export class TranslationView {
   }
 
   #sentence(sentence, index, characters) {
-    const isWhole = sentence.finish_reason === "stop" && !sentence.truncated;
-    const root = element("span", { class: isWhole ? "sentence" : "sentence unfinished" });
+    const root = element("span", sentenceMark(sentence));
     const words = new Map();
     for (const stretch of stretches(characters, spansOf(sentence.alignment, "target"))) {
       const child = stretch.isWord ? word(stretch, sentence) : stretch.part;
@@ -95,6 +94,14 @@ export class TranslationView {
     const found = target.closest(".word, .sentence");
     if (found && getSelection().isCollapsed) this.#onChoose(found, this.#links.placeOf(found));
   }
+}
+
+// A fault without a place in the translation, such as a lost negation, marks the sentence.
+function sentenceMark(sentence) {
+  const isWhole = sentence.finish_reason === "stop" && !sentence.truncated;
+  const faults = checksWithoutPlace(sentence).map(checkText);
+  const classes = ["sentence", ...(isWhole ? [] : ["unfinished"]), ...(faults.length ? ["suspect"] : [])];
+  return { class: classes.join(" "), title: faults.join("\n") || null };
 }
 
 function word({ start, end, part }, sentence) {
