@@ -36,6 +36,7 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
     ("/metrics", None, ANY),
     ("/openapi.json", None, JSON),
     ("/docs", None, ANY),
+    ("/model", None, ANY),
     ("/", None, ANY),
 )
 COUNT_ENGINES = """\
