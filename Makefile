@@ -59,8 +59,9 @@ test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
 		env RAY_USAGE_STATS_ENABLED=0 $(VENV)-ray/bin/python -m pytest -W ignore tests/service/cluster/test_ray_engine.py tests/service/cluster/test_ray_serve.py $(ARGS)
 
-test-firefox: $(DEVELOPMENT) $(FIREFOX) ## compare published Firefox models with a native engine for them
-	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py $(ARGS)
+test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and compare them with a native engine
+	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py \
+		tests/export/installation/test_published.py $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ from bundle.tensors import (
     SOURCE_TOKENIZER_NAME,
     TARGET_TOKENIZER_NAME,
 )
+from bundle.verified import Verification, VerifiedFiles, identity_of
 
 if TYPE_CHECKING:
     from bundle.tokenizer import Tokenizer
@@ -57,13 +58,16 @@ class Bundle:
         return self.file(name).is_file()  # an export has no manifest yet
 
 
-def read_bundle(path: Path, *, seals: bool = False) -> Bundle:
+def read_bundle(
+    path: Path, *, seals: bool = False, verified: VerifiedFiles | None = None
+) -> Bundle:
     """Verify the bundle in folder `path` and load its tokenizer.
 
     Args:
         path: The folder.
         seals: Keep the verified bytes in sealed memory, where the system has that, so that later
             changes of the folder do not matter.
+        verified: Records of files that need not be hashed again; None: every file is hashed.
 
     Raises:
         InvalidBundleError: With every fault: no folder, no manifest, wrong fields, files that are
@@ -71,19 +75,39 @@ def read_bundle(path: Path, *, seals: bool = False) -> Bundle:
     """
     sealer = Sealer.create() if seals else None
     try:
-        bundle = _read(path, sealer)
+        bundle = _read(path, sealer, verified)
         return bundle if sealer is None else replace(bundle, files=sealer.seal())
     finally:
         if sealer is not None:
             sealer.close()
 
 
-def _read(path: Path, sealer: Sealer | None) -> Bundle:
+def describe_bundle(path: Path) -> Bundle:
+    """The bundle in folder `path` by its manifest: no file is opened, names and sizes are checked.
+
+    Its tokenizer must not be asked for before `read_bundle` has verified it.
+
+    Raises:
+        InvalidBundleError: With every fault of folder and manifest.
+    """
+    content = _read_manifest(path)
+    manifest = _parse_manifest(path, content)
+    faults = [*_listing_faults(path, manifest), *_limit_faults(manifest)]
+    for name, entry in sorted(manifest.files.items()):
+        faults += filter(None, [_size_fault(path, name, entry)])
+    if faults:
+        raise InvalidBundleError(path, faults)
+    return Bundle(path=path, manifest=manifest, sha256=hashlib.sha256(content).hexdigest())
+
+
+def _read(path: Path, sealer: Sealer | None, verified: VerifiedFiles | None) -> Bundle:
     content = _read_manifest(path)  # once: the file may be replaced while the rest is read
     manifest = _parse_manifest(path, content)
+    sha256 = hashlib.sha256(content).hexdigest()
     if sealer is not None:
         sealer.add(MANIFEST_NAME, content)
-    faults = [*_file_faults(path, manifest, sealer), *_limit_faults(manifest)]
+    verification = Verification() if verified is None else verified.recall(path, sha256)
+    faults = _file_faults(path, manifest, sealer, verification) + _limit_faults(manifest)
     blamed = {fault.partition(":")[0] for fault in faults}
     tokenizer = None
     if not blamed & {SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME}:
@@ -93,12 +117,10 @@ def _read(path: Path, sealer: Sealer | None) -> Bundle:
         shortlist = _load_shortlist(path, manifest, tokenizer, faults)
     if tokenizer is None or faults:
         raise InvalidBundleError(path, faults)
+    if verified is not None:
+        verified.record(path, sha256, verification)
     return Bundle(
-        path=path,
-        manifest=manifest,
-        loaded=[tokenizer],
-        sha256=hashlib.sha256(content).hexdigest(),
-        shortlist=shortlist,
+        path=path, manifest=manifest, loaded=[tokenizer], sha256=sha256, shortlist=shortlist
     )
 
 
@@ -177,31 +199,62 @@ def _manifest_faults(error: ValidationError) -> list[str]:
     return faults
 
 
-def _file_faults(path: Path, manifest: Manifest, sealer: Sealer | None) -> list[str]:
-    listed = set(manifest.files)
-    required = (*REQUIRED_FILES, *(SHORTLIST_FILES if manifest.shortlist else ()))
-    faults = [f"{name}: not listed in the manifest" for name in required if name not in listed]
-    present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
-    faults += [f"{name}: in the folder, not in the manifest" for name in sorted(present - listed)]
-    for name in sorted(listed):
-        fault = _file_fault(path, name, manifest.files[name], sealer)
+def _file_faults(
+    path: Path, manifest: Manifest, sealer: Sealer | None, verification: Verification
+) -> list[str]:
+    faults = _listing_faults(path, manifest)
+    for name, entry in sorted(manifest.files.items()):
+        fault = _size_fault(path, name, entry) or _content_fault(
+            path, name, entry, sealer, verification
+        )
         faults += [fault] if fault else []
     return faults
 
 
-def _file_fault(path: Path, name: str, entry: FileEntry, sealer: Sealer | None) -> str | None:
+def _listing_faults(path: Path, manifest: Manifest) -> list[str]:
+    listed = set(manifest.files)
+    required = (*REQUIRED_FILES, *(SHORTLIST_FILES if manifest.shortlist else ()))
+    faults = [f"{name}: not listed in the manifest" for name in required if name not in listed]
+    present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
+    return faults + [
+        f"{name}: in the folder, not in the manifest" for name in sorted(present - listed)
+    ]
+
+
+def _size_fault(path: Path, name: str, entry: FileEntry) -> str | None:
     if Path(name).name != name or name in ("", ".."):
         return f"{name}: a file's name may not contain a folder"
-    file = path / name
     try:
-        size = file.stat().st_size
-        if size != entry.size_bytes:
-            return f"{name}: {size} bytes, the manifest says {entry.size_bytes}"
-        sha256 = sha256_of(file) if sealer is None else sealer.copy(name, file)
-        if sha256 != entry.sha256:
-            return f"{name}: sha256 differs from the manifest"
+        size = (path / name).stat().st_size
     except OSError as error:
         return f"{name}: {error.strerror}"
+    if size != entry.size_bytes:
+        return f"{name}: {size} bytes, the manifest says {entry.size_bytes}"
+    return None
+
+
+def _content_fault(
+    path: Path, name: str, entry: FileEntry, sealer: Sealer | None, verification: Verification
+) -> str | None:
+    """Read a file, into sealed memory where there is a sealer; hash it unless it is known."""
+    file = path / name
+    try:
+        before = identity_of(file)
+        is_known = verification.is_known(name, before)
+        sha256 = None
+        if sealer is not None:
+            sha256 = sealer.copy(name, file, hashes=not is_known)
+        elif not is_known:
+            sha256 = sha256_of(file)
+        is_unchanged = identity_of(file) == before
+    except OSError as error:
+        return f"{name}: {error.strerror}"
+    if is_known:
+        return None if is_unchanged else f"{name}: it changed while it was read: load it again"
+    if sha256 != entry.sha256:
+        return f"{name}: sha256 differs from the manifest"
+    if is_unchanged:
+        verification.hashed[name] = before
     return None
 
 

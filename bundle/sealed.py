@@ -82,16 +82,21 @@ class Sealer:
         self._file.write(content)
         self._index[name] = (start, len(content))
 
-    def copy(self, name: str, path: Path) -> str:
-        """Add the file at `path`; returns the hexadecimal SHA-256 of the bytes that were copied."""
+    def copy(self, name: str, path: Path, *, hashes: bool = True) -> str | None:
+        """Add the file at `path`.
+
+        Returns:
+            The hexadecimal SHA-256 of the bytes that were copied; None unless `hashes`.
+        """
         start = self._begin()
         digest = hashlib.sha256()
         with path.open("rb") as source:
             while chunk := source.read(_CHUNK_BYTES):
-                digest.update(chunk)
+                if hashes:
+                    digest.update(chunk)
                 self._file.write(chunk)
         self._index[name] = (start, self._file.tell() - start)
-        return digest.hexdigest()
+        return digest.hexdigest() if hashes else None
 
     def seal(self) -> SealedFiles:
         """The files, which nothing can change from now on."""

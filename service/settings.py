@@ -18,27 +18,24 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bundle.folders import default_paths, split_paths
 from service.errors import StartupError
 
 ENV_PREFIX = "PELLUCID_"
+INSTALL_PREFIX = ENV_PREFIX + "INSTALL_"
+"""Of the variables of `pellucid install`, which runs where this does not."""
 RENAMED = {
     "farewell_s": "shutdown_delay_s",
     "max_silence_s": "heartbeat_timeout_s",
     "max_hang_s": "watchdog_timeout_s",
 }
 """Settings by their former names, which still work as variables and flags, with a warning."""
-_CHECKOUT_BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
 _SET_BY_KUBERNETES = (
     "is set by Kubernetes because a Service is called 'pellucid': "
     "set enableServiceLinks: false in the pod, or rename the Service"
 )
 
 _log = logging.getLogger(__name__)
-
-
-def _default_bundles() -> tuple[Path, ...]:
-    """The `bundles` folder of the checkout; once installed, the one in the working directory."""
-    return (_CHECKOUT_BUNDLES if _CHECKOUT_BUNDLES.is_dir() else Path("bundles"),)
 
 
 class Settings(BaseSettings):
@@ -57,9 +54,17 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """TCP port; 0 takes a free one."""
     bundles: Annotated[tuple[Path, ...], NoDecode, Field(min_length=1)] = Field(
-        default_factory=_default_bundles
+        default_factory=default_paths
     )
     """Bundle folders, or folders of bundle folders, separated by ':'."""
+    load: Literal["start", "first_use"] = "start"
+    """When bundles are loaded: all at the `start`, or each at its `first_use`."""
+    unload_after_s: PositiveFloat | None = None
+    """With `first_use`: time without a request until a bundle is unloaded."""
+    model_memory_mb: PositiveInt | None = None
+    """With `first_use`: memory of loaded bundles; beyond it, unused ones are unloaded."""
+    cache_folder: Path | None = None
+    """Folder that remembers which bundles were verified; default: in the user's cache."""
     pivot: bool = True
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
@@ -177,6 +182,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
 
+    @property
+    def user_cache(self) -> Path | None:
+        """`pellucid` in the cache folder of the user; None: there is none."""
+        from platformdirs import user_cache_path
+
+        folder = user_cache_path("pellucid", appauthor=False)
+        return folder if folder.is_absolute() else None
+
     def with_threads(self) -> "Settings":
         """These, where nothing says how many engine processes there are: with none."""
         return self if self.engines is not None else self.model_copy(update={"engines": 0})
@@ -185,7 +198,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split_paths(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part for part in value.split(os.pathsep) if part)
+            return split_paths(value)
         return value
 
     @field_validator("api_keys", "cors_origins", mode="before")
@@ -268,7 +281,8 @@ def _rename_fault(former: str, name: str, *, is_both: bool) -> list[str]:
 def _unknown_variables() -> list[str]:
     known = {variable_of(field) for field in (*Settings.model_fields, *RENAMED)}
     ours = (name for name in os.environ if name.upper().startswith(ENV_PREFIX))
-    return sorted(name for name in ours if name.upper() not in known)
+    others = (name for name in ours if not name.upper().startswith(INSTALL_PREFIX))
+    return sorted(name for name in others if name.upper() not in known)
 
 
 def _unknown_fault(name: str) -> str:

@@ -1,6 +1,10 @@
 """What every test finds, and how the tests are spread over processes."""
 
 import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,12 +23,23 @@ if TYPE_CHECKING:
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
+# Models that are installed on this machine are no part of what is tested.
+os.environ["XDG_DATA_HOME"] = str(Path(tempfile.gettempdir()) / "pellucid-tests-without-data")
+
 CONTAINERS = "tests/docker/"
 MAX_PROCESSES = 8
 """Each grows to a gigabyte, and with more of them the longest file is all that is waited for."""
 NUM_LEFT_OUT = pytest.StashKey[int]()
 """Slow tests that were not asked for."""
 _LEVEL = logging.getLogger().level
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _records_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers of the tests leave nothing in the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PELLUCID_CACHE_FOLDER", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

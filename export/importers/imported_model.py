@@ -53,9 +53,15 @@ Reader = Callable[[ImportOptions], ImportedModel]
 """Reads a checkpoint; raises `ExportError` with every reason why it cannot."""
 
 
-def origin_of(kind: str, model: ImportedModel) -> ForeignOrigin:
-    """The manifest's record of the files that were read."""
+def origin_of(kind: str, model: ImportedModel, licence: str | None = None) -> ForeignOrigin:
+    """The manifest's record of the files that were read.
+
+    Args:
+        kind: Of the checkpoint.
+        model: What was read.
+        licence: As the publisher gives it, which counts more than what goes for all of a kind.
+    """
     paths = {path.name: path for path in (*model.files, *model.source.files, *model.target.files)}
     digests = {name: sha256_of(path) for name, path in sorted(paths.items())}
     name = model.path.absolute().name
-    return ForeignOrigin(kind=kind, name=name, files=digests, licence=model.licence)
+    return ForeignOrigin(kind=kind, name=name, files=digests, licence=licence or model.licence)

@@ -69,7 +69,9 @@ def prepare_import(imported: ImportedModel, options: ImportOptions) -> ExportJob
         tokenizer=_tokenizer(imported),
         tokenizer_files=imported.tokenizer_files,
         pairs=imported.pairs,
-        provenance=imported_provenance(origin_of(options.kind, imported), imported.config_text),
+        provenance=imported_provenance(
+            origin_of(options.kind, imported, options.licence), imported.config_text
+        ),
         original=imported.original,
         plan=imported.plan,
         shortlist=imported.shortlist if options.precision == "int8" else None,

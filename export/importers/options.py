@@ -31,3 +31,5 @@ class ImportOptions(BundleOptions):
     """Target languages, likewise; of a multilingual checkpoint those of the bundle."""
     dev: tuple[DevelopmentFile, ...] = ()
     """Text to measure quality with, and to calibrate int8 with."""
+    licence: str | None = None
+    """Of the weights, as their publisher says; None: what the checkpoint says."""

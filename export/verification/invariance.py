@@ -37,5 +37,6 @@ def _translate(
     longest = sessions.bundle.manifest.max_target_tokens
     options = DecodeOptions(max_target_tokens=longest, with_scores=False)
     stream = decode_stream(sessions, sources, options, num_slots=num_slots)
-    bar = tqdm(stream, total=len(sources), desc=f"batches of {num_slots}", unit="sentence")
+    name = f"batches of {num_slots}"
+    bar = tqdm(stream, total=len(sources), desc=name, unit="sentence", disable=None)
     return {index: hypotheses[0].target_ids for index, hypotheses in bar}

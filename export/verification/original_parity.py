@@ -49,7 +49,7 @@ def measure_original(original: OriginalProgram, sessions: Sessions, sources: Ids
     sources = sources[:MAX_SENTENCES]
     found = _Findings()
     starts = range(0, len(sources), _TOGETHER)
-    for start in tqdm(starts, desc=original.implementation, unit="batch"):
+    for start in tqdm(starts, desc=original.implementation, unit="batch", disable=None):
         some = sources[start : start + _TOGETHER]
         _compare_greedy(original, sessions, some, found)
         _compare_beams(original, sessions, some, found)

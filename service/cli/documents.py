@@ -87,7 +87,7 @@ def _options(arguments: argparse.Namespace) -> "TranslateRequest":
 
 def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:
     """Identifies the work: a digest of file, options and models."""
-    models = sorted(model.bundle.sha256 for model in registry.models)
+    models = sorted(served.bundle.sha256 for served in registry.served)
     return hashlib.sha256(data + repr((options, models)).encode()).hexdigest()
 
 

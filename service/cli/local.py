@@ -1,6 +1,7 @@
 """A translator in this process, for commands that work without a server."""
 
 import argparse
+import asyncio
 import os
 import stat
 import sys
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.errors import NotReadyError, StartupError
 from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
     "workers": "threads that decode, per bundle; by default one per CPU",
 }
-_UNBOUNDED = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
-"""A command waits for its own work; to refuse a line of it would end the command."""
+_OF_COMMANDS = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30, "load": "first_use"}
+"""A command waits for its own work; to refuse a line of it would end the command. Of many bundles
+it needs one or two."""
 LARGE_BYTES = 65_536
 """From here on, starting engine processes takes less time than they save."""
 
@@ -56,7 +59,7 @@ def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Setting
     names = (*_SETTINGS, "engines")
     given = {name: getattr(arguments, name, None) for name in names}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    settings = settings.model_copy(update=_UNBOUNDED)
+    settings = settings.model_copy(update=_OF_COMMANDS)
     return settings if num_bytes >= LARGE_BYTES else settings.with_threads()
 
 
@@ -91,6 +94,7 @@ def open_service(
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
+        UnsupportedLanguageError: No bundles translate from `--source` to `--target`.
     """
     from service.observability.metrics import Metrics
     from service.server.app import create_translator, open_registry
@@ -101,10 +105,30 @@ def open_service(
     translator = create_translator(settings, registry, metrics)
     try:
         registry.start()
+        asyncio.run(_load(registry, arguments.source, arguments.target))
         yield registry, translator
     finally:
         translator.close()
         registry.close()
+
+
+async def _load(registry: "Registry", source: str, target: str) -> None:
+    """Load what the languages need, so that a fault is said before any work.
+
+    Raises:
+        StartupError: A bundle cannot be used.
+        UnsupportedLanguageError: No bundles translate this.
+    """
+    from service.translation.language_detection import AUTO
+
+    if source.lower() == AUTO:
+        return  # it depends on the text
+    try:
+        async with registry.lease_routes([(source, target)]):
+            pass
+    except NotReadyError as error:
+        faults = [fault for served in registry.served if (fault := served.fault)]
+        raise StartupError("; ".join(faults) or str(error)) from None
 
 
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":

@@ -191,9 +191,11 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _welcome(url: str, registry: "Registry") -> str:
-    canary = registry.models[0].bundle.manifest.canary
+    canary = registry.served[0].bundle.manifest.canary
     example = shlex.quote(f"q={canary.source_text}")
-    pairs = ", ".join(str(p) for m in registry.models for p in m.bundle.manifest.pairs)
+    pairs = ", ".join(
+        dict.fromkeys(str(p) for each in registry.served for p in each.bundle.manifest.pairs)
+    )
     pivots = len(registry.routes.pivots)
     others = f", and {pivots} more by way of a third language" if pivots else ""
     return (

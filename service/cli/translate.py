@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.ray:
         return _run_corpus(arguments)
     with open_service(arguments, size_of(arguments.files)) as (registry, translator):
-        asyncio.run(_translate_all(translator, arguments, _lines_ahead(registry)))
+        asyncio.run(_translate_all(translator, arguments, registry))
     return 0
 
 
@@ -153,18 +153,18 @@ def _lines_ahead(registry: "Registry") -> int:
 
 
 async def _translate_all(
-    translator: "Translator", arguments: argparse.Namespace, lines_ahead: int
+    translator: "Translator", arguments: argparse.Namespace, registry: "Registry"
 ) -> None:
     from tqdm import tqdm
 
     def translate(line: bytes, number: int) -> Coroutine[None, None, _Result]:
         return _translate_line(translator, line, number, arguments)
 
-    await translate(b"", 0)  # fails early if an option is invalid
+    await translate(b"", 0)  # fails early if an option is invalid; the models are loaded then
     files: list[Path] = arguments.files
     total = sum(map(_num_lines, files)) if files else None
     with tqdm(total=total, unit=" lines", file=sys.stderr, disable=None) as progress:
-        pipeline = _Pipeline(_lines(files), translate, lines_ahead)
+        pipeline = _Pipeline(_lines(files), translate, _lines_ahead(registry))
         async with aclosing(pipeline.results()) as results:
             async for result in results:
                 sys.stdout.buffer.write(result.line)

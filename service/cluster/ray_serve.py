@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 from ray import serve
 
 from service.cluster.ray_engine import ActorOptions, RayEngine
+from service.errors import StartupError
 from service.models.discovery import read_bundles
 from service.observability.logs import configure_logging
 from service.observability.metrics import Metrics
@@ -101,6 +102,10 @@ def build(options: RayOptions) -> serve.Application:
     settings = load_settings(options.settings)
     if "threads_per_worker" not in settings.model_fields_set:
         settings = settings.model_copy(update={"threads_per_worker": options.cpus_per_engine})
+    if settings.load != "start":
+        raise StartupError(
+            "load=first_use is for engines on one machine: those of a cluster follow demand already"
+        )
     read_bundles(settings.bundles)  # a fault is said here, not in the log of a replica
     gateway = serve.deployment(
         _Gateway,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bundle.reader import Bundle
+from bundle.verified import VerifiedFiles
 from service.engine.graphs.sessions import Sessions
 from service.errors import StartupError
 from service.models.canary import Canary
@@ -38,6 +39,14 @@ class ReferenceCount:
             self._num_users -= 1
             self._changed.notify_all()
 
+    def retire_if_unused(self) -> bool:
+        """Accept no new user, if there is none now; returns whether that is so."""
+        with self._changed:
+            if self._num_users or self._is_retired:
+                return False
+            self._is_retired = True
+            return True
+
     def wait_until_unused(self) -> None:
         """Accept no new user, and wait for the last one to leave or for `close`."""
         with self._changed:
@@ -51,10 +60,24 @@ class ReferenceCount:
             self._changed.notify_all()
 
 
+ENGINE_BYTES = 70_000_000
+"""Memory of an engine process without its weights, before it is measured."""
 _CANARY_START_S = 30.0
 """Longest wait for the first canary of a model."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidencyOptions:
+    """How long and how much is kept loaded."""
+
+    unload_after_s: float | None = None
+    """Time without a request until a bundle is unloaded; None: never for that."""
+    budget_bytes: int | None = None
+    """Memory of loaded bundles, above which others are unloaded; None: no limit."""
+    engine_bytes: int = ENGINE_BYTES
+    """What an engine takes beside the files of its bundle, before it is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +92,10 @@ class RegistryOptions:
     """Longest interval between heartbeats of a live worker."""
     pivots: bool = True
     """Whether a language pair without a model is translated with two, via a third language."""
+    verified: VerifiedFiles | None = None
+    """Records of files that need not be hashed again."""
+    residency: ResidencyOptions | None = None
+    """None: all bundles are loaded at the start, and stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,24 +166,45 @@ def warm_up(models: Sequence[LoadedModel], *, is_alone: bool) -> None:
         model.canary.wait(_CANARY_START_S)
 
 
+def start_checked(model: LoadedModel, *, is_alone: bool) -> None:
+    """Start a model, whose canary has to come out as expected.
+
+    Raises:
+        StartupError: It cannot serve.
+    """
+    warm_up([model], is_alone=is_alone)
+    if fault := model.fault:
+        raise StartupError(f"{model.bundle.path}: {fault}")
+
+
 def report_loaded(model: LoadedModel, metrics: Metrics) -> None:
     """Log that a model is served, and add it to the metrics."""
-    metrics.model_info.labels(**_labels(model)).set(1)
-    _log.info("model loaded", extra={"model": model.name, "folder": str(model.bundle.path)})
+    metrics.models_loaded.inc()
+    _report(model.bundle, metrics, "model loaded")
 
 
-def report_replaced(model: LoadedModel, metrics: Metrics) -> None:
-    """Log that a model is no longer served, and remove it from the metrics."""
-    metrics.model_info.remove(*_labels(model).values())
-    _log.info("model replaced", extra={"model": model.name, "folder": str(model.bundle.path)})
+def report_found(bundle: Bundle, metrics: Metrics) -> None:
+    """Log that a bundle is served, loaded at its first use, and add it to the metrics."""
+    _report(bundle, metrics, "model found")
 
 
-def _labels(model: LoadedModel) -> dict[str, str]:
+def report_replaced(bundle: Bundle, metrics: Metrics) -> None:
+    """Log that a bundle is no longer served, and remove it from the metrics."""
+    metrics.model_info.remove(*_labels(bundle).values())
+    _log.info("model replaced", extra={"model": bundle.manifest.name, "folder": str(bundle.path)})
+
+
+def _report(bundle: Bundle, metrics: Metrics, event: str) -> None:
+    metrics.model_info.labels(**_labels(bundle)).set(1)
+    _log.info(event, extra={"model": bundle.manifest.name, "folder": str(bundle.path)})
+
+
+def _labels(bundle: Bundle) -> dict[str, str]:
     """In the order in which the metric has them."""
-    manifest = model.bundle.manifest
+    manifest = bundle.manifest
     return {
         "name": manifest.name,
         "pairs": ",".join(str(pair) for pair in manifest.pairs),
         "precision": manifest.precision,
-        "sha256": model.bundle.sha256,
+        "sha256": bundle.sha256,
     }

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import ReloadRefusedError, ShuttingDownError, StartupError
-from service.models.discovery import open_bundles
+from service.models.discovery import describe_bundles, open_bundles, read_bundles
 from service.models.loaded_model import (
     LoadedModel,
     RegistryOptions,
     load,
+    report_found,
     report_loaded,
     report_replaced,
     warm_up,
 )
 from service.models.registry import Registry
+from service.models.served_bundle import ServedBundle
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 
@@ -33,10 +35,10 @@ _log = logging.getLogger(__name__)
 class Reload:
     """The result of a reload."""
 
-    added: tuple[LoadedModel, ...]
-    kept: tuple[LoadedModel, ...]
+    added: tuple[LoadedModel | ServedBundle, ...]
+    kept: tuple[LoadedModel | ServedBundle, ...]
     """Models with an unchanged bundle."""
-    removed: tuple[LoadedModel, ...]
+    removed: tuple[LoadedModel | ServedBundle, ...]
     """Models that new requests no longer get."""
 
     @property
@@ -113,7 +115,7 @@ class Reloader:
             self._waiting = None  # later requests may refer to newer files
         if not answer.set_running_or_notify_cancel():
             return
-        removed: Sequence[LoadedModel] = ()
+        removed: Sequence[LoadedModel | ServedBundle] = ()
         try:
             result = self._reload()
             removed = result.removed
@@ -124,12 +126,15 @@ class Reloader:
             self._report(result)
             answer.set_result(result)
         for model in removed:
-            self._registry.retire(model)
-            _log.info("model closed", extra={"model": model.name})
+            if isinstance(model, LoadedModel):
+                self._registry.retire(model)
+                _log.info("model closed", extra={"model": model.name})
 
     def _reload(self) -> Reload:
         if self._refusal is not None:
             raise ReloadRefusedError(self._refusal)
+        if self._options.residency is not None:
+            return self._reload_described()
         served = {model.bundle.sha256: model for model in self._registry.models}
         added: list[LoadedModel] = []
         try:
@@ -144,6 +149,24 @@ class Reloader:
         kept = tuple(model for model in models if model not in added)
         return Reload(added=tuple(added), kept=kept, removed=tuple(removed))
 
+    def _reload_described(self) -> Reload:
+        """Serve what is there now, verified; it is loaded when it is needed."""
+        before = self._registry.served
+        try:
+            described = describe_bundles(self._paths)
+            known = {served.bundle.sha256 for served in before}
+            new = [bundle.path for bundle in described if bundle.sha256 not in known]
+            read_bundles(new, self._options.verified)
+        except StartupError as error:
+            raise ReloadRefusedError(f"everything goes on as it was: {error}") from error
+        removed = self._registry.replace_described(described)
+        served = self._registry.served
+        return Reload(
+            added=tuple(each for each in served if each not in before),
+            kept=tuple(each for each in served if each in before),
+            removed=tuple(removed),
+        )
+
     def _prepare(
         self, served: dict[str, LoadedModel], added: list[LoadedModel]
     ) -> list[LoadedModel]:
@@ -153,6 +176,7 @@ class Reloader:
             num_threads=self._options.threads_per_worker,
             opens_graphs=self._options.scheduler.decodes_here,
             opened={sha256: model.sessions for sha256, model in served.items()},
+            verified=self._options.verified,
         )
         models = []
         for sessions in opened:
@@ -169,9 +193,14 @@ class Reloader:
 
     def _report(self, result: Reload) -> None:
         for model in result.added:
-            report_loaded(model, self._metrics)
+            if isinstance(model, LoadedModel):
+                report_loaded(model, self._metrics)
+            else:
+                report_found(model.bundle, self._metrics)
         for model in result.removed:
-            report_replaced(model, self._metrics)
+            if isinstance(model, LoadedModel):
+                self._metrics.models_loaded.dec()
+            report_replaced(model.bundle, self._metrics)
         self._metrics.reloads.labels(outcome=result.outcome).inc()
         counts = {name: len(getattr(result, name)) for name in ("added", "kept", "removed")}
         _log.info("reloaded", extra={"outcome": result.outcome, **counts})

@@ -1,13 +1,14 @@
 """Routes between languages: with one model, or with two via a third language."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
+from bundle.languages import Direction, best_direction, best_match, closeness
 from service.errors import UnsupportedLanguageError
 
-Direction = tuple[str, str]
-"""Source and target, in lower case."""
-
 _ENGLISH = "en"
+_MAX_REMEMBERED = 1024
+"""Spellings of directions whose meaning is remembered."""
 
 
 class Routes:
@@ -17,38 +18,70 @@ class Routes:
         """Find all routes.
 
         Args:
-            directions: Directions with a model, in the order of the bundles.
+            directions: Directions with a model, in lower case, in the order of the bundles.
             pivots: Whether other directions are translated via a third language.
         """
         self._direct = dict.fromkeys(directions)
         self.pivots: Mapping[Direction, str] = _pivots(self._direct) if pivots else {}
         """The third language of each direction without a model of its own."""
+        self._resolve = lru_cache(maxsize=_MAX_REMEMBERED)(self._best)
 
     def find(self, source: str, target: str) -> tuple[Direction, ...]:
-        """The directions that lead from `source` to `target`, in any case of letters.
+        """The directions that lead from `source` to `target`, tags however they are spelt.
 
         Raises:
             UnsupportedLanguageError: There are none; names the unsupported language.
         """
+        found = self._resolve(source.lower(), target.lower())
+        if found is None:
+            raise self.unsupported(source, target)
+        return (found,) if found in self._direct else _via(found, self.pivots[found])
+
+    def direct(self, source: str, target: str) -> Direction:
+        """The direction with a model of its own that fits best.
+
+        Raises:
+            UnsupportedLanguageError: There is none; names the unsupported language.
+        """
         wanted = (source.lower(), target.lower())
         if wanted in self._direct:
-            return (wanted,)
-        if wanted in self.pivots:
-            return _via(wanted, self.pivots[wanted])
-        raise self.unsupported(source, target)
+            return wanted
+        if (found := self._resolve(*wanted)) not in self._direct:
+            raise self.unsupported(source, target)
+        return found
 
     def unsupported(self, source: str, target: str) -> UnsupportedLanguageError:
-        """The error for a direction without a model of its own."""
-        wanted = (source.lower(), target.lower())
-        if wanted in self.pivots:
-            return _only_via(_via(wanted, self.pivots[wanted]))
-        is_source = any(source == wanted[0] for source, _ in self._direct)
-        return UnsupportedLanguageError(f"{wanted[is_source]} is not supported")
+        """The error for a direction without a model of its own; says what there is."""
+        found = self._resolve(source.lower(), target.lower())
+        if found is not None and found in self.pivots:
+            return _only_via(_via(found, self.pivots[found]))
+        targets = self.targets_by_source()
+        if (known := best_match(source, targets)) is None:
+            served = ", ".join(targets) or "nothing"
+            return UnsupportedLanguageError(
+                f"{source.lower()} is not supported: this server translates from {served}"
+            )
+        served = ", ".join(targets[known])
+        return UnsupportedLanguageError(
+            f"{target.lower()} is not supported: this server translates from {known} to {served}"
+        )
+
+    def unsupported_target(self, target: str) -> UnsupportedLanguageError:
+        """The error for a language that nothing is translated to; says what there is."""
+        served = ", ".join(sorted({reached for _, reached in self._all()})) or "nothing"
+        return UnsupportedLanguageError(
+            f"{target.lower()} is not supported: this server translates to {served}"
+        )
+
+    def served_target(self, target: str) -> str | None:
+        """The language that is meant by `target`, as the bundles write it; None: there is none."""
+        return best_match(target, sorted({reached for _, reached in self._all()}))
 
     def sources_of(self, target: str) -> list[str]:
         """Every language that can be translated to `target`, sorted."""
-        target = target.lower()
-        return sorted(source for source, reached in self._all() if reached == target)
+        return sorted(
+            {source for source, reached in self._all() if closeness(target, reached) is not None}
+        )
 
     def targets_by_source(self) -> dict[str, list[str]]:
         """The languages that each language can be translated to, sorted."""
@@ -56,6 +89,14 @@ class Routes:
         for source, target in sorted(self._all()):
             targets.setdefault(source, []).append(target)
         return targets
+
+    def _best(self, source: str, target: str) -> Direction | None:
+        """The served direction that is meant: as named, else the closest, with one model first."""
+        wanted = (source, target)
+        if wanted in self._direct or wanted in self.pivots:
+            return wanted
+        direct = best_direction(source, target, self._direct)
+        return direct or best_direction(source, target, self.pivots)
 
     def _all(self) -> Iterable[Direction]:
         return (*self._direct, *self.pivots)

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 ENGINE_NAME = "pellucid-engine"
 """Name under which `ps` and `top` show an engine process."""
+_DIGEST_FLAG = "--sha256"
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -27,11 +28,27 @@ class EngineMemory(Collector):
         )
 
     def _engines(self) -> Iterator[Path]:
-        for tasks in self._process.glob("task/*/children"):
-            for child in _read(tasks).split():
-                engine = self._process.parent / child
-                if _read(engine / "comm").strip() == ENGINE_NAME:
-                    yield engine
+        return engines_of(self._process)
+
+
+def engine_bytes_by_bundle(process: Path = Path("/proc/self")) -> dict[str, int]:
+    """Private memory of the engines of each bundle, by the digest that their arguments name."""
+    found: dict[str, int] = {}
+    for engine in engines_of(process):
+        words = _read(engine / "cmdline").rstrip("\0").split("\0")
+        if _DIGEST_FLAG in words[:-1]:
+            sha256 = words[words.index(_DIGEST_FLAG) + 1]
+            found[sha256] = found.get(sha256, 0) + _private_bytes(engine)
+    return found
+
+
+def engines_of(process: Path) -> Iterator[Path]:
+    """The engine processes that a process has started."""
+    for tasks in process.glob("task/*/children"):
+        for child in _read(tasks).split():
+            engine = process.parent / child
+            if _read(engine / "comm").strip() == ENGINE_NAME:
+                yield engine
 
 
 def _private_bytes(process: Path) -> int:

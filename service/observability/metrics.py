@@ -22,6 +22,8 @@ from service.observability.engine_memory import EngineMemory
 
 TIME_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 RELOAD_OUTCOMES = ("swapped", "unchanged", "refused", "failed")
+LOAD_OUTCOMES = ("loaded", "failed")
+UNLOAD_REASONS = ("idle", "memory", "replaced")
 STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
 FINISH_REASONS = ("stop", "length", "repetition", "deadline")
 REJECTION_REASONS = (
@@ -123,6 +125,17 @@ class Metrics:
         self.model_info = self._gauge(
             "model_info", "1 for each model served.", "name", "pairs", "precision", "sha256"
         )
+        self.models_loaded = self._gauge("models_loaded", "Models that are in memory.")
+        self.model_loads = self._counter(
+            "model_loads", "Models loaded because a request needed them.", "outcome"
+        )
+        for outcome in LOAD_OUTCOMES:
+            self.model_loads.labels(outcome=outcome)
+        self.model_unloads = self._counter(
+            "model_unloads", "Models unloaded while they were not in use.", "reason"
+        )
+        for reason in UNLOAD_REASONS:
+            self.model_unloads.labels(reason=reason)
         self.reloads = self._counter("reloads", "Readings of the bundles while serving.", "outcome")
         for outcome in RELOAD_OUTCOMES:
             self.reloads.labels(outcome=outcome)

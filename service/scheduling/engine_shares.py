@@ -66,6 +66,7 @@ class EngineShares:
         *,
         max_engines: int,
         clock: Clock = time.monotonic,
+        may_be_joined: Callable[[], bool] = lambda: False,
     ) -> None:
         """Do nothing before `start`.
 
@@ -73,7 +74,9 @@ class EngineShares:
             bundles: Those that are served now.
             max_engines: That work at once, over all bundles: one per processor.
             clock: Monotonic, seconds.
+            may_be_joined: Whether a bundle that is alone now may be joined by others at any time.
         """
+        self._may_be_joined = may_be_joined
         self._bundles = bundles
         self._max_engines = max_engines
         self._clock = clock
@@ -97,7 +100,7 @@ class EngineShares:
     def look(self) -> None:
         """Retire what has not been needed for long, and add one engine where one is missing."""
         bundles = self._bundles()
-        if len(bundles) == 1:
+        if len(bundles) == 1 and not self._may_be_joined():
             for bundle in bundles:
                 while bundle.num_engines < bundle.max_engines and bundle.add_engine():
                     pass

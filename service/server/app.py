@@ -11,6 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from bundle.verified import VerifiedFiles
 from service.api.auth.api_keys import load_api_keys
 from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
@@ -32,7 +33,7 @@ from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.errors import StartupError
 from service.inspection.throttle import Throttle, ThrottleLimits
-from service.models.loaded_model import RegistryOptions
+from service.models.loaded_model import ENGINE_BYTES, RegistryOptions, ResidencyOptions
 from service.models.registry import Registry
 from service.models.reload import Reloader
 from service.observability.metrics import Metrics
@@ -63,6 +64,32 @@ def open_registry(
     return Registry.open(settings.bundles, registry_options(settings, elsewhere), metrics)
 
 
+def _verified_files(settings: Settings) -> VerifiedFiles | None:
+    folder = settings.cache_folder or settings.user_cache
+    return None if folder is None else VerifiedFiles(folder / "verified")
+
+
+def _residency_options(settings: Settings) -> ResidencyOptions | None:
+    """How long bundles stay loaded; None: they are loaded at the start, and stay.
+
+    Raises:
+        StartupError: The settings contradict each other.
+    """
+    if settings.load == "start":
+        if settings.unload_after_s is not None or settings.model_memory_mb is not None:
+            raise StartupError(
+                "--unload-after-s and --model-memory-mb unload bundles, which are loaded again at "
+                "their next use: add --load first_use"
+            )
+        return None
+    budget_mb = settings.model_memory_mb
+    return ResidencyOptions(
+        unload_after_s=settings.unload_after_s,
+        budget_bytes=None if budget_mb is None else budget_mb * 1_000_000,
+        engine_bytes=ENGINE_BYTES if num_engines(settings) else 0,
+    )
+
+
 def _num_workers(settings: Settings) -> int:
     return settings.workers or max(1, available_cpus() // settings.threads_per_worker)
 
@@ -75,7 +102,11 @@ def num_engines(settings: Settings) -> int:
 def registry_options(
     settings: Settings, elsewhere: EnginesElsewhere | None = None
 ) -> RegistryOptions:
-    """How `settings` run each bundle."""
+    """How `settings` run each bundle.
+
+    Raises:
+        StartupError: They contradict each other.
+    """
     limits = AdmissionLimits(
         max_queued_jobs=settings.max_queued_jobs,
         max_queued_tokens=settings.max_queued_tokens,
@@ -101,6 +132,8 @@ def registry_options(
         canary_interval_s=settings.canary_interval_s,
         heartbeat_timeout_s=settings.heartbeat_timeout_s,
         pivots=settings.pivot,
+        verified=_verified_files(settings),
+        residency=_residency_options(settings),
     )
 
 

@@ -42,11 +42,14 @@ class LanguageFinder:
         """
         sources = self._registry.routes.sources_of(request.target)
         if not sources:
-            raise UnsupportedLanguageError(f"{request.target} is not supported")
+            raise self._registry.routes.unsupported_target(request.target)
         for text in request.texts:
             check_unicode(text)
+        target = self._registry.routes.served_target(request.target) or request.target.lower()
         detector = await self._detector()
-        return await asyncio.to_thread(_languages_of, detector, request, sources)
+        return await asyncio.to_thread(
+            lambda: [_language_of(detector, text, target, sources) for text in request.texts]
+        )
 
     async def rank(self, text: str) -> list[Detection]:
         """All served languages, likeliest first; before them one that is not, if it clearly is it.
@@ -67,17 +70,11 @@ class LanguageFinder:
         return await asyncio.shield(self._loading)
 
     def _pairs(self) -> list[LanguagePair]:
-        return [pair for model in self._registry.models for pair in model.bundle.manifest.pairs]
-
-
-def _languages_of(
-    detector: Detector, request: TranslateRequest, sources: Sequence[str]
-) -> list[Detection]:
-    return [_language_of(detector, text, request.target, sources) for text in request.texts]
+        return [pair for each in self._registry.served for pair in each.bundle.manifest.pairs]
 
 
 def _language_of(detector: Detector, text: str, target: str, sources: Sequence[str]) -> Detection:
-    served = list(dict.fromkeys([*sources, target.lower()]))
+    served = list(dict.fromkeys([*sources, target]))
     foreign = detector.foreign(text, served)
     if foreign:
         raise UnsupportedLanguageError(

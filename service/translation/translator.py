@@ -5,11 +5,9 @@ import time
 from collections.abc import (
     AsyncIterator,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from functools import partial
 
@@ -24,7 +22,7 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
-from service.models.registry import Registry, ServedPair
+from service.models.registry import Registry, Route
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
@@ -103,9 +101,14 @@ class Translator:
         prefixes = checked_prefixes(request)
         detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
-        with ExitStack() as leases:
+        deadline_s = self._deadline_s(request.timeout_s)
+        foreign = [each for each in groups if not self._is_in_target_already(request, each)]
+        async with self._registry.lease_routes(
+            [(language, request.target) for language in foreign], timeout_s=request.timeout_s
+        ) as routes:
+            leased = dict(zip(foreign, routes, strict=True))
             translators = {
-                language: leases.enter_context(self._text_translator(request, language))
+                language: self._text_translator(request, language, leased.get(language), deadline_s)
                 for language in groups
             }
             results = await asyncio.gather(
@@ -138,7 +141,13 @@ class Translator:
         detections = await detections_of(request, self._languages)
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
-            with self._text_translator(request, language) as translator:
+            deadline_s = self._deadline_s(request.timeout_s)
+            is_copied = self._is_in_target_already(request, language)
+            async with self._registry.lease_routes(
+                [] if is_copied else [(language, request.target)], timeout_s=request.timeout_s
+            ) as routes:
+                route = None if is_copied else routes[0]
+                translator = self._text_translator(request, language, route, deadline_s)
                 async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
                     record_outcomes(self._metrics, sentences)
                     count_doubtful(self._metrics, translator.languages, sentences)
@@ -178,21 +187,28 @@ class Translator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        with self._registry.lease(request.source, request.target) as (model, pair):
+        deadline_s = self._deadline_s(request.timeout_s)
+        async with self._registry.lease(
+            request.source, request.target, timeout_s=request.timeout_s
+        ) as (model, pair):
             pairs = await self._token_pairs(request.pairs, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            return await self._inspector.score(model, pairs, timeout_s=request.timeout_s)
+            left_s = self._left_s(deadline_s)
+            return await self._inspector.score(model, pairs, timeout_s=left_s)
 
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
+        deadline_s = self._deadline_s(request.timeout_s)
         source = await self._source_of_all(request)
-        with self._registry.lease(source, request.target) as (model, pair):
+        async with self._registry.lease(
+            source, request.target, timeout_s=self._left_s(deadline_s)
+        ) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             found = await self._inspector.inspect(
-                model, pairs, request.selection, timeout_s=request.timeout_s
+                model, pairs, request.selection, timeout_s=self._left_s(deadline_s)
             )
         return await self._thread.run(
             INTERNAL_CLIENT,
@@ -220,35 +236,42 @@ class Translator:
             lambda: [token_pair(*texts, bundle, pair) for texts in given],
         )
 
-    @contextmanager
     def _text_translator(
-        self, request: TranslateRequest, source: str
-    ) -> Iterator[TextTranslator | CopyingTranslator]:
-        """What translates from `source`; its models stay loaded while the context lasts."""
-        if self._is_in_target_already(request, source):
-            yield CopyingTranslator(source)
-            return
-        with self._registry.lease_route(source, request.target) as route:
-            yield TextTranslator(
-                self._sentence_translator(request, route),
-                request,
-                self._thread,
-                clock=self._clock,
-                tracing=self._tracing,
-            )
+        self,
+        request: TranslateRequest,
+        language: str,
+        route: Route | None,
+        deadline_s: float | None,
+    ) -> TextTranslator | CopyingTranslator:
+        if route is None:
+            return CopyingTranslator(language)
+        return TextTranslator(
+            self._sentence_translator(request, route, deadline_s),
+            request,
+            self._thread,
+            clock=self._clock,
+            tracing=self._tracing,
+        )
 
-    def _is_in_target_already(self, request: TranslateRequest, source: str) -> bool:
+    def _deadline_s(self, timeout_s: float | None) -> float | None:
+        return None if timeout_s is None else self._clock() + timeout_s
+
+    def _left_s(self, deadline_s: float | None) -> float | None:
+        return None if deadline_s is None else max(0.0, deadline_s - self._clock())
+
+    def _is_in_target_already(self, request: TranslateRequest, language: str) -> bool:
         """Whether the language that was detected is the target, which no model starts from."""
+        routes = self._registry.routes
         is_detected = request.source.lower() == AUTO
-        target = request.target.lower()
-        sources = self._registry.routes.sources_of(target)
-        return is_detected and source == target and target not in sources
+        return (
+            is_detected
+            and language == routes.served_target(request.target)
+            and language not in routes.sources_of(request.target)
+        )
 
     def _sentence_translator(
-        self, request: TranslateRequest, route: Sequence[ServedPair]
+        self, request: TranslateRequest, route: Route, deadline_s: float | None
     ) -> SentenceTranslator:
-        timeout_s = request.timeout_s
-        deadline_s = None if timeout_s is None else self._clock() + timeout_s
         with_model = partial(
             SingleModelTranslator,
             inspector=self._inspector,

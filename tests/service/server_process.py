@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from service.settings import ENV_PREFIX, variable_of
 from tests.service.tiny_models import TINY_BUNDLE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,8 +103,12 @@ def run_command(
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Ours without its settings of the service, and with `variables`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PELLUCID_")}
+    """Ours without its settings of the service but for the cache, and with `variables`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name == variable_of("cache_folder") or not name.startswith(ENV_PREFIX)
+    }
     return kept | variables
 
 

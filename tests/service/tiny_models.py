@@ -1,17 +1,18 @@
 """The tiny bundle, run for real: what tests of the translator and the registry stand on."""
 
+import asyncio
 import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundle.manifest import MANIFEST_NAME, LanguagePair
 from bundle.reader import Bundle, read_bundle
 from service.models.loaded_model import LoadedModel, RegistryOptions
-from service.models.registry import Registry
+from service.models.registry import Registry, ServedPair
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
@@ -69,6 +70,26 @@ class Running:
     def counted(self, metric: str, /, **labels: str) -> float:
         """Value of a metric; 0 if nothing was counted yet."""
         return self.metrics.registry.get_sample_value(f"pellucid_{metric}", labels) or 0.0
+
+
+@contextmanager
+def leased(registry: Registry, source: str, target: str) -> Iterator[ServedPair]:
+    """A lease outside an event loop."""
+    with asyncio.Runner() as runner:
+        lease = registry.lease(source, target)
+        found = runner.run(_entered(lease))
+        try:
+            yield found
+        finally:
+            runner.run(_left(lease))
+
+
+async def _entered(lease: AbstractAsyncContextManager[ServedPair]) -> ServedPair:
+    return await lease.__aenter__()
+
+
+async def _left(lease: AbstractAsyncContextManager[ServedPair]) -> None:
+    await lease.__aexit__(None, None, None)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from bundle.languages import best_match
 from service.api.auth.repetition import deepl_repetition
 from service.api.deepl.schemas import (
     DeeplLanguage,
@@ -70,9 +71,8 @@ async def translate(
             request, account.client, parts.translator.translate(asked)
         )
     both = zip(parameters.texts, result.translations, strict=True)
-    reply = DeeplTranslateReply(
-        translations=[_translation(text, t, asked.source) for text, t in both]
-    )
+    source = best_match(asked.source, targets_by_source(parts.registry)) or asked.source
+    reply = DeeplTranslateReply(translations=[_translation(text, t, source) for text, t in both])
     return json_response(reply, result.times)
 
 
@@ -121,12 +121,6 @@ async def usage(request: Request, parts: PartsOf) -> Response:
     )
 
 
-def from_deepl(code: str, served: Collection[str]) -> str:
-    """The served code for DeepL's code; a region that is not served is dropped."""
-    lower = code.lower()
-    return lower if lower in served else lower.partition("-")[0]
-
-
 def to_deepl(code: str) -> str:
     """DeepL's code for a source language, which has no region."""
     return code.partition("-")[0].upper()
@@ -149,11 +143,10 @@ def _translate_request(
     parameters: DeeplTranslateParameters, parts: Parts, client: Client
 ) -> TranslateRequest:
     markup = parameters.markup
-    source = parameters.source_lang
     return TranslateRequest(
         texts=parameters.texts,
-        source=AUTO if source is None else from_deepl(source, targets_by_source(parts.registry)),
-        target=from_deepl(parameters.target_lang, target_languages(parts.registry)),
+        source=AUTO if parameters.source_lang is None else parameters.source_lang,
+        target=parameters.target_lang,
         markup=markup,
         splitting="none" if parameters.split_sentences == "0" else "sentences",
         unwrap=parameters.split_sentences == "nonewlines" and markup is None,

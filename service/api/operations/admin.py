@@ -12,6 +12,7 @@ from service.api.problems import SHUTTING_DOWN
 from service.api.replies.json import Reply, json_response
 from service.errors import ShuttingDownError
 from service.models.loaded_model import LoadedModel
+from service.models.served_bundle import ServedBundle
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -59,5 +60,5 @@ async def reload(request: Request, parts: PartsOf) -> Response:
     )
 
 
-def _bundles(models: Sequence[LoadedModel]) -> list[BundleReply]:
+def _bundles(models: Sequence[LoadedModel | ServedBundle]) -> list[BundleReply]:
     return [BundleReply(name=model.name, sha256=model.bundle.sha256) for model in models]

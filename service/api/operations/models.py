@@ -15,7 +15,7 @@ from bundle.manifest import (
     Shortlist,
 )
 from service.api.replies.json import Json, Reply
-from service.models.loaded_model import LoadedModel
+from service.models.served_bundle import ServedBundle
 
 
 class CanaryReply(Reply):
@@ -54,14 +54,14 @@ class ModelReply(Reply):
     canary: CanaryReply
 
 
-def model_content(model: LoadedModel) -> Json:
+def model_content(served: ServedBundle) -> Json:
     """Body of `GET /models` for one bundle."""
-    manifest = model.bundle.manifest
+    manifest = served.bundle.manifest
     described = manifest.model_dump(mode="json", include=set(ModelReply.model_fields) - {"canary"})
-    fault = model.fault
+    fault = served.fault
     return {
         **described,
-        "sha256": model.bundle.sha256,
+        "sha256": served.bundle.sha256,
         "canary": {
             "source_text": manifest.canary.source_text,
             "state": "ok" if fault is None else "failing",

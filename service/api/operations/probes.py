@@ -47,7 +47,7 @@ async def readyz(parts: PartsOf) -> Response:
 @router.get("/models", summary="What is served?", response_model=list[ModelReply])
 async def models(parts: PartsOf) -> Response:
     """Every bundle: languages, architecture, precision, quality, and whether it is well."""
-    return json_response([model_content(model) for model in parts.registry.models])
+    return json_response([model_content(served) for served in parts.registry.served])
 
 
 @router.get(

@@ -13,10 +13,12 @@ from service.text.checks.numbers import check_numbers
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten
 from service.text.masking.glossary import Glossary
-from service.text.masking.numbers import localised_numbers, mend_numbers, number_locales
+from service.text.masking.mending import mend_numbers
+from service.text.masking.numbers import localised_numbers
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.protected import Protected, cut_around, disjoint
 from service.text.masking.symbols import Masked, mask, unmask
+from service.text.numbers.locales import number_locales
 from service.text.shape import Trimmed, needs_model, trim
 
 _PLAIN_SPACES = str.maketrans(dict.fromkeys(NO_BREAK_SPACES, " "))

@@ -27,7 +27,10 @@ _TIMES = {
     "fr": rf"(?P<h>\d{{1,2}}){_SPACE}?(?P<word>h(?:eures?)?)(?!\w)(?:{_SPACE}?(?P<min2>[0-5]\d)"
     r"(?!\d))?|(?P<h2>\d{1,2})h(?P<min3>[0-5]\d)(?!\w)",
 }
-_CLOCK = r"(?P<clock_h>\d{1,2}):(?P<clock_m>[0-5]\d)(?::(?P<clock_s>[0-5]\d))?(?![\d:])"
+_CLOCK = (
+    r"(?:(?<=\b[Aa]t )(?P<at>))?"
+    r"(?P<clock_h>\d{1,2}):(?P<clock_m>[0-5]\d)(?::(?P<clock_s>[0-5]\d))?(?![\d:])"
+)
 _DIGIT = re.compile(r"\d")
 _MOST_HOURS = 24
 _MONTHS = 12
@@ -42,9 +45,9 @@ _NEGATIVE = re.compile(r"(?:(?<![\w.,)\]%])[-−–]|\b[Mm]inus )\Z")  # noqa: R
 _NUMBERED = re.compile(
     r"(?:\b(?:[Vv]ersion|[Vv]er\.|[Rr]elease|[Ss]ection|[Cc]hapter|[Ff]igure|[Tt]able|[Rr]ule"
     r"|[Aa]rticle|[Pp]aragraph|[Kk]apitel|[Aa]bschnitt|[Aa]bbildung|[Tt]abelle|[Nn]o\.|[Nn]r\."
-    r"|[Nn]ummer|[Nn]umber|[Rr]egel|[Aa]rtikel|§+|[A-Z][A-Za-z]*[A-Z][A-Za-z]*"
+    r"|[Nn]ummer|[Nn]umber|[Rr]egel|[Aa]rtikel|[A-Z][A-Za-z]*[A-Z][A-Za-z]*"
     r"|Python|Windows|Debian|Linux|Ubuntu|Android|Firefox|Java|Office|Apache|Perl|Ruby|Bluetooth)"
-    r" |[§#v])\Z"
+    r" |§ |[§#v])\Z"
 )
 """Stands before the number of a version or a chapter."""
 _LOOK_BACK = 24
@@ -94,7 +97,7 @@ def _named_dates(notation: Notation) -> Iterator[str]:
         rf"(?:,?{_SPACE}(?P<a_y>[12]\d{{3}})(?![\d.,]\d|\d))?"
     )
     yield (
-        rf"(?P<b_d>\d{{1,2}})(?:\.|º|er|(?:st|nd|rd|th)\.?)?(?:{_SPACE}(?:de|of))?{_SPACE}?"
+        rf"(?P<b_d>\d{{1,2}})(?:[.,]|º|er|(?:st|nd|rd|th)\.?)?(?:{_SPACE}(?:de|of))?{_SPACE}?"
         rf"(?:{months.format('b')})(?!\w)"
         rf"(?:,?{_SPACE}(?:de{_SPACE}|del{_SPACE})?(?P<b_y>[12]\d{{3}})(?![\d.,]\d|\d))?"
     )
@@ -171,7 +174,7 @@ def _times(named: dict[str, str], notation: Notation | None, *, says_half: bool)
         minute=int(minute),
         second=None if second is None else int(second),
         is_exact=bool(half) or hour > HALF_DAY or not (counts_halves or says_half),
-        is_marked=bool(half) or "word" in named or "h2" in named,
+        is_marked=bool(half) or not {"word", "h2", "at"}.isdisjoint(named),
         is_whole=not any(n in named for n in ("min", "min2", "min3", "clock_m")),
     )
 

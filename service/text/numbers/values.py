@@ -1,6 +1,7 @@
 """What a number, a date or a time of a text means, whatever its notation."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 HALF_DAY = 12
@@ -136,3 +137,14 @@ class Value:
     def parts(self) -> frozenset[str]:
         """The numbers in it."""
         return frozenset(part for meaning in self.meanings for part in meaning.parts())
+
+
+def outside(values: Sequence[Value], spans: Sequence[tuple[int, int]]) -> list[Value]:
+    """Values that touch none of `spans`, which are sorted and disjoint."""
+    ends = [end for _, end in spans]
+    found = []
+    for value in values:
+        at = bisect_left(ends, value.start + 1)
+        if at == len(spans) or spans[at][0] >= value.end:
+            found.append(value)
+    return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle.manifest import Manifest
+from bundle.tensors import WEIGHTS_NAME
 from service.api.replies.translation import TranslateReply
 from service.cli.local import LARGE_BYTES, local_settings, size_of
 from service.cli.main import COMMANDS_GROUP, _build_parser, main
@@ -25,7 +26,7 @@ from tests.service.server_process import (
     is_gone,
     run_command,
 )
-from tests.service.tiny_models import TINY_BUNDLE, altered_copy
+from tests.service.tiny_models import TINY_BUNDLE, altered_copy, renamed_copy
 
 MANIFEST = Manifest.model_validate_json((TINY_BUNDLE / "manifest.json").read_bytes())
 TEXT = MANIFEST.canary.source_text
@@ -186,6 +187,23 @@ def test_failure_is_one_line(arguments: list[str], code: int, message: str) -> N
     assert ended.returncode == code
     (line,) = ended.stderr.splitlines()
     assert message in line
+
+
+def test_of_many_bundles_only_those_are_loaded_that_the_languages_need(tmp_path: Path) -> None:
+    """Languages may be spelt in any way; a fault of another bundle does not matter."""
+    renamed_copy(tmp_path / "whole", "en", "zh-hant")
+    broken = renamed_copy(tmp_path / "broken", "en", "fr")
+    weights = broken / WEIGHTS_NAME
+    weights.write_bytes(bytes(weights.stat().st_size))
+    flags = ("--bundles", str(tmp_path), "--workers", "1", "--source", "eng", "--target")
+    good = run_command("translate", *flags, "zh-TW", text=f"{TEXT}\n")
+    assert (good.returncode, good.stderr) == (0, "")
+    bad = run_command("translate", *flags, "fr_CA", text=f"{TEXT}\n")
+    assert bad.returncode == 2
+    assert f"{WEIGHTS_NAME}: sha256 differs from the manifest" in bad.stderr
+    unknown = run_command("translate", *flags, "sw", text=f"{TEXT}\n")
+    assert unknown.returncode == 1
+    assert "sw is not supported: this server translates from en to fr, zh-hant" in unknown.stderr
 
 
 def test_line_that_is_no_utf8_is_named(tmp_path: Path) -> None:

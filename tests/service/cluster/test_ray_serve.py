@@ -22,8 +22,8 @@ from ray.cluster_utils import Cluster
 
 from service.cluster.corpus import CorpusTranslator, CorpusWork, Part
 from service.cluster.ray_data import translate_corpus
-from service.cluster.ray_serve import RayOptions
-from service.errors import InvalidRequestError
+from service.cluster.ray_serve import RayOptions, build
+from service.errors import InvalidRequestError, StartupError
 from service.observability.metrics import Metrics
 from service.server.app import create_app, open_registry
 from service.settings import Settings
@@ -58,6 +58,11 @@ TOKEN = "an operator's token"
 BATCH, PERSON = "key-of-the-batch-client", "key-of-a-person-who-types"
 NO_CACHE = {"result_cache_bytes": 0, "share_runs": False}
 """Without them most of a load of equal texts never reaches an engine."""
+
+
+def test_bundles_cannot_be_loaded_at_their_first_use() -> None:
+    with pytest.raises(StartupError, match="load=first_use is for engines on one machine"):
+        build(RayOptions(settings={"load": "first_use", "bundles": str(TINY_BUNDLE)}))
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ NUMBERS = table(
     "numbers",
     [
         ("unit", "The road is 5 km long.", verbatim("5 km")),
-        ("decimal_unit", "The file has 3.5 GB.", verbatim("3.5 GB")),
+        ("decimal_unit", "The file has 3.5 GB.", mentions("3,5 GB")),
         ("degrees", "It is 20 °C outside.", verbatim("20 °C")),
         ("glued_unit", "The room has 25m² of space.", verbatim("25m²")),
         ("time", "The train leaves at 10:30.", copied("10:30")),

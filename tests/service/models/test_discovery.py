@@ -101,3 +101,13 @@ def test_without_sealed_memory_a_bundle_that_is_replaced_meanwhile_is_a_fault(
 
     with pytest.raises(StartupError, match="it was replaced after it was verified"):
         open_bundles([folder], opened=Replacing(marker=open_bundles([TINY_BUNDLE])[0]))
+
+
+def test_the_embedded_bundle_yields_a_pair_that_another_translates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = shutil.copytree(TINY_BUNDLE, tmp_path / "installed" / "en-de")
+    embedded = altered_copy(tmp_path / "bundles" / "embedded", name="embedded")
+    monkeypatch.setattr("bundle.folders._CHECKOUT", embedded.parent)
+    opened = open_bundles([installed.parent, embedded.parent])
+    assert [sessions.bundle.path for sessions in opened] == [installed, embedded]

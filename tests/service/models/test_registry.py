@@ -1,3 +1,4 @@
+import asyncio
 import json
 import shutil
 import threading
@@ -20,6 +21,7 @@ from tests.service.tiny_models import (
     TINY_BUNDLE,
     FakeClock,
     altered_copy,
+    leased,
     renamed_copy,
     running,
     tiny_bundle,
@@ -58,10 +60,21 @@ def test_a_path_is_a_bundle_or_a_folder_of_bundles(tmp_path: Path) -> None:
 
 def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
     registry = open_registry(TINY_BUNDLE, other_direction(tmp_path / "other"))
-    with registry.lease(PAIR.target.upper(), PAIR.source.upper()) as (model, pair):
+    with leased(registry, PAIR.target.upper(), PAIR.source.upper()) as (model, pair):
         assert (model.name, pair.source, pair.target) == ("other", PAIR.target, PAIR.source)
-    with registry.lease(PAIR.source, PAIR.target) as (model, _):
+    with leased(registry, PAIR.source, PAIR.target) as (model, _):
         assert model is registry.models[0]
+
+
+def test_an_installed_bundle_translates_before_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = shutil.copytree(TINY_BUNDLE, tmp_path / "data" / "en-de")
+    embedded = altered_copy(tmp_path / "bundles" / "embedded", name="embedded")
+    monkeypatch.setattr("bundle.folders._CHECKOUT", embedded.parent)
+    registry = open_registry(installed.parent, embedded.parent)
+    with leased(registry, PAIR.source, PAIR.target) as (model, _):
+        assert model.bundle.path == installed
 
 
 @pytest.mark.parametrize(
@@ -71,8 +84,11 @@ def test_the_pair_decides_which_model_translates(tmp_path: Path) -> None:
 def test_the_unsupported_language_is_named(source: str, target: str, blamed: str) -> None:
     registry = open_registry(TINY_BUNDLE)
     with (
-        pytest.raises(UnsupportedLanguageError, match=f"^{blamed} is not supported$"),
-        registry.lease(source, target),
+        pytest.raises(
+            UnsupportedLanguageError,
+            match=f"^{blamed} is not supported: this server translates from ",
+        ),
+        leased(registry, source, target),
     ):
         pass
 
@@ -178,11 +194,15 @@ def test_two_models_are_leased_together_or_not_at_all(tmp_path: Path) -> None:
     first, second = registry.models
     outrun = replace(second, references=_Outrun(lambda: registry.replace([first, second])))
     registry.replace([first, outrun])
-    with registry.lease_route("en", "fr") as route:
-        assert [model for model, _ in route] == [first, second]
-        ending = threading.Thread(target=first.references.wait_until_unused)
-        ending.start()
-        ending.join(0.05)
-        assert ending.is_alive()
+    ending = threading.Thread(target=first.references.wait_until_unused)
+
+    async def end_while_leased() -> None:
+        async with registry.lease_routes([("en", "fr")]) as (route,):
+            assert [model for model, _ in route] == [first, second]
+            ending.start()
+            ending.join(0.05)
+            assert ending.is_alive()
+
+    asyncio.run(end_while_leased())
     ending.join(20)
     assert not ending.is_alive()

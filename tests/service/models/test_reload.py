@@ -15,7 +15,14 @@ from service.models.loaded_model import LoadedModel
 from service.models.reload import Reload, Reloader
 from service.scheduling.job import Job
 from tests.service.engine.tiny import GREEDY
-from tests.service.tiny_models import TINY_BUNDLE, Running, altered_copy, running, tiny_bundle
+from tests.service.tiny_models import (
+    TINY_BUNDLE,
+    Running,
+    altered_copy,
+    leased,
+    running,
+    tiny_bundle,
+)
 
 PAIR = tiny_bundle().manifest.pairs[0]
 CANARY = tiny_bundle().manifest.canary
@@ -40,7 +47,7 @@ class Site:
 
     def serving(self, source: str, target: str) -> LoadedModel:
         """The model that a new request would get."""
-        with self.service.registry.lease(source, target) as (model, _):
+        with leased(self.service.registry, source, target) as (model, _):
             return model
 
     def refused(self) -> str:
@@ -112,7 +119,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(site: Site) -> None:
 
 def test_a_request_ends_with_the_bundle_that_it_began_with(site: Site) -> None:
     registry = site.service.registry
-    with registry.lease(PAIR.source, PAIR.target) as (old, _):
+    with leased(registry, PAIR.source, PAIR.target) as (old, _):
         site.replace()
         site.reload()
         assert site.serving(PAIR.source, PAIR.target) is not old
@@ -195,7 +202,7 @@ def test_a_second_bundle_for_a_served_pair_is_refused(site: Site) -> None:
 
 
 def test_reloads_run_one_at_a_time_and_waiting_requests_share_the_next(site: Site) -> None:
-    with site.service.registry.lease(PAIR.source, PAIR.target):
+    with leased(site.service.registry, PAIR.source, PAIR.target):
         site.replace()
         site.reload()  # the old one is still in use
         waiting = site.reloader.request()
@@ -207,7 +214,7 @@ def test_reloads_run_one_at_a_time_and_waiting_requests_share_the_next(site: Sit
 
 def test_closing_answers_waiting_requests_and_ends_a_running_reload(site: Site) -> None:
     workers = _workers()
-    with site.service.registry.lease(PAIR.source, PAIR.target):
+    with leased(site.service.registry, PAIR.source, PAIR.target):
         site.replace()
         site.reload()
         waiting = site.reloader.request()
@@ -252,7 +259,7 @@ def test_a_replacement_is_atomic(site: Site) -> None:
     def ask() -> None:
         try:
             while not ended.is_set():
-                with site.service.registry.lease(PAIR.source, PAIR.target) as (model, _):
+                with leased(site.service.registry, PAIR.source, PAIR.target) as (model, _):
                     model.scheduler.submit(JOB).result(LONGEST_S)
                     seen.append(model.name)
         except BaseException as error:  # noqa: BLE001 - shown below

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.languages import Direction
 from service.errors import UnsupportedLanguageError
-from service.models.routes import Direction, Routes
+from service.models.routes import Routes
 
 codes = st.sampled_from(["de", "en", "fr", "it", "pt-br"])
 directions = st.lists(st.tuples(codes, codes).filter(lambda pair: pair[0] != pair[1]))
@@ -41,8 +42,8 @@ def test_nothing_is_translated_into_its_own_language() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [
-        ("xx", "de", "xx is not supported"),
-        ("de", "XX", "xx is not supported"),
+        ("xx", "de", "xx is not supported: this server translates from de, en, fr"),
+        ("de", "XX", "xx is not supported: this server translates from de to en, fr"),
         ("de", "de", "de is not supported"),
         ("de", "it", "it is not supported"),  # two languages between
     ],
@@ -52,6 +53,36 @@ def test_without_a_route_the_unsupported_language_is_named(
 ) -> None:
     with pytest.raises(UnsupportedLanguageError, match=message):
         routes("de-en", "en-fr", "fr-it").find(source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "found"),
+    [
+        ("de-AT", "eng", (("de", "en"),)),
+        ("ger", "pt_BR", (("de", "pt"),)),
+        ("EN_us", "zh-TW", (("en", "zh-hant"),)),
+        ("en", "zh", (("en", "zh-hans"),)),
+        ("zh-CN", "deu", (("zh-hans", "en"), ("en", "de"))),
+        ("pt-PT", "de", (("pt-br", "de"),)),
+    ],
+)
+def test_languages_may_be_spelt_as_clients_spell_them(
+    source: str, target: str, found: tuple[Direction, ...]
+) -> None:
+    served = [("en", "zh-hant"), ("en", "zh-hans"), ("zh-hans", "en"), ("de", "en"), ("en", "de")]
+    ways = Routes([*served, ("de", "pt"), ("pt-br", "de")], pivots=True)
+    assert ways.find(source, target) == found
+
+
+def test_what_is_listed_is_taken_as_listed_even_by_way_of_a_third_language() -> None:
+    ways = Routes([("pt", "de"), ("pt-br", "en"), ("en", "de")], pivots=True)
+    assert ways.find("pt-BR", "de") == (("pt-br", "en"), ("en", "de"))
+    assert ways.find("pt-PT", "de") == (("pt", "de"),)
+
+
+def test_a_text_in_any_language_that_reaches_the_target_may_be_detected() -> None:
+    ways = Routes([("de", "en-us"), ("fr", "en-gb"), ("en-us", "it")], pivots=False)
+    assert ways.sources_of("eng") == ["de", "fr"]
 
 
 def test_the_error_names_the_directions_with_a_model() -> None:

@@ -24,6 +24,8 @@ COUNTERS = (
     "reloads_total",
     "lost_calls_total",
     "engine_restarts_total",
+    "model_loads_total",
+    "model_unloads_total",
 )
 GAUGES = (
     "connections",
@@ -33,6 +35,7 @@ GAUGES = (
     "slots_in_use",
     "engine_memory_bytes",
     "model_info",
+    "models_loaded",
 )
 HISTOGRAMS = (
     "request_seconds",

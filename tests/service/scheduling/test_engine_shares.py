@@ -36,10 +36,15 @@ class Bundle:
 class World:
     """Some bundles, looked at on a fake clock."""
 
-    def __init__(self, *bundles: Bundle) -> None:
+    def __init__(self, *bundles: Bundle, may_be_joined: bool = False) -> None:
         self.clock = FakeClock()
         self.bundles = list(bundles)
-        self.shares = EngineShares(lambda: self.bundles, max_engines=MAX, clock=self.clock)
+        self.shares = EngineShares(
+            lambda: self.bundles,
+            max_engines=MAX,
+            clock=self.clock,
+            may_be_joined=lambda: may_be_joined,
+        )
 
     def pass_s(self, seconds: float) -> None:
         until_s = self.clock.now_s + seconds
@@ -60,6 +65,15 @@ def world(busy: Bundle) -> World:
 
 def test_a_bundle_that_is_alone_has_all_engines(busy: Bundle) -> None:
     World(busy).pass_s(LOOK_S)
+    assert busy.num_engines == MAX
+
+
+def test_a_bundle_that_others_may_join_gets_engines_by_its_backlog(busy: Bundle) -> None:
+    world = World(busy, may_be_joined=True)
+    world.pass_s(SLACK_S)
+    assert busy.num_engines == 1
+    busy.slots_wanted = 10 * SLOTS
+    world.pass_s(MAX * (BACKED_UP_S + LOOK_S))
     assert busy.num_engines == MAX
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api.deepl.routes import TIMEOUT_S, from_deepl, source_names, target_names
+from service.api.deepl.routes import TIMEOUT_S, source_names, target_names
 from service.errors import DeadlineExceededError
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest
@@ -38,8 +38,8 @@ def test_language_is_found_out_if_it_is_not_given() -> None:
     [
         ({}, "source", "en"),
         ({"source_lang": None}, "source", "auto"),
-        ({"target_lang": "EN-US"}, "target", "en"),
-        ({"target_lang": "pt-br"}, "target", "pt"),
+        ({"target_lang": "EN-US"}, "target", "en-us"),
+        ({"target_lang": "pt-br"}, "target", "pt-br"),
         ({}, "timeout_s", TIMEOUT_S),
         ({}, "splitting", "sentences"),
         ({"split_sentences": "0"}, "splitting", "none"),
@@ -157,10 +157,3 @@ def test_usage_counts_what_was_translated() -> None:
 def test_languages_have_deepls_names() -> None:
     assert source_names(["en", "pt-br"]) == {"EN": "English", "PT": "Portuguese"}
     assert list(target_names(["de", "en"])) == ["DE", "EN-GB", "EN-US"]
-
-
-@pytest.mark.parametrize(
-    ("code", "ours"), [("EN-US", "en"), ("pt-BR", "pt-br"), ("PT-PT", "pt"), ("XX", "xx")]
-)
-def test_region_counts_only_where_it_is_served(code: str, ours: str) -> None:
-    assert from_deepl(code, ["en", "pt", "pt-br"]) == ours

@@ -1,0 +1,157 @@
+"""Numbers before and after the model."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.masking.glossary import Glossary, GlossaryEntry
+from service.text.masking.preprocessing import Preprocessed, PreprocessingOptions, preprocess
+from tests.service.growth import assert_linear
+
+SYMBOLS = tuple(f"⟦{i}⟧" for i in range(10))
+
+
+def prepared(
+    text: str, source: str = "en", target: str = "de", *, masks_numbers: bool = False
+) -> Preprocessed:
+    options = PreprocessingOptions(
+        source_language=source,
+        target_language=target,
+        symbols=SYMBOLS,
+        masks_numbers=masks_numbers,
+    )
+    return preprocess(text, options)
+
+
+def masked(text: str, source: str = "en", target: str = "de", **options: bool) -> list[str]:
+    return [p.replacement for p in prepared(text, source, target, **options).masked.protected]
+
+
+def mended(text: str, translation: str, source: str = "en", target: str = "de") -> str:
+    return prepared(text, source, target).mended(translation).text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("It costs $1,234.50.", ["1.234,50 $"]),
+        ("Come at 5:30 p.m. today.", ["17:30 Uhr"]),
+        ("Come at 10:52 today.", ["10:52 Uhr"]),
+        ("Paid on 3/24/2024, thanks.", ["24.03.2024"]),
+        ("The file has 3.5 GB.", ["3,5 GB"]),
+        ("Sales fell by 12.5%.", ["12,5 %"]),
+        ("Call +49 30 1234567 now.", ["+49 30 1234567"]),
+        ("Read https://example.org/1,234.5 now.", ["https://example.org/1,234.5"]),
+        ("Use 192.168.0.1 and v1.2.3.", ["192.168.0.1", "v1.2.3"]),
+        ("Since 2024-03-04 it works.", ["2024-03-04"]),
+    ],
+)
+def test_values_are_masked_by_the_targets_notation(text: str, written: list[str]) -> None:
+    assert masked(text) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["We won 17:21 there.", "Install Python 3.11 now.", "On 3/4/2024 it rained.",
+     "In 1987 he left.", "She has 3 dogs.", "It was $4.5 million then."],
+)  # fmt: skip
+def test_what_may_mean_something_else_is_not_masked(text: str) -> None:
+    assert masked(text) == []
+
+
+def test_german_times_and_amounts_become_english_ones() -> None:
+    assert masked("Es kostet 1.234,50 € heute.", "de", "en") == ["€1,234.50"]
+    assert masked("Um 17 Uhr gehe ich.", "de", "en") == ["5 pm"]
+    assert masked("Am 15.03.2024 war es so.", "de", "en") == ["March 15, 2024"]
+
+
+def test_all_numbers_with_marks_are_masked_on_request() -> None:
+    text = "On March 3 there were 1,234 people and 2.5 liters."
+    assert masked(text) == []
+    assert masked(text, masks_numbers=True) == ["3. März", "1.234"]
+
+
+def test_a_language_without_a_notation_changes_nothing() -> None:
+    assert masked("It costs $1,234.50 at 5 pm.", "en", "ja") == []
+    assert (
+        mended("It costs 1,234.50.", "それは1,234.50です。", "en", "ja") == "それは1,234.50です。"
+    )
+
+
+def test_a_glossary_term_wins_over_a_number() -> None:
+    options = PreprocessingOptions(
+        source_language="en",
+        target_language="de",
+        glossary=Glossary([GlossaryEntry(source="at 5 pm", target="zur Teestunde")]),
+        symbols=SYMBOLS,
+    )
+    found = preprocess("Come at 5 pm today.", options)
+    assert [p.replacement for p in found.masked.protected] == ["zur Teestunde"]
+
+
+@pytest.mark.parametrize(
+    ("text", "translation", "right"),
+    [
+        ("He has 1,234.5 points.", "Er hat 1,234.5 Punkte.", "Er hat 1.234,5 Punkte."),
+        ("He has 1,234,567 points.", "Er hat 1,234.567 Punkte.", "Er hat 1.234.567 Punkte."),
+        ("He has 1.234 points.", "Er hat 1.234 Punkte.", "Er hat 1,234 Punkte."),
+        ("He has 4 dogs.", "Er hat 5 Hunde.", "Er hat 4 Hunde."),
+        ("It is 2.0 now.", "Es ist 2.0 jetzt.", "Es ist 2,0 jetzt."),
+        ("On March 3 it rained.", "Am März 3 regnete es.", "Am 3. März regnete es."),
+        ("He got 5 milligrams.", "Er bekam 5 Milligrams.", "Er bekam 5 Milligramm."),
+        ("He has three dogs.", "Er hat 3 Hunde.", "Er hat 3 Hunde."),
+        ("Use Python 3.11 now.", "Nutze jetzt Python 3.11.", "Nutze jetzt Python 3.11."),
+        ("It is -5 degrees.", "Es sind 5 Grad.", "Es sind -5 Grad."),
+        ("He has 12 dogs.", "Er hat Hunde.", "Er hat Hunde."),
+    ],
+)
+def test_a_translation_gets_the_numbers_of_its_source(
+    text: str, translation: str, right: str
+) -> None:
+    assert mended(text, translation) == right
+    assert mended(text, right) == right
+
+
+def test_addresses_are_not_mended() -> None:
+    text = "See http://a.org/2.5 for 2.5 dogs."
+    translation = "Siehe http://a.org/2.5 für 2.5 Hunde."
+    assert mended(text, translation) == "Siehe http://a.org/2.5 für 2,5 Hunde."
+
+
+def test_a_time_alone_is_rewritten_and_digits_alone_are_not() -> None:
+    assert prepared("5:30 pm").without_model() == "17:30 Uhr"
+    assert prepared("5:30 pm").has_terms
+    assert not prepared("1,234.56 / 7 890").has_terms
+    assert not prepared("€ 12.50").has_terms
+
+
+@given(st.text(alphabet="abc ABC.,!?'äöü-", max_size=80), st.text(max_size=80))
+def test_nothing_changes_without_digits(text: str, translation: str) -> None:
+    assert prepared(text).mended(translation).text == translation
+    assert prepared(text, masks_numbers=True) == prepared(text)
+
+
+@given(st.text(alphabet="0123456789.,:/-$€% apm\u00a0", max_size=60), st.booleans())
+def test_the_masked_text_gives_every_span_back(text: str, masks_numbers: bool) -> None:
+    found = prepared(text.strip(), masks_numbers=masks_numbers)
+    core = found.unmasked(found.text)
+    assert core is None or all(p.replacement in core.text for p in found.masked.protected)
+
+
+@given(st.text(alphabet="0123456789.,:/ ap", max_size=60))
+def test_mending_is_done_once_and_for_all(text: str) -> None:
+    once = mended(text.strip(), text)
+    assert mended(text.strip(), mended(text.strip(), once)) == mended(text.strip(), once)
+
+
+@pytest.mark.parametrize("text", ["1,234.5 ", "$1 ", "5 pm ", "March 3, 2024 ", "1.", "1 km "])
+def test_twice_the_numbers_are_twice_the_work(text: str) -> None:
+    def work(size: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        whole = text * (size // len(text))
+
+        def run() -> str:
+            return prepared(whole + "x", masks_numbers=True).mended(whole).text
+
+        return run
+
+    assert_linear(work, 1_000)
