@@ -1,9 +1,10 @@
 // Connects the parts of the page: text, streamed translation, choices, inspector, drawers, files.
 
 import { Choices } from "./choices.js";
+import { showCount } from "./count.js";
 import { Drawers } from "./drawers.js";
 import { byId, element } from "./element.js";
-import { EXAMPLES } from "./examples.js";
+import { showExamples } from "./examples.js";
 import { Files } from "./files.js";
 import { Glossary } from "./glossary.js";
 import { History } from "./history.js";
@@ -70,8 +71,8 @@ function setText(value) {
 function textChanged() {
   source.plain();
   keep("text", text.value.length > KEPT_TEXT ? null : text.value || null);
-  showCount();
-  showExamples();
+  showCount(text.value, charLimit);
+  showExamples(text.value, choice, setText);
   choices.close();
   clearTimeout(timer);
 }
@@ -84,30 +85,8 @@ function typed() {
   else if (options?.isLive) timer = setTimeout(run, PAUSE_MS);
 }
 
-function showCount() {
-  const length = Array.from(text.value).length;
-  const excess = length - charLimit;
-  const count = byId("count");
-  count.textContent = text.value ? say("count", { count: length, limit: charLimit }) : "";
-  count.classList.toggle("over", excess > 0);
-  byId("clear").hidden = !text.value;
-  const button = byId("translate");
-  button.disabled = excess > 0;
-  button.textContent = excess > 0 ? say("excess", { count: excess }) : say("translate");
-}
-
-function showExamples() {
-  const root = byId("examples");
-  root.hidden = Boolean(text.value) || !choice;
-  if (root.hidden) return;
-  const code = [choice.chosen.source, locale, ...choice.sources].find((each) => each in EXAMPLES && choice.sources.includes(each));
-  const sentences = EXAMPLES[code] ?? [];
-  root.replaceChildren(...sentences.map((each) => element("button", { type: "button", class: "quiet", lang: code, click: () => setText(each) }, each)));
-  root.hidden = !sentences.length;
-}
-
 function languagesChanged() {
-  showExamples();
+  showExamples(text.value, choice, setText);
   if (!byId("glossary").hidden) glossary.show(choice.chosen.target);
   run();
 }
