@@ -194,6 +194,11 @@ class Settings(BaseSettings):
         """These, where nothing says how many engine processes there are: with none."""
         return self if self.engines is not None else self.model_copy(update={"engines": 0})
 
+    def for_one_program(self) -> "Settings":
+        """These, for a program that waits for its own work, and loads what that needs."""
+        endless = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
+        return self.model_copy(update={**endless, "load": "first_use"})
+
     @field_validator("bundles", mode="before")
     @classmethod
     def _split_paths(cls, value: object) -> object:

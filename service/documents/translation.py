@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, TypeVar
 
-from service.documents.document import Document
+from service.documents.document import ParsedFile
 from service.documents.processes.strings_file import SourceString
 from service.errors import OverloadedError, UnsupportedLanguageError
 from service.text.language_names import name_of
@@ -46,7 +46,7 @@ class _Batch:
 
 
 async def translate_document(
-    document: Document,
+    document: ParsedFile,
     options: TranslateRequest,
     translate: Translate,
     *,
@@ -80,9 +80,8 @@ async def translate_document(
     missing = [string for string in strings if string.index not in translations]
     beginning = sample_of(strings) if missing else ""
     await translate_strings(missing, options, translate, beginning, on_batch=keep, sleep=sleep)
-    return await asyncio.to_thread(
-        document.write, [translations[index] for index in range(len(strings))]
-    )
+    ordered = [translations[index] for index in range(len(strings))]
+    return await asyncio.to_thread(document.write, ordered, options.target)
 
 
 async def translate_strings(

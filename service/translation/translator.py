@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import (
     AsyncIterator,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
 )
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
@@ -45,6 +47,8 @@ from service.translation.values import (
     TranslateResult,
     Translation,
 )
+
+T = TypeVar("T")
 
 STREAMED_TOGETHER = 16
 """Sentences of a stream that are translated side by side before they are sent."""
@@ -111,14 +115,14 @@ class Translator:
                 language: self._text_translator(request, language, leased.get(language), deadline_s)
                 for language in groups
             }
-            results = await asyncio.gather(
-                *(
+            results = await _side_by_side(
+                [
                     translators[language].translate(
                         [request.texts[i] for i in indices],
                         None if prefixes is None else [prefixes[i] for i in indices],
                     )
                     for language, indices in groups.items()
-                )
+                ]
             )
         for language, result in zip(groups, results, strict=True):
             sentences = [s for t in result.translations for s in t.sentences]
@@ -292,6 +296,13 @@ class Translator:
             request,
             self._thread,
         )
+
+
+async def _side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Their results, in order; a single one takes no task, and no turn of the event loop."""
+    if len(works) == 1:
+        return [await works[0]]
+    return await asyncio.gather(*works)
 
 
 def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import CallerOf, DetectInput, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.operations.probes import StatusReply
 from service.api.parameters import check_texts
@@ -58,7 +59,7 @@ class SettingsReply(Reply):
     language: LanguageChoice
 
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 
 @router.post(
