@@ -59,7 +59,8 @@ def test_a_key_aborts_the_running_request(visit: Opener) -> None:
     while not held:
         page.page.wait_for_timeout(10)
     page.page.unroute("**/translate")
-    with page.page.expect_event("requestfailed") as aborted:
+    held_request = held[0].request
+    with page.page.expect_event("requestfailed", lambda failed: failed == held_request) as aborted:
         page.page.fill("#text", "The dog sleeps.")
     assert json.loads(aborted.value.post_data or "")["q"] == "The dog"
     page.page.wait_for_selector("#translation .sentence")
