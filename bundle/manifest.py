@@ -29,7 +29,9 @@ class LanguagePair(_Value):
     """A direction that the model translates."""
 
     source: LanguageCode
+    """BCP-47 code."""
     target: LanguageCode
+    """BCP-47 code."""
     source_prefix: str | None = None
     """Piece put before the source that chooses the target language, such as `>>de<<`."""
 
@@ -63,17 +65,29 @@ class Architecture(_Value):
     source_vocab_size: Positive | None = None
     """Pieces of the source where they are others than the target's."""
     d_model: Positive
+    """Width of embeddings and layers."""
     d_ff: Positive
+    """Width of the feed-forward layers."""
     num_heads: Positive
+    """Attention heads of each layer."""
     num_encoder_layers: Positive
+    """Layers of the encoder."""
     num_decoder_layers: Positive
+    """Layers of the decoder."""
     activation: str
+    """Of the feed-forward layers."""
     norm_position: str
+    """Normalisation before or after each part of a layer."""
     positions: str
+    """How the network knows the order of tokens."""
     attention_score: str = "scaled_dot"
+    """How queries and keys are compared."""
     attention_operator: AttentionOperator = "fused"
+    """Operator that computes attention in the graphs."""
     decoder_cell: DecoderCell = "self_attention"
+    """Self-attention, or the recurrence of Firefox's students."""
     num_parameters: Positive
+    """Weights in all."""
 
     @property
     def head_dim(self) -> int:
@@ -93,6 +107,7 @@ class DecodingDefaults(_Value):
     """Used where a request does not say otherwise."""
 
     beam_size: Positive = 1
+    """Hypotheses that are kept where a request does not say; 1 is greedy search."""
     length_penalty: Annotated[float, Field(ge=0)] = 0.6
     """Alpha of Wu et al. (2016); 0 ranks by the plain sum of log-probabilities."""
 
@@ -108,8 +123,11 @@ class DataSource(_Value):
     """A corpus that the model was trained on."""
 
     name: str
+    """Of the corpus."""
     licence: str
+    """Of this part of the training data."""
     pairs: Annotated[int, Field(ge=0)]
+    """Sentence pairs taken from it."""
 
 
 class ForeignOrigin(_Value):
@@ -118,6 +136,7 @@ class ForeignOrigin(_Value):
     kind: str
     """As `pellucid import` calls it."""
     name: str
+    """Of the program that trained the model."""
     files: dict[str, Sha256]
     """What was read."""
     licence: str | None = None
@@ -130,12 +149,17 @@ class Provenance(_Value):
     created: str
     """UTC, ISO 8601."""
     commit: str
+    """Of this project."""
     training_config: str
     """The run's TOML, whole; of a foreign checkpoint its own configuration."""
     training_steps: Annotated[int, Field(ge=0)]
+    """Updates of the weights."""
     training_target_tokens: Annotated[int, Field(ge=0)]
+    """Target tokens seen, repetitions included."""
     training_minutes: Annotated[float, Field(ge=0)]
+    """Wall-clock time."""
     data: tuple[DataSource, ...] = ()
+    """Corpora that the model was trained on."""
     foreign: ForeignOrigin | None = None
     """None: trained here."""
 
@@ -192,6 +216,7 @@ class OriginalParity(_Value):
     identical_sentences: Annotated[int, Field(ge=0)]
     """Greedy translations that are the same."""
     beam_size: Positive
+    """Of the search that was compared."""
     beams: Annotated[int, Field(ge=0)]
     """Sentences whose best hypothesis ended by itself; others are not compared."""
     identical_beams: Annotated[int, Field(ge=0)]
@@ -208,7 +233,9 @@ class ParityReport(_Value):
     first_step_max_error: Annotated[float, Field(ge=0)]
     """Of logits; of a step with logits over 5, divided by a fifth of the largest."""
     later_steps_max_error: Annotated[float, Field(ge=0)]
+    """Largest difference of a logit after the first step."""
     ragged_batch_max_error: Annotated[float, Field(ge=0)]
+    """Largest difference of a logit in a batch of unequal lengths."""
     attention_max_error: Annotated[float, Field(ge=0)]
     """Of maps and log-probabilities, against one teacher-forced pass."""
     cached_attention_max_error: Annotated[float, Field(ge=0)] | None = None
@@ -217,7 +244,9 @@ class ParityReport(_Value):
     sentences: Annotated[int, Field(ge=0)]
     """Sentences decoded greedily by both."""
     identical_sentences: Annotated[int, Field(ge=0)]
+    """Greedy translations that both wrote alike."""
     token_agreement: Annotated[float, Field(ge=0, le=1)]
+    """Share of steps at which both chose the same token."""
     original: OriginalParity | None = None
     """None: trained here, or the original program was not installed."""
 
@@ -226,15 +255,25 @@ class QualityReport(_Value):
     """Translation quality of one precision, measured with the service's own engine."""
 
     dataset: str
+    """Name of the set."""
     pair: LanguagePair
+    """Direction that was measured."""
     precision: Precision
+    """Of the graphs that were measured."""
     sentences: Positive
+    """Size of the set."""
     beam_size: Positive
+    """Of the search."""
     with_shortlist: bool = False
+    """Whether only likely pieces were candidates."""
     bleu: float
+    """Of the whole set, by sacreBLEU."""
     chrf: float
+    """Of the whole set, by sacreBLEU."""
     bleu_signature: str
+    """How sacreBLEU computed it."""
     chrf_signature: str
+    """How sacreBLEU computed it."""
     changed_against_fp32: Annotated[float, Field(ge=0, le=1)]
     """Share of sentences whose text differs from the fp32 translation."""
     max_logit_error: Annotated[float, Field(ge=0)]
@@ -247,6 +286,7 @@ class AlignmentHead(_Value):
     layer: Annotated[int, Field(ge=0)]
     """Of the decoder, from 0."""
     head: Annotated[int, Field(ge=0)]
+    """Index in that layer, from 0."""
     shift: Annotated[int, Field(ge=0, le=1)] = 0
     """0: it looks while it writes a token; 1: when it reads it again, one step later."""
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -277,6 +317,7 @@ class Speedup(_Value):
     """How much faster greedy decoding is for something, at one size of the batch."""
 
     rows: Positive
+    """Sentences at once."""
     ratio: Annotated[float, Field(ge=0)]
     """Time without it over time with it."""
 
@@ -296,6 +337,7 @@ class Shortlist(_Value):
     num_pairs: Positive | None = None
     """Sentence pairs that the table was learnt from; None: it came with a foreign model."""
     speedups: tuple[Speedup, ...] = ()
+    """Measured when the shortlist was made."""
 
     @property
     def num_pieces(self) -> int:

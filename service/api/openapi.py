@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from service.api.auth.repetition import IDEMPOTENCY_KEY, MAX_KEY_CHARS
@@ -39,8 +41,57 @@ _EXAMPLES = {
     503: ("shutting_down", SHUTTING_DOWN),
     504: ("deadline_exceeded", "not finished within 30 s"),
 }
+_PLAIN_TAGS = ("native", "operations")
+_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, where the server asks for one; also as the field `api_key`.",
+    },
+    "deepl": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`DeepL-Auth-Key KEY`, where the server asks for a key; also as the field "
+        "`auth_key`.",
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The operator's token, where one is set.",
+    },
+}
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+
+
+class DescribedApp(FastAPI):
+    """An application whose description says which keys an operation takes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description; a second call returns the same one."""
+        api = super().openapi()
+        api["components"]["securitySchemes"] = _SCHEMES
+        for operations in api["paths"].values():
+            for operation in operations.values():
+                if "403" in operation["responses"]:
+                    operation["security"] = [{}, {_scheme_of(operation): []}]
+        return api
+
+
+def operation_id(route: APIRoute) -> str:
+    """An id that stays when an address changes: the route's name, behind its dialect if it has one.
+
+    Args:
+        route: Its first tag is the dialect, or what kind of operation it is.
+    """
+    (tag, *_) = route.tags
+    return route.name if tag in _PLAIN_TAGS else f"{tag}_{route.name}"
+
+
+def _scheme_of(operation: Mapping[str, Any]) -> str:
+    (tag, *_) = operation["tags"]
+    return {"operations": "token", "admin": "token", "deepl": "deepl"}.get(tag, "key")
 
 
 def problems(

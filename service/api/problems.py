@@ -7,7 +7,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
@@ -45,7 +45,10 @@ _log = logging.getLogger(__name__)
 class DeeplProblem(BaseModel):
     """Body of every reply of this dialect that is not a success."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     message: str
+    """What is wrong, and what to do."""
 
 
 def is_deepl(path: str) -> bool:
@@ -67,8 +70,12 @@ def shortened(text: str) -> str:
 class Problem(BaseModel):
     """Body of every reply that is not a success."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     error: str
+    """What is wrong, and what to do."""
     code: str
+    """A stable word for programs."""
 
 
 def problem(

@@ -26,6 +26,7 @@ from service.api.middleware.security_headers import SecurityHeadersMiddleware, a
 from service.api.middleware.trace import TraceMiddleware
 from service.api.native import attention, files, languages, score, translate
 from service.api.native.files import FORM_BYTES
+from service.api.openapi import DescribedApp, operation_id
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
 from service.documents.jobs.admission import FileJobLimits
@@ -221,11 +222,12 @@ def create_app(
         metrics,
         refusal=reload_refusal,
     )
-    app = FastAPI(
+    app = DescribedApp(
         title="Pellucid",
         version=release(),
         summary="A self-hosted translation service you can see through",
         lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
         openapi_url=None,  # served by `pages`, beside the page that shows it
         redirect_slashes=False,
         # FastAPI would send requests, with texts in their addresses, to the collector that the

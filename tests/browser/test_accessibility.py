@@ -82,12 +82,17 @@ def test_page_of_the_model_has_no_fault(
 def test_api_page_has_no_fault(visit: Opener, scheme: str) -> None:
     page = visit("docs", scheme=scheme)
     page.page.wait_for_selector("details")
-    page.page.click("summary >> nth=0")
+    page.page.evaluate(
+        "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+    )
+    page.page.click("#translate .try button")
+    page.page.wait_for_selector("#translate pre:not([hidden])")
     assert faults(page) == []
 
 
 def test_faults_are_found(visit: Opener) -> None:
     page = visit()
+    page.wait_until_ready()  # the interface sets its texts before
     page.page.evaluate("document.querySelector('label[for=text]').remove()")
     page.page.evaluate("document.querySelector('#text').removeAttribute('placeholder')")
     assert [fault.partition(":")[0] for fault in faults(page)] == ["label"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
+from service.api.replies.json import Reply
 from service.api.schemas import LanguageCode, Texts
 from service.text.markup.passage import MarkupOptions
 
@@ -136,30 +137,39 @@ class DeeplLanguagesParameters(_Parameters):
     """A key, where the server asks for one."""
 
 
-class DeeplTranslation(BaseModel):
+class DeeplTranslation(Reply):
     """One text."""
 
     detected_source_language: str
+    """The source language, given or detected."""
     text: str
+    """The translation."""
     billed_characters: int
+    """Characters of the text, if asked for."""
 
 
-class DeeplTranslateReply(BaseModel):
+class DeeplTranslateReply(Reply):
     """The translations, in the order of the texts."""
 
     translations: list[DeeplTranslation]
+    """One for each text."""
 
 
-class DeeplLanguage(BaseModel):
+class DeeplLanguage(Reply):
     """A language."""
 
     language: str
+    """In DeepL's spelling, such as EN or PT-BR."""
     name: str
+    """In English."""
     supports_formality: bool
+    """Always false: `formality` is refused."""
 
 
-class DeeplUsage(BaseModel):
+class DeeplUsage(Reply):
     """What was translated with a key this month."""
 
     character_count: int
+    """Characters translated this month."""
     character_limit: int
+    """Characters that the key may translate in a month."""

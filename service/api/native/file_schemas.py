@@ -45,13 +45,16 @@ class FileReply(Reply):
     """A file is translated."""
 
     translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
+    """Where the file is, for a while."""
 
 
 class JobReply(Reply):
     """How a file stands."""
 
     id: str
+    """For `/jobs/{id}`."""
     status: FileJobState
+    """How far it is, or how it ended."""
     progress: float
     """From 0 to 1; 1 when the file is there."""
     strings: int

@@ -23,8 +23,11 @@ class LanguageReply(Reply):
     """A language that can be translated from."""
 
     code: str
+    """BCP-47 code."""
     name: str
+    """In English."""
     targets: list[str]
+    """Codes of the languages that it can be translated to."""
     pivots: dict[str, str] | None = None
     """For each of those targets that no model translates to by itself, the language between; only
     where there are any."""
@@ -34,14 +37,18 @@ class NamedLanguage(Reply):
     """A language for people who choose from a list."""
 
     code: str
+    """BCP-47 code."""
     name: str
+    """In English."""
 
 
 class LanguageChoice(Reply):
     """What is chosen at first."""
 
     source: NamedLanguage
+    """Language of the text."""
     target: NamedLanguage
+    """Language of the translation."""
 
 
 class SettingsReply(Reply):
@@ -52,11 +59,17 @@ class SettingsReply(Reply):
     frontendTimeout: int  # noqa: N815
     """How long to wait after a key, milliseconds."""
     apiKeys: bool  # noqa: N815
+    """Whether keys exist."""
     keyRequired: bool  # noqa: N815
+    """Whether a request without a key is refused."""
     suggestions: bool
+    """Whether better translations can be suggested."""
     filesTranslation: bool  # noqa: N815
+    """Whether files can be translated."""
     supportedFilesFormat: list[str]  # noqa: N815
+    """Suffixes of files that can be translated."""
     language: LanguageChoice
+    """The languages of an empty page."""
 
 
 router = APIRouter(tags=["native"], route_class=DirectRoute)

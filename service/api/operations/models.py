@@ -22,7 +22,9 @@ class CanaryReply(Reply):
     """What the readiness probe last saw."""
 
     source_text: str
+    """The sentence that the probe translates."""
     state: Literal["ok", "failing"]
+    """Whether its translation is as expected."""
     reason: str | None
     """Why it is failing."""
 
@@ -31,14 +33,19 @@ class ModelReply(Reply):
     """One bundle."""
 
     name: str
+    """Of the bundle."""
     pairs: list[LanguagePair]
+    """Directions that it translates."""
     sha256: str
     """Digest of the manifest and so, through it, of every file."""
     architecture: Architecture
+    """Of the network."""
     precision: Precision
+    """Of its weights."""
     batch_invariant: bool
     """A text's translation never depends on what is translated beside it."""
     quantization: Quantization
+    """How weights became integers."""
     placeholders: list[str]
     """Pieces that the model copies, in place of what must not be translated."""
     alignment_head: AlignmentHead | None
@@ -46,12 +53,19 @@ class ModelReply(Reply):
     shortlist: Shortlist | None
     """What greedy search chooses from instead of the whole vocabulary, if anything."""
     max_source_tokens: int
+    """Longest sentence; a longer one is split."""
     max_target_tokens: int
+    """Longest translation of a sentence."""
     decoding: DecodingDefaults
+    """What a request without options gets."""
     quality: list[QualityReport]
+    """Measured at export."""
     parity: ParityReport
+    """How the graphs compare with the network."""
     provenance: Provenance
+    """Where the model comes from."""
     canary: CanaryReply
+    """Whether the bundle is well."""
 
 
 def model_content(served: ServedBundle) -> Json:

@@ -20,6 +20,7 @@ class StatusReply(Reply):
     """Everything is as it should be."""
 
     status: Literal["ok", "ready"]
+    """In one word."""
 
 
 @router.get("/livez", summary="Is the process alive?", response_model=StatusReply)

@@ -34,7 +34,9 @@ class AlignmentReply(Reply):
     """Words of both sides; a punctuation mark is one, too."""
 
     source_words: list[str]
+    """Words of the source, in order."""
     target_words: list[str]
+    """Words of the translation, in order."""
     pharaoh: str
     """Pairs of word numbers, source first, from 0: `0-0 1-2`."""
     weights: list[float]
@@ -56,11 +58,17 @@ class InspectedSentenceReply(MapsReply):
     """One sentence of a text with its attention."""
 
     source: str
+    """The sentence."""
     translation: str
+    """Of this sentence."""
     source_span: tuple[int, int]
+    """Character offsets in the text, end exclusive."""
     target_span: tuple[int, int]
+    """Character offsets in the translation, end exclusive."""
     alignment: AlignmentReply
+    """Which word came from which."""
     confidence: ConfidenceReply
+    """How likely the translation is to be accepted."""
 
 
 class InspectedTextReply(Reply):
@@ -71,17 +79,29 @@ class InspectedTextReply(Reply):
     """
 
     source: str
+    """The text."""
     translation: str
+    """Of the whole text."""
     source_tokens: list[str] | None = None
+    """Input pieces of the model; keys of the maps."""
     target_tokens: list[str] | None = None
+    """Output pieces of the model; queries of the maps."""
     token_scores: list[float] | None = None
+    """Log-probability of each target token, nats."""
     encoder: AttentionMap | None = None
+    """Of source tokens to source tokens, [layer][head][query][key]."""
     decoder: AttentionMap | None = None
+    """Of target tokens to earlier ones, [layer][head][query][key]."""
     decoder_cell: Literal["ssru"] | None = None
+    """Where the decoder has a recurrence: what `decoder` shows."""
     cross: AttentionMap | None = None
+    """Of target tokens to source tokens, [layer][head][query][key]."""
     alignment: AlignmentReply | None = None
+    """Which word came from which."""
     confidence: ConfidenceReply | None = None
+    """How likely the translation is to be accepted."""
     sentences: list[InspectedSentenceReply] | None = None
+    """Of a text that is not one sentence: each with its maps."""
 
 
 def inspected_content(pair: InspectedPair) -> Json:

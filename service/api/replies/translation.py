@@ -32,17 +32,22 @@ class LegReply(Reply):
     target: str
     """Language code."""
     translation: str
+    """By this model."""
     source_tokens: list[str]
+    """Input pieces of the model."""
     target_tokens: list[str]
+    """Output pieces of the model."""
     score: float
     """Summed log-probability, nats."""
     finish_reason: FinishReason
+    """Why decoding stopped."""
 
 
 class WordReply(Reply):
     """A word of a translation."""
 
     text: str
+    """As in the translation."""
     start: int
     """Characters before it in the translation of its sentence."""
     end: int
@@ -68,18 +73,23 @@ class SentenceReply(Reply):
     """One sentence of a text, and how its translation ended."""
 
     source: str
+    """The sentence, without the white space around it."""
     translation: str
+    """Of this sentence."""
     source_span: tuple[int, int]
     """Character offsets in the text, end exclusive."""
     target_span: tuple[int, int]
     """Character offsets in the translation, end exclusive."""
     source_tokens: list[str]
+    """Input pieces of the model."""
     target_tokens: list[str]
+    """Output pieces of the model."""
     score: float
     """Summed log-probability, nats."""
     token_scores: list[float]
     """Log-probability of each target token, nats."""
     finish_reason: FinishReason
+    """Why decoding stopped."""
     truncated: bool
     """Part of the source was not translated."""
     confidence: float
@@ -95,6 +105,7 @@ class SentenceReply(Reply):
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
     attention: MapsReply | None = None
+    """Attention maps, if asked for."""
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
@@ -106,6 +117,7 @@ class DetectionReply(Reply):
     confidence: float
     """From 0 to 100."""
     language: str
+    """Code of the language."""
 
 
 class TranslateReply(Reply):
@@ -114,9 +126,13 @@ class TranslateReply(Reply):
     model_config = ConfigDict(json_schema_extra={"examples": [{"translatedText": "Guten Morgen."}]})
 
     translatedText: str | list[str]  # noqa: N815 - LibreTranslate's name
+    """The translation; a list for a list of texts."""
     detectedLanguage: DetectionReply | list[DetectionReply] | None = None  # noqa: N815
+    """Of the text, where `source` is `auto`."""
     alternatives: list[str] | list[list[str]] | None = None
+    """Further translations, if asked for."""
     details: list[SentenceReply] | list[list[SentenceReply]] | None = None
+    """Sentence by sentence, if asked for."""
 
 
 def translation_content(

@@ -1,91 +1,106 @@
 // The API page, generated from openapi.json.
 
-const byId = (id) => document.getElementById(id);
+import { byId, element } from "./element.js";
+import { tryBox } from "./try_it.js";
 
-function element(name, content = [], properties = {}) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...[content].flat());
-  return made;
+const idOf = (name) => `shape-${name}`;
+const nameOf = (reference) => reference.split("/").pop();
+
+/** The type of a schema, with a link to each shape in it. */
+function typeOf(schema) {
+  if (schema.$ref) return [element("a", { href: `#${idOf(nameOf(schema.$ref))}` }, nameOf(schema.$ref))];
+  const parts = schema.anyOf ?? schema.oneOf ?? schema.allOf;
+  if (parts) return parts.flatMap((part, i) => (i ? [" | ", ...typeOf(part)] : typeOf(part)));
+  if (schema.enum || "const" in schema) {
+    return [(schema.enum ?? [schema.const]).map((value) => JSON.stringify(value)).join(" | ")];
+  }
+  if (schema.prefixItems) return ["[", ...schema.prefixItems.flatMap((part, i) => [i ? ", " : "", ...typeOf(part)]), "]"];
+  if (schema.type === "array") return ["[", ...(schema.items ? typeOf(schema.items) : []), "]"];
+  if (typeof schema.additionalProperties === "object") return ["{text: ", ...typeOf(schema.additionalProperties), "}"];
+  if (schema.properties) return ["{", ...Object.entries(schema.properties).flatMap(([name, field], i) => [i ? ", " : "", `${name}: `, ...typeOf(field)]), "}"];
+  return [schema.format === "binary" ? "file" : schema.type ?? "anything"];
 }
 
-function resolve(schema, api) {
-  return schema?.$ref ? api.components.schemas[schema.$ref.split("/").pop()] : schema ?? {};
+function row(name, schema, isRequired, description) {
+  const hasDefault = "default" in schema && schema.default !== null && schema.default !== "";
+  const note = hasDefault ? ` Default: ${JSON.stringify(schema.default)}.` : "";
+  return element("tr", {},
+    element("td", {}, element("code", {}, name)),
+    element("td", {}, element("code", {}, typeOf(schema))),
+    element("td", {}, (isRequired ? "Required. " : "") + (description ?? schema.description ?? "") + note),
+  );
 }
 
-function typeOf(schema, api) {
-  if (schema.$ref) return schema.$ref.split("/").pop();
-  if (schema.anyOf) return schema.anyOf.map((part) => typeOf(part, api)).join(" | ");
-  if (schema.enum || schema.const) return (schema.enum ?? [schema.const]).map((v) => JSON.stringify(v)).join(" | ");
-  if (schema.type === "array") return `[${schema.items ? typeOf(schema.items, api) : ""}]`;
-  return schema.title && schema.type === "object" ? schema.title : schema.type ?? "any";
-}
-
-function fieldTable(schema, api) {
+function fieldTable(schema) {
   const required = new Set(schema.required ?? []);
-  const rows = Object.entries(schema.properties ?? {}).map(([name, field]) => {
-    const note = "default" in field && field.default !== null ? ` Default: ${JSON.stringify(field.default)}.` : "";
-    return element("tr", [
-      element("td", element("code", name)),
-      element("td", element("code", typeOf(field, api))),
-      element("td", (required.has(name) ? "Required. " : "") + (field.description ?? "") + note),
-    ]);
-  });
-  return element("table", rows);
+  const fields = Object.entries(schema.properties ?? {});
+  if (fields.length === 0) return element("p", {}, element("code", {}, typeOf(schema)));
+  return element("table", {}, fields.map(([name, field]) => row(name, field, required.has(name))));
 }
 
-function example(path) {
-  const values = { "/translate": { details: true }, "/attention": { reduce: "all" } }[path] ?? {};
-  return JSON.stringify({ q: "The weather is nice today.", source: "en", target: "de", ...values }, null, 2);
+function parameters(described) {
+  const all = described.parameters ?? [];
+  if (all.length === 0) return [];
+  const rows = all.map((each) => row(`${each.name} (${each.in})`, each.schema ?? {}, each.required, each.description));
+  return [element("h3", {}, "Parameters"), element("table", {}, rows)];
 }
 
-function tryBox(method, path, takesBody) {
-  const body = element("textarea", example(path), { rows: 7, hidden: !takesBody, ariaLabel: "Request body" });
-  const answer = element("pre", [], { hidden: true });
-  const send = async () => {
-    const options = { method };
-    if (takesBody) Object.assign(options, { body: body.value, headers: { "Content-Type": "application/json" } });
-    answer.hidden = false;
-    try {
-      const response = await fetch(path.slice(1), options);
-      const text = await response.text();
-      const isJson = response.headers.get("Content-Type")?.includes("json");
-      answer.textContent = `${response.status}\n` + (isJson ? JSON.stringify(JSON.parse(text), null, 1) : text);
-    } catch (error) {
-      answer.textContent = error.message;
-    }
-  };
-  return element("div", [body, element("p", element("button", "Send", { onclick: send })), answer]);
+function body(described) {
+  const contents = Object.entries(described.requestBody?.content ?? {});
+  if (contents.length === 0) return [];
+  return [element("h3", {}, `Takes ${contents.map(([type]) => type).join(" or ")}`), fieldTable(contents[0][1].schema)];
+}
+
+function reply([status, { description, content }]) {
+  const kinds = Object.entries(content ?? {}).map(([type, { schema }]) =>
+    element("li", {}, element("code", {}, type), schema && Object.keys(schema).length ? [": ", element("code", {}, typeOf(schema))] : []));
+  return element("li", {}, `${status}: ${description} `, kinds.length ? element("ul", {}, kinds) : []);
+}
+
+function keys(described, api) {
+  const names = (described.security ?? []).flatMap(Object.keys);
+  return names.map((name) => element("p", {}, `Key: ${api.components.securitySchemes[name].description}`));
 }
 
 function operation(method, path, described, api) {
-  const contents = Object.entries(described.requestBody?.content ?? {});
-  const reply = described.responses["200"]?.content?.["application/json"]?.schema;
-  const parts = [element("summary", [element("code", `${method.toUpperCase()} ${path}`), ` ${described.summary ?? ""}`])];
-  parts.push(element("p", described.description ?? ""));
-  if (contents.length) {
-    parts.push(element("h3", `Takes ${contents.map(([type]) => type).join(" or ")}`));
-    parts.push(fieldTable(contents[0][1].schema, api));
+  return element("details", { id: described.operationId },
+    element("summary", {}, element("code", {}, `${method.toUpperCase()} ${path}`), ` ${described.summary ?? ""}`),
+    element("p", {}, described.description ?? ""),
+    ...keys(described, api),
+    ...parameters(described),
+    ...body(described),
+    element("h3", {}, "Answers"),
+    element("ul", {}, Object.entries(described.responses).map(reply)),
+    element("h3", {}, "Try it"),
+    tryBox(method.toUpperCase(), path, described, () => byId("key").value.trim()),
+  );
+}
+
+function shape([name, schema]) {
+  return element("details", { id: idOf(name) },
+    element("summary", {}, element("code", {}, name)),
+    element("p", {}, schema.description ?? ""),
+    fieldTable(schema),
+  );
+}
+
+/** Open what the address names: a link to a shape shows it. */
+function openNamed() {
+  const named = byId(decodeURIComponent(location.hash.slice(1)));
+  if (named instanceof HTMLDetailsElement) {
+    named.open = true;
+    named.scrollIntoView();
   }
-  if (reply) {
-    const schema = resolve(reply, api);
-    parts.push(element("h3", "Gives"), element("p", element("code", typeOf(reply, api))), fieldTable(schema, api));
-  }
-  const failures = Object.entries(described.responses).filter(([status]) => status !== "200");
-  if (failures.length) {
-    parts.push(element("h3", "Or fails"));
-    parts.push(element("ul", failures.map(([status, { description }]) => element("li", `${status}: ${description}`))));
-  }
-  parts.push(element("h3", "Try it"), tryBox(method.toUpperCase(), path, contents.length > 0));
-  return element("details", parts);
 }
 
 async function show() {
   const api = await (await fetch("openapi.json")).json();
   const operations = Object.entries(api.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, described]) => operation(method, path, described, api)));
-  const schemas = Object.entries(api.components?.schemas ?? {}).map(([name, schema]) =>
-    element("details", [element("summary", element("code", name)), element("p", schema.description ?? ""), fieldTable(schema, api)]));
-  byId("operations").replaceChildren(...operations, element("h2", "Shapes"), ...schemas);
+  const shapes = Object.entries(api.components?.schemas ?? {}).map(shape);
+  byId("operations").replaceChildren(...operations, element("h2", {}, "Shapes"), ...shapes);
+  openNamed();
 }
 
-show().catch((error) => byId("operations").replaceChildren(element("p", `openapi.json cannot be loaded: ${error.message}`, { className: "failed" })));
+addEventListener("hashchange", openNamed);
+show().catch((error) => byId("operations").replaceChildren(element("p", { class: "failed" }, `openapi.json cannot be loaded: ${error.message}`)));

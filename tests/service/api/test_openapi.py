@@ -73,6 +73,38 @@ def test_every_parameter_is_described() -> None:
             assert [name for name, field in fields.items() if "description" not in field] == []
 
 
+def test_every_field_of_a_reply_is_described() -> None:
+    schemas = current()["components"]["schemas"].items()
+    fields = [(name, key, field) for name, schema in schemas for key, field in _fields(schema)]
+    assert len(fields) > 150
+    assert [(name, key) for name, key, field in fields if "description" not in field] == []
+
+
+def _fields(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return list(schema.get("properties", {}).items())
+
+
+def test_ids_of_operations_do_not_depend_on_addresses() -> None:
+    ids = [described["operationId"] for _, _, described in _operations()]
+    assert len(set(ids)) == len(ids)
+    assert {"translate", "detect", "languages", "deepl_translate", "deepl_languages"} <= set(ids)
+
+
+def test_what_takes_a_key_says_which() -> None:
+    schemes = current()["components"]["securitySchemes"]
+    taken = {
+        path: [name for each in described.get("security", ()) for name in each]
+        for _, path, described in _operations()
+    }
+    assert {name for names in taken.values() for name in names} == set(schemes)
+    assert taken["/translate"] == ["key"]
+    assert taken["/v2/translate"] == ["deepl"]
+    assert taken["/metrics"] == ["token"]
+    assert taken["/livez"] == []
+    for _, path, described in _operations():
+        assert bool(taken[path]) == ("403" in described["responses"]), path
+
+
 def test_every_failure_has_an_example_of_its_own_shape() -> None:
     for method, path, described in _operations():
         for status, response in described["responses"].items():
