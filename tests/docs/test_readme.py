@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from setuptools import __file__ as setuptools_file
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
             shutil.copy(path, folder)
     shim = folder / "commands" / "python3"
     shim.parent.mkdir()
-    packages = Path(setuptools_file).parents[1]
+    packages = distribution("setuptools").locate_file("")
     shim.write_text(PYTHON.format(python=sys.executable, packages=packages), encoding="utf-8")
     shim.chmod(0o755)
     made = Checkout(folder=folder, port=_free_port())

@@ -6,6 +6,9 @@ import { tryBox } from "./try_it.js";
 const idOf = (name) => `shape-${name}`;
 const nameOf = (reference) => reference.split("/").pop();
 
+/** Text with what stands between backticks as code. */
+const prose = (text = "") => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+
 /** The type of a schema, with a link to each shape in it. */
 function typeOf(schema) {
   if (schema.$ref) return [element("a", { href: `#${idOf(nameOf(schema.$ref))}` }, nameOf(schema.$ref))];
@@ -27,7 +30,7 @@ function row(name, schema, isRequired, description) {
   return element("tr", {},
     element("td", {}, element("code", {}, name)),
     element("td", {}, element("code", {}, typeOf(schema))),
-    element("td", {}, (isRequired ? "Required. " : "") + (description ?? schema.description ?? "") + note),
+    element("td", {}, prose((isRequired ? "Required. " : "") + (description ?? schema.description ?? "") + note)),
   );
 }
 
@@ -54,18 +57,18 @@ function body(described) {
 function reply([status, { description, content }]) {
   const kinds = Object.entries(content ?? {}).map(([type, { schema }]) =>
     element("li", {}, element("code", {}, type), schema && Object.keys(schema).length ? [": ", element("code", {}, typeOf(schema))] : []));
-  return element("li", {}, `${status}: ${description} `, kinds.length ? element("ul", {}, kinds) : []);
+  return element("li", {}, prose(`${status}: ${description} `), kinds.length ? element("ul", {}, kinds) : []);
 }
 
 function keys(described, api) {
   const names = (described.security ?? []).flatMap(Object.keys);
-  return names.map((name) => element("p", {}, `Key: ${api.components.securitySchemes[name].description}`));
+  return names.map((name) => element("p", {}, prose(`Key: ${api.components.securitySchemes[name].description}`)));
 }
 
 function operation(method, path, described, api) {
   return element("details", { id: described.operationId },
     element("summary", {}, element("code", {}, `${method.toUpperCase()} ${path}`), ` ${described.summary ?? ""}`),
-    element("p", {}, described.description ?? ""),
+    element("p", {}, prose(described.description)),
     ...keys(described, api),
     ...parameters(described),
     ...body(described),
@@ -79,7 +82,7 @@ function operation(method, path, described, api) {
 function shape([name, schema]) {
   return element("details", { id: idOf(name) },
     element("summary", {}, element("code", {}, name)),
-    element("p", {}, schema.description ?? ""),
+    element("p", {}, prose(schema.description)),
     fieldTable(schema),
   );
 }
