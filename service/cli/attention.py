@@ -92,10 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _media_type(path: Path) -> str:
     from service.api.native.attention_formats import SUFFIXES
 
+    check_output(path, "--output")
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise StartupError(f"--output {path}: the suffix must be one of {known}")
-    check_output(path, "--output")
     return SUFFIXES[path.suffix.lower()]
 
 

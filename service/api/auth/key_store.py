@@ -77,10 +77,14 @@ def open_store(
     from service.api.auth.sqlite_store import SqliteStore
 
     path = Path(address)
+    if path.is_dir():
+        raise StartupError(f"--key-store: {path} is a directory: name a file")
     if not may_create and not path.exists():
         raise StartupError(
             f"--key-store: {path} does not exist: `pellucid keys add NAME` creates it"
         )
+    if not may_create and path.stat().st_size == 0:
+        raise StartupError(f"--key-store: {path} is empty: `pellucid keys add NAME` fills it")
     return SqliteStore(path, timeout_s)
 
 

@@ -104,6 +104,19 @@ def test_only_add_creates_a_file(verb: str, store: Path, capsys: Captured) -> No
     assert list(store.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("verb", ["list", "usage"])
+def test_only_add_writes_to_an_empty_file(verb: str, store: Path, capsys: Captured) -> None:
+    store.touch()
+    assert main(["keys", verb]) == 2
+    assert f"{store} is empty" in capsys.readouterr().err
+    assert store.stat().st_size == 0
+
+
+def test_a_directory_is_no_store(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["keys", "add", "a", "--key-store", str(tmp_path)]) == 2
+    assert f"{tmp_path} is a directory" in capsys.readouterr().err
+
+
 def test_generated_keys_are_let_in_by_a_server_without_a_store(
     store: Path, capsys: Captured
 ) -> None:

@@ -193,6 +193,7 @@ def test_translate_writes_many_lines_in_order() -> None:
         (["translate", *MODEL, "--warn", "--ray"], 2, "--details and --warn apply to lines"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
         (["attention", TEXT, *MODEL, "--output", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
+        (["attention", TEXT, *MODEL, "-o", "/"], 2, "--output /: it is a directory"),
         (["attention", TEXT, *MODEL, "-o", "nowhere/map.png"], 2, "no folder nowhere"),
         (["translate", "--source", "en", "--target", "fr", *MODEL[4:]], 1, "from en to de"),
         (["translate", *MODEL, "/"], 2, "/ is a directory"),
