@@ -54,6 +54,12 @@ def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
     yield "target_tokens", np.array(attention.target_tokens)
     yield "token_scores", np.array(attention.token_log_probs, dtype=np.float32)
     yield from attention.maps.items()
+    if (causes := attention.contributions) is not None:
+        yield "contributions.method", np.array(causes.method)
+        yield "contributions.source", causes.source
+        yield "contributions.target", causes.target
+        yield "contributions.prefix_tokens", np.array(causes.prefix_tokens)
+        yield "contributions.source_share", causes.source_share
     for name, text in (("source", sentence.source), ("target", sentence.translation)):
         found = [text[begin:end] for begin, end in words(text)]
         yield f"alignment.{name}_words", np.array(found, dtype=np.str_)
