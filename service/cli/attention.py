@@ -47,6 +47,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default="none",
         help="dimensions to average over",
     )
+    parser.add_argument(
+        "--method",
+        default="attention",
+        help="attention, or what each token comes from: rollout, value_zeroing, alti, occlusion",
+    )
     parser.add_argument("--words", action="store_true", help="pool pieces to words")
     parser.add_argument(
         "--out",
@@ -112,6 +117,7 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
             heads=indices(arguments.heads),
             reduce="all" if arguments.table else arguments.reduce,
             words=arguments.words,
+            method="attention" if arguments.table else arguments.method,
         ),
     )
 
