@@ -25,14 +25,15 @@ def npz(pairs: Sequence[InspectedPair], *, is_list: bool) -> bytes:
     entries: dict[str, NDArray[np.generic]] = {}
     for number, pair in enumerate(pairs):
         prefix = f"{number}." if is_list else ""
-        entries.update((prefix + name, value) for name, value in _pair(pair))
+        entries.update((prefix + name, value) for name, value in pair_entries(pair))
     written = BytesIO()
     # `savez` has a parameter `file`; no entry has that name.
     np.savez(written, allow_pickle=False, **entries)
     return written.getvalue()
 
 
-def _pair(pair: InspectedPair) -> Iterator[Entry]:
+def pair_entries(pair: InspectedPair) -> Iterator[Entry]:
+    """Names and values of one text."""
     yield "source", np.array(pair.source)
     yield "translation", np.array(pair.translation)
     if len(pair.sentences) == 1:
