@@ -59,7 +59,7 @@ def sentences(sessions: Sessions, count: int) -> list[Sentence]:
     options = DecodeOptions(max_target_tokens=bundle.manifest.max_target_tokens)
     found: list[Sentence] = []
     for row in (*_rows(JUDGED), *_rows(REFERENCES)):
-        pair = bundle.manifest.pair(row["source_language"], row["target_language"])
+        pair = bundle.manifest.pair(*_languages(row))
         assert pair is not None
         source = tuple(bundle.tokenizer.encode_source(row["source"], pair))
         ends = len(bundle.manifest.special_ids.ends_of_source)
@@ -202,6 +202,13 @@ def figures(sessions: Sessions, count: int) -> dict[str, Any]:
 def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _languages(row: dict[str, str]) -> tuple[str, str]:
+    if "pair" in row:
+        source, _, target = row["pair"].partition("->")
+        return source, target
+    return row["source_language"], row["target_language"]
 
 
 def main() -> int:
