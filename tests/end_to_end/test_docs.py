@@ -122,7 +122,10 @@ def test_the_guide_runs_from_beginning_to_end(address: str, tmp_path: Path) -> N
     for language, code in _guide_steps():
         if "bertviz" not in code:
             assert _run_step(language, code, address, tmp_path).strip(), code
-    assert {path.name for path in tmp_path.iterdir()} == {"map.png", "map.svg", "maps.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("map.png", "map.svg", "maps.npz", "why.svg"),
+        *("corpus.tsv", "corpus.npz", "corpus.json", "corpus.pharaoh", "gold.txt"),
+    }
 
 
 def test_bertviz_reads_the_arrays(address: str, tmp_path: Path) -> None:
