@@ -16,7 +16,7 @@ from PIL import Image
 from export.renewal import renew
 from service.api.replies.attention import InspectedTextReply
 from service.cli.main import main
-from service.errors import InvalidRequestError, PayloadTooLargeError
+from service.errors import DeadlineExceededError, InvalidRequestError, PayloadTooLargeError
 from service.inspection.inspector import Inspector
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import METHODS, AttentionSelection, Contributions, Method
@@ -146,8 +146,8 @@ def test_pictures_show_source_and_target_side_by_side(service: Running) -> None:
 
 
 def test_a_translation_has_them_in_its_details(service: Running) -> None:
-    body = {"q": TEXT, "attention": {"method": "rollout"}}
-    (sentence,) = ask(service, "/translate", **body).json()["details"]
+    chosen = {"method": "rollout"}
+    (sentence,) = ask(service, "/translate", q=TEXT, attention=chosen).json()["details"]
     assert sentence["attention"]["contributions"]["method"] == "rollout"
 
 
@@ -166,6 +166,13 @@ def test_a_bundle_without_the_graph_says_what_it_has() -> None:
         assert ask(old, "/attention", q=TEXT, method="occlusion").status_code == 200
         with pytest.raises(InvalidRequestError, match=r"export\.renewal"):
             contributions(old, pairs(old, 1), "alti")
+
+
+@pytest.mark.parametrize("method", CAUSES)
+def test_a_deadline_that_has_passed_is_told(service: Running, method: Method) -> None:
+    inspector, selection = Inspector(max_cells=100_000), AttentionSelection(method=method)
+    with pytest.raises(DeadlineExceededError):
+        asyncio.run(inspector.inspect(service.model, pairs(service, 1), selection, timeout_s=0.0))
 
 
 def test_too_many_numbers_are_refused(service: Running) -> None:
