@@ -11,6 +11,7 @@ from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
+from service.api.native.suggestions import SuggestionFile
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.documents.jobs.file_jobs import FileJobs
@@ -39,6 +40,7 @@ class Parts:
     request_limit: RequestLimit
     held_bytes: HeldBytes
     keys: ApiKeys
+    suggestions: SuggestionFile | None = None
     parameters: ParameterReader = field(default_factory=ParameterReader)
 
 
