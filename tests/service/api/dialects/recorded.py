@@ -1,4 +1,4 @@
-"""Requests as clients send them, read in their sources; no client of these can be installed here."""
+"""Requests as clients send them, read in their sources: none of them can be installed here."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each client's request is understood, charged and answered as it reads it; without a key, refused."""
+"""Each client's request is understood, charged, and answered as the client reads it."""
 
 from typing import Any
 
