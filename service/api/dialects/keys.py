@@ -1,5 +1,7 @@
 """Where clients of the dialects put their key: in a header of their own, or in the address."""
 
+import base64
+import binascii
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -7,7 +9,7 @@ from fastapi import Request
 
 from service.api.dependencies import Caller, PartsOf
 
-_SCHEMES = ("bearer", "deepl-auth-key", "basic")
+_SCHEMES = ("bearer", "deepl-auth-key")
 
 
 def caller_with_key(
@@ -15,8 +17,8 @@ def caller_with_key(
 ) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """A dependency that finds the account of a request before its body is read.
 
-    `Authorization: Bearer KEY` wins; then come the header, the same header `Authorization` with
-    nothing but the key, and the query string.
+    `Authorization: Bearer KEY` wins; then come the header, `Authorization` with nothing but the key
+    or with it as the password of `Basic`, and the query string.
 
     Args:
         query: Parameter of the query string that holds a key.
@@ -34,10 +36,20 @@ def caller_with_key(
 
 def _key(request: Request, query: str, header: str | None) -> str:
     in_header = request.headers.get(header, "") if header else ""
-    return in_header or _bare_key(request) or request.query_params.get(query, "")
+    return in_header or _unusual_key(request) or request.query_params.get(query, "")
 
 
-def _bare_key(request: Request) -> str:
-    """An Authorization header that is a key without the name of a scheme before it."""
-    given = request.headers.get("Authorization", "").strip()
-    return "" if " " in given or given.lower() in _SCHEMES else given
+def _unusual_key(request: Request) -> str:
+    """A key that is all of the Authorization header, or the password of an address."""
+    scheme, _, given = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() == "basic":
+        return _password(given)
+    return "" if given or scheme.lower() in _SCHEMES else scheme
+
+
+def _password(credentials: str) -> str:
+    try:
+        decoded = base64.b64decode(credentials, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return decoded.partition(":")[2]

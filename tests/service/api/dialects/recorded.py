@@ -34,13 +34,27 @@ RECORDED = [
     Recorded(
         client="SillyTavern",
         method="POST",
-        path="/deeplx/translate",
-        options={
-            "json": {"text": TEXT, "source_lang": "auto", "target_lang": "de"},
-            "headers": _BEARER,
-        },
+        path=f"/deeplx/translate?token={KEY}",
+        options={"json": {"text": TEXT, "source_lang": "auto", "target_lang": "ZH"}},
         reply={"data": "HELLO", "source_lang": "DE"},
         source="auto",
+        target="zh",
+    ),
+    Recorded(
+        client="Bob, whose language may be unknown",
+        method="POST",
+        path=f"/deeplx/translate?token={KEY}",
+        options={"json": {"text": TEXT, "target_lang": "DE"}},
+        reply={"data": "HELLO"},
+        source="auto",
+    ),
+    Recorded(
+        client="pdf2zh",
+        method="POST",
+        path=f"/deeplx/translate?token={KEY}",
+        options={"json": {"source_lang": "en", "target_lang": "zh-Hans", "text": TEXT}},
+        reply={"data": "HELLO"},
+        target="zh-hans",
     ),
     Recorded(
         client="Pot (DeepLX)",
@@ -128,10 +142,13 @@ RECORDED = [
         reply=[[["HELLO", TEXT, None, None, 1]], None, "en"],
     ),
     Recorded(
-        client="KOReader, which sets the path itself",
+        client="KOReader, which sets path and query and keeps the password of the address",
         method="GET",
         path="/translate_a/single",
-        options={"params": _SINGLE | {"dt": _AT, "tk": "", "key": KEY, "sl": "auto"}},
+        options={
+            "params": _SINGLE | {"dt": ["t", "at", "md"], "sl": "auto"},
+            "auth": ("pellucid", KEY),
+        },
         reply=[[["HELLO", TEXT, None, None, 1]], None, "de"],
         source="auto",
     ),

@@ -97,7 +97,7 @@ def test_a_wrong_key_in_the_address_is_refused_before_the_body() -> None:
     assert ask(app, "POST", "/immersive", content="{").status_code == 400
 
 
-@pytest.mark.parametrize("given", ["Bearer", "Bearer ", "DeepL-Auth-Key", "Basic"])
+@pytest.mark.parametrize("given", ["Bearer", "Bearer ", "DeepL-Auth-Key", "Basic", "Basic !"])
 def test_a_scheme_alone_is_no_key(given: str) -> None:
     app = app_with(UpperCaser(), api_keys="key-of-the-tests")
     headers = {"Authorization": given}
@@ -106,6 +106,18 @@ def test_a_scheme_alone_is_no_key(given: str) -> None:
     assert "operator" in reply.json()["message"]
     path = "/deeplx/translate?token=key-of-the-tests"
     assert ask(app, "POST", path, json=DEEPLX, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status"),
+    [("cGVsbHVjaWQ6d3Jvbmc=", 403), ("cGVsbHVjaWQ=", 400), ("//8=", 400)],
+    ids=["wrong", "none", "no text"],
+)
+def test_a_password_is_a_key(credentials: str, status: int) -> None:
+    app = app_with(UpperCaser(), api_keys="key-of-the-tests")
+    headers = {"Authorization": f"Basic {credentials}"}
+    reply = ask(app, "POST", "/deeplx/translate", json=DEEPLX, headers=headers)
+    assert reply.status_code == status
 
 
 @pytest.mark.parametrize(
