@@ -122,7 +122,8 @@ def problem_content(model: type[BaseModel], status: int, code: str, text: str) -
 
 
 def _google_content(status: int, code: str, text: str) -> dict[str, Any]:
-    fault = {"message": text, "domain": "global", "reason": code}
+    # Not all of the text once more: an error has at most 4 kB.
+    fault = {"message": text[: MAX_ERROR_CHARS // 2], "domain": "global", "reason": code}
     named = _GOOGLE_STATUSES.get(status, "INVALID_ARGUMENT")
     return {"error": {"code": status, "message": text, "status": named, "errors": [fault]}}
 

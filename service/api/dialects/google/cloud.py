@@ -57,7 +57,6 @@ LanguagesInput = Annotated[GoogleLanguagesParameters, Depends(_languages_paramet
 router = APIRouter(tags=["google"])
 
 
-@router.get(PATH, include_in_schema=False)
 @router.post(
     PATH,
     summary="Translate texts",
@@ -87,6 +86,20 @@ async def translate(
     return json_response(
         GoogleTranslateReply(data=GoogleTranslations(translations=translations)), answer.times
     )
+
+
+@router.get(
+    PATH,
+    summary="Translate texts in the address",
+    response_model=GoogleTranslateReply,
+    responses=_PROBLEMS,
+    openapi_extra=query_parameters(GoogleTranslateParameters),
+)
+async def translate_query(
+    request: Request, caller: CallerOf, parameters: TranslateInput, parts: PartsOf
+) -> Response:
+    """As POST; an address has room for less."""
+    return await translate(request, caller, parameters, parts)
 
 
 @router.post(

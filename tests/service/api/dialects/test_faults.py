@@ -1,9 +1,11 @@
 """What is wrong with a request of a dialect is said in its shape, and what is odd is understood."""
 
+import json
 from typing import Any
 
 import pytest
 
+from service.api.problems import GoogleProblem, problem_content
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask
@@ -88,6 +90,20 @@ def test_googles_error_has_a_word_for_its_status() -> None:
             "errors": [{"message": "Invalid API key", "domain": "global", "reason": "invalid_key"}],
         }
     }
+
+
+@pytest.mark.parametrize("path", ["/deeplx", "/immersive", "/kiss", "/mtran/translate", CLOUD])
+def test_an_error_is_small_whatever_it_quotes(path: str) -> None:
+    body = dict.fromkeys(("to", "target", "target_lang", "from", "source"), "😀" * 36)
+    texts = {"text": "a", "text_list": ["a"], "q": "a", "html": "\U0001f600" * 5000}
+    reply = ask(app_with(UpperCaser()), "POST", path, json=body | texts)
+    assert reply.status_code == 400
+    assert len(reply.content) <= 4096
+
+
+def test_googles_error_is_small_where_the_text_is_long() -> None:
+    content = problem_content(GoogleProblem, 400, "invalid_request", "\U0001f600" * 600)
+    assert len(json.dumps(content, ensure_ascii=False).encode()) <= 4096
 
 
 def test_a_wrong_key_in_the_address_is_refused_before_the_body() -> None:
