@@ -25,7 +25,8 @@ from service.api.openapi import FORM, JSON, problems, query_parameters, request_
 from service.api.parameters import check_texts
 from service.api.problems import GoogleProblem
 from service.api.replies.json import json_response
-from service.api.served_languages import AUTO, name_of, targets_by_source, web_code
+from service.api.served_languages import AUTO, targets_by_source, web_code
+from service.text.language_names import name_of
 from service.text.markup.passage import MarkupOptions
 
 PATH = "/language/translate/v2"
