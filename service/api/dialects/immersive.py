@@ -68,6 +68,7 @@ async def translate(
         source=parameters.source_lang,
         target=parameters.target_lang,
         name="text_list",
+        keeps_foreign=True,
     )
     answer = await translate_texts(request, caller, parts, asked)
     found = zip(answer.translations, answer.sources, strict=True)

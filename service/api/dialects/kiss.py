@@ -78,6 +78,7 @@ async def translate(
         source=parameters.source,
         target=parameters.to,
         name="text" if parameters.texts is None else "texts",
+        keeps_foreign=True,
     )
     answer = await translate_texts(request, caller, parts, asked)
     found = [
