@@ -12,9 +12,9 @@ from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
-from service.api.native.suggestions import SuggestionFile
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
+from service.api.suggestions import SuggestionFile
 from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
 from service.models.registry import Registry

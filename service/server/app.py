@@ -29,9 +29,9 @@ from service.api.middleware.security_headers import SecurityHeadersMiddleware, a
 from service.api.middleware.trace import TraceMiddleware
 from service.api.native import attention, files, languages, score, suggest, translate
 from service.api.native.files import FORM_BYTES
-from service.api.native.suggestions import SuggestionFile
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
+from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool

@@ -9,8 +9,8 @@ import pytest
 from service.api.auth.key import ApiKey
 from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
 from service.api.auth.reservation import MAX_REMEMBERED
-from service.api.native.suggestions import MAX_SUGGESTION_BYTES
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
+from service.api.suggestions import MAX_SUGGESTION_BYTES
 from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.throttle import ThrottleLimits

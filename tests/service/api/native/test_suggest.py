@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.api.native.suggestions import SuggestionFile
+from service.api.suggestions import SuggestionFile
 from service.errors import StartupError
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
