@@ -20,6 +20,8 @@ examples:
       --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --output maps.json
 
   pellucid attention 'The weather is nice.' --source en --target de --words --output map.png
+  pellucid attention 'The weather is nice.' --source en --target de --method alti -o why.svg
+  pellucid attention corpus.tsv --source en --target de --output corpus.npz
 
 The JSON is that of POST /attention: per kind an array [layer][head][query][key].
 """
@@ -36,7 +38,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("text", help="a text in the source language")
+    parser.add_argument(
+        "text",
+        help="a text in the source language; with --output also a file with one in each line",
+    )
     add_model_arguments(parser)
     parser.add_argument("--translation", help="inspect this translation instead of the model's")
     parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
@@ -48,6 +53,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default="none",
         help="dimensions to average over",
     )
+    parser.add_argument(
+        "--method",
+        default="attention",
+        help="attention, or what each token comes from: rollout, value_zeroing, alti, occlusion",
+    )
     parser.add_argument("--words", action="store_true", help="pool pieces to words")
     parser.add_argument(
         "-o",
@@ -55,16 +65,25 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--out",
         type=Path,
         metavar="FILE",
-        help="write to this file, whose suffix is .json, .npz, .svg, .png or .html",
+        help="write to this file, of a text .json, .npz, .svg, .png or .html; of a file of lines, "
+        "each a text or a text, tab, its translation: .npz, .pharaoh (alignments of white-space "
+        "tokens) or .json (for inseq)",
     )
     parser.add_argument(
         "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
+    )
+    parser.add_argument(
+        "--gold",
+        type=Path,
+        metavar="FILE",
+        help="of a file of lines: gold alignments, 0-0 sure and 0?0 possible; prints the error "
+        "rate",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Inspect one text; returns the exit code.
+    """Inspect one text, or a file of them; returns the exit code.
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
@@ -72,6 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from service.api.native.attention_formats import JSON, attention_body
 
+    if arguments.gold or (arguments.output and _names_file(arguments.text)):
+        from service.cli.attention_corpus import run_corpus
+
+        return run_corpus(arguments, _request(arguments))
     media_type = _media_type(arguments.output) if arguments.output else JSON
     request = _request(arguments)
     with open_translator(arguments) as translator:
@@ -87,6 +110,16 @@ def run(arguments: argparse.Namespace) -> int:
         with naming(STANDARD_OUTPUT):
             sys.stdout.buffer.write(content + b"\n")
     return 0
+
+
+def _names_file(text: str) -> bool:
+    """Whether the argument is a file of lines: one that exists, or one word with a suffix."""
+    try:
+        if Path(text).is_file():
+            return True
+    except (OSError, ValueError):  # too long for a name, or no name at all
+        return False
+    return not any(map(str.isspace, text)) and Path(text).suffix.strip(".") != ""
 
 
 def _media_type(path: Path) -> str:
@@ -116,6 +149,7 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
             heads=indices(arguments.heads),
             reduce="all" if arguments.table else arguments.reduce,
             words=arguments.words,
+            method="attention" if arguments.table else arguments.method,
         ),
     )
 

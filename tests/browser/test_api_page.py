@@ -1,12 +1,13 @@
 """The API page: every operation can be tried with the document's own examples."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.browser.visit import Visit
 from tests.service.api.openapi_snapshot import PATH
+from tests.service.server_process import serving
 
 Opener = Callable[..., Visit]
 API = json.loads(PATH.read_text(encoding="utf-8"))
@@ -20,6 +21,15 @@ WITHOUT_JOB = sorted(
     for name, (_, path, _) in OPERATIONS.items()
     if "{" not in path and path != "/translate_file"
 )
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that takes suggestions, too."""
+    folder = tmp_path_factory.mktemp("api")
+    suggestions = str(folder / "suggestions.tsv")
+    with serving(folder, PELLUCID_SUGGESTION_FILE=suggestions) as server:
+        yield f"{server.url}/"
 
 
 def _open(page: Visit, operation: str) -> str:

@@ -1,4 +1,4 @@
-"""Requests of the programs of docs/recipes.md, as their sources make them."""
+"""Requests of the programs of docs/clients.md, as their sources make them."""
 
 import json
 from collections.abc import Iterator
