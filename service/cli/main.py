@@ -90,7 +90,9 @@ def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
     for command in (serve, translate, attention, score, keys):
         command.register(commands)
     unusable: dict[str, ImportError] = {}
-    for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda e: e.name):
+    # By name: a checkout and an installation of it on one path both have them.
+    found = {entry_point.name: entry_point for entry_point in entry_points(group=COMMANDS_GROUP)}
+    for _, entry_point in sorted(found.items()):
         try:
             entry_point.load()(commands)
         except ImportError as error:
