@@ -1,6 +1,7 @@
 """Translations as replies: sentences, details, and the events of a stream."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import ConfigDict
 
@@ -8,7 +9,12 @@ from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
 from service.text.masking.casing import Case
-from service.translation.values import SentenceTranslation, StreamedSentence, Translation
+from service.translation.values import (
+    SentenceTranslation,
+    StreamedSentence,
+    Suggestion,
+    Translation,
+)
 
 
 class LinkReply(Reply):
@@ -64,6 +70,17 @@ class CheckReply(Reply):
     """In English."""
 
 
+class SuggestionReply(Reply):
+    """A translation of a similar sentence, from the translation memory."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"]
+
+
 class SentenceReply(Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -98,6 +115,10 @@ class SentenceReply(Reply):
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
+    origin: Literal["memory"] | None = None
+    """`memory`: the translation is from the translation memory, no model ran."""
+    suggestions: list[SuggestionReply] | None = None
+    """Translations of similar sentences in the translation memory, most similar first."""
 
 
 class DetectionReply(Reply):
@@ -157,4 +178,15 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
         content["attention"] = maps_content(sentence.attention)
     if not sentence.route:
         del content["route"]
+    if sentence.suggestions is not None:
+        content["suggestions"] = [_suggestion_content(each) for each in sentence.suggestions]
     return content
+
+
+def _suggestion_content(suggestion: Suggestion) -> Json:
+    return {
+        "source": suggestion.source,
+        "translation": suggestion.target,
+        "score": suggestion.score,
+        "origin": "memory",
+    }
