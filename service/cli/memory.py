@@ -57,7 +57,7 @@ def register(commands: "Subparsers") -> None:
     _add_space(exported, is_required=True)
     listed = _verb(verbs, "list", "list how many sentences are stored", _list)
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
-    _add_key(listed, default=None, text="of one key [all]")
+    _add_key(listed, "of one key [all]")
     _add_space(_verb(verbs, "clear", "remove stored sentences", _clear), is_required=False)
 
 
@@ -96,11 +96,11 @@ def _add_space(parser: argparse.ArgumentParser, *, is_required: bool) -> None:
     every = "" if is_required else " [all]"
     parser.add_argument("--source", required=is_required, help=f"language, such as en{every}")
     parser.add_argument("--target", required=is_required, help=f"language, such as de{every}")
-    _add_key(parser, default="", text="id of the key whose memory it is [clients without a key]")
+    _add_key(parser, "id of the key whose memory it is [of clients without a key]")
 
 
-def _add_key(parser: argparse.ArgumentParser, *, default: str | None, text: str) -> None:
-    parser.add_argument("--key", type=_key_id, metavar="ID", default=default, help=text)
+def _add_key(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--key", type=_key_id, metavar="ID", help=text)
 
 
 def _import(memory: "MemoryFile", arguments: argparse.Namespace, settings: Settings) -> None:
@@ -155,7 +155,7 @@ def _clear(memory: "MemoryFile", arguments: argparse.Namespace, _: Settings) -> 
     wanted = [language and canonical(language) for language in (arguments.source, arguments.target)]
     count = sum(
         memory.clear(space)
-        for space, _ in memory.spaces(arguments.key)
+        for space, _ in memory.spaces(arguments.key or "")
         if wanted[0] in (None, space.source) and wanted[1] in (None, space.target)
     )
     sys.stderr.write(f"{count} sentences removed\n")
@@ -164,7 +164,7 @@ def _clear(memory: "MemoryFile", arguments: argparse.Namespace, _: Settings) -> 
 def _space(arguments: argparse.Namespace) -> "Space":
     from service.translation.memory.unit import Space
 
-    return Space.of(arguments.key, arguments.source, arguments.target)
+    return Space.of(arguments.key or "", arguments.source, arguments.target)
 
 
 def _key_id(given: str) -> str:

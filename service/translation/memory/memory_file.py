@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 
 from service.errors import StartupError
@@ -22,13 +23,13 @@ MAX_FUZZY_CHARS = 500
 """A longer sentence has no suggestions."""
 MIN_SCORE = 0.75
 MAX_SUGGESTIONS = 3
-_MAX_OF_A_TRIGRAM = 500
-"""Units that are read for a trigram, latest first: a common one says little."""
+_MAX_OF_A_GRAM = 500
+"""Units that are read for a gram, latest first: a common one says little."""
 _MAX_COMPARED = 20
-"""Units whose sources are compared with a sentence: those with most trigrams in common."""
+"""Units whose sources are compared with a sentence: those with most grams in common."""
 _STAMP_S = 3_600.0
 _VERSION = 1
-_SCHEMA = """\
+_SCHEMA = f"""\
 CREATE TABLE IF NOT EXISTS spaces (
     id INTEGER PRIMARY KEY, owner TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
     UNIQUE (owner, source, target)
@@ -39,9 +40,10 @@ CREATE TABLE IF NOT EXISTS units (
     UNIQUE (space, digest)
 );
 CREATE INDEX IF NOT EXISTS units_by_use ON units (space, used_s);
-CREATE TABLE IF NOT EXISTS trigrams (
-    space INTEGER, trigram INTEGER, unit INTEGER, PRIMARY KEY (space, trigram, unit)
+CREATE TABLE IF NOT EXISTS grams (
+    space INTEGER, gram INTEGER, unit INTEGER, PRIMARY KEY (space, gram, unit)
 ) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION}
 """
 _FIND = "SELECT id, target, used_s FROM units WHERE space = ? AND digest = ?"
 _PUT = """\
@@ -49,8 +51,8 @@ INSERT INTO units (space, digest, source, target, used_s) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (space, digest) DO UPDATE SET target = excluded.target, used_s = excluded.used_s
 RETURNING id
 """
-_WITH_TRIGRAM = """\
-SELECT unit FROM trigrams WHERE space = ? AND trigram = ? ORDER BY unit DESC LIMIT ?
+_WITH_GRAM = """\
+SELECT unit FROM grams WHERE space = ? AND gram = ? ORDER BY unit DESC LIMIT ?
 """
 _OLDEST = """\
 SELECT units.id, space, units.source FROM units JOIN spaces ON spaces.id = space WHERE owner = ?
@@ -189,7 +191,7 @@ class MemoryFile:
         """Removes all units of a space; returns their number."""
         with self._transaction():
             space_id = self._space_id(space)
-            self._file.execute("DELETE FROM trigrams WHERE space = ?", (space_id,))
+            self._file.execute("DELETE FROM grams WHERE space = ?", (space_id,))
             return self._file.execute("DELETE FROM units WHERE space = ?", (space_id,)).rowcount
 
     def _found(self, space_id: int, text: str) -> Found | None:
@@ -197,15 +199,17 @@ class MemoryFile:
         return None if row is None else Found(id=row[0], target=row[1], used_s=row[2])
 
     def _candidates(self, space_id: int, wanted: str) -> list[tuple[str, str]]:
-        """Sources and targets that have most trigrams with a text in common."""
-        shared: Counter[int] = Counter()
-        for trigram in sketch(wanted):
-            rows = self._file.execute(_WITH_TRIGRAM, (space_id, trigram, _MAX_OF_A_TRIGRAM))
-            shared.update(unit for (unit,) in rows)
+        """Sources and targets that have most grams with a text in common, rare ones above all."""
+        shared: dict[int, float] = {}
+        for gram in sketch(wanted):
+            row = space_id, gram, _MAX_OF_A_GRAM
+            units = self._file.execute(_WITH_GRAM, row).fetchall()
+            for (unit,) in units:
+                shared[unit] = shared.get(unit, 0.0) + 1 / len(units)
         query = "SELECT source, target FROM units WHERE id = ?"
         found = (
             self._file.execute(query, (unit,)).fetchone()
-            for unit, _ in shared.most_common(_MAX_COMPARED)
+            for unit in nlargest(_MAX_COMPARED, shared, key=shared.__getitem__)
         )
         return [row for row in found if row is not None]
 
@@ -218,8 +222,8 @@ class MemoryFile:
         if before is not None:
             return "same" if before[1] == unit.target else "replaced"
         self._file.executemany(
-            "INSERT INTO trigrams VALUES (?, ?, ?)",
-            [(space_id, trigram, unit_id) for trigram in sketch(source)],
+            "INSERT INTO grams VALUES (?, ?, ?)",
+            [(space_id, gram, unit_id) for gram in sketch(source)],
         )
         return "new"
 
@@ -232,8 +236,8 @@ class MemoryFile:
         for unit_id, space_id, source in oldest:
             self._file.execute("DELETE FROM units WHERE id = ?", (unit_id,))
             self._file.executemany(
-                "DELETE FROM trigrams WHERE space = ? AND trigram = ? AND unit = ?",
-                [(space_id, trigram, unit_id) for trigram in sketch(normalised(source))],
+                "DELETE FROM grams WHERE space = ? AND gram = ? AND unit = ?",
+                [(space_id, gram, unit_id) for gram in sketch(normalised(source))],
             )
         return len(oldest)
 
@@ -281,22 +285,21 @@ def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
 
 
 def _prepare(file: sqlite3.Connection, path: Path) -> None:
-    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
-    file.execute("PRAGMA synchronous = NORMAL")
-    version = _version(file)
+    with file:
+        file.execute("BEGIN")  # another process may be making the file
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        (num_entries,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if version > _VERSION:
         raise StartupError(
             f"--memory: {path} was written by a later version of Pellucid: "
             "use that one, or another file"
         )
-    if version == _VERSION:
-        return
-    file.execute("BEGIN IMMEDIATE")
-    is_empty = file.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-    if _version(file) == 0 and not is_empty:  # another process may just have made it
+    if version == 0 and num_entries:
         raise StartupError(f"--memory: {path} is no translation memory: name another file")
-    file.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-
-
-def _version(file: sqlite3.Connection) -> int:
-    return int(file.execute("PRAGMA user_version").fetchone()[0])
+    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+    file.execute("PRAGMA synchronous = NORMAL")
+    if version < _VERSION:
+        with file:
+            file.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                file.execute(statement)

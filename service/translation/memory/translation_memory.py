@@ -50,7 +50,7 @@ class TranslationMemory:
         self._timeout_s = timeout_s
         self._clock = clock
         self._equal = MemoryFile(path, _LOCK_SHARE * timeout_s)
-        self._similar = MemoryFile(path, _LOCK_SHARE * timeout_s)
+        self._similar = MemoryFile(path, 0.0)  # suggestions do not wait for marks to be written
         self._equal_thread = ThreadPoolExecutor(1, thread_name_prefix="memory")
         self._similar_thread = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
         self._answered_s = -math.inf

@@ -9,9 +9,10 @@ from bundle.languages import parse_language
 
 MAX_UNIT_CHARS = 2_000
 """Of either text of a unit; what is longer is no sentence."""
-SKETCH_SIZE = 16
-"""Trigrams of a source that it is found by."""
-_TRIGRAM = 3
+_SKETCH = ((3, 6), (6, 12))
+"""Characters of a gram, and how many such grams a source is found by. Short texts have few long
+grams; in large memories short ones say little."""
+_CHAR_BYTES = 4
 _DIGEST_BYTES = 16
 
 
@@ -62,15 +63,19 @@ def digest_of(text: str) -> bytes:
 
 
 def sketch(text: str) -> list[int]:
-    """Hashes of some trigrams of a normalised text; similar texts have some in common.
+    """Hashes of some stretches of a normalised text; similar texts have some in common.
 
-    They are the smallest, so that the same trigram is chosen in all texts (Broder 1997, "On the
+    They are the smallest, so that the same stretch is chosen in all texts (Broder 1997, "On the
     resemblance and containment of documents").
     """
     padded = f" {text.casefold()} ".encode("utf-32-le", "surrogatepass")
-    width = 4
-    trigrams = {
-        padded[at : at + _TRIGRAM * width]
-        for at in range(0, max(width, len(padded) - (_TRIGRAM - 1) * width), width)
-    }
-    return sorted({zlib.crc32(trigram) for trigram in trigrams})[:SKETCH_SIZE]
+    chosen: set[int] = set()
+    for length, count in _SKETCH:
+        chosen.update(sorted(_grams(padded, length * _CHAR_BYTES))[:count])
+    return list(chosen)
+
+
+def _grams(padded: bytes, num_bytes: int) -> set[int]:
+    """Hashes of all stretches of a length; of the whole text, if that is shorter."""
+    ends = range(num_bytes, len(padded) + 1, _CHAR_BYTES) or (len(padded),)
+    return {zlib.crc32(padded[max(0, end - num_bytes) : end]) for end in ends}

@@ -59,7 +59,7 @@ def test_markup_is_left_out_and_placeholders_stay(tmp_path: Path) -> None:
         '<hi type="x">now</hi>: <ph x="1">{0}</ph> <it pos="begin">&lt;i&gt;</it>files'
         "<ut>\\par</ut>"
     )
-    sub = 'A note<ph>&lt;fn&gt;<sub>small print</sub>&lt;/fn&gt;</ph> <ph><sub>x</sub>%s</ph>'
+    sub = "A note<ph>&lt;fn&gt;<sub>small print</sub>&lt;/fn&gt;</ph> <ph><sub>x</sub>%s</ph>"
     found, _ = read(tmp_path, tmx(unit(source, sub)))
     assert found == [Unit(source="Click here, now: {0} files", target="A note x%s")]
 
