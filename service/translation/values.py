@@ -95,12 +95,14 @@ class RouteStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """A unit of the translation memory whose source resembles a sentence."""
+    """A translation of a similar sentence."""
 
     source: str
-    target: str
+    """The similar sentence."""
+    translation: str
     score: float
-    """From 0 to 1: the part of the longer source that no edit touches."""
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"] = "memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,7 @@ from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
 from service.text.masking.casing import Case
-from service.translation.values import (
-    SentenceTranslation,
-    StreamedSentence,
-    Suggestion,
-    Translation,
-)
+from service.translation.values import SentenceTranslation, StreamedSentence, Translation
 
 
 class LinkReply(Reply):
@@ -178,15 +173,4 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
         content["attention"] = maps_content(sentence.attention)
     if not sentence.route:
         del content["route"]
-    if sentence.suggestions is not None:
-        content["suggestions"] = [_suggestion_content(each) for each in sentence.suggestions]
     return content
-
-
-def _suggestion_content(suggestion: Suggestion) -> Json:
-    return {
-        "source": suggestion.source,
-        "translation": suggestion.target,
-        "score": suggestion.score,
-        "origin": "memory",
-    }

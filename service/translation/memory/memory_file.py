@@ -142,7 +142,7 @@ class MemoryFile:
                 return []
             score = _score(wanted, normalised(source))
             if MIN_SCORE <= score < 1.0:
-                found.append(Suggestion(source=source, target=target, score=round(score, 4)))
+                found.append(Suggestion(source=source, translation=target, score=round(score, 4)))
         return sorted(found, key=lambda each: -each.score)[:MAX_SUGGESTIONS]
 
     def mark_used(self, found: Iterable[Found], now_s: float) -> None:

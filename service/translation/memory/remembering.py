@@ -106,7 +106,7 @@ class RememberingTranslator:
             if self._keeps_terms(text, target):
                 used[index] = self._translated(sentences[index], target)
             else:
-                offered[index] = Suggestion(source=text, target=target, score=1.0)
+                offered[index] = Suggestion(source=text, translation=target, score=1.0)
         return used, offered
 
     async def _with_suggestions(

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from pellucid import Client
 from service.api.auth.key import digest_of
 from service.api.replies.translation import TranslateReply
 from service.errors import StartupError
@@ -21,6 +22,7 @@ from service.server.app import create_app, open_registry
 from service.settings import load_settings
 from service.translation.memory.memory_file import MemoryFile
 from service.translation.memory.unit import Space, Unit
+from service.translation.values import Suggestion
 from tests.service.api.fakes import ask
 from tests.service.server_process import run_command, serving
 from tests.service.tiny_models import TINY_BUNDLE, renamed_copy, tiny_bundle
@@ -287,6 +289,14 @@ def test_served_memory_outlives_a_restart_and_sees_imports(tmp_path: Path, path:
         by_model = asked_of(url)
         imported("Erster")
         assert asked_of(url) == "Erster" != by_model
+        with Client(url.removesuffix("/translate"), "en", "de") as client:
+            texts = [TEXT, TEXT.replace("the", "a")]
+            (equal, similar) = client.translate(texts, details=True)
+        assert equal.sentences[0].origin == "memory"
+        score = round(1 - 3 / len(TEXT), 4)
+        assert similar.sentences[0].suggestions == (
+            Suggestion(source=TEXT, translation="Erster", score=score),
+        )
     with server(tmp_path / "1", path) as first, server(tmp_path / "2", path) as second:
         assert [asked_of(first), asked_of(second)] == ["Erster"] * 2
         imported("Zweiter")

@@ -81,7 +81,7 @@ def test_similar_sources_are_suggested_best_first(memory: MemoryFile) -> None:
         ("An entirely different sentence", "4"),
     )
     found = memory.suggest(EN_DE, "Press the red button to stop!")
-    assert [each.target for each in found] == ["1", "2", "3"][: len(found)]
+    assert [each.translation for each in found] == ["1", "2", "3"][: len(found)]
     assert [each.score for each in found][:2] == [round(28 / 29, 4), round(26 / 30, 4)]
     assert all(0.75 <= each.score < 1 for each in found)
 
@@ -118,7 +118,7 @@ def test_one_changed_word_is_found_among_thousands(memory: MemoryFile) -> None:
         changed = source.split()
         changed[choose.randrange(12)] = "button"
         suggested = memory.suggest(EN_DE, " ".join(changed))
-        found += source.upper() in [each.target for each in suggested]
+        found += source.upper() in [each.translation for each in suggested]
     assert found == 100
 
 

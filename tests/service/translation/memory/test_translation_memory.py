@@ -59,7 +59,7 @@ def test_found_and_suggested(path: Path) -> None:
     async def ask(memory: TranslationMemory) -> None:
         assert await memory.find(EN_DE, ["Hello there", "x"]) == ["Hallo", None]
         (found,), nothing = await memory.suggest(EN_DE, ["Hello thera", "x"])
-        assert (found.target, found.score) == ("Hallo", round(10 / 11, 4))
+        assert (found.translation, found.score) == ("Hallo", round(10 / 11, 4))
         assert nothing == []
 
     with opened(path) as memory:
