@@ -94,6 +94,8 @@ def _variants(file: BinaryIO, name: str) -> Iterator[dict[str, str]]:
     except expat.ExpatError as error:
         message = expat.errors.messages.get(error.code, "it is not XML")
         raise BadFileError(f"{name} is no TMX (line {error.lineno}: {message})") from None
+    except (LookupError, ValueError):
+        raise BadFileError(f"{name} is in an encoding that is not read: save it in UTF-8") from None
     yield from reader.taken()
 
 

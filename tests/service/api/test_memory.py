@@ -128,6 +128,23 @@ def test_neighbours_decide_nothing(opened: Opened, path: Path, count: int) -> No
     assert translated(app, texts)["translatedText"] == alone * count
 
 
+def test_load_decides_nothing(opened: Opened, path: Path) -> None:
+    """Many requests at once, some with sentences that are looked for at length."""
+    remember(path, (TEXT, "Aus dem Gedächtnis"), *((f"{OTHER} {n}", "x") for n in range(300)))
+    app = opened(memory_timeout_s=0.5, max_queued_jobs=10_000)
+    alone = [translated(app, text)["translatedText"] for text in (TEXT, OTHER)]
+
+    async def at_once() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            bodies = [{"q": [TEXT, OTHER], **EN_DE, "details": n % 2 == 0} for n in range(60)]
+            sent = (client.post("/translate", json=body, timeout=60) for body in bodies)
+            return list(await asyncio.gather(*sent))
+
+    replies = asyncio.run(at_once())
+    assert [reply.json()["translatedText"] for reply in replies] == [alone] * 60
+
+
 def test_every_dialect_uses_it(opened: Opened, path: Path) -> None:
     remember(path, (TEXT, "Aus dem Gedächtnis"))
     app = opened()

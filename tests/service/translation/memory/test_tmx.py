@@ -101,6 +101,30 @@ def test_broken_and_hostile_files_are_refused(
         read(tmp_path, content)
 
 
+@pytest.mark.parametrize("encoding", ["shift_jis", "nonsense", "idna", "hex"])
+def test_other_encodings_are_refused(tmp_path: Path, encoding: str) -> None:
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    with pytest.raises(BadFileError, match="save it in UTF-8"):
+        read(tmp_path, tmx(unit("a", "b"), head=head))
+
+
+@given(st.data())
+def test_damaged_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    whole = tmx(unit("Grün <ph>{0}</ph>", "b"), unit("c", "<hi>d</hi>")).encode()
+    content = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    folder = tmp_path_factory.mktemp("tmx")
+    try:
+        found, _ = read(folder, bytes(content))
+    except BadFileError:
+        return
+    assert len(found) <= 2
+
+
 @given(st.lists(st.tuples(st.text(min_size=1), st.text(min_size=1))))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]
