@@ -1,4 +1,4 @@
-"""Time and recall of look-ups in a translation memory.
+"""Time and recall of look-ups in a translation memory, and what they cost the event loop.
 
 python -m benchmarks.serving.translation_memory SENTENCES.txt [--units 100000]
 
@@ -26,6 +26,8 @@ from service.translation.memory.unit import Space, Unit
 _SPACE = Space.of("", "en", "de")
 _NUM_ASKED = 300
 _UNITS_OF_A_TRANSACTION = 500
+_LAG_S = 5.0
+_TICK_S = 0.005
 _REPLACED = (0.05, 0.12, 0.2)
 """Shares of the words of a sentence."""
 
@@ -62,6 +64,12 @@ async def _measure(memory: TranslationMemory, sources: Sequence[str]) -> None:
         assert await memory.find(_SPACE, [text]) == [text]
     await _timed("equal", asked, lambda text: memory.find(_SPACE, [text]))
     await _timed("absent", [f"{text}?!" for text in asked], lambda t: memory.find(_SPACE, [t]))
+    busy = [f"{text} And more." for text in asked]
+    idle = await _lags(asyncio.sleep(_LAG_S))
+    searching = await _lags(_searched(memory, busy))
+    finding = await _lags(_found(memory, busy))
+    print(f"a timer of the loop is late by: {idle} idle, {searching} during a search for similar")
+    print(f"  sentences, {finding} while equal ones are looked for all the time")
     for share in _REPLACED:
         changed = [(text, _changed(text, share, sources, choose)) for text in asked]
         similar = [pair for pair in changed if MIN_SCORE <= similarity(*pair) < 1.0]
@@ -72,6 +80,31 @@ async def _measure(memory: TranslationMemory, sources: Sequence[str]) -> None:
             is_there = text in [each.source for each in suggestions]
             found += is_there or len(suggestions) == MAX_SUGGESTIONS
         print(f"  {share:.0%} of the words replaced: {found} of {len(similar)} found")
+
+
+async def _lags(work: Awaitable[object]) -> str:
+    """How late timers are while the work is done."""
+    late = []
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        began_s = time.perf_counter()
+        await asyncio.sleep(_TICK_S)
+        late.append(1_000 * (time.perf_counter() - began_s - _TICK_S))
+    await task
+    cuts = statistics.quantiles(late, n=100)
+    return f"{cuts[49]:.2f} ms ({cuts[98]:.2f})"
+
+
+async def _searched(memory: TranslationMemory, texts: Sequence[str]) -> None:
+    ends_s = time.perf_counter() + _LAG_S
+    while time.perf_counter() < ends_s:
+        await memory.suggest(_SPACE, texts)
+
+
+async def _found(memory: TranslationMemory, texts: Sequence[str]) -> None:
+    ends_s = time.perf_counter() + _LAG_S
+    while time.perf_counter() < ends_s:
+        await memory.find(_SPACE, texts)
 
 
 def _changed(text: str, share: float, sources: Sequence[str], choose: random.Random) -> str:
