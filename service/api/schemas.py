@@ -86,6 +86,12 @@ Texts = Annotated[
     | Annotated[list[str], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
 ]
+Text = Annotated[str, Field(min_length=1), BeforeValidator(_text_or_texts)]
+TextList = Annotated[
+    list[str],
+    Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True),
+    BeforeValidator(_text_or_texts),
+]
 Prefixes = Annotated[
     str | Annotated[list[str], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
