@@ -23,6 +23,7 @@ from service.translation.values import (
     Confidence,
     RouteStep,
     SentenceTranslation,
+    Suggestion,
     TermOutcome,
     TranslatedWord,
     Translation,
@@ -71,6 +72,10 @@ class TranslatedSentence:
     """Only where it was requested."""
     route: tuple[RouteStep, ...] = ()
     """What each model did, where there were several."""
+    is_remembered: bool = False
+    """Whether `best` is from the translation memory."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """Of the translation memory."""
 
     def ranked(self, rank: int) -> Postprocessed:
         """The `rank`-th best complete translation, or the last there is."""
@@ -240,6 +245,8 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         glossary=_used_terms(source, best.text),
         attention=sentence.attention,
         route=sentence.route,
+        origin="memory" if sentence.is_remembered else None,
+        suggestions=sentence.suggestions or None,
     )
 
 
@@ -262,5 +269,5 @@ def _used_terms(source: SourceSentence, target: str) -> tuple[UsedTerm, ...]:
 
 def _confidence(sentence: TranslatedSentence) -> float | None:
     if not sentence.hypotheses:
-        return 1.0  # copied: there is nothing to be wrong about
+        return 1.0  # copied, or made by a person: no model can be wrong about it
     return None if sentence.confidence is None else round(sentence.confidence.value, 4)

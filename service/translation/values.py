@@ -46,6 +46,8 @@ class TranslateRequest:
     """False if log-probabilities are not needed: greedy search is faster without them."""
     with_doubt: bool = False
     """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
+    with_suggestions: bool = False
+    """Whether similar sentences of the translation memory are looked for."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
     is_bounded: bool = True
@@ -111,6 +113,18 @@ class UsedTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A translation of a similar sentence."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"] = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
     """One sentence of a text, and why its decoding stopped.
 
@@ -154,6 +168,10 @@ class SentenceTranslation:
     attention: AttentionMaps | None = None
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
+    origin: Literal["memory"] | None = None
+    """Where the translation is from, if from no model."""
+    suggestions: tuple[Suggestion, ...] | None = None
+    """Translations of similar sentences, most similar first; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
