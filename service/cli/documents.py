@@ -38,6 +38,13 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --output: line breaks within a paragraph are only where the line was full",
     )
+    parser.add_argument(
+        "--columns",
+        default="",
+        metavar="NAMES",
+        help="with --output, of a .csv or .tsv: names from its first row, or numbers from 1, with "
+        "commas between; all without the flag",
+    )
 
 
 def run_document(arguments: argparse.Namespace) -> int:
@@ -50,7 +57,7 @@ def run_document(arguments: argparse.Namespace) -> int:
     source, output = _paths(arguments)
     data = source.read_bytes()
     try:
-        document = read_document(source.name, data)
+        document = read_document(source.name, data, arguments.columns)
         sizes = [len(string.text) for string in document.iter_strings()]
     except DocumentError as error:
         raise StartupError(f"{source}: {error}") from None
@@ -58,7 +65,7 @@ def run_document(arguments: argparse.Namespace) -> int:
     try:
         with open_service(arguments, len(data)) as (registry, translator):
             options = _options(arguments)
-            journal = Journal(journal_path, _work(data, options, registry))
+            journal = Journal(journal_path, _work(data, (options, arguments.columns), registry))
             translated = asyncio.run(_translate(translator, document, sizes, options, journal))
     except KeyboardInterrupt:
         sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
@@ -86,7 +93,7 @@ def _options(arguments: argparse.Namespace) -> "TranslateRequest":
     return replace(line_request(arguments), unwrap=arguments.unwrap, with_scores=False)
 
 
-def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:
+def _work(data: bytes, options: object, registry: "Registry") -> str:
     """Identifies the work: a digest of file, options and models."""
     models = sorted(served.bundle.sha256 for served in registry.served)
     return hashlib.sha256(data + repr((options, models)).encode()).hexdigest()

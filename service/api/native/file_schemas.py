@@ -35,6 +35,9 @@ class FileParameters(BaseModel):
     """Answer at once with 202 and a job."""
     unwrap: bool = False
     """Line breaks within a paragraph of a `.txt` are only where the line was full."""
+    columns: str = Field(default="", max_length=1_000)
+    """Columns of a `.csv` or `.tsv` to translate: names from its first row, or numbers from 1, with
+    commas between; all of them if empty. The first row is kept unless only numbers are given."""
     beam_size: BeamSize | None = None
     """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
     length_penalty: LengthPenalty | None = None

@@ -107,8 +107,7 @@ async def translate_file(
     repetition = await declared_repetition(request, _content(upload))
     lifetime_s = parts.settings.file_timeout_s
     async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
-        options = _options(parameters, account.client)
-        work = _translated(parts, upload, options, is_async=parameters.is_async)
+        work = _translated(parts, upload, parameters, account.client)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
@@ -164,10 +163,13 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
 
 
 async def _translated(
-    parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
+    parts: Parts, upload: Upload, parameters: FileParameters, client: Client
 ) -> FileJob:
-    """The job when it has ended, or with `is_async` when it is accepted."""
-    accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
+    """The job when it has ended, or with `async` when it is accepted."""
+    options, is_async = _options(parameters, client), parameters.is_async
+    accepted = await parts.files.submit(
+        upload.name, upload.data, options, columns=parameters.columns, is_awaited=not is_async
+    )
     return accepted if is_async else await parts.files.finish(accepted.id)
 
 

@@ -73,6 +73,8 @@ class FileJob:
     suffix: str
     """Of the file's name: its format."""
     options: FileOptions
+    columns: str = ""
+    """Of a table, to translate; empty: all."""
     accepted_s: float
     """Wall-clock time of the upload."""
     input_bytes: int

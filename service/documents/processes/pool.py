@@ -53,7 +53,9 @@ class DocumentPool:
         """Waits for the end of children: one with much memory takes its time."""
         self._is_closed = False
 
-    async def read(self, name: str, document: Path, strings: Path, client: str) -> int:
+    async def read(
+        self, name: str, document: Path, strings: Path, client: str, columns: str = ""
+    ) -> int:
         """Parse a document and write its strings; returns their number.
 
         Args:
@@ -61,6 +63,7 @@ class DocumentPool:
             document: The file.
             strings: Where its strings are written.
             client: Whose document it is; clients take turns.
+            columns: Of a table, to translate; empty: all.
 
         Raises:
             DocumentError: The document cannot be parsed, or not within the limits.
@@ -68,7 +71,8 @@ class DocumentPool:
             OSError: A file cannot be read or written.
         """
         paths = {"document": str(document), "strings": str(strings)}
-        return await self._ask({"task": "read", "name": name, **paths}, client)
+        task = {"task": "read", "name": name, "columns": columns, **paths}
+        return await self._ask(task, client)
 
     async def write(
         self,
@@ -78,6 +82,7 @@ class DocumentPool:
         result: Path,
         client: str,
         language: str = "",
+        columns: str = "",
     ) -> int:
         """Write a document with its translations; returns its size in bytes.
 
@@ -88,6 +93,7 @@ class DocumentPool:
             result: Where it is written, at once and as a whole.
             client: Whose document it is; clients take turns.
             language: BCP-47 code of the translation.
+            columns: Of a table, those that were read.
 
         Raises:
             DocumentError: The document cannot be written within the limits.
@@ -101,6 +107,7 @@ class DocumentPool:
             "translations": [str(path) for path in translations],
             "result": str(result),
             "language": language,
+            "columns": columns,
         }
         return await self._ask(task, client, memory_factor=_WRITING_FACTOR)
 

@@ -149,6 +149,10 @@ def _parts(
 def _written(translation: str, *, edges: tuple[str, str], delimiter: str, is_quoted: bool) -> str:
     """A cell; in quotation marks if it was so, or has to be."""
     value = f"{edges[0]}{translation}{edges[1]}"
-    if is_quoted or any(character in value for character in (delimiter, '"', "\r", "\n")):
+    if (
+        is_quoted
+        or not value
+        or any(character in value for character in (delimiter, '"', "\r", "\n"))
+    ):
         return '"' + value.replace('"', '""') + '"'
     return value

@@ -203,7 +203,7 @@ def _block(text: str, value: _Value, newline: str) -> tuple[int, int, DocumentSt
     content = _BLANK_LINES.sub("", value.text).rstrip()
     own_indent = len(content) - len(content.lstrip(" "))
     indent = len(lines) - len(lines.lstrip(" ")) - own_indent
-    is_folded = value.style == ">" and not re.search(r"\n[ \t]", content)
+    is_folded = value.style == ">" and not re.search(r"(?:\A|\n)[ \t]", content)
     becomes_literal = value.style == ">" and not is_folded
     layout = _BlockLayout(
         header="|" + text[value.start + 1 : start] if becomes_literal else "",
@@ -214,6 +214,8 @@ def _block(text: str, value: _Value, newline: str) -> tuple[int, int, DocumentSt
     )
     start = value.start if becomes_literal else start
     end = start + len(text[start : value.end].rstrip())
+    while text[end : end + 1] in (" ", "\t"):
+        end += 1
     string = DocumentString(text=content, original=text[start:end], render=layout.written)
     return start, end, string
 

@@ -21,9 +21,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(?:\r\n|\r|\n)[ \t\f]*+|(.)|\Z)", 
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
-_TO_WRITE = str.maketrans(
-    {"\\": "\\\\"} | {char: f"\\{name}" for name, char in _CONTROLS.items()}
-)
+_TO_WRITE = str.maketrans({"\\": "\\\\"} | {char: f"\\{name}" for name, char in _CONTROLS.items()})
 _ARGUMENT = re.compile(r"\{\d{1,3}[,}]")
 """Of Java's `MessageFormat`, where two apostrophes stand for one."""
 

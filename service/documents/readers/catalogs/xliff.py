@@ -276,5 +276,3 @@ def _primary(language: str) -> str:
 
 def _unless_same(old: str, new: str) -> bytes | None:
     return None if _primary(old) == _primary(new) else escaped_value(new)
-
-
