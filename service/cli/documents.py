@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from service.cli.journal import Journal
 from service.cli.local import line_request, open_service
 from service.documents.errors import DocumentError
-from service.documents.formats import FORMATS, read_document
+from service.documents.formats import FORMATS, note_on, read_document, translated_suffix
 from service.errors import StartupError
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"translate one file as a document and keep its layout: {', '.join(FORMATS)}",
+        help=f"translate one file as a document and keep its layout, but of a .pdf: "
+        f"{', '.join(FORMATS)}",
     )
     parser.add_argument(
         "--unwrap",
@@ -71,6 +72,8 @@ def run_document(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
         raise
     _replace(output, translated)
+    if note := note_on(source.suffix.lower()):
+        sys.stderr.write(f"{output}: {note}\n")
     journal.remove()
     return 0
 
@@ -84,6 +87,9 @@ def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
         raise StartupError("--prefix and --alternatives apply to lines: omit them, or --output")
     if not output.parent.is_dir():
         raise StartupError(f"there is no folder {output.parent}")
+    suffix = translated_suffix(files[0].suffix)
+    if suffix != files[0].suffix.lower() and output.suffix.lower() not in (suffix, suffix[:-1]):
+        raise StartupError(f"a {files[0].suffix} becomes a {suffix}: name the output so")
     if output.exists() and output.samefile(files[0]):
         raise StartupError("--output would overwrite the file to translate: name another")
     return files[0], output

@@ -1,6 +1,7 @@
 """The supported file formats."""
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import PurePath
 from types import MappingProxyType
 
@@ -19,6 +20,7 @@ from service.documents.readers import (
 )
 from service.documents.readers.catalogs import apple_strings, properties, xliff
 from service.documents.readers.office import docx, epub, opendocument, pptx, xlsx
+from service.documents.readers.pdf import reader as pdf
 
 FORMATS: Mapping[str, Callable[[bytes], ParsedFile]] = MappingProxyType(
     {
@@ -45,14 +47,40 @@ FORMATS: Mapping[str, Callable[[bytes], ParsedFile]] = MappingProxyType(
         ".odp": opendocument.read("presentation"),
         ".ods": opendocument.read("spreadsheet"),
         ".epub": epub.read,
+        ".pdf": pdf.read,
     }
 )
 """Readers by file name suffix."""
+CONVERTED: Mapping[str, str] = MappingProxyType({".pdf": ".html"})
+"""Suffixes of translations that are not of the format of their source."""
+LAYOUT_NOTE = "the layout is not kept: the translation is a web page of paragraphs, headings, lists"
+"""Told with each translation that is converted."""
+_LIBRARIES: Mapping[str, str] = {".pdf": "pypdfium2", ".yaml": "yaml", ".yml": "yaml"}
+"""Of the extra `documents`, by the formats that need them."""
 
 
 _TABLES: Mapping[str, Callable[[bytes, str], ParsedFile]] = MappingProxyType(
     {".csv": delimited.read_csv, ".tsv": delimited.read_tsv}
 )
+
+
+def readable_formats() -> list[str]:
+    """The suffixes of what can be read here: libraries of some formats may not be installed."""
+    return [
+        suffix
+        for suffix in FORMATS
+        if suffix not in _LIBRARIES or find_spec(_LIBRARIES[suffix]) is not None
+    ]
+
+
+def translated_suffix(suffix: str) -> str:
+    """The suffix of a translated file, by that of its source."""
+    return CONVERTED.get(suffix.lower(), suffix.lower())
+
+
+def note_on(suffix: str) -> str | None:
+    """What a client should know of the translation of such a file."""
+    return LAYOUT_NOTE if suffix in CONVERTED else None
 
 
 def read_document(name: str, data: bytes, columns: str = "") -> ParsedFile:

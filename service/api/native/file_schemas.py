@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.openapi import request_body
 from service.api.replies.json import Reply
 from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
-from service.documents.formats import FORMATS
+from service.documents.formats import FORMATS, note_on
 from service.documents.jobs.job import FileJob, FileJobState
 
 MULTIPART = "multipart/form-data"
@@ -48,6 +48,8 @@ class FileReply(Reply):
     """A file is translated."""
 
     translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
+    note: str | None = None
+    """What the translated file does not keep: the layout of a `.pdf`."""
 
 
 class JobReply(Reply):
@@ -63,6 +65,8 @@ class JobReply(Reply):
     """How many of them are done."""
     translatedFileUrl: str | None = None  # noqa: N815 - LibreTranslate's name
     """Where the file is, once `status` is `done`."""
+    note: str | None = None
+    """What the translated file does not keep: the layout of a `.pdf`."""
     error: str | None = None
     """Why it failed."""
     code: str | None = None
@@ -79,6 +83,7 @@ def job_reply(job: FileJob, url: str) -> JobReply:
         strings=job.num_strings,
         translated=job.num_translated,
         translatedFileUrl=url if job.state == "done" else None,
+        note=note_on(job.suffix),
         error=None if failure is None else failure.message,
         code=None if failure is None else failure.code,
     )

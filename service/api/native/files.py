@@ -22,6 +22,7 @@ from service.api.native.file_schemas import (
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
+from service.documents.formats import note_on
 from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -98,7 +99,7 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
 async def translate_file(
     request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
 ) -> Response:
-    """Layout, markup and encoding of the file are kept; its name says what it is.
+    """Layout, markup and encoding of the file are kept, but of a PDF; its name says what it is.
 
     Answers when the file is translated; with `async` at once, with a job to ask for.
     """
@@ -111,7 +112,8 @@ async def translate_file(
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
-    response = json_response(FileReply(translatedFileUrl=_url(request, parts, job)))
+    reply = FileReply(translatedFileUrl=_url(request, parts, job), note=note_on(job.suffix))
+    response = json_response(reply)
     # Lets a load balancer find the replica.
     response.headers["Location"] = _job_url(request, parts, job)
     return response

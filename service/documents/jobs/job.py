@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from service.documents.formats import translated_suffix
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.translation.values import TranslateRequest
 
@@ -126,7 +127,7 @@ def translated_name(name: str, target: str) -> str:
     """`book_de.txt` for `book.txt`; safe as a file name and in a header."""
     path = PurePath(name.replace("\\", "/"))
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:_MAX_NAME_CHARS]
-    return f"{stem.strip('.') or 'file'}_{target}{path.suffix.lower()}"
+    return f"{stem.strip('.') or 'file'}_{target}{translated_suffix(path.suffix)}"
 
 
 def suffix_of(name: str) -> str:
