@@ -73,6 +73,11 @@ def readable_formats() -> list[str]:
     ]
 
 
+def has_compiled_reader(name: str) -> bool:
+    """Whether a library reads such a file that ends its process where memory is short."""
+    return PurePath(name).suffix.lower() in _LIBRARIES
+
+
 def translated_suffix(suffix: str) -> str:
     """The suffix of a translated file, by that of its source."""
     return CONVERTED.get(suffix.lower(), suffix.lower())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from service.documents.errors import DocumentError, DocumentProcessError
+from service.documents.formats import has_compiled_reader
 from service.documents.processes.child import LIMIT, REFUSED, STORAGE
 from service.documents.shares import FairSlots
 
@@ -21,6 +22,10 @@ _MODULE = "service.documents.processes.child"
 _MAX_REPLY_BYTES = 65_536
 _WRITING_FACTOR = 2
 """Writing holds the document, its translations and the result."""
+_CRASHES = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP}
+)
+"""What a compiled library ends its process with, on a file or where memory is short."""
 _ATTEMPTS = 2
 """A child may have been killed for no fault of the document."""
 
@@ -144,6 +149,8 @@ class DocumentPool:
             code = await ended
             if code == -signal.SIGXCPU:
                 return {"error": LIMIT, "message": "cpu"}
+            if -code in _CRASHES and has_compiled_reader(task["name"]):
+                return {"error": LIMIT, "message": "crash"}
             _log.warning("document process died", extra={"exit_code": code, "task": task["task"]})
         return reply
 
@@ -186,6 +193,11 @@ class DocumentPool:
         what = f"to {task['task']} the file needs more than"
         if limit == "cpu":
             return f"{what} {task['cpu_s']:g} s of processor time: send it in parts"
+        if limit == "crash":
+            return (
+                f"the file is damaged, or {what} {task['memory_bytes']} bytes of memory: save it "
+                "again with another program, or send it in parts"
+            )
         return f"{what} {task['memory_bytes']} bytes of memory: send it in parts"
 
 

@@ -1,7 +1,7 @@
 """Paragraphs, headings and lists of lines of text; knows no PDF library."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,8 +27,7 @@ _SAME_SIZE = 0.08
 _MAX_LEADING = 1.35
 """Distance of lines of a paragraph, to the usual one."""
 _MIN_REPEATS = 3
-_EDGE_LINES = 2
-"""Lines at the top and at the bottom of a page that may be on every page."""
+"""Pages on which something stands at one height at the top or the bottom, to be there once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +61,13 @@ def find_blocks(lines: Sequence[Line]) -> Iterator[Block]:
 
 def _without_running_lines(lines: Sequence[Line]) -> list[Line]:
     """Without page numbers, and with headers and footers once."""
-    pages: defaultdict[int, list[Line]] = defaultdict(list)
-    for line in lines:
-        pages[line.page].append(line)
-    edges: dict[int, set[int]] = {}
-    repeats: Counter[tuple[str, int]] = Counter()
-    for page, content in pages.items():
-        ordered = sorted(content, key=lambda line: line.baseline)
-        found = [*ordered[:_EDGE_LINES], *ordered[_EDGE_LINES:][-_EDGE_LINES:]]
-        edges[page] = {id(line) for line in found}
-        repeats.update({_pattern(line) for line in found})
+    at_edges = {(_pattern(line), line.page) for line in lines if line.is_at_edge}
+    num_pages = Counter(pattern for pattern, _ in at_edges)
     seen: set[tuple[str, int]] = set()
     kept = []
     for line in lines:
         pattern = _pattern(line)
-        if id(line) in edges[line.page] and repeats[pattern] >= _MIN_REPEATS:
+        if line.is_at_edge and num_pages[pattern] >= _MIN_REPEATS:
             if pattern in seen or not any(map(str.isalpha, line.text)):
                 continue
             seen.add(pattern)

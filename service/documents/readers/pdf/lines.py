@@ -22,6 +22,8 @@ _HYPHENS = "\x02\ufffe\xad"
 HYPHEN = "\xad"
 _BOLD_NAMES = (b"bold", b"black", b"heavy")
 _MIN_BOLD_WEIGHT = 600
+_EDGE = 0.11
+"""Of the height of a page."""
 _MAX_PLACE = 1e5
 """Points; pages have at most 14,400."""
 _NAME_BYTES = 64
@@ -43,6 +45,8 @@ class Line:
     size: float
     """Of its font."""
     is_bold: bool
+    is_at_edge: bool
+    """Whether it is so high or low on its page as headers and footers are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,7 @@ def _line(text_page: Any, text: str, start: int, page: int, turn: "_Turn") -> It
         first_baseline=boxes[0][1],
         size=round(max(_bounded(size), 0.1), 1),
         is_bold=_is_bold(text_page, first) and _is_bold(text_page, last),
+        is_at_edge=turn.is_at_edge(boxes[0][1]),
     )
 
 
@@ -225,6 +230,11 @@ class _Turn:
     def __init__(self, page: Any) -> None:  # noqa: ANN401
         self._degrees = page.get_rotation()
         self._width, self._height = page.get_mediabox()[2:]
+
+    def is_at_edge(self, baseline: float) -> bool:
+        """Whether a place is in the part of the page where headers and footers are."""
+        height = self._width if self._degrees in (90, 270) else self._height
+        return not _EDGE * height < baseline < (1 - _EDGE) * height
 
     def box(self, text_page: Any, index: int) -> tuple[float, float, float]:  # noqa: ANN401
         """Left, baseline and right of a character."""
