@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
@@ -18,7 +18,6 @@ from service.documents.packages.slots import is_translatable
 from service.documents.readers.wrapping import filled
 
 if TYPE_CHECKING:
-    from yaml import Event, ScalarEvent
     from yaml.resolver import Resolver
 
 _MAX_DEPTH = 200
@@ -47,7 +46,8 @@ class _Value:
     text: str
     start: int
     end: int
-    style: Literal["", "'", '"', "|", ">"]
+    style: str
+    """`'`, `"`, `|`, `>`, or none."""
     is_in_flow: bool
 
 
@@ -118,7 +118,7 @@ class _Level:
         return self.is_below_key or (self.is_mapping and self.num_nodes % 2 == 1)
 
 
-def _events(text: str) -> "Iterator[Event]":
+def _events(text: str) -> Iterator[Any]:
     try:
         import yaml
     except ImportError:
@@ -135,7 +135,7 @@ def _events(text: str) -> "Iterator[Event]":
         raise DocumentError(f"it is not valid YAML: {place}{problem or 'a character'}") from None
 
 
-def _value(text: str, event: "ScalarEvent", *, is_in_flow: bool) -> _Value | None:
+def _value(text: str, event: Any, *, is_in_flow: bool) -> _Value | None:  # noqa: ANN401
     """A scalar, if it is a string with letters."""
     is_plain_string = bool(event.style) or _is_string(event.value)
     if event.tag not in _STRING_TAGS or not (event.tag or is_plain_string):
@@ -159,7 +159,7 @@ def _is_string(text: str) -> bool:
 
     if text.lower() in _NO_TEXT:
         return False
-    tag = _resolver().resolve(yaml.ScalarNode, text, (True, False))
+    tag = _resolver().resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return bool(tag == "tag:yaml.org,2002:str")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from service.documents.document import DocumentString, TextFormat
 from service.documents.errors import DocumentError
-from service.documents.packages.passages import Piece, TaggedPassage, inner_pieces, tagged
+from service.documents.packages.passages import Mark, Piece, TaggedPassage, inner_pieces, tagged
 from service.documents.packages.slots import Copy, Slots, XmlPart, is_translatable
 from service.documents.packages.xml_tree import (
     OPAQUE,
@@ -165,7 +165,7 @@ class _Finder:
         if self._is_translated(unit, target):
             self.languages |= {language} - {""}
             return
-        pieces = inner_pieces(self._pieces(children.get("seg-source", source)))
+        pieces = inner_pieces(list(self._pieces(children.get("seg-source", source))))
         if not is_translatable("".join(piece.text for piece in pieces)):
             return
         after = children.get("seg-source", source)
@@ -180,7 +180,7 @@ class _Finder:
             return False
         state = (target if self._is_first else unit).attributes.get("state", "")
         has_content = bool(target.children) or bool(self._source.text_of(target).strip())
-        return has_content and state not in _UNTRANSLATED or state in ("final", "signed-off")
+        return (has_content and state not in _UNTRANSLATED) or state in ("final", "signed-off")
 
     def _add_target(self, source: Element, target: Element | None, pieces: list[Piece]) -> None:
         start, end = pieces[0].span[0], pieces[-1].span[1]
@@ -250,7 +250,7 @@ class _Finder:
             return
         attributes = element.attributes
         kind = attributes.get("ctype") or attributes.get("type") or attributes.get("subType", "")
-        mark = "br" if kind.rpartition(":")[2] in _LINE_BREAKS else "img"
+        mark: Mark = "br" if kind.rpartition(":")[2] in _LINE_BREAKS else "img"
         if name in _WORDS and mark == "img":
             mark = "code"
         yield Piece(kind="single", span=span, markup=(span,), mark=mark, pair=_pair(element))

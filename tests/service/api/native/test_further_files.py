@@ -11,6 +11,10 @@ from tests.service.api.fakes import UpperCaser
 from tests.service.api.native.test_files import _app, _later, _problem, _send, _with
 from tests.service.documents.readers.pdf.made_pdf import ENCRYPTION, IMAGE, Text, paragraph, pdf
 
+_XLIFF = (
+    b"<xliff version='2.0'><file><body><unit id='1'><source>hello</source></unit></body></file>"
+    b"</xliff>"
+)
 SAMPLES = {
     "a.vtt": (b"WEBVTT\n\n00:01.000 --> 00:02.000\nhello\n", b"--> 00:02.000\nHELLO\n"),
     "a.csv": (b'id,text\r\n1,"hello, you"\r\n', b'id,text\r\n1,"HELLO, YOU"\r\n'),
@@ -20,14 +24,11 @@ SAMPLES = {
     "a.properties": (b"# kept\na.b = hello\n", b"# kept\na.b = HELLO\n"),
     "a.strings": (b'/* kept */\n"a" = "hello";\n', b'/* kept */\n"a" = "HELLO";\n'),
     "a.xlf": (
-        b"<xliff version='1.2'><file><body><trans-unit id='1'><source>hello</source></trans-unit>"
-        b"</body></file></xliff>",
-        b'<source>hello</source><target state="needs-review-translation" '
-        b'state-qualifier="mt-suggestion">HELLO</target>',
+        _XLIFF.replace(b"unit", b"trans-unit").replace(b"2.0", b"1.2"),
+        b' state="needs-review-translation" state-qualifier="mt-suggestion">HELLO</target>',
     ),
     "a.xliff": (
-        b"<xliff version='2.0' srcLang='en'><file><unit><segment><source>hello</source></segment>"
-        b"</unit></file></xliff>",
+        _XLIFF.replace(b"<source>", b"<segment><source>").replace(b"</unit>", b"</segment></unit>"),
         b'<segment state="translated"><source>hello</source><target>HELLO</target>',
     ),
 }
@@ -46,7 +47,7 @@ def test_a_file_is_translated_and_fetched(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_broken_file_is_a_bad_file_or_read(name: str, tmp_path: Path) -> None:
-    chance = random.Random(name)  # noqa: S311 - a test
+    chance = random.Random(name)
 
     async def test(client: httpx.AsyncClient) -> None:
         for _ in range(20):

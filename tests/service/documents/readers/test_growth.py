@@ -85,7 +85,7 @@ UNITS: dict[str, dict[str, str]] = {
     },
     ".xlf": {
         "units": "<trans-unit id='1'><source>a</source></trans-unit>",
-        "targets": "<trans-unit id='1'><source>a</source><target state='new'>a</target></trans-unit>",
+        "targets": "<trans-unit><source>a</source><target state='new'>a</target></trans-unit>",
         "tags": "<trans-unit id='1'><source>a <g id='1'>b</g> <x id='2'/> c</source></trans-unit>",
         "spaces": " ",
         "comments": "<!-- a -->",

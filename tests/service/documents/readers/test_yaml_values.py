@@ -49,10 +49,10 @@ def _loaded(data: str) -> list[Any]:
         """Keeps what it does not know."""
 
     Loader.add_multi_constructor("!", lambda _, suffix, node: (suffix, node.value))
-    return list(yaml.load_all(data.removeprefix("\ufeff"), Loader=Loader))  # noqa: S506
+    return list(yaml.load_all(data.removeprefix("\ufeff"), Loader=Loader))
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _mapped(value: object, change: Callable[[str], str]) -> object:
     """A value with other strings, as the reader should have changed it."""
     if isinstance(value, dict):
         return {key: _mapped(inner, change) for key, inner in value.items()}
@@ -99,7 +99,7 @@ def test_any_text_is_read_again(data: str, text: str) -> None:
 
 
 @given(st.sampled_from(["a: |\n  x\nb: 1\n", "a: >\n  x\nb: 1\n"]),
-       st.lists(st.sampled_from(["word", "ü", "#x", "- y", ": ", "a:", "'", '"', "\n", "\n\n", " "]),
+       st.lists(st.sampled_from(["word", "ü", "#x", "- y", ": ", "a:", "'", '"', "\n", " "]),
                 min_size=1).map("".join))  # fmt: skip
 def test_blocks_hold_their_lines(data: str, text: str) -> None:
     (value,) = _loaded(read(data.encode()).write([text]).decode())

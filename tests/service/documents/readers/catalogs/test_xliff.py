@@ -38,8 +38,10 @@ UNITS = [
     "<source>one <it id='1' pos='open'>&lt;i&gt;</it>isolated</source>",
     "<source>code <ph id='1'>printf(<sub>x</sub>)</ph> here</source>",
     "<source>a <mrk mtype='term'>term</mrk> of ours</source>",
-    "<source>One. Two.</source><seg-source><mrk mtype='seg' mid='1'>One.</mrk> "
-    "<mrk mtype='seg' mid='2'>Two.</mrk></seg-source>",
+    (
+        "<source>One. Two.</source><seg-source><mrk mtype='seg' mid='1'>One.</mrk> "
+        "<mrk mtype='seg' mid='2'>Two.</mrk></seg-source>"
+    ),
     "<source>entities &amp; &lt;tags&gt; &#228; &quot;q&quot;</source>",
     "<source><![CDATA[A <b>section</b>]]></source>",
     "<source xml:space='preserve'>  spaces\n  and lines </source>",
@@ -59,8 +61,10 @@ SEGMENTS = [
     "<segment><source>a <sc id='1'/>bold<ec startRef='1'/> word</source></segment>",
     "<segment><source>a <sc id='1'/>b <pc id='2'>c<ec startRef='1'/> d</pc></source></segment>",
     "<segment><source>a <mrk id='m' type='term'>b</mrk> <cp hex='001A'/> c</source></segment>",
-    "<segment><source>One. </source></segment><ignorable><source> x </source></ignorable>"
-    "<segment><source>Two.</source></segment>",
+    (
+        "<segment><source>One. </source></segment><ignorable><source> x </source></ignorable>"
+        "<segment><source>Two.</source></segment>"
+    ),
     "<notes><note>Note</note></notes><segment><source>Hello</source></segment>",
 ]
 FILES = [FIRST.format("", f'<trans-unit id="1">{unit}</trans-unit>') for unit in UNITS] + [
@@ -75,7 +79,7 @@ def _write(data: str, language: str = "de") -> str:
 
 
 def _elements(data: str, name: str) -> list[str]:
-    root = ElementTree.fromstring(data)  # noqa: S314 - written by the test
+    root = ElementTree.fromstring(data)
     found = [e for e in root.iter() if e.tag.rpartition("}")[2] == name]
     for element in found:
         element.tail = None
@@ -84,7 +88,7 @@ def _elements(data: str, name: str) -> list[str]:
 
 def _shape(xml: str) -> list[tuple[str, ...]]:
     """Names and ids of the inline elements, in any order."""
-    element = ElementTree.fromstring(xml)  # noqa: S314 - written by the test
+    element = ElementTree.fromstring(xml)
     return sorted((e.tag, *sorted(map(str, e.attrib.items()))) for e in [*element.iter()][1:])
 
 
@@ -120,8 +124,10 @@ def test_what_is_not_written_stays_byte_for_byte(data: str) -> None:
         (UNITS[5], f"<target xml:lang='de' {{}}>{OPEN}HELLO{CLOSE}</target>"),
         (
             UNITS[12],
-            f"<target {{}}><x id='1'/>{OPEN}AT THE <x id='2' ctype='lb'/> EDGE{CLOSE}"
-            "<x id='3'/></target>",
+            (
+                f"<target {{}}><x id='1'/>{OPEN}AT THE <x id='2' ctype='lb'/> EDGE{CLOSE}"
+                "<x id='3'/></target>"
+            ),
         ),
     ],
 )

@@ -82,6 +82,10 @@ def _file(objects: Mapping[int, bytes], trailer: str) -> bytes:
     table = b"".join(b"%d 1\n%010d 00000 n \n" % (n, place) for n, place in places.items())
     end = f"trailer << /Size {max(objects) + 1} /Root 1 0 R /Info 6 0 R {trailer} >>\n".encode()
     start = len(written)
-    return written + b"xref\n0 1\n0000000000 65535 f \n" + table + end + (
-        b"startxref\n%d\n%%%%EOF\n" % start
+    return (
+        written
+        + b"xref\n0 1\n0000000000 65535 f \n"
+        + table
+        + end
+        + (b"startxref\n%d\n%%%%EOF\n" % start)
     )

@@ -10,7 +10,7 @@ from tests.service.documents.readers.pdf.made_pdf import ENCRYPTION, IMAGE, Text
 from tests.service.growth import assert_linear
 
 pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed")
-from service.documents.readers.pdf.reader import read  # noqa: E402
+from service.documents.readers.pdf.reader import read
 
 FULL = "The weather in the valley is nice today, and it will be so tomorrow in all of the"
 
@@ -90,7 +90,10 @@ def test_a_sentence_goes_on_over_a_page_and_a_column() -> None:
     left = paragraph(FULL[:40], FULL[40:70], y=100)
     right = paragraph("of the river", "ends here.", y=700, x=320)
     ((tag, text),) = _elements(pdf(left, right))
-    assert (tag, text) == ("p", f"{FULL[:40].strip()} {FULL[40:70].strip()} of the river ends here.")
+    assert (tag, text) == (
+        "p",
+        f"{FULL[:40].strip()} {FULL[40:70].strip()} of the river ends here.",
+    )
     ((tag, text),) = _elements(pdf([*left, *right]))
     assert text.endswith("of the river ends here.")
 
@@ -126,9 +129,7 @@ def test_a_turned_page_has_the_same_text(degrees: int, matrix: str) -> None:
     drawn = []
     for text in texts:
         x, y = text.x, text.y
-        placed = matrix.format(
-            x=x, y=y, nx=595 - x, ny=842 - y, ry=595 - y, rx=x, sy=y, sx=842 - x
-        )
+        placed = matrix.format(x=x, y=y, nx=595 - x, ny=842 - y, ry=595 - y, rx=x, sy=y, sx=842 - x)
         drawn.append(f"BT /F1 11 Tf {placed} Tm <{text.text.encode().hex()}> Tj ET")
     assert [text for _, text in _elements(pdf(drawn, page_entries=f"/Rotate {degrees}"))] == [
         f"{FULL} more of it.",
@@ -178,7 +179,7 @@ def test_what_has_no_text_is_refused(data: bytes, message: str) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_broken_files_are_refused_or_read(seed: int) -> None:
-    numbers = random.Random(seed)  # noqa: S311 - a test
+    numbers = random.Random(seed)
     whole = [
         pdf([Text(text="Hello", size=20), *paragraph(FULL, "end.")], [IMAGE], title="Title"),
         pdf(*[paragraph(FULL, FULL, "end.")] * 3, is_packed=True),
@@ -188,7 +189,18 @@ def test_broken_files_are_refused_or_read(seed: int) -> None:
         for _ in range(numbers.choice([1, 3, 20])):
             at = numbers.randrange(len(data))
             data[at : at + numbers.choice([0, 1, 40])] = numbers.choice(
-                [b"", b"\0", b"\xff", b"<<", b">>", b"2 0 R", b"99999999999", b"-1", b"endobj", b"["]
+                [
+                    b"",
+                    b"\0",
+                    b"\xff",
+                    b"<<",
+                    b">>",
+                    b"2 0 R",
+                    b"99999999999",
+                    b"-1",
+                    b"endobj",
+                    b"[",
+                ]
             )
         try:
             document = read(bytes(data))
