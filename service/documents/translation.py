@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 
 from service.documents.document import ParsedFile
 from service.documents.processes.strings_file import SourceString
-from service.errors import OverloadedError
+from service.errors import OverloadedError, UnsupportedLanguageError
+from service.text.language_names import name_of
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest, TranslateResult
 
@@ -173,7 +174,12 @@ async def _language(sample: str, options: TranslateRequest, retrying: _Retrying)
     # A translation reports its source language, and only that is used here.
     request = replace(options, texts=(sample,), splitting="none", max_target_tokens=1, markup=None)
     (translation,) = (await retrying.translate(request)).translations
-    return translation.detected.language if translation.detected else options.source
+    language = translation.detected.language if translation.detected else options.source
+    if translation.detected and language == options.target.lower():
+        raise UnsupportedLanguageError(
+            f"the file is in {name_of(language)} already: name another target"
+        )
+    return language
 
 
 def _batches(strings: Iterable[SourceString], options: TranslateRequest) -> Iterator[_Batch]:

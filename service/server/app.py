@@ -305,11 +305,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
     await parts.files.start()
+    warming = asyncio.create_task(parts.translator.warm())
     measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield
     finally:
         measuring.cancel()
+        warming.cancel()
         parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()

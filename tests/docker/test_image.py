@@ -35,6 +35,7 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
     ("/metrics", None, ANY),
     ("/openapi.json", None, JSON),
     ("/docs", None, ANY),
+    ("/model", None, ANY),
     ("/", None, ANY),
 )
 COUNT_ENGINES = """\

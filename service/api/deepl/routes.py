@@ -21,8 +21,9 @@ from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts
 from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
-from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
+from service.api.served_languages import AUTO, target_languages, targets_by_source
 from service.scheduling.limits import Client
+from service.text.language_names import name_of
 from service.translation.values import TranslateRequest, Translation
 
 TIMEOUT_S = 9.0

@@ -10,9 +10,10 @@ from service.api.parameters import check_texts
 from service.api.replies.json import Reply, content_of, json_response
 from service.api.replies.translation import DetectionReply
 from service.api.schemas import DetectParameters
-from service.api.served_languages import AUTO, name_of, target_languages
+from service.api.served_languages import AUTO, target_languages
 from service.documents.formats import readable_formats
 from service.models.routes import Routes
+from service.text.language_names import name_of
 
 FRONTEND_TIMEOUT_MS = 500
 """Delay between a key press and the translation in LibreTranslate's page."""

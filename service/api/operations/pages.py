@@ -39,6 +39,12 @@ async def docs() -> FileResponse:
     return _page("docs.html")
 
 
+@router.get("/model")
+async def model() -> FileResponse:
+    """What the served models can, and where they come from."""
+    return _page("model.html")
+
+
 @router.get("/static/{name}")
 async def static(name: str, request: Request) -> Response:
     """A script, style sheet or picture of the pages."""

@@ -278,3 +278,19 @@ def _broken_inside(suffix: str, chance: random.Random) -> bytes:
 
 def _read(suffix: str, data: bytes) -> list[str]:
     return [string.text for string in read_document(f"a{suffix}", data).strings]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (f"<text:p>{'Hello ' * 5_000}</text:p>" * 140, "4194304 characters"),
+        ("<a/>" * 1_000_001, "1000000 elements"),
+        (" " * 67_200_000, "67108864 bytes"),
+    ],
+    ids=["text", "elements", "bytes"],
+)
+def test_large_documents_are_refused_with_the_limit(content: str, reason: str) -> None:
+    data = zipped(entries(".odt", content), zipfile.ZIP_STORED)
+    with pytest.raises(DocumentError, match=reason):
+        for _ in read_document("a.odt", data).iter_strings():
+            pass
