@@ -217,3 +217,14 @@ def test_the_library_sees_the_same_units(data: str) -> None:
         was_written = OPEN in str(new.target)
         assert was_written or str(old.target) == str(new.target)
         assert new.isfuzzy() or not was_written
+
+
+@pytest.mark.parametrize("data", FILES[len(UNITS) :])
+def test_the_library_sees_the_same_segments(data: str) -> None:
+    module = pytest.importorskip(
+        "translate.storage.xliff2", reason="translate-toolkit is not installed"
+    )
+    before = module.Xliff2File.parsestring(data.encode())
+    after = module.Xliff2File.parsestring(_write(data).encode())
+    assert [str(unit.source) for unit in before.units] == [str(unit.source) for unit in after.units]
+    assert after.gettargetlanguage() == "de"
