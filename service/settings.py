@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
     key_store_timeout_s: PositiveFloat = 1.0
     """Time for the key store to answer; beyond it: 503."""
+    max_glossaries: PositiveInt = 100
+    """Stored glossaries of a key; without keys, of the server."""
+    max_glossary_bytes: PositiveInt = 4_194_304
+    """Terms in all stored glossaries of a key."""
     min_key_chars: PositiveInt = 16
     """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
     max_wrong_keys_per_minute: PositiveInt = 10
@@ -181,6 +185,12 @@ class Settings(BaseSettings):
     """Time without a heart-beat until an engine is replaced; 0: never. Threads: exit 70."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
+    memory: Path | None = None
+    """File of the translation memory, which `pellucid memory import` fills; by default none."""
+    max_memory_units: PositiveInt = 100_000
+    """Sentences in the translation memory of a key; beyond it, the least recently used go."""
+    memory_timeout_s: PositiveFloat = 0.5
+    """Time for the translation memory to answer; beyond it, the model translates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
 

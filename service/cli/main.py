@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 from typing import Any, Never
 
-from service.cli import attention, keys, score, serve, translate
+from service.cli import attention, glossary, keys, memory, score, serve, translate
 from service.cli.paths import STANDARD_OUTPUT, described, naming
 from service.errors import ServiceError, StartupError
 
@@ -87,7 +87,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
         "-V", "--version", action="version", version=f"%(prog)s {version('pellucid')}"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, translate, attention, score, keys):
+    for command in (serve, translate, attention, score, keys, glossary, memory):
         command.register(commands)
     unusable: dict[str, ImportError] = {}
     # By name: a checkout and an installation of it on one path both have them.

@@ -1,6 +1,7 @@
 """Requests for translation and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
@@ -28,6 +29,8 @@ class TranslateRequest:
     unwrap: bool = False
     """Whether paragraphs are hard-wrapped, so that their line breaks are removed."""
     glossary: tuple[GlossaryEntry, ...] = ()
+    inflects_terms: bool = True
+    """Whether a form of a term counts that the model writes by itself; otherwise all are masked."""
     with_alignment: bool = False
     beam_size: int | None = None
     length_penalty: float | None = None
@@ -43,6 +46,8 @@ class TranslateRequest:
     """False if log-probabilities are not needed: greedy search is faster without them."""
     with_doubt: bool = False
     """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
+    with_suggestions: bool = False
+    """Whether similar sentences of the translation memory are looked for."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
     is_bounded: bool = True
@@ -90,6 +95,35 @@ class RouteStep:
     finish_reason: FinishReason
 
 
+TermOutcome = Literal["model", "enforced", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTerm:
+    """A glossary term in a sentence, and what became of it."""
+
+    source: str
+    """As it stands in the sentence."""
+    target: str
+    """What the glossary wants."""
+    outcome: TermOutcome
+    """`model`: written by the model, maybe inflected; `enforced`: as the glossary has it."""
+    target_span: tuple[int, int] | None
+    """Characters in the translation of the sentence, end exclusive; None: missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A translation of a similar sentence."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"] = "memory"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
     """One sentence of a text, and why its decoding stopped.
@@ -129,9 +163,15 @@ class SentenceTranslation:
     """What a comparison with the source found; empty unless requested."""
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`; None unless requested."""
+    glossary: tuple[UsedTerm, ...] = ()
+    """Terms of the request's glossary that occur in `source`."""
     attention: AttentionMaps | None = None
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
+    origin: Literal["memory"] | None = None
+    """Where the translation is from, if from no model."""
+    suggestions: tuple[Suggestion, ...] | None = None
+    """Translations of similar sentences, most similar first; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,12 @@ OPERATIONS = {
     for path, methods in API["paths"].items()
     for method, described in methods.items()
 }
+NEEDS_STORE = ("/v2/document", "/v2/glossaries", "/v3/")
+"""Operations that work on what an earlier one stored, or need a store."""
 WITHOUT_JOB = sorted(
     name
     for name, (_, path, _) in OPERATIONS.items()
-    if "{" not in path and path != "/translate_file"
+    if "{" not in path and path != "/translate_file" and not path.startswith(NEEDS_STORE)
 )
 
 

@@ -70,6 +70,11 @@ class ApiKeys:
         self._open_usage = OpenUsage()
 
     @property
+    def store(self) -> KeyStore:
+        """Where keys, their usage and glossaries are kept; closed by `close`."""
+        return self._store
+
+    @property
     def are_required(self) -> bool:
         """Whether a request must carry a key."""
         return self._has_store or bool(self._configured)
@@ -233,7 +238,9 @@ def _key_in_header(request: Request) -> str:
 
 
 def _client(key: ApiKey) -> Client:
-    return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)
+    return Client(
+        name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs, key_id=key.id
+    )
 
 
 def _address_of(request: Request) -> str:

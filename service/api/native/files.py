@@ -1,7 +1,8 @@
 """File translation: upload, jobs, and download of the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from service.api.native.file_schemas import (
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
+from service.documents.formats import note_on
 from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -42,6 +44,11 @@ class Upload:
     name: str
     data: bytes
     fields: dict[str, Any]
+
+    def content(self) -> list[bytes]:
+        """What the form says, whatever boundary its sender has chosen."""
+        fields = json_bytes(sorted(self.fields.items()))
+        return [self.name.encode("utf-8", "surrogateescape"), fields, self.data]
 
 
 async def read_upload(request: Request, max_file_bytes: int) -> Upload:
@@ -98,21 +105,26 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
 async def translate_file(
     request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
 ) -> Response:
-    """Layout, markup and encoding of the file are kept; its name says what it is.
+    """Layout, markup and encoding of the file are kept, but of a PDF; its name says what it is.
 
     Answers when the file is translated; with `async` at once, with a job to ask for.
     """
     parameters = parse_parameters(FileParameters, upload.fields)
     account = await caller.account(parameters.api_key)
-    repetition = await declared_repetition(request, _content(upload))
+    repetition = await declared_repetition(request, upload.content())
     lifetime_s = parts.settings.file_timeout_s
     async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
         options = _options(parameters, account.client)
-        work = _translated(parts, upload, options, is_async=parameters.is_async)
+        if parameters.glossary:
+            pair = options.source, options.target
+            terms = await parts.glossaries.named(account.owner, parameters.glossary, pair)
+            options = replace(options, glossary=terms)
+        work = _translated(parts, upload, options, parameters)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
-    response = json_response(FileReply(translatedFileUrl=_url(request, parts, job)))
+    reply = FileReply(translatedFileUrl=_url(request, parts, job), note=note_on(job.suffix))
+    response = json_response(reply)
     # Lets a load balancer find the replica.
     response.headers["Location"] = _job_url(request, parts, job)
     return response
@@ -151,30 +163,18 @@ async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Respons
 )
 async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     """Under the address that came with the job or the reply, until its time is over."""
-    path = await parts.files.result(file_name)
-    # As a download, never displayed: the content is not ours.
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        headers={
-            "X-Content-Type-Options": "nosniff",
-            "Content-Disposition": attachment(file_name.partition(".")[2]),
-        },
-    )
+    return file_response(await parts.files.result(file_name), file_name)
 
 
 async def _translated(
-    parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
+    parts: Parts, upload: Upload, options: TranslateRequest, parameters: FileParameters
 ) -> FileJob:
-    """The job when it has ended, or with `is_async` when it is accepted."""
-    accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
+    """The job when it has ended, or with `async` when it is accepted."""
+    is_async = parameters.is_async
+    accepted = await parts.files.submit(
+        upload.name, upload.data, options, columns=parameters.columns, is_awaited=not is_async
+    )
     return accepted if is_async else await parts.files.finish(accepted.id)
-
-
-def _content(upload: Upload) -> list[bytes]:
-    """What the form says, whatever boundary its sender has chosen."""
-    fields = json_bytes(sorted(upload.fields.items()))
-    return [upload.name.encode("utf-8", "surrogateescape"), fields, upload.data]
 
 
 def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
@@ -213,6 +213,23 @@ def _address(request: Request, parts: Parts, route: str, **values: str) -> str:
     url = request.url_for(route, **values)
     host = request.headers.get("Host", "")
     return str(url) if is_own_host(host, parts.settings.allowed_hosts) else url.path
+
+
+def file_response(path: Path, file_name: str) -> FileResponse:
+    """A translated file as a download, never displayed: the content is not ours.
+
+    Args:
+        path: Where it is.
+        file_name: Of its job.
+    """
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": attachment(file_name.partition(".")[2]),
+        },
+    )
 
 
 def attachment(name: str) -> str:

@@ -1,6 +1,7 @@
 """Translations as replies: sentences, details, and the events of a stream."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import ConfigDict
 
@@ -8,7 +9,12 @@ from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
 from service.text.masking.casing import Case
-from service.translation.values import SentenceTranslation, StreamedSentence, Translation
+from service.translation.values import (
+    SentenceTranslation,
+    StreamedSentence,
+    TermOutcome,
+    Translation,
+)
 
 
 class LinkReply(Reply):
@@ -69,6 +75,33 @@ class CheckReply(Reply):
     """In English."""
 
 
+class TermReply(Reply):
+    """A glossary term in a sentence, and what became of it."""
+
+    source: str
+    """As it stands in the sentence."""
+    target: str
+    """What the glossary wants."""
+    outcome: TermOutcome
+    """`model`: the model wrote it by itself, maybe inflected; `enforced`: inserted as the glossary
+    has it; `missing`: neither."""
+    target_span: tuple[int, int] | None
+    """Character offsets in the translation of the sentence, end exclusive; null: missing."""
+
+
+class SuggestionReply(Reply):
+    """A translation of a similar sentence, from the translation memory."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    """Of the similar sentence."""
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"]
+    """Where it comes from."""
+
+
 class SentenceReply(Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -104,11 +137,17 @@ class SentenceReply(Reply):
     """How the source was written, if it was put into ordinary case for the model."""
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
+    glossary: list[TermReply] | None = None
+    """The terms of the glossary that occur in `source`, in order; absent if none does."""
     attention: MapsReply | None = None
     """Attention maps, if asked for."""
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
+    origin: Literal["memory"] | None = None
+    """`memory`: the translation is from the translation memory, no model ran."""
+    suggestions: list[SuggestionReply] | None = None
+    """Translations of similar sentences in the translation memory, most similar first."""
 
 
 class DetectionReply(Reply):
@@ -173,6 +212,8 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
     content = content_of(SentenceReply, sentence, token_scores="token_log_probs")  # nosec B106 - no password: the name of a field
     if sentence.attention is not None:
         content["attention"] = maps_content(sentence.attention)
+    if not sentence.glossary:
+        del content["glossary"]
     if not sentence.route:
         del content["route"]
     return content

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from service.documents.formats import translated_suffix
 from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest
 
 FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -73,11 +75,15 @@ class FileJob:
     suffix: str
     """Of the file's name: its format."""
     options: FileOptions
+    columns: str = ""
+    """Of a table, to translate; empty: all."""
     accepted_s: float
     """Wall-clock time of the upload."""
     input_bytes: int
     client: Client = field(default=INTERNAL_CLIENT)
     """Whose job it is; never a key, never an address."""
+    key_digest: str = ""
+    """SHA-256 of the key that DeepL's clients ask for the job with; empty: the job has none."""
     is_awaited: bool = False
     """Whether a request waits for it: without that request it is of no use."""
     state: FileJobState = "waiting"
@@ -118,13 +124,15 @@ class FileJob:
 
 FILE_JOB_JSON = TypeAdapter(FileJob)
 """Serialisation of a job on the disk."""
+GLOSSARY_JSON = TypeAdapter(tuple[GlossaryEntry, ...])
+"""Serialisation of its glossary: beside the job, which is written every second."""
 
 
 def translated_name(name: str, target: str) -> str:
     """`book_de.txt` for `book.txt`; safe as a file name and in a header."""
     path = PurePath(name.replace("\\", "/"))
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:_MAX_NAME_CHARS]
-    return f"{stem.strip('.') or 'file'}_{target}{path.suffix.lower()}"
+    return f"{stem.strip('.') or 'file'}_{target}{translated_suffix(path.suffix)}"
 
 
 def suffix_of(name: str) -> str:

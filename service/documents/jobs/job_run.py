@@ -89,7 +89,11 @@ class JobRun:
         """
         job, store = self.job, self._store
         count = await pool.read(
-            job.document_name, store.input(job.id), store.strings(job.id), job.client.name
+            job.document_name,
+            store.input(job.id),
+            store.strings(job.id),
+            job.client.name,
+            job.columns,
         )
         self.job = replace(self.job, num_strings=count)
 
@@ -105,9 +109,10 @@ class JobRun:
             await self.parse(pool)
         await self.save(state="running")
         done, beginning = await self._disk(self._done)
+        glossary = await self._disk(lambda: store.glossary(job.id))
         await translate_strings(
             read_strings(store.strings(job.id), done),
-            job.options.request(job.client),
+            replace(job.options.request(job.client), glossary=glossary),
             translate,
             beginning,
             on_batch=self._keep,
@@ -121,6 +126,7 @@ class JobRun:
             store.result(job.id),
             job.client.name,
             job.options.target,
+            job.columns,
         )
 
     async def save(self, **changes: object) -> None:
