@@ -426,7 +426,7 @@ def test_degradation_is_no_overfitting() -> None:
     assert deep_with_residuals < shallow
 
 
-class _WithoutResidual(EncoderLayer):
+class WithoutResidual(EncoderLayer):
     """An encoder layer from which the residual connections were taken."""
 
     def _after(self, norm: nn.Module, inputs: Tensor, outputs: Tensor) -> Tensor:
@@ -438,7 +438,7 @@ def _training_error(*, num_layers: int, has_residuals: int) -> float:
     torch.manual_seed(0)
     architecture = replace(ARCHITECTURE, dropout=0.0, norm_position="post")
     make: Callable[[Architecture], EncoderLayer] = (
-        EncoderLayer if has_residuals else _WithoutResidual
+        EncoderLayer if has_residuals else WithoutResidual
     )
     layers = nn.ModuleList(make(architecture) for _ in range(num_layers))
     output = nn.Linear(16, 40)
