@@ -115,6 +115,23 @@ def vocabulary(kind: str) -> "SentencePieceProcessor":
     return sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
 
 
+def recorded_vocabulary(kind: str) -> "SentencePieceProcessor":
+    """The program that is asked about the pieces which the page has."""
+    import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2 as protobuf
+
+    model = protobuf.ModelProto()  # type: ignore[attr-defined]
+    model.trainer_spec.model_type = {"unigram": 1, "bpe": 2}[kind]
+    model.normalizer_spec.name = "identity"
+    model.normalizer_spec.add_dummy_prefix = True
+    model.normalizer_spec.escape_whitespaces = True
+    model.pieces.add(piece="<unk>", score=0, type=2)
+    recorded = json.loads((STATIC / "learn_pieces.json").read_text(encoding="utf-8"))
+    for piece, score in recorded[kind]:
+        model.pieces.add(piece=piece, score=score, type=1)
+    return sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+
+
 def _words() -> Iterator[str]:
     """Lines of plain words."""
     for path in TEXTS:

@@ -14,13 +14,16 @@ const NEIGHBOURS = {
 const KINDS = ["encoder", "decoder", "cross"];
 
 let texts;
-let models;
+let vocabularies;
+let pairs;
 let measured = null;
 
 async function start() {
   await loadInterface();
   document.title = `Pellucid: ${say("learn.title")}`;
+  let models;
   [texts, vocabularies, models] = await Promise.all([load("learn"), load("learn_pieces"), loadModels()]);
+  pairs = models.flatMap((model) => model.pairs.map((pair) => ({ model, ...pair })));
   byId("answers").replaceChildren(...texts.answers.map(section));
   byId("contents").replaceChildren(...texts.answers.map(({ number, question }) => element("li", {}, element("a", { href: `#question-${number}` }, question))));
   fillPairs();
@@ -32,8 +35,6 @@ async function start() {
   await run(measure);
   if (location.hash) document.querySelector(location.hash)?.scrollIntoView();
 }
-
-let vocabularies;
 
 const load = async (name) => (await fetch(`static/${name}.json`)).json();
 
@@ -56,10 +57,8 @@ function marked(paragraph) {
 }
 
 function fillPairs() {
-  const pairs = models.flatMap((model) => model.pairs.map((pair) => ({ model, ...pair })));
   byId("pair").replaceChildren(...pairs.map(({ source, target }, i) => new Option(`${languageName(source)} → ${languageName(target)}`, i)));
   byId("pair").addEventListener("change", () => fillForm(pairs[byId("pair").value]));
-  byId("form").chosen = () => pairs[byId("pair").value];
   fillForm(pairs[0]);
 }
 
@@ -86,7 +85,7 @@ async function run(task) {
 
 // Greedy, as the scores of each step are then of the translation that is returned.
 async function measure() {
-  const { source, target, model } = byId("form").chosen();
+  const { source, target, model } = pairs[byId("pair").value];
   const others = NEIGHBOURS[source] ?? NEIGHBOURS.en;
   const asked = { source, target, details: true, beam_size: 1 };
   const reply = await translate({ ...asked, q: byId("text").value });

@@ -2,12 +2,20 @@
 
 import { element, svg } from "./element.js";
 import { drawStamp, heatMap } from "./heat_map.js";
+import { number } from "./interface.js";
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [520, 220, 56, 34, 10];
 
 // A figure that a test can read: its exact value beside the one that is rounded.
 export function figure(name, value, digits = 2) {
   const shown = value === 0 ? "0.0" : Number(value.toPrecision(digits + 1)).toString();
+  return output(name, value, shown);
+}
+
+// A whole number.
+export const count = (name, value) => output(name, value, number(value));
+
+function output(name, value, shown) {
   return element("output", { "data-name": name, "data-value": String(value) }, shown);
 }
 
@@ -29,14 +37,14 @@ export const grid = (stamps) => element("div", { class: "grid" }, stamps);
 export function lines({ title, series, x, y, isLog = false }) {
   const scale = scaleOf(series.flatMap((each) => each.points), isLog);
   const paths = series.map(({ points }, i) => svg("polyline", { class: `series-${i}`, points: points.map(scale.place).join(" ") }));
-  return element("div", {}, chart(title, scale, x, y, paths), series.length > 1 ? keysOf(series) : "");
+  return element("div", { class: "plot" }, chart(title, scale, x, y, paths), series.length > 1 ? keysOf(series) : "");
 }
 
 export function dots({ title, points, x, y }) {
   const scale = scaleOf([...points, [0, 0], [1, 1]], false);
   const diagonal = svg("polyline", { class: "axis", points: [[0, 0], [1, 1]].map(scale.place).join(" ") });
   const marks = points.map((point) => svg("circle", { class: "dot", r: 4, cx: scale.place(point)[0], cy: scale.place(point)[1] }));
-  return chart(title, scale, x, y, [diagonal, ...marks]);
+  return element("div", { class: "plot" }, chart(title, scale, x, y, [diagonal, ...marks]));
 }
 
 function scaleOf(points, isLog) {

@@ -1,6 +1,7 @@
 // The figure of each group of questions: what it draws, and the sentence with its numbers.
 
-import { bars, dots, figure, grid, lines, map, picture, stamp, table } from "./learn_charts.js";
+import { bars, count, dots, figure, grid, lines, map, picture, stamp, table } from "./learn_charts.js";
+import { number } from "./interface.js";
 import * as numbers from "./learn_numbers.js";
 import { byLongest, byMerges, byProbability } from "./learn_pieces.js";
 
@@ -41,9 +42,9 @@ export const FIGURES = {
     const floats = n * n * architecture.num_heads;
     return {
       drawn: [table("Cost of scores", ["One layer, your sentence", "dot product", "additive"], [
-        ["multiplications", figure("multiplications", pairs, 9), figure("multiplications-additive", pairs, 9)],
-        ["tanh", figure("tanh", 0), figure("tanh-additive", pairs, 9)],
-        ["numbers in memory", figure("floats", floats, 9), figure("floats-additive", pairs, 9)],
+        ["multiplications", count("multiplications", pairs), count("multiplications-additive", pairs)],
+        ["tanh", count("tanh", 0), count("tanh-additive", pairs)],
+        ["numbers in memory", count("floats", floats), count("floats-additive", pairs)],
       ])],
       caption: [`Counted for n = ${n} tokens, d_model = ${architecture.d_model} and ${architecture.num_heads} heads.`],
     };
@@ -60,8 +61,8 @@ export const FIGURES = {
     return {
       drawn: [map("Source to source", last("encoder"), sourceTokens, sourceTokens), map("Translation to itself", last("decoder"), targetTokens, targetTokens),
         map("Translation to source", last("cross"), targetTokens, sourceTokens)],
-      caption: ["Mean of the heads of the last layer. Cross-attention has ", figure("rows", maps.cross[0][0].length), " rows, one for each token of the translation, and ",
-        figure("columns", maps.cross[0][0][0].length), " columns, one for each token of the source."],
+      caption: ["Mean of the heads of the last layer. Cross-attention has ", count("rows", maps.cross[0][0].length), " rows, one for each token of the translation, and ",
+        count("columns", maps.cross[0][0][0].length), " columns, one for each token of the source."],
     };
   },
   7({ architecture: { d_model: width } }) {
@@ -74,7 +75,7 @@ export const FIGURES = {
   8({ architecture: { d_model: width } }) {
     const series = BASES.map((base) => {
       const table = numbers.sinusoids(DISTANCES, width, base);
-      return { name: `base ${base}`, points: table.map((row, distance) => [distance, numbers.dot(row, table[0])]) };
+      return { name: `base ${number(base)}`, points: table.map((row, distance) => [distance, numbers.dot(row, table[0])]) };
     });
     const [, { points }] = series;
     return {
@@ -127,20 +128,20 @@ export const FIGURES = {
     const rules = [cut(byMerges, bpe, "bpe"), cut(byLongest, bpe, "longest"), cut(byProbability, unigram, "unigram")];
     return {
       drawn: [table("Words and their pieces", ["word", "BPE", "longest piece (WordPiece)", "unigram"], words.map((word) => [word, ...rules.map((rule) => rule(word))]))],
-      caption: ["The served model cuts the sentence into ", figure("pieces", sourceTokens.length), ` pieces: ${sourceTokens.join(" ")}`],
+      caption: ["The served model cuts the sentence into ", count("pieces", sourceTokens.length), ` pieces: ${sourceTokens.join(" ")}`],
     };
   },
   15({ architecture, sourceTokens: { length: n } }) {
     const { products, projections, feedForward, crossover } = numbers.costs(n, architecture);
-    const row = (name, key, value) => ({ name, value, shown: figure(key, value, 9) });
+    const row = (name, key, value) => ({ name, value, shown: count(key, value) });
     return {
       drawn: [bars([row("products of tokens, 4 n² d", "products", products), row("projections, 8 n d²", "projections", projections), row("feed-forward", "feed-forward", feedForward)]),
-        table("Steps from the first token to the last", ["", "first token to last", "steps in a row"], [
+        table("Steps from the first token to the last", ["Way", "first token to last", "steps in a row"], [
           ["attention", "1", "1"],
-          ["convolutions of 3 tokens", figure("convolutions", Math.ceil((n - 1)), 9), "as many"],
-          ["recurrence", figure("recurrence", n, 9), "as many"],
+          ["convolutions of 3 tokens", count("convolutions", n - 1), "as many"],
+          ["recurrence", count("recurrence", n), "as many"],
         ])],
-      caption: [`Operations of one encoder layer for your n = ${n} tokens. Products of tokens are the larger part beyond n = `, figure("crossover", crossover, 9), "."],
+      caption: [`Operations of one encoder layer for your n = ${n} tokens. Products of tokens are the larger part beyond n = `, count("crossover", crossover), "."],
     };
   },
   16({ maps }) {
