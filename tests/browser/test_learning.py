@@ -195,6 +195,18 @@ def test_every_question_has_a_figure_and_its_proof(learning: Visit) -> None:
         assert learning.page.locator(f"{figure} output").count() > 0
 
 
+def test_trained_variants_are_those_that_were_recorded(learning: Visit) -> None:
+    recorded = json.loads((STATIC / "learn_variants.json").read_text(encoding="utf-8"))
+    shown = learning.page.eval_on_selector_all(
+        "figure.trained output",
+        "all => all.map(({ dataset }) => [dataset.name, Number(dataset.value)])",
+    )
+    found = {name.split("-", 2)[2]: value for name, value in shown}
+    variants = recorded["variants"]
+    assert found == {name: 100 * variants[name]["accuracy"] for name in variants}
+    assert recorded["command"] in learning.text_of("#question-1 .trained figcaption")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_has_no_fault(visit: Opener, scheme: str, width: int) -> None:

@@ -4,6 +4,7 @@ import { byId, element } from "./element.js";
 import { languageName, loadInterface, say } from "./interface.js";
 import { FIGURES } from "./learn_figures.js";
 import { largestDifference } from "./learn_numbers.js";
+import { trained } from "./learn_variants.js";
 import { inspect, loadModels, translate } from "./service.js";
 
 const TEXTS = { en: "The weather is nice today.", de: "Das Wetter ist heute schön." };
@@ -15,6 +16,7 @@ const KINDS = ["encoder", "decoder", "cross"];
 
 let texts;
 let vocabularies;
+let variants;
 let pairs;
 let measured = null;
 
@@ -22,7 +24,7 @@ async function start() {
   await loadInterface();
   document.title = `Pellucid: ${say("learn.title")}`;
   let models;
-  [texts, vocabularies, models] = await Promise.all([load("learn"), load("learn_pieces"), loadModels()]);
+  [texts, vocabularies, variants, models] = await Promise.all([load("learn"), load("learn_pieces"), load("learn_variants"), loadModels()]);
   pairs = models.flatMap((model) => model.pairs.map((pair) => ({ model, ...pair })));
   byId("answers").replaceChildren(...texts.answers.map(section));
   byId("contents").replaceChildren(...texts.answers.map(({ number, question }) => element("li", {}, element("a", { href: `#question-${number}` }, question))));
@@ -44,6 +46,7 @@ function section({ number, question, chinese, answer, snippet, proof }) {
     element("p", { class: "chinese", lang: "zh" }, chinese),
     ...answer.map((paragraph) => element("p", {}, marked(paragraph))),
     element("figure", { id: `figure-${number}` }),
+    ...trained(number, variants),
     element("details", {}, element("summary", {}, "Run it"), element("pre", { tabindex: 0 }, snippet)),
     element("p", { class: "proof" }, "Proof: ", ...proof.flatMap((test) => [element("code", {}, test), element("br")])));
 }
