@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from service.engine.inspection import AttentionKind
 from service.engine.search.options import MAX_BEAM_SIZE
+from service.inspection.values import Method
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0
@@ -85,6 +86,12 @@ Texts = Annotated[
     | Annotated[list[str], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
 ]
+Text = Annotated[str, Field(min_length=1), BeforeValidator(_text_or_texts)]
+TextList = Annotated[
+    list[str],
+    Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True),
+    BeforeValidator(_text_or_texts),
+]
 Prefixes = Annotated[
     str | Annotated[list[str], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
@@ -113,6 +120,9 @@ class AttentionOptions(_Parameters):
     """Mean over nothing, over heads, or over heads and layers."""
     words: bool = False
     """Between words, not between the model's pieces."""
+    method: Method = "attention"
+    """`attention`; or, instead of maps, what each token comes from: `rollout` (of attention),
+    `value_zeroing`, `alti` or `occlusion`."""
 
 
 class GlossaryTerm(_Parameters):

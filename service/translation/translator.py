@@ -34,6 +34,8 @@ from service.text.detection import Detection
 from service.translation.attention import translate_with_attention
 from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
+from service.translation.memory.remembering import RememberingTranslator
+from service.translation.memory.translation_memory import TranslationMemory
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
 from service.translation.text_limits import UNLIMITED, TextLimits
@@ -67,6 +69,7 @@ class Translator:
         limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
+        memory: TranslationMemory | None = None,
     ) -> None:
         """Connects the registry, the inspector and the language detector.
 
@@ -78,6 +81,7 @@ class Translator:
             limits: Of the texts of a request.
             clock: The clock of the registry's schedulers, on which deadlines are set.
             tracing: Records the stages of every translation; the caller closes it.
+            memory: What people have translated; closed by `close`.
         """
         self._registry = registry
         self._metrics = metrics
@@ -87,10 +91,13 @@ class Translator:
         self._languages = LanguageFinder(registry)
         self._clock = clock
         self._tracing = tracing or Tracing()
+        self._memory = memory
 
     def close(self) -> None:
-        """Cancels work on texts that waits."""
+        """Cancels work on texts that waits, and closes the memory."""
         self._thread.close()
+        if self._memory is not None:
+            self._memory.close()
 
     async def warm(self) -> None:
         """Loads what detects languages, so that no request waits for it."""
@@ -249,8 +256,14 @@ class Translator:
     ) -> TextTranslator | CopyingTranslator:
         if route is None:
             return CopyingTranslator(language)
+        translator: SentenceTranslator = self._sentence_translator(request, route, deadline_s)
+        # What a model attends to, or how it goes on, only a model can say.
+        if self._memory is not None and request.attention is None and request.prefixes is None:
+            translator = RememberingTranslator(
+                self._memory, translator, request, self._thread, self._clock, deadline_s
+            )
         return TextTranslator(
-            self._sentence_translator(request, route, deadline_s),
+            translator,
             request,
             self._thread,
             clock=self._clock,

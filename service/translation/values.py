@@ -1,6 +1,7 @@
 """Requests for translation and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from service.engine.search.options import FinishReason
 from service.inspection.values import AttentionMaps, AttentionSelection
@@ -43,6 +44,8 @@ class TranslateRequest:
     """False if log-probabilities are not needed: greedy search is faster without them."""
     with_doubt: bool = False
     """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
+    with_suggestions: bool = False
+    """Whether similar sentences of the translation memory are looked for."""
     attention: AttentionSelection | None = None
     timeout_s: float | None = None
     is_bounded: bool = True
@@ -91,6 +94,18 @@ class RouteStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A translation of a similar sentence."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"] = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
     """One sentence of a text, and why its decoding stopped.
 
@@ -132,6 +147,10 @@ class SentenceTranslation:
     attention: AttentionMaps | None = None
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
+    origin: Literal["memory"] | None = None
+    """Where the translation is from, if from no model."""
+    suggestions: tuple[Suggestion, ...] | None = None
+    """Translations of similar sentences, most similar first; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
         heads=None if options.heads is None else tuple(options.heads),
         reduce=options.reduce,
         words=options.words,
+        method=options.method,
     )
 
 
@@ -160,6 +161,7 @@ def _translate_request(
         attention=None if attention is None else selection_of(attention),
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
+        with_suggestions=parameters.with_details,
         timeout_s=time_limit_s,
         client=client,
     )
