@@ -4,7 +4,7 @@ import { element, svg } from "./element.js";
 import { drawStamp, heatMap } from "./heat_map.js";
 import { number } from "./interface.js";
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [520, 220, 56, 34, 10];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [520, 230, 56, 34, 24];
 
 // A figure that a test can read: its exact value beside the one that is rounded.
 export function figure(name, value, digits = 2) {
@@ -64,8 +64,8 @@ function chart(title, scale, x, y, marks) {
     axes, ...marks,
     text([LEFT, HEIGHT - 18], "start", scale.ends[0]), text([WIDTH - 12, HEIGHT - 18], "end", scale.ends[1]),
     text([(LEFT + WIDTH) / 2, HEIGHT - 4], "middle", x),
-    text([LEFT - 6, HEIGHT - BOTTOM], "end", scale.heights[0]), text([LEFT - 6, TOP + 10], "end", scale.heights[1]),
-    text([LEFT + 6, TOP + 10], "start", y));
+    text([LEFT - 6, HEIGHT - BOTTOM], "end", scale.heights[0]), text([LEFT - 6, TOP + 8], "end", scale.heights[1]),
+    text([LEFT, 12], "start", y));
 }
 
 function keysOf(series) {
