@@ -9,7 +9,12 @@ from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
 from service.text.masking.casing import Case
-from service.translation.values import SentenceTranslation, StreamedSentence, Translation
+from service.translation.values import (
+    SentenceTranslation,
+    StreamedSentence,
+    TermOutcome,
+    Translation,
+)
 
 
 class LinkReply(Reply):
@@ -65,6 +70,20 @@ class CheckReply(Reply):
     """In English."""
 
 
+class TermReply(Reply):
+    """A glossary term in a sentence, and what became of it."""
+
+    source: str
+    """As it stands in the sentence."""
+    target: str
+    """What the glossary wants."""
+    outcome: TermOutcome
+    """`model`: the model wrote it by itself, maybe inflected; `enforced`: inserted as the glossary
+    has it; `missing`: neither."""
+    target_span: tuple[int, int] | None
+    """Character offsets in the translation of the sentence, end exclusive; null: missing."""
+
+
 class SuggestionReply(Reply):
     """A translation of a similar sentence, from the translation memory."""
 
@@ -106,6 +125,8 @@ class SentenceReply(Reply):
     """How the source was written, if it was put into ordinary case for the model."""
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
+    glossary: list[TermReply] | None = None
+    """The terms of the glossary that occur in `source`, in order; absent if none does."""
     attention: MapsReply | None = None
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
@@ -173,6 +194,8 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
     content = content_of(SentenceReply, sentence, token_scores="token_log_probs")  # nosec B106 - no password: the name of a field
     if sentence.attention is not None:
         content["attention"] = maps_content(sentence.attention)
+    if not sentence.glossary:
+        del content["glossary"]
     if not sentence.route:
         del content["route"]
     return content
