@@ -224,6 +224,14 @@ class AttentionParameters(_TextParameters, AttentionOptions):
     """`text`; markup is refused, because the model never sees it."""
     translation: Texts | None = None
     """Inspect this translation instead of ours; a list beside a list `q`."""
+    contrast: Texts | None = None
+    """Another translation to compare with, token by token; a list beside a list `q`. Each text is
+    then one sentence, and the reply JSON or npz."""
+
+    @property
+    def contrasts(self) -> tuple[str, ...] | None:
+        """`contrast` as a list."""
+        return _as_tuple(self.contrast)
 
     @property
     def translations(self) -> tuple[str, ...] | None:

@@ -58,6 +58,43 @@ class Inspector:
             DeadlineExceededError: It took longer than `timeout_s`.
         """
         self._check_selection(model, pairs, selection)
+        return await self._inspected(model, pairs, selection, timeout_s)
+
+    async def inspect_beside(
+        self,
+        model: LoadedModel,
+        pairs: Sequence[TokenPair],
+        others: Sequence[TokenPair],
+        selection: AttentionSelection,
+        *,
+        timeout_s: float | None = None,
+    ) -> list[AttentionMaps]:
+        """Attention of every pair, then of another translation of each source.
+
+        Args:
+            model: The model.
+            pairs: Token ids.
+            others: The same sources with other translations, in the same order.
+            selection: The maps to return.
+            timeout_s: Time limit for the whole.
+
+        Raises:
+            ServiceError: As for `inspect`; differences of maps count as cells, too.
+        """
+        differences = [
+            TokenPair(source_ids=one.source_ids, target_ids=one.target_ids + other.target_ids)
+            for one, other in zip(pairs, others, strict=True)
+        ]
+        self._check_selection(model, [*pairs, *differences], selection)
+        return await self._inspected(model, [*pairs, *others], selection, timeout_s)
+
+    async def _inspected(
+        self,
+        model: LoadedModel,
+        pairs: Sequence[TokenPair],
+        selection: AttentionSelection,
+        timeout_s: float | None,
+    ) -> list[AttentionMaps]:
         maps: list[AttentionMaps] = []
         async with deadline(timeout_s, _TOO_LATE):
             for batch in _batches(pairs):

@@ -9,6 +9,7 @@ from bundle.manifest import DecoderCell
 from service.engine.inspection import AttentionKind, Reduction, WantedOutputs
 from service.inspection.confidence import Confidence, confidence_of
 from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.alignment.differences import Step
 from service.text.alignment.word_links import WordLink
 
 
@@ -72,6 +73,8 @@ class AttentionRequest:
     target: str
     translations: tuple[str, ...] | None = None
     """One for every text; None: ours."""
+    contrasts: tuple[str, ...] | None = None
+    """Another translation of every text, to be compared with; then each text is one sentence."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
     timeout_s: float | None = None
     client: Client = INTERNAL_CLIENT
@@ -93,6 +96,35 @@ class InspectedSentence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A translation minus another one of the same source; a missing token counts as zero."""
+
+    translation: str
+    """The other one."""
+    target_tokens: tuple[str, ...]
+    """Its pieces, `</s>` included; words if they were selected."""
+    token_log_probs: tuple[float, ...]
+    """Of its tokens, nats."""
+    steps: tuple[Step, ...]
+    """The tokens of both side by side, the translation's first."""
+    score_differences: tuple[float, ...]
+    """Log-probability of the translation's token minus that of the other's at every step, nats."""
+    maps: dict[AttentionKind, NDArray[np.float32]]
+    """The differences of `cross` and `decoder`, float32 [layers, heads, steps, key]; the keys of
+    `decoder` are steps."""
+
+    @property
+    def first_difference(self) -> int | None:
+        """The step at which the model chose between the two; None: their tokens are the same."""
+        return next((i for i, step in enumerate(self.steps) if not step.is_same), None)
+
+    @property
+    def score_difference(self) -> float:
+        """Log-probability of the translation minus that of the other one, nats."""
+        return sum(self.score_differences)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedPair:
     """A text and its translation, with their attention.
 
@@ -104,6 +136,8 @@ class InspectedPair:
     source: str
     translation: str
     sentences: tuple[InspectedSentence, ...]
+    contrast: Contrast | None = None
+    """To another translation, if there is one; then there is one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from functools import partial
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError
+from service.inspection.contrast import contrasted
 from service.inspection.inspector import Inspector
 from service.inspection.token_pairs import TokenPair, inspected_pair, token_pair
 from service.inspection.values import (
@@ -29,7 +30,11 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.scheduling.limits import INTERNAL_CLIENT
 from service.text.detection import Detection
-from service.translation.attention import translate_with_attention
+from service.translation.attention import (
+    check_translations,
+    translate_with_attention,
+    with_translations,
+)
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
@@ -161,13 +166,13 @@ class Translator:
         Raises:
             ServiceError: See `service.errors`.
         """
+        check_translations(request)
+        if request.contrasts is not None:
+            deadline_s = self._deadline_s(request.timeout_s)
+            request = await with_translations(request, self.translate)
+            request = replace(request, timeout_s=self._left_s(deadline_s))
         if request.translations is None:
             return await translate_with_attention(request, self.translate)
-        if len(request.translations) != len(request.texts):
-            raise InvalidRequestError(
-                f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
-                "translations: send one for each"
-            )
         return await self._attention_of_given(request, request.translations)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
@@ -189,22 +194,36 @@ class Translator:
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
+        count = len(given)
+        given += zip(request.texts, request.contrasts or (), strict=False)
         deadline_s = self._deadline_s(request.timeout_s)
         async with self._registry.lease(
             request.source, request.target, timeout_s=request.timeout_s
         ) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            found = await self._inspector.inspect(
-                model, pairs, request.selection, timeout_s=self._left_s(deadline_s)
+            selection, left_s = request.selection, self._left_s(deadline_s)
+            found = await (
+                self._inspector.inspect(model, pairs, selection, timeout_s=left_s)
+                if request.contrasts is None
+                else self._inspector.inspect_beside(
+                    model, pairs[:count], pairs[count:], selection, timeout_s=left_s
+                )
             )
-        return await self._thread.run(
+        inspected = await self._thread.run(
             INTERNAL_CLIENT,
             _num_chars(given),
             lambda: [
                 inspected_pair(*texts, tokens, maps, model.bundle, pair)
                 for texts, tokens, maps in zip(given, pairs, found, strict=True)
             ],
+        )
+        if request.contrasts is None:
+            return inspected
+        return await self._thread.run(
+            INTERNAL_CLIENT,
+            _num_chars(given),
+            lambda: [*map(contrasted, inspected[:count], inspected[count:])],
         )
 
     async def _token_pairs(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
 from service.api.native.attention_formats import (
+    CONTRAST_FORMATS,
     FORMATS,
     HTML,
     NPZ,
@@ -63,7 +64,8 @@ async def attention(
     account = await caller.account(parameters.api_key, within_s=time_limit_s)
     check_limits(parameters, parts.settings)
     asked = _attention_request(parameters, parts.settings, account.client)
-    media_type = preferred(request.headers.get("Accept", ""), FORMATS)
+    offered = FORMATS if asked.contrasts is None else CONTRAST_FORMATS
+    media_type = preferred(request.headers.get("Accept", ""), offered)
     async with account.charged(parameters.num_chars, await declared_repetition(request)):
         body = await parts.in_flight.run(
             request,
@@ -91,6 +93,7 @@ def _attention_request(
         source=parameters.source,
         target=parameters.target,
         translations=parameters.translations,
+        contrasts=parameters.contrasts,
         selection=selection_of(parameters),
         timeout_s=timeout_s(parameters, settings),
         client=client,
@@ -98,11 +101,15 @@ def _attention_request(
 
 
 def _check_translations(parameters: AttentionParameters) -> None:
-    given = parameters.translation
-    if given is None:
-        return
-    is_alike = isinstance(given, list) == isinstance(parameters.q, list)
-    if not is_alike or len(parameters.translations or ()) != len(parameters.texts):
-        raise InvalidRequestError(
-            "Invalid request: translation must be one text, or as many as q has, like q itself"
-        )
+    for name, given in (
+        ("translation", parameters.translation),
+        ("contrast", parameters.contrast),
+    ):
+        if given is None:
+            continue
+        is_alike = isinstance(given, list) == isinstance(parameters.q, list)
+        num_given = len(given) if isinstance(given, list) else 1
+        if not is_alike or num_given != len(parameters.texts):
+            raise InvalidRequestError(
+                f"Invalid request: {name} must be one text, or as many as q has, like q itself"
+            )

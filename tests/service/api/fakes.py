@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
+from service.inspection.contrast import contrasted
 from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
@@ -85,7 +86,11 @@ class UpperCaser:
     async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
         await self._begin(request)
         given = request.translations or tuple(text.upper() for text in request.texts)
-        return [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+        pairs = [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+        if request.contrasts is None:
+            return pairs
+        others = [self._pair(*pair) for pair in zip(request.texts, request.contrasts, strict=True)]
+        return [contrasted(*each) for each in zip(pairs, others, strict=True)]
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
         return [

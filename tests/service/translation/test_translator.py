@@ -20,6 +20,7 @@ from service.inspection.values import (
     AttentionRequest,
     AttentionSelection,
     InspectedPair,
+    ScoreRequest,
 )
 from service.scheduling.limits import AdmissionLimits
 from service.translation.decode_options import decode_options
@@ -53,6 +54,7 @@ class AttentionFields(TypedDict, total=False):
     """Likewise for attention."""
 
     translations: tuple[str, ...] | None
+    contrasts: tuple[str, ...] | None
     selection: AttentionSelection
 
 
@@ -316,6 +318,72 @@ def test_our_own_translation_given_back_has_the_same_maps(service: Running) -> N
     assert_equal_maps(generated, given.sentences[0].attention)
 
 
+def test_a_contrast_has_the_difference_of_both_scores(service: Running) -> None:
+    text, given, other = sentence_of(service), "abc def.", "abc ghi def."
+    (pair,) = attend(service, text, translations=(given,), contrasts=(other,), selection=ALL)
+    (alone,) = attend(service, text, translations=(other,), selection=ALL)
+    scored = asyncio.run(
+        service.translator.score(
+            ScoreRequest(
+                pairs=((text, given), (text, other)),
+                source=service.pair.source,
+                target=service.pair.target,
+            )
+        )
+    )
+    contrast = pair.contrast
+    assert contrast is not None
+    assert contrast.target_tokens == alone.sentences[0].attention.target_tokens
+    assert contrast.token_log_probs == alone.sentences[0].attention.token_log_probs
+    assert contrast.score_difference == pytest.approx(scored[0].log_prob - scored[1].log_prob)
+
+
+def test_what_two_translations_begin_with_has_no_difference(service: Running) -> None:
+    (pair,) = attend(
+        service,
+        sentence_of(service),
+        translations=("abc def.",),
+        contrasts=("abc ghi def.",),
+        selection=ALL,
+    )
+    contrast = pair.contrast
+    assert contrast is not None
+    first = contrast.first_difference
+    assert first is not None and first > 0
+    assert not any(contrast.score_differences[:first])
+    assert contrast.score_differences[first] != 0
+    # The row of a token is that of the tokens before it, which are the same up to the choice.
+    assert not contrast.maps["cross"][:, :, : first + 1].any()
+    assert contrast.maps["cross"][:, :, first + 1].any()
+
+
+def test_our_translation_is_contrasted_as_one_sentence(service: Running) -> None:
+    text = f"{sentence_of(service)} {sentence_of(service)}"
+    ours = translate_one(service, text).text
+    (pair,) = attend(service, text, contrasts=("abc",))
+    (given,) = attend(service, text, translations=(ours,), contrasts=("abc",))
+    (equal,) = attend(service, text, contrasts=(ours,))
+    assert pair.translation == ours
+    assert pair.contrast and given.contrast and equal.contrast
+    assert pair.contrast.steps == given.contrast.steps
+    assert pair.contrast.score_differences == given.contrast.score_differences
+    np.testing.assert_array_equal(pair.contrast.maps["cross"], given.contrast.maps["cross"])
+    assert equal.contrast.first_difference is None
+    assert not equal.contrast.maps["cross"].any()
+
+
+def test_differences_count_among_the_numbers_of_a_reply(service: Running) -> None:
+    text, given = sentence_of(service), "abc def."
+    (pair,) = attend(service, text, translations=(given,))
+    cells = pair.sentences[0].attention.maps["cross"].size
+    with running(max_attention_cells=cells) as bounded:
+        attend(bounded, text, translations=(given,))
+        with pytest.raises(PayloadTooLargeError):
+            attend(bounded, text, translations=(given,), contrasts=(given,))
+    with running(max_attention_cells=3 * cells) as bounded:
+        attend(bounded, text, translations=(given,), contrasts=(given,))
+
+
 def test_a_text_without_letters_has_no_attention_of_ours(service: Running) -> None:
     (pair,) = attend(service, "42")
     assert (pair.translation, pair.sentences) == ("42", ())
@@ -324,6 +392,8 @@ def test_a_text_without_letters_has_no_attention_of_ours(service: Running) -> No
 def test_every_text_needs_a_translation_if_any_has_one(service: Running) -> None:
     with pytest.raises(InvalidRequestError, match="2 texts, but 1 translations"):
         attend(service, "a", "b", translations=("a",))
+    with pytest.raises(InvalidRequestError, match="2 texts, but 1 contrasts"):
+        attend(service, "a", "b", contrasts=("a",))
 
 
 @pytest.mark.parametrize("name", ["text", "translation"])
