@@ -191,12 +191,15 @@ class TranslateParameters(_TextParameters):
     """Adds `details` with the words of the source that each word of the translation came from."""
     stream: bool = False
     """Answer with `text/event-stream`: a few sentences at a time, when they are finished, in order;
-    without `prefix`, `alternatives` and `attention`."""
+    without `prefix`, `alternatives`, `attention` and `search`."""
     attention: Annotated[
         AttentionOptions | None,
         BeforeValidator(_options_of_flag, json_schema_input_type=bool | AttentionOptions),
     ] = None
     """Adds `details` with attention maps."""
+    search: bool = False
+    """Adds `details` with the search of each sentence: the candidates of every step, what became of
+    them, and why it stopped."""
 
     @property
     def prefixes(self) -> tuple[str, ...] | None:
@@ -206,13 +209,14 @@ class TranslateParameters(_TextParameters):
     @property
     def with_details(self) -> bool:
         """Whether anything was asked for that is said of single sentences."""
-        return self.details or self.alignment or self.attention is not None
+        return self.details or self.alignment or self.search or self.attention is not None
 
     @model_validator(mode="after")
     def _streams_only_sentences(self) -> Self:
-        if self.stream and (self.alternatives or self.attention is not None):
+        if self.stream and (self.alternatives or self.attention is not None or self.search):
             raise PydanticCustomError(
-                "stream", "stream comes without alternatives and attention: leave one of them out"
+                "stream",
+                "stream comes without alternatives, attention and search: leave one of them out",
             )
         return self
 

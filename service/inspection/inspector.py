@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
+from service.engine.search.options import DecodeOptions
+from service.inspection.replay import check_replay
 from service.inspection.selection import check_cells, check_selection
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import AttentionMaps, AttentionSelection, ScoredPair
@@ -132,6 +134,19 @@ class Inspector:
                 outputs = await _run(model, batch, _LOG_PROBS)
                 scored += [_scored(model, *each) for each in zip(batch, outputs, strict=True)]
         return scored
+
+    def check_replay(self, options: Sequence[DecodeOptions]) -> None:
+        """Rejects the replays of searches that could have more numbers than a reply may have.
+
+        Args:
+            options: Of each sentence; they have one beam size.
+
+        Raises:
+            PayloadTooLargeError: They could.
+        """
+        max_steps = [each.max_target_tokens for each in options]
+        beam_size = max((each.beam_size for each in options), default=1)
+        check_replay(max_steps, beam_size, self._max_cells)
 
     def _check_selection(
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.engine.search.options import Hypothesis
+from service.inspection.replay import SearchReplay
 from service.inspection.values import AttentionMaps
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
 from service.text.alignment.word_links import Span, WordLink
@@ -65,6 +66,8 @@ class TranslatedSentence:
     checks: tuple[Check, ...] = ()
     """Of `best`, where they were requested."""
     attention: AttentionMaps | None = None
+    """Only where it was requested."""
+    search: SearchReplay | None = None
     """Only where it was requested."""
     route: tuple[RouteStep, ...] = ()
     """What each model did, where there were several."""
@@ -235,6 +238,7 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         checks=sentence.checks,
         alignment=best.links,
         attention=sentence.attention,
+        search=sentence.search,
         route=sentence.route,
     )
 

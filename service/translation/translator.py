@@ -266,7 +266,8 @@ class Translator:
         if len(route) == 1:
             return with_model(*route[0], request)
         first, second = route
-        if request.attention is not None or request.prefixes is not None:
+        needs_one = request.attention is not None or request.with_search
+        if needs_one or request.prefixes is not None:
             raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
         return PivotTranslator(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from service.engine.search.options import FinishReason
+from service.inspection.replay import SearchReplay
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
@@ -44,6 +45,8 @@ class TranslateRequest:
     with_doubt: bool = False
     """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
     attention: AttentionSelection | None = None
+    with_search: bool = False
+    """Whether every sentence comes with the replay of its search; needs `with_scores`."""
     timeout_s: float | None = None
     is_bounded: bool = True
     """Whether the limits on sentences and fragments hold; a string of a file may have more."""
@@ -130,6 +133,8 @@ class SentenceTranslation:
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`; None unless requested."""
     attention: AttentionMaps | None = None
+    search: SearchReplay | None = None
+    """If requested; None as well where fragments were translated one by one, or no model ran."""
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
 

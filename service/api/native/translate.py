@@ -85,7 +85,8 @@ async def _reply(
 ) -> Response:
     if asked.attention is None:
         result = await parts.translator.translate(asked)
-        if parameters.num_chars <= parts.settings.inline_chars:
+        is_short = parameters.num_chars <= parts.settings.inline_chars
+        if is_short and not asked.with_search:
             return _response(result, asked, parameters)
         return await asyncio.to_thread(_response, result, asked, parameters)
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
@@ -148,6 +149,7 @@ def _translate_request(
         prefixes=parameters.prefixes,
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
+        with_search=parameters.search,
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
         timeout_s=time_limit_s,

@@ -15,6 +15,7 @@ from service.errors import (
     TextTooLongError,
     UnsupportedLanguageError,
 )
+from service.inspection.replay import NUMBERS_PER_CANDIDATE
 from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
@@ -46,6 +47,7 @@ class Fields(TypedDict, total=False):
     max_target_tokens: int | None
     num_alternatives: int
     with_scores: bool
+    with_search: bool
     attention: AttentionSelection | None
     timeout_s: float | None
 
@@ -268,6 +270,42 @@ def test_cancelling_a_request_cancels_its_sentences() -> None:
         service.registry.start()
         eventually(lambda: not service.registry.is_busy)
         assert service.counted("cancelled_total", reason="client") == 3
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_a_search_leads_to_the_translation(service: Running, beam_size: int) -> None:
+    text = sentence_of(service)
+    plain = translate_one(service, text, beam_size=beam_size)
+    traced = translate_one(service, text, beam_size=beam_size, with_search=True)
+    assert traced.text == plain.text
+    for sentence in traced.sentences:
+        search = sentence.search
+        assert search is not None
+        assert search.beam_size == beam_size
+        results = [c for step in search.steps for c in step if c.is_result]
+        assert tuple(c.token for c in results) == sentence.target_tokens
+        assert np.log([c.probability for c in results]) == pytest.approx(sentence.token_log_probs)
+        assert results[-1].log_prob == pytest.approx(sentence.score)
+        assert {len(step) for step in search.steps} == {8}
+        assert search.stop == ("end" if beam_size == 1 else "overtaken")
+    assert all(s.search is None for s in plain.sentences)
+
+
+def test_a_text_without_letters_has_no_search(service: Running) -> None:
+    (sentence,) = translate_one(service, "42", with_search=True).sentences
+    assert sentence.search is None
+
+
+def test_searches_have_the_bound_of_a_reply(service: Running) -> None:
+    text = sentence_of(service)
+    steps = 10
+    numbers = steps * 8 * NUMBERS_PER_CANDIDATE
+    with running(max_attention_cells=numbers) as bounded:
+        translate(bounded, text, max_target_tokens=steps, with_search=True)
+        with pytest.raises(PayloadTooLargeError, match="searches of 2 sentences"):
+            translate(bounded, text, text, max_target_tokens=steps, with_search=True)
+        with pytest.raises(PayloadTooLargeError):
+            translate(bounded, text, max_target_tokens=steps, beam_size=5, with_search=True)
 
 
 def test_attention_beside_a_translation_equals_attention_by_itself(service: Running) -> None:
