@@ -89,6 +89,8 @@ Prefixes = Annotated[
     str | Annotated[list[str], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
 ]
+HeadIndices = tuple[AttentionKind, NonNegativeInt, NonNegativeInt]
+HeadList = Annotated[list[HeadIndices], Field(max_length=MAX_INDICES, fail_fast=True)]
 Indices = Annotated[list[int], Field(max_length=MAX_INDICES, fail_fast=True)]
 LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
 BeamSize = Annotated[int, Field(ge=1, le=MAX_BEAM_SIZE)]
@@ -200,6 +202,9 @@ class TranslateParameters(_TextParameters):
     search: bool = False
     """Adds `details` with the search of each sentence: the candidates of every step, what became of
     them, and why it stopped."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each; JSON only, and
+    without `stream`."""
 
     @property
     def prefixes(self) -> tuple[str, ...] | None:
@@ -218,6 +223,8 @@ class TranslateParameters(_TextParameters):
                 "stream",
                 "stream comes without alternatives, attention and search: leave one of them out",
             )
+        if self.stream and self.without_heads:
+            raise PydanticCustomError("stream", "stream comes without without_heads")
         return self
 
 
@@ -231,6 +238,8 @@ class AttentionParameters(_TextParameters, AttentionOptions):
     contrast: Texts | None = None
     """Another translation to compare with, token by token; a list beside a list `q`. Each text is
     then one sentence, and the reply JSON or npz."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each."""
 
     @property
     def contrasts(self) -> tuple[str, ...] | None:
@@ -261,6 +270,8 @@ class ScoreParameters(_Parameters):
     """Language of the texts; case does not matter."""
     target: LanguageCode
     """Language of the translations; case does not matter."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each."""
     api_key: Any = ""
     """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
     deadline_ms: PositiveInt | None = None

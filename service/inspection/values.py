@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import DecoderCell
+from service.engine.ablation import Heads
 from service.engine.inspection import AttentionKind, Reduction, WantedOutputs
 from service.inspection.confidence import Confidence, confidence_of
 from service.scheduling.limits import INTERNAL_CLIENT, Client
@@ -76,6 +77,8 @@ class AttentionRequest:
     contrasts: tuple[str, ...] | None = None
     """Another translation of every text, to be compared with; then each text is one sentence."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
+    without_heads: Heads = ()
+    """Heads that the model has to do without."""
     timeout_s: float | None = None
     client: Client = INTERNAL_CLIENT
 
@@ -147,6 +150,8 @@ class ScoreRequest:
     pairs: tuple[tuple[str, str], ...]
     source: str
     target: str
+    without_heads: Heads = ()
+    """Heads that the model has to do without."""
     timeout_s: float | None = None
 
 

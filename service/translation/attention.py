@@ -38,6 +38,7 @@ async def with_translations(
             texts=request.texts,
             source=request.source,
             target=request.target,
+            without_heads=request.without_heads,
             timeout_s=request.timeout_s,
             client=request.client,
         )
@@ -65,6 +66,7 @@ async def translate_with_attention(
             target=request.target,
             attention=request.selection,
             with_alignment=True,
+            without_heads=request.without_heads,
             timeout_s=request.timeout_s,
             client=request.client,
         )

@@ -8,6 +8,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from functools import partial
 
@@ -16,6 +17,7 @@ from bundle.reader import Bundle
 from service.errors import InvalidRequestError
 from service.inspection.contrast import contrasted
 from service.inspection.inspector import Inspector
+from service.inspection.selection import check_heads
 from service.inspection.token_pairs import TokenPair, inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
@@ -23,7 +25,8 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
-from service.models.registry import Registry, Route
+from service.models.ablation import AblatedModels
+from service.models.registry import Registry, Route, ServedPair
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
@@ -81,6 +84,7 @@ class Translator:
         """
         self._registry = registry
         self._metrics = metrics
+        self._ablated = AblatedModels(metrics, clock)
         self._inspector = Inspector(max_cells=max_attention_cells)
         self._thread = TextThread(max_inline_chars)
         self._limits = limits
@@ -89,8 +93,9 @@ class Translator:
         self._tracing = tracing or Tracing()
 
     def close(self) -> None:
-        """Cancels work on texts that waits."""
+        """Cancels work on texts that waits, and stops what was made for single requests."""
         self._thread.close()
+        self._ablated.close()
 
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
@@ -102,9 +107,7 @@ class Translator:
         detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._registry.lease_routes(
-            [(language, request.target) for language in groups], timeout_s=request.timeout_s
-        ) as routes:
+        async with self._routes(request, list(groups), deadline_s) as routes:
             translators = {
                 language: self._text_translator(request, route, deadline_s)
                 for language, route in zip(groups, routes, strict=True)
@@ -182,13 +185,44 @@ class Translator:
             ServiceError: See `service.errors`.
         """
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._registry.lease(
-            request.source, request.target, timeout_s=request.timeout_s
-        ) as (model, pair):
+        async with self._model(request, deadline_s) as (model, pair):
             pairs = await self._token_pairs(request.pairs, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             left_s = self._left_s(deadline_s)
             return await self._inspector.score(model, pairs, timeout_s=left_s)
+
+    @asynccontextmanager
+    async def _routes(
+        self, request: TranslateRequest, languages: Sequence[str], deadline_s: float | None
+    ) -> AsyncIterator[Sequence[Route]]:
+        """The models for each language, without the heads that the request leaves out."""
+        if request.without_heads:
+            async with self._model(request, deadline_s) as served:
+                yield [(served,)]
+            return
+        directions = [(language, request.target) for language in languages]
+        async with self._registry.lease_routes(directions, timeout_s=request.timeout_s) as routes:
+            yield routes
+
+    @asynccontextmanager
+    async def _model(
+        self,
+        request: TranslateRequest | AttentionRequest | ScoreRequest,
+        deadline_s: float | None,
+    ) -> AsyncIterator[ServedPair]:
+        """The one model for a request, without the heads that it leaves out."""
+        heads = request.without_heads
+        if heads and request.source.lower() == AUTO:
+            raise InvalidRequestError(
+                "Invalid request: without_heads is about one model: name the source language"
+            )
+        async with self._registry.lease(
+            request.source, request.target, timeout_s=request.timeout_s
+        ) as (model, pair):
+            check_heads(heads, model.bundle.manifest.architecture)
+            left_s = self._left_s(deadline_s)
+            async with self._ablated.lease(model, heads, timeout_s=left_s) as found:
+                yield found, pair
 
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]
@@ -197,9 +231,7 @@ class Translator:
         count = len(given)
         given += zip(request.texts, request.contrasts or (), strict=False)
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._registry.lease(
-            request.source, request.target, timeout_s=request.timeout_s
-        ) as (model, pair):
+        async with self._model(request, deadline_s) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             selection, left_s = request.selection, self._left_s(deadline_s)

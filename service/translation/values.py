@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from service.engine.ablation import Heads
 from service.engine.search.options import FinishReason
 from service.inspection.replay import SearchReplay
 from service.inspection.values import AttentionMaps, AttentionSelection
@@ -47,6 +48,8 @@ class TranslateRequest:
     attention: AttentionSelection | None = None
     with_search: bool = False
     """Whether every sentence comes with the replay of its search; needs `with_scores`."""
+    without_heads: Heads = ()
+    """Heads that the model has to do without; needs one model and a named source language."""
     timeout_s: float | None = None
     is_bounded: bool = True
     """Whether the limits on sentences and fragments hold; a string of a file may have more."""

@@ -23,6 +23,7 @@ from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable,
 from service.api.parameters import check_limits, timeout_s
 from service.api.replies.attention import InspectedTextReply
 from service.api.schemas import AttentionParameters
+from service.engine.ablation import canonical
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest
 from service.scheduling.limits import Client
@@ -95,6 +96,7 @@ def _attention_request(
         translations=parameters.translations,
         contrasts=parameters.contrasts,
         selection=selection_of(parameters),
+        without_heads=canonical(parameters.without_heads),
         timeout_s=timeout_s(parameters, settings),
         client=client,
     )

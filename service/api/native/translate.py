@@ -21,6 +21,7 @@ from service.api.replies.translation import (
 )
 from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
+from service.engine.ablation import canonical
 from service.inspection.values import AttentionSelection
 from service.scheduling.limits import Client
 from service.text.markup.passage import MarkupOptions
@@ -83,7 +84,7 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
 async def _reply(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> Response:
-    if asked.attention is None:
+    if asked.attention is None and not asked.without_heads:
         result = await parts.translator.translate(asked)
         is_short = parameters.num_chars <= parts.settings.inline_chars
         if is_short and not asked.with_search:
@@ -150,6 +151,7 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_search=parameters.search,
+        without_heads=canonical(parameters.without_heads),
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
         timeout_s=time_limit_s,

@@ -11,7 +11,7 @@ from export.calibration.activations import calibrate
 from export.verification.parity import check_parity, measure_parity
 from export.verification.torch_reference import TorchReference
 from model.transformer import Transformer
-from service.engine.graphs.ablation import Head, bundle_without, canonical
+from service.engine.ablation import Head, bundle_without, canonical
 from service.engine.graphs.attention_pass import PairAttention, attend
 from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.inspection import AttentionKind

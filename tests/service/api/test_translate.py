@@ -221,3 +221,9 @@ def test_search_comes_with_the_details() -> None:
     }
     documented = TranslateReply.model_validate(reply)
     assert documented.model_dump(exclude_unset=True, mode="json") == reply
+
+
+def test_heads_to_leave_out_come_in_one_order() -> None:
+    heads = [["cross", 1, 0], ["encoder", 0, 1], ["cross", 1, 0]]
+    assert _asked({"without_heads": heads}).without_heads == (("cross", 1, 0), ("encoder", 0, 1))
+    assert _asked({}).without_heads == ()

@@ -6,6 +6,10 @@ from typing import TypedDict, Unpack
 import numpy as np
 import pytest
 
+from service.engine.ablation import Heads, bundle_without, canonical
+from service.engine.graphs.attention_pass import attend as attend_pairs
+from service.engine.graphs.sessions import open_sessions
+from service.engine.inspection import AttentionKind
 from service.engine.offline import decode_batch
 from service.errors import (
     DeadlineExceededError,
@@ -48,6 +52,7 @@ class Fields(TypedDict, total=False):
     num_alternatives: int
     with_scores: bool
     with_search: bool
+    without_heads: Heads
     attention: AttentionSelection | None
     timeout_s: float | None
 
@@ -58,6 +63,7 @@ class AttentionFields(TypedDict, total=False):
     translations: tuple[str, ...] | None
     contrasts: tuple[str, ...] | None
     selection: AttentionSelection
+    without_heads: Heads
 
 
 async def turns() -> None:
@@ -306,6 +312,58 @@ def test_searches_have_the_bound_of_a_reply(service: Running) -> None:
             translate(bounded, text, text, max_target_tokens=steps, with_search=True)
         with pytest.raises(PayloadTooLargeError):
             translate(bounded, text, max_target_tokens=steps, beam_size=5, with_search=True)
+
+
+def test_every_request_is_answered_without_the_heads_it_leaves_out(service: Running) -> None:
+    text, pair, heads = sentence_of(service), service.pair, canonical([("cross", 0, 1)])
+    sessions = open_sessions(bundle_without(service.model.bundle, heads))
+    source_ids = service.model.bundle.tokenizer.encode_source(text, pair)
+    options = decode_options(request_of(service, text), service.model.bundle.manifest)
+    ((best, *_),) = decode_batch(sessions, [source_ids], options)
+    expected = service.model.bundle.tokenizer.decode_target(best.target_ids)
+    assert translate_one(service, text, without_heads=heads).text == expected
+    (ours,) = attend(service, text, without_heads=heads, selection=ALL)
+    assert ours.translation == expected
+    (given,) = attend(service, text, translations=("abc",), without_heads=heads, selection=ALL)
+    target_ids = service.model.bundle.tokenizer.encode_target("abc")
+    (found,) = attend_pairs(sessions, [source_ids], [target_ids])
+    np.testing.assert_array_equal(given.sentences[0].attention.maps["cross"], found.cross)
+    request = ScoreRequest(pairs=((text, "abc"),), source=pair.source, target=pair.target)
+    (without,) = asyncio.run(service.translator.score(replace(request, without_heads=heads)))
+    (whole,) = asyncio.run(service.translator.score(request))
+    assert without.token_log_probs == tuple(found.log_probs.tolist())
+    assert whole.token_log_probs != without.token_log_probs
+
+
+def test_an_ablation_does_not_touch_the_whole_model(service: Running) -> None:
+    text = sentence_of(service)
+    before = translate_one(service, text, with_search=True)
+    translate_one(service, text, without_heads=canonical([("encoder", 0, 0), ("decoder", 1, 2)]))
+    assert translate_one(service, text, with_search=True) == before
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (("encoder", 9, 0), "layer 9 does not exist; encoder layers are"),
+        (("cross", 0, 99), "head 99 does not exist; cross heads are"),
+    ],
+)
+def test_heads_that_do_not_exist_are_refused(
+    service: Running, head: tuple[AttentionKind, int, int], reason: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=reason):
+        translate(service, "a", without_heads=canonical([head]))
+    with pytest.raises(InvalidRequestError, match=reason):
+        attend(service, "a", translations=("b",), without_heads=canonical([head]))
+
+
+def test_heads_are_left_out_of_a_named_direction_only(service: Running) -> None:
+    request = replace(
+        request_of(service, "a"), source="auto", without_heads=canonical([("cross", 0, 0)])
+    )
+    with pytest.raises(InvalidRequestError, match="name the source language"):
+        asyncio.run(service.translator.translate(request))
 
 
 def test_attention_beside_a_translation_equals_attention_by_itself(service: Running) -> None:
