@@ -101,9 +101,9 @@ def table(report: HeadsReport) -> str:
     for head in sorted(report.heads, key=lambda each: -each.bleu_lost):
         shares = (head.on_sink, head.on_current, head.on_previous, head.on_next, head.on_aligned)
         shown = "  ".join("   -" if share is None else f"{share:.2f}" for share in shares)
-        lost = "-" if head.agreement_lost is None else f"{-head.agreement_lost:+.3f}"
+        lost = "-" if head.agreement_lost is None else f"{0 - head.agreement_lost:+.3f}"
         lines.append(
             f"{head.kind:8} {head.layer:5} {head.head:4}  {head.name or '-':9} {head.entropy:7.2f}"
-            f"  {shown}  {-head.bleu_lost:+9.2f}  {lost:>7}"
+            f"  {shown}  {0 - head.bleu_lost:+9.2f}  {lost:>7}"
         )
     return "\n".join(lines)

@@ -79,6 +79,7 @@ def _options_of_flag(value: object) -> object:
     return value
 
 
+Text = Annotated[str, BeforeValidator(_text_or_texts)]
 # Empty values count as absent and never get here; `min_length` is for readers of the schema.
 Texts = Annotated[
     Annotated[str, Field(min_length=1)]
@@ -276,6 +277,17 @@ class ScoreParameters(_Parameters):
     """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
     deadline_ms: PositiveInt | None = None
     """Give up after this time with 504; the server's own limit is the most it grants."""
+
+
+class CompareParameters(_Parameters):
+    """What `POST /compare` takes. Unknown parameters are ignored."""
+
+    first: Text
+    """A text."""
+    second: Text
+    """Another one, such as its translation with one word of the source changed."""
+    api_key: Any = ""
+    """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
 
 
 def _as_tuple(value: str | list[str] | None) -> tuple[str, ...] | None:

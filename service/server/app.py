@@ -24,7 +24,7 @@ from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddl
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
 from service.api.middleware.trace import TraceMiddleware
-from service.api.native import attention, files, languages, score, translate
+from service.api.native import attention, compare, files, languages, score, translate
 from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
@@ -252,7 +252,7 @@ def create_app(
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
-    for module in (translate, languages, files, attention, score, deepl, probes):
+    for module in (translate, languages, files, attention, score, compare, deepl, probes):
         app.include_router(module.router)
     if settings.pages:
         app.include_router(pages.router)

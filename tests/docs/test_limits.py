@@ -9,6 +9,7 @@ import pytest
 from service.api.auth.key import ApiKey
 from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
 from service.api.auth.reservation import MAX_REMEMBERED
+from service.api.native.compare import MAX_COMPARED_PAIRS
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
@@ -32,6 +33,7 @@ FIXED = {
     "files translated at once": FileJobLimits().max_running,
     "inspections waiting for a turn": ThrottleLimits().max_waiting,
     "seconds of an idle connection": _KEEP_ALIVE_S,
+    "pairs of words between the common ends of texts to compare": MAX_COMPARED_PAIRS,
 }
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +22,11 @@ class Step:
 def side_by_side(first: Sequence[str], second: Sequence[str]) -> tuple[Step, ...]:
     """Every token of both versions, each once and in order.
 
-    What both begin with stands together, then what both end with; between them the longest common
-    runs, and tokens in their order where nothing is common.
+    What both begin with stands together, then what both end with; between them a longest common
+    subsequence, and tokens in their order where nothing is common. Takes as many steps and two
+    bytes as there are pairs of tokens between what is common at both ends.
     """
-    shared = num_shared(first, second)
-    rest = min(len(first), len(second)) - shared
-    ending = min(rest, num_shared(first[::-1], second[::-1]))
+    shared, ending = _ends(first, second)
     steps = [Step(first=i, second=i, is_same=True) for i in range(shared)]
     steps += _middle(first[: len(first) - ending], second[: len(second) - ending], shared)
     lengths = len(first), len(second)
@@ -34,6 +35,19 @@ def side_by_side(first: Sequence[str], second: Sequence[str]) -> tuple[Step, ...
         for back in range(ending, 0, -1)
     ]
     return tuple(steps)
+
+
+def num_pairs(first: Sequence[str], second: Sequence[str]) -> int:
+    """Pairs of tokens between what is common at both ends: what `side_by_side` costs."""
+    common = sum(_ends(first, second))
+    return (len(first) - common) * (len(second) - common)
+
+
+def _ends(first: Sequence[str], second: Sequence[str]) -> tuple[int, int]:
+    """Tokens that both begin with, and further ones that both end with."""
+    shared = num_shared(first, second)
+    rest = min(len(first), len(second)) - shared
+    return shared, min(rest, num_shared(first[::-1], second[::-1]))
 
 
 def from_first_difference(first: Sequence[str], second: Sequence[str]) -> tuple[Step, ...]:
@@ -69,9 +83,42 @@ def num_shared(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def _middle(first: Sequence[str], second: Sequence[str], begin: int) -> Iterator[Step]:
-    matcher = SequenceMatcher(None, first[begin:], second[begin:], autojunk=False)
-    for name, first_from, first_to, second_from, second_to in matcher.get_opcodes():
-        own = range(begin + first_from, begin + first_to)
-        other = range(begin + second_from, begin + second_to)
-        for i, j in zip_longest(own, other):
-            yield Step(first=i, second=j, is_same=name == "equal")
+    """Behind `begin`: a longest common subsequence, and what stands between its tokens."""
+    i = j = begin
+    for same_i, same_j in [*_common(first, second, begin), (len(first), len(second))]:
+        for one, other in zip_longest(range(i, same_i), range(j, same_j)):
+            yield Step(first=one, second=other, is_same=False)
+        if same_i < len(first):
+            yield Step(first=same_i, second=same_j, is_same=True)
+        i, j = same_i + 1, same_j + 1
+
+
+def _common(first: Sequence[str], second: Sequence[str], begin: int) -> list[tuple[int, int]]:
+    """Indices of a longest common subsequence behind `begin`; as many cells as a table of both."""
+    codes: dict[str, int] = {}
+    own, other = (
+        np.array([codes.setdefault(token, len(codes)) for token in tokens[begin:]], dtype=np.int32)
+        for tokens in (first, second)
+    )
+    lengths = _common_lengths(own, other)
+    i, j = len(own), len(other)
+    found: list[tuple[int, int]] = []
+    while i and j:
+        if own[i - 1] == other[j - 1]:
+            i, j = i - 1, j - 1
+            found.append((begin + i, begin + j))
+        elif lengths[i - 1, j] >= lengths[i, j - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return found[::-1]
+
+
+def _common_lengths(own: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Length of the longest common subsequence of every two beginnings, [own + 1, other + 1]."""
+    lengths = np.zeros((len(own) + 1, len(other) + 1), dtype=np.int16)
+    for i, token in enumerate(own):
+        before = lengths[i]
+        longer = np.maximum(before[1:], before[:-1] + (other == token))
+        np.maximum.accumulate(longer, out=lengths[i + 1, 1:])
+    return lengths

@@ -8,7 +8,7 @@ import pytest
 from tests.service.api.fakes import UpperCaser, app_with, ask
 from tests.service.api.openapi_snapshot import PATH, current
 
-REPEATABLE = ["/translate", "/attention", "/score", "/translate_file"]
+REPEATABLE = ["/translate", "/attention", "/score", "/compare", "/translate_file"]
 
 
 def test_contract_is_the_one_agreed_on() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -68,3 +69,23 @@ def test_the_first_tokens_that_differ_are_alternatives(first: list[str], second:
     steps, shared = from_first_difference(first, second), num_shared(first, second)
     if shared < min(len(first), len(second)):
         assert steps[shared] == Step(first=shared, second=shared, is_same=False)
+
+
+@given(TOKENS, TOKENS)
+def test_no_more_tokens_could_be_common(first: list[str], second: list[str]) -> None:
+    @cache
+    def longest(i: int, j: int) -> int:
+        if i == len(first) or j == len(second):
+            return 0
+        if first[i] == second[j]:
+            return 1 + longest(i + 1, j + 1)
+        return max(longest(i + 1, j), longest(i, j + 1))
+
+    assert sum(step.is_same for step in side_by_side(first, second)) == longest(0, 0)
+
+
+@given(TOKENS, TOKENS)
+def test_tokens_that_differ_are_not_equal(first: list[str], second: list[str]) -> None:
+    for step in side_by_side(first, second):
+        if step.first is not None and step.second is not None:
+            assert step.is_same == (first[step.first] == second[step.second])
