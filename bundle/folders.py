@@ -7,7 +7,7 @@ from pathlib import Path
 from bundle.manifest import MANIFEST_NAME
 
 _APPLICATION = "pellucid"
-_CHECKOUT = Path(__file__).resolve().parent.parent / "bundles"
+_EMBEDDED = Path(__file__).with_name("embedded")
 
 
 def default_paths() -> tuple[Path, ...]:
@@ -27,13 +27,13 @@ def installed_folder() -> Path:
 
 
 def embedded_folder() -> Path:
-    """The bundles that come with the program; in a checkout its folder `bundles`."""
-    return _CHECKOUT if _CHECKOUT.is_dir() else Path("bundles")
+    """The bundles that come with the program; in a checkout, a link to its folder `bundles`."""
+    return _EMBEDDED.resolve()
 
 
 def is_embedded(folder: Path) -> bool:
     """Whether a bundle came with the program."""
-    return embedded_folder().resolve() in folder.resolve().parents
+    return embedded_folder() in folder.resolve().parents
 
 
 def yields(folder: Path, earlier: Path) -> bool:

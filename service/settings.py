@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
-    """Whether the pages are served: /, /docs and /openapi.json."""
+    """Whether the pages are served: /, /model, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins, separated by ',', whose pages may call the API; '*' for all."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -193,6 +193,11 @@ class Settings(BaseSettings):
     def with_threads(self) -> "Settings":
         """These, where nothing says how many engine processes there are: with none."""
         return self if self.engines is not None else self.model_copy(update={"engines": 0})
+
+    def for_one_program(self) -> "Settings":
+        """These, for a program that waits for its own work, and loads what that needs."""
+        endless = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30}
+        return self.model_copy(update={**endless, "load": "first_use"})
 
     @field_validator("bundles", mode="before")
     @classmethod

@@ -123,8 +123,8 @@ def _open(name: str) -> Guess:
 def _ours() -> Guess:
     from service.text.detection import Detector
 
-    detector = Detector(_LANGUAGES)
-    return lambda text: detector.detect(text)[0].language
+    detector = Detector()
+    return lambda text: detector.detect(text, _LANGUAGES)[0].language
 
 
 def _py3langid() -> Guess:

@@ -14,7 +14,7 @@ def check_installed() -> None:
         ConfigError: tensorboardX is not installed.
     """
     if find_spec("tensorboardX") is None:
-        fault = "tensorboardX is not installed: pip install 'pellucid[tensorboard]'"
+        fault = "tensorboardX is not installed: in a checkout, pip install '.[tensorboard]'"
         raise ConfigError("--tensorboard", [fault])
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from service.api.api_description import ApiDescription
 from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
 from service.api.in_flight import InFlight
@@ -20,6 +21,7 @@ from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
+from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
 
 
@@ -39,6 +41,9 @@ class Parts:
     request_limit: RequestLimit
     held_bytes: HeldBytes
     keys: ApiKeys
+    reply_thread: TextThread
+    """Serialises long replies, and draws."""
+    description: ApiDescription = field(default_factory=ApiDescription)
     parameters: ParameterReader = field(default_factory=ParameterReader)
 
 

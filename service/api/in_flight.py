@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from service.api.departure import has_left, on_departure
 from service.api.problems import SHUTTING_DOWN
 from service.errors import OverloadedError, ShuttingDownError
 from service.observability.metrics import Metrics
@@ -28,7 +29,7 @@ class InFlight:
         self._metrics = metrics
         self._max_requests = max_requests
         self._by_client: Counter[str] = Counter()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stays: set[_Stay[Any]] = set()
         self.is_open = True
         """Whether new requests are accepted."""
         self.is_shutting_down = False
@@ -37,7 +38,7 @@ class InFlight:
     @property
     def is_empty(self) -> bool:
         """Whether all accepted requests have ended."""
-        return not self._tasks
+        return not self._stays
 
     def announce_shutdown(self) -> None:
         """Report not ready from now on; requests are still accepted."""
@@ -50,8 +51,8 @@ class InFlight:
 
     def cancel_all(self) -> None:
         """Cancel all requests in flight; their clients get a 503."""
-        for task in self._tasks:
-            task.cancel()
+        for stay in self._stays:
+            stay.cancel()
 
     def close_and_cancel(self) -> None:
         """Refuse new requests and cancel those in flight."""
@@ -73,16 +74,17 @@ class InFlight:
         if self._is_full(client):
             work.close()
             raise self._refusal(client)
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
+        stay = _Stay(work)
+        self._stays.add(stay)
         self._by_client[client.name] += 1
         try:
             with self._metrics.in_flight.track_inprogress():
-                return await _unless_client_leaves(request, task)
+                return await stay.until_client_leaves(request)
         finally:
-            self._tasks.discard(task)
+            self._stays.discard(stay)
             self._by_client[client.name] -= 1
-            self._by_client += Counter()  # without clients that have none
+            if not self._by_client[client.name]:
+                del self._by_client[client.name]
 
     def _is_full(self, client: Client) -> bool:
         own = self._by_client[client.name]
@@ -97,21 +99,49 @@ class InFlight:
         )
 
 
-async def _unless_client_leaves(request: Request, work: asyncio.Task[T]) -> T:
-    client_left = asyncio.create_task(_disconnect(request))
-    try:
-        await asyncio.wait({work, client_left}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
+class _Stay(Generic[T]):
+    """The work of one request, in the request's own task, which is cancelled to end it early.
+
+    A task of its own would cost two more turns of the event loop, each behind all others' work.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._work = work
+        self._task: asyncio.Task[Any] | None = None
+        self._cause: Exception | None = None
+        """Why it ends early."""
+
+    async def until_client_leaves(self, request: Request) -> T:
+        """The result of the work.
+
+        Raises:
+            ShuttingDownError: It was cancelled.
+            ClientDisconnect: The client left first.
+        """
+        if has_left(request):
+            self._work.close()
             raise ClientDisconnect
-        if work.cancelled():
-            raise ShuttingDownError("the service stopped before the translation was finished")
-        return work.result()
-    finally:
-        work.cancel()
-        client_left.cancel()
+        task = asyncio.current_task()
+        assert task is not None, "awaited"
+        self._task = task
+        stop_listening = on_departure(request, lambda: self._end(ClientDisconnect()))
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            if self._cause is None:  # the whole request is cancelled
+                raise
+            raise self._cause from None
+        finally:
+            stop_listening()
+            self._task = None
+            if self._cause is not None:
+                task.uncancel()
 
+    def cancel(self) -> None:
+        """End it early: the service stops."""
+        self._end(ShuttingDownError("the service stopped before the translation was finished"))
 
-async def _disconnect(request: Request) -> None:
-    """Return when the client has left; its body must have been read before."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    def _end(self, cause: Exception) -> None:
+        if self._task is not None and self._cause is None:
+            self._cause = cause
+            self._task.cancel()

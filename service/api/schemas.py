@@ -137,8 +137,8 @@ class DetectParameters(_Parameters):
 class _TextParameters(_Parameters):
     q: Texts
     """A text, or (in JSON) a list of texts."""
-    source: LanguageCode
-    """Language of the text, or `auto`; case does not matter."""
+    source: LanguageCode = "auto"
+    """Language of the text; `auto`, or nothing: it is detected. Case does not matter."""
     target: LanguageCode
     """Language to translate to; case does not matter."""
     api_key: Any = ""

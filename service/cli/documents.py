@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from service.documents.formats import FORMATS, read_document
 from service.errors import StartupError
 
 if TYPE_CHECKING:
-    from service.documents.document import Document
+    from service.documents.document import ParsedFile
     from service.models.registry import Registry
     from service.translation.translator import Translator
     from service.translation.values import TranslateRequest
@@ -51,6 +51,7 @@ def run_document(arguments: argparse.Namespace) -> int:
     data = source.read_bytes()
     try:
         document = read_document(source.name, data)
+        sizes = [len(string.text) for string in document.iter_strings()]
     except DocumentError as error:
         raise StartupError(f"{source}: {error}") from None
     journal_path = output.with_name(output.name + _JOURNAL_SUFFIX)
@@ -58,7 +59,7 @@ def run_document(arguments: argparse.Namespace) -> int:
         with open_service(arguments, len(data)) as (registry, translator):
             options = _options(arguments)
             journal = Journal(journal_path, _work(data, options, registry))
-            translated = asyncio.run(_translate(translator, document, options, journal))
+            translated = asyncio.run(_translate(translator, document, sizes, options, journal))
     except KeyboardInterrupt:
         sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
         raise
@@ -92,13 +93,16 @@ def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str
 
 
 async def _translate(
-    translator: "Translator", document: "Document", options: "TranslateRequest", journal: Journal
+    translator: "Translator",
+    document: "ParsedFile",
+    sizes: Sequence[int],
+    options: "TranslateRequest",
+    journal: Journal,
 ) -> bytes:
     from tqdm import tqdm
 
     from service.documents.translation import translate_document
 
-    sizes = [len(string.text) for string in document.strings]
     with (
         journal,
         tqdm(

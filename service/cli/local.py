@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.errors import NotReadyError, StartupError
 from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ _SETTINGS = {
     "bundles": "bundle folders, or folders of bundle folders, separated by ':'",
     "workers": "threads that decode, per bundle; by default one per CPU",
 }
-_OF_COMMANDS = {"max_queued_jobs": 1 << 30, "max_queued_tokens": 1 << 30, "load": "first_use"}
-"""A command waits for its own work; to refuse a line of it would end the command. Of many bundles
-it needs one or two."""
 LARGE_BYTES = 65_536
 """From here on, starting engine processes takes less time than they save."""
 
@@ -59,7 +55,7 @@ def local_settings(arguments: argparse.Namespace, num_bytes: int = 0) -> Setting
     names = (*_SETTINGS, "engines")
     given = {name: getattr(arguments, name, None) for name in names}
     settings = load_settings({name: value for name, value in given.items() if value is not None})
-    settings = settings.model_copy(update=_OF_COMMANDS)
+    settings = settings.for_one_program()
     return settings if num_bytes >= LARGE_BYTES else settings.with_threads()
 
 
@@ -96,39 +92,12 @@ def open_service(
         StartupError: A setting or a bundle cannot be used.
         UnsupportedLanguageError: No bundles translate from `--source` to `--target`.
     """
-    from service.observability.metrics import Metrics
-    from service.server.app import create_translator, open_registry
+    from service.server.in_process import load_languages, running_models
 
-    settings = local_settings(arguments, num_bytes)
-    metrics = Metrics()
-    registry = open_registry(settings, metrics)
-    translator = create_translator(settings, registry, metrics)
-    try:
-        registry.start()
-        asyncio.run(_load(registry, arguments.source, arguments.target))
-        yield registry, translator
-    finally:
-        translator.close()
-        registry.close()
-
-
-async def _load(registry: "Registry", source: str, target: str) -> None:
-    """Load what the languages need, so that a fault is said before any work.
-
-    Raises:
-        StartupError: A bundle cannot be used.
-        UnsupportedLanguageError: No bundles translate this.
-    """
-    from service.translation.language_detection import AUTO
-
-    if source.lower() == AUTO:
-        return  # it depends on the text
-    try:
-        async with registry.lease_routes([(source, target)]):
-            pass
-    except NotReadyError as error:
-        faults = [fault for served in registry.served if (fault := served.fault)]
-        raise StartupError("; ".join(faults) or str(error)) from None
+    with running_models(local_settings(arguments, num_bytes)) as running:
+        registry, _ = running
+        asyncio.run(load_languages(registry, arguments.source, arguments.target))
+        yield running
 
 
 def line_request(arguments: argparse.Namespace) -> "TranslateRequest":

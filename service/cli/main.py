@@ -12,6 +12,8 @@ from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"
 """Entry points of further subcommands: functions `register(subparsers)`, see decision 5."""
+_EXTRAS = dict.fromkeys(("import", "install", "models", "remove", "search"), "import")
+"""The extra that a subcommand needs; others need `train`."""
 _FAILED, _WRONG_USE, _INTERRUPTED = 1, 2, 130
 _EXAMPLES = """\
 examples:
@@ -89,7 +91,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
 def _missing_package(command: str, error: ImportError) -> str:
     return (
         f"`pellucid {command}` needs {error.name}, which the runtime leaves out: "
-        "pip install 'pellucid[train]', or in a checkout: pip install --editable '.[train]'"
+        f"in a checkout, pip install '.[{_EXTRAS.get(command, 'train')}]'"
     )
 
 

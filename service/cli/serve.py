@@ -75,10 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings.log_level)
 
     from service.observability.metrics import Metrics
-    from service.server.app import open_registry
+    from service.server.app import num_engines, open_registry
+    from service.server.heap import tune_heap
     from service.server.uvicorn_server import bind, ignore_reloads
 
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    if num_engines(settings):  # a step of decoding frees and takes large blocks all the time
+        tune_heap()
     metrics = Metrics()
     ignore_reloads()
     listener = bind(settings.host, settings.port)

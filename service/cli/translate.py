@@ -131,7 +131,9 @@ def _run_corpus(arguments: argparse.Namespace) -> int:
     try:
         from service.cluster.ray_data import translate_corpus
     except ModuleNotFoundError as error:
-        raise StartupError(f"--ray needs {error.name}: pip install 'pellucid[ray]'") from error
+        raise StartupError(
+            f"--ray needs {error.name}: in a checkout, pip install '.[ray]'"
+        ) from error
     from tqdm import tqdm
 
     from service.cluster.corpus import CorpusWork

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from service.documents.encoding import Encoding
 
@@ -28,6 +28,25 @@ class DocumentString:
         return self.render(translation)
 
 
+class ParsedFile(Protocol):
+    """What a reader makes of a file."""
+
+    def iter_strings(self) -> Iterator[DocumentString]:
+        """The strings to translate, in order."""
+
+    @property
+    def strings(self) -> tuple[DocumentString, ...]:
+        """The strings to translate, in order."""
+
+    def write(self, translations: Sequence[str], language: str = "") -> bytes:
+        """The bytes of the file with a translation for each of its strings.
+
+        Args:
+            translations: One for each string.
+            language: BCP-47 code of the translation, for formats that name their own.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A parsed file; writing its own strings back gives the same bytes."""
@@ -45,12 +64,17 @@ class Document:
         """The strings to translate, in order."""
         return tuple(self.iter_strings())
 
-    def write(self, translations: Sequence[str]) -> bytes:
+    def write(self, translations: Sequence[str], language: str = "") -> bytes:
         """The bytes of the file with a translation for each of `strings`.
+
+        Args:
+            translations: One for each string.
+            language: Not used: a text file does not name its own.
 
         Raises:
             ValueError: The numbers of translations and strings differ.
         """
+        del language
         written = iter(
             [s.written(t) for s, t in zip(self.iter_strings(), translations, strict=True)]
         )

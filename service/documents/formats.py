@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
-from service.documents.document import Document
+from service.documents.document import ParsedFile
 from service.documents.errors import DocumentError
 from service.documents.readers import (
     gettext,
@@ -14,8 +14,9 @@ from service.documents.readers import (
     subtitles,
     web_page,
 )
+from service.documents.readers.office import docx, epub, opendocument, pptx, xlsx
 
-FORMATS: Mapping[str, Callable[[bytes], Document]] = MappingProxyType(
+FORMATS: Mapping[str, Callable[[bytes], ParsedFile]] = MappingProxyType(
     {
         ".txt": plain_text.read,
         ".html": web_page.read,
@@ -24,12 +25,19 @@ FORMATS: Mapping[str, Callable[[bytes], Document]] = MappingProxyType(
         ".po": gettext.read,
         ".md": markdown.read,
         ".json": json_values.read,
+        ".docx": docx.read,
+        ".pptx": pptx.read,
+        ".xlsx": xlsx.read,
+        ".odt": opendocument.read("text"),
+        ".odp": opendocument.read("presentation"),
+        ".ods": opendocument.read("spreadsheet"),
+        ".epub": epub.read,
     }
 )
 """Readers by file name suffix."""
 
 
-def read_document(name: str, data: bytes) -> Document:
+def read_document(name: str, data: bytes) -> ParsedFile:
     """Parse a file.
 
     Args:

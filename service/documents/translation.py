@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, TypeVar
 
-from service.documents.document import Document
+from service.documents.document import ParsedFile
 from service.documents.processes.strings_file import SourceString
-from service.errors import OverloadedError
+from service.errors import OverloadedError, UnsupportedLanguageError
+from service.text.language_names import name_of
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest, TranslateResult
 
@@ -45,7 +46,7 @@ class _Batch:
 
 
 async def translate_document(
-    document: Document,
+    document: ParsedFile,
     options: TranslateRequest,
     translate: Translate,
     *,
@@ -79,9 +80,8 @@ async def translate_document(
     missing = [string for string in strings if string.index not in translations]
     beginning = sample_of(strings) if missing else ""
     await translate_strings(missing, options, translate, beginning, on_batch=keep, sleep=sleep)
-    return await asyncio.to_thread(
-        document.write, [translations[index] for index in range(len(strings))]
-    )
+    ordered = [translations[index] for index in range(len(strings))]
+    return await asyncio.to_thread(document.write, ordered, options.target)
 
 
 async def translate_strings(
@@ -174,7 +174,12 @@ async def _language(sample: str, options: TranslateRequest, retrying: _Retrying)
     # A translation reports its source language, and only that is used here.
     request = replace(options, texts=(sample,), splitting="none", max_target_tokens=1, markup=None)
     (translation,) = (await retrying.translate(request)).translations
-    return translation.detected.language if translation.detected else options.source
+    language = translation.detected.language if translation.detected else options.source
+    if translation.detected and language == options.target.lower():
+        raise UnsupportedLanguageError(
+            f"the file is in {name_of(language)} already: name another target"
+        )
+    return language
 
 
 def _batches(strings: Iterable[SourceString], options: TranslateRequest) -> Iterator[_Batch]:

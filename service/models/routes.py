@@ -73,6 +73,10 @@ class Routes:
             f"{target.lower()} is not supported: this server translates to {served}"
         )
 
+    def served_target(self, target: str) -> str | None:
+        """The language that is meant by `target`, as the bundles write it; None: there is none."""
+        return best_match(target, sorted({reached for _, reached in self._all()}))
+
     def sources_of(self, target: str) -> list[str]:
         """Every language that can be translated to `target`, sorted."""
         return sorted(

@@ -92,7 +92,8 @@ def open_tracing(endpoint: str | None, version: str) -> Tracing:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise StartupError(
-            f"--otel-endpoint needs {error.name}: pip install 'pellucid[otel]', or leave it out"
+            f"--otel-endpoint needs {error.name}: in a checkout, pip install '.[otel]'; "
+            "or leave it out"
         ) from error
     exporter = OTLPSpanExporter(
         endpoint=endpoint.rstrip("/") + _TRACES_PATH, timeout=_EXPORT_TIMEOUT_S

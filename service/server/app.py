@@ -46,6 +46,7 @@ from service.server.cpu_quota import available_cpus
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
 from service.translation.text_limits import TextLimits
+from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
@@ -244,6 +245,7 @@ def create_app(
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),
+        reply_thread=TextThread(settings.inline_chars),
     )
     _add_routes(app, settings)
     _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
@@ -303,15 +305,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
     await parts.files.start()
+    warming = asyncio.create_task(parts.translator.warm())
     measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
     try:
         yield
     finally:
         measuring.cancel()
+        warming.cancel()
         parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()
         parts.translator.close()
+        parts.reply_thread.close()
         parts.reloader.close()
         await asyncio.to_thread(parts.registry.close)
         await asyncio.to_thread(parts.tracing.close)

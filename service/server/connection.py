@@ -14,8 +14,14 @@ from typing import Any
 import httptools
 from fastapi import Response
 from fastapi.responses import JSONResponse
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from service.api.departure import EXTENSION, Departure
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit, is_limited
 from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
@@ -23,6 +29,8 @@ from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.observability.metrics import Metrics
 from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
 from service.server.connection_phase import Expected, Phase, num_complete, phase_of
+from service.server.fair_starts import FairStarts
+from service.server.held_head import HeldHead
 from service.settings import Settings
 
 LINGER_S = 2.0
@@ -64,6 +72,7 @@ def connections(
         connection_limit=ConnectionLimit(max_connections, metrics),
         request_limit=request_limit,
         held_bytes=held_bytes,
+        starts=FairStarts(),
         metrics=metrics,
         timeouts=ClientTimeouts(
             header_s=settings.header_timeout_s, reply_s=settings.reply_timeout_s
@@ -80,6 +89,7 @@ class Connection(HttpToolsProtocol):
         connection_limit: ConnectionLimit,
         request_limit: RequestLimit,
         held_bytes: HeldBytes,
+        starts: FairStarts,
         metrics: Metrics,
         timeouts: ClientTimeouts,
         **named: Any,  # noqa: ANN401 - uvicorn's own
@@ -88,10 +98,12 @@ class Connection(HttpToolsProtocol):
         self._connection_limit = connection_limit
         self._request_limit = request_limit
         self._held_bytes = held_bytes
+        self._starts = starts
         self._unsent_bytes = 0
         """Of replies that the client has not taken, as counted in `held_bytes`."""
         self._metrics = metrics
         self._timeouts = timeouts
+        self._departure = Departure(lambda: None)
         self._phase = Phase.HEAD
         self._expected = Expected.NOTHING
         self._num_unanswered = 0
@@ -106,6 +118,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection was accepted."""
         super().connection_made(transport)
+        self._departure = Departure(self.flow.resume_reading)
         transport.max_size = READ_BYTES  # type: ignore[attr-defined] # of asyncio's own loops
         self._connection_limit.add(transport)
         self._enter(Phase.HEAD)
@@ -117,6 +130,7 @@ class Connection(HttpToolsProtocol):
         self._connection_limit.remove(self.transport)
         self._count_unsent(0)
         super().connection_lost(exc)
+        self._departure.announce()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived."""
@@ -163,7 +177,17 @@ class Connection(HttpToolsProtocol):
             self._refuse()
         else:
             self._num_unanswered += 1
-            super().on_headers_complete()
+            self._begin_request()
+
+    def _begin_request(self) -> None:
+        self.scope["extensions"] = {EXTENSION: {"connection": self._departure}}
+        super().on_headers_complete()
+        # A head and the body behind it are one packet; its task has not run yet.
+        self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        begin = partial(super()._start_asgi_task, cycle, app)
+        self._starts.start(self.client[0] if self.client else "", begin)
 
     def on_body(self, body: bytes) -> None:
         """A part of a body arrived."""

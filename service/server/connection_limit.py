@@ -11,6 +11,9 @@ be closed; at most half of all descriptors."""
 _TURNS_UNTIL_CLOSED = 4
 """Of the event loop, from a connection beyond the limit until that of another is closed."""
 
+_MAX_ACCEPTED = 16
+"""In one turn of the event loop: each costs a tenth of a millisecond or more."""
+
 
 class ConnectionLimit:
     """Counts connections and closes the longest idle one beyond the limit; for one event loop.
@@ -58,9 +61,12 @@ class ConnectionLimit:
 
 
 def max_accepted_per_turn() -> int:
-    """Connections to accept in one turn of the event loop: they fit into half of the reserve."""
+    """Connections to accept in one turn of the event loop.
+
+    They fit into half of the reserve, and a flood of them leaves turns to open connections.
+    """
     num_descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, _reserved(num_descriptors) // (2 * _TURNS_UNTIL_CLOSED))
+    return max(1, min(_MAX_ACCEPTED, _reserved(num_descriptors) // (2 * _TURNS_UNTIL_CLOSED)))
 
 
 def raise_descriptor_limit(max_connections: int) -> int:

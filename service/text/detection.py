@@ -1,7 +1,7 @@
 """Detects the language of a text."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,14 @@ _COMMON_WORD_WEIGHT = 2.0
 _PUNCTUATION = ".,;:!?¿¡…\"'„“”‘’«»()[]"  # noqa: RUF001
 _SAME_AS = {"nb": "no"}
 """Codes that the library names differently."""
+_RELATIVES = (frozenset({"nb", "nn", "no"}), frozenset({"bs", "hr", "sr"}))
+"""Names of the library that a served one of them stands for."""
+_FOREIGN_MARGINS = {1: 6.0, 2: 4.0}
+"""Nats by which a language that is not served has to lead, by the number of words."""
+_FOREIGN_MARGIN = 2.0
+"""The same for more words."""
+_LEAST_SHARE = 1e-40
+"""Instead of zero, below what the library can compute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +62,52 @@ class Detection:
 
 
 class Detector:
-    """Distinguishes the languages given to it; other languages are never reported."""
+    """Tells languages apart; one for all questions, because its model is large."""
 
-    def __init__(self, languages: Sequence[str]) -> None:
-        """Loads the library's model, which takes about a second and 50 MB.
+    def __init__(self) -> None:
+        """Loads the library's model, which takes about a second and 80 MB."""
+        weights, priors, names, *automaton = load_model(Path(MODEL_DIR) / MODEL_FILE)
+        moves, rows, outputs = automaton
+        self._identifier = LanguageIdentifier(
+            weights, priors, names, moves, outputs, norm_probs=True, tk_row=rows
+        )
 
-        Args:
-            languages: Codes, in order of preference; of a code like `pt-BR` only `pt` counts.
-        """
-        self._names = {language: _name(language) for language in languages}
-        """The library's name of each language, by code."""
-        self._identifier = _load_identifier(frozenset(self._names.values()))
-
-    def detect(self, text: str) -> list[Detection]:
-        """All languages, likeliest first; ties keep the order of preference.
+    def detect(self, text: str, languages: Sequence[str]) -> list[Detection]:
+        """All of `languages`, likeliest first; ties keep their order.
 
         Confidences add up to 100, or are all 0 if `text` has no words.
+
+        Args:
+            text: A text in any language.
+            languages: Codes, in order of preference; of a code like `pt-BR` only `pt` counts.
         """
-        shares = self._shares(_words(text))
-        total = sum(shares.get(name, 0.0) for name in self._names.values()) or 1.0
-        detections = [
-            Detection(language=language, confidence=round(100 * shares.get(name, 0.0) / total, 2))
-            for language, name in self._names.items()
-        ]
-        return sorted(detections, key=lambda detection: -detection.confidence)
+        return _ranked(self._shares(_words(text)), languages)
+
+    def foreign(self, text: str, languages: Sequence[str]) -> Detection | None:
+        """The language of `text` if it is clearly none of `languages`, with the confidence in it.
+
+        Args:
+            text: A text in any language.
+            languages: Codes, as for `detect`.
+        """
+        words = _words(text)
+        shares = self._shares(words)
+        known = _known_names(languages)
+        others = {name: share for name, share in shares.items() if name not in known}
+        if not others:
+            return None
+        best = max(others, key=lambda name: others[name])
+        total = sum(shares.values())
+        lead = math.log(
+            (others[best] + _LEAST_SHARE) / (total - sum(others.values()) + _LEAST_SHARE)
+        )
+        if lead <= _FOREIGN_MARGINS.get(len(words), _FOREIGN_MARGIN):
+            return None
+        return Detection(language=best, confidence=round(100 * others[best] / total, 2))
 
     def _shares(self, words: Sequence[str]) -> dict[str, float]:
-        if not words or not self._identifier.labels:
+        """The share of every language that the library knows; empty without words."""
+        if not words:
             return {}
         shares: dict[str, float] = dict(self._identifier.rank(_evidence(words)))
         if len(words) > _MAX_SHORT:
@@ -89,25 +116,25 @@ class Detector:
         return {name: share * _weight_of_common(folded, name) for name, share in shares.items()}
 
 
+def _ranked(shares: Mapping[str, float], languages: Sequence[str]) -> list[Detection]:
+    found = {language: shares.get(_name(language), 0.0) for language in languages}
+    total = sum(found.values()) or 1.0
+    detections = [
+        Detection(language=language, confidence=round(100 * share / total, 2))
+        for language, share in found.items()
+    ]
+    return sorted(detections, key=lambda detection: -detection.confidence)
+
+
+def _known_names(languages: Sequence[str]) -> frozenset[str]:
+    """The library's names of `languages`, and of what they stand for."""
+    names = frozenset(map(_name, languages))
+    return names.union(*(relatives for relatives in _RELATIVES if relatives & names))
+
+
 def _name(language: str) -> str:
     main_language = language.partition("-")[0].lower()
     return _SAME_AS.get(main_language, main_language)
-
-
-def _load_identifier(names: frozenset[str]) -> LanguageIdentifier:
-    # The library's own loader would keep the weights of all its languages in memory.
-    weights, priors, classes, *automaton = load_model(Path(MODEL_DIR) / MODEL_FILE)
-    columns = [column for column, name in enumerate(classes) if name in names]
-    moves, rows, outputs = automaton
-    return LanguageIdentifier(
-        weights[:, columns],
-        priors[columns],
-        [classes[column] for column in columns],
-        moves,
-        outputs,
-        norm_probs=True,
-        tk_row=rows,
-    )
 
 
 def _words(text: str) -> list[str]:

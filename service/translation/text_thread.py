@@ -73,6 +73,16 @@ class TextThread:
         work.add_done_callback(partial(self._give_back_from_thread, loop, started_s))
         return await asyncio.wrap_future(work)
 
+    async def run_apart(
+        self,
+        client: Client,
+        function: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Calls `function` in the thread, however little text there is: see `run`."""
+        return await self.run(client, self._max_inline_chars + 1, function, *args, **kwargs)
+
     def close(self) -> None:
         """Drops the work that has not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import (
     AsyncIterator,
+    Coroutine,
     Iterable,
     Mapping,
     Sequence,
@@ -11,6 +12,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
@@ -38,6 +40,7 @@ from service.translation.attention import (
     translate_with_attention,
     with_translations,
 )
+from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
@@ -52,6 +55,8 @@ from service.translation.values import (
     TranslateResult,
     Translation,
 )
+
+T = TypeVar("T")
 
 STREAMED_TOGETHER = 16
 """Sentences of a stream that are translated side by side before they are sent."""
@@ -97,6 +102,10 @@ class Translator:
         self._thread.close()
         self._ablated.close()
 
+    async def warm(self) -> None:
+        """Loads what detects languages, so that no request waits for it."""
+        await self._languages.warm()
+
     async def translate(self, request: TranslateRequest) -> TranslateResult:
         """Translates all texts of a request, or none; cancelling it cancels their sentences.
 
@@ -107,19 +116,21 @@ class Translator:
         detections = await detections_of(request, self._languages)
         groups = group_by_language(request, detections)
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._routes(request, list(groups), deadline_s) as routes:
+        foreign = [each for each in groups if not self._is_in_target_already(request, each)]
+        async with self._routes(request, foreign, deadline_s) as routes:
+            leased = dict(zip(foreign, routes, strict=True))
             translators = {
-                language: self._text_translator(request, route, deadline_s)
-                for language, route in zip(groups, routes, strict=True)
+                language: self._text_translator(request, language, leased.get(language), deadline_s)
+                for language in groups
             }
-            results = await asyncio.gather(
-                *(
+            results = await _side_by_side(
+                [
                     translators[language].translate(
                         [request.texts[i] for i in indices],
                         None if prefixes is None else [prefixes[i] for i in indices],
                     )
                     for language, indices in groups.items()
-                )
+                ]
             )
         for language, result in zip(groups, results, strict=True):
             sentences = [s for t in result.translations for s in t.sentences]
@@ -143,14 +154,18 @@ class Translator:
         for index, (text, detection) in enumerate(zip(request.texts, detections, strict=True)):
             language = detection.language if detection else request.source
             deadline_s = self._deadline_s(request.timeout_s)
+            is_copied = self._is_in_target_already(request, language)
             async with self._registry.lease_routes(
-                [(language, request.target)], timeout_s=request.timeout_s
-            ) as (route,):
-                translator = self._text_translator(request, route, deadline_s)
+                [] if is_copied else [(language, request.target)], timeout_s=request.timeout_s
+            ) as routes:
+                route = None if is_copied else routes[0]
+                translator = self._text_translator(request, language, route, deadline_s)
                 async for part, sentences in translator.stream(text, STREAMED_TOGETHER):
                     record_outcomes(self._metrics, sentences)
                     count_doubtful(self._metrics, translator.languages, sentences)
-                    yield StreamedSentence(text_index=index, text=part, sentences=sentences)
+                    yield StreamedSentence(
+                        text_index=index, text=part, sentences=sentences, detected=detection
+                    )
 
     async def detect(self, text: str) -> list[Detection]:
         """The served languages that a text may be in, likeliest first.
@@ -217,7 +232,7 @@ class Translator:
                 "Invalid request: without_heads is about one model: name the source language"
             )
         async with self._registry.lease(
-            request.source, request.target, timeout_s=request.timeout_s
+            request.source, request.target, timeout_s=self._left_s(deadline_s)
         ) as (model, pair):
             check_heads(heads, model.bundle.manifest.architecture)
             left_s = self._left_s(deadline_s)
@@ -231,7 +246,9 @@ class Translator:
         count = len(given)
         given += zip(request.texts, request.contrasts or (), strict=False)
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._model(request, deadline_s) as (model, pair):
+        source = await self._source_of_all(request)
+        named = replace(request, source=source)
+        async with self._model(named, deadline_s) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             selection, left_s = request.selection, self._left_s(deadline_s)
@@ -258,6 +275,14 @@ class Translator:
             lambda: [*map(contrasted, inspected[:count], inspected[count:])],
         )
 
+    async def _source_of_all(self, request: AttentionRequest) -> str:
+        """The source that is named, or the language of the texts taken together."""
+        if request.source.lower() != AUTO:
+            return request.source
+        text = "\n".join(request.texts)
+        asked = TranslateRequest(texts=(text,), source=AUTO, target=request.target)
+        return (await self._languages.detect(asked))[0].language
+
     async def _token_pairs(
         self, given: Sequence[tuple[str, str]], bundle: Bundle, pair: LanguagePair
     ) -> list[TokenPair]:
@@ -268,8 +293,14 @@ class Translator:
         )
 
     def _text_translator(
-        self, request: TranslateRequest, route: Route, deadline_s: float | None
-    ) -> TextTranslator:
+        self,
+        request: TranslateRequest,
+        language: str,
+        route: Route | None,
+        deadline_s: float | None,
+    ) -> TextTranslator | CopyingTranslator:
+        if route is None:
+            return CopyingTranslator(language)
         return TextTranslator(
             self._sentence_translator(request, route, deadline_s),
             request,
@@ -283,6 +314,16 @@ class Translator:
 
     def _left_s(self, deadline_s: float | None) -> float | None:
         return None if deadline_s is None else max(0.0, deadline_s - self._clock())
+
+    def _is_in_target_already(self, request: TranslateRequest, language: str) -> bool:
+        """Whether the language that was detected is the target, which no model starts from."""
+        routes = self._registry.routes
+        is_detected = request.source.lower() == AUTO
+        return (
+            is_detected
+            and language == routes.served_target(request.target)
+            and language not in routes.sources_of(request.target)
+        )
 
     def _sentence_translator(
         self, request: TranslateRequest, route: Route, deadline_s: float | None
@@ -308,6 +349,13 @@ class Translator:
             request,
             self._thread,
         )
+
+
+async def _side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Their results, in order; a single one takes no task, and no turn of the event loop."""
+    if len(works) == 1:
+        return [await works[0]]
+    return await asyncio.gather(*works)
 
 
 def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:
@@ -367,8 +415,10 @@ def count_doubtful(
     metrics: Metrics, languages: tuple[str, str], sentences: Iterable[SentenceTranslation]
 ) -> None:
     """Counts sentences of low confidence, from one language to another."""
-    pair = "->".join(languages)
-    metrics.low_confidence.labels(pair=pair).inc(sum(s.is_doubtful for s in sentences))
+    found = list(sentences)
+    if found:  # a text that was in the target language already has none
+        pair = "->".join(languages)
+        metrics.low_confidence.labels(pair=pair).inc(sum(s.is_doubtful for s in found))
 
 
 def group_by_language(

@@ -177,6 +177,8 @@ class StreamedSentence:
     """The parts of one index joined are the translation."""
     sentences: tuple[SentenceTranslation, ...]
     """At most one in a plain text; their offsets are those in the whole text."""
+    detected: Detection | None = None
+    """The language of its text, if it was detected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

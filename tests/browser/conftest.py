@@ -52,11 +52,21 @@ def visit(chromium: "Browser", server_url: str) -> Iterator[Callable[..., Visit]
     """Opens the page; at the end nothing may have been written to the browser's console."""
     visits: list[Visit] = []
 
-    def open_page(path: str = "", *, scheme: Scheme = "light", width: int = 1280) -> Visit:
+    def open_page(
+        path: str = "",
+        *,
+        scheme: Scheme = "light",
+        width: int = 1280,
+        locale: str = "en-US",
+        has_touch: bool = False,
+    ) -> Visit:
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
+            locale=locale,
+            has_touch=has_touch,
             accept_downloads=True,
+            permissions=["clipboard-read", "clipboard-write"],
         )
         visits.append(Visit(context.new_page(), server_url + path))
         return visits[-1]

@@ -23,6 +23,7 @@ NUM_LAYERS = 2
 def test_pointing_at_a_word_lights_where_it_came_from(visit: Opener) -> None:
     page = visit()
     page.translate(TEXT)
+    page.open_tab("words")
     page.page.hover("#panel-words .line:last-child .word >> nth=1")
     assert page.page.locator("#panel-words .line:last-child .lit").count() == 1
     assert page.page.locator("#panel-words .line:nth-of-type(1) .lit").count() >= 1
@@ -38,7 +39,7 @@ def test_one_goes_from_sentence_to_sentence(visit: Opener) -> None:
     page.page.click("#next")
     assert page.text_of("#place") == "Sentence 2 of 2"
     assert page.page.is_disabled("#next")
-    assert page.texts_of(".sentence.chosen") == [page.texts_of(".sentence")[1]]
+    assert page.texts_of("#translation .near") == [page.texts_of("#translation .sentence")[1]]
 
 
 def test_head_is_switched_by_its_stamp_and_by_the_choosers(visit: Opener) -> None:
@@ -47,11 +48,11 @@ def test_head_is_switched_by_its_stamp_and_by_the_choosers(visit: Opener) -> Non
     page.open_attention()
     assert page.page.locator(".stamp").count() == NUM_LAYERS * NUM_HEADS
     pictures = [page.page.inner_html(".heat-map")]
-    page.page.click("[aria-label='Layer 1, head 2']")
-    assert page.page.get_attribute(".heat-map", "aria-label") == "Cross attention, layer 1, head 2"
+    page.page.click("[aria-label='Layer 2, head 3']")
+    assert page.page.get_attribute(".heat-map", "aria-label") == "Cross attention, Layer 2, head 3"
     pictures.append(page.page.inner_html(".heat-map"))
     page.page.select_option("[data-keeps=head]", "0")
-    assert page.page.get_attribute(".stamp[aria-pressed=true]", "title") == "Layer 1, head 0"
+    assert page.page.get_attribute(".stamp[aria-pressed=true]", "title") == "layers=[1], heads=[0]"
     pictures.append(page.page.inner_html(".heat-map"))
     assert all(before != after for before, after in pairwise(pictures))
 
@@ -90,16 +91,16 @@ def test_picture_and_numbers_can_be_downloaded(visit: Opener, tmp_path: Path) ->
     page = visit(scheme="dark")
     page.translate(TEXT)
     page.open_attention()
-    page.page.click("[aria-label='Layer 0, head 1']")
+    page.page.click("[aria-label='Layer 1, head 2']")
     numbers = page.download("JSON", tmp_path)
-    assert numbers.name == "attention-cross-layer-0-head-1.json"
+    assert numbers.name == "attention-cross-layer-1-head-2.json"
     maps = json.loads(numbers.read_text(encoding="utf-8"))["cross"]
     assert [len(layer) for layer in maps] == [NUM_HEADS] * NUM_LAYERS
     assert all(abs(sum(row) - 1) < 1e-4 for layer in maps for head in layer for row in head)
     picture = ElementTree.parse(page.download("SVG", tmp_path)).getroot()
     title = picture.find("{http://www.w3.org/2000/svg}title")
     assert title is not None
-    assert title.text == "Cross attention, layer 0, head 1"
+    assert title.text == "Cross attention, Layer 1, head 2"
     assert picture.get("color") == "#0b7285"
     image = page.download("PNG", tmp_path).read_bytes()
     assert image.startswith(b"\x89PNG\r\n\x1a\n")
@@ -109,6 +110,7 @@ def test_picture_and_numbers_can_be_downloaded(visit: Opener, tmp_path: Path) ->
 def test_maps_that_come_late_belong_to_the_sentence_that_is_seen(visit: Opener) -> None:
     page = visit()
     page.translate("The dog sees the house. The woman likes a book.")
+    page.open_tab("words")
     held: list[Route] = []
 
     def hold(route: "Route") -> None:
@@ -126,17 +128,14 @@ def test_maps_that_come_late_belong_to_the_sentence_that_is_seen(visit: Opener) 
     assert page.page.locator(".lens .word:has-text('dog')").count() == 0
 
 
-def test_alternatives_and_details_are_those_of_the_sentence(visit: Opener) -> None:
+def test_details_are_those_of_the_sentence(visit: Opener) -> None:
     page = visit()
     page.translate(TEXT)
-    page.open_tab("alternatives")
-    others = page.texts_of(".alternatives li")
-    assert others
-    assert page.texts_of(".sentence")[0] not in others
     page.open_tab("details")
     assert "The model ended it itself" in page.text_of(".facts")
+    assert "natural logarithm" in page.text_of(".facts")
     pieces = page.texts_of("#panel-details .bars .piece")
-    assert pieces[-5:] == ["tokenize", "queue", "encode", "decode", "detokenize"]
+    assert pieces[-5:] == ["Cut into pieces", "Wait for a turn", "Read", "Write", "Join the pieces"]
     assert "</s>" in pieces
 
 
@@ -160,6 +159,7 @@ def test_text_that_no_model_saw_has_nothing_to_inspect(visit: Opener) -> None:
     page = visit()
     page.translate("12345")
     assert page.text_of("#translation") == "12345"
+    page.open_tab("words")
     assert "Nothing here went through the model" in page.text_of("#panel-words")
     page.open_tab("attention")
     page.page.wait_for_selector("#panel-attention .readout")

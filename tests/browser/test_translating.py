@@ -41,21 +41,23 @@ def test_translation_grows_sentence_by_sentence(visit: Opener) -> None:
 def test_sentences_are_marked_where_they_stand(visit: Opener) -> None:
     page = visit()
     page.translate(TEXT)
-    for number, sentence in enumerate(page.texts_of(".sentence")):
-        page.page.locator(".sentence").nth(number).click()
+    page.open_tab("words")
+    for number, sentence in enumerate(page.texts_of("#translation .sentence")):
+        if number:
+            page.page.click("#next")
         words = page.texts_of("#panel-words .line:last-child .word")
         assert "".join(words) == sentence.replace(" ", "")
 
 
-def test_refusal_is_a_sentence(visit: Opener) -> None:
+def test_too_long_a_text_is_counted_and_the_button_says_why(visit: Opener) -> None:
     page = visit()
-    page.expects_refusal = True
     page.send("a" * (MAX_CHARS + 1))
-    page.page.wait_for_selector("#problem:not([hidden])")
-    assert page.text_of("#problem") == (
-        f"Request ({MAX_CHARS + 1}) exceeds text limit ({MAX_CHARS})."
-    )
-    assert page.text_of("#status") == ""
+    assert page.text_of("#count") == f"{MAX_CHARS + 1} of {MAX_CHARS}"
+    assert page.page.evaluate("document.querySelector('#count').matches('.over')")
+    assert page.text_of("#translate") == "1 character too many"
+    assert page.page.is_disabled("#translate")
+    page.translate("The dog sees the house.")
+    assert page.text_of("#translate") == "Translate"
 
 
 def test_error_in_the_middle_is_a_sentence_beside_what_was_finished(visit: Opener) -> None:
@@ -70,26 +72,44 @@ def test_error_in_the_middle_is_a_sentence_beside_what_was_finished(visit: Opene
     )
     page.send("The dog. The cat.")
     page.page.wait_for_selector("#problem:not([hidden])")
-    assert page.text_of("#problem") == "Not finished."
+    assert page.text_of("#problem span") == "Not finished."
     assert page.text_of("#translation") == "Der Hund."
 
 
-def test_server_that_is_gone_is_told_so(visit: Opener) -> None:
+def test_lost_connection_clears_nothing_and_comes_back(visit: Opener) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.translate("The dog sees the house.")
+    before = page.text_of("#translation")
+    page.page.context.set_offline(True)
+    page.send("The cat sees the house.")
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#problem span") == "Connection lost: try again."
+    assert page.text_of("#translation") == before
+    with page.page.expect_response("**/translate"):
+        page.page.context.set_offline(False)
+    page.page.wait_for_selector("#problem", state="hidden")
+
+
+def test_busy_server_says_when_and_can_be_asked_again(visit: Opener) -> None:
     page = visit()
     page.expects_refusal = True
     page.wait_until_ready()
-    page.page.context.set_offline(True)
+    page.page.route(
+        "**/translate",
+        lambda route: route.fulfill(
+            status=429,
+            headers={"Retry-After": "3"},
+            content_type="application/json",
+            body='{"error":"the queue is full","code":"overloaded"}',
+        ),
+    )
     page.send("The dog sees the house.")
     page.page.wait_for_selector("#problem:not([hidden])")
-    assert page.text_of("#problem") == "The server cannot be reached. Is it still running?"
-
-
-def test_problem_goes_away_with_the_next_text(visit: Opener) -> None:
-    page = visit()
-    page.expects_refusal = True
-    page.send("a" * (MAX_CHARS + 1))
-    page.page.wait_for_selector("#problem:not([hidden])")
-    page.translate("The dog sees the house.")
+    assert page.text_of("#problem span") == "The server is busy: try again in 3 s."
+    page.page.unroute("**/translate")
+    page.page.click("#problem button")
+    page.page.wait_for_selector("#inspector:not([hidden])")
     assert not page.page.is_visible("#problem")
 
 
@@ -101,6 +121,7 @@ def test_text_is_never_markup(visit: Opener) -> None:
 
 def test_swap_takes_the_translation_as_the_text(visit: Opener) -> None:
     page = visit()
+    page.expects_refusal = True  # this server has no way back
     languages = (
         '[{"code":"en","name":"English","targets":["de"]},'
         '{"code":"de","name":"German","targets":["en"]}]'
@@ -109,8 +130,11 @@ def test_swap_takes_the_translation_as_the_text(visit: Opener) -> None:
         "**/languages", lambda route: route.fulfill(content_type="application/json", body=languages)
     )
     page.page.reload()
+    page.wait_until_ready()
+    page.page.select_option("#source", "en")
     page.translate("The dog sees the house.")
     translation = page.text_of("#translation")
+    page.page.unroute("**/languages")
     page.page.click("#swap")
     assert page.page.input_value("#source") == "de"
     assert page.page.input_value("#target") == "en"
@@ -137,11 +161,13 @@ def test_key_is_asked_for_where_the_server_wants_one(visit: Opener) -> None:
     assert '"api_key":"secret"' in (sent.value.post_data or "")
 
 
-@pytest.mark.parametrize("width", [360, 1600])
-@pytest.mark.parametrize("path", ["", "docs"])
+@pytest.mark.parametrize("width", [320, 360, 768, 1280, 1920, 2560])
+@pytest.mark.parametrize("path", ["", "docs", "model"])
 def test_page_is_never_wider_than_the_window(visit: Opener, width: int, path: str) -> None:
     page = visit(path, width=width)
-    if not path:
+    if path == "model":
+        page.page.wait_for_selector("table")
+    elif not path:
         page.translate(TEXT + " The dog sees the house and the cat and the tree and the dog.")
         page.open_attention()
     else:

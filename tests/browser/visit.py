@@ -1,11 +1,12 @@
 """A person at the page: what one does, in a line each."""
 
+import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import ConsoleMessage, Page
+    from playwright.sync_api import ConsoleMessage, FilePayload, Page
 
 MOST_TABS = 60
 _LONGEST_MS = 15_000
@@ -34,18 +35,23 @@ class Visit:
 
     def wait_until_ready(self) -> None:
         """Until the languages are there."""
-        self.page.wait_for_selector("#target option", state="attached")
+        self.page.wait_for_selector("body:not(.loading) #target option", state="attached")
 
     def send(self, text: str) -> None:
-        """Type a text and have it translated."""
+        """Type a text, which is enough to have it translated."""
         self.wait_until_ready()
         self.page.fill("#text", text)
-        self.page.click("#translate")
 
     def translate(self, text: str) -> None:
         """Have a text translated and wait for the end."""
-        self.send(text)
+        with self.page.expect_response("**/translate"):
+            self.send(text)
+        self.wait_until_idle()
         self.page.wait_for_selector("#inspector:not([hidden])")
+
+    def wait_until_idle(self) -> None:
+        """Until no translation is under way."""
+        self.page.wait_for_selector("body:not(.working)")
 
     def open_tab(self, name: str) -> None:
         """Choose a tab of the inspector and wait for what it holds."""
@@ -73,10 +79,16 @@ class Visit:
         started.value.save_as(file)
         return file
 
-    def tab_to(self, selector: str) -> None:
+    def choose_file(self, name: str, content: bytes) -> None:
+        """Choose a file to be translated."""
+        media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        file: FilePayload = {"name": name, "mimeType": media_type, "buffer": content}
+        self.page.set_input_files("#file", file)
+
+    def tab_to(self, selector: str, key: str = "Tab") -> None:
         """Press the tab key until something is focused; fails if it never is."""
         for _ in range(MOST_TABS):
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(key)
             if self.page.evaluate("s => document.activeElement.matches(s)", selector):
                 return
         raise AssertionError(f"the tab key does not lead to {selector}")

@@ -3,9 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests.docker.engine import Engine
 from tests.docker.reply import ask, wait_until
+from tests.docker.running import CONFINED, running
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 REPOSITORY = Path(__file__).parents[2]
@@ -36,6 +35,7 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
     ("/metrics", None, ANY),
     ("/openapi.json", None, JSON),
     ("/docs", None, ANY),
+    ("/model", None, ANY),
     ("/", None, ANY),
 )
 COUNT_ENGINES = """\
@@ -43,24 +43,27 @@ from pathlib import Path
 from typing import Any
 print([f.read_text() for f in Path("/proc").glob("[0-9]*/comm")].count("pellucid-engine\\n"))
 """
-CONFINED = (
-    "--read-only",
-    "--tmpfs=/tmp",
-    "--user=10001:10001",
-    "--cap-drop=ALL",
-    "--security-opt=no-new-privileges",
-)
 
 
 def test_image_holds_the_runtime_and_nothing_to_train_or_build_with(
     engine: Engine, image: str
 ) -> None:
     probe = "import importlib.util as u; print([n for n in {} if u.find_spec(n)])"
-    names = ["torch", "onnx", "model", "export", "pip", "setuptools", "service", "bundle"]
+    names = [
+        "torch",
+        "onnx",
+        "model",
+        "export",
+        "pip",
+        "setuptools",
+        "service",
+        "bundle",
+        "pellucid",
+    ]
     found = engine.docker(
         "run", "--rm", "--entrypoint=python", image, "-c", probe.format(names), timeout_s=60
     )
-    assert found == "['service', 'bundle']"
+    assert found == "['service', 'bundle', 'pellucid']"
 
 
 def test_image_adds_little_to_its_base(engine: Engine, image: str) -> None:
@@ -71,8 +74,8 @@ def test_image_adds_little_to_its_base(engine: Engine, image: str) -> None:
 
 def test_every_module_of_the_runtime_can_be_imported(engine: Engine, image: str) -> None:
     probe = f"""\
-import importlib, pkgutil, bundle, service
-for package in (bundle, service):
+import importlib, pkgutil, bundle, pellucid, service
+for package in (bundle, pellucid, service):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if module.name.endswith("__main__"):
             continue
@@ -91,7 +94,7 @@ for package in (bundle, service):
 
 
 def test_nothing_that_a_request_needs_was_left_out(engine: Engine, image: str) -> None:
-    with _running(engine, image) as (_, url):
+    with running(engine, image) as (_, url):
         replies = {
             (path, accept): ask(url + path, {**PAIR, **fields} if fields else None, accept)
             for path, fields, accept in REQUESTS
@@ -106,7 +109,7 @@ def test_engines_fit_a_small_machine(
 ) -> None:
     """One engine per CPU of the quota, within 512 MB, with next to no shared memory or none."""
     small = (f"--cpus={cpus}", "--memory=512m", "--memory-swap=512m", shared_memory)
-    with _running(engine, image, *small) as (container, url):
+    with running(engine, image, *small) as (container, url):
         found = engine.docker("exec", container, "python", "-c", COUNT_ENGINES)
         assert int(found) == cpus
         texts = [f"The weather was nice on day {number}." for number in range(200)]
@@ -171,7 +174,7 @@ def test_termination_finishes_the_running_requests_and_exits_with_0(
     # Each another one: equal sentences would be translated once.
     text = " ".join(f"The weather was nice on day {number}." for number in range(400))
     fields = {"q": text, "beam_size": 4}
-    with _running(engine, image) as (container, url), ThreadPoolExecutor(1) as client:
+    with running(engine, image) as (container, url), ThreadPoolExecutor(1) as client:
         reply = client.submit(ask, f"{url}/translate", {**fields, "source": "en", "target": "de"})
         wait_until(lambda: _slots_in_use(url) > 0, "the request is being decoded")
         engine.docker("kill", "--signal=TERM", container)
@@ -194,24 +197,11 @@ def test_folder_without_a_bundle_ends_the_start_with_one_line_and_exit_code_2(
 
 
 def test_standard_output_is_json_lines(engine: Engine, image: str) -> None:
-    with _running(engine, image) as (container, _):
+    with running(engine, image) as (container, _):
         engine.docker("stop", container)
         lines = engine.run("docker", "logs", container).stdout.splitlines()
     assert lines
     assert all(isinstance(json.loads(line), dict) for line in lines)
-
-
-@contextmanager
-def _running(engine: Engine, image: str, *options: str) -> Iterator[tuple[str, str]]:
-    """Id and address of a confined container that is ready."""
-    port = "--publish=127.0.0.1::8000"
-    container = engine.docker("run", "--detach", port, *CONFINED, *options, image, timeout_s=60)
-    try:
-        url = "http://" + engine.docker("port", container, "8000").splitlines()[0]
-        wait_until(lambda: ask(f"{url}/readyz").status == 200, "the container is ready")
-        yield container, url
-    finally:
-        engine.docker("rm", "--force", container)
 
 
 def _slots_in_use(url: str) -> float:

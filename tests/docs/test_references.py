@@ -12,9 +12,12 @@ DOCUMENTS = sorted(
     for folder in (".", "docs", "docs/decisions", "bundles/en-de")
     for path in (REPOSITORY / folder).glob("*.md")
 )
-MODULE = re.compile(r"python -m ((?:benchmarks|tests|service|model|export)[\w.]*)")
-FILE = re.compile(r"`((?:benchmarks|bundle|docker|export|model|service|tests)/[\w./-]+\.\w+)`")
+MODULE = re.compile(r"python -m ((?:benchmarks|tests|service|model|export|pellucid)[\w.]*)")
+FILE = re.compile(
+    r"`((?:benchmarks|bundle|docker|export|model|pellucid|service|tests)/[\w./-]+\.\w+)`"
+)
 LINK = re.compile(r"\]\(([^)#:]+)(#[\w-]+)?\)")
+FROM_INDEX = re.compile(r"pip install (?:-\S+ )*['\"]?pellucid\b")
 VERB = re.compile(r"^([a-z-]+):", re.MULTILINE)
 for_each = pytest.mark.parametrize("name", DOCUMENTS)
 
@@ -61,6 +64,18 @@ def test_verbs_of_make_exist(name: str) -> None:
     assert "bench" in verbs
     asked = re.findall(r"(?:`|^)make ([a-z-]+)", _text(name), re.MULTILINE)
     assert [verb for verb in asked if verb not in verbs] == []
+
+
+def test_nothing_says_to_install_from_an_index_where_the_name_is_not_ours() -> None:
+    folders = ("", "docs", "pellucid", "bundle", "service", "model", "export", "docker")
+    texts = {
+        path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in (REPOSITORY / folder).glob("**/*" if folder else "*")
+        if path.suffix in (".md", ".py", ".toml", ".yaml", ".sh") or path.name == "Makefile"
+    }
+    assert {"README.md", "Makefile", "docs/ray.md", "service/cli/main.py"} <= set(texts)
+    assert [name for name, text in texts.items() if FROM_INDEX.search(text)] == []
 
 
 def test_commands_of_make_exist() -> None:

@@ -31,7 +31,7 @@ MOST_RSS_BYTES = 600 << 20
 MOST_PROBE_DELAY_S = 0.1
 MOST_SLOWDOWN = 3.0
 MOST_ERROR_BYTES = 4096
-BASELINE_S = 10.0
+BASELINE_S = 6.0
 _PROBE_SHARE, _TRANSLATION_SHARE = 0.99, 0.95
 _SAMPLE_S = 0.2
 _SETTLE_ROUNDS = 60
@@ -124,9 +124,11 @@ class Outcome:
         delay_ms = 1000 * (_delay_s(self.bystander) - _delay_s(self.baseline))
         worst_ms = 1000 * max(probes.seconds, default=float("inf"))
         slowdown = _slowdown(self.bystander, self.baseline)
+        alone_ms, beside_ms = _translation_ms(self.baseline), _translation_ms(self.bystander)
         return (
             f"{self.name:18} /livez +{delay_ms:.0f} ms (worst {worst_ms:.0f}), "
-            f"others x{slowdown:.1f}, {self.most_rss_bytes >> 20} MB, {dict(answers)}"
+            f"others {alone_ms:.0f} -> {beside_ms:.0f} ms (x{slowdown:.1f}), "
+            f"{self.most_rss_bytes >> 20} MB, {dict(answers)}"
         )
 
 
@@ -147,9 +149,12 @@ def _delay_s(bystander: Bystander) -> float:
     return bystander.probes.percentile_s(_PROBE_SHARE)
 
 
+def _translation_ms(bystander: Bystander) -> float:
+    return 1000 * bystander.translations.percentile_s(_TRANSLATION_SHARE)
+
+
 def _slowdown(bystander: Bystander, baseline: Bystander) -> float:
-    usual_s = baseline.translations.percentile_s(_TRANSLATION_SHARE)
-    return bystander.translations.percentile_s(_TRANSLATION_SHARE) / usual_s
+    return _translation_ms(bystander) / _translation_ms(baseline)
 
 
 @contextmanager
@@ -333,20 +338,18 @@ def _attack_until_it_ends(
     target: Target, rounds: list[tuple[list[Attack], float]], seed: int
 ) -> Iterator[Outcome]:
     """The outcomes of rounds, which are taken from the list, up to one that ends the server."""
-    baseline = baseline_of(target)
-    usual_s = baseline.translations.percentile_s(_TRANSLATION_SHARE)
-    probe_s = _delay_s(baseline)
-    print(f"idle: /livez p99 {1000 * probe_s:.0f} ms, translation p95 {1000 * usual_s:.0f} ms")
+    usual = baseline_of(target)
     while rounds:
         attacks, seconds = rounds.pop(0)
+        _settle(target, usual)
+        # Anew for each: what else the machine does changes within minutes.
+        baseline = baseline_of(target)
         outcome = attacked(target, attacks, baseline, seconds=seconds, seed=seed)
         print(outcome.row(), flush=True)
         yield outcome
         if not outcome.is_alive:
             print("the server is started again", flush=True)
             return
-        if rounds:
-            _settle(target, baseline)
     if target.group is not None and target.group.peak_bytes is not None:
         print(f"control group: {target.group.peak_bytes >> 20} MB at most, page cache included")
 

@@ -124,7 +124,7 @@ def test_a_process_in_a_group_cannot_have_more_memory() -> None:
 
 @pytest.mark.slow
 def test_an_attack_on_a_real_server_is_counted_and_watched(tmp_path: Path) -> None:
-    names = [attack for attack in ATTACKS if attack.name == "names"]
+    names = [attack for attack in ATTACKS if attack.name == "wrong-keys"]
     with process_target(tmp_path, TINY_BUNDLE) as target:
         baseline = baseline_of(target, 2.0)
         assert set(baseline.translations.statuses) == {"200"}
@@ -133,7 +133,7 @@ def test_an_attack_on_a_real_server_is_counted_and_watched(tmp_path: Path) -> No
         assert found.has_kept_its_engines
         assert len(target.engines) == 1
         assert found.most_rss_bytes > 20 << 20
-        assert found.statuses["names"]["404"] > 0
-        assert 0 < found.error_bytes["names"] < 4096
+        assert found.statuses["wrong-keys"]["403"] > 0
+        assert 0 < found.error_bytes["wrong-keys"] < 4096
         assert found.bystander.translations.statuses["200"] > 0
     assert not target.is_alive

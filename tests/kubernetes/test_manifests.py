@@ -12,17 +12,23 @@ from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.server.app import create_app
 from service.settings import load_settings
-from tests.kubernetes.manifests import FOLDER, RENDERED, Manifests, rendered
+from tests.kubernetes.manifests import FOLDER, RENDERED, Manifests, rendered, rendered_chart
 
 OLDEST, NEWEST = "1.33", "1.37"
 LAST_WORDS_S = 5
 """What the process may take after its drain: replies that are ready, spans that are left."""
 
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-_rendered = cache(rendered)
 
 
-@pytest.fixture(params=RENDERED)
+@cache
+def _rendered(name: str) -> Manifests:
+    if name == "chart":
+        return rendered_chart({"serviceMonitor": {"enabled": True}})
+    return rendered(name)
+
+
+@pytest.fixture(params=[*RENDERED, "chart"])
 def manifests(request: pytest.FixtureRequest) -> Manifests:
     return _rendered(request.param)
 

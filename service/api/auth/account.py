@@ -1,7 +1,6 @@
 """The account of a request: counts requests per minute and characters per month."""
 
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from service.errors import (
     ServiceError,
 )
 from service.observability.metrics import Metrics
+from service.observability.random_ids import RandomIds
 from service.scheduling.limits import Client
 
 Now = Callable[[], datetime]
@@ -29,6 +29,7 @@ UNLIMITED_CHARS = 1_000_000_000_000
 """Limit reported to DeepL's clients where there is none, as DeepL itself does."""
 _MINUTE_S = 60
 _RETRY_AFTER_S = 1.0
+_IDS = RandomIds()
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ class Account:
             await charge.finish()
 
     def _demand(self, num_chars: int, repetition: Repetition | None, lifetime_s: float) -> Demand:
-        attempt = uuid.uuid4().hex
+        attempt = _IDS.new()
         return Demand(
             id=repetition.id if repetition else attempt,
             attempt=attempt,

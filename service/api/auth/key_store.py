@@ -90,7 +90,7 @@ def _open_redis(address: str, timeout_s: float) -> KeyStore:
     except ModuleNotFoundError as error:
         raise StartupError(
             f"--key-store: Redis needs {error.name}, which the runtime leaves out: "
-            "pip install 'pellucid[redis]'"
+            "in a checkout, pip install '.[redis]'"
         ) from error
     try:
         return RedisStore(address, timeout_s)

@@ -16,12 +16,14 @@ from service.api.deepl.schemas import (
     DeeplUsage,
 )
 from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts
 from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
-from service.api.served_languages import AUTO, name_of, target_languages, targets_by_source
+from service.api.served_languages import AUTO, target_languages, targets_by_source
 from service.scheduling.limits import Client
+from service.text.language_names import name_of
 from service.translation.values import TranslateRequest, Translation
 
 TIMEOUT_S = 9.0
@@ -34,7 +36,7 @@ _TARGETS = {
 _LISTS = ("text", "ignore_tags", "splitting_tags", "non_splitting_tags")
 _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 
-router = APIRouter(tags=["deepl"])
+router = APIRouter(tags=["deepl"], route_class=DirectRoute)
 
 
 async def _translate_parameters(request: Request, parts: PartsOf) -> DeeplTranslateParameters:

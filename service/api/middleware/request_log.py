@@ -4,8 +4,6 @@ import asyncio
 import logging
 import re
 import time
-import uuid
-from dataclasses import asdict
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,9 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
 from service.observability.logs import REQUEST_ID, REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
+from service.observability.random_ids import RandomIds
 
 REQUEST_ID_HEADER = "X-Request-Id"
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_IDS = RandomIds()
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class HttpMiddleware:
 
 def request_id(given: str) -> str:
     """The id given by the client if it is safe to log, else a new one."""
-    return given if _VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _VALID_REQUEST_ID.fullmatch(given) else _IDS.new()
 
 
 class RequestIdMiddleware(HttpMiddleware):
@@ -116,6 +116,8 @@ class ObservationMiddleware(HttpMiddleware):
                 "dialect": dialect,
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
-                **asdict(stats),
+                "sentences": stats.sentences,
+                "source_tokens": stats.source_tokens,
+                "target_tokens": stats.target_tokens,
             },
         )

@@ -1,12 +1,12 @@
 """`POST /attention`: attention maps of the model's own or a given translation."""
 
-import asyncio
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.native.attention_formats import (
     CONTRAST_FORMATS,
     FORMATS,
@@ -29,7 +29,7 @@ from service.inspection.values import AttentionRequest
 from service.scheduling.limits import Client
 from service.settings import Settings
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 _REPLY = "The maps; `Accept` says whether as JSON, as a NumPy file, as a picture or as a page."
 _CONTENT = {
@@ -79,9 +79,9 @@ async def attention(
 async def _body(parts: Parts, asked: AttentionRequest, media_type: str, *, is_list: bool) -> bytes:
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         pairs = await parts.translator.attention(replace(asked, timeout_s=left_s))
-        # In a thread: a picture takes up to a second, which would block other requests.
-        return await asyncio.to_thread(
-            attention_body, media_type, pairs, asked.selection, is_list=is_list
+        # A picture takes up to a second, which would block other requests.
+        return await parts.reply_thread.run_apart(
+            asked.client, attention_body, media_type, pairs, asked.selection, is_list=is_list
         )
 
 

@@ -1,12 +1,11 @@
 """`POST /compare`: two texts word by word, to see what another source or option has changed."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.dependencies import CallerOf, PartsOf
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts
 from service.api.replies.json import Json, Reply, json_response
@@ -81,15 +80,11 @@ async def compare(
     num_chars = len(first) + len(second)
     async with account.charged(num_chars, await declared_repetition(request)):
         content = await parts.in_flight.run(
-            request, account.client, _compared(parts, first, second)
+            request,
+            account.client,
+            parts.reply_thread.run(account.client, num_chars, compared, first, second),
         )
     return json_response(content)
-
-
-async def _compared(parts: Parts, first: str, second: str) -> Json:
-    if len(first) + len(second) <= parts.settings.inline_chars:
-        return compared(first, second)
-    return await asyncio.to_thread(compared, first, second)
 
 
 def compared(first: str, second: str) -> Json:

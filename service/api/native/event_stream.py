@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
@@ -17,6 +19,7 @@ from service.api.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
 from service.errors import ServiceError
 from service.scheduling.limits import Client
+from service.translation.text_thread import TextThread
 
 EVENT_STREAM = "text/event-stream"
 EVENT_SCHEMA = {
@@ -43,6 +46,8 @@ class Event:
     content: object
     num_chars: int
     """Characters of the request that are delivered with this event and those before it."""
+    is_large: bool = False
+    """Whether it takes long to serialise, as attention maps do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ async def event_stream(
     in_flight: InFlight,
     events: AsyncGenerator[Event, None],
     charge: Charge,
+    *,
+    thread: TextThread,
 ) -> Response:
     """A reply that sends each event as soon as it is produced.
 
@@ -69,9 +76,11 @@ async def event_stream(
         events: What is sent. An error before the first event is raised, a later one becomes a last
             event `error`.
         charge: Pays for each event that is handed to the connection; ends with the reply.
+        thread: Serialises large events.
     """
     queue: asyncio.Queue[_Encoded] = asyncio.Queue(_MAX_QUEUED_EVENTS)
-    work = asyncio.create_task(in_flight.run(request, client, _fill(queue, events)))
+    filling = _fill(queue, events, partial(thread.run_apart, client))
+    work = asyncio.create_task(in_flight.run(request, client, filling))
     try:
         first = await _next(queue, work)
     except BaseException:
@@ -96,11 +105,17 @@ class _ChargedResponse(StreamingResponse):
             await self._charge.release()
 
 
-async def _fill(queue: "asyncio.Queue[_Encoded]", events: AsyncGenerator[Event, None]) -> None:
+async def _fill(
+    queue: "asyncio.Queue[_Encoded]",
+    events: AsyncGenerator[Event, None],
+    run_apart: Callable[..., Coroutine[Any, Any, bytes]],
+) -> None:
     async with aclosing(events):
         async for event in events:
-            # In a thread: attention maps take long to serialise.
-            body = await asyncio.to_thread(_encoded, event.name, event.content)
+            if event.is_large:
+                body = await run_apart(_encoded, event.name, event.content)
+            else:  # a sentence is serialised in less time than a thread takes to start with it
+                body = _encoded(event.name, event.content)
             await queue.put(_Encoded(body, event.num_chars))
 
 

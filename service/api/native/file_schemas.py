@@ -24,8 +24,8 @@ class FileParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    source: LanguageCode
-    """Language of the file, or `auto`."""
+    source: LanguageCode = "auto"
+    """Language of the file; `auto`, or nothing: it is detected."""
     target: LanguageCode
     """Language to translate to."""
     api_key: Any = ""

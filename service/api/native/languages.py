@@ -3,15 +3,17 @@
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import CallerOf, DetectInput, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.operations.probes import StatusReply
 from service.api.parameters import check_texts
 from service.api.replies.json import Reply, content_of, json_response
 from service.api.replies.translation import DetectionReply
 from service.api.schemas import DetectParameters
-from service.api.served_languages import AUTO, name_of, target_languages
+from service.api.served_languages import AUTO, target_languages
 from service.documents.formats import FORMATS
 from service.models.routes import Routes
+from service.text.language_names import name_of
 
 FRONTEND_TIMEOUT_MS = 500
 """Delay between a key press and the translation in LibreTranslate's page."""
@@ -57,7 +59,7 @@ class SettingsReply(Reply):
     language: LanguageChoice
 
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 
 @router.post(

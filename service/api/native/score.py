@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.direct_route import DirectRoute
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
@@ -15,7 +16,7 @@ from service.engine.ablation import canonical
 from service.inspection.values import ScoredPair, ScoreRequest
 from service.scheduling.limits import Client
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 
 class ScoreReply(Reply):

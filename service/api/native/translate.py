@@ -1,6 +1,5 @@
 """`POST /translate` of the native dialect, a superset of LibreTranslate's."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
+from service.api.direct_route import DirectRoute
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, Event, event_stream
 from service.api.native.source_progress import SourceProgress
 from service.api.openapi import FORM, JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
@@ -28,7 +28,7 @@ from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest, TranslateResult
 
-router = APIRouter(tags=["native"])
+router = APIRouter(tags=["native"], route_class=DirectRoute)
 
 
 @router.post(
@@ -64,7 +64,12 @@ async def translate(
     if parameters.stream:
         charge = await account.reserve(parameters.num_chars, repetition)
         return await event_stream(
-            request, account.client, parts.in_flight, _events(asked, parts, parameters), charge
+            request,
+            account.client,
+            parts.in_flight,
+            _events(asked, parts, parameters),
+            charge,
+            thread=parts.reply_thread,
         )
     async with account.charged(parameters.num_chars, repetition):
         return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
@@ -86,14 +91,20 @@ async def _reply(
 ) -> Response:
     if asked.attention is None and not asked.without_heads:
         result = await parts.translator.translate(asked)
-        is_short = parameters.num_chars <= parts.settings.inline_chars
-        if is_short and not asked.with_search:
-            return _response(result, asked, parameters)
-        return await asyncio.to_thread(_response, result, asked, parameters)
+        if asked.with_search:  # thousands of candidates take long to serialise
+            return await parts.reply_thread.run_apart(
+                asked.client, _response, result, asked, parameters
+            )
+        num_chars = parameters.num_chars
+        return await parts.reply_thread.run(
+            asked.client, num_chars, _response, result, asked, parameters
+        )
     async with parts.throttle.turn(asked.timeout_s, asked.client) as left_s:
         result = await parts.translator.translate(replace(asked, timeout_s=left_s))
-        # In a thread: maps of a million cells take long to serialise.
-        return await asyncio.to_thread(_response, result, asked, parameters)
+        # Maps of a million cells take long to serialise.
+        return await parts.reply_thread.run_apart(
+            asked.client, _response, result, asked, parameters
+        )
 
 
 def _response(
@@ -123,7 +134,9 @@ async def _events(
         async for part in parts.translator.stream(replace(asked, timeout_s=left_s)):
             progress.add(part)
             content = streamed_content(part, with_details=parameters.with_details)
-            yield Event(name="part", content=content, num_chars=progress.num_chars)
+            yield Event(
+                name="part", content=content, num_chars=progress.num_chars, is_large=has_maps
+            )
     yield Event(name="done", content={}, num_chars=parameters.num_chars)
 
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+
+from service.api.dependencies import PartsOf
 
 _WEB = Path(__file__).resolve().parents[2] / "web"
 STATIC_FOLDER = _WEB / "static"
@@ -37,6 +39,12 @@ async def docs() -> FileResponse:
     return _page("docs.html")
 
 
+@router.get("/model")
+async def model() -> FileResponse:
+    """What the served models can, and where they come from."""
+    return _page("model.html")
+
+
 @router.get("/static/{name}")
 async def static(name: str, request: Request) -> Response:
     """A script, style sheet or picture of the pages."""
@@ -46,9 +54,9 @@ async def static(name: str, request: Request) -> Response:
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request) -> JSONResponse:
+async def openapi(request: Request, parts: PartsOf) -> Response:
     """The API for programs."""
-    return JSONResponse(request.app.openapi())
+    return Response(await parts.description.body(request.app), media_type="application/json")
 
 
 def _page(name: str) -> FileResponse:

@@ -184,6 +184,8 @@ def translation_content(
 def streamed_content(part: StreamedSentence, *, with_details: bool) -> Json:
     """Data of an event `part` of `POST /translate` with `stream`."""
     content: Json = {"index": part.text_index, "text": part.text}
+    if part.detected is not None:
+        content["detectedLanguage"] = content_of(DetectionReply, part.detected)
     return content | {"details": _details(part.sentences)} if with_details else content
 
 

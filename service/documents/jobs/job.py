@@ -83,6 +83,9 @@ class FileJob:
     state: FileJobState = "waiting"
     num_strings: int = 0
     num_translated: int = 0
+    num_chars: int = 0
+    """Of all strings; 0 until their translation begins."""
+    num_translated_chars: int = 0
     failure: JobFailure | None = None
     ended_s: float | None = None
     """Wall-clock time of the end."""
@@ -96,10 +99,10 @@ class FileJob:
 
     @property
     def progress(self) -> float:
-        """From 0 to 1; 1 only if the translated file exists."""
+        """From 0 to 1, by characters: strings differ in size; 1 only if the file exists."""
         if self.state == "done":
             return 1.0
-        return min(self.num_translated / self.num_strings, 0.999) if self.num_strings else 0.0
+        return min(self.num_translated_chars / self.num_chars, 0.999) if self.num_chars else 0.0
 
     @property
     def stored_bytes(self) -> int:

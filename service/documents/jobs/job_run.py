@@ -1,9 +1,11 @@
 """One file job at work: the file is parsed, its strings translated, and the result written."""
 
 import asyncio
+from array import array
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import compress
 from typing import TypeVar
 
 from service.documents.jobs.job import FileJob
@@ -74,6 +76,8 @@ class JobRun:
         self._disk = disk
         self._clock = clock
         self._saved_s = clock()
+        self._sizes = array("Q")
+        """Characters of each string."""
 
     async def parse(self, pool: DocumentPool) -> None:
         """Find the strings of the file.
@@ -116,6 +120,7 @@ class JobRun:
             translations,
             store.result(job.id),
             job.client.name,
+            job.options.target,
         )
 
     async def save(self, **changes: object) -> None:
@@ -145,12 +150,23 @@ class JobRun:
         done = bytearray(job.num_strings)
         for index, _ in read_translations(store.translations(job.id)):
             done[index] = 1
-        self.job = replace(job, num_translated=sum(done))
+        self._sizes = array("Q", (len(each.text) for each in read_strings(store.strings(job.id))))
+        self.job = replace(
+            job,
+            num_translated=sum(done),
+            num_chars=sum(self._sizes),
+            num_translated_chars=sum(compress(self._sizes, done)),
+        )
         return done, sample_of(read_strings(store.strings(job.id)))
 
     async def _keep(self, new: Mapping[int, str]) -> None:
         job_id, line = self.job.id, translations_line(new)
         await self._disk(lambda: self._store.append(job_id, self._number, line))
-        self.job = replace(self.job, num_translated=self.job.num_translated + len(new))
+        num_chars = sum(self._sizes[index] for index in new)
+        self.job = replace(
+            self.job,
+            num_translated=self.job.num_translated + len(new),
+            num_translated_chars=self.job.num_translated_chars + num_chars,
+        )
         if self._clock() - self._saved_s >= _SAVE_EVERY_S:
             await self.save()

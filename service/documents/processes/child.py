@@ -106,7 +106,8 @@ def _write(task: Task) -> int:
         [
             "".join(translations[next(numbers)] for _ in pieces_of(string))
             for string in document.iter_strings()
-        ]
+        ],
+        task["language"],
     )
     with _replacing(Path(task["result"])) as path:
         return path.write_bytes(data)

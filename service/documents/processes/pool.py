@@ -71,7 +71,13 @@ class DocumentPool:
         return await self._ask({"task": "read", "name": name, **paths}, client)
 
     async def write(
-        self, name: str, document: Path, translations: list[Path], result: Path, client: str
+        self,
+        name: str,
+        document: Path,
+        translations: list[Path],
+        result: Path,
+        client: str,
+        language: str = "",
     ) -> int:
         """Write a document with its translations; returns its size in bytes.
 
@@ -81,6 +87,7 @@ class DocumentPool:
             translations: Files with a translation of each of its strings.
             result: Where it is written, at once and as a whole.
             client: Whose document it is; clients take turns.
+            language: BCP-47 code of the translation.
 
         Raises:
             DocumentError: The document cannot be written within the limits.
@@ -93,6 +100,7 @@ class DocumentPool:
             "document": str(document),
             "translations": [str(path) for path in translations],
             "result": str(result),
+            "language": language,
         }
         return await self._ask(task, client, memory_factor=_WRITING_FACTOR)
 

@@ -55,10 +55,12 @@ def word_links(
         target: Its tokens are the rows; there may be further rows.
     """
     source_words, target_words = words(source.text), words(target.text)
-    rows = _members(target.spans, target_words, len(attention))
-    columns = _members(source.spans, source_words, attention.shape[1])
-    sizes = np.maximum(rows.sum(axis=1, keepdims=True), 1)
-    weights = (rows / sizes) @ attention.astype(np.float64) @ columns.T
+    rows = _members(target.spans, target_words)
+    columns = _members(source.spans, source_words)
+    sizes = np.bincount(rows[0], minlength=len(target_words))
+    of_words = _summed(attention.astype(np.float64), rows, len(target_words))
+    means = of_words / np.maximum(sizes, 1)[:, np.newaxis]
+    weights = _summed(means.T, columns, len(source_words)).T
     if not weights.size:
         return ()
     pairs = [*_best_sources(weights), *_best_targets(weights)]
@@ -124,18 +126,42 @@ def pharaoh(links: Sequence[WordLink], source: str, target: str) -> list[tuple[i
     )
 
 
-def _members(spans: Sequence[Span], found: Sequence[Span], num_tokens: int) -> NDArray[np.float64]:
-    """Which tokens have characters of each word, 1 or 0, float64 [words, tokens]."""
-    members = np.zeros((len(found), num_tokens))
+def _members(spans: Sequence[Span], found: Sequence[Span]) -> tuple[NDArray[np.int64], ...]:
+    """Which tokens have characters of which words: words and tokens, int64 [pairs], by word."""
+    words_of: list[int] = []
+    tokens: list[int] = []
     first = 0
     for token, (start, end) in enumerate(spans):
         while first < len(found) and found[first][1] <= start:
             first += 1
         word = first
         while word < len(found) and found[word][0] < end:
-            members[word, token] = 1.0
+            words_of.append(word)
+            tokens.append(token)
             word += 1
-    return members
+    order = np.argsort(np.array(words_of, np.int64), kind="stable")
+    return np.array(words_of, np.int64)[order], np.array(tokens, np.int64)[order]
+
+
+def _summed(
+    values: NDArray[np.float64], members: tuple[NDArray[np.int64], ...], num_words: int
+) -> NDArray[np.float64]:
+    """The sum of the rows of each word's tokens; a product with a matrix of 0 and 1 takes long.
+
+    Args:
+        values: float64 [tokens, n].
+        members: As `_members` returns them.
+        num_words: How many there are.
+
+    Returns:
+        float64 [words, n], 0 for words without tokens.
+    """
+    words_of, tokens = members
+    sums = np.zeros((num_words, values.shape[1]))
+    if len(tokens):
+        found, starts = np.unique(words_of, return_index=True)
+        sums[found] = np.add.reduceat(values[tokens], starts, axis=0)
+    return sums
 
 
 def _best_sources(weights: NDArray[np.float64]) -> list[tuple[int, int]]:

@@ -1,22 +1,23 @@
-// Attention maps of one sentence: choice of kind, layer and head, and a thumbnail of each map.
+// Attention maps of one sentence: choice of kind, layer and head, a thumbnail of each map, and
+// another translation of the sentence beside it.
 
+import { AttentionView } from "./attention_view.js";
 import { element } from "./element.js";
+import { number, say } from "./interface.js";
 import { roving } from "./roving.js";
-import { drawStamp, heatMap } from "./heat_map.js";
+import { drawStamp } from "./heat_map.js";
 import { saveJson, savePng, saveSvg } from "./download.js";
-import { inspect } from "./service.js";
+import { inspect, translate } from "./service.js";
 
-const KINDS = {
-  cross: { name: "Cross", hint: "Each row is a piece of the translation: where in the source the model looked while writing it." },
-  encoder: { name: "Encoder", hint: "Each row is a piece of the source: which other pieces the model read together with it." },
-  decoder: { name: "Decoder", hint: "Each row is a piece of the translation: which earlier pieces the model looked back at." },
-};
+const KINDS = ["cross", "encoder", "decoder"];
 const MEAN = "mean";
+const NUM_OTHERS = 4;
 
 export class AttentionPanel {
   #sentence;
   #replies = new Map();
-  #choice = { kind: "cross", isWords: false, layer: MEAN, head: MEAN };
+  #choice = { kind: "cross", isWords: false, layer: MEAN, head: MEAN, other: "" };
+  #others = null;
   #root;
   #isSeen;
 
@@ -29,51 +30,81 @@ export class AttentionPanel {
   async show() {
     if (!this.#sentence.source_tokens.length) return this.#showNothing();
     const key = this.#key;
-    if (!this.#replies.has(key)) this.#replies.set(key, this.#load());
     try {
-      const reply = await this.#replies.get(key);
-      if (key === this.#key && this.#isSeen()) this.#draw(reply);
+      const replies = await Promise.all([this.#reply(this.#own), ...(this.#choice.other ? [this.#reply(this.#choice.other)] : [])]);
+      if (key === this.#key && this.#isSeen()) this.#draw(...replies);
     } catch (error) {
-      this.#replies.delete(key);
-      if (key !== this.#key || !this.#isSeen()) return;
-      this.#root.replaceChildren(this.#kinds(), element("p", { class: "problem", role: "alert" }, error.message));
+      if (key === this.#key && this.#isSeen()) this.#showProblem(error);
     }
   }
 
   get #key() {
-    return `${this.#choice.kind} ${this.#choice.isWords}`;
+    const { kind, isWords, other } = this.#choice;
+    return JSON.stringify([kind, isWords, other]);
   }
 
-  // The translation is not sent: translated again, the sentence gives the pieces that the model wrote,
-  // which may differ from those that the tokenizer makes of the translation.
-  async #load() {
+  // Of a translation that was chosen by hand, its text has to be sent. Otherwise it is not: translated
+  // again, the sentence gives the pieces that the model wrote, which may differ from the tokenizer's.
+  get #own() {
+    return this.#sentence.isChosen ? this.#sentence.translation : null;
+  }
+
+  async #reply(translation) {
+    const { kind, isWords } = this.#choice;
+    const key = JSON.stringify([kind, isWords, translation]);
+    if (!this.#replies.has(key)) this.#replies.set(key, this.#load(translation));
+    try {
+      return await this.#replies.get(key);
+    } catch (error) {
+      this.#replies.delete(key);
+      throw error;
+    }
+  }
+
+  async #load(translation) {
     const { kind, isWords } = this.#choice;
     const { source, languages } = this.#sentence;
-    const reply = await inspect({ q: source, ...languages, kinds: [kind], words: isWords });
+    const given = translation === null ? {} : { translation };
+    const reply = await inspect({ q: source, ...languages, kinds: [kind], words: isWords, ...given });
     return reply.sentences?.[0] ?? reply;
   }
 
-  #draw(reply) {
-    const { kind } = this.#choice;
-    const maps = reply[kind];
+  #draw(reply, other) {
+    const maps = reply[this.#choice.kind];
     if (!maps) return this.#showNothing();
     const focused = document.activeElement?.dataset?.keeps;
-    const view = this.#view(reply, maps);
+    const views = [reply, other].filter((each) => each?.[this.#choice.kind]).map((each) => this.#view(each));
     this.#root.replaceChildren(
-      this.#kinds(),
-      element("p", { class: "readout" }, KINDS[kind].hint),
-      this.#choosers(maps),
-      ...view.parts,
-      element("div", { class: "maps" },
-        element("div", {}, view.frame, this.#downloads(reply, view)),
+      element("div", { class: "controls" }, this.#kinds(), this.#choosers(maps)),
+      element("p", { class: "readout" }, say(`attention.${this.#choice.kind}.hint`)),
+      element("div", { class: views.length > 1 ? "" : "maps" },
+        element("div", {},
+          element("div", { class: views.length > 1 ? "pair" : "" }, views.map((view, place) => this.#column(view, place, views.length))),
+          legend(), this.#downloads(reply, views[0])),
         this.#stamps(maps)),
+      about(),
     );
     if (focused) this.#root.querySelector(`[data-keeps="${focused}"]`)?.focus();
   }
 
+  #view(reply) {
+    const { kind, layer, head } = this.#choice;
+    const map = mean(picked(reply[kind], layer).flatMap((each) => picked(each, head)));
+    return new AttentionView({ kind, map, reply, title: this.#title() });
+  }
+
+  #column(view, place, count) {
+    const name = place ? this.#choice.other : this.#sentence.translation;
+    const heading = count > 1 ? [element("h3", { lang: this.#sentence.languages.target }, name)] : [];
+    return element("div", {}, ...heading, ...view.parts);
+  }
+
   #showNothing() {
-    const said = "Nothing here went through the model, so there is no attention to show.";
-    this.#root.replaceChildren(element("p", { class: "readout" }, said));
+    this.#root.replaceChildren(element("p", { class: "readout" }, say("nothing.attention")));
+  }
+
+  #showProblem(error) {
+    this.#root.replaceChildren(this.#kinds(), element("p", { class: "problem", role: "alert" }, error.message));
   }
 
   #choose(change) {
@@ -82,11 +113,11 @@ export class AttentionPanel {
   }
 
   #kinds() {
-    const buttons = Object.entries(KINDS).map(([kind, { name }]) => element("button", {
+    const buttons = KINDS.map((kind) => element("button", {
       type: "button", class: "segment", "aria-pressed": String(kind === this.#choice.kind), "data-keeps": kind,
       click: () => this.#choose({ kind, layer: MEAN, head: MEAN }),
-    }, name));
-    const group = element("div", { class: "segments", role: "group", "aria-label": "Kind of attention" }, buttons);
+    }, say(`attention.${kind}`)));
+    const group = element("div", { class: "segments", role: "group", "aria-label": say("attention.kinds") }, buttons);
     const stops = roving(group, ".segment");
     stops.stopAt(group.querySelector("[aria-pressed=true]"));
     return group;
@@ -98,56 +129,59 @@ export class AttentionPanel {
     });
     words.checked = this.#choice.isWords;
     return element("div", { class: "choosers" },
-      this.#chooser("Layer", "layer", maps.length),
-      this.#chooser("Head", "head", maps[0].length),
-      element("label", {}, words, " Whole words"));
+      this.#chooser("layer", maps.length),
+      this.#chooser("head", maps[0].length),
+      element("label", {}, words, ` ${say("attention.whole-words")}`),
+      this.#comparison());
   }
 
-  #chooser(label, name, count) {
-    const options = [new Option(`mean of ${count}`, MEAN), ...range(count).map((n) => new Option(n, n))];
+  #chooser(name, count) {
+    const numbers = range(count).map((index) => {
+      const option = new Option(number(index + 1), index);
+      option.title = `${name}s=[${index}]`;
+      return option;
+    });
+    const options = [new Option(say("attention.mean", { count }), MEAN), ...numbers];
     const select = element("select", { "data-keeps": name, change: () => this.#choose({ [name]: select.value }) }, options);
     select.value = this.#choice[name];
-    return element("label", {}, `${label} `, select);
+    return element("label", {}, `${say(`attention.${name}`)} `, select);
   }
 
-  #view(reply, maps) {
-    const [queries, keys] = axesOf(this.#choice.kind, reply);
-    const map = mean(picked(maps, this.#choice.layer).flatMap((layer) => picked(layer, this.#choice.head)));
-    const drawn = heatMap({ map, queries, keys, title: this.#title() });
-    const said = element("p", { class: "readout", "aria-live": "polite" }, "Point at a row, or move through the pieces with the arrow keys.");
-    const keyLine = keys.map((text) => element("span", { class: "word" }, text));
+  #comparison() {
+    if (!this.#others) {
+      return element("button", { type: "button", class: "quiet", "data-keeps": "compare", click: () => this.#findOthers() }, say("attention.compare"));
+    }
+    const options = [new Option(say("attention.alone"), ""), ...this.#others.map((text) => new Option(text, text))];
+    const select = element("select", { "data-keeps": "compare", change: () => this.#choose({ other: select.value }) }, options);
+    select.value = this.#choice.other;
+    return element("label", { class: "comparison" }, `${say("attention.beside")} `, select);
+  }
 
-    const show = (query) => {
-      drawn.mark(query);
-      keyLine.forEach((word, key) => shade(word, map[query][key]));
-      queryLine.forEach((word, place) => word.classList.toggle("current", place === query));
-      said.textContent = describe(queries[query], keys, map[query]);
-    };
-    const queryLine = queries.map((text, query) => element("button", {
-      type: "button", class: "word", tabindex: -1, focus: () => show(query), pointerenter: () => show(query), click: () => show(query),
-    }, text));
-    drawn.root.addEventListener("pointermove", (event) => {
-      const place = drawn.at(event);
-      if (place) show(place.query);
-    });
-    const lens = element("div", { class: "lens" },
-      lensLine("Looking", queryLine), lensLine("Looked at", keyLine));
-    roving(lens, "button.word").reset();
-    const frame = element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Heat map" }, drawn.root);
-    return { parts: [lens, said], frame, picture: drawn.root };
+  async #findOthers() {
+    const { source, languages, translation } = this.#sentence;
+    try {
+      const reply = await translate({ q: source, ...languages, alternatives: NUM_OTHERS });
+      const texts = new Set([reply.translatedText, ...reply.alternatives]);
+      texts.delete(translation);
+      this.#others = [...texts];
+      await this.#choose({ other: this.#others[0] ?? "" });
+    } catch (error) {
+      this.#showProblem(error);
+    }
   }
 
   #title() {
     const { kind, layer, head } = this.#choice;
-    const part = (name, value) => (value === MEAN ? `mean over ${name}s` : `${name} ${value}`);
-    return `${KINDS[kind].name} attention, ${part("layer", layer)}, ${part("head", head)}`;
+    const part = (name, value) => (value === MEAN ? say(`attention.mean-over-${name}s`) : say(`attention.${name}-number`, { index: Number(value) + 1 }));
+    return say("attention.title", { kind: say(`attention.${kind}`), layer: part("layer", layer), head: part("head", head) });
   }
 
   #downloads(reply, { picture }) {
     const { kind, layer, head } = this.#choice;
-    const name = `attention-${kind}-layer-${layer}-head-${head}`;
+    const counted = (value) => (value === MEAN ? value : Number(value) + 1);
+    const name = `attention-${kind}-layer-${counted(layer)}-head-${counted(head)}`;
     const button = (label, click) => element("button", { type: "button", class: "quiet", click, "data-keeps": label }, label);
-    return element("div", { class: "downloads", role: "group", "aria-label": "Download" }, "Download ",
+    return element("div", { class: "downloads", role: "group", "aria-label": say("download") }, `${say("download")} `,
       button("PNG", () => savePng(name, picture)),
       button("SVG", () => saveSvg(name, picture)),
       button("JSON", () => saveJson(name, reply)));
@@ -155,29 +189,28 @@ export class AttentionPanel {
 
   #stamps(maps) {
     const rows = maps.map((layer, l) => element("div", { class: "stamp-row" },
-      element("span", { class: "hint" }, `Layer ${l}`), ...layer.map((map, h) => this.#stamp(map, l, h))));
-    const group = element("div", { class: "stamps", role: "group", "aria-label": "All layers and heads" }, rows);
+      element("span", { class: "hint", title: `layers=[${l}]` }, say("attention.layer-number", { index: l + 1 })),
+      ...layer.map((map, h) => this.#stamp(map, l, h))));
+    const group = element("div", { class: "stamps", role: "group", "aria-label": say("attention.all") }, rows);
     const stops = roving(group, ".stamp", () => maps[0].length);
     const pressed = group.querySelector("[aria-pressed=true]");
     if (pressed) stops.stopAt(pressed);
     else stops.reset();
-    return element("div", {}, element("h3", {}, "All heads"), group);
+    return element("div", {}, element("h3", {}, say("attention.all")), group);
   }
 
+  // Counted from 1 for people; the tooltip has the indices of the API.
   #stamp(map, layer, head) {
     const isChosen = String(layer) === String(this.#choice.layer) && String(head) === String(this.#choice.head);
     const canvas = element("canvas", { "aria-hidden": "true" });
     requestAnimationFrame(() => drawStamp(canvas, map));
     return element("button", {
-      type: "button", class: "stamp", tabindex: -1, "aria-label": `Layer ${layer}, head ${head}`, title: `Layer ${layer}, head ${head}`,
+      type: "button", class: "stamp", tabindex: -1, title: `layers=[${layer}], heads=[${head}]`,
+      "aria-label": say("attention.stamp", { layer: layer + 1, head: head + 1 }),
       "aria-pressed": String(isChosen), "data-keeps": `stamp-${layer}-${head}`,
       click: () => this.#choose({ layer: String(layer), head: String(head) }),
     }, canvas);
   }
-}
-
-function axesOf(kind, { source_tokens: source, target_tokens: target }) {
-  return { cross: [target, source], encoder: [source, source], decoder: [target, target] }[kind];
 }
 
 const range = (count) => [...Array(count).keys()];
@@ -187,17 +220,16 @@ function mean(maps) {
   return maps[0].map((row, y) => row.map((_, x) => maps.reduce((sum, map) => sum + map[y][x], 0) / maps.length));
 }
 
-function lensLine(label, words) {
-  return element("p", { class: "line", role: "group", "aria-label": label }, element("span", { class: "hint" }, label), element("span", { class: "pieces" }, ...words));
+function legend() {
+  const swatches = [0, 0.02, 0.1, 0.3, 0.6, 1].map((weight) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.setProperty("--strength", Math.sqrt(weight));
+    return element("span", { class: "step" }, swatch, number(weight, { style: "percent" }));
+  });
+  return element("p", { class: "legend hint" }, `${say("attention.legend")} `, ...swatches);
 }
 
-function shade(word, weight) {
-  word.classList.toggle("lit", weight > 0.01);
-  word.style.setProperty("--weight", weight);
-}
-
-function describe(query, keys, row) {
-  const strongest = range(row.length).sort((a, b) => row[b] - row[a]).slice(0, 3);
-  const places = strongest.map((key) => `“${keys[key]}” (${Math.round(100 * row[key])} %)`);
-  return `“${query}” looked most at ${places.join(", ")}.`;
+function about() {
+  const link = element("a", { href: say("attention.about.address"), rel: "noreferrer", target: "_blank" }, say("attention.about.link"));
+  return element("p", { class: "hint about" }, `${say("attention.about")} `, link);
 }

@@ -33,7 +33,7 @@ function onPaper(picture) {
   const copy = picture.cloneNode(true);
   copy.setAttribute("color", ACCENT);
   copy.setAttribute("fill", INK);
-  copy.querySelector(".marked")?.remove();
+  for (const mark of copy.querySelectorAll(".marked, .pinned")) mark.remove();
   const paper = document.createElementNS(copy.namespaceURI, "rect");
   paper.setAttribute("width", "100%");
   paper.setAttribute("height", "100%");

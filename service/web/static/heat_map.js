@@ -20,10 +20,15 @@ export function heatMap({ map, queries, keys, title }) {
     cells.append(svg("rect", { ...place, rx: 2, "fill-opacity": strength(weight).toFixed(3) }));
   }));
   const marked = svg("rect", { class: "marked", x: left - 1, y: -99, width: cell * keys.length + 1, height: cell + 1, rx: 3, fill: "none" });
-  root.append(cells, labels(queries, keys, left, top, cell), marked);
+  const pinned = svg("rect", { class: "pinned", x: -99, y: -99, width: cell + 1, height: cell + 1, rx: 3, fill: "none" });
+  root.append(cells, labels(queries, keys, left, top, cell), marked, pinned);
   return {
     root,
     mark: (query) => marked.setAttribute("y", query === null ? -99 : top + query * cell - 1),
+    pin: (place) => {
+      pinned.setAttribute("x", place === null ? -99 : left + place.key * cell - 1);
+      pinned.setAttribute("y", place === null ? -99 : top + place.query * cell - 1);
+    },
     at: (event) => placeOf(event, root, { left, top, cell, width, height }, map),
   };
 }
@@ -49,7 +54,7 @@ function placeOf(event, root, { left, top, cell, width, height }, map) {
 }
 
 // As in the server's pictures: with many pieces most weights are small and would be invisible.
-const strength = (weight) => Math.min(1, Math.sqrt(weight));
+export const strength = (weight) => Math.min(1, Math.sqrt(weight));
 
 const longest = (texts) => Math.max(...texts.map((text) => text.length));
 

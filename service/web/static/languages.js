@@ -1,59 +1,108 @@
-// The two language choosers: the source language determines the target languages.
+// The two language choosers: the source is detected unless it is chosen.
+
+import { languageName, locale, say } from "./interface.js";
+import { keep, recall } from "./memory.js";
 
 export const AUTO = "auto";
-
-const ENGLISH = new Intl.DisplayNames(["en"], { type: "language", fallback: "code" });
-
-export const languageName = (code) => ENGLISH.of(code);
 
 export class LanguageChoice {
   #languages;
   #source;
   #target;
   #swap;
-  #names;
+  #onChange;
+  #detected = null;
+  #isTargetChosen = false;
 
-  constructor({ source, target, swap }, languages, onSwap) {
+  constructor({ source, target, swap }, languages, { onChange, onSwap }) {
     [this.#source, this.#target, this.#swap, this.#languages] = [source, target, swap, languages];
-    this.#names = new Map(languages.map(({ code, name }) => [code, name]));
-    const choices = languages.map(({ code, name }) => new Option(name, code));
-    if (languages.length > 1) choices.push(new Option("Detect the language", AUTO));
-    source.replaceChildren(...choices);
-    source.addEventListener("change", () => this.#fillTargets());
-    target.addEventListener("change", () => this.#noteSwap());
-    swap.addEventListener("click", () => this.#exchange(onSwap));
-    this.#fillTargets();
+    this.#onChange = onChange;
+    source.replaceChildren(new Option(say("detect"), AUTO), ...options(languages.map(({ code }) => code)));
+    const kept = recall("languages", {});
+    if (languages.some(({ code }) => code === kept.source)) source.value = kept.source;
+    this.#isTargetChosen = Boolean(kept.target);
+    this.#fillTargets(kept.target ?? locale);
+    source.addEventListener("change", () => this.#chooseSource());
+    target.addEventListener("change", () => this.#chooseTarget());
+    swap.addEventListener("click", () => this.swap(onSwap));
   }
 
   get chosen() {
     return { source: this.#source.value, target: this.#target.value };
   }
 
-  nameOf(code) {
-    return this.#names.get(code) ?? languageName(code);
+  // Whether the person at the page named the target, rather than the page.
+  get isTargetChosen() {
+    return this.#isTargetChosen;
   }
 
-  #targetsOf(code) {
+  get sources() {
+    return this.#languages.map(({ code }) => code);
+  }
+
+  // The language that the text is in, as far as it is known.
+  get source() {
+    return this.#source.value === AUTO ? this.#detected : this.#source.value;
+  }
+
+  targetsOf(code) {
     const own = this.#languages.filter((language) => code === AUTO || language.code === code);
     return [...new Set(own.flatMap((language) => language.targets))].filter((target) => target !== code);
   }
 
+  noteDetected(code) {
+    this.#detected = code;
+    const label = code ? say("detected", { language: languageName(code) }) : say("detect");
+    this.#source.querySelector(`[value=${AUTO}]`).textContent = label;
+    this.#noteSwap();
+  }
+
+  choose({ source, target }, { isByPage = false } = {}) {
+    if (source && [AUTO, ...this.sources].includes(source)) this.#source.value = source;
+    this.#fillTargets(target);
+    if (!isByPage) this.#keep();
+    this.#onChange();
+  }
+
+  swap(onSwap) {
+    const [source, target] = [this.source, this.#target.value];
+    this.#source.value = this.#source.value === AUTO ? AUTO : target;
+    this.#fillTargets(source);
+    this.#keep();
+    onSwap();
+  }
+
+  #chooseSource() {
+    this.noteDetected(null);
+    this.#fillTargets();
+    this.#keep();
+    this.#onChange();
+  }
+
+  #chooseTarget() {
+    this.#noteSwap();
+    this.#keep();
+    this.#onChange();
+  }
+
+  #keep() {
+    this.#isTargetChosen = true;
+    keep("languages", this.chosen);
+  }
+
   #fillTargets(preferred = this.#target.value) {
-    const targets = this.#targetsOf(this.#source.value);
-    this.#target.replaceChildren(...targets.map((code) => new Option(this.nameOf(code), code)));
+    const targets = this.targetsOf(this.#source.value);
+    this.#target.replaceChildren(...options(targets));
     if (targets.includes(preferred)) this.#target.value = preferred;
     this.#noteSwap();
   }
 
   #noteSwap() {
-    const { source, target } = this.chosen;
-    this.#swap.disabled = source === AUTO || !this.#targetsOf(target).includes(source);
+    this.#swap.disabled = !this.source || !this.targetsOf(this.#target.value).includes(this.source);
   }
+}
 
-  #exchange(onSwap) {
-    const { source, target } = this.chosen;
-    this.#source.value = target;
-    this.#fillTargets(source);
-    onSwap();
-  }
+function options(codes) {
+  const named = codes.map((code) => [languageName(code), code]);
+  return named.sort(([a], [b]) => a.localeCompare(b, locale)).map(([name, code]) => new Option(name, code));
 }

@@ -1,11 +1,22 @@
 // Requests to the server; a failure is an Error whose message is a sentence.
 
-export class ServerError extends Error {}
+import { knows, locale, number, say } from "./interface.js";
+
+export class ServerError extends Error {
+  constructor(message, { code = "", canRetry = false } = {}) {
+    super(message);
+    this.code = code;
+    this.canRetry = canRetry;
+  }
+}
 
 export const loadLanguages = () => get("languages");
 export const loadSettings = () => get("frontend/settings");
+export const loadModels = () => get("models");
 export const detect = (parameters, signal) => post("detect", parameters, signal).then((r) => r.json());
 export const inspect = (parameters, signal) => post("attention", parameters, signal).then((r) => r.json());
+export const jobOf = (id) => get(`jobs/${encodeURIComponent(id)}`);
+export const cancelJob = (id) => request(`jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 // The reply, with `times` in milliseconds by stage.
 export async function translate(parameters, signal) {
@@ -17,11 +28,19 @@ export async function translate(parameters, signal) {
 export async function* translated(parameters, signal) {
   const response = await post("translate", { ...parameters, stream: true }, signal);
   for await (const event of eventsOf(response.body)) {
-    if (event.name === "error") throw new ServerError(sentence(event.content.error));
+    if (event.name === "error") throw new ServerError(sentence(event.content.error), { ...event.content, canRetry: true });
     if (event.name === "done") return;
     yield event.content;
   }
-  throw new ServerError("The connection broke before the translation was finished.");
+  throw new ServerError(say("problem.broken"), { canRetry: true });
+}
+
+export async function sendFile(file, fields) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  body.append("async", "true");
+  body.append("file", file);
+  return (await request("translate_file", { method: "POST", body })).json();
 }
 
 export function stageTimes(header) {
@@ -46,18 +65,31 @@ async function request(path, options = {}) {
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ServerError("The server cannot be reached. Is it still running?");
+    throw new ServerError(say("problem.connection"), { code: "connection", canRetry: true });
   }
-  if (!response.ok) throw new ServerError(await problemOf(response));
+  if (!response.ok) throw await problemOf(response);
   return response;
 }
 
+const RETRIED = new Set([408, 429, 500, 502, 503, 504]);
+
 async function problemOf(response) {
+  const canRetry = RETRIED.has(response.status);
+  const wait = Number(response.headers.get("Retry-After"));
   try {
-    return sentence((await response.json()).error);
+    const { error, code } = await response.json();
+    return new ServerError(explained(error, code, wait), { code, canRetry: canRetry && code !== "quota_exceeded" });
   } catch {
-    return `The server answered with status ${response.status}.`;
+    return new ServerError(say("problem.status", { status: String(response.status) }), { canRetry });
   }
+}
+
+// The server's own sentence in English; where the page knows the problem, its own.
+function explained(error, code, wait) {
+  if (code === "overloaded" && wait) return say("problem.overloaded", { time: say("seconds", { count: wait }) });
+  const own = `problem.${code}`;
+  if (knows(own) && (locale !== "en" || code === "overloaded")) return say(own, { time: number(wait) });
+  return sentence(error);
 }
 
 // The server's messages begin in lower case and have no full stop.
@@ -71,7 +103,7 @@ async function* eventsOf(body) {
   let unread = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await read(reader);
       if (done) return;
       const events = (unread + value).split("\n\n");
       unread = events.pop();
@@ -79,6 +111,15 @@ async function* eventsOf(body) {
     }
   } finally {
     reader.cancel().catch(() => {});
+  }
+}
+
+async function read(reader) {
+  try {
+    return await reader.read();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ServerError(say("problem.connection"), { code: "connection", canRetry: true });
   }
 }
 

@@ -1,38 +1,44 @@
-// Word alignment: two lines of words, with links between them.
+// Word alignment: two lines of words, with threads between them.
 
 import { element, svg } from "./element.js";
+import { percent, say } from "./interface.js";
 import { roving } from "./roving.js";
+import { spansOf, stretches } from "./stretches.js";
 
 const WEAKEST_SHADE = 0.15;
 
 // Without alignment where no model ran.
-export function wordsPanel({ source, translation, alignment = [] }) {
+export function wordsPanel({ source, translation, alignment, languages = {} }) {
+  const found = alignment ?? [];
   const sides = {
-    source: line("source", source, alignment, "The sentence"),
-    target: line("target", translation, alignment, "Its translation"),
+    source: line("source", source, found, say("words.source"), languages.source),
+    target: line("target", translation, found, say("words.target"), languages.target),
   };
   const threads = svg("svg", { class: "threads", "aria-hidden": "true" });
   const picture = element("div", { class: "words" }, threads, sides.source.root, sides.target.root);
-  const said = element("p", { class: "readout", "aria-live": "polite" }, hint(alignment));
-  const links = alignment.map((link) => ({
+  const said = element("p", { class: "readout", "aria-live": "polite" }, hint(found));
+  const links = found.map((link) => ({
     weight: link.weight,
     source: sides.source.words.get(link.source[0]),
     target: sides.target.words.get(link.target[0]),
   })).filter((link) => link.source && link.target);
+  let chosen = null;
 
   function show(side, word) {
     const other = side === "source" ? "target" : "source";
     const mine = links.filter((link) => link[side] === word);
     for (const each of picture.querySelectorAll(".word")) shade(each, each === word ? 1 : 0);
     for (const link of mine) shade(link[other], Math.max(WEAKEST_SHADE, link.weight));
-    draw(threads, picture, links, mine);
+    chosen = mine;
+    draw(threads, picture, links, chosen);
     said.textContent = describe(word, mine, side, other);
   }
 
   function rest() {
     for (const each of picture.querySelectorAll(".word")) shade(each, 0);
+    chosen = null;
     draw(threads, picture, links, null);
-    said.textContent = hint(alignment);
+    said.textContent = hint(found);
   }
 
   for (const [side, { root }] of Object.entries(sides)) {
@@ -41,28 +47,23 @@ export function wordsPanel({ source, translation, alignment = [] }) {
   }
   picture.addEventListener("pointerleave", () => picture.contains(document.activeElement) || rest());
   picture.addEventListener("focusout", rest);
-  new ResizeObserver(() => draw(threads, picture, links, null)).observe(picture);
+  new ResizeObserver(() => draw(threads, picture, links, chosen)).observe(picture);
   return [said, picture];
 }
 
-function hint(alignment) {
-  return alignment.length
-    ? "Point at a word, or move with the arrow keys, to see where it came from."
-    : "Nothing here went through the model, so no word came from another.";
-}
+const hint = (alignment) => say(alignment.length ? "words.hint" : "nothing");
 
 function describe(word, links, side, other) {
-  if (!links.length) return `“${word.textContent}” has no counterpart.`;
-  const partners = links.map((link) => `“${link[other].textContent}” (${percent(link.weight)})`);
-  return `“${word.textContent}” ${side === "target" ? "came from" : "became"} ${partners.join(" and ")}.`;
+  const text = word.textContent;
+  if (!links.length) return say("words.alone", { text });
+  const partners = links.map((link) => say("weighed", { text: link[other].textContent, share: percent(link.weight) }));
+  return say(side === "target" ? "words.came-from" : "words.became", { text, list: partners.join(say("and")) });
 }
 
-const percent = (share) => `${Math.round(100 * share)} %`;
-
-function line(side, text, links, label) {
+function line(side, text, links, label, lang) {
   const words = new Map();
-  const root = element("p", { class: "line", role: "group", "aria-label": label });
-  for (const { start, part, isWord } of stretches(Array.from(text), links.map((link) => link[side]))) {
+  const root = element("p", { class: "line", role: "group", "aria-label": label, lang: lang ?? null });
+  for (const { start, part, isWord } of stretches(Array.from(text), spansOf(links, side))) {
     if (!isWord) {
       root.append(part);
       continue;
@@ -76,31 +77,16 @@ function line(side, text, links, label) {
   return { root, words };
 }
 
-// Cuts a text at the ends of links, and between links at white space.
-function stretches(characters, spans) {
-  const cuts = new Set(spans.flat());
-  const isSpace = (at) => /\s/.test(characters[at]);
-  const found = [];
-  let start = 0;
-  for (let at = 1; at <= characters.length; at += 1) {
-    const isEnd = at === characters.length || isSpace(at) !== isSpace(start) || cuts.has(at);
-    if (!isEnd) continue;
-    found.push({ start, part: characters.slice(start, at).join(""), isWord: !isSpace(start) });
-    start = at;
-  }
-  return found;
-}
-
 function shade(word, weight) {
   word.classList.toggle("lit", weight > 0);
   word.style.setProperty("--weight", weight);
 }
 
-// No lines where a side wraps, as they would cross the text: shading only.
+// Where a side wraps, all threads at once would cross the text: those of one word are drawn, behind it.
 function draw(threads, picture, links, chosen) {
   const frame = picture.getBoundingClientRect();
   const isWrapped = [...picture.querySelectorAll(".line")].some(hasSeveralLines);
-  const shown = isWrapped ? [] : (chosen ?? links);
+  const shown = isWrapped ? (chosen ?? []) : (chosen ?? links);
   picture.classList.toggle("wrapped", isWrapped);
   threads.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`);
   threads.replaceChildren(...shown.map((link) => thread(link, frame, chosen !== null)));

@@ -100,6 +100,9 @@ class UpperCaser:
                 text_index=index, text=translation.text, sentences=translation.sentences
             )
 
+    async def warm(self) -> None:
+        """Nothing has to be loaded."""
+
     async def detect(self, text: str) -> list[Detection]:
         return [DETECTED, Detection(language="en", confidence=10.0)]
 

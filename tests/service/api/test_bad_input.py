@@ -31,12 +31,10 @@ def _problem(reply: httpx.Response, status: int) -> str:
     [
         ({}, "Invalid request: missing q parameter"),
         (_without("q"), "Invalid request: missing q parameter"),
-        (_without("source"), "Invalid request: missing source parameter"),
         (_without("target"), "Invalid request: missing target parameter"),
         (BASE | {"q": ""}, "Invalid request: missing q parameter"),
         (BASE | {"q": []}, "Invalid request: missing q parameter"),
         (BASE | {"q": None}, "Invalid request: missing q parameter"),
-        (BASE | {"source": ""}, "Invalid request: missing source parameter"),
         (BASE | {"q": 5}, "q: Input should be a text or a list of texts"),
         (BASE | {"q": {"a": 1}}, "q: Input should be a text or a list of texts"),
         (BASE | {"q": ["a", 5]}, "q: Input should be a text or a list of texts"),

@@ -17,6 +17,7 @@ from service.api.native.event_stream import Event, event_stream
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client
+from service.translation.text_thread import TextThread
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": ["hello", "world"], "source": "en", "target": "de", "stream": True}
@@ -130,7 +131,7 @@ def test_slow_client_holds_the_work_up_and_leaving_ends_it() -> None:
     async def scenario() -> None:
         client, in_flight = _Client(), InFlight(Metrics(), max_requests=8)
         response = await event_stream(
-            client.request, Client(), in_flight, events(), await _charge()
+            client.request, Client(), in_flight, events(), await _charge(), thread=TextThread()
         )
         assert isinstance(response, StreamingResponse)
         for _ in range(100):

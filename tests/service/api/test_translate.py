@@ -121,6 +121,17 @@ def test_detected_language_is_there_only_if_it_was_to_be_found_out() -> None:
     assert two == {"translatedText": ["A", "B"], "detectedLanguage": [found, found]}
 
 
+@pytest.mark.parametrize("source", [{}, {"source": ""}, {"source": None}])
+def test_source_is_detected_unless_it_is_named(source: dict[str, object]) -> None:
+    reply = ask(
+        app_with(UpperCaser()), "POST", "/translate", json={"q": "a", "target": "de"} | source
+    )
+    assert reply.json() == {
+        "translatedText": "A",
+        "detectedLanguage": {"confidence": 90.0, "language": "de"},
+    }
+
+
 def test_attention_is_part_of_the_details() -> None:
     reply = ask(app_with(UpperCaser()), "POST", "/translate", json=BASE | {"attention": True})
     maps = reply.json()["details"][0]["attention"]

@@ -20,4 +20,6 @@ def test_without_ray_the_message_says_how_to_get_it(
     file = tmp_path / "corpus.txt"
     file.write_text("Anna reads.\n", encoding="utf-8")
     assert main((*EN_DE, str(file))) == 2
-    assert capsys.readouterr().err == "pellucid: --ray needs ray: pip install 'pellucid[ray]'\n"
+    assert capsys.readouterr().err == (
+        "pellucid: --ray needs ray: in a checkout, pip install '.[ray]'\n"
+    )

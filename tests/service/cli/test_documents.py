@@ -9,6 +9,7 @@ import pytest
 
 from tests.service.cli.test_main import MODEL, TEXT
 from tests.service.command_line import Ended, run_here
+from tests.service.documents.readers.office.archives import document, entries, unzipped, zipped
 from tests.service.server_process import REPOSITORY, command, environment
 
 LONG = f"{TEXT}\n\n" * 400
@@ -28,6 +29,19 @@ def test_a_document_keeps_its_layout(tmp_path: Path) -> None:
     assert value["a"] == value["b"][0] not in ("", TEXT)
     assert written == json.dumps(value, indent=3, ensure_ascii=False)
     assert sorted(tmp_path.iterdir()) == [source, output]
+
+
+def test_an_office_document_keeps_its_runs_and_names_its_language(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.docx", tmp_path / "b.docx"
+    run = '<w:r><w:rPr>{}<w:lang w:val="{}"/></w:rPr><w:t xml:space="preserve">{}</w:t></w:r>'
+    first, second = run.format("", "en-US", "Good "), run.format("<w:b/>", "en-US", "morning")
+    source.write_bytes(document(".docx", f"<w:p>{first}{second}</w:p>"))
+    ended = _translate(source, output)
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    written = unzipped(output.read_bytes(), "word/document.xml")
+    assert written.count("<w:b/>") == 1
+    assert written.count('<w:lang w:val="de"/>') == written.count("<w:r>") >= 1
+    assert "morning" not in written
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -89,6 +103,14 @@ def test_another_file_is_other_work(tmp_path: Path) -> None:
     [
         ("a.exe", b"x", (), 2, "file format not supported: send one of .txt"),
         ("a.json", b"{", (), 2, "a.json: it is not valid JSON"),
+        ("a.docx", b"x", (), 2, "a.docx: it is not a .docx file"),
+        (
+            "a.odt",
+            zipped({**entries(".odt"), "content.xml": b"<a"}),
+            (),
+            2,
+            "content.xml is no XML",
+        ),
         ("a.txt", b"x", ("--prefix", "y"), 2, "--prefix and --alternatives"),
         ("a.txt", b"x", ("--beam-size", "99"), 1, "beam_size"),
     ],

@@ -17,7 +17,9 @@ MARKUP = st.lists(
     )
 ).map("".join)  # fmt: skip
 PREFIXES = {".srt": "1\n00:00:01,000 --> 00:00:02,000\n", ".po": 'msgid "a"\nmsgstr "b"\n'}
-SUFFIXES = sorted(set(FORMATS) - {".json"})
+ARCHIVES = {".docx", ".epub", ".odp", ".ods", ".odt", ".pptx", ".xlsx"}
+"""Tested with their readers: no text is such a file."""
+SUFFIXES = sorted(set(FORMATS) - ARCHIVES - {".json"})
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -55,7 +57,7 @@ def test_hostile_files_are_read_to_their_end(suffix: str, hostile: str) -> None:
 
 def test_the_end_of_the_name_says_what_it_is() -> None:
     assert read_document("A.TXT", b"x").strings
-    for name in ("a.docx", "a", "", ".txt/a"):
+    for name in ("a.doc", "a", "", ".txt/a"):
         with pytest.raises(DocumentError, match=r"not supported: send one of \.txt"):
             read_document(name, b"x")
 

@@ -108,6 +108,6 @@ def test_the_embedded_bundle_yields_a_pair_that_another_translates(
 ) -> None:
     installed = shutil.copytree(TINY_BUNDLE, tmp_path / "installed" / "en-de")
     embedded = altered_copy(tmp_path / "bundles" / "embedded", name="embedded")
-    monkeypatch.setattr("bundle.folders._CHECKOUT", embedded.parent)
+    monkeypatch.setattr("bundle.folders._EMBEDDED", embedded.parent)
     opened = open_bundles([installed.parent, embedded.parent])
     assert [sessions.bundle.path for sessions in opened] == [installed, embedded]

@@ -71,7 +71,7 @@ def test_an_installed_bundle_translates_before_the_embedded_one(
 ) -> None:
     installed = shutil.copytree(TINY_BUNDLE, tmp_path / "data" / "en-de")
     embedded = altered_copy(tmp_path / "bundles" / "embedded", name="embedded")
-    monkeypatch.setattr("bundle.folders._CHECKOUT", embedded.parent)
+    monkeypatch.setattr("bundle.folders._EMBEDDED", embedded.parent)
     registry = open_registry(installed.parent, embedded.parent)
     with leased(registry, PAIR.source, PAIR.target) as (model, _):
         assert model.bundle.path == installed

@@ -162,7 +162,7 @@ def test_start_without_the_extra_names_the_remedy() -> None:
     )
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
-    assert "pip install 'pellucid[otel]'" in ended.stderr
+    assert "pip install '.[otel]'" in ended.stderr
 
 
 def _send_last(server: ServerProcess, collector: Collector) -> None:

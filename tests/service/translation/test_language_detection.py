@@ -34,6 +34,36 @@ def test_every_text_gets_a_language_that_can_be_translated(service: Running, tex
     assert 0 <= found.confidence <= 100
 
 
+def test_a_text_in_the_target_language_is_recognised(service: Running) -> None:
+    (found,) = detect(service, "auto", service.pair.target, "Das Haus ist sehr alt.")
+    assert found
+    assert found.language == service.pair.target
+
+
+def test_a_language_that_is_not_served_is_named(service: Running) -> None:
+    with pytest.raises(UnsupportedLanguageError, match=r"French \(\d+ %\), .* to German") as found:
+        detect(service, "auto", service.pair.target, "Où est la bibliothèque, s'il vous plaît ?")
+    assert "send English" in str(found.value)
+
+
+def test_a_language_that_is_not_served_leads_the_ranking(service: Running) -> None:
+    text = "Où est la bibliothèque, s'il vous plaît ?"
+    ranked = asyncio.run(LanguageFinder(service.registry).rank(text))
+    assert ranked[0].language == "fr"
+    assert sum(each.confidence for each in ranked) == pytest.approx(100, abs=0.1)
+
+
+def test_the_detector_is_loaded_once(service: Running) -> None:
+    async def languages() -> tuple[object, object]:
+        finder = LanguageFinder(service.registry)
+        await asyncio.gather(finder.warm(), finder.rank("Hello there."))
+        return finder._loading, await finder._detector()
+
+    loading, detector = asyncio.run(languages())
+    assert isinstance(loading, asyncio.Future)
+    assert loading.result() is detector
+
+
 def test_nothing_is_detected_for_a_target_that_is_not_served(service: Running) -> None:
     with pytest.raises(UnsupportedLanguageError, match="xx is not supported"):
         detect(service, "auto", "xx", "text")

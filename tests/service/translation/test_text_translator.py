@@ -123,6 +123,28 @@ def test_texts_in_auto_say_what_they_were_taken_for(service: Running) -> None:
     assert found[1].text == "42"
 
 
+def test_a_text_in_the_target_language_comes_back_as_it_is(service: Running) -> None:
+    texts = ("Das Haus ist sehr alt.", "The house is very old.")
+    request = TranslateRequest(texts=texts, source="auto", target=service.pair.target)
+    found = asyncio.run(service.translator.translate(request)).translations
+    assert found[0].text == texts[0]
+    assert found[0].sentences == ()
+    assert found[1].text != texts[1]
+
+
+def test_a_stream_says_what_each_text_was_taken_for(service: Running) -> None:
+    async def languages(text: str) -> set[tuple[str, str]]:
+        request = TranslateRequest(texts=(text,), source="auto", target=service.pair.target)
+        parts = [part async for part in service.translator.stream(request)]
+        assert parts
+        return {(part.detected.language, part.text) for part in parts if part.detected}
+
+    text = "Das Haus ist sehr alt."
+    assert asyncio.run(languages(text)) == {(service.pair.target, text)}
+    ((language, _),) = asyncio.run(languages("The house is very old."))
+    assert language == service.pair.source
+
+
 async def collected(parts: AsyncIterator[StreamedSentence]) -> list[StreamedSentence]:
     return [part async for part in parts]
 

@@ -186,10 +186,6 @@ def test_files_need_a_key_where_texts_do(tmp_path: Path) -> None:
         ({"data": FORM, "files": {"other": ("a.txt", b"x")}}, "missing file parameter"),
         ({"data": FORM, "files": {"file": (None, "x")}}, "missing file parameter"),
         (
-            {"data": {"target": "de"}, "files": {"file": ("a.txt", b"x")}},
-            "missing source parameter",
-        ),
-        (
             {"data": {"source": "en"}, "files": {"file": ("a.txt", b"x")}},
             "missing target parameter",
         ),

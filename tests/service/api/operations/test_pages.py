@@ -1,5 +1,6 @@
 """The pages work in a network without a way out, and run nothing but files of ours."""
 
+import json
 import re
 
 import pytest
@@ -7,8 +8,13 @@ import pytest
 from service.api.operations import pages
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
-PAGES = ("/", "/docs")
-TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+PAGES = ("/", "/docs", "/model")
+TYPES = {
+    "css": "text/css",
+    "json": "application/json",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+}
 
 
 def static_names() -> list[str]:
@@ -52,7 +58,8 @@ def test_static_file_has_its_type_and_loads_nothing_from_elsewhere(name: str) ->
     assert reply.headers["Content-Type"].startswith(TYPES[name.rpartition(".")[2]])
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     outside = set(re.findall(r"https?://[^\"\s]+", reply.text))
-    assert outside <= {"http://www.w3.org/2000/svg"}
+    # A link to a paper is followed by people; nothing is loaded by it.
+    assert outside <= {"http://www.w3.org/2000/svg", "https://arxiv.org/abs/1902.10186"}
     for module in re.findall(r'from "\./([^"]+)"', reply.text):
         assert module in static_names()
 
@@ -73,3 +80,42 @@ def test_nothing_but_static_files_is_served(name: str) -> None:
     reply = ask(app_with(UpperCaser()), "GET", f"/static/{name}")
     assert reply.status_code == 404
     assert reply.json()["code"] == "not_found"
+
+
+def texts_of(code: str) -> dict[str, str | dict[str, str]]:
+    """The texts of the page in a language."""
+    return dict(json.loads((pages.STATIC_FOLDER / f"text.{code}.json").read_text("utf-8")))
+
+
+def test_every_language_of_the_page_has_the_same_texts() -> None:
+    codes = [name.split(".")[1] for name in static_names() if name.startswith("text.")]
+    interface = (pages.STATIC_FOLDER / "interface.js").read_text("utf-8")
+    assert sorted(codes) == sorted(
+        re.findall(r"(\w+): \"", interface.split("INTERFACES")[1].split("}")[0])
+    )
+    english = texts_of("en")
+    for code in codes:
+        other = texts_of(code)
+        assert other.keys() == english.keys()
+        for key, text in english.items():
+            assert names_in(other[key]) == names_in(text), key
+
+
+def names_in(text: str | dict[str, str]) -> set[str]:
+    """The `{names}` that a text has places for."""
+    return set(re.findall(r"\{(\w+)\}", json.dumps(text)))
+
+
+def test_every_text_that_a_page_asks_for_is_there() -> None:
+    files = [*pages.STATIC_FOLDER.glob("*.js"), *pages.STATIC_FOLDER.parent.glob("*.html")]
+    asked = {
+        key
+        for file in files
+        for key in re.findall(
+            r"\bsay\(\"([^\"]+)\"|data-say[\w-]*=\"([^\"]+)\"", file.read_text("utf-8")
+        )
+        for key in key
+        if key
+    }
+    assert asked - texts_of("en").keys() == set()
+    assert len(asked) > 100

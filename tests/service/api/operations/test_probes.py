@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 
 from service.api.operations.models import ModelReply
-from service.api.served_languages import name_of
 from service.observability.metrics import Metrics
 from service.server.app import create_app, open_registry
 from service.settings import load_settings
+from service.text.language_names import name_of
 from tests.service.api.fakes import ask, parts_of
 from tests.service.tiny_models import TINY_BUNDLE, altered_copy, tiny_bundle
 

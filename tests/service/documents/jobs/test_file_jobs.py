@@ -290,7 +290,7 @@ def test_the_time_of_a_job_begins_with_its_upload(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [
-        ("a.docx", b"x", "Invalid request: file format not supported"),
+        ("a.doc", b"x", "Invalid request: file format not supported"),
         ("a.json", b"{", "Invalid request: it is not valid JSON"),
         ("a.txt", b"\0\0\1", "NUL"),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.documents.formats import FORMATS, read_document
+from service.documents.formats import read_document
 from tests.service.growth import assert_linear
 
 _TIMES = "1\n00:00:01,000 --> 00:00:02,000\n"
@@ -98,7 +98,3 @@ def test_file(suffix: str, name: str) -> None:
         return _through(suffix, text.encode())
 
     assert_linear(work, 60_000 // (_SLOW_PARSER if suffix == ".md" else 1))
-
-
-def test_every_format_is_tried() -> None:
-    assert {*UNITS, ".htm"} == {*FORMATS}

@@ -1,0 +1,1 @@
+"""ZIP archives of XML: what office documents and e-books are. Knows no format."""

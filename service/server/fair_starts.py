@@ -1,0 +1,51 @@
+"""Starts requests address by address: a flood from one delays another's by one turn, not by itself.
+
+Every request that is ready runs before the event loop looks for new ones, so eighty that are
+refused at half a millisecond each would hold up each of the few turns that another one takes.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+
+MAX_PER_TURN = 4
+"""Requests of an address that start in one turn of the event loop."""
+
+Start = Callable[[], object]
+
+
+class FairStarts:
+    """Lets a few requests of each address start per turn of the event loop; for one loop."""
+
+    def __init__(self, max_per_turn: int = MAX_PER_TURN) -> None:
+        self._max_per_turn = max_per_turn
+        self._num_started: Counter[str] = Counter()
+        """In this turn, by address."""
+        self._waiting: dict[str, deque[Start]] = {}
+        self._is_scheduled = False
+
+    def start(self, address: str, start: Start) -> None:
+        """Call `start` at once, or in one of the next turns."""
+        if address in self._waiting or self._num_started[address] >= self._max_per_turn:
+            self._waiting.setdefault(address, deque()).append(start)
+        else:
+            self._num_started[address] += 1
+            start()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+
+    def _begin_turn(self) -> None:
+        self._is_scheduled = False
+        self._num_started.clear()
+        for address, starts in list(self._waiting.items()):
+            self._num_started[address] = min(len(starts), self._max_per_turn)
+            for _ in range(self._num_started[address]):
+                starts.popleft()()
+            if not starts:
+                del self._waiting[address]
+        if self._num_started:
+            self._schedule()

@@ -1,0 +1,120 @@
+// Files: chosen or dropped, translated as jobs of the server, fetched from it.
+
+import { byId, element } from "./element.js";
+import { percent, say } from "./interface.js";
+import { cancelJob, jobOf, sendFile } from "./service.js";
+
+const POLL_MS = 400;
+const ENDED = new Set(["done", "failed", "cancelled"]);
+
+export class Files {
+  #list = byId("files");
+  #formats;
+  #fields;
+
+  constructor({ formats, fields }) {
+    [this.#formats, this.#fields] = [formats, fields];
+    const input = byId("file");
+    input.accept = formats.join(",");
+    byId("choose-file").addEventListener("click", () => input.click());
+    byId("choose-file").title = formats.join(", ");
+    input.addEventListener("change", () => {
+      this.#addAll(input.files);
+      input.value = "";
+    });
+    this.#acceptDrops();
+  }
+
+  #acceptDrops() {
+    const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+    const mark = (isOver) => document.body.classList.toggle("dropping", isOver);
+    addEventListener("dragover", (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      mark(true);
+    });
+    addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+    addEventListener("drop", (event) => {
+      if (!holdsFiles(event)) return;
+      event.preventDefault();
+      mark(false);
+      this.#addAll(event.dataTransfer.files);
+    });
+  }
+
+  #addAll(files) {
+    for (const file of files) this.#add(file);
+  }
+
+  async #add(file) {
+    const row = new FileRow(file.name);
+    this.#list.hidden = false;
+    this.#list.prepend(row.root);
+    row.root.scrollIntoView({ block: "nearest" });
+    if (!this.#formats.some((ending) => file.name.toLowerCase().endsWith(ending))) {
+      row.fail(say("file.format", { formats: this.#formats.join(", ") }));
+      return;
+    }
+    try {
+      await this.#translate(file, row);
+    } catch (error) {
+      row.fail(error.message);
+    }
+  }
+
+  async #translate(file, row) {
+    row.tell(say("file.sending"));
+    let job = await sendFile(file, this.#fields());
+    row.id = job.id;
+    while (!ENDED.has(job.status) && !row.isGone) {
+      row.progress(job);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      if (!row.isGone) job = await jobOf(job.id);
+    }
+    if (job.status === "done") row.offer(job);
+    else if (!row.isGone) row.fail(job.error ?? say("file.cancelled"));
+  }
+}
+
+class FileRow {
+  id = null;
+  isGone = false;
+  #bar = element("progress", { max: "1", value: "0" });
+  #said = element("span", { class: "hint", role: "status" });
+
+  constructor(name) {
+    this.#bar.setAttribute("aria-label", say("file.progress", { name }));
+    const remove = element("button", {
+      type: "button", class: "plain round", "aria-label": say("file.remove", { name }), title: say("remove"), click: () => this.#remove(),
+    }, "×");
+    this.root = element("li", {}, element("span", { class: "name" }, name), this.#bar, this.#said, remove);
+  }
+
+  tell(text) {
+    this.#said.replaceChildren(text);
+  }
+
+  progress({ progress }) {
+    this.#bar.value = progress;
+    this.tell(percent(progress));
+  }
+
+  offer({ translatedFileUrl: address }) {
+    this.#bar.remove();
+    this.#said.replaceChildren(element("a", { class: "primary", href: address, download: true }, say("file.download")));
+  }
+
+  fail(text) {
+    this.#bar.remove();
+    this.root.classList.add("failed");
+    this.tell(text);
+  }
+
+  #remove() {
+    this.isGone = true;
+    if (this.id) cancelJob(this.id).catch(() => {}); // it may be gone already
+    const list = this.root.parentElement;
+    this.root.remove();
+    list.hidden = !list.children.length;
+  }
+}
