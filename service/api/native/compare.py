@@ -16,8 +16,8 @@ from service.text.alignment.word_links import Span, words
 
 router = APIRouter(tags=["native"])
 
-MAX_COMPARED_PAIRS = 1_000_000
-"""Pairs of words between what two texts have in common at both ends: 40 ms."""
+MAX_COMPARED_PAIRS = 16_000_000
+"""Pairs of words between what two texts have in common at both ends: 2 MB, and 40 ms."""
 
 
 class ComparedWord(Reply):

@@ -4,9 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -23,8 +20,8 @@ def side_by_side(first: Sequence[str], second: Sequence[str]) -> tuple[Step, ...
     """Every token of both versions, each once and in order.
 
     What both begin with stands together, then what both end with; between them a longest common
-    subsequence, and tokens in their order where nothing is common. Takes as many steps and two
-    bytes as there are pairs of tokens between what is common at both ends.
+    subsequence, and tokens in their order where nothing is common. Takes a bit for each pair of
+    tokens between what is common at both ends (`num_pairs`).
     """
     shared, ending = _ends(first, second)
     steps = [Step(first=i, second=i, is_same=True) for i in range(shared)]
@@ -94,31 +91,36 @@ def _middle(first: Sequence[str], second: Sequence[str], begin: int) -> Iterator
 
 
 def _common(first: Sequence[str], second: Sequence[str], begin: int) -> list[tuple[int, int]]:
-    """Indices of a longest common subsequence behind `begin`; as many cells as a table of both."""
-    codes: dict[str, int] = {}
-    own, other = (
-        np.array([codes.setdefault(token, len(codes)) for token in tokens[begin:]], dtype=np.int32)
-        for tokens in (first, second)
-    )
-    lengths = _common_lengths(own, other)
+    """Indices of a longest common subsequence behind `begin`."""
+    own, other = first[begin:], second[begin:]
+    rows = _rows(own, other)
     i, j = len(own), len(other)
     found: list[tuple[int, int]] = []
     while i and j:
-        if own[i - 1] == other[j - 1]:
-            i, j = i - 1, j - 1
-            found.append((begin + i, begin + j))
-        elif lengths[i - 1, j] >= lengths[i, j - 1]:
+        if rows[i] >> (j - 1) & 1:
+            j -= 1
+        elif not rows[i - 1] >> (j - 1) & 1:
             i -= 1
         else:
-            j -= 1
+            i, j = i - 1, j - 1
+            found.append((begin + i, begin + j))
     return found[::-1]
 
 
-def _common_lengths(own: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int16]:
-    """Length of the longest common subsequence of every two beginnings, [own + 1, other + 1]."""
-    lengths = np.zeros((len(own) + 1, len(other) + 1), dtype=np.int16)
-    for i, token in enumerate(own):
-        before = lengths[i]
-        longer = np.maximum(before[1:], before[:-1] + (other == token))
-        np.maximum.accumulate(longer, out=lengths[i + 1, 1:])
-    return lengths
+def _rows(own: Sequence[str], other: Sequence[str]) -> list[int]:
+    """The table of common lengths, a number for each beginning of `own`, the empty one first.
+
+    Bit `j` is 0 where the beginning of `other` with token `j` has more in common than without it:
+    the rows of Hyyro (2004), "Bit-parallel LCS-length computation revisited".
+    """
+    places: dict[str, int] = {}
+    for place, token in enumerate(other):
+        places[token] = places.get(token, 0) | 1 << place
+    every = (1 << len(other)) - 1
+    row = every
+    rows = [row]
+    for token in own:
+        matched = row & places.get(token, 0)
+        row = ((row + matched) | (row - matched)) & every
+        rows.append(row)
+    return rows

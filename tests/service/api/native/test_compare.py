@@ -50,12 +50,12 @@ def test_equal_texts_have_no_change_however_long_they_are() -> None:
 
 
 def test_texts_with_too_little_in_common_are_refused() -> None:
-    first, second = "a " * 1001, "b " * 1001
-    assert num_pairs(first.split(), second.split()) == 1001**2
-    with pytest.raises(PayloadTooLargeError, match="1,002,001 pairs of words"):
+    first, second = "a " * 4001, "b " * 4001
+    assert num_pairs(first.split(), second.split()) == 4001**2
+    with pytest.raises(PayloadTooLargeError, match="16,008,001 pairs of words"):
         compared(first, second)
     assert post({"first": first, "second": second}).status_code == 413
-    assert compared("a " * 1000, "b " * 1000)["changed"] == 1000
+    assert compared("a " * 4000, "b " * 4000)["changed"] == 4000
 
 
 @pytest.mark.parametrize(
