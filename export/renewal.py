@@ -1,7 +1,8 @@
 """Renews a bundle without its checkpoint: `python -m export.renewal`.
 
-Bundles that were exported before the graph of beams (`beams.onnx`) existed lack it: they go on
-working, with slower beam search. It is made from the bundle's own graphs. On demand the shortlist
+Bundles that were exported before the graph of beams (`beams.onnx`) or those of causes
+(`value_zeroing.onnx`, `alti.onnx`) existed lack them: they go on working, with slower beam search
+or fewer methods of inspection. They are made from the bundle's own graphs. On demand the shortlist
 goes, another beam becomes the default, and confidence is calibrated on held-out text. The weights
 stay as they are, byte for byte, and so does what a search of the whole vocabulary finds.
 """
@@ -20,6 +21,7 @@ from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME, Doubt, Manifest
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import (
+    ATTENTION_NAME,
     BEAMS_NAME,
     CANDIDATES_NAME,
     DECODER_NAME,
@@ -31,6 +33,7 @@ from export.arguments import positive
 from export.calibration.doubt import calibrate_doubt
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
+from export.graphs.causes import build_causes, cause_names
 from export.graphs.whole_vocabulary import without_shortlist
 from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish
@@ -46,7 +49,7 @@ NUM_VERIFIED = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalOptions:
-    """What becomes of a bundle beside getting its graph of beams."""
+    """What becomes of a bundle beside getting the graphs that it lacks."""
 
     beam_size: int | None = None
     """Of requests that name none; None: as it is."""
@@ -58,7 +61,7 @@ class RenewalOptions:
 
 
 def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
-    """Replace the bundle in `folder` by one with the graph of beams.
+    """Replace the bundle in `folder` by one with all graphs that can be made of its own.
 
     Raises:
         BundleError: It is no valid bundle.
@@ -66,8 +69,6 @@ def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
     """
     folder, options = folder.absolute(), options or RenewalOptions()
     old = read_bundle(folder)
-    if not has_beams(old.manifest.architecture):
-        raise ExportError(f"{folder}: the graph of beams needs the fused attention, this has plain")
     with tempfile.TemporaryDirectory(prefix=".renewal-", dir=folder.parent) as work:
         staged = Path(shutil.copytree(folder, Path(work) / "renewed"))
         _rewrite(staged, _changed(old.manifest, options))
@@ -93,11 +94,13 @@ def _changed(manifest: Manifest, options: RenewalOptions) -> Manifest:
 def _rewrite(folder: Path, manifest: Manifest) -> None:
     """Make the files of a bundle those of a changed manifest, which is written with them."""
     old = read_bundle(folder).manifest
-    names = {BEAMS_NAME, *old.files}
+    names = {*_made_names(manifest), *old.files}
     if old.shortlist is not None and manifest.shortlist is None:
         _remove_shortlist(folder, old, manifest)
         names -= set(SHORTLIST_FILES)
-    _write_beams(folder, manifest)
+    if has_beams(manifest.architecture):
+        _write_beams(folder, manifest)
+    _write_causes(folder, manifest)
     files = file_entries(folder / name for name in names)
     _write_manifest(folder, manifest.model_copy(update={"files": files}))
 
@@ -151,6 +154,18 @@ def _write_beams(folder: Path, manifest: Manifest) -> None:
     (folder / BEAMS_NAME).write_bytes(beams.SerializeToString())
 
 
+def _made_names(manifest: Manifest) -> list[str]:
+    """Files that are made from others."""
+    beams = [BEAMS_NAME] if has_beams(manifest.architecture) else []
+    return [*beams, *cause_names(manifest.architecture)]
+
+
+def _write_causes(folder: Path, manifest: Manifest) -> None:
+    attention = onnx.load(folder / ATTENTION_NAME, load_external_data=False)
+    for name, graph in build_causes(attention, manifest.architecture).items():
+        (folder / name).write_bytes(graph.SerializeToString())
+
+
 def _verify(old: Bundle, renewed: Bundle) -> None:
     random = np.random.default_rng(0)
     sources = [_random_source(random, old.manifest) for _ in range(NUM_VERIFIED)]
@@ -197,8 +212,9 @@ def main() -> int:
     except (BundleError, ExportError, ModelError, OSError) as error:
         sys.stderr.write(f"export.renewal: {error}\n")
         return 2
-    size_bytes = manifest.files[BEAMS_NAME].size_bytes
-    sys.stdout.write(f"{arguments.bundle}: {BEAMS_NAME}, {size_bytes} bytes\n")
+    for name in _made_names(manifest):
+        size_bytes = manifest.files[name].size_bytes
+        sys.stdout.write(f"{arguments.bundle}: {name}, {size_bytes} bytes\n")
     return 0
 
 

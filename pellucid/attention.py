@@ -14,7 +14,12 @@ from service.inspection.heat_map.arrays import npz
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.page import page
 from service.inspection.heat_map.svg import svg
-from service.inspection.values import AttentionSelection, InspectedPair, InspectedSentence
+from service.inspection.values import (
+    AttentionSelection,
+    Contributions,
+    InspectedPair,
+    InspectedSentence,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +77,18 @@ class Attention:
     def target_tokens(self) -> tuple[str, ...]:
         """Of the only sentence, `</s>` included."""
         return self.sentence.attention.target_tokens
+
+    @property
+    def contributions(self) -> Contributions:
+        """What each token of the only sentence comes from.
+
+        Raises:
+            InvalidRequestError: The selection has the method `attention`, which has maps instead.
+        """
+        found = self.sentence.attention.contributions
+        if found is None:
+            raise InvalidRequestError("attention has no contributions: select another method")
+        return found
 
     def __getitem__(self, kind: "AttentionKind") -> "NDArray[np.float32]":
         """The maps of a kind, of the only sentence, float32 [layers, heads, query, key]."""

@@ -98,6 +98,8 @@ class Client(BaseTranslator):
             "reduce": selection.reduce,
             "words": selection.words,
         }
+        if selection.method != "attention":  # unknown to older servers
+            content["method"] = selection.method
         chosen = {"layers": selection.layers, "heads": selection.heads}
         chosen["translation"] = request.translations  # type: ignore[assignment]
         content |= {name: list(value) for name, value in chosen.items() if value is not None}

@@ -11,7 +11,13 @@ from pellucid.connections import HttpReply
 from service.engine.inspection import AttentionKind
 from service.errors import OverloadedError, ServiceError
 from service.inspection.confidence import Confidence
-from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence, ScoredPair
+from service.inspection.values import (
+    AttentionMaps,
+    Contributions,
+    InspectedPair,
+    InspectedSentence,
+    ScoredPair,
+)
 from service.text.alignment.word_links import WordLink, words
 from service.text.detection import Detection
 from service.translation.values import SentenceTranslation, Translation
@@ -138,10 +144,22 @@ def _maps(content: Json) -> ReceivedMaps:
         alignment=np.zeros((0, 0), dtype=np.float32),
         token_log_probs=tuple(content["token_scores"]),
         cell=content.get("decoder_cell", "self_attention"),
+        contributions=_contributions(content.get("contributions")),
         received=Confidence(
             coverage_deviation=measured["coverage_deviation"],
             absentmindedness=measured["absentmindedness"],
         ),
+    )
+
+
+def _contributions(content: Json | None) -> Contributions | None:
+    if content is None:
+        return None
+    return Contributions(
+        method=content["method"],
+        source=_array(content["source"]),
+        target=_array(content["target"]),
+        prefix_tokens=tuple(content["prefix_tokens"]),
     )
 
 

@@ -7,6 +7,7 @@ ServiceError
 |   |-- BadFileError                400  bad_file
 |   `-- KeyRequiredError            400  key_required
 |-- ForbiddenError                  403  invalid_key
+|-- SuggestionsDisabledError        403  suggestions_disabled
 |-- NotFoundError                   404  not_found
 |-- ReloadRefusedError              409  reload_refused
 |-- BodyTimeoutError                408  request_timeout
@@ -74,6 +75,13 @@ class ForbiddenError(ServiceError):
 
     status = 403
     code = "invalid_key"
+
+
+class SuggestionsDisabledError(ServiceError):
+    """The operator has named no file for suggestions."""
+
+    status = 403
+    code = "suggestions_disabled"
 
 
 class NotFoundError(ServiceError):

@@ -147,6 +147,8 @@ class Settings(BaseSettings):
     """Time to translate a file, from its upload."""
     file_folder: Path | None = None
     """Folder of file jobs, kept over restarts, for one or several replicas; default: temporary."""
+    suggestion_file: Path | None = None
+    """TSV file that gets what clients send to `POST /suggest`; default: refused."""
     document_cpu_timeout_s: PositiveFloat = 60.0
     """CPU time to read or write a file; beyond it: 400."""
     max_document_memory_bytes: Annotated[int, Field(ge=33_554_432)] = 201_326_592

@@ -8,7 +8,7 @@ so the same heads of a sentence's hypotheses become the heads of one wider query
 a head stays what it was, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import onnx
@@ -16,10 +16,10 @@ from onnx import helper
 
 from bundle.manifest import Architecture, CacheDtype
 from bundle.tensors import NUM_PLACES, GraphSpec, beams_spec, candidates_spec, cross_key
-from export.graphs.builder import initializer, model_of
+from export.graphs.builder import initializer
+from export.graphs.stored_nodes import Nodes, model_of_needed
 from export.graphs.whole_vocabulary import whole_vocabulary_nodes
 
-Nodes = list[onnx.NodeProto]
 _ATTENTION = "GroupQueryAttention"
 
 
@@ -46,21 +46,12 @@ def build_beams(
     nodes = list(folding.folded(whole_vocabulary_nodes(decoder.graph.node)))
     nodes += _apart(candidates.graph.node, candidates_spec(architecture.vocab_size))
     spec = beams_spec(architecture, cache)
-    needed = _needed(nodes, spec)
-    for number, node in enumerate(needed):
-        node.name = f"{node.op_type}_{number}"
-    model = model_of(needed, "beams", spec)
-    read = {name for node in needed for name in node.input}
-    weights = {
-        tensor.name: tensor
-        for tensor in (
-            *decoder.graph.initializer,
-            *candidates.graph.initializer,
-            *folding.constants(),
-        )
-    }
-    model.graph.initializer.extend(weights[name] for name in weights if name in read)
-    return model
+    weights = (
+        *decoder.graph.initializer,
+        *candidates.graph.initializer,
+        *folding.constants(),
+    )
+    return model_of_needed(nodes, weights, "beams", spec)
 
 
 class _Folding:
@@ -140,14 +131,3 @@ def _apart(nodes: Iterable[onnx.NodeProto], spec: GraphSpec) -> Nodes:
         copy.output[:] = [f"candidates.{n}" if n in inside else n for n in node.output]
         renamed.append(copy)
     return renamed
-
-
-def _needed(nodes: Sequence[onnx.NodeProto], spec: GraphSpec) -> Nodes:
-    """The nodes that an output depends on, in order."""
-    wanted = {tensor.name for tensor in spec.outputs}
-    kept: Nodes = []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return kept[::-1]

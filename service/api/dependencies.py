@@ -14,6 +14,7 @@ from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import ParameterReader
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
+from service.api.suggestions import SuggestionFile
 from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle
 from service.models.registry import Registry
@@ -43,6 +44,7 @@ class Parts:
     keys: ApiKeys
     reply_thread: TextThread
     """Serialises long replies, and draws."""
+    suggestions: SuggestionFile | None = None
     description: ApiDescription = field(default_factory=ApiDescription)
     parameters: ParameterReader = field(default_factory=ParameterReader)
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.api.auth.repetition import IDEMPOTENCY_KEY, MAX_KEY_CHARS
-from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, DeeplProblem, Problem
+from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, Problem, problem_content
 
 _TEXTS = {
     400: "A parameter is missing or wrong.",
@@ -41,11 +41,10 @@ _EXAMPLES = {
 }
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+TEXT = "text/plain"
 
 
-def problems(
-    *statuses: int, model: type[Problem | DeeplProblem] = Problem
-) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int, model: type[BaseModel] = Problem) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route that may fail with these statuses, with an example of each."""
     return {
         status: {
@@ -80,9 +79,31 @@ def repeatable(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {**extra, "parameters": [*extra.get("parameters", ()), _IDEMPOTENCY_PARAMETER]}
 
 
-def _example(status: int, model: type[BaseModel]) -> dict[str, str]:
-    code, text = _EXAMPLES[status]
-    return {"error": text, "code": code} if model is Problem else {"message": text}
+def plain_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route whose errors are plain text."""
+    return {
+        status: {
+            "description": _TEXTS[status],
+            "content": {TEXT: {"schema": {"type": "string"}, "example": _EXAMPLES[status][1]}},
+        }
+        for status in statuses
+    }
+
+
+def query_parameters(model: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads `model` from the query string."""
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    found = []
+    for name, described in schema["properties"].items():
+        text = described.pop("description")
+        parameter = {"in": "query", "required": name in required, "schema": described}
+        found.append({"name": name, "description": text, **parameter})
+    return {"parameters": found}
+
+
+def _example(status: int, model: type[BaseModel]) -> dict[str, Any]:
+    return problem_content(model, status, *_EXAMPLES[status])
 
 
 def _inline(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON

@@ -38,13 +38,22 @@ class ParameterReader:
         a rest follows, because the parser holds the interpreter's lock to its end."""
         self._rests_until_s = 0.0
 
-    async def read(self, model: type[M], request: Request, *, lists: Collection[str] = ()) -> M:
+    async def read(
+        self,
+        model: type[M],
+        request: Request,
+        *,
+        lists: Collection[str] = (),
+        guesses_json: bool = False,
+    ) -> M:
         """Parameters of a request; the query string takes precedence over the form.
 
         Args:
             model: What they are validated against.
             request: Its body is read.
             lists: Names that may be repeated in a query string or form.
+            guesses_json: Whether the body is JSON if it begins like an object, and only then,
+                whatever its Content-Type says.
 
         Raises:
             InvalidRequestError: The body is not UTF-8, invalid JSON, neither JSON nor a form, or
@@ -54,13 +63,14 @@ class ParameterReader:
         if _media_type(request) == _MULTIPART and body and not _looks_like_json(body):
             fields = _query_pairs(request) + await _multipart_pairs(request)
             return parse_parameters(model, _fields(fields, lists))
+        is_json = _looks_like_json(body) if guesses_json else _is_json(_media_type(request))
         if len(body) <= MAX_INLINE_CHARS:
-            return _parse(model, request, body, lists)
+            return _parse(model, request, body, lists, is_json)
         async with self._turn:
             await asyncio.sleep(self._rests_until_s - time.monotonic())
             started_s = time.monotonic()
             try:
-                return await asyncio.to_thread(_parse, model, request, body, lists)
+                return await asyncio.to_thread(_parse, model, request, body, lists, is_json)
             finally:
                 ended_s = time.monotonic()
                 self._rests_until_s = ended_s + _REST_TO_WORK * (ended_s - started_s)
@@ -91,13 +101,16 @@ def missing_parameter(name: str) -> InvalidRequestError:
     return InvalidRequestError(f"Invalid request: missing {name} parameter")
 
 
-def _parse(model: type[M], request: Request, body: str, lists: Collection[str]) -> M:
+def _parse(model: type[M], request: Request, body: str, lists: Collection[str], is_json: bool) -> M:
     """Parameters from a body other than multipart, and the query string beside a form."""
-    media_type = _media_type(request)
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if is_json:
         return parse_parameters(model, _json_object(body))
-    fields = _query_pairs(request) + _form_pairs(media_type, body)
+    fields = _query_pairs(request) + _form_pairs(_media_type(request), body)
     return parse_parameters(model, _fields(fields, lists))
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _media_type(request: Request) -> str:

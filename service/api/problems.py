@@ -1,12 +1,14 @@
-"""Turns errors into replies: `{"error": text, "code": code}`, or DeepL's `{"message": text}`."""
+"""Turns errors into replies: `{"error": text, "code": code}`, or in the dialect of the path."""
 
 import logging
 import math
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -37,6 +39,16 @@ _DEEPL_BY_STATUS = {
     504: 503,
 }
 """DeepL's clients know 400, 403, 404, 429, 456 and 503; they retry after 429 and 503."""
+PLAIN = "plain"
+"""First part of the paths whose errors are plain text."""
+_GOOGLE_STATUSES = {
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _log = logging.getLogger(__name__)
@@ -71,13 +83,78 @@ class Problem(BaseModel):
     code: str
 
 
+class DeeplxProblem(BaseModel):
+    """Body of every reply of DeepLX that is not a success."""
+
+    code: int
+    """The status."""
+    message: str
+
+
+class GoogleFault(BaseModel):
+    """One reason for an error of Google's dialect."""
+
+    message: str
+    domain: str
+    reason: str
+    """The code of the native dialect."""
+
+
+class GoogleError(BaseModel):
+    """An error of Google's dialect."""
+
+    code: int
+    """The status."""
+    message: str
+    status: str
+    errors: list[GoogleFault]
+
+
+class GoogleProblem(BaseModel):
+    """Body of every reply of Google's dialect that is not a success."""
+
+    error: GoogleError
+
+
+def problem_content(model: type[BaseModel], status: int, code: str, text: str) -> dict[str, Any]:
+    """The fields of `model` for an error."""
+    return _CONTENTS[model](status, code, text)
+
+
+def _google_content(status: int, code: str, text: str) -> dict[str, Any]:
+    # Not all of the text once more: an error has at most 4 kB.
+    fault = {"message": text[: MAX_ERROR_CHARS // 2], "domain": "global", "reason": code}
+    named = _GOOGLE_STATUSES.get(status, "INVALID_ARGUMENT")
+    return {"error": {"code": status, "message": text, "status": named, "errors": [fault]}}
+
+
+_CONTENTS: dict[type[BaseModel], Callable[[int, str, str], dict[str, Any]]] = {
+    Problem: lambda _, code, text: {"error": text, "code": code},
+    DeeplProblem: lambda _, __, text: {"message": text},
+    DeeplxProblem: lambda status, _, text: {"code": status, "message": text},
+    GoogleProblem: _google_content,
+}
+
+
 def problem(
     path: str, status: int, code: str, text: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """An error in the dialect that `path` belongs to."""
+    """An error in the dialect that `path` belongs to; a query behind it does not count."""
     if is_deepl(path):
         return deepl_problem(status, code, text, headers)
-    return JSONResponse({"error": shortened(text), "code": code}, status, headers)
+    first = path.partition("?")[0].removeprefix("/").partition("/")[0]
+    if first == PLAIN:
+        return PlainTextResponse(shortened(text), status, headers)
+    content = problem_content(_MODELS.get(first, Problem), status, code, shortened(text))
+    return JSONResponse(content, status, headers)
+
+
+_MODELS: dict[str, type[BaseModel]] = {
+    "deeplx": DeeplxProblem,
+    "google": GoogleProblem,
+    "translate_a": GoogleProblem,
+}
+"""Shapes of errors by the first part of a path."""
 
 
 def add_exception_handlers(app: FastAPI) -> None:

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from service.engine.inspection import AttentionKind
 from service.engine.search.options import MAX_BEAM_SIZE
+from service.inspection.values import Method
 from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
 
 MAX_LENGTH_PENALTY = 10.0
@@ -79,11 +80,17 @@ def _options_of_flag(value: object) -> object:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text_or_texts)]
+PlainText = Annotated[str, BeforeValidator(_text_or_texts)]
 # Empty values count as absent and never get here; `min_length` is for readers of the schema.
 Texts = Annotated[
     Annotated[str, Field(min_length=1)]
     | Annotated[list[str], Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True)],
+    BeforeValidator(_text_or_texts),
+]
+Text = Annotated[str, Field(min_length=1), BeforeValidator(_text_or_texts)]
+TextList = Annotated[
+    list[str],
+    Field(min_length=1, max_length=MAX_LIST_ITEMS, fail_fast=True),
     BeforeValidator(_text_or_texts),
 ]
 Prefixes = Annotated[
@@ -116,6 +123,9 @@ class AttentionOptions(_Parameters):
     """Mean over nothing, over heads, or over heads and layers."""
     words: bool = False
     """Between words, not between the model's pieces."""
+    method: Method = "attention"
+    """`attention`; or, instead of maps, what each token comes from: `rollout` (of attention),
+    `value_zeroing`, `alti` or `occlusion`."""
 
 
 class GlossaryTerm(_Parameters):
@@ -282,9 +292,9 @@ class ScoreParameters(_Parameters):
 class CompareParameters(_Parameters):
     """What `POST /compare` takes. Unknown parameters are ignored."""
 
-    first: Text
+    first: PlainText
     """A text."""
-    second: Text
+    second: PlainText
     """Another one, such as its translation with one word of the source changed."""
     api_key: Any = ""
     """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""

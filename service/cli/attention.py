@@ -19,6 +19,8 @@ examples:
       --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --out maps.json
 
   pellucid attention 'The weather is nice.' --source en --target de --words --out map.png
+  pellucid attention 'The weather is nice.' --source en --target de --method alti --out why.svg
+  pellucid attention corpus.tsv --source en --target de --output corpus.npz
 
 The JSON is that of POST /attention: per kind an array [layer][head][query][key].
 """
@@ -35,7 +37,9 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("text", help="a text in the source language")
+    parser.add_argument(
+        "text", help="a text in the source language; with --output a file with one in each line"
+    )
     add_model_arguments(parser)
     parser.add_argument("--translation", help="inspect this translation instead of the model's")
     parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
@@ -47,6 +51,11 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default="none",
         help="dimensions to average over",
     )
+    parser.add_argument(
+        "--method",
+        default="attention",
+        help="attention, or what each token comes from: rollout, value_zeroing, alti, occlusion",
+    )
     parser.add_argument("--words", action="store_true", help="pool pieces to words")
     parser.add_argument(
         "--out",
@@ -57,11 +66,24 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
     )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="inspect a file of lines, each a text or a text, tab, its translation, and write to "
+        "this one: .npz, .pharaoh (alignments of white-space tokens) or .json (for inseq)",
+    )
+    parser.add_argument(
+        "--gold",
+        type=Path,
+        metavar="FILE",
+        help="with --output: gold alignments, 0-0 sure and 0?0 possible; prints the error rate",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Inspect one text; returns the exit code.
+    """Inspect one text, or a file of them; returns the exit code.
 
     Raises:
         StartupError: A setting or a bundle cannot be used.
@@ -69,6 +91,10 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from service.api.native.attention_formats import JSON, attention_body
 
+    if arguments.output or arguments.gold:
+        from service.cli.attention_corpus import run_corpus
+
+        return run_corpus(arguments, _request(arguments))
     media_type = _media_type(arguments.out) if arguments.out else JSON
     request = _request(arguments)
     with open_translator(arguments) as translator:
@@ -112,6 +138,7 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
             heads=indices(arguments.heads),
             reduce="all" if arguments.table else arguments.reduce,
             words=arguments.words,
+            method="attention" if arguments.table else arguments.method,
         ),
     )
 

@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 
 from bundle.manifest import AlignmentHead
 from service.engine.graphs.attention_pass import PairAttention, attend
+from service.engine.graphs.cause_passes import (
+    Places,
+    alti_layers,
+    occluded_log_probs,
+    zeroed_distances,
+)
 from service.engine.graphs.sessions import Sessions
 from service.engine.prefill import HandleT
 
@@ -16,6 +22,8 @@ AttentionKind = Literal["encoder", "decoder", "cross"]
 ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
 Reduction = Literal["none", "heads", "all"]
 """Mean over nothing, over heads, or over heads and layers."""
+CausePass = Literal["value_zeroing", "alti", "occlusion"]
+"""Which pass of `service.engine.graphs.cause_passes`."""
 TokenIds = tuple[int, ...]
 IdPair = tuple[TokenIds, TokenIds]
 """Source and target ids of a pair, as `attend` takes them."""
@@ -38,6 +46,10 @@ class WantedOutputs:
     """The map of the alignment head."""
     log_probs: bool = False
     """Log-probabilities of the target tokens."""
+    cause: CausePass | None = None
+    """A pass that asks for causes, over each pair alone; nothing else is returned then."""
+    places: Places = (0, 0)
+    """The tokens that it takes away, except for ALTI."""
 
     @property
     def fields(self) -> set[str]:
@@ -66,6 +78,8 @@ class PairOutputs:
     """float32 [target, source]; None: not wanted."""
     log_probs: NDArray[np.float32] | None = None
     """Nats, float32 [target]; None: not wanted."""
+    layers: tuple[NDArray[np.float32], ...] = ()
+    """What a pass that asks for causes returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +92,12 @@ class Attended(Generic[HandleT]):
 
 
 def run_pass(sessions: Sessions, request: AttendRequest[HandleT]) -> Attended[HandleT]:
-    """Answer a request with a few runs of the attention graph."""
+    """Answer a request with a few runs of the attention graph, or of one of causes."""
+    if request.wanted.cause is not None:
+        layers = [_causes(sessions, pair, request.wanted) for pair in request.pairs]
+        return Attended(
+            handle=request.handle, pairs=tuple(PairOutputs(layers=each) for each in layers)
+        )
     wanted, head = request.wanted, sessions.bundle.manifest.alignment_head
     found: list[PairOutputs] = []
     for batch in split(request.pairs, MAX_RUN_TOKENS):
@@ -102,6 +121,15 @@ def split(pairs: Sequence[IdPair], max_tokens: int) -> Iterator[list[IdPair]]:
         longest = padded
     if batch:
         yield batch
+
+
+def _causes(
+    sessions: Sessions, pair: IdPair, wanted: WantedOutputs
+) -> tuple[NDArray[np.float32], ...]:
+    if wanted.cause == "alti":
+        return alti_layers(sessions, *pair)
+    run = zeroed_distances if wanted.cause == "value_zeroing" else occluded_log_probs
+    return run(sessions, *pair, wanted.places)
 
 
 def _outputs(

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.inspection import AttentionKind
-from service.inspection.values import AttentionMaps, Contrast, InspectedPair
+from service.inspection.values import (
+    AttentionMaps,
+    Contrast,
+    ContributionDifference,
+    Contributions,
+    InspectedPair,
+)
 from service.text.alignment.differences import Step, from_first_difference
 
 
@@ -61,7 +67,29 @@ def contrast_of(own: AttentionMaps, other: AttentionMaps, translation: str) -> C
         maps={
             kind: map_difference(kind, own.maps[kind], other.maps[kind], steps) for kind in kinds
         },
+        contributions=_contribution_difference(own.contributions, other.contributions, steps),
     )
+
+
+def _contribution_difference(
+    own: Contributions | None, other: Contributions | None, steps: Sequence[Step]
+) -> ContributionDifference | None:
+    if own is None or other is None:
+        return None
+    places = _places(steps)
+    targets = [_by_step(each.target, p) for each, p in zip((own, other), places, strict=True)]
+    return ContributionDifference(
+        source=np.asarray(_minus(own.source, other.source, places), dtype=np.float32),
+        target=np.asarray(_minus(targets[0], targets[1], places), dtype=np.float32),
+    )
+
+
+def _by_step(target: NDArray[np.float32], places: _Places) -> NDArray[np.floating]:
+    """Shares of the tokens before each one at the steps of these tokens, behind the start's."""
+    found = np.zeros((len(target), 1 + places.num_steps), dtype=target.dtype)
+    found[:, 0] = target[:, 0]
+    found[:, 1 + places.steps[:-1]] = target[:, 1:]
+    return found
 
 
 def map_difference(

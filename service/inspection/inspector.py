@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -9,10 +10,17 @@ from numpy.typing import NDArray
 
 from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
 from service.engine.search.options import DecodeOptions
+from service.inspection.causes.methods import check_method, passes_of, shares_of
 from service.inspection.replay import check_replay
 from service.inspection.selection import check_cells, check_selection
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
-from service.inspection.values import AttentionMaps, AttentionSelection, ScoredPair
+from service.inspection.values import (
+    START_TOKEN,
+    AttentionMaps,
+    AttentionSelection,
+    Contributions,
+    ScoredPair,
+)
 from service.inspection.word_pooling import pooled
 from service.models.loaded_model import LoadedModel
 from service.observability.logs import REQUEST_ID
@@ -28,7 +36,7 @@ _TOO_LATE = "the deadline passed before the attention maps"
 
 
 class Inspector:
-    """Computes the attention of sentence pairs."""
+    """Computes the attention of sentence pairs, and what their tokens come from."""
 
     def __init__(self, *, max_cells: int) -> None:
         """Creates an inspector.
@@ -55,7 +63,7 @@ class Inspector:
             timeout_s: Time limit for the whole.
 
         Raises:
-            InvalidRequestError: A kind, layer or head that the model does not have.
+            InvalidRequestError: A method, kind, layer or head that the model does not have.
             PayloadTooLargeError: More cells than one reply may have.
             DeadlineExceededError: It took longer than `timeout_s`.
         """
@@ -99,6 +107,8 @@ class Inspector:
     ) -> list[AttentionMaps]:
         maps: list[AttentionMaps] = []
         async with deadline(timeout_s, _TOO_LATE):
+            if selection.method != "attention":
+                return [await _contributions(model, pair, selection) for pair in pairs]
             for batch in _batches(pairs):
                 outputs = await _run(model, batch, selection.outputs)
                 maps += await asyncio.to_thread(_maps_of_batch, model, batch, outputs, selection)
@@ -153,6 +163,7 @@ class Inspector:
     ) -> None:
         architecture = model.bundle.manifest.architecture
         check_selection(selection, architecture)
+        check_method(selection.method, model.bundle)
         lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
         check_cells(lengths, selection, architecture, self._max_cells)
 
@@ -182,8 +193,42 @@ def _maps_of_batch(
     return [_maps(model, *each, selection) for each in zip(batch, outputs, strict=True)]
 
 
+async def _contributions(
+    model: LoadedModel, pair: TokenPair, selection: AttentionSelection
+) -> AttentionMaps:
+    """One pass after the other, so that requests take turns between them."""
+    lengths = len(pair.source_ids), len(pair.target_ids)
+    outputs = [
+        (await _run(model, [pair], wanted))[0] for wanted in passes_of(selection.method, lengths)
+    ]
+    return await asyncio.to_thread(_joined, model, pair, outputs, selection)
+
+
+def _joined(
+    model: LoadedModel,
+    pair: TokenPair,
+    outputs: Sequence[PairOutputs],
+    selection: AttentionSelection,
+) -> AttentionMaps:
+    source, target = shares_of(
+        selection.method, outputs, (len(pair.source_ids), len(pair.target_ids))
+    )
+    pieces = model.bundle.tokenizer.target_pieces(pair.target_ids)
+    contributions = Contributions(
+        method=selection.method,
+        source=source,
+        target=target,
+        prefix_tokens=(START_TOKEN, *pieces[:-1]),
+    )
+    return _maps(model, pair, replace(outputs[0], maps={}), selection, contributions)
+
+
 def _maps(
-    model: LoadedModel, pair: TokenPair, outputs: PairOutputs, selection: AttentionSelection
+    model: LoadedModel,
+    pair: TokenPair,
+    outputs: PairOutputs,
+    selection: AttentionSelection,
+    contributions: Contributions | None = None,
 ) -> AttentionMaps:
     bundle = model.bundle
     tokenizer = bundle.tokenizer
@@ -195,6 +240,7 @@ def _maps(
         alignment=outputs.alignment,
         token_log_probs=_log_probs(outputs),
         cell=bundle.manifest.architecture.decoder_cell,
+        contributions=contributions,
     )
     if not selection.words:
         return maps

@@ -63,6 +63,9 @@ def check_cells(
     Raises:
         PayloadTooLargeError: Names a selection that fits.
     """
+    if selection.method != "attention":
+        _check_contributions(lengths, max_cells)
+        return
     cells = 0
     for kind in selection.kinds:
         layers, heads = _reduced_axes(kind, selection, architecture)
@@ -71,6 +74,15 @@ def check_cells(
         remedy = _remedy(lengths, selection, architecture, max_cells)
         raise PayloadTooLargeError(
             f"the attention maps have {cells:,} numbers; the limit is {max_cells:,}: {remedy}"
+        )
+
+
+def _check_contributions(lengths: Sequence[tuple[int, int]], max_cells: int) -> None:
+    cells = sum(target * (source + target) for source, target in lengths)
+    if cells > max_cells:
+        raise PayloadTooLargeError(
+            f"the contributions have {cells:,} numbers; the limit is {max_cells:,}: send shorter "
+            "or fewer texts"
         )
 
 

@@ -1,6 +1,7 @@
 """Requests for inspection and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,20 @@ from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.differences import Step
 from service.text.alignment.word_links import WordLink
 
+Method = Literal["attention", "rollout", "value_zeroing", "alti", "occlusion"]
+"""Attention shows where a model looked; the others say what a token comes from."""
+METHODS: tuple[Method, ...] = get_args(Method)
+START_TOKEN = "<s>"
+"""The decoder's first input, in `Contributions.prefix_tokens`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionSelection:
-    """Which attention maps to return."""
+    """Which attention maps to return, or what else."""
 
+    method: Method = "attention"
+    """Any other returns `Contributions` in place of maps; kinds, layers and heads have no meaning
+    then."""
     kinds: tuple[AttentionKind, ...] = ("cross",)
     layers: tuple[int, ...] | None = None
     """None: all."""
@@ -42,6 +52,25 @@ class AttentionSelection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contributions:
+    """What each target token comes from; a row of both arrays sums to 1."""
+
+    method: Method
+    source: NDArray[np.float32]
+    """Shares of the source tokens, float32 [target, source]."""
+    target: NDArray[np.float32]
+    """Shares of the decoder's inputs, the tokens before each one, lower-triangular, float32
+    [target, target]."""
+    prefix_tokens: tuple[str, ...]
+    """The columns of `target`: the start token, then every target token but the last."""
+
+    @property
+    def source_share(self) -> NDArray[np.float32]:
+        """How much came from the source, float32 [target]."""
+        return np.asarray(self.source.sum(axis=-1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionMaps:
     """Attention of one sentence pair, without padding."""
 
@@ -58,6 +87,9 @@ class AttentionMaps:
     cell: DecoderCell = "self_attention"
     """What the maps of the kind `decoder` are of: attention, or what the state of a recurrence
     still holds of each earlier token."""
+
+    contributions: Contributions | None = None
+    """Of another method than attention; then there are no maps."""
 
     @property
     def confidence(self) -> Confidence:
@@ -99,6 +131,16 @@ class InspectedSentence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContributionDifference:
+    """What speaks for the tokens of a translation more than for those of another one."""
+
+    source: NDArray[np.float32]
+    """Differences of the source tokens' shares, float32 [steps, source]."""
+    target: NDArray[np.float32]
+    """Of the start token, then of the token of each step, float32 [steps, 1 + steps]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
     """A translation minus another one of the same source; a missing token counts as zero."""
 
@@ -115,6 +157,8 @@ class Contrast:
     maps: dict[AttentionKind, NDArray[np.float32]]
     """The differences of `cross` and `decoder`, float32 [layers, heads, steps, key]; the keys of
     `decoder` are steps."""
+    contributions: ContributionDifference | None = None
+    """Of another method than attention; then there are no maps."""
 
     @property
     def first_difference(self) -> int | None:

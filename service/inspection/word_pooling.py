@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.inspection import AttentionKind
-from service.inspection.values import AttentionMaps
+from service.inspection.values import AttentionMaps, Contributions
 from service.text.alignment.word_links import Span, TokenizedText, words
 
 _PARTIAL = re.compile(r"<0x[0-9A-F]{2}>|▁+")
@@ -34,13 +34,37 @@ def pooled(attention: AttentionMaps, source: TokenizedText, target: TokenizedTex
         "decoder": (targets, targets),
         "cross": (targets, sources),
     }
+    source_tokens = _names(sources, attention.source_tokens, source)
+    target_tokens = _names(targets, attention.target_tokens, target)
     log_probs = np.add.reduceat(np.array(attention.token_log_probs), targets)
     return replace(
         attention,
-        source_tokens=_names(sources, attention.source_tokens, source),
-        target_tokens=_names(targets, attention.target_tokens, target),
+        source_tokens=source_tokens,
+        target_tokens=target_tokens,
         maps={kind: pool(maps, *axes[kind]) for kind, maps in attention.maps.items()},
         token_log_probs=tuple(log_probs.tolist()),
+        contributions=_pooled_contributions(
+            attention.contributions, sources, targets, target_tokens
+        ),
+    )
+
+
+def _pooled_contributions(
+    found: Contributions | None,
+    sources: Sequence[int],
+    targets: Sequence[int],
+    target_tokens: Sequence[str],
+) -> Contributions | None:
+    """Between words; the start token is one, and the other columns are one token later."""
+    if found is None:
+        return None
+    count = len(found.prefix_tokens)
+    begins = [start + 1 for start in targets if start + 1 < count]
+    return replace(
+        found,
+        source=pool(found.source, targets, sources),
+        target=pool(found.target, targets, [0, *begins]),
+        prefix_tokens=(found.prefix_tokens[0], *target_tokens[: len(begins)]),
     )
 
 

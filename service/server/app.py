@@ -15,6 +15,9 @@ from bundle.verified import VerifiedFiles
 from service.api.auth.api_keys import load_api_keys
 from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
+from service.api.dialects import deeplx, immersive, kiss, mtran, plain
+from service.api.dialects.google import cloud as google_cloud
+from service.api.dialects.google import web as google_web
 from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
 from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
@@ -24,10 +27,19 @@ from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddl
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
 from service.api.middleware.trace import TraceMiddleware
-from service.api.native import attention, compare, files, languages, score, translate
+from service.api.native import (
+    attention,
+    compare,
+    files,
+    languages,
+    score,
+    suggest,
+    translate,
+)
 from service.api.native.files import FORM_BYTES
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
+from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
@@ -183,6 +195,11 @@ def create_file_jobs(settings: Settings, translator: Translator) -> FileJobs:
     return FileJobs(translator.translate, limits, pool, folder=settings.file_folder)
 
 
+def _suggestions(settings: Settings) -> SuggestionFile | None:
+    path = settings.suggestion_file
+    return None if path is None else SuggestionFile(path)
+
+
 def _check_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -245,6 +262,7 @@ def create_app(
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=load_api_keys(settings, metrics),
+        suggestions=_suggestions(settings),
         reply_thread=TextThread(settings.inline_chars),
     )
     _add_routes(app, settings)
@@ -254,13 +272,20 @@ def create_app(
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
-    for module in (translate, languages, files, attention, score, compare, deepl, probes):
+    native = (translate, languages, files, attention, score, compare, suggest)
+    for module in (*native, deepl, probes):
         app.include_router(module.router)
+    for dialect in (deeplx, immersive, kiss, mtran, plain):
+        app.include_router(dialect.router)
     if settings.pages:
         app.include_router(pages.router)
     if settings.admin_token is not None:
         app.include_router(admin.router)
     app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
+    for google in (google_cloud, google_web):
+        app.include_router(google.router, prefix="/google")
+    # KOReader keeps the host of a server's address and sets the path itself.
+    app.include_router(google_web.router, include_in_schema=False)
 
 
 def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:

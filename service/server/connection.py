@@ -269,12 +269,17 @@ class Connection(HttpToolsProtocol):
         `RequestLimitMiddleware`.
         """
         return (
-            is_limited(self.parser.get_method().decode("ascii"), self.headers)
+            is_limited(*self._target(), self.headers)
             and not self._num_unanswered
             and self.parser.should_keep_alive()
             and not any(name.startswith(b"x-forwarded") for name, _ in self.headers)
             and self._request_limit.is_full(self.client[0] if self.client else "")
         )
+
+    def _target(self) -> tuple[str, str]:
+        """Method and path of the request that is arriving."""
+        path, _, _ = self.url.decode("ascii", "replace").partition("?")
+        return self.parser.get_method().decode("ascii"), path
 
     def _refuse(self) -> None:
         given = next((value for name, value in self.headers if name == _ID_HEADER), b"")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import LanguagePair
+from service.inspection.causes.methods import check_method
 from service.inspection.inspector import Inspector
 from service.inspection.replay import replay_of
 from service.inspection.selection import check_selection
@@ -104,6 +105,7 @@ class SingleModelTranslator:
         )
         if request.attention:
             check_selection(request.attention, manifest.architecture)
+            check_method(request.attention.method, model.bundle)
         read_options = ReadOptions(
             markup=request.markup,
             splitting=request.splitting,

@@ -5,7 +5,16 @@ from typing import Any
 
 import schemathesis
 
-_LANGUAGES = {"source": "en", "target": "de", "source_lang": "EN", "target_lang": "DE"}
+_LANGUAGES = {
+    "source": "en",
+    "target": "de",
+    "source_lang": "EN",
+    "target_lang": "DE",
+    "from": "en",
+    "to": "de",
+    "sl": "en",
+    "tl": "de",
+}
 MOST_ERROR_BYTES = 4096
 _LONGEST = 35
 """Of a language; longer ones stay as they are, and so do those that look like one."""
@@ -14,12 +23,22 @@ _LONGEST = 35
 @schemathesis.hook
 def map_body(_: schemathesis.HookContext, body: Any) -> Any:  # noqa: ANN401 - any JSON
     """Ask for languages that are served."""
-    if isinstance(body, dict):
+    return _with_languages(body)
+
+
+@schemathesis.hook
+def map_query(_: schemathesis.HookContext, query: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Ask for languages that are served."""
+    return _with_languages(query)
+
+
+def _with_languages(parameters: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(parameters, dict):
         for name, language in _LANGUAGES.items():
-            given = body.get(name)
+            given = parameters.get(name)
             if isinstance(given, str) and 0 < len(given) <= _LONGEST and len(given) != len("en"):
-                body[name] = language
-    return body
+                parameters[name] = language
+    return parameters
 
 
 @schemathesis.check

@@ -20,13 +20,16 @@ from bundle import manifest
 from bundle.manifest import MANIFEST_NAME, Architecture
 from bundle.tensors import (
     BEAMS_NAME,
+    CAUSE_NAMES,
     GRAPH_NAMES,
     REQUIRED_FILES,
+    alti_spec,
     attention_spec,
     beams_spec,
     candidates_spec,
     decoder_spec,
     encoder_spec,
+    value_zeroing_spec,
 )
 from service.errors import ServiceError
 from service.observability.metrics import Metrics
@@ -119,7 +122,10 @@ def test_the_guide_runs_from_beginning_to_end(address: str, tmp_path: Path) -> N
     for language, code in _guide_steps():
         if "bertviz" not in code:
             assert _run_step(language, code, address, tmp_path).strip(), code
-    assert {path.name for path in tmp_path.iterdir()} == {"map.png", "map.svg", "maps.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("map.png", "map.svg", "maps.npz", "why.svg"),
+        *("corpus.tsv", "corpus.npz", "corpus.json", "corpus.pharaoh", "gold.txt"),
+    }
 
 
 def test_bertviz_reads_the_arrays(address: str, tmp_path: Path) -> None:
@@ -170,11 +176,11 @@ def test_every_field_of_the_manifest_is_documented(model: type[BaseModel]) -> No
     assert [name for name in model.model_fields if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES, BEAMS_NAME])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES, BEAMS_NAME, *CAUSE_NAMES])
 def test_every_file_of_a_bundle_is_documented(name: str) -> None:
     text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in text
-    assert (f"### `{name}`" in text) == (name in (*GRAPH_NAMES, BEAMS_NAME))
+    assert (f"### `{name}`" in text) == (name in (*GRAPH_NAMES, BEAMS_NAME, *CAUSE_NAMES))
 
 
 def test_every_tensor_is_documented() -> None:
@@ -197,6 +203,8 @@ def test_every_tensor_is_documented() -> None:
         candidates_spec(architecture.vocab_size),
         beams_spec(architecture, "int8"),
         attention_spec(architecture),
+        value_zeroing_spec(architecture),
+        alti_spec(architecture),
     ):
         names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}
         assert sorted(name for name in names if f"`{name}`" not in text) == []

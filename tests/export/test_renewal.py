@@ -11,7 +11,7 @@ import pytest
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, MODEL_CARD_NAME
+from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, CAUSE_NAMES, MODEL_CARD_NAME
 from export import renewal
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams
@@ -34,10 +34,10 @@ def test_only_the_graph_and_its_entry_are_new(folder: Path) -> None:
     before, was = contents(folder), read_bundle(folder).manifest
     renew(folder)
     after, manifest = contents(folder), read_bundle(folder).manifest
-    assert after.keys() - before.keys() == {BEAMS_NAME}
+    assert after.keys() - before.keys() == {BEAMS_NAME, *CAUSE_NAMES}
     assert {name for name in before if after[name] != before[name]} == {MANIFEST_NAME}
     assert manifest.model_copy(update={"files": was.files}) == was
-    assert {n: e for n, e in manifest.files.items() if n != BEAMS_NAME} == was.files
+    assert {n: e for n, e in manifest.files.items() if n in before} == was.files
     # No field that the bundle did not have: a reader of its time would refuse it.
     assert json.loads(after[MANIFEST_NAME]).keys() == json.loads(before[MANIFEST_NAME]).keys()
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -58,15 +58,16 @@ def test_the_graph_is_the_one_that_the_export_writes(tmp_path: Path) -> None:
     assert sessions.bundle.file(BEAMS_NAME).read_bytes() == written
 
 
-def test_plain_attention_cannot_be_renewed(tmp_path: Path, folder: Path) -> None:
+def test_plain_attention_gets_all_but_beams(folder: Path) -> None:
     kind = PLAIN_KINDS["additive scores"]
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
     manifest["architecture"]["attention_operator"] = network(
         random_transformer(**kind)
     ).architecture.attention_operator
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(ExportError, match="fused attention"):
-        renew(folder)
+    before = contents(folder)
+    renew(folder)
+    assert contents(folder).keys() - before.keys() == set(CAUSE_NAMES)
 
 
 def test_a_graph_that_gives_other_hypotheses_is_refused(
@@ -137,7 +138,9 @@ def test_the_command_says_what_it_did_and_what_is_wrong(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["renewal", str(folder)])
     assert renewal.main() == 0
-    assert capsys.readouterr().out.startswith(f"{folder}: {BEAMS_NAME}, ")
+    said = capsys.readouterr().out.splitlines()
+    names = (BEAMS_NAME, *CAUSE_NAMES)
+    assert [line.rpartition(",")[0] for line in said] == [f"{folder}: {name}" for name in names]
     monkeypatch.setattr("sys.argv", ["renewal", str(folder / "nowhere")])
     assert renewal.main() == 2
     assert "there is no such folder" in capsys.readouterr().err

@@ -40,6 +40,14 @@ def test_a_selection_is_followed(translator: Translator) -> None:
     assert attention["encoder"].shape[:2] == attention["cross"].shape[:2] == (1, 1)
 
 
+def test_another_method_gives_contributions(translator: Translator, attention: Attention) -> None:
+    found = translator.attention("ab cd.", selection=AttentionSelection(method="rollout"))
+    rows = found.contributions.source.sum(axis=1) + found.contributions.target.sum(axis=1)
+    np.testing.assert_allclose(rows, 1, atol=1e-5)
+    with pytest.raises(InvalidRequestError, match="select another method"):
+        attention.contributions  # noqa: B018 - a property that raises
+
+
 def test_a_notebook_shows_pictures_with_ids_of_their_own(attention: Attention) -> None:
     first, second = attention._repr_html_(), attention._repr_html_()
     ids = [

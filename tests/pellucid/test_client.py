@@ -96,6 +96,19 @@ def test_attention_is_that_of_a_translator(
     assert _size(received) == _size(ours)
 
 
+def test_contributions_are_those_of_a_translator(client: Client, translator: Translator) -> None:
+    selection = AttentionSelection(method="occlusion")
+    received, ours = (
+        each.attention("ab cd.", selection=selection) for each in (client, translator)
+    )
+    assert received.contributions.method == "occlusion"
+    assert received.contributions.prefix_tokens == ours.contributions.prefix_tokens
+    for name in ("source", "target", "source_share"):
+        found, expected = (getattr(each.contributions, name) for each in (received, ours))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert _size(received) == _size(ours)
+
+
 def _size(attention: Attention) -> tuple[int, int]:
     return Image.open(io.BytesIO(attention.png())).size
 

@@ -18,6 +18,7 @@ SENTINEL = "Zwiebelkuchenrezept"
 TEXT = f"{CANARY.source_text} {SENTINEL}."
 KEY = "unmistakable-key"
 DEEPL_PAIR = {"source_lang": PAIR["source"].upper(), "target_lang": PAIR["target"].upper()}
+FROM_TO = {"from": PAIR["source"], "to": PAIR["target"]}
 _JSON = {"Content-Type": "application/json"}
 _NO_UNICODE = json.dumps({"q": f"{TEXT}\ud800", **PAIR})
 ASKED: list[tuple[str, str, dict[str, Any]]] = [
@@ -52,6 +53,16 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v2/translate", {"json": {"text": [TEXT], **DEEPL_PAIR}}),
     ("POST", "/v2/translate", {"data": {"text": TEXT, **DEEPL_PAIR}}),
     ("POST", "/v2/translate", {"json": {"text": [TEXT], "target_lang": SENTINEL}}),
+    ("POST", "/deeplx/translate", {"json": {"text": TEXT, **DEEPL_PAIR}}),
+    ("POST", f"/immersive?token={KEY}", {"json": {"text_list": [TEXT], **DEEPL_PAIR}}),
+    ("POST", "/immersive", {"json": {"text_list": [TEXT], "target_lang": SENTINEL}}),
+    ("POST", "/kiss", {"json": {"text": TEXT, **FROM_TO}}),
+    ("POST", "/mtran/translate", {"json": {"text": TEXT, **FROM_TO}}),
+    ("POST", f"/google/language/translate/v2?key={KEY}", {"json": {"q": TEXT, **PAIR}}),
+    ("GET", "/google/translate_a/single", {"params": {"q": TEXT, "tl": PAIR["target"]}}),
+    ("GET", "/translate_a/single", {"params": {"q": TEXT, "tl": SENTINEL, "key": KEY}}),
+    ("GET", "/plain", {"params": {"text": TEXT, "token": KEY, **FROM_TO}}),
+    ("POST", "/suggest", {"data": {"q": TEXT, "s": SENTINEL, **PAIR}}),
     (
         "POST",
         "/translate_file",

@@ -14,6 +14,16 @@ from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.limits import CompletionRate
 
+TRANSLATING_GETS = frozenset(
+    {
+        "/plain",
+        "/google/translate_a/single",
+        "/translate_a/single",
+        "/google/language/translate/v2",
+    }
+)
+"""Paths that translate what is in their query string."""
+
 
 class RequestLimit:
     """Counts requests by address; for one event loop.
@@ -64,24 +74,30 @@ class RequestLimit:
             del self._by_address[address]
 
 
-def is_limited(method: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def is_limited(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a request counts: it brings work, or a body.
 
     Args:
         method: In capitals.
+        path: Without a query.
         headers: With names in lower case.
     """
-    return method == "POST" or any(
+    return (method == "POST" or path in TRANSLATING_GETS) or any(
         name == b"transfer-encoding" or (name == b"content-length" and value.strip(b" 0") != b"")
         for name, value in headers
     )
 
 
+def _is_limited(scope: Scope) -> bool:
+    return is_limited(scope["method"], scope["path"], scope["headers"])
+
+
 class RequestLimitMiddleware(HttpMiddleware):
     """Refuses requests over the limit, at a fraction of the cost of reading them.
 
-    Limited are POST and requests with a body; pages, probes and metrics are not. A request counts
-    from the moment its body is complete, so a slow client uses up no request, only a connection.
+    Limited are POST, requests with a body, and GET that translates; pages, probes and metrics are
+    not. A request counts from the moment its body is complete, so a slow client uses up no request,
+    only a connection.
     """
 
     def __init__(self, app: ASGIApp, limit: RequestLimit) -> None:
@@ -90,7 +106,7 @@ class RequestLimitMiddleware(HttpMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http" or not is_limited(scope["method"], scope["headers"]):
+        if scope["type"] != "http" or not _is_limited(scope):
             await self._app(scope, receive, send)
             return
         address = (scope.get("client") or ("",))[0]

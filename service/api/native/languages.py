@@ -111,7 +111,7 @@ async def frontend_settings(parts: PartsOf) -> Response:
             frontendTimeout=FRONTEND_TIMEOUT_MS,
             apiKeys=parts.keys.are_required,
             keyRequired=parts.keys.are_required,
-            suggestions=False,
+            suggestions=parts.suggestions is not None,
             filesTranslation=True,
             supportedFilesFormat=list(FORMATS),
             language=LanguageChoice(source=_named(AUTO), target=target),

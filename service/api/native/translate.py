@@ -83,6 +83,7 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
         heads=None if options.heads is None else tuple(options.heads),
         reduce=options.reduce,
         words=options.words,
+        method=options.method,
     )
 
 

@@ -10,6 +10,20 @@ AttentionMap = list[list[list[list[float]]]]
 """[layer][head][query][key]; each row sums to 1."""
 
 
+class ContributionsReply(Reply):
+    """What each target token comes from; a row of `source` and of `target` sums to 1."""
+
+    method: Literal["rollout", "value_zeroing", "alti", "occlusion"]
+    source: list[list[float]]
+    """[target][source]: shares of the source tokens."""
+    target: list[list[float]]
+    """[target][prefix]: shares of the tokens before each one, lower-triangular."""
+    prefix_tokens: list[str]
+    """The columns of `target`: the start token `<s>`, then every target token but the last."""
+    source_share: list[float]
+    """Of each target token, how much came from the source: the sum of its row of `source`."""
+
+
 class MapsReply(Reply):
     """Attention of one sentence pair; only the kinds that were asked for are there."""
 
@@ -28,6 +42,8 @@ class MapsReply(Reply):
     the recurrence still holds of each earlier token, as shares."""
     cross: AttentionMap | None = None
     """[layer][head][query][key] from target to source tokens."""
+    contributions: ContributionsReply | None = None
+    """Only with another `method` than `attention`, in place of maps."""
 
 
 class AlignmentReply(Reply):
@@ -74,6 +90,15 @@ class StepReply(Reply):
     """Log-probability of the one minus that of the other, nats; a missing token counts as 0."""
 
 
+class ContributionDifferenceReply(Reply):
+    """What speaks for the translation's tokens more than for the other's."""
+
+    source: list[list[float]]
+    """[step][source]: differences of the source tokens' shares."""
+    target: list[list[float]]
+    """[step][1 + step]: of the start token, then of the token of each step."""
+
+
 class ContrastReply(Reply):
     """The translation minus another one of the same source."""
 
@@ -91,6 +116,8 @@ class ContrastReply(Reply):
     """[layer][head][step][key] over source tokens: differences of weights."""
     decoder: AttentionMap | None = None
     """[layer][head][step][step]: differences of weights."""
+    contributions: ContributionDifferenceReply | None = None
+    """In place of maps, with a method other than attention."""
 
 
 class InspectedTextReply(Reply):
@@ -109,6 +136,7 @@ class InspectedTextReply(Reply):
     decoder: AttentionMap | None = None
     decoder_cell: Literal["ssru"] | None = None
     cross: AttentionMap | None = None
+    contributions: ContributionsReply | None = None
     alignment: AlignmentReply | None = None
     confidence: ConfidenceReply | None = None
     sentences: list[InspectedSentenceReply] | None = None
@@ -129,6 +157,8 @@ def inspected_content(pair: InspectedPair) -> Json:
 def maps_content(attention: AttentionMaps) -> Json:
     """Tokens, and maps in the order in which they were asked for, as `MapsReply` declares them."""
     content = content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps  # nosec B106 - no password: the name of a field
+    if attention.contributions is not None:
+        content["contributions"] = content_of(ContributionsReply, attention.contributions)
     is_recurrence = attention.cell == "ssru" and "decoder" in attention.maps
     return content | ({"decoder_cell": "ssru"} if is_recurrence else {})
 
@@ -146,6 +176,9 @@ def _contrast(contrast: Contrast) -> Json:
         "first_difference": contrast.first_difference,
         "steps": [step.model_dump() for step in steps],
     }
+    if contrast.contributions is not None:
+        found = content_of(ContributionDifferenceReply, contrast.contributions)
+        content["contributions"] = found
     return content | contrast.maps
 
 

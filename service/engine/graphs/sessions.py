@@ -10,20 +10,25 @@ import onnxruntime as ort
 from bundle.errors import InvalidBundleError
 from bundle.reader import Bundle, check_unchanged
 from bundle.tensors import (
+    ALTI_NAME,
     ATTENTION_NAME,
     BEAMS_NAME,
     CANDIDATES_NAME,
+    CAUSE_NAMES,
     DECODER_NAME,
     ENCODER_NAME,
     SHORTLIST_NAME,
+    VALUE_ZEROING_NAME,
     GraphSpec,
     TensorSpec,
+    alti_spec,
     attention_spec,
     beams_spec,
     candidates_spec,
     decoder_spec,
     encoder_spec,
     shortlist_spec,
+    value_zeroing_spec,
 )
 from service.engine.cache.shortlist import NO_PIECE, Shortlist, ShortlistBlock
 from service.engine.graphs.cpu_features import has_exact_integer_product
@@ -117,6 +122,16 @@ class Sessions:
         return self.session(ATTENTION_NAME)
 
     @property
+    def value_zeroing(self) -> ort.InferenceSession:
+        """The graph of value zeroing, where there is one."""
+        return self.session(VALUE_ZEROING_NAME)
+
+    @property
+    def alti(self) -> ort.InferenceSession:
+        """The graph of ALTI, where there is one."""
+        return self.session(ALTI_NAME)
+
+    @property
     def shortlist(self) -> ShortlistSessions | None:
         """The shortlist, if the bundle has one that is used."""
         table, report = self.bundle.shortlist, self.bundle.manifest.shortlist
@@ -174,12 +189,13 @@ def open_sessions(bundle: Bundle, *, num_threads: int = 1) -> Sessions:
 
 
 def check_attention(sessions: Sessions) -> None:
-    """Check the attention graph as `open_sessions` checks the others, and close it again.
+    """Check the graphs of inspection as `open_sessions` checks the others, and close them again.
 
     Raises:
         InvalidBundleError: As for `open_sessions`.
     """
-    _open_checked(sessions.bundle, ATTENTION_NAME, sessions.num_threads)
+    for name in (ATTENTION_NAME, *filter(sessions.bundle.has_file, CAUSE_NAMES)):
+        _open_checked(sessions.bundle, name, sessions.num_threads)
 
 
 def _open_checked(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
@@ -198,6 +214,8 @@ def _spec(bundle: Bundle, name: str) -> GraphSpec:
         CANDIDATES_NAME: lambda: candidates_spec(architecture.vocab_size),
         BEAMS_NAME: lambda: beams_spec(architecture, cache),
         ATTENTION_NAME: lambda: attention_spec(architecture),
+        VALUE_ZEROING_NAME: lambda: value_zeroing_spec(architecture),
+        ALTI_NAME: lambda: alti_spec(architecture),
     }
     if shortlist is not None:
         specs[SHORTLIST_NAME] = lambda: shortlist_spec(architecture, shortlist)
@@ -223,7 +241,7 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
 
 def _options_of(name: str, num_threads: int) -> ort.SessionOptions:
     options = session_options(num_threads, is_exact=has_exact_integer_product())
-    if name == ATTENTION_NAME:
+    if name in (ATTENTION_NAME, *CAUSE_NAMES):
         # Open in every engine and seldom run: without copies of its weights in the kernels' order,
         # and without an arena that keeps what the longest pass took, it has 6 MB instead of 14,
         # and after passes 20 instead of 27. They take 5 % longer.

@@ -25,14 +25,15 @@ def npz(pairs: Sequence[InspectedPair], *, is_list: bool) -> bytes:
     entries: dict[str, NDArray[np.generic]] = {}
     for number, pair in enumerate(pairs):
         prefix = f"{number}." if is_list else ""
-        entries.update((prefix + name, value) for name, value in _pair(pair))
+        entries.update((prefix + name, value) for name, value in pair_entries(pair))
     written = BytesIO()
     # `savez` has a parameter `file`; no entry has that name.
     np.savez(written, allow_pickle=False, **entries)
     return written.getvalue()
 
 
-def _pair(pair: InspectedPair) -> Iterator[Entry]:
+def pair_entries(pair: InspectedPair) -> Iterator[Entry]:
+    """Names and values of one text."""
     yield "source", np.array(pair.source)
     yield "translation", np.array(pair.translation)
     if pair.contrast is not None:
@@ -60,6 +61,9 @@ def _contrast(contrast: Contrast) -> Iterator[Entry]:
     yield "steps", np.array(steps, dtype=np.int64).reshape(-1, 2)
     yield "score_differences", np.array(contrast.score_differences, dtype=np.float32)
     yield from contrast.maps.items()
+    if contrast.contributions is not None:
+        yield "contributions.source", contrast.contributions.source
+        yield "contributions.target", contrast.contributions.target
 
 
 def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
@@ -68,6 +72,12 @@ def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
     yield "target_tokens", np.array(attention.target_tokens)
     yield "token_scores", np.array(attention.token_log_probs, dtype=np.float32)
     yield from attention.maps.items()
+    if (causes := attention.contributions) is not None:
+        yield "contributions.method", np.array(causes.method)
+        yield "contributions.source", causes.source
+        yield "contributions.target", causes.target
+        yield "contributions.prefix_tokens", np.array(causes.prefix_tokens)
+        yield "contributions.source_share", causes.source_share
     for name, text in (("source", sentence.source), ("target", sentence.translation)):
         found = [text[begin:end] for begin, end in words(text)]
         yield f"alignment.{name}_words", np.array(found, dtype=np.str_)

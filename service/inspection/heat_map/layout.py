@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from service.engine.inspection import AttentionKind
 from service.inspection.heat_map.figure import CELL, Figure, Label, LabelStyle, Panel, shades
 from service.inspection.heat_map.wording import (
+    contributions_heading,
     heading,
     panel_name,
     printable,
@@ -88,16 +89,44 @@ def lay_out(
 def _draw_sentence(
     sheet: _Sheet, sentence: InspectedSentence, selection: AttentionSelection
 ) -> None:
-    for kind, maps in sentence.attention.maps.items():
+    for grid in grids(sentence.attention):
         sheet.bottom += _GAP // 2
-        sheet.write(heading(kind, sentence.attention), _HEADING)
+        sheet.write(grid.heading, _HEADING)
         sheet.bottom += _GAP // 2
-        _draw_grid(sheet, maps, axes(kind, sentence.attention), selection)
+        _draw_grid(sheet, grid.maps, (grid.queries, grid.keys), selection)
     sheet.bottom += _GAP
 
 
-def axes(kind: AttentionKind, attention: AttentionMaps) -> tuple[list[str], list[str]]:
-    """Labels of the rows and of the columns."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Maps with the same axes."""
+
+    heading: str
+    maps: NDArray[np.float32]
+    """float32 [layers, heads, query, key]; contributions are one map."""
+    queries: list[str]
+    """Labels of the rows."""
+    keys: list[str]
+    """Labels of the columns."""
+
+
+def grids(attention: AttentionMaps) -> Iterator[Grid]:
+    """All maps of a sentence, or its contributions, with source and target side by side."""
+    for kind, maps in attention.maps.items():
+        queries, keys = _axes(kind, attention)
+        yield Grid(heading=heading(kind, attention), maps=maps, queries=queries, keys=keys)
+    if (found := attention.contributions) is not None:
+        both = np.concatenate([found.source, found.target], axis=1)
+        columns = (*attention.source_tokens, *found.prefix_tokens)
+        yield Grid(
+            heading=contributions_heading(found),
+            maps=both[None, None],
+            queries=[token_label(token) for token in attention.target_tokens],
+            keys=[token_label(token) for token in columns],
+        )
+
+
+def _axes(kind: AttentionKind, attention: AttentionMaps) -> tuple[list[str], list[str]]:
     queries = attention.source_tokens if kind == "encoder" else attention.target_tokens
     keys = attention.target_tokens if kind == "decoder" else attention.source_tokens
     return [token_label(token) for token in queries], [token_label(token) for token in keys]

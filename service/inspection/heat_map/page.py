@@ -7,9 +7,9 @@ from html import escape
 
 import numpy as np
 
-from service.inspection.heat_map.layout import axes, lay_out
+from service.inspection.heat_map.layout import grids, lay_out
 from service.inspection.heat_map.svg import svg
-from service.inspection.heat_map.wording import heading, printable
+from service.inspection.heat_map.wording import printable
 from service.inspection.values import (
     AttentionMaps,
     AttentionSelection,
@@ -91,14 +91,13 @@ def _sentence(
 
 def _numbers(attention: AttentionMaps) -> Iterator[str]:
     """Tables of the mean of each kind's maps in percent, for screen readers."""
-    for kind, maps in attention.maps.items():
-        queries, keys = axes(kind, attention)
+    for grid in grids(attention):
         rows = [
             [query, *(f"{weight:.0f}" for weight in row)]
-            for query, row in zip(queries, 100 * np.mean(maps, axis=(0, 1)), strict=True)
+            for query, row in zip(grid.queries, 100 * np.mean(grid.maps, axis=(0, 1)), strict=True)
         ]
-        yield f"<details><summary>{heading(kind, attention)}; mean of these maps, percent</summary>"
-        yield f'<div class="wide">{_table(["", *keys], rows)}</div></details>'
+        yield f"<details><summary>{grid.heading}; mean of these maps, percent</summary>"
+        yield f'<div class="wide">{_table(["", *grid.keys], rows)}</div></details>'
 
 
 def _words(sentence: InspectedSentence) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import unicodedata
 
 from service.engine.inspection import AttentionKind
-from service.inspection.values import AttentionMaps, AttentionSelection
+from service.inspection.values import AttentionMaps, AttentionSelection, Contributions, Method
 
 HEADINGS: dict[AttentionKind, str] = {
     "encoder": "Encoder: rows are source tokens, columns the source tokens that they looked at",
@@ -33,8 +33,26 @@ def heading(kind: AttentionKind, attention: AttentionMaps) -> str:
     return _RECURRENCE if is_recurrence else HEADINGS[kind]
 
 
+CONTRIBUTIONS: dict[Method, str] = {
+    "rollout": "attention rollout",
+    "value_zeroing": "value zeroing",
+    "alti": "ALTI",
+    "occlusion": "occlusion",
+}
+
+
+def contributions_heading(contributions: Contributions) -> str:
+    """What contributions show."""
+    return (
+        f"Contributions by {CONTRIBUTIONS[contributions.method]}: rows are tokens of the "
+        "translation, columns what they come from: source tokens, then tokens written before"
+    )
+
+
 def panel_name(row: int, column: int, selection: AttentionSelection) -> str:
     """Name of the map in a row and column of the grid, by the selected layer and head."""
+    if selection.method != "attention":
+        return CONTRIBUTIONS[selection.method]
     if selection.reduce == "all":
         return "mean of layers and heads"
     layer = row if selection.layers is None else selection.layers[row]

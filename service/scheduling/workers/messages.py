@@ -110,6 +110,7 @@ def encode_attended(attended: Attended[int]) -> bytes:
             [(kind, _plain_array(values)) for kind, values in pair.maps.items()],
             _plain_array(pair.alignment),
             _plain_array(pair.log_probs),
+            [_plain_array(values) for values in pair.layers],
         )
         for pair in attended.pairs
     ]
@@ -257,11 +258,13 @@ def _pair_outputs(
     maps: Sequence[tuple[Any, _PlainArray]],
     alignment: _PlainArray | None,
     log_probs: _PlainArray | None,
+    layers: Sequence[_PlainArray | None],
 ) -> PairOutputs:
     return PairOutputs(
         maps={kind: values for kind, plain in maps if (values := _array(plain)) is not None},
         alignment=_array(alignment),
         log_probs=_array(log_probs),
+        layers=tuple(values for plain in layers if (values := _array(plain)) is not None),
     )
 
 

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from service.engine.inspection import AttentionKind
 from service.inspection.contrast import contrast_of, map_difference
-from service.inspection.values import AttentionMaps
+from service.inspection.values import AttentionMaps, Contributions
 from service.text.alignment.differences import from_first_difference
 
 SOURCES = ("a", "b", "</s>")
@@ -72,3 +74,43 @@ def test_a_translation_has_no_contrast_to_itself() -> None:
     assert contrast.first_difference is None
     assert not any(contrast.score_differences)
     assert not any(values.any() for values in contrast.maps.values())
+
+
+def test_contributions_are_subtracted_token_by_token() -> None:
+    own, other = (
+        replace(maps_of(tokens), contributions=shares_of(tokens)) for tokens in (OWN, OTHER)
+    )
+    steps = from_first_difference(OWN, OTHER)
+    found = contrast_of(own, other, "").contributions
+    assert found is not None and own.contributions and other.contributions
+    for i, step in enumerate(steps):
+        for key in range(len(SOURCES)):
+            expected = share(own.contributions.source, step.first, key)
+            expected -= share(other.contributions.source, step.second, key)
+            assert found.source[i, key] == pytest.approx(expected)
+        starts = share(own.contributions.target, step.first, 0)
+        starts -= share(other.contributions.target, step.second, 0)
+        assert found.target[i, 0] == pytest.approx(starts)
+        for j, before in enumerate(steps):
+            # The column behind that of a token is the one of which it is the input.
+            first = None if before.first is None else before.first + 1
+            second = None if before.second is None else before.second + 1
+            expected = share(own.contributions.target, step.first, first)
+            expected -= share(other.contributions.target, step.second, second)
+            assert found.target[i, 1 + j] == pytest.approx(expected)
+
+
+def shares_of(tokens: tuple[str, ...]) -> Contributions:
+    count = len(tokens)
+    return Contributions(
+        method="occlusion",
+        source=weights(count, 3),
+        target=np.tril(weights(count, count)),
+        prefix_tokens=("<s>", *tokens[:-1]),
+    )
+
+
+def share(values: NDArray[np.float32], query: int | None, key: int | None) -> float:
+    if query is None or key is None or key >= values.shape[1]:
+        return 0.0
+    return float(values[query, key])

@@ -72,6 +72,20 @@ def test_deepls_clients_are_refused_in_a_way_they_know(full: ServerProcess) -> N
         assert list(_refusal(connection)[1]) == ["message"]
 
 
+@pytest.mark.parametrize("path", ["/plain", "/translate_a/single", "/google/translate_a/single"])
+def test_a_translation_by_get_is_refused_as_well(full: ServerProcess, path: str) -> None:
+    query = b"?q=a&text=a&sl=en&from=en&tl=de&to=de"
+    head = b"GET " + path.encode() + query + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connect(full) as connection:
+        connection.sendall(head)
+        answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert (b"text/plain" in answer) == (path == "/plain")
+        # The connection is as good as before.
+        connection.sendall(LAST)
+        assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_one_connection_is_refused_as_often_as_it_asks(full: ServerProcess) -> None:
     name = 'pellucid_rejected_total{reason="too_many_requests"}'
     before = full.metric(name)

@@ -31,6 +31,7 @@ REQUESTS: dict[str, tuple[str, dict[str, object]]] = {
     "a beam": ("/translate", {**NATIVE, "beam_size": 4}),
     "several texts": ("/translate", {**NATIVE, "q": [POISON] * 3 + [POISON + " " + POISON]}),
     "a stream": ("/translate", {**NATIVE, "stream": True}),
+    "DeepLX": ("/deeplx", {"text": POISON, "source_lang": "EN", "target_lang": "DE"}),
     "DeepL": ("/v2/translate", {"text": [POISON], "source_lang": "EN", "target_lang": "DE"}),
 }
 

@@ -453,6 +453,23 @@ def test_what_two_translations_begin_with_has_no_difference(service: Running) ->
     assert contrast.maps["cross"][:, :, first + 1].any()
 
 
+def test_occlusion_tells_what_spoke_for_a_choice(service: Running) -> None:
+    (pair,) = attend(
+        service,
+        sentence_of(service),
+        translations=("abc def.",),
+        contrasts=("abc ghi def.",),
+        selection=AttentionSelection(method="occlusion"),
+    )
+    contrast = pair.contrast
+    assert contrast is not None and contrast.contributions is not None
+    assert not contrast.maps
+    first = contrast.first_difference
+    assert first is not None
+    np.testing.assert_allclose(contrast.contributions.source[:first], 0, atol=1e-5)
+    assert np.abs(contrast.contributions.source[first]).max() > 1e-3
+
+
 def test_our_translation_is_contrasted_as_one_sentence(service: Running) -> None:
     text = f"{sentence_of(service)} {sentence_of(service)}"
     ours = translate_one(service, text).text

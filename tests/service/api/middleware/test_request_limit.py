@@ -5,9 +5,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
+from service.api.dialects import plain
+from service.api.dialects.google import cloud, web
+from service.api.middleware.request_limit import (
+    TRANSLATING_GETS,
+    RequestLimit,
+    RequestLimitMiddleware,
+)
 from service.observability.metrics import Metrics
 
 
@@ -153,6 +161,34 @@ def test_a_body_counts_whatever_the_method(
             assert (sent[0]["status"] == 429) is is_refused
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("path", sorted(TRANSLATING_GETS))
+def test_a_get_that_translates_counts(path: str) -> None:
+    async def work() -> None:
+        service = Service(max_requests=2)
+        async with service.inside("a", 1):
+            service.app.open.set()
+            assert (await service.ask("a", "GET", path))[0]["status"] == 429
+
+    asyncio.run(work())
+
+
+def test_every_route_that_translates_by_get_counts() -> None:
+    def is_wanted(route: BaseRoute) -> bool:
+        methods = route.methods if isinstance(route, APIRoute) else None
+        return "GET" in (methods or ()) and "translate" in getattr(route, "name", "")
+
+    google = ((web.router, "/google"), (web.router, ""), (cloud.router, "/google"))
+    named = {
+        prefix + route.path
+        for router, prefix in ((plain.router, ""), *google)
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        and "GET" in (route.methods or ())
+        and "translate" in route.name
+    }
+    assert named == TRANSLATING_GETS
 
 
 def test_deepl_clients_are_told_in_their_dialect() -> None:

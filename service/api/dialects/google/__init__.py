@@ -1,0 +1,1 @@
+"""Google's dialects: Cloud Translation version 2, and what web clients call."""

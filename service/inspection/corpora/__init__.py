@@ -1,0 +1,1 @@
+"""Files of many inspected texts: NumPy, Pharaoh alignments, contributions for inseq."""
