@@ -80,7 +80,6 @@ def _options_of_flag(value: object) -> object:
     return value
 
 
-PlainText = Annotated[str, BeforeValidator(_text_or_texts)]
 # Empty values count as absent and never get here; `min_length` is for readers of the schema.
 Texts = Annotated[
     Annotated[str, Field(min_length=1)]
@@ -292,9 +291,9 @@ class ScoreParameters(_Parameters):
 class CompareParameters(_Parameters):
     """What `POST /compare` takes. Unknown parameters are ignored."""
 
-    first: PlainText
+    first: Text
     """A text."""
-    second: PlainText
+    second: Text
     """Another one, such as its translation with one word of the source changed."""
     api_key: Any = ""
     """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
