@@ -151,6 +151,7 @@ def _request(
         num_alternatives=options.get("alternatives", 0),
         with_scores=with_details,
         with_doubt=with_details,
+        with_suggestions=with_details,
         timeout_s=options.get("timeout_s"),
         is_bounded=False,
     )

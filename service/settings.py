@@ -181,6 +181,12 @@ class Settings(BaseSettings):
     """Time without a heart-beat until an engine is replaced; 0: never. Threads: exit 70."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
+    memory: Path | None = None
+    """File of the translation memory, which `pellucid memory import` fills; by default none."""
+    max_memory_units: PositiveInt = 100_000
+    """Sentences in the translation memory of a key; beyond it, the least recently used go."""
+    memory_timeout_s: PositiveFloat = 0.5
+    """Time for the translation memory to answer; beyond it, the model translates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
 

@@ -244,6 +244,7 @@ async def _translate_line(
             line_request(arguments),
             texts=(text.decode("utf-8"),),
             with_doubt=arguments.details or arguments.warn,
+            with_suggestions=arguments.details,
         )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None

@@ -39,6 +39,8 @@ class Client:
     """Its share relative to other clients that wait at the same time."""
     max_queued_jobs: int | None = None
     """Sentences that may wait for it; None: the limit for every client."""
+    key_id: str = ""
+    """Id of its API key, whose stored data it may use; empty for clients without one."""
 
 
 INTERNAL_CLIENT = Client()

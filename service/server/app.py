@@ -57,6 +57,7 @@ from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
+from service.translation.memory.translation_memory import TranslationMemory
 from service.translation.text_limits import TextLimits
 from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
@@ -153,7 +154,12 @@ def registry_options(
 def create_translator(
     settings: Settings, registry: Registry, metrics: Metrics, tracing: Tracing | None = None
 ) -> Translator:
-    """A translator with the models of `registry`; the caller closes it."""
+    """A translator with the models of `registry`; the caller closes it.
+
+    Raises:
+        StartupError: The translation memory cannot be used.
+    """
+    path = settings.memory
     return Translator(
         registry,
         metrics,
@@ -163,6 +169,7 @@ def create_translator(
             max_sentences=settings.max_sentences, max_fragments=settings.max_fragments
         ),
         tracing=tracing,
+        memory=None if path is None else TranslationMemory(path, settings.memory_timeout_s),
     )
 
 

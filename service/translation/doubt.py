@@ -86,13 +86,15 @@ def marked_words(text: str, doubtful: Sequence[Span]) -> tuple[TranslatedWord, .
 def checked(
     sentences: Sequence[TranslatedSentence], source_language: str, target_language: str
 ) -> list[TranslatedSentence]:
-    """The sentences, those that a model translated with their checks."""
+    """The sentences, those that are not just copied with their checks."""
 
     def checks(sentence: TranslatedSentence) -> tuple[Check, ...]:
         source, target = sentence.source.segment.text, sentence.best.text
         return check(source, target, source_language, target_language)
 
-    return [replace(s, checks=checks(s)) if s.hypotheses else s for s in sentences]
+    return [
+        replace(s, checks=checks(s)) if s.hypotheses or s.is_remembered else s for s in sentences
+    ]
 
 
 def doubt_of(bundle: Bundle) -> Doubt:

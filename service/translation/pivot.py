@@ -81,6 +81,10 @@ class PivotTranslator:
         )
         return TranslatedSentences(sentences=found, runs=(*before.runs, *after.runs))
 
+    async def linked(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
+        """The same: neither model has both languages."""
+        return list(sentences)
+
     def _read_again(self, sentences: Sequence[TranslatedSentence]) -> list[list[SourceSentence]]:
         """The translation of each sentence, as the second model's source."""
         return [

@@ -30,6 +30,7 @@ from service.translation.decoding import (
     run_jobs,
 )
 from service.translation.fragments import cut_all, join_all
+from service.translation.given_links import given_pairs, with_links
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.target_text import TranslatedSentence
@@ -68,6 +69,9 @@ class SentenceTranslator(Protocol):
 
     async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
         """Translates all sentences, or none."""
+
+    async def linked(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
+        """Links the words of translations that no model has made, where a model can."""
 
 
 class SingleModelTranslator:
@@ -166,6 +170,26 @@ class SingleModelTranslator:
         return TranslatedSentences(
             sentences=found, runs=([result for result in [*results, *further] if result],)
         )
+
+    async def linked(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
+        """Links the words of translations that the model has not made, by its attention.
+
+        One that exceeds the model's limit stays as it is.
+
+        Raises:
+            ServiceError: See `service.errors`.
+        """
+        sources = [sentence.source for sentence in sentences]
+        pairs = await self._run(sources, given_pairs, sentences, self.model.bundle, self.pair)
+        chosen = [i for i, pair in enumerate(pairs) if pair is not None]
+        known = [pair for pair in pairs if pair is not None]
+        found = await self._inspector.align(self.model, known, timeout_s=self._left_s)
+        linked = list(sentences)
+        for index, tokens, attention in zip(chosen, known, found, strict=True):
+            linked[index] = with_links(
+                sentences[index], tokens, attention, self.model.bundle, self.pair
+            )
+        return linked
 
     async def _with_numbers(
         self, sentences: list[TranslatedSentence]

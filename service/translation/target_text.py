@@ -23,6 +23,7 @@ from service.translation.values import (
     Confidence,
     RouteStep,
     SentenceTranslation,
+    Suggestion,
     TranslatedWord,
     Translation,
 )
@@ -71,6 +72,10 @@ class TranslatedSentence:
     """Only where it was requested."""
     route: tuple[RouteStep, ...] = ()
     """What each model did, where there were several."""
+    is_remembered: bool = False
+    """Whether `best` is from the translation memory."""
+    suggestions: tuple[Suggestion, ...] = ()
+    """Of the translation memory."""
 
     def ranked(self, rank: int) -> Postprocessed:
         """The `rank`-th best complete translation, or the last there is."""
@@ -240,10 +245,12 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         attention=sentence.attention,
         search=sentence.search,
         route=sentence.route,
+        origin="memory" if sentence.is_remembered else None,
+        suggestions=sentence.suggestions or None,
     )
 
 
 def _confidence(sentence: TranslatedSentence) -> float | None:
     if not sentence.hypotheses:
-        return 1.0  # copied: there is nothing to be wrong about
+        return 1.0  # copied, or made by a person: no model can be wrong about it
     return None if sentence.confidence is None else round(sentence.confidence.value, 4)

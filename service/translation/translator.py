@@ -42,6 +42,8 @@ from service.translation.attention import (
 )
 from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
+from service.translation.memory.remembering import RememberingTranslator
+from service.translation.memory.translation_memory import TranslationMemory
 from service.translation.pivot import PivotTranslator, pivot_requests
 from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
 from service.translation.text_limits import UNLIMITED, TextLimits
@@ -75,6 +77,7 @@ class Translator:
         limits: TextLimits = UNLIMITED,
         clock: Clock = time.monotonic,
         tracing: Tracing | None = None,
+        memory: TranslationMemory | None = None,
     ) -> None:
         """Connects the registry, the inspector and the language detector.
 
@@ -86,6 +89,7 @@ class Translator:
             limits: Of the texts of a request.
             clock: The clock of the registry's schedulers, on which deadlines are set.
             tracing: Records the stages of every translation; the caller closes it.
+            memory: What people have translated; closed by `close`.
         """
         self._registry = registry
         self._metrics = metrics
@@ -96,11 +100,14 @@ class Translator:
         self._languages = LanguageFinder(registry)
         self._clock = clock
         self._tracing = tracing or Tracing()
+        self._memory = memory
 
     def close(self) -> None:
-        """Cancels work on texts that waits, and stops what was made for single requests."""
+        """Cancels work on texts that waits; closes the memory and what single requests needed."""
         self._thread.close()
         self._ablated.close()
+        if self._memory is not None:
+            self._memory.close()
 
     async def warm(self) -> None:
         """Loads what detects languages, so that no request waits for it."""
@@ -301,8 +308,13 @@ class Translator:
     ) -> TextTranslator | CopyingTranslator:
         if route is None:
             return CopyingTranslator(language)
+        translator: SentenceTranslator = self._sentence_translator(request, route, deadline_s)
+        if self._memory is not None and not _is_about_the_model(request):
+            translator = RememberingTranslator(
+                self._memory, translator, request, self._thread, self._clock, deadline_s
+            )
         return TextTranslator(
-            self._sentence_translator(request, route, deadline_s),
+            translator,
             request,
             self._thread,
             clock=self._clock,
@@ -356,6 +368,16 @@ async def _side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     if len(works) == 1:
         return [await works[0]]
     return await asyncio.gather(*works)
+
+
+def _is_about_the_model(request: TranslateRequest) -> bool:
+    """Whether only a model can answer: what it attends to, searches, loses, or how it goes on."""
+    return (
+        request.attention is not None
+        or request.prefixes is not None
+        or request.with_search
+        or bool(request.without_heads)
+    )
 
 
 def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:

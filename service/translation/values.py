@@ -1,6 +1,7 @@
 """Requests for translation and their results; no HTTP, no JSON."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from service.engine.ablation import Heads
 from service.engine.search.options import FinishReason
@@ -45,6 +46,8 @@ class TranslateRequest:
     """False if log-probabilities are not needed: greedy search is faster without them."""
     with_doubt: bool = False
     """Whether the words of every sentence are rated, and its checks run; needs `with_scores`."""
+    with_suggestions: bool = False
+    """Whether similar sentences of the translation memory are looked for."""
     attention: AttentionSelection | None = None
     with_search: bool = False
     """Whether every sentence comes with the replay of its search; needs `with_scores`."""
@@ -97,6 +100,18 @@ class RouteStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A translation of a similar sentence."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"] = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceTranslation:
     """One sentence of a text, and why its decoding stopped.
 
@@ -140,6 +155,10 @@ class SentenceTranslation:
     """If requested; None as well where fragments were translated one by one, or no model ran."""
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
+    origin: Literal["memory"] | None = None
+    """Where the translation is from, if from no model."""
+    suggestions: tuple[Suggestion, ...] | None = None
+    """Translations of similar sentences, most similar first; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

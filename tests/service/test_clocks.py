@@ -24,6 +24,9 @@ ALLOWED = {
     "api/auth/api_keys.py": "which month a quota is for",
     "documents/jobs/file_jobs.py": "until when a file is kept, over restarts",
     "documents/jobs/survey.py": "how old a half-made job of another process is",
+    "cli/memory.py": "when a translation was last used",
+    "translation/memory/translation_memory.py": "when a translation was last used",
+    "api/suggestions.py": "when a suggestion was made",
     "cli/keys.py": "until when a key is good",
     "observability/tracing.py": "when a span began, for who collects spans of several machines",
 }

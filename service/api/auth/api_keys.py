@@ -233,7 +233,9 @@ def _key_in_header(request: Request) -> str:
 
 
 def _client(key: ApiKey) -> Client:
-    return Client(name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs)
+    return Client(
+        name=key.id, weight=key.weight, max_queued_jobs=key.max_queued_jobs, key_id=key.id
+    )
 
 
 def _address_of(request: Request) -> str:

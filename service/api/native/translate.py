@@ -168,6 +168,7 @@ def _translate_request(
         without_heads=canonical(parameters.without_heads),
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
+        with_suggestions=parameters.with_details,
         timeout_s=time_limit_s,
         client=client,
     )

@@ -1,6 +1,7 @@
 """Translations as replies: sentences, details, and the events of a stream."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import ConfigDict
 
@@ -101,6 +102,17 @@ class SearchReply(Reply):
     """The best candidates of every step, best first."""
 
 
+class SuggestionReply(Reply):
+    """A translation of a similar sentence, from the translation memory."""
+
+    source: str
+    """The similar sentence."""
+    translation: str
+    score: float
+    """From 0 to 1: the part of the longer sentence that no edit touches."""
+    origin: Literal["memory"]
+
+
 class SentenceReply(Reply):
     """One sentence of a text, and how its translation ended."""
 
@@ -138,6 +150,10 @@ class SentenceReply(Reply):
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
+    origin: Literal["memory"] | None = None
+    """`memory`: the translation is from the translation memory, no model ran."""
+    suggestions: list[SuggestionReply] | None = None
+    """Translations of similar sentences in the translation memory, most similar first."""
 
 
 class DetectionReply(Reply):

@@ -253,7 +253,7 @@ def test_queue_is_shared_among_keys(path: str) -> None:
     headers = {"Authorization": f"Bearer {K1}"}
     assert ask(app, "POST", path, headers=headers, **ASKED[path]).status_code == 200
     (request,) = translator.requests
-    assert request.client == Client(name=key.id, weight=3.0, max_queued_jobs=9)
+    assert request.client == Client(name=key.id, weight=3.0, max_queued_jobs=9, key_id=key.id)
 
 
 @pytest.mark.parametrize("path", ASKED)

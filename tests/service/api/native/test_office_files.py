@@ -31,7 +31,10 @@ def test_a_document_is_translated_and_fetched(suffix: str, tmp_path: Path) -> No
     _with(_app(UpperCaser(), tmp_path), test)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "suffix",
+    [".docx", *(pytest.param(s, marks=pytest.mark.slow) for s in SUFFIXES if s != ".docx")],
+)
 def test_a_broken_document_is_a_bad_file(suffix: str, tmp_path: Path) -> None:
     chance = random.Random(suffix)
 

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
@@ -14,6 +16,7 @@ from tests.service.tiny_models import FakeClock
 OPTIONS = TranslateRequest(texts=(), source="en", target="de")
 
 
+@pytest.mark.slow
 def test_progress_is_the_share_of_the_text_that_is_translated(tmp_path: Path) -> None:
     """Half of the strings are prose of 500 characters, the others cells of ten."""
     num_chars: list[int] = []

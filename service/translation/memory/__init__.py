@@ -1,0 +1,1 @@
+"""The translation memory: translations that people have made, kept in a file."""

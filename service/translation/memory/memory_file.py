@@ -1,0 +1,305 @@
+"""Units in an SQLite file, for several processes on one machine; knows no event loop."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from heapq import nlargest
+from pathlib import Path
+
+from service.errors import StartupError
+from service.text.similarity import similarity
+from service.translation.memory.unit import (
+    Space,
+    Unit,
+    digest_of,
+    normalised,
+    sketch,
+)
+from service.translation.values import Suggestion
+
+MAX_FUZZY_CHARS = 500
+"""A longer sentence has no suggestions."""
+MIN_SCORE = 0.75
+MAX_SUGGESTIONS = 3
+_MAX_OF_A_GRAM = 500
+"""Units that are read for a gram, latest first: a common one says little."""
+_MAX_COMPARED = 20
+"""Units whose sources are compared with a sentence: those with most grams in common."""
+_STAMP_S = 3_600.0
+_VERSION = 1
+_SCHEMA = f"""\
+CREATE TABLE IF NOT EXISTS spaces (
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
+    UNIQUE (owner, source, target)
+);
+CREATE TABLE IF NOT EXISTS units (
+    id INTEGER PRIMARY KEY, space INTEGER NOT NULL, digest BLOB NOT NULL,
+    source TEXT NOT NULL, target TEXT NOT NULL, used_s REAL NOT NULL,
+    UNIQUE (space, digest)
+);
+CREATE INDEX IF NOT EXISTS units_by_use ON units (space, used_s);
+CREATE TABLE IF NOT EXISTS grams (
+    space INTEGER, gram INTEGER, unit INTEGER, PRIMARY KEY (space, gram, unit)
+) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION}
+"""
+_FIND = "SELECT id, target, used_s FROM units WHERE space = ? AND digest = ?"
+_PUT = """\
+INSERT INTO units (space, digest, source, target, used_s) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (space, digest) DO UPDATE SET target = excluded.target, used_s = excluded.used_s
+RETURNING id
+"""
+_WITH_GRAM = """\
+SELECT unit FROM grams WHERE space = ? AND gram = ? ORDER BY unit DESC LIMIT ?
+"""
+_OLDEST = """\
+SELECT units.id, space, units.source FROM units JOIN spaces ON spaces.id = space WHERE owner = ?
+ORDER BY used_s, units.id LIMIT ?
+"""
+_NUM_UNITS = "SELECT count(*) FROM units WHERE space IN (SELECT id FROM spaces WHERE owner = ?)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of units that were stored."""
+
+    num_new: int = 0
+    num_replaced: int = 0
+    """Their source was there with another translation."""
+    num_dropped: int = 0
+    """Those that were used least recently, because their owner has too many."""
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(
+            num_new=self.num_new + other.num_new,
+            num_replaced=self.num_replaced + other.num_replaced,
+            num_dropped=self.num_dropped + other.num_dropped,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A unit whose source equals a sentence."""
+
+    id: int
+    target: str
+    used_s: float
+    """Wall-clock time of its last use, to the hour."""
+
+
+def is_due(found: Found, now_s: float) -> bool:
+    """Whether a use of a unit is to be marked: not within an hour, reading should seldom write."""
+    return found.used_s < now_s - _STAMP_S
+
+
+class MemoryFile:
+    """An open file; each instance is used by one thread at a time.
+
+    Every method raises `sqlite3.Error` if the file does not answer within its time-out.
+    """
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        """Opens the file, or creates it.
+
+        Args:
+            path: The file.
+            timeout_s: Time to wait for another process.
+
+        Raises:
+            StartupError: It cannot be written, or is no such file.
+        """
+        self._file = _open(path, timeout_s)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def find(self, space: Space, texts: Sequence[str]) -> list[Found | None]:
+        """The unit of each text; None where there is none."""
+        space_id = self._space_id(space)
+        if space_id is None:
+            return [None] * len(texts)
+        return [self._found(space_id, text) for text in texts]
+
+    def suggest(
+        self, space: Space, text: str, is_over: Callable[[], bool] = lambda: False
+    ) -> list[Suggestion]:
+        """Units whose sources resemble a text but do not equal it, most similar first.
+
+        Args:
+            space: Where they are looked for.
+            text: A sentence.
+            is_over: Whether the time for an answer is over; then the answer is empty.
+        """
+        space_id, wanted = self._space_id(space), normalised(text)
+        if space_id is None or not wanted or len(wanted) > MAX_FUZZY_CHARS:
+            return []
+        found = []
+        for source, target in self._candidates(space_id, wanted):
+            if is_over():
+                return []
+            score = _score(wanted, normalised(source))
+            if MIN_SCORE <= score < 1.0:
+                found.append(Suggestion(source=source, translation=target, score=round(score, 4)))
+        return sorted(found, key=lambda each: -each.score)[:MAX_SUGGESTIONS]
+
+    def mark_used(self, found: Iterable[Found], now_s: float) -> None:
+        """Marks units as used now."""
+        with self._transaction():
+            rows = [(now_s, each.id) for each in found]
+            self._file.executemany("UPDATE units SET used_s = ? WHERE id = ?", rows)
+
+    def put(self, space: Space, units: Iterable[Unit], now_s: float, max_units: int) -> Stored:
+        """Stores units in one transaction; a source has one translation, the latest.
+
+        Args:
+            space: Where.
+            units: Any number.
+            now_s: Wall-clock time.
+            max_units: Most units of the owner, in all its spaces.
+        """
+        with self._transaction():
+            space_id = self._made_space_id(space)
+            outcomes = Counter(self._put(space_id, unit, now_s) for unit in units)
+            num_dropped = self._trim(space.owner, max_units)
+        return Stored(
+            num_new=outcomes["new"], num_replaced=outcomes["replaced"], num_dropped=num_dropped
+        )
+
+    def units(self, space: Space) -> Iterator[Unit]:
+        """All units of a space, oldest first."""
+        query = "SELECT source, target FROM units WHERE space = ? ORDER BY id"
+        for source, target in self._file.execute(query, (self._space_id(space),)):
+            yield Unit(source=source, target=target)
+
+    def spaces(self, owner: str | None = None) -> list[tuple[Space, int]]:
+        """The spaces that have units, of one owner or of all, with the number of units."""
+        query = (
+            "SELECT owner, spaces.source, spaces.target, count(*) FROM spaces JOIN units "
+            "ON space = spaces.id GROUP BY spaces.id ORDER BY owner, spaces.source, spaces.target"
+        )
+        rows = self._file.execute(query).fetchall()
+        return [
+            (Space(owner=name, source=source, target=target), count)
+            for name, source, target, count in rows
+            if owner in (None, name)
+        ]
+
+    def clear(self, space: Space) -> int:
+        """Removes all units of a space; returns their number."""
+        with self._transaction():
+            space_id = self._space_id(space)
+            self._file.execute("DELETE FROM grams WHERE space = ?", (space_id,))
+            return self._file.execute("DELETE FROM units WHERE space = ?", (space_id,)).rowcount
+
+    def _found(self, space_id: int, text: str) -> Found | None:
+        row = self._file.execute(_FIND, (space_id, digest_of(normalised(text)))).fetchone()
+        return None if row is None else Found(id=row[0], target=row[1], used_s=row[2])
+
+    def _candidates(self, space_id: int, wanted: str) -> list[tuple[str, str]]:
+        """Sources and targets that have most grams with a text in common, rare ones above all."""
+        shared: dict[int, float] = {}
+        for gram in sketch(wanted):
+            row = space_id, gram, _MAX_OF_A_GRAM
+            units = self._file.execute(_WITH_GRAM, row).fetchall()
+            for (unit,) in units:
+                shared[unit] = shared.get(unit, 0.0) + 1 / len(units)
+        query = "SELECT source, target FROM units WHERE id = ?"
+        found = (
+            self._file.execute(query, (unit,)).fetchone()
+            for unit in nlargest(_MAX_COMPARED, shared, key=shared.__getitem__)
+        )
+        return [row for row in found if row is not None]
+
+    def _put(self, space_id: int, unit: Unit, now_s: float) -> str:
+        source = normalised(unit.source)
+        digest = digest_of(source)
+        before = self._file.execute(_FIND, (space_id, digest)).fetchone()
+        row = space_id, digest, unit.source, unit.target, now_s
+        ((unit_id,),) = self._file.execute(_PUT, row).fetchall()
+        if before is not None:
+            return "same" if before[1] == unit.target else "replaced"
+        self._file.executemany(
+            "INSERT INTO grams VALUES (?, ?, ?)",
+            [(space_id, gram, unit_id) for gram in sketch(source)],
+        )
+        return "new"
+
+    def _trim(self, owner: str, max_units: int) -> int:
+        """Removes the units of an owner beyond a number, least recently used first."""
+        (count,) = self._file.execute(_NUM_UNITS, (owner,)).fetchone()
+        if count <= max_units:
+            return 0
+        oldest = self._file.execute(_OLDEST, (owner, count - max_units)).fetchall()
+        for unit_id, space_id, source in oldest:
+            self._file.execute("DELETE FROM units WHERE id = ?", (unit_id,))
+            self._file.executemany(
+                "DELETE FROM grams WHERE space = ? AND gram = ? AND unit = ?",
+                [(space_id, gram, unit_id) for gram in sketch(normalised(source))],
+            )
+        return len(oldest)
+
+    def _space_id(self, space: Space) -> int | None:
+        query = "SELECT id FROM spaces WHERE owner = ? AND source = ? AND target = ?"
+        row = self._file.execute(query, (space.owner, space.source, space.target)).fetchone()
+        return None if row is None else int(row[0])
+
+    def _made_space_id(self, space: Space) -> int:
+        row = space.owner, space.source, space.target
+        query = "INSERT OR IGNORE INTO spaces (owner, source, target) VALUES (?, ?, ?)"
+        self._file.execute(query, row)
+        found = self._space_id(space)
+        assert found is not None, "it was just made"
+        return found
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._file:
+            self._file.execute("BEGIN IMMEDIATE")
+            yield
+
+
+def _score(first: str, second: str) -> float:
+    """Their similarity, or 0 where their lengths alone say that it is low."""
+    shorter, longer = sorted((len(first), len(second)))
+    return similarity(first, second) if shorter >= MIN_SCORE * longer else 0.0
+
+
+def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
+    try:
+        path.touch(mode=0o600)  # it has what clients translate
+        # Opened here, but used only in one thread.
+        file = sqlite3.connect(
+            path, timeout=timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(file, path)
+        except BaseException:
+            file.close()
+            raise
+    except (OSError, sqlite3.Error) as error:
+        raise StartupError(f"--memory: {path} cannot be used: {error}") from error
+    return file
+
+
+def _prepare(file: sqlite3.Connection, path: Path) -> None:
+    with file:
+        file.execute("BEGIN")  # another process may be making the file
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        (num_entries,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if version > _VERSION:
+        raise StartupError(
+            f"--memory: {path} was written by a later version of Pellucid: "
+            "use that one, or another file"
+        )
+    if version == 0 and num_entries:
+        raise StartupError(f"--memory: {path} is no translation memory: name another file")
+    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
+    file.execute("PRAGMA synchronous = NORMAL")
+    if version < _VERSION:
+        with file:
+            file.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                file.execute(statement)
