@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
     key_store_timeout_s: PositiveFloat = 1.0
     """Time for the key store to answer; beyond it: 503."""
+    max_glossaries: PositiveInt = 100
+    """Stored glossaries of a key; without keys, of the server."""
+    max_glossary_bytes: PositiveInt = 4_194_304
+    """Terms in all stored glossaries of a key."""
     min_key_chars: PositiveInt = 16
     """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
     max_wrong_keys_per_minute: PositiveInt = 10

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from service.api.api_description import ApiDescription
 from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
+from service.api.glossaries.glossaries import Glossaries
 from service.api.in_flight import InFlight
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
@@ -42,6 +43,7 @@ class Parts:
     request_limit: RequestLimit
     held_bytes: HeldBytes
     keys: ApiKeys
+    glossaries: Glossaries
     reply_thread: TextThread
     """Serialises long replies, and draws."""
     suggestions: SuggestionFile | None = None

@@ -20,7 +20,7 @@ CLIENT_CLOSED_REQUEST = 499
 """Counted but never sent: the client left before its reply."""
 INTERNAL_ERROR = "the server failed on this request; its log has the reason under the request id"
 SHUTTING_DOWN = "the service is shutting down: send the request elsewhere"
-DEEPL_PREFIXES = ("/v2", "/deepl")
+DEEPL_PREFIXES = ("/v2", "/v3", "/deepl")
 QUOTA_EXCEEDED = 456
 """DeepL's own status for a used-up quota."""
 

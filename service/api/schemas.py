@@ -13,6 +13,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from service.engine.inspection import AttentionKind
@@ -99,6 +100,7 @@ Prefixes = Annotated[
 HeadIndices = tuple[AttentionKind, NonNegativeInt, NonNegativeInt]
 HeadList = Annotated[list[HeadIndices], Field(max_length=MAX_INDICES, fail_fast=True)]
 Indices = Annotated[list[int], Field(max_length=MAX_INDICES, fail_fast=True)]
+StoredGlossaryName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
 BeamSize = Annotated[int, Field(ge=1, le=MAX_BEAM_SIZE)]
 LengthFactor = Annotated[float, Field(gt=0, le=MAX_LENGTH_FACTOR, allow_inf_nan=False)]
@@ -179,8 +181,13 @@ class TranslateParameters(_TextParameters):
         list[GlossaryTerm],
         Field(max_length=MAX_GLOSSARY_ENTRIES, fail_fast=True),
         AfterValidator(_consistent),
+        BeforeValidator(
+            lambda terms: terms, json_schema_input_type=list[GlossaryTerm] | StoredGlossaryName
+        ),
     ] = []
-    """Terms and what they have to become; JSON only."""
+    """Terms and what they have to become (JSON only), or the name or id of a stored glossary."""
+    glossary_name: SkipJsonSchema[StoredGlossaryName | None] = None
+    """Of a stored glossary, if `glossary` was a string."""
     beam_size: BeamSize | None = None
     """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
     length_penalty: LengthPenalty | None = None
@@ -225,6 +232,13 @@ class TranslateParameters(_TextParameters):
     def with_details(self) -> bool:
         """Whether anything was asked for that is said of single sentences."""
         return self.details or self.alignment or self.search or self.attention is not None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_glossary_name(cls, given: object) -> object:
+        if isinstance(given, dict) and isinstance(named := given.get("glossary"), str):
+            return {**given, "glossary": [], "glossary_name": named}
+        return given
 
     @model_validator(mode="after")
     def _streams_only_sentences(self) -> Self:

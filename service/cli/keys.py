@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import re
 import sys
 from collections.abc import Callable, Coroutine
@@ -10,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from service.cli.tables import print_rows
 from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
 
@@ -146,7 +146,7 @@ async def _add(store: "KeyStore", arguments: argparse.Namespace) -> None:
 async def _list(store: "KeyStore", arguments: argparse.Namespace) -> None:
     now = _now()
     rows = [_described(key, now) for key in await store.keys()]
-    _print(rows, _COLUMNS, as_json=arguments.json)
+    print_rows(rows, _COLUMNS, as_json=arguments.json)
 
 
 async def _revoke(store: "KeyStore", arguments: argparse.Namespace) -> None:
@@ -166,7 +166,7 @@ async def _usage(store: "KeyStore", arguments: argparse.Namespace) -> None:
         }
         for key in await _chosen(store, arguments.id)
     ]
-    _print(rows, ("id", "name", "month", "chars", "monthly_chars"), as_json=arguments.json)
+    print_rows(rows, ("id", "name", "month", "chars", "monthly_chars"), as_json=arguments.json)
 
 
 async def _chosen(store: "KeyStore", key_id: str | None) -> "list[ApiKey]":
@@ -190,22 +190,6 @@ def _described(key: "ApiKey", now: datetime) -> dict[str, object]:
         "max_queued_jobs": key.max_queued_jobs,
         "weight": key.weight,
     }
-
-
-def _print(rows: list[dict[str, object]], columns: tuple[str, ...], *, as_json: bool) -> None:
-    """An aligned table, or JSON lines for programs."""
-    if as_json:
-        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    else:
-        table = [columns, *(tuple(_cell(row[name]) for name in columns) for row in rows)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
-    sys.stdout.write("".join(line + "\n" for line in lines))
-
-
-def _cell(value: object) -> str:
-    """A value on one line."""
-    return "-" if value is None else " ".join(str(value).split())
 
 
 def _now() -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any, Never
 
-from service.cli import attention, keys, memory, score, serve, translate
+from service.cli import attention, glossary, keys, memory, score, serve, translate
 from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"
@@ -76,7 +76,7 @@ def _build_parser() -> tuple[argparse.ArgumentParser, dict[str, ImportError]]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, translate, attention, score, keys, memory):
+    for command in (serve, translate, attention, score, keys, glossary, memory):
         command.register(commands)
     unusable: dict[str, ImportError] = {}
     for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda e: e.name):

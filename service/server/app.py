@@ -13,11 +13,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bundle.verified import VerifiedFiles
 from service.api.auth.api_keys import load_api_keys
+from service.api.deepl import documents as deepl_documents
+from service.api.deepl import glossaries as deepl_glossaries
 from service.api.deepl import routes as deepl
 from service.api.dependencies import Parts
 from service.api.dialects import deeplx, immersive, kiss, mtran, plain
 from service.api.dialects.google import cloud as google_cloud
 from service.api.dialects.google import web as google_web
+from service.api.glossaries.glossaries import Glossaries, GlossaryLimits
 from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
 from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
@@ -64,6 +67,8 @@ from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
 """Requested every few seconds: not traced."""
+_FILE_PATHS = ("/translate_file", "/v2/document", "/deepl/v2/document")
+"""Their bodies have a file."""
 _PROBE_PATHS = ("/livez", "/readyz", "/health")
 
 
@@ -173,6 +178,15 @@ def create_translator(
     )
 
 
+def glossary_limits(settings: Settings) -> GlossaryLimits:
+    """How many glossaries `settings` allow a key."""
+    return GlossaryLimits(
+        max_glossaries=settings.max_glossaries,
+        max_bytes=settings.max_glossary_bytes,
+        timeout_s=settings.key_store_timeout_s,
+    )
+
+
 def create_throttle(settings: Settings, registry: Registry) -> Throttle:
     """The throttle of inspections beside the translations of `registry`."""
     limits = ThrottleLimits(max_turns=settings.max_attention_runs, share=settings.attention_share)
@@ -256,6 +270,7 @@ def create_app(
         # environment names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    keys = load_api_keys(settings, metrics)
     app.state.parts = Parts(
         settings=settings,
         registry=registry,
@@ -268,7 +283,8 @@ def create_app(
         in_flight=InFlight(metrics, settings.max_requests),
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
-        keys=load_api_keys(settings, metrics),
+        keys=keys,
+        glossaries=Glossaries(keys.store, glossary_limits(settings)),
         suggestions=_suggestions(settings),
         reply_thread=TextThread(settings.inline_chars),
     )
@@ -279,8 +295,9 @@ def create_app(
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
-    native = (translate, languages, files, attention, score, compare, suggest)
-    for module in (*native, deepl, probes):
+    deepl_modules = deepl, deepl_documents, deepl_glossaries
+    native = translate, languages, files, attention, score, compare, suggest
+    for module in (*native, *deepl_modules, probes):
         app.include_router(module.router)
     for dialect in (deeplx, immersive, kiss, mtran, plain):
         app.include_router(dialect.router)
@@ -288,7 +305,8 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         app.include_router(pages.router)
     if settings.admin_token is not None:
         app.include_router(admin.router)
-    app.include_router(deepl.router, prefix="/deepl", include_in_schema=False)
+    for module in deepl_modules:
+        app.include_router(module.router, prefix="/deepl", include_in_schema=False)
     for google in (google_cloud, google_web):
         app.include_router(google.router, prefix="/google")
     # KOReader keeps the host of a server's address and sets the path itself.
@@ -310,7 +328,7 @@ def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
         limits=BodyLimits(
             max_bytes=settings.max_body_bytes,
             timeout_s=settings.body_timeout_s,
-            other_max_bytes={"/translate_file": settings.max_file_bytes + FORM_BYTES},
+            other_max_bytes=dict.fromkeys(_FILE_PATHS, settings.max_file_bytes + FORM_BYTES),
         ),
         held_bytes=parts.held_bytes,
         metrics=metrics,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from service.engine.search.options import Hypothesis
 from service.text.alignment.word_links import WordLink, chain_links
-from service.text.masking.glossary import Glossary, GlossaryEntry
+from service.text.masking.glossary import GlossaryEntry, glossary_of
 from service.translation.doubt import confidence_by_way, confidence_in
 from service.translation.fragments import join_hypotheses
 from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
@@ -19,8 +19,10 @@ def pivot_requests(request: TranslateRequest) -> tuple[TranslateRequest, Transla
     """The requests to the first model and to the second.
 
     Only the second model's output is the reply: its shortest length, the number of alternatives
-    and the doubt about words concern that model alone.
+    and the doubt about words concern that model alone. Terms are in the target language, so the
+    first model cannot write them.
     """
+    request = replace(request, inflects_terms=False)
     first = replace(request, min_target_tokens=None, num_alternatives=0, with_doubt=False)
     return first, request
 
@@ -45,7 +47,7 @@ class PivotTranslator:
         """
         self._first = first
         self._second = second
-        self._glossary = Glossary(request.glossary)
+        self._glossary = glossary_of(request.glossary)
         self._client = request.client
         self._thread = thread or TextThread()
         self._readers: dict[tuple[str, ...], TextReader] = {}

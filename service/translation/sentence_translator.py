@@ -20,6 +20,7 @@ from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.scheduling.job import JobResult
 from service.text.masking.glossary import GlossaryEntry
+from service.text.masking.inflection import find_forms
 from service.translation.decode_options import decode_options
 from service.translation.decoding import (
     DecodePlan,
@@ -33,7 +34,7 @@ from service.translation.fragments import cut_all, join_all
 from service.translation.given_links import given_pairs, with_links
 from service.translation.postprocessing import postprocess, postprocess_all
 from service.translation.source_text import ReadOptions, SourceSentence, TextReader
-from service.translation.target_text import TranslatedSentence
+from service.translation.target_text import Postprocessed, TranslatedSentence
 from service.translation.text_limits import UNLIMITED, TextLimits
 from service.translation.text_thread import TextThread
 from service.translation.timings import Runs
@@ -115,6 +116,7 @@ class SingleModelTranslator:
             splitting=request.splitting,
             unwrap=request.unwrap,
             glossary=request.glossary,
+            tries_without_masks=request.inflects_terms,
             with_alignment=request.with_alignment,
             limits=self._limits,
         )
@@ -156,6 +158,7 @@ class SingleModelTranslator:
             self.pair,
             with_words=self._request.with_doubt,
         )
+        found, enforced = await self._with_terms(found)
         found, further = await self._with_numbers(found)
         found = await self._aligned(found)
         found = await self._with_fragments(found)
@@ -168,8 +171,55 @@ class SingleModelTranslator:
         if self._request.with_search:
             found = await self._run(sentences, self._replayed, found)
         return TranslatedSentences(
-            sentences=found, runs=([result for result in [*results, *further] if result],)
+            sentences=found,
+            runs=([result for result in [*results, *enforced, *further] if result],),
         )
+
+    async def _with_terms(
+        self, sentences: list[TranslatedSentence]
+    ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
+        """Translates sentences in which the model did not use the glossary again, with masks.
+
+        Returns:
+            The sentences, and the results of the second translations.
+        """
+        chosen = [i for i, s in enumerate(sentences) if s.source.shows_terms]
+        if not chosen:
+            return sentences, []
+        better = list(sentences)
+        shown = [sentences[index] for index in chosen]
+        rated = await self._run([s.source for s in shown], _all_with_rated_terms, shown)
+        for index, sentence in zip(chosen, rated, strict=True):
+            better[index] = sentence
+        missing = [index for index in chosen if not better[index].best.is_complete]
+        if not missing:
+            return better, []
+        sources = [better[index].source for index in missing]
+        masked = await self._run(sources, self._all_with_masked_terms, sources)
+        found, results = await self._repeated(masked)
+        for index, sentence in zip(missing, found, strict=True):
+            better[index] = sentence
+        return better, results
+
+    def _all_with_masked_terms(self, sentences: Sequence[SourceSentence]) -> list[SourceSentence]:
+        return [self.reader.with_masked_terms(sentence) for sentence in sentences]
+
+    async def _repeated(
+        self, sentences: Sequence[SourceSentence]
+    ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
+        """Translates sentences that were translated before, in another form."""
+        jobs = await self._run(sentences, repeated_jobs, sentences, self._plan)
+        results = await decode(self.model, jobs, self._plan)
+        found = await self._run(
+            sentences,
+            postprocess_all,
+            sentences,
+            results,
+            self.model.bundle,
+            self.pair,
+            with_words=self._request.with_doubt,
+        )
+        return found, list(results)
 
     async def linked(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
         """Links the words of translations that the model has not made, by its attention.
@@ -210,22 +260,12 @@ class SingleModelTranslator:
         pairs = zip(chosen, sources, masked, strict=True)
         changed = [(i, new) for i, old, new in pairs if old.source_ids != new.source_ids]
         again = [new for _, new in changed]
-        jobs = await self._run(again, repeated_jobs, again, self._plan)
-        results = await decode(self.model, jobs, self._plan)
-        found = await self._run(
-            again,
-            postprocess_all,
-            again,
-            results,
-            self.model.bundle,
-            self.pair,
-            with_words=self._request.with_doubt,
-        )
+        found, results = await self._repeated(again)
         better = list(sentences)
         for (index, _), sentence in zip(changed, found, strict=True):
             if sentence.best.is_complete and sentence.best.keeps_numbers:
                 better[index] = sentence
-        return better, list(results)
+        return better, results
 
     def _all_masked(self, sentences: Sequence[SourceSentence]) -> list[SourceSentence]:
         return [self.reader.with_masked_numbers(sentence) for sentence in sentences]
@@ -334,6 +374,26 @@ class SingleModelTranslator:
     def _left_s(self) -> float | None:
         """Seconds until the deadline of the request."""
         return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+
+
+def _all_with_rated_terms(sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
+    """Sentences whose translations are complete only if they have the glossary's terms."""
+    return [
+        replace(
+            sentence,
+            best=_with_rated_terms(sentence.source, sentence.best),
+            alternatives=tuple(
+                _with_rated_terms(sentence.source, a) for a in sentence.alternatives
+            ),
+        )
+        for sentence in sentences
+    ]
+
+
+def _with_rated_terms(source: SourceSentence, translation: Postprocessed) -> Postprocessed:
+    assert source.preprocessed is not None, "it shows its terms"
+    has_terms = None not in find_forms(source.preprocessed.terms, translation.text)
+    return replace(translation, is_complete=translation.is_complete and has_terms)
 
 
 def _generated_pair(sentence: TranslatedSentence, eos_id: int) -> TokenPair:

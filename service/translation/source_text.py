@@ -9,7 +9,7 @@ from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.text.markup.document import read_markup
 from service.text.markup.passage import MarkupOptions, Passage
-from service.text.masking.glossary import Glossary, GlossaryEntry, GlossaryError
+from service.text.masking.glossary import GlossaryEntry, GlossaryError, glossary_of
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.preprocessing import Preprocessed, PreprocessingOptions, preprocess
 from service.text.masking.protected import Protected, cut_around
@@ -37,6 +37,8 @@ class ReadOptions:
     unwrap: bool = False
     """Whether the lines of a paragraph are joined."""
     glossary: tuple[GlossaryEntry, ...] = ()
+    tries_without_masks: bool = False
+    """Whether the model sees glossary terms at first, so that it can inflect their translation."""
     with_alignment: bool = False
     """Whether every sentence needs word links, not only those with tags."""
     limits: TextLimits = UNLIMITED
@@ -58,6 +60,8 @@ class SourceSentence:
     """Characters of its passage that each stand for markup."""
     needs_links: bool = False
     """Whether its words must be linked with those of the translation."""
+    shows_terms: bool = False
+    """Whether the model sees its glossary terms; otherwise they are masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,7 @@ class TextReader:
         self._options = options
         self._max_tokens = bundle.manifest.max_source_tokens
         try:
-            glossary = Glossary(options.glossary) if options.glossary else None
+            glossary = glossary_of(options.glossary) if options.glossary else None
         except GlossaryError as error:
             raise InvalidRequestError(f"Invalid request: {error}") from error
         self._preprocessing = PreprocessingOptions(
@@ -152,7 +156,17 @@ class TextReader:
         source_ids = self.encode(preprocessed.text)
         if not preprocessed.needs_model or len(source_ids) > self._max_tokens:
             return sentence
-        return replace(sentence, preprocessed=preprocessed, source_ids=source_ids)
+        return replace(
+            sentence, preprocessed=preprocessed, source_ids=source_ids, shows_terms=False
+        )
+
+    def with_masked_terms(self, sentence: SourceSentence) -> SourceSentence:
+        """A sentence whose terms the model has seen, with its terms masked."""
+        preprocessed = preprocess(sentence.segment.text, self._preprocessing, sentence.sentinels)
+        source_ids = self.encode(preprocessed.text)
+        return replace(
+            sentence, preprocessed=preprocessed, source_ids=source_ids, shows_terms=False
+        )
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is shown to the model."""
@@ -250,7 +264,19 @@ class TextReader:
         if not preprocessed.needs_model:
             return replace(sentence, preprocessed=preprocessed if preprocessed.has_terms else None)
         source_ids = self.encode(preprocessed.masked.text)
-        return replace(sentence, preprocessed=preprocessed, source_ids=source_ids)
+        masked = replace(sentence, preprocessed=preprocessed, source_ids=source_ids)
+        if not (self._options.tries_without_masks and preprocessed.terms):
+            return masked
+        return self._with_shown_terms(masked)
+
+    def _with_shown_terms(self, masked: SourceSentence) -> SourceSentence:
+        """The sentence with the terms that it has; masked, where it fits the model only so."""
+        options = replace(self._preprocessing, masks_terms=False)
+        preprocessed = preprocess(masked.segment.text, options, masked.sentinels)
+        source_ids = self.encode(preprocessed.text)
+        if max(len(source_ids), len(masked.source_ids)) > self._max_tokens:
+            return masked
+        return replace(masked, preprocessed=preprocessed, source_ids=source_ids, shows_terms=True)
 
     def _checked(self, sentence: SourceSentence) -> SourceSentence:
         if len(sentence.source_ids) > self._max_tokens:

@@ -11,6 +11,7 @@ from service.text.alignment.word_links import Span, WordLink
 from service.text.checks import Check
 from service.text.markup.document import write_markup
 from service.text.markup.passage import Passage
+from service.text.masking.inflection import find_terms
 from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
 from service.translation.source_text import (
@@ -24,8 +25,10 @@ from service.translation.values import (
     RouteStep,
     SentenceTranslation,
     Suggestion,
+    TermOutcome,
     TranslatedWord,
     Translation,
+    UsedTerm,
 )
 
 _NO_MODEL = Hypothesis(
@@ -242,11 +245,29 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         words=best.words,
         checks=sentence.checks,
         alignment=best.links,
+        glossary=_used_terms(source, best.text),
         attention=sentence.attention,
         search=sentence.search,
         route=sentence.route,
         origin="memory" if sentence.is_remembered else None,
         suggestions=sentence.suggestions or None,
+    )
+
+
+def _used_terms(source: SourceSentence, target: str) -> tuple[UsedTerm, ...]:
+    """What became of the glossary terms of a sentence."""
+    terms = source.preprocessed.terms if source.preprocessed else ()
+    if not terms:
+        return ()
+    outcome: TermOutcome = "model" if source.shows_terms else "enforced"
+    return tuple(
+        UsedTerm(
+            source=term.source,
+            target=term.target,
+            outcome="missing" if span is None else outcome,
+            target_span=span,
+        )
+        for term, span in zip(terms, find_terms(terms, target), strict=True)
     )
 
 

@@ -31,6 +31,8 @@ class TranslateRequest:
     unwrap: bool = False
     """Whether paragraphs are hard-wrapped, so that their line breaks are removed."""
     glossary: tuple[GlossaryEntry, ...] = ()
+    inflects_terms: bool = True
+    """Whether a form of a term counts that the model writes by itself; otherwise all are masked."""
     with_alignment: bool = False
     beam_size: int | None = None
     length_penalty: float | None = None
@@ -99,6 +101,23 @@ class RouteStep:
     finish_reason: FinishReason
 
 
+TermOutcome = Literal["model", "enforced", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedTerm:
+    """A glossary term in a sentence, and what became of it."""
+
+    source: str
+    """As it stands in the sentence."""
+    target: str
+    """What the glossary wants."""
+    outcome: TermOutcome
+    """`model`: written by the model, maybe inflected; `enforced`: as the glossary has it."""
+    target_span: tuple[int, int] | None
+    """Characters in the translation of the sentence, end exclusive; None: missing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """A translation of a similar sentence."""
@@ -150,6 +169,8 @@ class SentenceTranslation:
     """What a comparison with the source found; empty unless requested."""
     alignment: tuple[WordLink, ...] | None = None
     """Words of `source` with words of `translation`; None unless requested."""
+    glossary: tuple[UsedTerm, ...] = ()
+    """Terms of the request's glossary that occur in `source`."""
     attention: AttentionMaps | None = None
     search: SearchReplay | None = None
     """If requested; None as well where fragments were translated one by one, or no model ran."""

@@ -9,6 +9,8 @@ import pytest
 from service.api.auth.key import ApiKey
 from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
 from service.api.auth.reservation import MAX_REMEMBERED
+from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_TOGETHER
+from service.api.glossaries.terms_file import MAX_STORED_ENTRIES
 from service.api.native.compare import MAX_COMPARED_PAIRS
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.api.suggestions import MAX_SUGGESTION_BYTES
@@ -31,6 +33,9 @@ FIXED = {
     "ended requests of a key that are remembered": MAX_REMEMBERED,
     "width of a beam": MAX_BEAM_SIZE,
     "terms of a glossary": MAX_GLOSSARY_ENTRIES,
+    "terms of a stored glossary for one pair of languages": MAX_STORED_ENTRIES,
+    "pairs of languages of a stored glossary": MAX_DICTIONARIES,
+    "stored glossaries of a request": MAX_TOGETHER,
     "files translated at once": FileJobLimits().max_running,
     "inspections waiting for a turn": ThrottleLimits().max_waiting,
     "seconds of an idle connection": _KEEP_ALIVE_S,

@@ -88,6 +88,11 @@ class Account:
         self._timeout_s = min(self._times.timeout_s, within_s or self._times.timeout_s)
 
     @property
+    def owner(self) -> str:
+        """Owner of the client's glossaries: the id of its key; empty without keys."""
+        return self._id
+
+    @property
     def max_chars(self) -> int:
         """Maximum characters per month."""
         return UNLIMITED_CHARS if self._monthly_chars is None else self._monthly_chars

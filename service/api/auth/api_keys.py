@@ -70,6 +70,11 @@ class ApiKeys:
         self._open_usage = OpenUsage()
 
     @property
+    def store(self) -> KeyStore:
+        """Where keys, their usage and glossaries are kept; closed by `close`."""
+        return self._store
+
+    @property
     def are_required(self) -> bool:
         """Whether a request must carry a key."""
         return self._has_store or bool(self._configured)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from service.api.auth.glossary_record import GlossaryHead, GlossaryRecord, GlossaryRoom, PutOutcome
 from service.api.auth.key import ApiKey
 from service.api.auth.reservation import Delivery, Demand, Granted
 from service.errors import KeyStoreError, StartupError
@@ -54,6 +55,27 @@ class KeyStore(Protocol):
 
     async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         """Characters counted in a month, without reservations that have expired."""
+
+    async def put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        """Store a glossary, unless that exceeds the room of its owner.
+
+        Args:
+            owner: Id of a key; empty: of all.
+            record: The glossary, in its new state.
+            room: For all glossaries of the owner.
+            replaces: The revision it is made from; None: it is new.
+        """
+
+    async def glossary(self, owner: str, glossary_id: str) -> GlossaryRecord | None:
+        """A glossary of an owner."""
+
+    async def glossary_heads(self, owner: str) -> list[GlossaryHead]:
+        """All glossaries of an owner, in any order."""
+
+    async def remove_glossary(self, owner: str, glossary_id: str) -> bool:
+        """Remove a glossary of an owner; False if there is none."""
 
     async def close(self) -> None:
         """Close file and connections."""

@@ -3,6 +3,15 @@
 import heapq
 import math
 
+from service.api.auth.glossary_record import (
+    GlossaryHead,
+    GlossaryRecord,
+    GlossaryRoom,
+    PutOutcome,
+)
+from service.api.auth.glossary_record import (
+    refusal as refusal_of_glossary,
+)
 from service.api.auth.key import ApiKey
 from service.api.auth.reservation import (
     MAX_REMEMBERED,
@@ -29,6 +38,7 @@ class MemoryStore:
         self._keys: dict[str, ApiKey] = {}
         self._requests: dict[str, tuple[int, int]] = {}
         self._usage: dict[str, _Usage] = {}
+        self._glossaries: dict[str, dict[str, GlossaryRecord]] = {}
 
     async def put(self, key: ApiKey) -> None:
         """Store a key, replacing its earlier state."""
@@ -62,6 +72,32 @@ class MemoryStore:
         usage = self._of(key_id)
         usage.sweep(now_s)
         return usage.num_chars(month)
+
+    async def put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        """Store a glossary, unless that exceeds the room of its owner."""
+        own = self._glossaries.setdefault(owner, {})
+        stored = own.get(record.head.id)
+        if (None if stored is None else stored.head.revision) != replaces:
+            return "changed"
+        others = [(each.head.id, each.head.size_bytes) for each in own.values()]
+        if refused := refusal_of_glossary(others, record, room):
+            return refused
+        own[record.head.id] = record
+        return "stored"
+
+    async def glossary(self, owner: str, glossary_id: str) -> GlossaryRecord | None:
+        """A glossary of an owner."""
+        return self._glossaries.get(owner, {}).get(glossary_id)
+
+    async def glossary_heads(self, owner: str) -> list[GlossaryHead]:
+        """All glossaries of an owner."""
+        return [record.head for record in self._glossaries.get(owner, {}).values()]
+
+    async def remove_glossary(self, owner: str, glossary_id: str) -> bool:
+        """Remove a glossary of an owner; False if there is none."""
+        return self._glossaries.get(owner, {}).pop(glossary_id, None) is not None
 
     async def close(self) -> None:
         """Nothing to close."""

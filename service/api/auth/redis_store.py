@@ -3,11 +3,18 @@
 from collections.abc import Awaitable
 from typing import Any, TypeVar, cast
 
+from pydantic import TypeAdapter
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from service.api.auth.glossary_record import (
+    GlossaryHead,
+    GlossaryRecord,
+    GlossaryRoom,
+    PutOutcome,
+)
 from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.api.auth.reservation import (
     LATE_S,
@@ -155,6 +162,39 @@ return whole(count)
 """
 )
 
+# The rules of `service.api.auth.glossary_record`. One hash has the heads, another the contents, a
+# third the revisions and sizes.
+_PUT_GLOSSARY = """\
+local heads, contents, states = KEYS[1], KEYS[2], KEYS[3]
+local id, revision, replaces, size = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local max_glossaries, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
+local stored = redis.call('HGET', states, id)
+if (stored and string.match(stored, '^(%S+)') or '') ~= replaces then return 'changed' end
+local count, bytes = 0, 0
+local all = redis.call('HGETALL', states)
+for i = 1, #all, 2 do
+    if all[i] ~= id then
+        count = count + 1
+        bytes = bytes + tonumber(string.match(all[i + 1], '(%d+)$'))
+    end
+end
+if count >= max_glossaries then return 'too_many' end
+if bytes + size > max_bytes then return 'too_large' end
+redis.call('HSET', states, id, revision .. ' ' .. ARGV[4])
+redis.call('HSET', heads, id, ARGV[7])
+redis.call('HSET', contents, id, ARGV[8])
+return 'stored'
+"""
+_GET_GLOSSARY = """\
+return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HGET', KEYS[2], ARGV[1])}
+"""
+_REMOVE_GLOSSARY = """\
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[1])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+_HEAD_JSON = TypeAdapter(GlossaryHead)
+
 T = TypeVar("T")
 
 
@@ -241,6 +281,40 @@ class RedisStore:
         """Characters counted in a month."""
         return int(await self._run(_NUM_CHARS, key_id, now_s, month))
 
+    async def put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        """Store a glossary, unless that exceeds the room of its owner."""
+        outcome = await self._run_on_glossaries(
+            _PUT_GLOSSARY,
+            owner,
+            record.head.id,
+            record.head.revision,
+            replaces or "",
+            record.head.size_bytes,
+            room.max_glossaries,
+            room.max_bytes,
+            _HEAD_JSON.dump_json(record.head).decode(),
+            record.content,
+        )
+        return cast("PutOutcome", outcome.decode())
+
+    async def glossary(self, owner: str, glossary_id: str) -> GlossaryRecord | None:
+        """A glossary of an owner."""
+        head, content = await self._run_on_glossaries(_GET_GLOSSARY, owner, glossary_id)
+        if head is None:
+            return None
+        return GlossaryRecord(head=_HEAD_JSON.validate_json(head), content=content.decode())
+
+    async def glossary_heads(self, owner: str) -> list[GlossaryHead]:
+        """All glossaries of an owner."""
+        heads = await self._answer(self._server.hvals(_glossary_names(owner)[0]))
+        return [_HEAD_JSON.validate_json(head) for head in heads]
+
+    async def remove_glossary(self, owner: str, glossary_id: str) -> bool:
+        """Remove a glossary of an owner; False if there is none."""
+        return bool(await self._run_on_glossaries(_REMOVE_GLOSSARY, owner, glossary_id))
+
     async def close(self) -> None:
         """Close all connections."""
         await self._server.aclose()
@@ -255,8 +329,16 @@ class RedisStore:
             )
         )
 
+    async def _run_on_glossaries(self, script: str, owner: str, *arguments: str | int) -> Any:  # noqa: ANN401 - what the script returns
+        names = _glossary_names(owner)
+        return await self._answer(self._server.eval(script, len(names), *names, *arguments))
+
     async def _answer(self, asked: Awaitable[T]) -> T:
         try:
             return await asked
         except (RedisError, OSError) as error:
             raise KeyStoreError from error
+
+
+def _glossary_names(owner: str) -> list[str]:
+    return [f"pellucid:glossary_{part}:{owner}" for part in ("heads", "contents", "states")]

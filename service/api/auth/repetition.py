@@ -64,16 +64,22 @@ async def declared_repetition(
     )
 
 
-async def deepl_repetition(request: Request) -> Repetition | None:
+async def deepl_repetition(
+    request: Request, content: Iterable[bytes] | None = None
+) -> Repetition | None:
     """The repetition of a request of DeepL's dialect; its official clients send no header.
 
     They repeat the same bytes after a lost connection, so equal requests of such a client that
     follow one another within seconds count as one.
+
+    Args:
+        request: Its body has been read.
+        content: Stands for the body, where that is not kept.
     """
-    declared = await declared_repetition(request)
+    declared = await declared_repetition(request, content)
     if declared or not _DEEPL_CLIENT.match(request.headers.get("User-Agent", "")):
         return declared
-    fingerprint = await _fingerprint(request)
+    fingerprint = await _fingerprint(request, content)
     return Repetition(
         id="equal:" + fingerprint,
         fingerprint=fingerprint,

@@ -10,6 +10,15 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from service.api.auth.glossary_record import (
+    GlossaryHead,
+    GlossaryRecord,
+    GlossaryRoom,
+    PutOutcome,
+)
+from service.api.auth.glossary_record import (
+    refusal as refusal_of_glossary,
+)
 from service.api.auth.key import API_KEY_JSON, ApiKey
 from service.api.auth.reservation import (
     MAX_REMEMBERED,
@@ -41,6 +50,10 @@ CREATE TABLE IF NOT EXISTS reservations (
     ends_s REAL NOT NULL, lifetime_s REAL NOT NULL, remembered_s REAL NOT NULL,
     PRIMARY KEY (key_id, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS glossaries (
+    owner TEXT, id TEXT, revision TEXT NOT NULL, name TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+    description TEXT NOT NULL, content TEXT NOT NULL, PRIMARY KEY (owner, id)
+);
 CREATE INDEX IF NOT EXISTS reservation_ends ON reservations (key_id, ends_s);
 """
 _NAMES = tuple(field.name for field in fields(Reservation))
@@ -60,6 +73,12 @@ DELETE FROM reservations WHERE key_id = ?1 AND id IN (
     ) - ?2)
 )
 """
+
+_GLOSSARY = """\
+SELECT id, revision, name, size_bytes, description, content FROM glossaries
+WHERE owner = ? AND id = ?
+"""
+_HEADS = "SELECT id, revision, name, size_bytes, description FROM glossaries WHERE owner = ?"
 
 T = TypeVar("T")
 
@@ -119,6 +138,25 @@ class SqliteStore:
     async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
         """Characters counted in a month."""
         return int(await self._run(self._value, _NUM_CHARS, key_id, month, now_s))
+
+    async def put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        """Store a glossary, unless that exceeds the room of its owner."""
+        return await self._run(self._put_glossary, owner, record, room, replaces)
+
+    async def glossary(self, owner: str, glossary_id: str) -> GlossaryRecord | None:
+        """A glossary of an owner."""
+        rows = await self._run(self._rows, _GLOSSARY, owner, glossary_id)
+        return next((GlossaryRecord(head=_head(r[:-1]), content=r[-1]) for r in rows), None)
+
+    async def glossary_heads(self, owner: str) -> list[GlossaryHead]:
+        """All glossaries of an owner."""
+        return [_head(row) for row in await self._run(self._rows, _HEADS, owner)]
+
+    async def remove_glossary(self, owner: str, glossary_id: str) -> bool:
+        """Remove a glossary of an owner; False if there is none."""
+        return await self._run(self._remove_glossary, owner, glossary_id)
 
     async def close(self) -> None:
         """Finish pending calls and close the file."""
@@ -216,6 +254,28 @@ class SqliteStore:
         query = "SELECT num_chars FROM usage WHERE key_id = ? AND month = ?"
         return int(self._value(query, key_id, month) or 0)
 
+    def _put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        head = record.head
+        with self._transaction():
+            query = "SELECT revision FROM glossaries WHERE owner = ? AND id = ?"
+            if self._value(query, owner, head.id) != replaces:
+                return "changed"
+            sizes = self._rows("SELECT id, size_bytes FROM glossaries WHERE owner = ?", owner)
+            if refused := refusal_of_glossary(sizes, record, room):
+                return refused
+            self._file.execute(
+                "INSERT OR REPLACE INTO glossaries VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (owner, *astuple(head), record.content),
+            )
+        return "stored"
+
+    def _remove_glossary(self, owner: str, glossary_id: str) -> bool:
+        with self._transaction():
+            query = "DELETE FROM glossaries WHERE owner = ? AND id = ?"
+            return self._file.execute(query, (owner, glossary_id)).rowcount > 0
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """A write transaction, rolled back if its caller has gone."""
@@ -231,6 +291,11 @@ class SqliteStore:
 
     def _rows(self, query: str, *arguments: object) -> list[Any]:
         return self._file.execute(query, arguments).fetchall()
+
+
+def _head(row: Iterable[Any]) -> GlossaryHead:
+    names = (field.name for field in fields(GlossaryHead))
+    return GlossaryHead(**dict(zip(names, row, strict=True)))
 
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """Routes of DeepL's API, version 2, as its official clients use it."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -56,7 +57,7 @@ LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_paramete
     "/v2/translate",
     summary="Translate texts",
     response_model=DeeplTranslateReply,
-    responses=problems(400, 403, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),
+    responses=problems(400, 403, 404, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),
     openapi_extra=request_body(DeeplTranslateParameters, JSON, FORM, example=_EXAMPLE),
 )
 async def translate(
@@ -66,6 +67,10 @@ async def translate(
     account = await caller.account(parameters.auth_key, within_s=_timeout_s(parts))
     check_texts(parameters.texts, parts.settings, name="text")
     asked = _translate_request(parameters, parts, account.client)
+    if parameters.glossaries:
+        pair = asked.source, asked.target
+        terms = await parts.glossaries.by_ids(account.owner, parameters.glossaries, pair)
+        asked = replace(asked, glossary=terms)
     num_chars = sum(map(len, parameters.texts))
     async with account.charged(num_chars, await deepl_repetition(request)):
         result = await parts.in_flight.run(

@@ -1,10 +1,11 @@
 """Requests and replies of DeepL's dialect."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.api.glossaries.glossaries import MAX_TOGETHER
 from service.api.schemas import LanguageCode, Texts
 from service.text.markup.passage import MarkupOptions
 
@@ -31,7 +32,8 @@ def _splitting(value: object) -> object:
     return {"true": "1", "false": "0"}.get(str(value).lower(), str(value))
 
 
-def _known_formality(value: object) -> object:
+def known_formality(value: object) -> object:
+    """Refuses what no language has."""
     if value in ("more", "less"):
         raise PydanticCustomError(
             "formality", "no language has it: leave it out, or use prefer_more or prefer_less"
@@ -43,15 +45,42 @@ def _refused(_: object) -> object:
     raise PydanticCustomError("unsupported", "it is not supported: leave it out")
 
 
+def _ids(value: object) -> object:
+    """Ids from a list, or from a string with commas."""
+    return tuple(value.split(",", MAX_TOGETHER)) if isinstance(value, str) else value
+
+
+def check_glossary_fields(one: str | None, several: tuple[str, ...], source: str | None) -> None:
+    """Check the parameters that name glossaries.
+
+    Raises:
+        PydanticCustomError: They contradict each other, or the source language is not named.
+    """
+    if one and several:
+        raise PydanticCustomError("glossary", "send glossary_id or glossary_ids, not both")
+    if (one or several) and source is None:
+        raise PydanticCustomError("glossary", "source_lang is required with a glossary")
+
+
 MAX_TAG_NAMES = 1_000
 """Of a list of elements."""
+MAX_ID_CHARS = 100
+"""More than any id has."""
 Ignored = Annotated[None, BeforeValidator(_nothing, json_schema_input_type=Any)]
 TagNames = Annotated[frozenset[str], BeforeValidator(_tag_names, json_schema_input_type=list[str])]
+GlossaryId = Annotated[str, Field(max_length=MAX_ID_CHARS)]
+GlossaryIds = Annotated[
+    tuple[GlossaryId, ...],
+    Field(max_length=MAX_TOGETHER),
+    BeforeValidator(_ids, json_schema_input_type=list[str]),
+]
 Unsupported = Annotated[None, BeforeValidator(_refused)]
 Formality = Literal["default", "more", "less", "prefer_more", "prefer_less"]
 
 
-class _Parameters(BaseModel):
+class DeeplParameters(BaseModel):
+    """Parameters of a request; a number is taken for a text."""
+
     model_config = ConfigDict(
         frozen=True,
         use_attribute_docstrings=True,
@@ -60,7 +89,7 @@ class _Parameters(BaseModel):
     )
 
 
-class DeeplTranslateParameters(_Parameters):
+class DeeplTranslateParameters(DeeplParameters):
     """What `POST /v2/translate` takes. Unknown parameters are ignored."""
 
     text: Texts
@@ -80,12 +109,12 @@ class DeeplTranslateParameters(_Parameters):
     """`1`, sentences and lines; `0`, nothing; `nonewlines`, sentences, over the ends of lines."""
     preserve_formatting: Ignored = None
     """Accepted: formatting is always kept."""
-    formality: Annotated[Formality, BeforeValidator(_known_formality)] = "default"
+    formality: Annotated[Formality, BeforeValidator(known_formality)] = "default"
     """`more` and `less` are refused, `prefer_more` and `prefer_less` change nothing."""
-    glossary_id: Unsupported = None
-    """Refused."""
-    glossary_ids: Unsupported = None
-    """Refused."""
+    glossary_id: GlossaryId | None = None
+    """A glossary of the key or of the server; needs `source_lang`."""
+    glossary_ids: GlossaryIds = ()
+    """Several, instead of `glossary_id`; of one term the first counts."""
     style_id: Unsupported = None
     """Refused."""
     translation_memory_id: Unsupported = None
@@ -110,6 +139,16 @@ class DeeplTranslateParameters(_Parameters):
     """Accepted: they are always shown."""
 
     @property
+    def glossaries(self) -> tuple[str, ...]:
+        """Ids of the glossaries that are asked for."""
+        return (self.glossary_id, *self.glossary_ids) if self.glossary_id else self.glossary_ids
+
+    @model_validator(mode="after")
+    def _glossaries_know_their_source(self) -> Self:
+        check_glossary_fields(self.glossary_id, self.glossary_ids, self.source_lang)
+        return self
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """`text` as a list."""
         return (self.text,) if isinstance(self.text, str) else tuple(self.text)
@@ -127,7 +166,7 @@ class DeeplTranslateParameters(_Parameters):
         )
 
 
-class DeeplLanguagesParameters(_Parameters):
+class DeeplLanguagesParameters(DeeplParameters):
     """What `GET /v2/languages` takes. Unknown parameters are ignored."""
 
     type: Literal["source", "target"] = "source"

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.openapi import request_body
 from service.api.replies.json import Reply
-from service.api.schemas import BeamSize, LanguageCode, LengthPenalty
+from service.api.schemas import BeamSize, LanguageCode, LengthPenalty, StoredGlossaryName
 from service.documents.formats import FORMATS
 from service.documents.jobs.job import FileJob, FileJobState
 
@@ -35,6 +35,8 @@ class FileParameters(BaseModel):
     """Answer at once with 202 and a job."""
     unwrap: bool = False
     """Line breaks within a paragraph of a `.txt` are only where the line was full."""
+    glossary: StoredGlossaryName | None = None
+    """A stored glossary of the key or of the server, by its name or id."""
     beam_size: BeamSize | None = None
     """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
     length_penalty: LengthPenalty | None = None
@@ -88,6 +90,11 @@ def upload_body() -> dict[str, Any]:
         MULTIPART,
         example={"file": "manual.html", "source": "en", "target": "de"},
     )
+    return add_file_field(body)
+
+
+def add_file_field(body: dict[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a form, with a field `file`."""
     content = body["requestBody"]["content"][MULTIPART]
     content["encoding"] = {"file": {"headers": {"Content-Disposition": _NAMED}}}
     schema = content["schema"]

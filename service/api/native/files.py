@@ -1,7 +1,8 @@
 """File translation: upload, jobs, and download of the result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -42,6 +43,11 @@ class Upload:
     name: str
     data: bytes
     fields: dict[str, Any]
+
+    def content(self) -> list[bytes]:
+        """What the form says, whatever boundary its sender has chosen."""
+        fields = json_bytes(sorted(self.fields.items()))
+        return [self.name.encode("utf-8", "surrogateescape"), fields, self.data]
 
 
 async def read_upload(request: Request, max_file_bytes: int) -> Upload:
@@ -104,10 +110,14 @@ async def translate_file(
     """
     parameters = parse_parameters(FileParameters, upload.fields)
     account = await caller.account(parameters.api_key)
-    repetition = await declared_repetition(request, _content(upload))
+    repetition = await declared_repetition(request, upload.content())
     lifetime_s = parts.settings.file_timeout_s
     async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
         options = _options(parameters, account.client)
+        if parameters.glossary:
+            pair = options.source, options.target
+            terms = await parts.glossaries.named(account.owner, parameters.glossary, pair)
+            options = replace(options, glossary=terms)
         work = _translated(parts, upload, options, is_async=parameters.is_async)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
@@ -151,16 +161,7 @@ async def cancel_job(request: Request, job_id: JobId, parts: PartsOf) -> Respons
 )
 async def download_file(file_name: FileName, parts: PartsOf) -> Response:
     """Under the address that came with the job or the reply, until its time is over."""
-    path = await parts.files.result(file_name)
-    # As a download, never displayed: the content is not ours.
-    return FileResponse(
-        path,
-        media_type="application/octet-stream",
-        headers={
-            "X-Content-Type-Options": "nosniff",
-            "Content-Disposition": attachment(file_name.partition(".")[2]),
-        },
-    )
+    return file_response(await parts.files.result(file_name), file_name)
 
 
 async def _translated(
@@ -169,12 +170,6 @@ async def _translated(
     """The job when it has ended, or with `is_async` when it is accepted."""
     accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
     return accepted if is_async else await parts.files.finish(accepted.id)
-
-
-def _content(upload: Upload) -> list[bytes]:
-    """What the form says, whatever boundary its sender has chosen."""
-    fields = json_bytes(sorted(upload.fields.items()))
-    return [upload.name.encode("utf-8", "surrogateescape"), fields, upload.data]
 
 
 def _options(parameters: FileParameters, client: Client) -> TranslateRequest:
@@ -213,6 +208,23 @@ def _address(request: Request, parts: Parts, route: str, **values: str) -> str:
     url = request.url_for(route, **values)
     host = request.headers.get("Host", "")
     return str(url) if is_own_host(host, parts.settings.allowed_hosts) else url.path
+
+
+def file_response(path: Path, file_name: str) -> FileResponse:
+    """A translated file as a download, never displayed: the content is not ours.
+
+    Args:
+        path: Where it is.
+        file_name: Of its job.
+    """
+    return FileResponse(
+        path,
+        media_type="application/octet-stream",
+        headers={
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": attachment(file_name.partition(".")[2]),
+        },
+    )
 
 
 def attachment(name: str) -> str:

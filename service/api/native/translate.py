@@ -60,6 +60,10 @@ async def translate(
     account = await caller.account(parameters.api_key, within_s=time_limit_s)
     check_limits(parameters, parts.settings)
     asked = _translate_request(parameters, time_limit_s, account.client)
+    if parameters.glossary_name is not None:
+        pair = asked.source, asked.target
+        terms = await parts.glossaries.named(account.owner, parameters.glossary_name, pair)
+        asked = replace(asked, glossary=terms)
     repetition = await declared_repetition(request)
     if parameters.stream:
         charge = await account.reserve(parameters.num_chars, repetition)

@@ -11,7 +11,12 @@ from service.engine.search.options import FinishReason
 from service.engine.search.trace import Fate, StopReason
 from service.inspection.replay import SearchReplay
 from service.text.masking.casing import Case
-from service.translation.values import SentenceTranslation, StreamedSentence, Translation
+from service.translation.values import (
+    SentenceTranslation,
+    StreamedSentence,
+    TermOutcome,
+    Translation,
+)
 
 
 class LinkReply(Reply):
@@ -102,6 +107,20 @@ class SearchReply(Reply):
     """The best candidates of every step, best first."""
 
 
+class TermReply(Reply):
+    """A glossary term in a sentence, and what became of it."""
+
+    source: str
+    """As it stands in the sentence."""
+    target: str
+    """What the glossary wants."""
+    outcome: TermOutcome
+    """`model`: the model wrote it by itself, maybe inflected; `enforced`: inserted as the glossary
+    has it; `missing`: neither."""
+    target_span: tuple[int, int] | None
+    """Character offsets in the translation of the sentence, end exclusive; null: missing."""
+
+
 class SuggestionReply(Reply):
     """A translation of a similar sentence, from the translation memory."""
 
@@ -143,6 +162,8 @@ class SentenceReply(Reply):
     """How the source was written, if it was put into ordinary case for the model."""
     alignment: list[LinkReply] | None = None
     """If asked for: words of `source` with the words of `translation` that came from them."""
+    glossary: list[TermReply] | None = None
+    """The terms of the glossary that occur in `source`, in order; absent if none does."""
     attention: MapsReply | None = None
     search: SearchReply | None = None
     """If asked for, of the translation's own search; absent where no model ran, or fragments were
@@ -215,6 +236,8 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
         content["attention"] = maps_content(sentence.attention)
     if sentence.search is not None:
         content["search"] = _search(sentence.search)
+    if not sentence.glossary:
+        del content["glossary"]
     if not sentence.route:
         del content["route"]
     return content

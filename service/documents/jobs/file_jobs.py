@@ -97,7 +97,13 @@ class FileJobs:
         self._watching = asyncio.create_task(self._watch())
 
     async def submit(
-        self, name: str, data: bytes, options: TranslateRequest, *, is_awaited: bool = False
+        self,
+        name: str,
+        data: bytes,
+        options: TranslateRequest,
+        *,
+        is_awaited: bool = False,
+        key_digest: str = "",
     ) -> FileJob:
         """Accept a file for translation.
 
@@ -106,6 +112,7 @@ class FileJobs:
             data: Content of the file.
             options: How to translate; its texts are ignored.
             is_awaited: Whether the job is of no use without the request that submits it.
+            key_digest: Of the key that the job is asked for with, if there is one.
 
         Raises:
             InvalidRequestError: The options are invalid.
@@ -118,13 +125,13 @@ class FileJobs:
         own = [run.job for run in self._runs.values()]
         check_places(self._limits, options.client, own)
         check_space(self._limits, options.client, [*own, *self._others.values()])
-        job = self._new_job(name, data, options)
+        job = replace(self._new_job(name, data, options), key_digest=key_digest)
         run = JobRun(job, 1, store, self._disk, self._clock)
         self._runs[job.id] = run  # counts against the limit while the file is parsed
         try:
             async with deadline(self._limits.timeout_s, self._too_slow()):
                 await self._translate(replace(options, texts=("",)))  # raises if they are invalid
-                await self._disk(partial(store.create, job, data))
+                await self._disk(partial(store.create, job, data, options.glossary))
                 await run.parse(self._pool)
                 await run.save(is_awaited=is_awaited)
         except BaseException as error:

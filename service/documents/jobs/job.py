@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest
 
 FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -78,6 +79,8 @@ class FileJob:
     input_bytes: int
     client: Client = field(default=INTERNAL_CLIENT)
     """Whose job it is; never a key, never an address."""
+    key_digest: str = ""
+    """SHA-256 of the key that DeepL's clients ask for the job with; empty: the job has none."""
     is_awaited: bool = False
     """Whether a request waits for it: without that request it is of no use."""
     state: FileJobState = "waiting"
@@ -118,6 +121,8 @@ class FileJob:
 
 FILE_JOB_JSON = TypeAdapter(FileJob)
 """Serialisation of a job on the disk."""
+GLOSSARY_JSON = TypeAdapter(tuple[GlossaryEntry, ...])
+"""Serialisation of its glossary: beside the job, which is written every second."""
 
 
 def translated_name(name: str, target: str) -> str:

@@ -105,9 +105,10 @@ class JobRun:
             await self.parse(pool)
         await self.save(state="running")
         done, beginning = await self._disk(self._done)
+        glossary = await self._disk(lambda: store.glossary(job.id))
         await translate_strings(
             read_strings(store.strings(job.id), done),
-            job.options.request(job.client),
+            replace(job.options.request(job.client), glossary=glossary),
             translate,
             beginning,
             on_batch=self._keep,

@@ -2,6 +2,7 @@
 
     FOLDER/<id>/job.json            the job, replaced as a whole
                 input               the file
+            glossary            its glossary, if it has one, as it was at the upload
                 strings             its strings
                 translations.<n>    translations by the n-th owner, as they arrive
                 result              the translated file
@@ -20,11 +21,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from service.documents.jobs.job import FILE_JOB_JSON, FileJob
+from service.documents.jobs.job import FILE_JOB_JSON, GLOSSARY_JSON, FileJob
 from service.documents.jobs.replicas import Replica
+from service.text.masking.glossary import CompiledEntries, GlossaryEntry
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = "job.json"
+_GLOSSARY = "glossary"
 _MAX_IDLE_CLAIMS = 10
 """Owners in a row that began to translate a job and did nothing more."""
 
@@ -61,8 +64,8 @@ class JobStore:
         """Paths of the translations by all owners, in their order."""
         return [path for _, path in _numbered(self.folder / job_id, "translations")]
 
-    def create(self, job: FileJob, data: bytes) -> None:
-        """Keep a new job with its file; this replica is its first owner.
+    def create(self, job: FileJob, data: bytes, glossary: tuple[GlossaryEntry, ...] = ()) -> None:
+        """Keep a new job with its file and its glossary; this replica is its first owner.
 
         Raises:
             OSError: There is no room for it.
@@ -71,12 +74,27 @@ class JobStore:
         staged.mkdir(mode=0o700)
         try:
             (staged / "input").write_bytes(data)
+            if glossary:
+                (staged / _GLOSSARY).write_bytes(GLOSSARY_JSON.dump_json(glossary))
             (staged / _RECORD).write_bytes(FILE_JOB_JSON.dump_json(job))
             (staged / "owner.1").write_text(self.replica.id, encoding="ascii")
             staged.rename(self.folder / job.id)
         except OSError:
             shutil.rmtree(staged, ignore_errors=True)
             raise
+
+    def glossary(self, job_id: str) -> CompiledEntries:
+        """The glossary of a job; empty if it has none.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        path = self.folder / job_id / _GLOSSARY
+        if not path.exists():
+            return CompiledEntries()
+        entries = CompiledEntries(GLOSSARY_JSON.validate_json(path.read_bytes()))
+        _ = entries.glossary  # compiled here, not on the event loop
+        return entries
 
     def load(self, job_id: str) -> FileJob | None:
         """A job; None if there is none."""
@@ -137,7 +155,13 @@ class JobStore:
 
     def remove_work(self, job_id: str) -> None:
         """Remove all that a job needs only until its end."""
-        for path in (self.input(job_id), self.strings(job_id), *self.translations(job_id)):
+        glossary = self.folder / job_id / _GLOSSARY
+        for path in (
+            self.input(job_id),
+            self.strings(job_id),
+            glossary,
+            *self.translations(job_id),
+        ):
             path.unlink(missing_ok=True)
 
     def remove_result(self, job_id: str) -> None:

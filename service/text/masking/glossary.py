@@ -38,14 +38,22 @@ class GlossaryError(ValueError):
 class Glossary:
     """Finds terms in sentences; of terms that begin at one place the longest is taken."""
 
-    def __init__(self, entries: Sequence[GlossaryEntry]) -> None:
+    def __init__(self, entries: Sequence[GlossaryEntry], *, tells_cases: bool = False) -> None:
         """Checks the entries.
+
+        Args:
+            entries: The terms.
+            tells_cases: Whether terms that differ in case alone may have different translations:
+                a text as it is spelt counts, and else the first of them.
 
         Raises:
             GlossaryError: An entry is empty or too long, two entries contradict each other, or
                 all have too many words.
         """
         self._targets: dict[Words, str] = {}
+        self._tells_cases = tells_cases
+        self._spelt: dict[Words, str] = {}
+        """Targets by the words as they are spelt; empty unless cases are told apart."""
         num_words = 0
         for entry in entries:
             num_words += self._add(entry)
@@ -61,9 +69,15 @@ class Glossary:
         """
         return list(self._found(text)) if self._targets else []
 
+    def compile(self) -> None:
+        """Does now what the first search would do."""
+        if self._targets:
+            _ = self._terms
+
     def _found(self, text: str) -> Iterator[Protected]:
         tokens = list(_TOKEN.finditer(text))
-        words = tuple(token.group().casefold() for token in tokens)
+        spelt = tuple(token.group() for token in tokens)
+        words = tuple(map(str.casefold, spelt))
         lengths = self._terms.lengths(words)
         index = 0
         while index < len(tokens):
@@ -72,9 +86,13 @@ class Glossary:
                 yield Protected(
                     start=tokens[index].start(),
                     end=tokens[index + length - 1].end(),
-                    replacement=self._targets[words[index : index + length]],
+                    replacement=self._target(spelt[index : index + length]),
                 )
             index += length or 1
+
+    def _target(self, spelt: Words) -> str:
+        found = self._spelt.get(spelt) if self._spelt else None
+        return found or self._targets[tuple(map(str.casefold, spelt))]
 
     @cached_property
     def _terms(self) -> LongestTerms:
@@ -100,12 +118,41 @@ class Glossary:
                 "send valid Unicode"
             )
         known = self._targets.setdefault(words, target)
+        if self._tells_cases:
+            known = self._spelt.setdefault(tuple(_TOKEN.findall(entry.source)), target)
         if known != target:
             raise GlossaryError(
                 f"the glossary has two targets for {shown!r}, "
                 f"{known[:_SHOWN_CHARS]!r} and {target[:_SHOWN_CHARS]!r}: keep one"
             )
         return len(words)
+
+
+class CompiledEntries(tuple[GlossaryEntry, ...]):  # noqa: SLOT001 - the glossary needs a place
+    """Entries with their glossary, which is built once for all requests that use it.
+
+    Terms that differ in case alone may have different translations.
+    """
+
+    @cached_property
+    def glossary(self) -> Glossary:
+        """Their glossary, ready to search.
+
+        Raises:
+            GlossaryError: As `Glossary`.
+        """
+        glossary = Glossary(self, tells_cases=True)
+        glossary.compile()
+        return glossary
+
+
+def glossary_of(entries: tuple[GlossaryEntry, ...]) -> Glossary:
+    """The glossary of some entries.
+
+    Raises:
+        GlossaryError: As `Glossary`.
+    """
+    return entries.glossary if isinstance(entries, CompiledEntries) else Glossary(entries)
 
 
 def _words(term: str) -> Words:

@@ -12,7 +12,7 @@ from service.text.checks.check import SentencePair
 from service.text.checks.numbers import check_numbers
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten
-from service.text.masking.glossary import Glossary
+from service.text.masking.glossary import Glossary, GlossaryEntry
 from service.text.masking.mending import mend_numbers
 from service.text.masking.numbers import localised_numbers
 from service.text.masking.placeholders import find_placeholders
@@ -31,6 +31,8 @@ class PreprocessingOptions:
     source_language: str
     target_language: str
     glossary: Glossary | None = None
+    masks_terms: bool = True
+    """Whether glossary terms are masked; otherwise the model translates them by itself."""
     symbols: tuple[str, ...] = ()
     """Pieces that the model copies."""
     masks_numbers: bool = False
@@ -47,6 +49,8 @@ class Preprocessed:
     """Whether anything in it has to be translated."""
     has_terms: bool
     """Whether it has glossary terms or times of day, which change without the model."""
+    terms: tuple[GlossaryEntry, ...]
+    """Glossary terms as they occur, with what they have to become; masked or not."""
     masked: Masked
     source_language: str
     target_language: str
@@ -120,9 +124,10 @@ def preprocess(
     trimmed = trim(sentence)
     core = trimmed.core
     terms = options.glossary.find(core) if options.glossary else []
-    placeholders = _placeholders(core, terms, options)
+    kept = terms if options.masks_terms else []
+    placeholders = _placeholders(core, kept, options)
     fixed = disjoint([*_sentinels(core, sentinels), *placeholders] if sentinels else placeholders)
-    protected = disjoint([*fixed, *terms]) if terms else fixed
+    protected = disjoint([*fixed, *kept]) if kept else fixed
     parts = cut_around(core, protected)
     case = case_of(parts, options.source_language)
     plain = truecase(core, case, parts)
@@ -133,9 +138,24 @@ def preprocess(
         case=case,
         needs_model=any(needs_model(part) for part in parts if isinstance(part, str)),
         has_terms=len(protected) > len(fixed) or _has_rewritten(core, protected),
+        terms=_entries(core, terms, protected if options.masks_terms else terms),
         masked=mask(plain, protected, options.symbols),
         source_language=options.source_language,
         target_language=options.target_language,
+    )
+
+
+def _entries(
+    text: str, terms: Sequence[Protected], among: Sequence[Protected]
+) -> tuple[GlossaryEntry, ...]:
+    """The terms that are among some spans."""
+    if not terms:
+        return ()
+    known = frozenset(among)
+    return tuple(
+        GlossaryEntry(source=text[span.start : span.end], target=span.replacement)
+        for span in terms
+        if span in known
     )
 
 

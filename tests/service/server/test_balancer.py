@@ -172,6 +172,22 @@ def test_a_file_is_asked_for_where_it_was_sent(site: Site) -> None:
                 assert client.get(address).status_code == 200
 
 
+@pytest.mark.parametrize("prefix", ["", "/deepl"])
+def test_a_document_is_asked_for_where_it_was_sent(site: Site, prefix: str) -> None:
+    with httpx.Client(base_url=site.balancer.url, timeout=LONGEST_S) as client:
+        for number in range(4):
+            sent = client.post(
+                f"{prefix}/v2/document",
+                data={"source_lang": PAIR["source"], "target_lang": PAIR["target"]},
+                files={"file": (f"{number}.txt", CANARY.source_text.encode())},
+            )
+            given = sent.raise_for_status().json()
+            path = f"{prefix}/v2/document/{given['document_id']}"
+            for _ in range(4):
+                asked = client.post(path, json={"document_key": given["document_key"]})
+                assert asked.status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/metrics", "/admin/reload", "/%61dmin/reload", "/%6detrics"])
 def test_what_is_about_one_replica_is_not_to_be_had(site: Site, path: str) -> None:
     assert httpx.get(site.balancer.url + path, timeout=LONGEST_S).status_code == 404

@@ -9,6 +9,7 @@ from service.text.markup.document import read_markup, write_markup
 from service.text.markup.passage import MarkupOptions, Passage
 from service.text.masking.casing import recase
 from service.text.masking.glossary import Glossary, GlossaryEntry
+from service.text.masking.inflection import find_forms, find_terms
 from service.text.masking.longest_terms import LongestTerms
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.protected import Protected, keeps_all
@@ -163,6 +164,17 @@ def test_search_for_terms_costs_the_same_for_any_terms() -> None:
         return lambda: terms.lengths(words)
 
     assert_linear(work, 4_000)
+
+
+def test_look_for_many_forms_of_terms_in_a_translation() -> None:
+    def work(size: int) -> Callable[[], object]:
+        words = [f"word{'abc'[number % 3]}" for number in range(size)]
+        terms = [GlossaryEntry(source="x", target=f"{word}{n % 7}") for n, word in enumerate(words)]
+        same = [GlossaryEntry(source="x", target=word) for word in words]
+        text = " ".join(words)
+        return lambda: (find_forms(terms, text), find_forms(same, text), find_terms(terms, text))
+
+    assert_linear(work, 500)
 
 
 def test_glossary_is_built_in_time_linear_in_its_words() -> None:

@@ -1,5 +1,6 @@
 """A store that cannot be asked."""
 
+from service.api.auth.glossary_record import GlossaryHead, GlossaryRecord, GlossaryRoom, PutOutcome
 from service.api.auth.key import ApiKey
 from service.api.auth.reservation import Delivery, Demand, Granted
 from service.errors import KeyStoreError
@@ -29,6 +30,20 @@ class FailingStore:
         raise KeyStoreError
 
     async def num_chars(self, key_id: str, month: str, now_s: float) -> int:
+        raise KeyStoreError
+
+    async def put_glossary(
+        self, owner: str, record: GlossaryRecord, room: GlossaryRoom, replaces: str | None
+    ) -> PutOutcome:
+        raise KeyStoreError
+
+    async def glossary(self, owner: str, glossary_id: str) -> GlossaryRecord | None:
+        raise KeyStoreError
+
+    async def glossary_heads(self, owner: str) -> list[GlossaryHead]:
+        raise KeyStoreError
+
+    async def remove_glossary(self, owner: str, glossary_id: str) -> bool:
         raise KeyStoreError
 
     async def close(self) -> None:

@@ -1,6 +1,7 @@
 """Jobs as folders that replicas share."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from service.documents.jobs.job import FileJob, FileOptions
 from service.documents.jobs.job_store import JobStore
 from service.documents.jobs.replicas import Replica, is_abandoned
 from service.scheduling.limits import Client
+from service.text.masking.glossary import GlossaryEntry
 
 ID = "0123456789abcdef" * 2
 JOB = FileJob(
@@ -117,4 +119,17 @@ def test_what_was_left_half_made_goes_by_age(tmp_path: Path) -> None:
     assert len([*tmp_path.iterdir()]) == 5
     store.remove_older(2**40)
     assert {path.name for path in tmp_path.iterdir()} == {".replicas", ID, "something-else"}
+    store.close()
+
+
+def test_a_glossary_is_kept_until_the_job_ends(tmp_path: Path) -> None:
+    store = JobStore(tmp_path)
+    entries = (GlossaryEntry(source="a", target="ä"), GlossaryEntry(source="b c", target="d"))
+    without = replace(JOB, id="1" * 32)
+    store.create(JOB, b"abc", entries)
+    store.create(without, b"abc")
+    assert store.glossary(ID) == entries
+    assert store.glossary(without.id) == ()
+    store.remove_work(ID)
+    assert store.glossary(ID) == ()
     store.close()

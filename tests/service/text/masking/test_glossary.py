@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.masking.glossary import MAX_TERM_CHARS, Glossary, GlossaryEntry, GlossaryError
+from service.text.masking.glossary import (
+    MAX_TERM_CHARS,
+    CompiledEntries,
+    Glossary,
+    GlossaryEntry,
+    GlossaryError,
+    glossary_of,
+)
 from service.text.masking.longest_terms import LongestTerms
 
 
@@ -111,3 +118,21 @@ def test_the_longest_term_at_each_word_is_that_of_trying_all(
 def test_a_large_glossary_costs_no_more_for_each_word() -> None:
     terms = glossary(*((f"a {number}", "x") for number in range(10_000)))
     assert len(terms.find("a 9999 a " * 10_000)) == 10_000
+
+
+def test_terms_that_differ_in_case_alone_are_told_apart_on_request() -> None:
+    entries = [GlossaryEntry(source=s, target=t) for s, t in [("Bank", "B"), ("BANK", "C")]]
+    glossary = Glossary(entries, tells_cases=True)
+    found = glossary.find("Bank, BANK and bank")
+    assert [span.replacement for span in found] == ["B", "C", "B"]
+    with pytest.raises(GlossaryError, match="two targets for 'Bank'"):
+        Glossary([*entries, GlossaryEntry(source="Bank", target="D")], tells_cases=True)
+
+
+def test_compiled_entries_are_entries_with_one_glossary() -> None:
+    entries = (GlossaryEntry(source="Bank", target="B"), GlossaryEntry(source="bank", target="C"))
+    compiled = CompiledEntries(entries)
+    assert compiled == entries
+    assert glossary_of(compiled) is glossary_of(compiled)
+    with pytest.raises(GlossaryError):
+        glossary_of(entries)

@@ -1,0 +1,1 @@
+"""Stored glossaries: kept per API key, used by their name or id."""
