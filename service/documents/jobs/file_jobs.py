@@ -102,6 +102,7 @@ class FileJobs:
         data: bytes,
         options: TranslateRequest,
         *,
+        columns: str = "",
         is_awaited: bool = False,
         key_digest: str = "",
     ) -> FileJob:
@@ -111,6 +112,7 @@ class FileJobs:
             name: File name; its suffix determines the format.
             data: Content of the file.
             options: How to translate; its texts are ignored.
+            columns: Of a table, to translate: names or numbers, with commas between; empty: all.
             is_awaited: Whether the job is of no use without the request that submits it.
             key_digest: Of the key that the job is asked for with, if there is one.
 
@@ -125,7 +127,7 @@ class FileJobs:
         own = [run.job for run in self._runs.values()]
         check_places(self._limits, options.client, own)
         check_space(self._limits, options.client, [*own, *self._others.values()])
-        job = replace(self._new_job(name, data, options), key_digest=key_digest)
+        job = replace(self._new_job(name, data, options, columns), key_digest=key_digest)
         run = JobRun(job, 1, store, self._disk, self._clock)
         self._runs[job.id] = run  # counts against the limit while the file is parsed
         try:
@@ -253,13 +255,14 @@ class FileJobs:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return JobStore(self._folder)
 
-    def _new_job(self, name: str, data: bytes, options: TranslateRequest) -> FileJob:
+    def _new_job(self, name: str, data: bytes, options: TranslateRequest, columns: str) -> FileJob:
         job_id = uuid.uuid4().hex
         return FileJob(
             id=job_id,
             file_name=f"{job_id}.{translated_name(name, options.target)}",
             suffix=suffix_of(name),
             options=FileOptions.of(options),
+            columns=columns,
             accepted_s=self._clock(),
             input_bytes=len(data),
             client=options.client,

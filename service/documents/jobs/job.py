@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from service.documents.formats import translated_suffix
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.values import TranslateRequest
@@ -74,6 +75,8 @@ class FileJob:
     suffix: str
     """Of the file's name: its format."""
     options: FileOptions
+    columns: str = ""
+    """Of a table, to translate; empty: all."""
     accepted_s: float
     """Wall-clock time of the upload."""
     input_bytes: int
@@ -129,7 +132,7 @@ def translated_name(name: str, target: str) -> str:
     """`book_de.txt` for `book.txt`; safe as a file name and in a header."""
     path = PurePath(name.replace("\\", "/"))
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:_MAX_NAME_CHARS]
-    return f"{stem.strip('.') or 'file'}_{target}{path.suffix.lower()}"
+    return f"{stem.strip('.') or 'file'}_{target}{translated_suffix(path.suffix)}"
 
 
 def suffix_of(name: str) -> str:

@@ -89,7 +89,11 @@ class JobRun:
         """
         job, store = self.job, self._store
         count = await pool.read(
-            job.document_name, store.input(job.id), store.strings(job.id), job.client.name
+            job.document_name,
+            store.input(job.id),
+            store.strings(job.id),
+            job.client.name,
+            job.columns,
         )
         self.job = replace(self.job, num_strings=count)
 
@@ -122,6 +126,7 @@ class JobRun:
             store.result(job.id),
             job.client.name,
             job.options.target,
+            job.columns,
         )
 
     async def save(self, **changes: object) -> None:

@@ -87,10 +87,15 @@ class TaggedPassage:
 
 def add_passage(slots: Slots, pieces: Sequence[Piece]) -> None:
     """Translate what the pieces say, if it has letters; the pieces are nested and in order."""
-    pieces = _inner(_paired(pieces))
+    pieces = inner_pieces(pieces)
     if not is_translatable("".join(piece.text for piece in pieces)):
         return
     slots.add((pieces[0].span[0], pieces[-1].span[1]), tagged(pieces))
+
+
+def inner_pieces(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with their pairs, without what is at the edges and no text."""
+    return _inner(_paired(pieces))
 
 
 def markup_written(markup: Markup, copy: Copy) -> bytes:

@@ -35,6 +35,8 @@ class Slot:
     span: Span
     passage: Passage | None
     """None: the language."""
+    is_new: bool = False
+    """Whether the place differs from the source even if the translation does not."""
     render_language: Callable[[str], bytes | None] = lambda _: None
     """What names a language here; None if the place stays as it is."""
 
@@ -60,9 +62,9 @@ class Slots:
         self.source = source
         self._slots: list[Slot] = []
 
-    def add(self, span: Span, passage: Passage) -> None:
-        """Translate the passage at a place."""
-        self._slots.append(Slot(span=span, passage=passage))
+    def add(self, span: Span, passage: Passage, *, is_new: bool = False) -> None:
+        """Translate the passage at a place, which is a new one if it holds no such text yet."""
+        self._slots.append(Slot(span=span, passage=passage, is_new=is_new))
 
     def add_text(self, element: Element | None) -> None:
         """Translate the text of an element that has no markup."""
@@ -118,7 +120,7 @@ class XmlPart:
         for slot in self._slots:
             translation = next(translations) if slot.passage else None
             is_same = slot.passage is not None and translation == slot.passage.text
-            contents.append(None if is_same else translation)
+            contents.append(None if is_same and not slot.is_new else translation)
         copy = partial(self._copied, contents, language)
         return self._source.encode(copy(0, len(self._source.data)))
 

@@ -186,7 +186,7 @@ def parse_xml(content: bytes, name: str) -> XmlSource:
 
     Args:
         content: The entry.
-        name: Its name, for messages.
+        name: Its name, for messages; empty: it is the whole file.
 
     Raises:
         DocumentError: It is not well formed, too deep or too large, or defines entities.
@@ -198,7 +198,7 @@ def parse_xml(content: bytes, name: str) -> XmlSource:
     except expat.ExpatError as error:
         message = expat.errors.messages.get(error.code, "it is not XML")
         raise DocumentError(
-            f"its entry {name} is no XML (line {error.lineno}: {message}): save it again"
+            f"{_subject(name)} is no XML (line {error.lineno}: {message}): save it again"
         ) from None
     return XmlSource(data=data, encoding=encoding, root=builder.root)
 
@@ -215,6 +215,10 @@ def escaped_value(text: str) -> bytes:
     """Text as the value of an attribute, without the quotes around it."""
     value = escaped(text).replace(b'"', b"&quot;").replace(b"'", b"&#39;")
     return value.replace(b"\n", b"&#10;").replace(b"\t", b"&#9;")
+
+
+def _subject(name: str) -> str:
+    return f"its entry {name}" if name else "it"
 
 
 class _Builder:
@@ -247,7 +251,7 @@ class _Builder:
         self._num_elements += 1
         if tag is None or len(self._stack) > MAX_DEPTH or self._num_elements > MAX_ELEMENTS:
             raise DocumentError(
-                f"its entry {self._entry} has over {MAX_ELEMENTS} elements, or over {MAX_DEPTH} in "
+                f"{_subject(self._entry)} has over {MAX_ELEMENTS} elements, or over {MAX_DEPTH} in "
                 "each other: divide it"
             )
         pairs = zip(attributes[::2], attributes[1::2], strict=True)
@@ -296,7 +300,7 @@ class _Builder:
         return self._names[name]
 
     def _refuse_entity(self, *_: object) -> int:
-        raise DocumentError(f"its entry {self._entry} defines entities: it is no document")
+        raise DocumentError(f"{_subject(self._entry)} defines entities: it is no document")
 
 
 def _utf_8(content: bytes, name: str) -> tuple[bytes, Encoding]:
@@ -314,7 +318,7 @@ def _utf_8(content: bytes, name: str) -> tuple[bytes, Encoding]:
     try:
         return data.decode(encoding.name).encode("utf-8"), encoding
     except UnicodeError:
-        raise DocumentError(f"its entry {name} is not {encoding.name}: save it again") from None
+        raise DocumentError(f"{_subject(name)} is not {encoding.name}: save it again") from None
 
 
 def _codec(declared: str, name: str) -> str:
@@ -324,7 +328,7 @@ def _codec(declared: str, name: str) -> str:
     except (LookupError, UnicodeError, TypeError):
         is_usable = False
     if not is_usable:
-        raise DocumentError(f"its entry {name} is in an encoding that is not read: {declared}")
+        raise DocumentError(f"{_subject(name)} is in an encoding that is not read: {declared}")
     return "utf-8" if codec == "ascii" else codec
 
 

@@ -88,7 +88,7 @@ def _read(task: Task) -> int:
     from service.documents.formats import read_document
     from service.documents.processes.strings_file import write_strings
 
-    document = read_document(task["name"], Path(task["document"]).read_bytes())
+    document = read_document(task["name"], Path(task["document"]).read_bytes(), task["columns"])
     with _replacing(Path(task["strings"])) as path:
         return write_strings(path, document.iter_strings())
 
@@ -99,7 +99,7 @@ def _write(task: Task) -> int:
     from service.documents.pieces import pieces_of
     from service.documents.processes.strings_file import read_translations
 
-    document = read_document(task["name"], Path(task["document"]).read_bytes())
+    document = read_document(task["name"], Path(task["document"]).read_bytes(), task["columns"])
     translations = dict(read_translations(map(Path, task["translations"])))
     numbers = count()
     data = document.write(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from service.documents.errors import DocumentError, DocumentProcessError
+from service.documents.formats import has_compiled_reader
 from service.documents.processes.child import LIMIT, REFUSED, STORAGE
 from service.documents.shares import FairSlots
 
@@ -21,6 +22,10 @@ _MODULE = "service.documents.processes.child"
 _MAX_REPLY_BYTES = 65_536
 _WRITING_FACTOR = 2
 """Writing holds the document, its translations and the result."""
+_CRASHES = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGTRAP}
+)
+"""What a compiled library ends its process with, on a file or where memory is short."""
 _ATTEMPTS = 2
 """A child may have been killed for no fault of the document."""
 
@@ -53,7 +58,9 @@ class DocumentPool:
         """Waits for the end of children: one with much memory takes its time."""
         self._is_closed = False
 
-    async def read(self, name: str, document: Path, strings: Path, client: str) -> int:
+    async def read(
+        self, name: str, document: Path, strings: Path, client: str, columns: str = ""
+    ) -> int:
         """Parse a document and write its strings; returns their number.
 
         Args:
@@ -61,6 +68,7 @@ class DocumentPool:
             document: The file.
             strings: Where its strings are written.
             client: Whose document it is; clients take turns.
+            columns: Of a table, to translate; empty: all.
 
         Raises:
             DocumentError: The document cannot be parsed, or not within the limits.
@@ -68,7 +76,8 @@ class DocumentPool:
             OSError: A file cannot be read or written.
         """
         paths = {"document": str(document), "strings": str(strings)}
-        return await self._ask({"task": "read", "name": name, **paths}, client)
+        task = {"task": "read", "name": name, "columns": columns, **paths}
+        return await self._ask(task, client)
 
     async def write(
         self,
@@ -78,6 +87,7 @@ class DocumentPool:
         result: Path,
         client: str,
         language: str = "",
+        columns: str = "",
     ) -> int:
         """Write a document with its translations; returns its size in bytes.
 
@@ -88,6 +98,7 @@ class DocumentPool:
             result: Where it is written, at once and as a whole.
             client: Whose document it is; clients take turns.
             language: BCP-47 code of the translation.
+            columns: Of a table, those that were read.
 
         Raises:
             DocumentError: The document cannot be written within the limits.
@@ -101,6 +112,7 @@ class DocumentPool:
             "translations": [str(path) for path in translations],
             "result": str(result),
             "language": language,
+            "columns": columns,
         }
         return await self._ask(task, client, memory_factor=_WRITING_FACTOR)
 
@@ -137,6 +149,8 @@ class DocumentPool:
             code = await ended
             if code == -signal.SIGXCPU:
                 return {"error": LIMIT, "message": "cpu"}
+            if -code in _CRASHES and has_compiled_reader(task["name"]):
+                return {"error": LIMIT, "message": "crash"}
             _log.warning("document process died", extra={"exit_code": code, "task": task["task"]})
         return reply
 
@@ -179,6 +193,11 @@ class DocumentPool:
         what = f"to {task['task']} the file needs more than"
         if limit == "cpu":
             return f"{what} {task['cpu_s']:g} s of processor time: send it in parts"
+        if limit == "crash":
+            return (
+                f"the file is damaged, or {what} {task['memory_bytes']} bytes of memory: save it "
+                "again with another program, or send it in parts"
+            )
         return f"{what} {task['memory_bytes']} bytes of memory: send it in parts"
 
 

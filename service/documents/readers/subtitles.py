@@ -1,7 +1,7 @@
 """`.srt`: the text of each subtitle; the number of its lines is kept."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby, pairwise
 
@@ -56,9 +56,13 @@ def _subtitle(lines: list[str]) -> Iterator[str | DocumentString]:
     if position:
         yield position.group()
         lines = [lines[0][position.end() :], *lines[1:]]
-    has_speakers = any(_SPEAKER.match(line) for line in lines)
-    for together in [[line] for line in lines] if has_speakers else [lines]:
+    for together in [[line] for line in lines] if has_speakers(lines) else [lines]:
         yield from _spoken(together)
+
+
+def has_speakers(lines: Sequence[str]) -> bool:
+    """Whether a line names its speaker, or begins with a dash: lines then stay apart."""
+    return any(_SPEAKER.match(line) for line in lines)
 
 
 def _spoken(lines: list[str]) -> Iterator[str | DocumentString]:

@@ -99,9 +99,9 @@ class FileRow {
     this.tell(percent(progress));
   }
 
-  offer({ translatedFileUrl: address }) {
+  offer({ translatedFileUrl: address, note = "" }) {
     this.#bar.remove();
-    this.#said.replaceChildren(element("a", { class: "primary", href: address, download: true }, say("file.download")));
+    this.#said.replaceChildren(element("a", { class: "primary", href: address, download: true }, say("file.download")), ` ${note}`);
   }
 
   fail(text) {

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from service.documents.formats import LAYOUT_NOTE
 from tests.service.cli.test_main import MODEL, TEXT
 from tests.service.command_line import Ended, run_here
 from tests.service.documents.readers.office.archives import document, entries, unzipped, zipped
+from tests.service.documents.readers.pdf.made_pdf import Text, pdf
 from tests.service.server_process import REPOSITORY, command, environment
 
 LONG = f"{TEXT}\n\n" * 400
@@ -42,6 +44,32 @@ def test_an_office_document_keeps_its_runs_and_names_its_language(tmp_path: Path
     assert written.count("<w:b/>") == 1
     assert written.count('<w:lang w:val="de"/>') == written.count("<w:r>") >= 1
     assert "morning" not in written
+
+
+def test_columns_of_a_table_are_chosen(tmp_path: Path) -> None:
+    source, output = tmp_path / "a.csv", tmp_path / "b.csv"
+    source.write_text(f'id,text,note\n1,"{TEXT}","{TEXT}"\n', encoding="utf-8")
+    ended = _translate(source, output, "--columns", "text")
+    assert ended.returncode == 0, ended.stderr
+    head, row = output.read_text(encoding="utf-8").splitlines()
+    assert head == "id,text,note"
+    assert row.startswith('1,"')
+    assert row.endswith(f'","{TEXT}"')
+    assert row.count(TEXT) == 1
+
+
+def test_a_pdf_becomes_a_web_page_and_the_command_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed")
+    source, output = tmp_path / "a.pdf", tmp_path / "b.html"
+    source.write_bytes(pdf([Text(text=TEXT)]))
+    ended = _translate(source, output)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.splitlines()[-1] == f"{output}: {LAYOUT_NOTE}"
+    written = output.read_text(encoding="utf-8")
+    assert '<html lang="de">' in written
+    assert TEXT not in written
+    refused = _translate(source, tmp_path / "b.pdf")
+    assert "a .pdf becomes a .html: name the output so" in refused.stderr
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -111,6 +139,9 @@ def test_another_file_is_other_work(tmp_path: Path) -> None:
             2,
             "content.xml is no XML",
         ),
+        ("a.csv", b"a\n", ("--columns", "b"), 2, "a.csv: it has no column 'b'"),
+        ("a.txt", b"x", ("--columns", "b"), 2, "columns are for .csv and .tsv"),
+        ("a.vtt", b"x", (), 2, "a.vtt: its first line is not WEBVTT"),
         ("a.txt", b"x", ("--prefix", "y"), 2, "--prefix and --alternatives"),
         ("a.txt", b"x", ("--beam-size", "99"), 1, "beam_size"),
     ],

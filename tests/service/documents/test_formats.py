@@ -1,11 +1,14 @@
 """Every kind of file: what is not translated stays, byte for byte."""
 
+import sys
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.documents.errors import DocumentError
-from service.documents.formats import FORMATS, read_document
+from service.documents.formats import FORMATS, read_document, readable_formats
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 MARKUP = st.lists(
@@ -16,10 +19,17 @@ MARKUP = st.lists(
          "    ", "!", "+++", "<div>", '"', "[!NOTE]", "\\|"]
     )
 ).map("".join)  # fmt: skip
-PREFIXES = {".srt": "1\n00:00:01,000 --> 00:00:02,000\n", ".po": 'msgid "a"\nmsgstr "b"\n'}
+PREFIXES = {
+    ".srt": "1\n00:00:01,000 --> 00:00:02,000\n",
+    ".vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n",
+    ".po": 'msgid "a"\nmsgstr "b"\n',
+    ".properties": "a = ",
+}
 ARCHIVES = {".docx", ".epub", ".odp", ".ods", ".odt", ".pptx", ".xlsx"}
 """Tested with their readers: no text is such a file."""
-SUFFIXES = sorted(set(FORMATS) - ARCHIVES - {".json"})
+STRICT = {".json", ".yaml", ".yml", ".csv", ".tsv", ".strings", ".xliff", ".xlf", ".pdf"}
+"""Tested with their readers: most texts are no such files."""
+SUFFIXES = sorted(set(FORMATS) - ARCHIVES - STRICT)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -65,3 +75,18 @@ def test_the_end_of_the_name_says_what_it_is() -> None:
 def test_each_string_needs_a_translation() -> None:
     with pytest.raises(ValueError, match="shorter"):
         read_document("a.txt", b"x").write([])
+
+
+@pytest.mark.parametrize(("name", "library"), [("a.pdf", "pypdfium2"), ("a.yaml", "yaml")])
+def test_without_its_library_a_format_is_refused_with_the_remedy(
+    name: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(DocumentError, match=r"install \w+ with pellucid\[documents\]"):
+        read_document(name, b"%PDF-1.7")
+
+
+def test_formats_are_listed_where_their_library_is_installed() -> None:
+    listed = readable_formats()
+    assert {".txt", ".docx", ".csv", ".xliff"} <= set(listed) <= set(FORMATS)
+    assert (".pdf" in listed) == (find_spec("pypdfium2") is not None)

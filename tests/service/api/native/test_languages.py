@@ -1,5 +1,7 @@
 """What a client asks before it translates."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from service.api.native.languages import SettingsReply
@@ -45,7 +47,12 @@ def test_page_is_told_limits_and_whether_a_key_is_needed(keys: str, is_required:
     assert SettingsReply.model_validate(reply).model_dump() == reply
     assert (reply["keyRequired"], reply["apiKeys"]) == (is_required, is_required)
     assert reply["charLimit"] == 77
-    assert ".srt" in reply["supportedFilesFormat"]
+    assert {".srt", ".vtt", ".csv", ".tsv", ".properties", ".strings", ".xliff", ".xlf"} <= set(
+        reply["supportedFilesFormat"]
+    )
+    for suffix, library in ((".pdf", "pypdfium2"), (".yaml", "yaml"), (".yml", "yaml")):
+        is_there = find_spec(library) is not None
+        assert (suffix in reply["supportedFilesFormat"]) == is_there
     assert reply["language"]["source"] == {"code": "auto", "name": "Auto Detect"}
 
 

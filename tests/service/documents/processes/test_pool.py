@@ -9,6 +9,7 @@ import pytest
 from service.documents.errors import DocumentError
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.documents.processes.strings_file import read_strings, translations_line
+from tests.service.documents.readers.pdf.made_pdf import Text, pdf
 
 Test = Callable[[DocumentPool], Awaitable[None]]
 
@@ -111,5 +112,40 @@ def test_a_cancelled_task_ends_its_process_and_the_next_one_gets_another(tmp_pat
             await reading
         path.write_bytes(b"a")
         assert await pool.read("a.txt", path, tmp_path / "strings", "") == 1
+
+    _with(test)
+
+
+def test_a_file_that_ends_its_process_is_refused(tmp_path: Path) -> None:
+    """PDFium ends the process where memory is short; the next one goes on."""
+    pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed")
+    path = tmp_path / "document"
+    path.write_bytes(pdf([" " * (1 << 28), Text(text="Hello")], is_packed=True))
+    assert path.stat().st_size < 1 << 19
+
+    async def test(pool: DocumentPool) -> None:
+        with pytest.raises(DocumentError, match="damaged, or to read the file needs more than"):
+            await pool.read("a.pdf", path, tmp_path / "strings", "")
+        path.write_bytes(pdf([Text(text="Hello")]))
+        assert await pool.read("a.pdf", path, tmp_path / "strings", "") == 1
+
+    _with(test)
+
+
+def test_columns_are_those_of_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "document"
+    path.write_bytes(b"id,text,note\na,b,c\n")
+    done = tmp_path / "done"
+    done.write_bytes(translations_line({0: "B"}))
+
+    async def test(pool: DocumentPool) -> None:
+        assert await pool.read("a.csv", path, tmp_path / "strings", "", "text") == 1
+        result = tmp_path / "result"
+        await pool.write("a.csv", path, [done], result, "", "de", "text")
+        assert result.read_bytes() == b"id,text,note\na,B,c\n"
+        with pytest.raises(DocumentError, match="no column 'x'"):
+            await pool.read("a.csv", path, tmp_path / "strings", "", "x")
+        with pytest.raises(DocumentError, match=r"columns are for \.csv and \.tsv"):
+            await pool.read("a.txt", path, tmp_path / "strings", "", "x")
 
     _with(test)

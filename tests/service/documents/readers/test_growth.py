@@ -37,6 +37,59 @@ UNITS: dict[str, dict[str, str]] = {
         "spaces": " ",
         "tags": "<a ",
     },
+    ".vtt": {
+        "cues": "00:01.000 --> 00:02.000\na\n\n",
+        "lines": "a\n",
+        "voices": "<v A>a\n",
+        "tags": "<b>a ",
+        "closing tags": "<b>a</b></i> ",
+        "crossed tags": "<b><i>a</b></i>",
+        "open tags": "<a ",
+        "references": "&amp;a",
+        "spaces": " ",
+    },
+    ".csv": {
+        "rows": 'a,"b"\n',
+        "cells": "a,",
+        "quotes": '""',
+        "spaces": " ",
+        "lines": "\n",
+    },
+    ".tsv": {"rows": "a\tb\n", "cells": "a\t"},
+    ".yaml": {
+        "values": "a: b\n",
+        "items": "- a\n",
+        "quoted": '- "a"\n',
+        "flow": "- [a, b]\n",
+        "blocks": "- |\n  a\n",
+        "folded blocks": "- >\n  a\n",
+        "blank lines": "\n",
+        "comments": "# a\n",
+        "anchors": "- &a b\n",
+        "documents": "--- a\n",
+        "lines of a value": "  a\n",
+    },
+    ".properties": {
+        "values": "a=b\n",
+        "continued lines": "a\\\n",
+        "escapes": "\\u0041",
+        "backslashes": "\\",
+        "spaces": " ",
+        "patterns": "{0''} a",
+    },
+    ".strings": {
+        "values": '";"a" = "b',
+        "comments": '";/* a */"a"="b',
+        "letters": "a",
+        "escapes": '\\"',
+    },
+    ".xlf": {
+        "units": "<trans-unit id='1'><source>a</source></trans-unit>",
+        "targets": "<trans-unit><source>a</source><target state='new'>a</target></trans-unit>",
+        "tags": "<trans-unit id='1'><source>a <g id='1'>b</g> <x id='2'/> c</source></trans-unit>",
+        "spaces": " ",
+        "comments": "<!-- a -->",
+    },
     ".po": {
         "entries": 'msgid "a"\nmsgstr ""\n',
         "strings": '"a"\n',
@@ -71,8 +124,16 @@ UNITS: dict[str, dict[str, str]] = {
         "spaces": "   ",
     },
 }
-_BEFORE = {".srt": _TIMES, ".po": 'msgid "', ".md": "| x | y |\n|---|---|\n", ".json": "["}
-_BEHIND = {".json": "0]"}
+_BEFORE = {
+    ".srt": _TIMES,
+    ".vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n",
+    ".po": 'msgid "',
+    ".md": "| x | y |\n|---|---|\n",
+    ".json": "[",
+    ".strings": '/**/"a" = "b',
+    ".xlf": "<xliff version='1.2'><file><body>",
+}
+_BEHIND = {".json": "0]", ".strings": '";', ".xlf": "</body></file></xliff>"}
 _SLOW_PARSER = 10
 """How many times smaller the files are whose parser needs a hundred microseconds a character."""
 

@@ -1,0 +1,1 @@
+"""Readers of the texts of programs, and of the files of translators' tools."""

@@ -1,0 +1,256 @@
+"""The lines of a PDF file, by PDFium: their text, place, size and weight."""
+
+import ctypes
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from service.documents.errors import DocumentError
+from service.documents.packages.packed_document import MAX_TEXT_CHARS
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument
+
+MAX_PAGES = 3_000
+_BEGINS_WITHIN = 1_024
+_PASSWORD_ERRORS = (4, 5)
+"""FPDF_ERR_PASSWORD and FPDF_ERR_SECURITY."""
+_HYPHENS = "\x02\ufffe\xad"
+"""What PDFium says, by version, for a hyphen at the end of a line."""
+HYPHEN = "\xad"
+_BOLD_NAMES = (b"bold", b"black", b"heavy")
+_MIN_BOLD_WEIGHT = 600
+_EDGE = 0.11
+"""Of the height of a page."""
+_MAX_PLACE = 1e5
+"""Points; pages have at most 14,400."""
+_NAME_BYTES = 64
+_UNREADABLE_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of text; places are in points, from the lower left corner of the page."""
+
+    text: str
+    """A hyphen that divides a word at its end is `HYPHEN`."""
+    page: int
+    left: float
+    right: float
+    baseline: float
+    """Of its last letter; PDFium joins lines between which a word is divided."""
+    first_baseline: float
+    size: float
+    """Of its font."""
+    is_bold: bool
+    is_at_edge: bool
+    """Whether it is so high or low on its page as headers and footers are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfText:
+    """What was found in a file."""
+
+    title: str
+    """Of its metadata."""
+    lines: tuple[Line, ...]
+    num_pages: int
+    image_pages: tuple[int, ...]
+    """Pages with an image and without a letter, from 0."""
+
+
+def read_lines(data: bytes) -> PdfText:
+    """The text of a file.
+
+    Raises:
+        DocumentError: It is no PDF, has a password, has no text, or is beyond a limit.
+    """
+    if b"%PDF-" not in data[:_BEGINS_WITHIN]:
+        raise DocumentError("it does not begin with %PDF-: it is not a .pdf file")
+    with _opened(data) as document:
+        num_pages = len(document)
+        if num_pages > MAX_PAGES:
+            raise DocumentError(f"it has {num_pages} pages; the limit is {MAX_PAGES}: divide it")
+        lines: list[Line] = []
+        image_pages = []
+        num_chars = 0
+        for number in range(num_pages):
+            found = list(_page_lines(document, number))
+            num_chars += sum(len(line.text) for line in found)
+            if num_chars > MAX_TEXT_CHARS:
+                raise DocumentError(f"it has over {MAX_TEXT_CHARS} characters of text: divide it")
+            if not any(map(str.isalpha, "".join(line.text for line in found))):
+                image_pages += [number] if _has_image(document, number) else []
+            lines += found
+        title = str(document.get_metadata_value("Title"))
+    text = PdfText(
+        title=title, lines=tuple(lines), num_pages=num_pages, image_pages=tuple(image_pages)
+    )
+    _check(text)
+    return text
+
+
+def _check(text: PdfText) -> None:
+    """Refuse what has no text that could be translated."""
+    characters = "".join(line.text for line in text.lines)
+    letters = sum(map(str.isalpha, characters))
+    if 2 * len(text.image_pages) > text.num_pages:
+        raise DocumentError(
+            f"{len(text.image_pages)} of its {text.num_pages} pages are images without text, as of "
+            "a scanner: recognise their text first (OCR)"
+        )
+    unreadable = sum(char == "\ufffd" or "\ue000" <= char <= "\uf8ff" for char in characters)
+    if unreadable > _UNREADABLE_SHARE * (letters + unreadable):
+        raise DocumentError("its fonts do not say which letters they show: export it again")
+    if not letters:
+        raise DocumentError("it has no text")
+
+
+def _opened(data: bytes) -> "PdfDocument":
+    try:
+        import pypdfium2
+    except ImportError:
+        raise DocumentError(
+            "this server reads no PDF: install pypdfium2 with pellucid[documents]"
+        ) from None
+    try:
+        return pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        if getattr(error, "err_code", None) in _PASSWORD_ERRORS:
+            raise DocumentError("it is encrypted: remove its password first") from None
+        raise DocumentError("it is damaged, or not a .pdf file: save it again") from None
+
+
+def _page_lines(document: "PdfDocument", number: int) -> Iterator[Line]:
+    """The lines of a page in the order of the file; none of a page that is damaged."""
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return
+    turn = _Turn(page)
+    try:
+        text_page = page.get_textpage()
+    except pypdfium2.PdfiumError:
+        page.close()
+        return
+    start = 0
+    characters: list[str] = []
+    for index in range(text_page.count_chars()):
+        character = chr(raw.FPDFText_GetUnicode(text_page, index) or 0xFFFD)
+        if character not in "\r\n":
+            characters.append(character)
+            continue
+        yield from _line(text_page, "".join(characters), start, number, turn)
+        characters.clear()
+        start = index + 1
+    yield from _line(text_page, "".join(characters), start, number, turn)
+    text_page.close()
+    page.close()
+
+
+def _line(text_page: Any, text: str, start: int, page: int, turn: "_Turn") -> Iterator[Line]:  # noqa: ANN401
+    content = text.strip()
+    if not content:
+        return
+    first = start + text.index(content)
+    last = first + len(content) - 1
+    boxes = [turn.box(text_page, index) for index in (first, last)]
+    # A bullet may have another font.
+    size = median(_size(text_page, index) for index in (first, (first + last) // 2, last))
+    shown = _cleaned(content[:-1] + HYPHEN if content[-1] in _HYPHENS else content)
+    if not shown:
+        return
+    yield Line(
+        text=shown,
+        page=page,
+        left=min(box[0] for box in boxes),
+        right=max(box[2] for box in boxes),
+        baseline=boxes[-1][1],
+        first_baseline=boxes[0][1],
+        size=round(max(_bounded(size), 0.1), 1),
+        is_bold=_is_bold(text_page, first) and _is_bold(text_page, last),
+        is_at_edge=turn.is_at_edge(boxes[0][1]),
+    )
+
+
+def _cleaned(text: str) -> str:
+    """A text without control characters and halves of pairs; marks within words are none."""
+    inner = text[:-1].translate({ord(char): None for char in _HYPHENS}) + text[-1:]
+    whole = inner.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    printed = (char if char.isprintable() or char == HYPHEN else " " for char in whole)
+    return "".join(printed).strip()
+
+
+def _bounded(value: float) -> float:
+    """A place or size that can be calculated with, whatever the file says."""
+    return max(-_MAX_PLACE, min(value, _MAX_PLACE)) if math.isfinite(value) else 0.0
+
+
+def _size(text_page: Any, index: int) -> float:  # noqa: ANN401
+    """The size of the font as it is shown."""
+    from pypdfium2 import raw
+
+    matrix = raw.FS_MATRIX()
+    raw.FPDFText_GetMatrix(text_page, index, matrix)
+    return float(raw.FPDFText_GetFontSize(text_page, index) * math.hypot(matrix.c, matrix.d))
+
+
+def _is_bold(text_page: Any, index: int) -> bool:  # noqa: ANN401
+    from pypdfium2 import raw
+
+    if raw.FPDFText_GetFontWeight(text_page, index) >= _MIN_BOLD_WEIGHT:
+        return True
+    name = ctypes.create_string_buffer(_NAME_BYTES)
+    size = raw.FPDFText_GetFontInfo(text_page, index, name, _NAME_BYTES, ctypes.c_int())
+    return size <= _NAME_BYTES and any(word in name.value.lower() for word in _BOLD_NAMES)
+
+
+def _has_image(document: "PdfDocument", number: int) -> bool:
+    import pypdfium2
+    from pypdfium2 import raw
+
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return False
+    found = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)
+    has_image = next(iter(found), None) is not None
+    page.close()
+    return has_image
+
+
+class _Turn:
+    """Places on a page as a reader sees it, however it is turned."""
+
+    def __init__(self, page: Any) -> None:  # noqa: ANN401
+        self._degrees = page.get_rotation()
+        self._width, self._height = page.get_mediabox()[2:]
+
+    def is_at_edge(self, baseline: float) -> bool:
+        """Whether a place is in the part of the page where headers and footers are."""
+        height = self._width if self._degrees in (90, 270) else self._height
+        return not _EDGE * height < baseline < (1 - _EDGE) * height
+
+    def box(self, text_page: Any, index: int) -> tuple[float, float, float]:  # noqa: ANN401
+        """Left, baseline and right of a character."""
+        from pypdfium2 import raw
+
+        box, x, y = raw.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
+        raw.FPDFText_GetLooseCharBox(text_page, index, box)
+        raw.FPDFText_GetCharOrigin(text_page, index, x, y)
+        match self._degrees:
+            case 90:
+                found = box.bottom, self._width - x.value, box.top
+            case 180:
+                found = self._width - box.right, self._height - y.value, self._width - box.left
+            case 270:
+                found = self._height - box.top, x.value, self._height - box.bottom
+            case _:
+                found = box.left, y.value, box.right
+        left, baseline, right = map(_bounded, found)
+        return left, baseline, right
