@@ -17,7 +17,7 @@ from service.text.alignment.word_links import WordLink
 Method = Literal["attention", "rollout", "value_zeroing", "alti", "occlusion"]
 """Attention shows where a model looked; the others say what a token comes from."""
 METHODS: tuple[Method, ...] = get_args(Method)
-START_TOKEN = "<s>"
+START_TOKEN = "<s>"  # nosec B105 - a piece of a vocabulary
 """The decoder's first input, in `Contributions.prefix_tokens`."""
 
 
