@@ -293,6 +293,63 @@ class AlignmentHead(_Value):
     """Share of the target pieces at whose origin it looks most, as IBM Model 1 sees it."""
 
 
+HeadName = Literal["aligner", "previous", "next", "sink", "current"]
+"""What a head looks at most: the translated word, the token before, the token after, the end of the
+source or the start of the target, or the token itself."""
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class HeadReport(_Value):
+    """What one attention head does, and what is lost without it."""
+
+    kind: Literal["encoder", "decoder", "cross"]
+    """Which attention it belongs to."""
+    layer: Annotated[int, Field(ge=0)]
+    """Index from 0."""
+    head: Annotated[int, Field(ge=0)]
+    """Index in the layer, from 0."""
+    name: HeadName | None
+    """None: nothing has most of its weight."""
+    entropy: Annotated[float, Field(ge=0)]
+    """Mean over the rows of its maps, nats."""
+    on_sink: Share
+    """Mean weight on the end of the source, or on the start of the target."""
+    on_current: Share | None
+    """On the token itself; None for cross-attention. The decoder's rows know the token before the
+    one that they predict: that one is meant by itself."""
+    on_previous: Share
+    """On the token before; in cross-attention on the source token before the translated one."""
+    on_next: Share | None
+    """On the token after, likewise; None for the decoder, which has none."""
+    on_aligned: Share | None
+    """On the translated source token, when its translation is written or one step later; None but
+    for cross-attention."""
+    bleu_lost: float
+    """BLEU without it less than with it; negative where it is better without."""
+    agreement_lost: float | None
+    """Share of the target pieces at whose origin the alignment head looks most: less without this
+    head. None where the bundle names no alignment head."""
+
+
+class HeadsReport(_Value):
+    """What the attention heads of a bundle do, measured with the service's own engine."""
+
+    dataset: str
+    """Name of the set."""
+    pair: LanguagePair
+    """Direction that was measured."""
+    sentences: Positive
+    """Size of the set."""
+    bleu: float
+    """With all heads, greedy search."""
+    bleu_signature: str
+    """How sacreBLEU computed it."""
+    agreement: Share | None
+    """Of the alignment head, with all heads."""
+    heads: tuple[HeadReport, ...]
+    """Every head."""
+
+
 class Canary(_Value):
     """A sentence whose translation is known: what the readiness probe runs."""
 
@@ -425,6 +482,8 @@ class Manifest(_Value):
     """All stages of training; None for imported models, and in bundles from before it was kept."""
     parity: ParityReport
     quality: tuple[QualityReport, ...] = ()
+    heads: HeadsReport | None = None
+    """None: not measured; `pellucid heads` does it."""
     doubt: Doubt | None = None
     """None: `bundle.doubt.DEFAULT_DOUBT`, the embedded model's."""
     canary: Canary

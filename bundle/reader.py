@@ -281,7 +281,7 @@ def _limit_faults(manifest: Manifest) -> list[str]:
         faults.append(f"decoding.beam_size: over the vocabulary of {vocab_size}")
     if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
         faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
-    return faults + _alignment_faults(manifest)
+    return faults + _alignment_faults(manifest) + _heads_faults(manifest)
 
 
 def _alignment_faults(manifest: Manifest) -> list[str]:
@@ -293,6 +293,18 @@ def _alignment_faults(manifest: Manifest) -> list[str]:
         f"alignment_head.{name}: {value} is not below {limit}"
         for name, limit in limits.items()
         if (value := getattr(aligned, name)) >= limit
+    ]
+
+
+def _heads_faults(manifest: Manifest) -> list[str]:
+    shape = manifest.architecture
+    found = () if manifest.heads is None else manifest.heads.heads
+    return [
+        f"heads.heads.{i}: {each.kind} layer {each.layer}, head {each.head} does not exist"
+        for i, each in enumerate(found)
+        if each.head >= shape.num_heads
+        or each.layer
+        >= (shape.num_encoder_layers if each.kind == "encoder" else shape.num_decoder_layers)
     ]
 
 

@@ -37,8 +37,7 @@ from export.graphs.causes import build_causes, cause_names
 from export.graphs.whole_vocabulary import without_shortlist
 from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish
-from export.sentences.development_set import DevelopmentSet, encode_pairs
-from model.data.corpus import SentencePair, read_pairs
+from export.sentences.development_set import held_out
 from model.errors import ModelError
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
@@ -108,7 +107,7 @@ def _rewrite(folder: Path, manifest: Manifest) -> None:
 
 def _with_doubt(bundle: Bundle, text: Path) -> Bundle:
     """The bundle with a calibration of its doubt, in manifest and card."""
-    doubt = calibrate_doubt(open_sessions(bundle), _held_out(bundle, text))
+    doubt = calibrate_doubt(open_sessions(bundle), held_out(bundle, text))
     if doubt is None:
         raise ExportError(f"{text}: too few sentences to calibrate doubt on")
     old, card = bundle.manifest, bundle.file(MODEL_CARD_NAME)
@@ -127,26 +126,6 @@ def _described(card: str, old: Doubt | None, new: Doubt) -> str:
     if FIDELITY_HEADING in card:
         return card.replace(FIDELITY_HEADING, f"{section}\n\n{FIDELITY_HEADING}", 1)
     return f"{card.rstrip()}\n\n{section}\n"
-
-
-def _held_out(bundle: Bundle, text: Path) -> list[DevelopmentSet]:
-    """The sentences of a file in every direction of the bundle that they have."""
-    first, manifest = bundle.manifest.pairs[0], bundle.manifest
-    pairs = read_pairs(text.name, text.parent)[0]
-    turned = [SentencePair(p.target, p.source, p.origin) for p in pairs]
-    given = {(first.source, first.target): pairs, (first.target, first.source): turned}
-    limits = {"max_source": manifest.max_source_tokens, "max_target": manifest.max_target_tokens}
-    return [
-        DevelopmentSet(
-            name=text.name,
-            pair=pair,
-            pairs=tuple(
-                encode_pairs(given[pair.source, pair.target], bundle.tokenizer, pair, **limits)
-            ),
-        )
-        for pair in manifest.pairs
-        if (pair.source, pair.target) in given
-    ]
 
 
 def _write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
-    """Whether the pages are served: /, /model, /docs and /openapi.json."""
+    """Whether the pages are served: /, /model, /learn, /docs and /openapi.json."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Origins, separated by ',', whose pages may call the API; '*' for all."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 
 from bundle.manifest import LanguagePair
+from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
-from model.data.corpus import SentencePair
+from model.data.corpus import SentencePair, read_pairs
 from model.directions import Direction
 
 
@@ -93,4 +95,24 @@ def encode_pairs(
     )
     return [
         p for p in encoded if len(p.source_ids) <= max_source and len(p.target_ids) <= max_target
+    ]
+
+
+def held_out(bundle: Bundle, text: Path) -> list[DevelopmentSet]:
+    """The sentences of a file in every direction of the bundle that they have."""
+    first, manifest = bundle.manifest.pairs[0], bundle.manifest
+    pairs = read_pairs(text.name, text.parent)[0]
+    turned = [SentencePair(p.target, p.source, p.origin) for p in pairs]
+    given = {(first.source, first.target): pairs, (first.target, first.source): turned}
+    limits = {"max_source": manifest.max_source_tokens, "max_target": manifest.max_target_tokens}
+    return [
+        DevelopmentSet(
+            name=text.name,
+            pair=pair,
+            pairs=tuple(
+                encode_pairs(given[pair.source, pair.target], bundle.tokenizer, pair, **limits)
+            ),
+        )
+        for pair in manifest.pairs
+        if (pair.source, pair.target) in given
     ]

@@ -37,7 +37,7 @@ def choose_alignment_head(
         The best head; None if the lexicon aligns no piece of the pairs.
     """
     origins = Origins(
-        lexicon, sessions.bundle.manifest.architecture.vocab_size, _wordless_ids(sessions)
+        lexicon, sessions.bundle.manifest.architecture.vocab_size, wordless_ids(sessions)
     )
     return best_head(_attention(sessions, pairs[:MAX_PAIRS]), origins)
 
@@ -68,7 +68,7 @@ def best_head(
     return AlignmentHead(layer=layer, head=head, shift=shift, agreement=agreement)
 
 
-def _wordless_ids(sessions: Sessions) -> list[int]:
+def wordless_ids(sessions: Sessions) -> list[int]:
     """Source ids that align with no target piece: end tokens and language prefixes."""
     manifest, tokenizer = sessions.bundle.manifest, sessions.bundle.tokenizer
     prefixes = [tokenizer.source_id(p.source_prefix) for p in manifest.pairs if p.source_prefix]

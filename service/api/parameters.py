@@ -203,7 +203,7 @@ def check_limits(parameters: TranslateParameters | AttentionParameters, settings
     """
     further: Sequence[str] = ()
     if isinstance(parameters, AttentionParameters):
-        further = parameters.translations or ()
+        further = (*(parameters.translations or ()), *(parameters.contrasts or ()))
     elif parameters.alternatives > settings.max_alternatives:
         raise InvalidRequestError(
             f"Invalid request: alternatives parameter must be <= {settings.max_alternatives}"

@@ -97,6 +97,8 @@ Prefixes = Annotated[
     str | Annotated[list[str], Field(max_length=MAX_LIST_ITEMS, fail_fast=True)],
     BeforeValidator(_text_or_texts),
 ]
+HeadIndices = tuple[AttentionKind, NonNegativeInt, NonNegativeInt]
+HeadList = Annotated[list[HeadIndices], Field(max_length=MAX_INDICES, fail_fast=True)]
 Indices = Annotated[list[int], Field(max_length=MAX_INDICES, fail_fast=True)]
 StoredGlossaryName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LanguageCode = Annotated[str, StringConstraints(to_lower=True, min_length=1, max_length=35)]
@@ -208,12 +210,18 @@ class TranslateParameters(_TextParameters):
     """Adds `details` with the words of the source that each word of the translation came from."""
     stream: bool = False
     """Answer with `text/event-stream`: a few sentences at a time, when they are finished, in order;
-    without `prefix`, `alternatives` and `attention`."""
+    without `prefix`, `alternatives`, `attention` and `search`."""
     attention: Annotated[
         AttentionOptions | None,
         BeforeValidator(_options_of_flag, json_schema_input_type=bool | AttentionOptions),
     ] = None
     """Adds `details` with attention maps."""
+    search: bool = False
+    """Adds `details` with the search of each sentence: the candidates of every step, what became of
+    them, and why it stopped."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each; JSON only, and
+    without `stream`."""
 
     @property
     def prefixes(self) -> tuple[str, ...] | None:
@@ -223,7 +231,7 @@ class TranslateParameters(_TextParameters):
     @property
     def with_details(self) -> bool:
         """Whether anything was asked for that is said of single sentences."""
-        return self.details or self.alignment or self.attention is not None
+        return self.details or self.alignment or self.search or self.attention is not None
 
     @model_validator(mode="before")
     @classmethod
@@ -234,10 +242,13 @@ class TranslateParameters(_TextParameters):
 
     @model_validator(mode="after")
     def _streams_only_sentences(self) -> Self:
-        if self.stream and (self.alternatives or self.attention is not None):
+        if self.stream and (self.alternatives or self.attention is not None or self.search):
             raise PydanticCustomError(
-                "stream", "stream comes without alternatives and attention: leave one of them out"
+                "stream",
+                "stream comes without alternatives, attention and search: leave one of them out",
             )
+        if self.stream and self.without_heads:
+            raise PydanticCustomError("stream", "stream comes without without_heads")
         return self
 
 
@@ -248,6 +259,16 @@ class AttentionParameters(_TextParameters, AttentionOptions):
     """`text`; markup is refused, because the model never sees it."""
     translation: Texts | None = None
     """Inspect this translation instead of ours; a list beside a list `q`."""
+    contrast: Texts | None = None
+    """Another translation to compare with, token by token; a list beside a list `q`. Each text is
+    then one sentence, and the reply JSON or npz."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each."""
+
+    @property
+    def contrasts(self) -> tuple[str, ...] | None:
+        """`contrast` as a list."""
+        return _as_tuple(self.contrast)
 
     @property
     def translations(self) -> tuple[str, ...] | None:
@@ -273,10 +294,23 @@ class ScoreParameters(_Parameters):
     """Language of the texts; case does not matter."""
     target: LanguageCode
     """Language of the translations; case does not matter."""
+    without_heads: HeadList = []
+    """Attention heads that the model does without, `[kind, layer, head]` each."""
     api_key: Any = ""
     """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
     deadline_ms: PositiveInt | None = None
     """Give up after this time with 504; the server's own limit is the most it grants."""
+
+
+class CompareParameters(_Parameters):
+    """What `POST /compare` takes. Unknown parameters are ignored."""
+
+    first: Text
+    """A text."""
+    second: Text
+    """Another one, such as its translation with one word of the source changed."""
+    api_key: Any = ""
+    """A key, where the server asks for one; also as `Authorization: Bearer KEY`."""
 
 
 def _as_tuple(value: str | list[str] | None) -> tuple[str, ...] | None:

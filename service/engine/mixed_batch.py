@@ -14,6 +14,7 @@ from service.engine.prefill import PrefilledSentence
 from service.engine.row_batch import Results, RowBatch, check_finite
 from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
+from service.engine.search.trace import NUM_TRACED
 from service.engine.sentence_group import Sentence, SentenceGroup
 
 
@@ -99,7 +100,10 @@ class MixedBatch(RowBatch):
             chosen[index] = self._best_allowed(index, logits[rows[index]])
         self._input_ids.put(rows, chosen)
         log_probs = ranked.log_probs[rows, chosen].tolist() if ranked else None
-        return self._settle(self._greedy, search.advance(chosen.tolist(), log_probs))
+        top = None
+        if ranked is not None and search.is_traced:
+            top = ranked.top_log_probs[rows, :NUM_TRACED], ranked.top_ids[rows, :NUM_TRACED]
+        return self._settle(self._greedy, search.advance(chosen.tolist(), log_probs, top))
 
     def _best_allowed(self, index: int, logits: NDArray[np.float32]) -> int:
         """The best token that the rules of a greedy sentence allow, float32 [vocab]."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
+from service.engine.search.options import DecodeOptions
 from service.inspection.causes.methods import check_method, passes_of, shares_of
+from service.inspection.replay import check_replay
 from service.inspection.selection import check_cells, check_selection
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import (
@@ -66,6 +68,43 @@ class Inspector:
             DeadlineExceededError: It took longer than `timeout_s`.
         """
         self._check_selection(model, pairs, selection)
+        return await self._inspected(model, pairs, selection, timeout_s)
+
+    async def inspect_beside(
+        self,
+        model: LoadedModel,
+        pairs: Sequence[TokenPair],
+        others: Sequence[TokenPair],
+        selection: AttentionSelection,
+        *,
+        timeout_s: float | None = None,
+    ) -> list[AttentionMaps]:
+        """Attention of every pair, then of another translation of each source.
+
+        Args:
+            model: The model.
+            pairs: Token ids.
+            others: The same sources with other translations, in the same order.
+            selection: The maps to return.
+            timeout_s: Time limit for the whole.
+
+        Raises:
+            ServiceError: As for `inspect`; differences of maps count as cells, too.
+        """
+        differences = [
+            TokenPair(source_ids=one.source_ids, target_ids=one.target_ids + other.target_ids)
+            for one, other in zip(pairs, others, strict=True)
+        ]
+        self._check_selection(model, [*pairs, *differences], selection)
+        return await self._inspected(model, [*pairs, *others], selection, timeout_s)
+
+    async def _inspected(
+        self,
+        model: LoadedModel,
+        pairs: Sequence[TokenPair],
+        selection: AttentionSelection,
+        timeout_s: float | None,
+    ) -> list[AttentionMaps]:
         maps: list[AttentionMaps] = []
         async with deadline(timeout_s, _TOO_LATE):
             if selection.method != "attention":
@@ -105,6 +144,19 @@ class Inspector:
                 outputs = await _run(model, batch, _LOG_PROBS)
                 scored += [_scored(model, *each) for each in zip(batch, outputs, strict=True)]
         return scored
+
+    def check_replay(self, options: Sequence[DecodeOptions]) -> None:
+        """Rejects the replays of searches that could have more numbers than a reply may have.
+
+        Args:
+            options: Of each sentence; they have one beam size.
+
+        Raises:
+            PayloadTooLargeError: They could.
+        """
+        max_steps = [each.max_target_tokens for each in options]
+        beam_size = max((each.beam_size for each in options), default=1)
+        check_replay(max_steps, beam_size, self._max_cells)
 
     def _check_selection(
         self, model: LoadedModel, pairs: Sequence[TokenPair], selection: AttentionSelection

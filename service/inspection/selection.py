@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bundle.manifest import Architecture
+from service.engine.ablation import Head
 from service.engine.inspection import ATTENTION_KINDS, AttentionKind, chosen_indices
 from service.errors import InvalidRequestError, PayloadTooLargeError
 from service.inspection.values import AttentionSelection
@@ -21,6 +22,21 @@ def check_selection(selection: AttentionSelection, architecture: Architecture) -
     for kind in selection.kinds:
         _check_indices("layers", selection.layers, num_layers(kind, architecture), kind)
         _check_indices("heads", selection.heads, architecture.num_heads, kind)
+
+
+def check_heads(heads: Sequence[Head], architecture: Architecture) -> None:
+    """Rejects heads that the model does not have.
+
+    Raises:
+        InvalidRequestError: Lists those that exist.
+    """
+    for head in heads:
+        if head.kind == "decoder" and architecture.decoder_cell != "self_attention":
+            raise InvalidRequestError(
+                "Invalid request: the decoder of this model is a recurrence, which has no heads"
+            )
+        _check_indices("layers", (head.layer,), num_layers(head.kind, architecture), head.kind)
+        _check_indices("heads", (head.head,), architecture.num_heads, head.kind)
 
 
 def num_layers(kind: AttentionKind, architecture: Architecture) -> int:

@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.manifest import DecoderCell
+from service.engine.ablation import Heads
 from service.engine.inspection import AttentionKind, Reduction, WantedOutputs
 from service.inspection.confidence import Confidence, confidence_of
 from service.scheduling.limits import INTERNAL_CLIENT, Client
+from service.text.alignment.differences import Step
 from service.text.alignment.word_links import WordLink
 
 Method = Literal["attention", "rollout", "value_zeroing", "alti", "occlusion"]
 """Attention shows where a model looked; the others say what a token comes from."""
 METHODS: tuple[Method, ...] = get_args(Method)
-START_TOKEN = "<s>"
+START_TOKEN = "<s>"  # nosec B105 - a piece of a vocabulary
 """The decoder's first input, in `Contributions.prefix_tokens`."""
 
 
@@ -104,7 +106,11 @@ class AttentionRequest:
     target: str
     translations: tuple[str, ...] | None = None
     """One for every text; None: ours."""
+    contrasts: tuple[str, ...] | None = None
+    """Another translation of every text, to be compared with; then each text is one sentence."""
     selection: AttentionSelection = field(default_factory=AttentionSelection)
+    without_heads: Heads = ()
+    """Heads that the model has to do without."""
     timeout_s: float | None = None
     client: Client = INTERNAL_CLIENT
 
@@ -125,6 +131,47 @@ class InspectedSentence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContributionDifference:
+    """What speaks for the tokens of a translation more than for those of another one."""
+
+    source: NDArray[np.float32]
+    """Differences of the source tokens' shares, float32 [steps, source]."""
+    target: NDArray[np.float32]
+    """Of the start token, then of the token of each step, float32 [steps, 1 + steps]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """A translation minus another one of the same source; a missing token counts as zero."""
+
+    translation: str
+    """The other one."""
+    target_tokens: tuple[str, ...]
+    """Its pieces, `</s>` included; words if they were selected."""
+    token_log_probs: tuple[float, ...]
+    """Of its tokens, nats."""
+    steps: tuple[Step, ...]
+    """The tokens of both side by side, the translation's first."""
+    score_differences: tuple[float, ...]
+    """Log-probability of the translation's token minus that of the other's at every step, nats."""
+    maps: dict[AttentionKind, NDArray[np.float32]]
+    """The differences of `cross` and `decoder`, float32 [layers, heads, steps, key]; the keys of
+    `decoder` are steps."""
+    contributions: ContributionDifference | None = None
+    """Of another method than attention; then there are no maps."""
+
+    @property
+    def first_difference(self) -> int | None:
+        """The step at which the model chose between the two; None: their tokens are the same."""
+        return next((i for i, step in enumerate(self.steps) if not step.is_same), None)
+
+    @property
+    def score_difference(self) -> float:
+        """Log-probability of the translation minus that of the other one, nats."""
+        return sum(self.score_differences)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectedPair:
     """A text and its translation, with their attention.
 
@@ -136,6 +183,8 @@ class InspectedPair:
     source: str
     translation: str
     sentences: tuple[InspectedSentence, ...]
+    contrast: Contrast | None = None
+    """To another translation, if there is one; then there is one sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +194,8 @@ class ScoreRequest:
     pairs: tuple[tuple[str, str], ...]
     source: str
     target: str
+    without_heads: Heads = ()
+    """Heads that the model has to do without."""
     timeout_s: float | None = None
 
 

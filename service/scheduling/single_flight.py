@@ -26,6 +26,8 @@ _FLOAT_BYTES = 8 + sys.getsizeof(0.5)
 _HYPOTHESIS_BYTES = sys.getsizeof(
     Hypothesis(target_ids=(), token_log_probs=(), finish_reason="stop", has_ended=True, score=0.5)
 ) + 2 * sys.getsizeof(())
+_CANDIDATE_BYTES = 2 * sys.getsizeof((None,) * 7) + 4 * _FLOAT_BYTES
+"""Of a trace: with its share of a step's tuple, which has at least one."""
 _RESULT_BYTES = 800
 """Fixed cost of a result: its options, its tuples, its entry in the dictionary."""
 
@@ -70,11 +72,13 @@ def size_of(key: ResultKey, hypotheses: _Hypotheses) -> int:
     source_ids, options = key
     num_ids = len(source_ids) + len(options.prefix_ids) + sum(len(h.target_ids) for h in hypotheses)
     num_scores = sum(len(h.token_log_probs) for h in hypotheses)
+    num_candidates = sum(len(s) for h in hypotheses if h.trace for s in h.trace.steps)
     return (
         _RESULT_BYTES
         + _INTEGER_BYTES * num_ids
         + _FLOAT_BYTES * num_scores
         + _HYPOTHESIS_BYTES * len(hypotheses)
+        + _CANDIDATE_BYTES * num_candidates
     )
 
 

@@ -30,7 +30,15 @@ from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddl
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
 from service.api.middleware.trace import TraceMiddleware
-from service.api.native import attention, files, languages, score, suggest, translate
+from service.api.native import (
+    attention,
+    compare,
+    files,
+    languages,
+    score,
+    suggest,
+    translate,
+)
 from service.api.native.files import FORM_BYTES
 from service.api.openapi import DescribedApp, operation_id
 from service.api.operations import admin, pages, probes
@@ -290,7 +298,7 @@ def create_app(
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
     deepl_modules = deepl, deepl_documents, deepl_glossaries
-    native = translate, languages, files, attention, score, suggest
+    native = translate, languages, files, attention, score, compare, suggest
     for module in (*native, *deepl_modules, probes):
         app.include_router(module.router)
     for dialect in (deeplx, immersive, kiss, mtran, plain):

@@ -47,6 +47,7 @@ def decode_options(request: TranslateRequest, manifest: Manifest) -> DecodeOptio
         min_target_tokens=_min_target_tokens(request, longest),
         no_repeat_ngram=request.no_repeat_ngram_size,
         with_scores=request.with_scores,
+        with_trace=request.with_search,
     )
 
 

@@ -42,7 +42,7 @@ def jobs_of(sentences: Sequence[SourceSentence], plan: DecodePlan) -> list[Job |
 
 def fragment_jobs(sources: Sequence[tuple[int, ...]], plan: DecodePlan) -> list[Job]:
     """The jobs of fragments of sentences, in order, each for its best hypothesis only."""
-    plain = replace(plan, options=replace(plan.options, num_hypotheses=1))
+    plain = replace(plan, options=replace(plan.options, num_hypotheses=1, with_trace=False))
     request = Request(num_sentences=len(sources))
     return [_job(source_ids, plain, (), request) for source_ids in sources]
 
@@ -187,6 +187,7 @@ def _next_tokens(job: Job, count: int) -> Job:
         min_target_tokens=0,
         max_loop_tokens=None,
         length_penalty=0.0,
+        with_trace=False,
     )
     return replace(job, options=options)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bundle.manifest import LanguagePair
 from service.inspection.causes.methods import check_method
 from service.inspection.inspector import Inspector
+from service.inspection.replay import replay_of
 from service.inspection.selection import check_selection
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionSelection
@@ -145,6 +146,8 @@ class SingleModelTranslator:
             ServiceError: See `service.errors`.
         """
         jobs = await self._run(sentences, jobs_of, sentences, self._plan)
+        if self._request.with_search:
+            self._inspector.check_replay([job.options for job in jobs if job])
         results = await decode(self.model, jobs, self._plan)
         found = await self._run(
             sentences,
@@ -165,6 +168,8 @@ class SingleModelTranslator:
         )
         if self._request.attention is not None:
             found = await self._inspected(found, self._request.attention)
+        if self._request.with_search:
+            found = await self._run(sentences, self._replayed, found)
         return TranslatedSentences(
             sentences=found,
             runs=([result for result in [*results, *enforced, *further] if result],),
@@ -352,6 +357,14 @@ class SingleModelTranslator:
         found = await self._inspector.inspect(self.model, pairs, selection, timeout_s=self._left_s)
         maps = iter(found)
         return [replace(s, attention=next(maps)) if s.hypotheses else s for s in sentences]
+
+    def _replayed(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
+        """Adds the searches that were requested, where one search found the translation."""
+        options, bundle = self._plan.options, self.model.bundle
+        return [
+            replace(s, search=replay_of(s.hypotheses[0], options, bundle)) if s.hypotheses else s
+            for s in sentences
+        ]
 
     def _generated_pairs(self, sentences: Sequence[TranslatedSentence]) -> list[TokenPair]:
         eos_id = self.model.bundle.manifest.special_ids.eos

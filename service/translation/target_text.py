@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from service.engine.search.options import Hypothesis
+from service.inspection.replay import SearchReplay
 from service.inspection.values import AttentionMaps
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES, keep_no_break_spaces
 from service.text.alignment.word_links import Span, WordLink
@@ -69,6 +70,8 @@ class TranslatedSentence:
     checks: tuple[Check, ...] = ()
     """Of `best`, where they were requested."""
     attention: AttentionMaps | None = None
+    """Only where it was requested."""
+    search: SearchReplay | None = None
     """Only where it was requested."""
     route: tuple[RouteStep, ...] = ()
     """What each model did, where there were several."""
@@ -244,6 +247,7 @@ def _details(sentence: TranslatedSentence, source_span: Span, offset: int) -> Se
         alignment=best.links,
         glossary=_used_terms(source, best.text),
         attention=sentence.attention,
+        search=sentence.search,
         route=sentence.route,
         origin="memory" if sentence.is_remembered else None,
         suggestions=sentence.suggestions or None,

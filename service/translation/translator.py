@@ -9,6 +9,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,7 +17,9 @@ from typing import Any, TypeVar
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError
+from service.inspection.contrast import contrasted
 from service.inspection.inspector import Inspector
+from service.inspection.selection import check_heads
 from service.inspection.token_pairs import TokenPair, inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
@@ -24,14 +27,19 @@ from service.inspection.values import (
     ScoredPair,
     ScoreRequest,
 )
-from service.models.registry import Registry, Route
+from service.models.ablation import AblatedModels
+from service.models.registry import Registry, Route, ServedPair
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.scheduling.limits import INTERNAL_CLIENT
 from service.text.detection import Detection
-from service.translation.attention import translate_with_attention
+from service.translation.attention import (
+    check_translations,
+    translate_with_attention,
+    with_translations,
+)
 from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.memory.remembering import RememberingTranslator
@@ -85,6 +93,7 @@ class Translator:
         """
         self._registry = registry
         self._metrics = metrics
+        self._ablated = AblatedModels(metrics, clock)
         self._inspector = Inspector(max_cells=max_attention_cells)
         self._thread = TextThread(max_inline_chars)
         self._limits = limits
@@ -94,8 +103,9 @@ class Translator:
         self._memory = memory
 
     def close(self) -> None:
-        """Cancels work on texts that waits, and closes the memory."""
+        """Cancels work on texts that waits; closes the memory and what single requests needed."""
         self._thread.close()
+        self._ablated.close()
         if self._memory is not None:
             self._memory.close()
 
@@ -114,9 +124,7 @@ class Translator:
         groups = group_by_language(request, detections)
         deadline_s = self._deadline_s(request.timeout_s)
         foreign = [each for each in groups if not self._is_in_target_already(request, each)]
-        async with self._registry.lease_routes(
-            [(language, request.target) for language in foreign], timeout_s=request.timeout_s
-        ) as routes:
+        async with self._routes(request, foreign, deadline_s) as routes:
             leased = dict(zip(foreign, routes, strict=True))
             translators = {
                 language: self._text_translator(request, language, leased.get(language), deadline_s)
@@ -183,13 +191,13 @@ class Translator:
         Raises:
             ServiceError: See `service.errors`.
         """
+        check_translations(request)
+        if request.contrasts is not None:
+            deadline_s = self._deadline_s(request.timeout_s)
+            request = await with_translations(request, self.translate)
+            request = replace(request, timeout_s=self._left_s(deadline_s))
         if request.translations is None:
             return await translate_with_attention(request, self.translate)
-        if len(request.translations) != len(request.texts):
-            raise InvalidRequestError(
-                f"Invalid request: {len(request.texts)} texts, but {len(request.translations)} "
-                "translations: send one for each"
-            )
         return await self._attention_of_given(request, request.translations)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
@@ -199,35 +207,79 @@ class Translator:
             ServiceError: See `service.errors`.
         """
         deadline_s = self._deadline_s(request.timeout_s)
-        async with self._registry.lease(
-            request.source, request.target, timeout_s=request.timeout_s
-        ) as (model, pair):
+        async with self._model(request, deadline_s) as (model, pair):
             pairs = await self._token_pairs(request.pairs, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
             left_s = self._left_s(deadline_s)
             return await self._inspector.score(model, pairs, timeout_s=left_s)
 
+    @asynccontextmanager
+    async def _routes(
+        self, request: TranslateRequest, languages: Sequence[str], deadline_s: float | None
+    ) -> AsyncIterator[Sequence[Route]]:
+        """The models for each language, without the heads that the request leaves out."""
+        if request.without_heads:
+            async with self._model(request, deadline_s) as served:
+                yield [(served,)]
+            return
+        directions = [(language, request.target) for language in languages]
+        async with self._registry.lease_routes(directions, timeout_s=request.timeout_s) as routes:
+            yield routes
+
+    @asynccontextmanager
+    async def _model(
+        self,
+        request: TranslateRequest | AttentionRequest | ScoreRequest,
+        deadline_s: float | None,
+    ) -> AsyncIterator[ServedPair]:
+        """The one model for a request, without the heads that it leaves out."""
+        heads = request.without_heads
+        if heads and request.source.lower() == AUTO:
+            raise InvalidRequestError(
+                "Invalid request: without_heads is about one model: name the source language"
+            )
+        async with self._registry.lease(
+            request.source, request.target, timeout_s=self._left_s(deadline_s)
+        ) as (model, pair):
+            check_heads(heads, model.bundle.manifest.architecture)
+            left_s = self._left_s(deadline_s)
+            async with self._ablated.lease(model, heads, timeout_s=left_s) as found:
+                yield found, pair
+
     async def _attention_of_given(
         self, request: AttentionRequest, translations: Sequence[str]
     ) -> list[InspectedPair]:
         given = list(zip(request.texts, translations, strict=True))
+        count = len(given)
+        given += zip(request.texts, request.contrasts or (), strict=False)
         deadline_s = self._deadline_s(request.timeout_s)
         source = await self._source_of_all(request)
-        async with self._registry.lease(
-            source, request.target, timeout_s=self._left_s(deadline_s)
-        ) as (model, pair):
+        named = replace(request, source=source)
+        async with self._model(named, deadline_s) as (model, pair):
             pairs = await self._token_pairs(given, model.bundle, pair)
             count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            found = await self._inspector.inspect(
-                model, pairs, request.selection, timeout_s=self._left_s(deadline_s)
+            selection, left_s = request.selection, self._left_s(deadline_s)
+            found = await (
+                self._inspector.inspect(model, pairs, selection, timeout_s=left_s)
+                if request.contrasts is None
+                else self._inspector.inspect_beside(
+                    model, pairs[:count], pairs[count:], selection, timeout_s=left_s
+                )
             )
-        return await self._thread.run(
+        inspected = await self._thread.run(
             INTERNAL_CLIENT,
             _num_chars(given),
             lambda: [
                 inspected_pair(*texts, tokens, maps, model.bundle, pair)
                 for texts, tokens, maps in zip(given, pairs, found, strict=True)
             ],
+        )
+        if request.contrasts is None:
+            return inspected
+        return await self._thread.run(
+            INTERNAL_CLIENT,
+            _num_chars(given),
+            lambda: [*map(contrasted, inspected[:count], inspected[count:])],
         )
 
     async def _source_of_all(self, request: AttentionRequest) -> str:
@@ -257,8 +309,7 @@ class Translator:
         if route is None:
             return CopyingTranslator(language)
         translator: SentenceTranslator = self._sentence_translator(request, route, deadline_s)
-        # What a model attends to, or how it goes on, only a model can say.
-        if self._memory is not None and request.attention is None and request.prefixes is None:
+        if self._memory is not None and not _is_about_the_model(request):
             translator = RememberingTranslator(
                 self._memory, translator, request, self._thread, self._clock, deadline_s
             )
@@ -300,7 +351,8 @@ class Translator:
         if len(route) == 1:
             return with_model(*route[0], request)
         first, second = route
-        if request.attention is not None or request.prefixes is not None:
+        needs_one = request.attention is not None or request.with_search
+        if needs_one or request.prefixes is not None:
             raise self._registry.routes.unsupported(first[1].source, second[1].target)
         requests = pivot_requests(request)
         return PivotTranslator(
@@ -316,6 +368,16 @@ async def _side_by_side(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     if len(works) == 1:
         return [await works[0]]
     return await asyncio.gather(*works)
+
+
+def _is_about_the_model(request: TranslateRequest) -> bool:
+    """Whether only a model can answer: what it attends to, searches, loses, or how it goes on."""
+    return (
+        request.attention is not None
+        or request.prefixes is not None
+        or request.with_search
+        or bool(request.without_heads)
+    )
 
 
 def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.engine.ablation import Heads
 from service.engine.search.options import FinishReason
+from service.inspection.replay import SearchReplay
 from service.inspection.values import AttentionMaps, AttentionSelection
 from service.scheduling.limits import INTERNAL_CLIENT, Client
 from service.text.alignment.word_links import WordLink
@@ -49,6 +51,10 @@ class TranslateRequest:
     with_suggestions: bool = False
     """Whether similar sentences of the translation memory are looked for."""
     attention: AttentionSelection | None = None
+    with_search: bool = False
+    """Whether every sentence comes with the replay of its search; needs `with_scores`."""
+    without_heads: Heads = ()
+    """Heads that the model has to do without; needs one model and a named source language."""
     timeout_s: float | None = None
     is_bounded: bool = True
     """Whether the limits on sentences and fragments hold; a string of a file may have more."""
@@ -166,6 +172,8 @@ class SentenceTranslation:
     glossary: tuple[UsedTerm, ...] = ()
     """Terms of the request's glossary that occur in `source`."""
     attention: AttentionMaps | None = None
+    search: SearchReplay | None = None
+    """If requested; None as well where fragments were translated one by one, or no model ran."""
     route: tuple[RouteStep, ...] = ()
     """Each model's part, in order, if there were several."""
     origin: Literal["memory"] | None = None

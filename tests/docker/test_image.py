@@ -36,6 +36,7 @@ REQUESTS: tuple[tuple[str, dict[str, object] | None, str], ...] = (
     ("/openapi.json", None, JSON),
     ("/docs", None, ANY),
     ("/model", None, ANY),
+    ("/learn", None, ANY),
     ("/", None, ANY),
 )
 COUNT_ENGINES = """\

@@ -11,6 +11,7 @@ from service.api.auth.repetition import MAX_KEY_CHARS, REMEMBERED_S
 from service.api.auth.reservation import MAX_REMEMBERED
 from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_TOGETHER
 from service.api.glossaries.terms_file import MAX_STORED_ENTRIES
+from service.api.native.compare import MAX_COMPARED_PAIRS
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.api.suggestions import MAX_SUGGESTION_BYTES
 from service.documents.jobs.admission import FileJobLimits
@@ -38,6 +39,7 @@ FIXED = {
     "files translated at once": FileJobLimits().max_running,
     "inspections waiting for a turn": ThrottleLimits().max_waiting,
     "seconds of an idle connection": _KEEP_ALIVE_S,
+    "pairs of words between the common ends of texts to compare": MAX_COMPARED_PAIRS,
     "bytes of the file of suggestions": MAX_SUGGESTION_BYTES,
 }
 

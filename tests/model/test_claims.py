@@ -137,6 +137,48 @@ def test_rows_of_trained_attention_are_sparse(trained_attention: list[PairAttent
         assert np.mean(quarter) > 0.75
 
 
+def test_without_its_scale_the_trained_model_would_look_at_one_key_only(
+    trained_attention: list[PairAttention],
+) -> None:
+    """Unscaled, the rows of the shipped model are nearly one-hot, and their gradient nearly 0.
+
+    Weights are a softmax of q k / sqrt(d_k): `softmax(sqrt(d_k) * log p)` is that of q k itself.
+    """
+    architecture = read_bundle(ROOT / "bundles" / "en-de").manifest.architecture
+    scale = (architecture.d_model // architecture.num_heads) ** 0.5
+    served = [pair.encoder.reshape(-1, pair.encoder.shape[-1]) for pair in trained_attention]
+    unscaled = [_softmax(scale * np.log(np.maximum(rows, 1e-30))) for rows in served]
+    largest = [np.concatenate([rows.max(-1) for rows in maps]) for maps in (served, unscaled)]
+    gradients = [np.median(weight * (1 - weight)) for weight in largest]
+    assert largest[0].mean() < 0.7
+    assert largest[1].mean() > 0.85
+    assert gradients[1] < 0.1 * gradients[0]
+
+
+def _softmax(scores: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    exponentials = np.exp(scores - scores.max(-1, keepdims=True))
+    return cast("NDArray[np.floating[Any]]", exponentials / exponentials.sum(-1, keepdims=True))
+
+
+def test_heads_without_a_causal_mask_prefer_one_side(
+    trained_attention: list[PairAttention],
+) -> None:
+    """Without the mask past and future are both seen, and are not treated alike.
+
+    Were they, each head would have half of its weight beside the diagonal on earlier tokens.
+    """
+    shares = np.mean([_share_of_past(pair.encoder) for pair in trained_attention], axis=0)
+    assert shares.min() < 0.1
+    assert shares.max() > 0.9
+    assert np.mean(np.abs(shares - 0.5) > 0.2) > 0.5
+
+
+def _share_of_past(maps: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Of each head's weight beside the diagonal, that on earlier tokens, [layers, heads]."""
+    past, future = np.tril(maps, -1).sum((-2, -1)), np.triu(maps, 1).sum((-2, -1))
+    return cast("NDArray[np.floating[Any]]", past / (past + future))
+
+
 def test_scores_are_symmetric_only_without_separate_projections() -> None:
     """Q = K without separate projections gives a symmetric score matrix; separate ones do not."""
     inputs = torch.randn(2, 9, 16)

@@ -40,6 +40,11 @@ ASKED: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/detect", {"json": {"q": TEXT}}),
     ("POST", "/attention", {"json": {"q": TEXT, **PAIR}}),
     ("POST", "/attention", {"json": {"q": TEXT, "translation": TEXT, **PAIR}}),
+    ("POST", "/attention", {"json": {"q": TEXT, "contrast": TEXT * 2, **PAIR}}),
+    ("POST", "/translate", {"json": {"q": TEXT, "search": True, **PAIR}}),
+    ("POST", "/translate", {"json": {"q": TEXT, "without_heads": [["cross", 0, 0]], **PAIR}}),
+    ("POST", "/compare", {"json": {"first": TEXT, "second": f"{TEXT} {TEXT}"}}),
+    ("POST", "/compare", {"json": {"first": TEXT, "second": [TEXT]}}),
     (
         "POST",
         "/score",

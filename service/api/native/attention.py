@@ -8,6 +8,7 @@ from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
 from service.api.direct_route import DirectRoute
 from service.api.native.attention_formats import (
+    CONTRAST_FORMATS,
     FORMATS,
     HTML,
     NPZ,
@@ -22,6 +23,7 @@ from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable,
 from service.api.parameters import check_limits, timeout_s
 from service.api.replies.attention import InspectedTextReply
 from service.api.schemas import AttentionParameters
+from service.engine.ablation import canonical
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest
 from service.scheduling.limits import Client
@@ -63,7 +65,8 @@ async def attention(
     account = await caller.account(parameters.api_key, within_s=time_limit_s)
     check_limits(parameters, parts.settings)
     asked = _attention_request(parameters, parts.settings, account.client)
-    media_type = preferred(request.headers.get("Accept", ""), FORMATS)
+    offered = FORMATS if asked.contrasts is None else CONTRAST_FORMATS
+    media_type = preferred(request.headers.get("Accept", ""), offered)
     async with account.charged(parameters.num_chars, await declared_repetition(request)):
         body = await parts.in_flight.run(
             request,
@@ -91,18 +94,24 @@ def _attention_request(
         source=parameters.source,
         target=parameters.target,
         translations=parameters.translations,
+        contrasts=parameters.contrasts,
         selection=selection_of(parameters),
+        without_heads=canonical(parameters.without_heads),
         timeout_s=timeout_s(parameters, settings),
         client=client,
     )
 
 
 def _check_translations(parameters: AttentionParameters) -> None:
-    given = parameters.translation
-    if given is None:
-        return
-    is_alike = isinstance(given, list) == isinstance(parameters.q, list)
-    if not is_alike or len(parameters.translations or ()) != len(parameters.texts):
-        raise InvalidRequestError(
-            "Invalid request: translation must be one text, or as many as q has, like q itself"
-        )
+    for name, given in (
+        ("translation", parameters.translation),
+        ("contrast", parameters.contrast),
+    ):
+        if given is None:
+            continue
+        is_alike = isinstance(given, list) == isinstance(parameters.q, list)
+        num_given = len(given) if isinstance(given, list) else 1
+        if not is_alike or num_given != len(parameters.texts):
+            raise InvalidRequestError(
+                f"Invalid request: {name} must be one text, or as many as q has, like q itself"
+            )

@@ -15,6 +15,8 @@ JSON, NPZ, SVG = "application/json", "application/x-npz", "image/svg+xml"
 PNG, HTML = "image/png", "text/html"
 FORMATS = (JSON, NPZ, SVG, PNG, HTML)
 """Media types; the first is the default."""
+CONTRAST_FORMATS = (JSON, NPZ)
+"""Of a reply with differences, which a picture of weights cannot show."""
 SUFFIXES = {".json": JSON, ".npz": NPZ, ".svg": SVG, ".png": PNG, ".html": HTML}
 _POLICIES = {SVG: "default-src 'none'", HTML: CONTENT_SECURITY_POLICY}
 MAX_RANGES = 32

@@ -12,6 +12,7 @@ from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable,
 from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
 from service.api.schemas import ScoreParameters
+from service.engine.ablation import canonical
 from service.inspection.values import ScoredPair, ScoreRequest
 from service.scheduling.limits import Client
 
@@ -66,6 +67,7 @@ async def score(
         pairs=tuple(zip(sources, targets, strict=True)),
         source=parameters.source,
         target=parameters.target,
+        without_heads=canonical(parameters.without_heads),
         timeout_s=time_limit_s,
     )
     num_chars = sum(map(len, [*sources, *targets]))

@@ -21,6 +21,7 @@ from service.api.replies.translation import (
 )
 from service.api.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
+from service.engine.ablation import canonical
 from service.inspection.values import AttentionSelection
 from service.scheduling.limits import Client
 from service.text.markup.passage import MarkupOptions
@@ -93,8 +94,12 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
 async def _reply(
     asked: TranslateRequest, parts: Parts, parameters: TranslateParameters
 ) -> Response:
-    if asked.attention is None:
+    if asked.attention is None and not asked.without_heads:
         result = await parts.translator.translate(asked)
+        if asked.with_search:  # thousands of candidates take long to serialise
+            return await parts.reply_thread.run_apart(
+                asked.client, _response, result, asked, parameters
+            )
         num_chars = parameters.num_chars
         return await parts.reply_thread.run(
             asked.client, num_chars, _response, result, asked, parameters
@@ -163,6 +168,8 @@ def _translate_request(
         prefixes=parameters.prefixes,
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
+        with_search=parameters.search,
+        without_heads=canonical(parameters.without_heads),
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
         with_suggestions=parameters.with_details,

@@ -6,6 +6,7 @@ from bundle.manifest import (
     AlignmentHead,
     Architecture,
     DecodingDefaults,
+    HeadsReport,
     LanguagePair,
     ParityReport,
     Precision,
@@ -50,6 +51,8 @@ class ModelReply(Reply):
     """Pieces that the model copies, in place of what must not be translated."""
     alignment_head: AlignmentHead | None
     """Where word alignments are read; null: no head was trained for it."""
+    heads: HeadsReport | None
+    """What each attention head does and what is lost without it; null: not measured."""
     shortlist: Shortlist | None
     """What greedy search chooses from instead of the whole vocabulary, if anything."""
     max_source_tokens: int

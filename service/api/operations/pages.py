@@ -45,6 +45,12 @@ async def model() -> FileResponse:
     return _page("model.html")
 
 
+@router.get("/learn")
+async def learn() -> FileResponse:
+    """Questions about the Transformer, answered with the numbers of a sentence."""
+    return _page("learn.html")
+
+
 @router.get("/static/{name}")
 async def static(name: str, request: Request) -> Response:
     """A script, style sheet or picture of the pages."""

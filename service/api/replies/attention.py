@@ -3,7 +3,7 @@
 from typing import Literal
 
 from service.api.replies.json import Json, Reply, content_of
-from service.inspection.values import AttentionMaps, InspectedPair, InspectedSentence
+from service.inspection.values import AttentionMaps, Contrast, InspectedPair, InspectedSentence
 from service.text.alignment.word_links import pharaoh, words
 
 AttentionMap = list[list[list[list[float]]]]
@@ -88,6 +88,49 @@ class InspectedSentenceReply(MapsReply):
     """How likely the translation is to be accepted."""
 
 
+class StepReply(Reply):
+    """Tokens of both translations side by side."""
+
+    token: int | None
+    """Index in `target_tokens` of the translation; null: it has none here."""
+    contrast_token: int | None
+    """Index in `target_tokens` of the contrast; null: it has none here."""
+    score_difference: float
+    """Log-probability of the one minus that of the other, nats; a missing token counts as 0."""
+
+
+class ContributionDifferenceReply(Reply):
+    """What speaks for the translation's tokens more than for the other's."""
+
+    source: list[list[float]]
+    """[step][source]: differences of the source tokens' shares."""
+    target: list[list[float]]
+    """[step][1 + step]: of the start token, then of the token of each step."""
+
+
+class ContrastReply(Reply):
+    """The translation minus another one of the same source."""
+
+    translation: str
+    """The other one."""
+    target_tokens: list[str]
+    """Output pieces of the other translation."""
+    token_scores: list[float]
+    """Log-probability of each of them, nats."""
+    score_difference: float
+    """Log-probability of the translation minus that of the other, nats: the sum over `steps`."""
+    first_difference: int | None
+    """The step at which the model chose between the two; null: their tokens are the same."""
+    steps: list[StepReply]
+    """Token by token, from the first difference."""
+    cross: AttentionMap | None = None
+    """[layer][head][step][key] over source tokens: differences of weights."""
+    decoder: AttentionMap | None = None
+    """[layer][head][step][step]: differences of weights."""
+    contributions: ContributionDifferenceReply | None = None
+    """In place of maps, with a method other than attention."""
+
+
 class InspectedTextReply(Reply):
     """A text with its attention.
 
@@ -121,11 +164,15 @@ class InspectedTextReply(Reply):
     """How likely the translation is to be accepted."""
     sentences: list[InspectedSentenceReply] | None = None
     """Of a text that is not one sentence: each with its maps."""
+    contrast: ContrastReply | None = None
+    """If another translation was given to compare with."""
 
 
 def inspected_content(pair: InspectedPair) -> Json:
     """Body of `POST /attention` for one text, as `InspectedTextReply` declares it."""
     content: Json = {"source": pair.source, "translation": pair.translation}
+    if pair.contrast is not None:
+        content["contrast"] = _contrast(pair.contrast)
     if len(pair.sentences) == 1:
         return content | _inspection(pair.sentences[0])
     return content | {"sentences": [_sentence_content(s) for s in pair.sentences]}
@@ -138,6 +185,25 @@ def maps_content(attention: AttentionMaps) -> Json:
         content["contributions"] = content_of(ContributionsReply, attention.contributions)
     is_recurrence = attention.cell == "ssru" and "decoder" in attention.maps
     return content | ({"decoder_cell": "ssru"} if is_recurrence else {})
+
+
+def _contrast(contrast: Contrast) -> Json:
+    steps = [
+        StepReply(token=step.first, contrast_token=step.second, score_difference=difference)
+        for step, difference in zip(contrast.steps, contrast.score_differences, strict=True)
+    ]
+    content: Json = {
+        "translation": contrast.translation,
+        "target_tokens": contrast.target_tokens,
+        "token_scores": contrast.token_log_probs,
+        "score_difference": contrast.score_difference,
+        "first_difference": contrast.first_difference,
+        "steps": [step.model_dump() for step in steps],
+    }
+    if contrast.contributions is not None:
+        found = content_of(ContributionDifferenceReply, contrast.contributions)
+        content["contributions"] = found
+    return content | contrast.maps
 
 
 def _sentence_content(sentence: InspectedSentence) -> Json:

@@ -8,6 +8,8 @@ from pydantic import ConfigDict
 from service.api.replies.attention import MapsReply, maps_content
 from service.api.replies.json import Json, Reply, content_of
 from service.engine.search.options import FinishReason
+from service.engine.search.trace import Fate, StopReason
+from service.inspection.replay import SearchReplay
 from service.text.masking.casing import Case
 from service.translation.values import (
     SentenceTranslation,
@@ -73,6 +75,43 @@ class CheckReply(Reply):
     """Character offsets in its translation, end exclusive; null: something is missing there."""
     message: str
     """In English."""
+
+
+class CandidateReply(Reply):
+    """A prefix of a step of a search, extended by one token."""
+
+    prefix: int
+    """Place of the prefix among those of the step; the first step has one, the empty one."""
+    token: str
+    """The piece; `</s>` is the end."""
+    probability: float
+    """Given source and prefix, from 0 to 1."""
+    log_prob: float
+    """Of the prefix and the token together, nats."""
+    fate: Fate
+    """`kept`: a prefix of the next step; `ended`: a finished hypothesis; `pruned`: within the beam,
+    but unable to overtake a finished one; `dropped`: not among the best; `forbidden`: by a rule,
+    the shortest length or the shortlist."""
+    place: int | None
+    """Its place among the prefixes of the next step; null unless kept."""
+    score: float | None
+    """What finished hypotheses are ranked by, nats normalised by length; null unless ended."""
+    is_result: bool
+    """It is part of the translation."""
+
+
+class SearchReply(Reply):
+    """The search of one sentence, step by step."""
+
+    beam_size: int
+    """Hypotheses that were kept."""
+    length_penalty: float
+    """Exponent of the length by which scores were divided."""
+    stop: StopReason
+    """`end`: the one hypothesis ended; `overtaken`: no prefix could overtake a finished hypothesis
+    any more; `length`: the longest output was reached; `no_token`: rules left none."""
+    steps: list[list[CandidateReply]]
+    """The best candidates of every step, best first."""
 
 
 class TermReply(Reply):
@@ -141,6 +180,9 @@ class SentenceReply(Reply):
     """The terms of the glossary that occur in `source`, in order; absent if none does."""
     attention: MapsReply | None = None
     """Attention maps, if asked for."""
+    search: SearchReply | None = None
+    """If asked for, of the translation's own search; absent where no model ran, or fragments were
+    translated one by one."""
     route: list[LegReply] | None = None
     """Each model's part, where two translated one after the other, by way of a third language. The
     source tokens above are then the first one's; target tokens and scores the last one's."""
@@ -212,8 +254,15 @@ def _sentence_content(sentence: SentenceTranslation) -> Json:
     content = content_of(SentenceReply, sentence, token_scores="token_log_probs")  # nosec B106 - no password: the name of a field
     if sentence.attention is not None:
         content["attention"] = maps_content(sentence.attention)
+    if sentence.search is not None:
+        content["search"] = _search(sentence.search)
     if not sentence.glossary:
         del content["glossary"]
     if not sentence.route:
         del content["route"]
     return content
+
+
+def _search(search: SearchReplay) -> Json:
+    steps = [[content_of(CandidateReply, each) for each in step] for step in search.steps]
+    return content_of(SearchReply, search) | {"steps": steps}

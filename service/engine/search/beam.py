@@ -3,6 +3,7 @@
 Every step keeps the best hypotheses of each sentence and prunes those that cannot win.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,6 +22,14 @@ from service.engine.search.outcome import (
 )
 from service.engine.search.ranking import length_normalised, reach_penalties
 from service.engine.search.sentences import Sentences
+from service.engine.search.trace import (
+    NUM_TRACED,
+    Candidate,
+    Ranked,
+    SearchTrace,
+    StopReason,
+    beam_step,
+)
 
 LOOKAHEAD_TOKENS = 3
 """Tokens that a live prefix is assumed to still need at most, in the bound that decides whether it
@@ -130,6 +139,8 @@ class BeamSearch:
         """Log-probability of that token, nats, float32 [sentences, target, beam]."""
         self._ended: list[list[_Ended]] = []
         """Finished hypotheses of each sentence, best first."""
+        self._traces: dict[int, list[tuple[Candidate, ...]]] = {}
+        """The candidates of every step so far, of the sentences that are traced, by index."""
         state = (self._log_probs, self._num_live, self._bars, self._penalties)
         history = (self._parents, self._tokens, self._token_log_probs)
         self._sentences = Sentences(num_sentences, (*state, *history))
@@ -143,7 +154,9 @@ class BeamSearch:
     @property
     def num_candidates(self) -> int:
         """Continuations that `advance` needs: with half of them ended, a whole beam is left."""
-        return 2 * self.beam_size if len(self._sentences.asked) else 0
+        if not self._sentences.asked:
+            return 0
+        return max(2 * self.beam_size, NUM_TRACED if self._traces else 0)
 
     @property
     def num_live(self) -> NDArray[np.int64]:
@@ -167,11 +180,15 @@ class BeamSearch:
         self._sentences.remove(index)
         self._ended[index] = self._ended[-1]
         self._ended.pop()
+        self._traces.pop(index, None)
+        if (last := self._traces.pop(len(self._ended), None)) is not None:
+            self._traces[index] = last
 
     def clear(self) -> None:
         """Remove all sentences."""
         self._sentences.clear()
         self._ended.clear()
+        self._traces.clear()
 
     def restricted(self) -> list[int]:
         """Sentences for which `restrict` must see the scores of the coming step."""
@@ -193,6 +210,7 @@ class BeamSearch:
         """
         count = len(self._sentences.asked)
         lengths = self._sentences.lengths[:count]
+        traced = self._rank_traced(log_probs, ids)
         ranked = best_continuations(log_probs, ids, self.log_probs, 2 * self.beam_size)
         is_end = ranked.tokens == self._eos_id
         ends = is_end[:, : self.beam_size].nonzero()
@@ -202,11 +220,14 @@ class BeamSearch:
         else:
             kept = ranked.first(self.beam_size)
         num_live = self._num_winnable(kept.log_probs, lengths + 1)
+        for index, candidates in traced.items():
+            self._trace(index, candidates, int(num_live[index]))
         outcome = SearchStep()
         for index in (num_live == 0).nonzero()[0].tolist():
             if self._ended[index]:
                 self._num_live[index] = 0  # else rules leave no token: the prefixes are the result
-            outcome.finished[index] = self._result(index)
+            stop: StopReason = "overtaken" if self._ended[index] else "no_token"
+            outcome.finished[index] = self._result(index, stop)
         self._keep(kept, num_live)
         is_due = lengths >= self._sentences.next_checks[:count]
         for index in is_due.nonzero()[0].tolist():
@@ -225,6 +246,8 @@ class BeamSearch:
             longest, options.length_penalty, self._lookahead
         )
         self._ended[index] = []
+        if options.with_trace:
+            self._traces[index] = []
 
     def _end(
         self, ranked: Continuations, sentences: NDArray[np.int64], ranks: NDArray[np.int64]
@@ -290,7 +313,7 @@ class BeamSearch:
         sentences, options = self._sentences, self._sentences.asked[index].options
         length = int(sentences.lengths[index])
         if length >= options.max_target_tokens:
-            outcome.finished[index] = self._result(index)
+            outcome.finished[index] = self._result(index, "length")
             self._num_live[index] = 0
         elif is_loop(self._unwind(index, length, 0)[0], options):
             sentences.restart(index, options_without_loops(options))
@@ -299,12 +322,46 @@ class BeamSearch:
         else:
             sentences.next_checks[index] = next_check(length, options)
 
-    def _result(self, index: int) -> Hypotheses:
+    def _rank_traced(
+        self, log_probs: NDArray[np.float32], ids: NDArray[np.int64]
+    ) -> dict[int, Ranked]:
+        """The best continuations of the sentences that are traced, more than the search needs."""
+        found: dict[int, Ranked] = {}
+        for index in self._traces:
+            one = slice(index, index + 1)
+            ranked = best_continuations(
+                log_probs[one], ids[one], self._log_probs[one], max(2 * self.beam_size, NUM_TRACED)
+            )
+            found[index] = Ranked(
+                ranked.parents[0], ranked.tokens[0], ranked.token_log_probs[0], ranked.log_probs[0]
+            )
+        return found
+
+    def _trace(self, index: int, ranked: Ranked, num_live: int) -> None:
+        """Note what became of the candidates of a step, before their prefixes are kept."""
+        options = self._sentences.asked[index].options
+        length = int(self._sentences.lengths[index]) + 1
+        ranked = ranked.first(int((ranked.log_probs > MASKED).sum()))
+        ends = (ranked.tokens[: self.beam_size] == self._eos_id).nonzero()[0].tolist()
+        scores = {
+            rank: length_normalised(float(ranked.log_probs[rank]), length, options.length_penalty)
+            for rank in ends
+            if may_end(length, options)
+        }
+        step = beam_step(
+            ranked, scores, eos_id=self._eos_id, beam_size=self.beam_size, num_live=num_live
+        )
+        self._traces[index].append(step)
+
+    def _result(self, index: int, stop: StopReason) -> Hypotheses:
         """The best finished hypotheses, filled up with cut-off prefixes where there are too few."""
         wanted = self._sentences.asked[index].options.num_hypotheses
         finished = [self._finished(index, ended) for ended in self._ended[index][:wanted]]
         cut_off = [self._cut_off(index, place) for place in range(int(self._num_live[index]))]
-        return tuple([*finished, *cut_off][:wanted])
+        best, *others = [*finished, *cut_off][:wanted]
+        if index in self._traces:
+            best = replace(best, trace=SearchTrace(steps=tuple(self._traces[index]), stop=stop))
+        return (best, *others)
 
     def _finished(self, index: int, ended: _Ended) -> Hypothesis:
         ids, log_probs = self._unwind(index, ended.length - 1, ended.place)

@@ -27,6 +27,10 @@ from service.engine.search.outcome import (
     options_without_loops,
 )
 from service.engine.search.ranking import length_normalised
+from service.engine.search.trace import NUM_TRACED, Candidate, SearchTrace, StopReason, greedy_step
+
+BestTokens = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Log-probabilities and ids of the best tokens of each sentence, [sentences, candidates]."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class _Sentence:
     """Chosen tokens, the end token included."""
     token_log_probs: list[float] = field(default_factory=list)
     """Their log-probabilities, nats, where they are computed."""
+    trace: list[tuple[Candidate, ...]] = field(default_factory=list)
+    """The candidates of every step, where a trace is requested."""
 
 
 class GreedySearch:
@@ -56,6 +62,7 @@ class GreedySearch:
         self._sentences: list[_Sentence] = []
         self._num_ruled = 0
         self._num_scored = 0
+        self._num_traced = 0
         self._num_with_shortest = 0
 
     @property
@@ -70,8 +77,13 @@ class GreedySearch:
 
     @property
     def num_candidates(self) -> int:
-        """1 where `advance` must be given log-probabilities, else 0."""
-        return int(self._num_scored > 0)
+        """1 where `advance` must be given log-probabilities, more for traces, else 0."""
+        return NUM_TRACED if self._num_traced else int(self._num_scored > 0)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether `advance` must be given the best tokens."""
+        return self._num_traced > 0
 
     def begin(self, options: DecodeOptions) -> int:
         """Add a sentence; its index until another one leaves."""
@@ -87,7 +99,7 @@ class GreedySearch:
     def clear(self) -> None:
         """Remove all sentences."""
         self._sentences.clear()
-        self._num_ruled = self._num_scored = self._num_with_shortest = 0
+        self._num_ruled = self._num_scored = self._num_traced = self._num_with_shortest = 0
 
     def restricted(self) -> list[int]:
         """Sentences for which `restrict` must see the scores of the coming step."""
@@ -116,13 +128,21 @@ class GreedySearch:
         sentence = self._sentences[index]
         process_all(sentence.rules, scores, sentence.target_ids)
 
-    def advance(self, tokens: Sequence[int], log_probs: Sequence[float] | None) -> SearchStep:
+    def advance(
+        self,
+        tokens: Sequence[int],
+        log_probs: Sequence[float] | None,
+        best: BestTokens | None = None,
+    ) -> SearchStep:
         """Append a token to every sentence.
 
         Args:
             tokens: The best that may come next.
             log_probs: Their log-probabilities, nats; None where `num_candidates` is 0.
+            best: The best tokens, whether they may come or not; None unless `is_traced`.
         """
+        if best is not None and log_probs is not None:
+            self._trace(tokens, log_probs, best)
         if log_probs is not None:
             for sentence, log_prob in zip(self._sentences, log_probs, strict=True):
                 sentence.token_log_probs.append(log_prob)
@@ -132,6 +152,20 @@ class GreedySearch:
             if token == self._eos_id or len(sentence.target_ids) >= sentence.next_check:
                 self._look_at(index, step)
         return step
+
+    def _trace(self, tokens: Sequence[int], log_probs: Sequence[float], best: BestTokens) -> None:
+        for sentence, chosen, top_log_probs, top_ids in zip(
+            self._sentences, zip(tokens, log_probs, strict=True), *best, strict=True
+        ):
+            if not sentence.options.with_trace:
+                continue
+            before = sum(sentence.token_log_probs)
+            is_end = chosen[0] == self._eos_id
+            score = _score(sentence, before + chosen[1]) if is_end else None
+            step = greedy_step(
+                top_ids.tolist(), top_log_probs.tolist(), chosen, before, score=score
+            )
+            sentence.trace.append(step)
 
     def _look_at(self, index: int, step: SearchStep) -> None:
         """End a sentence or begin it again, if that is due."""
@@ -152,12 +186,14 @@ class GreedySearch:
     def _counted(self, sentence: _Sentence) -> _Sentence:
         self._num_ruled += bool(sentence.rules)
         self._num_scored += sentence.options.with_scores
+        self._num_traced += sentence.options.with_trace
         self._num_with_shortest += sentence.options.min_target_tokens > 0
         return sentence
 
     def _discount(self, sentence: _Sentence) -> None:
         self._num_ruled -= bool(sentence.rules)
         self._num_scored -= sentence.options.with_scores
+        self._num_traced -= sentence.options.with_trace
         self._num_with_shortest -= sentence.options.min_target_tokens > 0
 
 
@@ -180,5 +216,18 @@ def _result(sentence: _Sentence, reason: FinishReason) -> Hypotheses:
             finish_reason="repetition" if sentence.is_retry else reason,
             has_ended=reason == "stop",
             score=length_normalised(sum(log_probs), length, sentence.options.length_penalty),
+            trace=_trace_of(sentence, "end" if reason == "stop" else "length"),
         ),
     )
+
+
+def _score(sentence: _Sentence, log_prob: float) -> float:
+    """Of the sentence if the next token ends it, nats."""
+    length = len(sentence.target_ids) + 1
+    return length_normalised(log_prob, length, sentence.options.length_penalty)
+
+
+def _trace_of(sentence: _Sentence, stop: StopReason) -> SearchTrace | None:
+    if not sentence.options.with_trace:
+        return None
+    return SearchTrace(steps=tuple(sentence.trace), stop=stop)

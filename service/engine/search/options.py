@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from service.engine.search.trace import SearchTrace
+
 MAX_BEAM_SIZE = 8
 
 
@@ -29,6 +31,8 @@ class DecodeOptions:
     n-grams. None: loops are not detected."""
     with_scores: bool = True
     """Whether greedy search returns log-probabilities, which cost a pass over the vocabulary."""
+    with_trace: bool = False
+    """Whether the best hypothesis comes with the trace of its search; needs `with_scores`."""
 
     @property
     def needs_whole_vocabulary(self) -> bool:
@@ -42,6 +46,7 @@ class DecodeOptions:
         assert 1 <= self.num_hypotheses <= self.beam_size <= MAX_BEAM_SIZE, self
         assert self.length_penalty >= 0 and self.max_target_tokens >= 1, self
         assert self.no_repeat_ngram >= 0 and len(self.prefix_ids) <= self.max_target_tokens, self
+        assert self.with_scores or not self.with_trace, self
         assert 0 <= self.min_target_tokens < self.max_target_tokens, self
 
 
@@ -61,6 +66,8 @@ class Hypothesis:
     """Whether the end token was reached; if not, the translation was cut off."""
     score: float
     """Length-normalised log-probability that the search ranked by, nats."""
+    trace: SearchTrace | None = None
+    """Of the search that found it, if it is the best one and a trace was requested."""
 
     @property
     def log_prob(self) -> float:

@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from service.inspection.values import InspectedPair, InspectedSentence
+from service.inspection.values import Contrast, InspectedPair, InspectedSentence
 from service.text.alignment.word_links import pharaoh, words
 
 Entry = tuple[str, NDArray[np.generic]]
@@ -36,6 +36,9 @@ def pair_entries(pair: InspectedPair) -> Iterator[Entry]:
     """Names and values of one text."""
     yield "source", np.array(pair.source)
     yield "translation", np.array(pair.translation)
+    if pair.contrast is not None:
+        for name, value in _contrast(pair.contrast):
+            yield f"contrast.{name}", value
     if len(pair.sentences) == 1:
         yield from _sentence(pair.sentences[0])
         return
@@ -47,6 +50,20 @@ def pair_entries(pair: InspectedPair) -> Iterator[Entry]:
         yield path + "target_span", np.array(sentence.target_span)
         for name, value in _sentence(sentence):
             yield path + name, value
+
+
+def _contrast(contrast: Contrast) -> Iterator[Entry]:
+    yield "translation", np.array(contrast.translation)
+    yield "target_tokens", np.array(contrast.target_tokens)
+    yield "token_scores", np.array(contrast.token_log_probs, dtype=np.float32)
+    # Numbers where the JSON has objects; -1 where a translation has no token.
+    steps = [[-1 if i is None else i for i in (s.first, s.second)] for s in contrast.steps]
+    yield "steps", np.array(steps, dtype=np.int64).reshape(-1, 2)
+    yield "score_differences", np.array(contrast.score_differences, dtype=np.float32)
+    yield from contrast.maps.items()
+    if contrast.contributions is not None:
+        yield "contributions.source", contrast.contributions.source
+        yield "contributions.target", contrast.contributions.target
 
 
 def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:

@@ -13,7 +13,7 @@ cancelled meanwhile end early, which the first part of the next one shows.
 
 import marshal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -24,6 +24,7 @@ from service.engine.inspection import Attended, AttendRequest, IdPair, PairOutpu
 from service.engine.loop import Decoded, Failure, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions, Hypothesis
+from service.engine.search.trace import Candidate, SearchTrace, StopReason
 from service.scheduling.workers.framing import HEADER, MARSHAL_VERSION, REFUSED, frame
 
 MAX_FRAME_BYTES = 64 << 20
@@ -178,6 +179,7 @@ def decode(body: bytes) -> Message:
 
 _OPTION_NAMES = tuple(field.name for field in fields(DecodeOptions))
 _HYPOTHESIS_NAMES = tuple(field.name for field in fields(Hypothesis))
+assert _HYPOTHESIS_NAMES[-1] == "trace", "it is written by itself"
 _WANTED_NAMES = tuple(field.name for field in fields(WantedOutputs))
 _options_of = attrgetter(*_OPTION_NAMES)
 _wanted_of = attrgetter(*_WANTED_NAMES)
@@ -214,8 +216,28 @@ def _plain(message: Message) -> tuple[Any, ...]:
 
 
 def _plain_decoded(decoded: Decoded[int]) -> tuple[Any, ...]:
-    hypotheses = [_fields_of(hypothesis) for hypothesis in decoded.hypotheses]
+    hypotheses = [_plain_hypothesis(hypothesis) for hypothesis in decoded.hypotheses]
     return (decoded.handle, hypotheses, decoded.wait_s, decoded.encode_s, decoded.decode_s)
+
+
+def _plain_hypothesis(hypothesis: Hypothesis) -> tuple[Any, ...]:
+    *values, trace = _fields_of(hypothesis)
+    if trace is None:
+        return (*values, None)
+    # A plain tuple each: `marshal` writes no class, not even a named tuple.
+    return (*values, ([[*map(tuple, step)] for step in trace.steps], trace.stop))
+
+
+def _hypothesis(
+    *values: Any,  # noqa: ANN401 - of every type that a field has
+    trace: tuple[Sequence[Sequence[tuple[Any, ...]]], StopReason] | None,
+) -> Hypothesis:
+    found = Hypothesis(**dict(zip(_HYPOTHESIS_NAMES[:-1], values, strict=True)))
+    if trace is None:
+        return found
+    steps, stop = trace
+    read = tuple(tuple(Candidate(*each) for each in step) for step in steps)
+    return replace(found, trace=SearchTrace(steps=read, stop=stop))
 
 
 _PlainArray = tuple[tuple[int, ...], bytes]
@@ -293,9 +315,7 @@ def _decoded(
 ) -> Decoded[int]:
     return Decoded(
         handle=handle,
-        hypotheses=tuple(
-            Hypothesis(**dict(zip(_HYPOTHESIS_NAMES, values, strict=True))) for values in hypotheses
-        ),
+        hypotheses=tuple(_hypothesis(*values, trace=trace) for *values, trace in hypotheses),
         wait_s=wait_s,
         encode_s=encode_s,
         decode_s=decode_s,

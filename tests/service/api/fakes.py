@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.api.dependencies import Parts
+from service.inspection.contrast import contrasted
+from service.inspection.replay import ReplayedCandidate, SearchReplay
 from service.inspection.values import (
     AttentionMaps,
     AttentionRequest,
@@ -40,6 +42,25 @@ from service.translation.values import (
 TIMES = StageTimes(tokenize=0.001, queue=0.002, encode=0.003, decode=0.004, detokenize=0.0005)
 
 DETECTED = Detection(language="de", confidence=90.0)
+SEARCH = SearchReplay(
+    beam_size=1,
+    length_penalty=0.6,
+    stop="end",
+    steps=(
+        (
+            ReplayedCandidate(
+                prefix=0,
+                token="</s>",
+                probability=0.5,
+                log_prob=-0.75,
+                fate="ended",
+                place=None,
+                score=-0.75,
+                is_result=True,
+            ),
+        ),
+    ),
+)
 LINKS = (WordLink(source=(0, 5), target=(0, 5), weight=0.75),)
 
 
@@ -88,7 +109,11 @@ class UpperCaser:
     async def attention(self, request: AttentionRequest) -> list[InspectedPair]:
         await self._begin(request)
         given = request.translations or tuple(text.upper() for text in request.texts)
-        return [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+        pairs = [self._pair(*pair) for pair in zip(request.texts, given, strict=True)]
+        if request.contrasts is None:
+            return pairs
+        others = [self._pair(*pair) for pair in zip(request.texts, request.contrasts, strict=True)]
+        return [contrasted(*each) for each in zip(pairs, others, strict=True)]
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
         return [
@@ -122,6 +147,7 @@ class UpperCaser:
             checks=(Check(name="copied", source_span=(0, 1), target_span=(0, 1), message="same"),),
             alignment=LINKS if request.with_alignment else None,
             attention=maps_of(text) if request.attention else None,
+            search=SEARCH if request.with_search else None,
         )
         others = tuple(f"{text.upper()} {n}" for n in range(request.num_alternatives))
         return Translation(

@@ -252,6 +252,16 @@ def test_prefix_and_attention_are_the_models(opened: Opened, path: Path) -> None
     assert "origin" not in reply["details"][0]
 
 
+def test_search_and_ablation_are_the_models(opened: Opened, path: Path) -> None:
+    remember(path, (TEXT, "Aus dem Gedächtnis"))
+    app = opened()
+    (seen,) = translated(app, TEXT, search=True)["details"]
+    assert "origin" not in seen
+    assert seen["search"]["steps"]
+    reply = translated(app, TEXT, without_heads=[["cross", 0, 1]], details=True)
+    assert "origin" not in reply["details"][0]
+
+
 def test_by_way_of_a_third_language(opened: Opened, tmp_path: Path, path: Path) -> None:
     for source, target in (("en", "de"), ("de", "it")):
         renamed_copy(tmp_path / "bundles" / f"{source}-{target}", source, target)

@@ -17,7 +17,7 @@ _FIELDS: dict[str, set[str] | None] = {
     "plain": None,
 }
 """Fields of an error by the first part of a path; None: it is plain text."""
-REPEATABLE = ["/translate", "/attention", "/score", "/translate_file"]
+REPEATABLE = ["/translate", "/attention", "/score", "/compare", "/translate_file"]
 
 
 def test_contract_is_the_one_agreed_on() -> None:

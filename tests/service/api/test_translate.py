@@ -204,3 +204,37 @@ def test_translator_is_asked_for_what_the_client_wants(
 
 def test_deadline_is_never_later_than_the_server_allows() -> None:
     assert _asked({"deadline_ms": 60_000}, deadline_ms=2_000).timeout_s == 2.0
+
+
+def test_search_comes_with_the_details() -> None:
+    assert _asked({"search": True}).with_search
+    assert _asked({"search": True}).with_scores
+    assert not _asked({"details": True}).with_search
+    reply = ask(app_with(UpperCaser()), "POST", "/translate", json=BASE | {"search": True}).json()
+    assert reply["details"][0]["search"] == {
+        "beam_size": 1,
+        "length_penalty": 0.6,
+        "stop": "end",
+        "steps": [
+            [
+                {
+                    "prefix": 0,
+                    "token": "</s>",
+                    "probability": 0.5,
+                    "log_prob": -0.75,
+                    "fate": "ended",
+                    "place": None,
+                    "score": -0.75,
+                    "is_result": True,
+                }
+            ]
+        ],
+    }
+    documented = TranslateReply.model_validate(reply)
+    assert documented.model_dump(exclude_unset=True, mode="json") == reply
+
+
+def test_heads_to_leave_out_come_in_one_order() -> None:
+    heads = [["cross", 1, 0], ["encoder", 0, 1], ["cross", 1, 0]]
+    assert _asked({"without_heads": heads}).without_heads == (("cross", 1, 0), ("encoder", 0, 1))
+    assert _asked({}).without_heads == ()

@@ -13,6 +13,7 @@ from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
 from service.engine.search.outcome import Hypotheses
 from service.engine.search.ranking import length_normalised
+from service.engine.search.trace import NUM_TRACED
 from tests.service.engine.search.plain_search import (
     Continuation,
     PlainBeam,
@@ -107,7 +108,8 @@ def greedy_step(
             scores[EOS] = MASKED
         tokens[index] = scores.argmax()
     chosen: list[float] = log_probs[np.arange(len(tokens)), tokens].tolist()
-    step = search.advance(tokens.tolist(), chosen if search.num_candidates else None)
+    best = best_tokens(log_probs, NUM_TRACED) if search.is_traced else None
+    step = search.advance(tokens.tolist(), chosen if search.num_candidates else None, best)
     longer = [(*p, t) for p, t in zip(prefixes, tokens.tolist(), strict=True)]
     return step.finished, [() if i in step.restarted else p for i, p in enumerate(longer)]
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.engine.search.options import DecodeOptions, Hypothesis
+from service.engine.search.trace import Candidate, SearchTrace
 from service.scheduling.single_flight import ResultCache, ResultKey, size_of
 
 OPTIONS = DecodeOptions()
@@ -53,6 +54,31 @@ def test_the_least_recently_used_result_is_evicted_first() -> None:
     cache.find(key(1))
     cache.add(key(4), result(10))
     assert [n for n in (1, 2, 3, 4) if cache.find(key(n))] == [1, 3, 4]
+
+
+def test_a_trace_is_counted_with_its_result() -> None:
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    steps = tuple(
+        tuple(
+            Candidate(
+                prefix=300 + i,
+                token=1000 + i,
+                token_log_prob=-0.5 - i,
+                log_prob=-1.5 - i,
+                fate="kept",
+                place=400 + i,
+                score=-2.5 - i,
+            )
+            for i in range(8)
+        )
+        for _ in range(50)
+    )
+    taken = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    (best,) = result(10)
+    traced = (replace(best, trace=SearchTrace(steps=steps, stop="end")),)
+    assert taken <= size_of(key(1), traced) - SIZE
 
 
 def test_the_same_result_twice_is_cached_once() -> None:

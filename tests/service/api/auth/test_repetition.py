@@ -15,7 +15,7 @@ from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 KEY, OTHER_KEY = "key-of-the-tests", "other-key-of-the-tests"
 PAIR = {"source": "en", "target": "de"}
 BASE = {"q": "hello", **PAIR}
-CHARGED = ["/translate", "/attention", "/score", "/translate_file", "/v2/translate"]
+CHARGED = ["/translate", "/attention", "/score", "/compare", "/translate_file", "/v2/translate"]
 PYTHON_CLIENT = f"deepl-python/{deepl.__version__} (Linux) python/3.11 requests/2.32"
 
 
@@ -34,6 +34,8 @@ def _asked(path: str, text: str = "hello") -> dict[str, Any]:
         case "/score":
             pair = {"source_text": text[:2], "target_text": text[2:]}
             return {"json": {**PAIR, "pairs": [pair]}}
+        case "/compare":
+            return {"json": {"first": text[:2], "second": text[2:]}}
         case "/translate_file":
             return {"data": PAIR, "files": {"file": ("a.txt", text.encode())}}
         case "/v2/translate":

@@ -47,7 +47,7 @@ def test_replies_that_are_shown_keep_their_own_policy(accept: str) -> None:
     assert policy != "default-src 'none'; frame-ancestors 'none'"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/model"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/learn", "/model"])
 def test_pages_keep_their_own_policy(path: str) -> None:
     reply = ask(app_with(UpperCaser()), "GET", path)
     (policy,) = reply.headers.get_list("Content-Security-Policy")

@@ -1,7 +1,9 @@
 """`POST /attention`: what it reads and what it gives."""
 
+from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.api.replies.attention import InspectedTextReply
@@ -75,6 +77,8 @@ def test_reply_has_the_documented_shape() -> None:
                 kinds=("encoder", "decoder"), layers=(1,), heads=(0, 2), reduce="all"
             ),
         ),
+        ({"contrast": "Huhu"}, "contrasts", ("Huhu",)),
+        ({"q": ["a", "b"], "contrast": ["c", "d"]}, "contrasts", ("c", "d")),
         ({"words": True}, "selection", AttentionSelection(words=True)),
     ],
 )
@@ -88,3 +92,53 @@ def test_translator_has_the_time_that_waiting_has_left() -> None:
     left_s = _asked({"deadline_ms": 20_000}).timeout_s
     assert left_s is not None
     assert 10 < left_s <= 20
+
+
+def test_contrast_is_shown_as_documented() -> None:
+    body = BASE | {"contrast": "HUHU WORLD"}
+    reply = ask(app_with(UpperCaser()), "POST", "/attention", json=body)
+    assert reply.status_code == 200, reply.text
+    text = reply.json()
+    documented = InspectedTextReply.model_validate(text)
+    # `None` is a value in a step: a token that one translation does not have.
+    assert documented.model_dump(exclude_unset=True, mode="json") == text
+    assert text["contrast"]["translation"] == "HUHU WORLD"
+    assert text["contrast"]["first_difference"] is None
+    assert text["contrast"]["steps"][0] == {
+        "token": 0,
+        "contrast_token": 0,
+        "score_difference": 0.0,
+    }
+    assert not np.any(text["contrast"]["cross"])
+
+
+def test_contrast_comes_as_numbers_not_as_a_picture() -> None:
+    body = BASE | {"contrast": "HUHU WORLD"}
+    for accept, given in (
+        ("image/png", "application/json"),
+        ("application/x-npz", "application/x-npz"),
+    ):
+        reply = ask(
+            app_with(UpperCaser()), "POST", "/attention", json=body, headers={"Accept": accept}
+        )
+        assert reply.headers["Content-Type"] == given
+    arrays = np.load(BytesIO(reply.content), allow_pickle=False)
+    assert arrays["contrast.steps"].tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert arrays["contrast.cross"].shape == (2, 1, 3, 3)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"contrast": ["a"]}, {"q": ["a", "b"], "contrast": ["a"]}, {"q": ["a"], "contrast": "a"}],
+)
+def test_contrast_must_be_as_many_as_the_texts(parameters: dict[str, Any]) -> None:
+    reply = ask(app_with(UpperCaser()), "POST", "/attention", json=BASE | parameters)
+    assert reply.status_code == 400
+    assert "contrast must be one text, or as many as q has" in reply.text
+
+
+def test_characters_of_a_contrast_count() -> None:
+    app = app_with(UpperCaser(), max_text_chars=20)
+    reply = ask(app, "POST", "/attention", json=BASE | {"contrast": "x" * 10})
+    assert reply.status_code == 400
+    assert "(21) exceeds text limit (20)" in reply.text

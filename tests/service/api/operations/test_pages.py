@@ -8,7 +8,7 @@ import pytest
 from service.api.operations import pages
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
-PAGES = ("/", "/docs", "/model")
+PAGES = ("/", "/docs", "/learn", "/model")
 TYPES = {
     "css": "text/css",
     "json": "application/json",
