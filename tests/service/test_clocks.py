@@ -27,6 +27,8 @@ ALLOWED = {
     "cli/memory.py": "when a translation was last used",
     "translation/memory/translation_memory.py": "when a translation was last used",
     "api/suggestions.py": "when a suggestion was made",
+    "api/deepl/documents.py": "how long a document may still take, as people are told",
+    "api/glossaries/stored.py": "when a glossary was made",
     "cli/keys.py": "until when a key is good",
     "observability/tracing.py": "when a span began, for who collects spans of several machines",
 }
