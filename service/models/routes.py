@@ -57,10 +57,7 @@ class Routes:
             return _only_via(_via(found, self.pivots[found]))
         targets = self.targets_by_source()
         if source.lower() == "auto":
-            return UnsupportedLanguageError(
-                "auto is not supported here, where a translation is given: name the source "
-                f"language, one of {', '.join(self.sources_of(target)) or 'none'}"
-            )
+            return self._unsupported_auto(target)
         if (known := best_match(source, targets)) is None:
             served = ", ".join(targets) or "nothing"
             return UnsupportedLanguageError(
@@ -69,6 +66,15 @@ class Routes:
         served = ", ".join(targets[known])
         return UnsupportedLanguageError(
             f"{target.lower()} is not supported: this server translates from {known} to {served}"
+        )
+
+    def _unsupported_auto(self, target: str) -> UnsupportedLanguageError:
+        sources = self.sources_of(target)
+        if not sources:
+            return self.unsupported_target(target)
+        return UnsupportedLanguageError(
+            "auto is not supported here, where a translation is given: name the source "
+            f"language, one of {', '.join(sources)}"
         )
 
     def unsupported_target(self, target: str) -> UnsupportedLanguageError:

@@ -21,9 +21,9 @@ from tests.service.tiny_models import TINY_BUNDLE, renamed_copy
 TEXTS = ["ab cd.", "ef gh ij.", "ab."]
 
 
-def _threads() -> set[str]:
+def _threads() -> set[threading.Thread]:
     ours = ("pellucid", "asyncio")
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith(ours)}
+    return {thread for thread in threading.enumerate() if thread.name.startswith(ours)}
 
 
 def test_a_list_gives_a_list_of_the_same_translations(translator: Translator) -> None:
@@ -110,8 +110,8 @@ def test_closing_ends_all_threads_and_calls_fail_afterwards() -> None:
     before = _threads()
     with Translator("en", "de", bundles=TINY_BUNDLE, threads=2) as translator:
         assert translator.detect("ab")
-        assert _threads() > before
-    assert _threads() == before
+        assert _threads() - before
+    assert _threads() <= before
     translator.close()
     with pytest.raises(ShuttingDownError, match="closed"):
         translator.translate("ab.")
@@ -134,7 +134,7 @@ def test_a_forgotten_translator_ends_its_threads() -> None:
     translator.translate("ab.")
     del translator
     gc.collect()
-    assert _threads() == before
+    assert _threads() <= before
 
 
 def test_a_program_that_does_not_close_ends() -> None:
@@ -197,14 +197,14 @@ def test_a_pair_without_a_model_fails_at_once() -> None:
     before = _threads()
     with pytest.raises(UnsupportedLanguageError, match="fr is not supported"):
         Translator("en", "fr", bundles=TINY_BUNDLE)
-    assert _threads() == before
+    assert _threads() <= before
 
 
 def test_a_failed_start_leaves_no_thread(tmp_path: Path) -> None:
     before = _threads()
     with pytest.raises(StartupError, match="there is no such folder"):
         Translator("en", "de", bundles=tmp_path / "missing")
-    assert _threads() == before
+    assert _threads() <= before
 
 
 def test_engine_processes_translate_alike(translator: Translator) -> None:
