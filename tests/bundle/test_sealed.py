@@ -90,7 +90,7 @@ def test_its_descriptor_is_closed_with_it() -> None:
     assert len(descriptors() - before) == 2  # one of them is the map's
     del files
     gc.collect()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize("reason", [errno.ENOSYS, errno.EPERM])

@@ -158,9 +158,10 @@ def test_call_that_was_given_up_changes_nothing(tmp_path: Path) -> None:
 
 def test_store_uses_no_thread_but_its_own(tmp_path: Path) -> None:
     async def scenario() -> None:
+        before = {*threading.enumerate()}
         store = open_store(str(tmp_path / "keys.db"))
         await asyncio.gather(*(reserved(store, demand(1)) for _ in range(50)))
-        names = [thread.name for thread in threading.enumerate()]
+        names = [thread.name for thread in {*threading.enumerate()} - before]
         assert [name for name in names if name.startswith(("keys", "asyncio"))] == ["keys_0"]
         await store.close()
 

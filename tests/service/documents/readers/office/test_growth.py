@@ -90,4 +90,5 @@ def test_document(suffix: str, name: str) -> None:
 
 def test_every_format_is_tried() -> None:
     assert tuple(UNITS) == SUFFIXES
-    assert {*UNITS, *TEXT_UNITS, ".htm"} == {*FORMATS}
+    others = {".pdf", ".htm", ".yml", ".xliff"}  # its own test, and second names
+    assert {*UNITS, *TEXT_UNITS, *others} == {*FORMATS}
