@@ -144,10 +144,6 @@ def test_no_file_makes_others_wait(server: ServerProcess, name: str) -> None:
             if reply.result().status_code == 202:
                 attacker(server).cancel(reply.result().json()["id"])
 
-    asked = {"q": "Good morning", "api_key": OTHER}
-    assert (
-        httpx.post(f"{server.url}/detect", data=asked, timeout=30).status_code == 200
-    )  # is loaded
     before = Cost.of(server)
     assert_others_are_served(server, attack)
     assert Cost.of(server).rss_bytes - before.rss_bytes < 60 * MIB
