@@ -7,9 +7,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from py3langid.langid import MODEL_DIR, MODEL_FILE, LanguageIdentifier
 from py3langid.modelio import load_model
 
@@ -122,17 +121,15 @@ class Detector:
         return {name: share * _weight_of_common(folded, name) for name, share in shares.items()}
 
 
-def _mapped(
-    weights: NDArray[np.float16], moves: "array[int]"
-) -> tuple[NDArray[np.float16], memoryview]:
+def _mapped(weights: Any, moves: "array[int]") -> tuple[Any, memoryview]:  # noqa: ANN401 - the library's
     """The two large tables in a file without a name: a text reads few of their 68 MB."""
     with tempfile.TemporaryFile() as file:
-        file.write(np.ascontiguousarray(weights).data)
+        file.write(weights.tobytes())
         file.write(moves)
         file.flush()
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    mapped = np.frombuffer(pages, np.float16, weights.size).reshape(len(weights), -1)
-    return mapped, np.frombuffer(pages, moves.typecode, offset=weights.nbytes).data
+    mapped = type(weights)(weights.shape, weights.dtype, pages)
+    return mapped, memoryview(pages)[weights.nbytes :].cast("H" if moves.itemsize == 2 else "I")
 
 
 def _ranked(shares: Mapping[str, float], languages: Sequence[str]) -> list[Detection]:
