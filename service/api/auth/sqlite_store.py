@@ -32,6 +32,7 @@ from service.api.auth.reservation import (
     refusal,
 )
 from service.errors import KeyStoreError, StartupError
+from service.sqlite_file import log_ahead, open_sqlite
 
 _VERSION = 1
 _MAX_SWEPT = 100
@@ -300,13 +301,9 @@ def _head(row: Iterable[Any]) -> GlossaryHead:
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     try:
-        path.touch(mode=0o600)  # write access would allow adding keys
-        # Opened here, but used only in the thread of the store.
-        file = sqlite3.connect(
-            path, timeout=timeout_s, isolation_level=None, check_same_thread=False
-        )
+        file = open_sqlite(path, timeout_s)
         try:
-            _prepare(file, path)
+            _prepare(file, path, timeout_s)
         except BaseException:
             file.close()
             raise
@@ -315,9 +312,8 @@ def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     return file
 
 
-def _prepare(file: sqlite3.Connection, path: Path) -> None:
-    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
-    file.execute("PRAGMA synchronous = NORMAL")
+def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
+    log_ahead(file, timeout_s)
     (version,) = file.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
         raise StartupError(

@@ -9,6 +9,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from service.errors import StartupError
+from service.sqlite_file import log_ahead, open_sqlite
 from service.text.similarity import similarity
 from service.translation.memory.unit import (
     Space,
@@ -269,13 +270,9 @@ def _score(first: str, second: str) -> float:
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     try:
-        path.touch(mode=0o600)  # it has what clients translate
-        # Opened here, but used only in one thread.
-        file = sqlite3.connect(
-            path, timeout=timeout_s, isolation_level=None, check_same_thread=False
-        )
+        file = open_sqlite(path, timeout_s)
         try:
-            _prepare(file, path)
+            _prepare(file, path, timeout_s)
         except BaseException:
             file.close()
             raise
@@ -284,7 +281,7 @@ def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
     return file
 
 
-def _prepare(file: sqlite3.Connection, path: Path) -> None:
+def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
     with file:
         file.execute("BEGIN")  # another process may be making the file
         (version,) = file.execute("PRAGMA user_version").fetchone()
@@ -296,8 +293,7 @@ def _prepare(file: sqlite3.Connection, path: Path) -> None:
         )
     if version == 0 and num_entries:
         raise StartupError(f"--memory: {path} is no translation memory: name another file")
-    file.execute("PRAGMA journal_mode = WAL")  # readers do not wait for a writer
-    file.execute("PRAGMA synchronous = NORMAL")
+    log_ahead(file, timeout_s)
     if version < _VERSION:
         with file:
             file.execute("BEGIN IMMEDIATE")
