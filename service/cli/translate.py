@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.documents import add_document_arguments, run_document
+from service.cli.documents import add_document_arguments, check_lines, run_document
 from service.cli.doubt import (
     add_doubt_arguments,
     check_doubt_arguments,
@@ -112,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_doubt_arguments(arguments)
     if arguments.output is not None:
         return run_document(arguments)
+    check_lines(arguments)
     if arguments.ray:
         return _run_corpus(arguments)
     with open_service(arguments, size_of(arguments.files)) as (registry, translator):

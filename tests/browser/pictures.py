@@ -83,8 +83,9 @@ def offline(page: Page) -> None:
 
 
 def files(page: Page) -> None:
-    """A translated file, and one that is refused."""
-    for name, content in (("letter.txt", b"Good morning.\n"), ("photo.jpg", b"x")):
+    """A translated file, one that is refused, and a table whose columns are asked for."""
+    table = ("parts.csv", b"id,name,note\n")
+    for name, content in (("letter.txt", b"Good morning.\n"), ("photo.jpg", b"x"), table):
         page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": content})
     page.wait_for_selector("#files a")
 

@@ -52,7 +52,9 @@ def test_drawers_have_no_fault(visit: Opener, scheme: str) -> None:
         page.page.click(f"[aria-controls={name}]")
         assert faults(page) == []
     page.choose_file("photo.jpg", b"x")
+    page.choose_file("parts.csv", b"id,name\n")
     page.page.wait_for_selector("#files .failed")
+    page.page.wait_for_selector("#files form")
     assert faults(page) == []
 
 
