@@ -90,8 +90,8 @@ export class ContrastView {
     }
     const list = (sign) => found.filter(({ difference }) => sign * difference >= WORTH_DRAWING)
       .sort((a, b) => sign * (b.difference - a.difference)).slice(0, MOST_NAMED)
-      .map(({ text, difference }) => `“${text}” (${points(difference)})`).join(", ") || "–";
-    return say("contrast.spoke", { own, other, more: list(1), less: list(-1) });
+      .map(({ text, difference }) => say("weighed", { text, share: points(difference) })).join(", ") || "–";
+    return say(own === other ? "contrast.spoke.same" : "contrast.spoke", { own, other, more: list(1), less: list(-1) });
   }
 }
 
