@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import Caller, Parts, PartsOf
+from service.api.dependencies import Caller, Parts, PartsOf, parameters_of
 from service.api.dialects.keys import caller_with_key
 from service.api.dialects.translation import AskedTexts, spare_alternatives, translate_texts
 from service.api.openapi import JSON, problems, request_body
@@ -55,12 +55,10 @@ class DeeplxReply(Reply):
     """Always `Free`."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> DeeplxParameters:
-    return await parts.parameters.read(DeeplxParameters, request, guesses_json=True)
-
-
 CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[DeeplxParameters, Depends(_parameters)]
+ParametersOf = Annotated[
+    DeeplxParameters, Depends(parameters_of(DeeplxParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["deeplx"])
 

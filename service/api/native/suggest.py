@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import CallerOf, PartsOf
+from service.api.dependencies import CallerOf, PartsOf, parameters_of
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts
 from service.api.replies.json import Reply, json_response
@@ -39,11 +39,7 @@ class SuggestReply(Reply):
     """Whether it is stored."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> SuggestParameters:
-    return await parts.parameters.read(SuggestParameters, request)
-
-
-ParametersOf = Annotated[SuggestParameters, Depends(_parameters)]
+ParametersOf = Annotated[SuggestParameters, Depends(parameters_of(SuggestParameters))]
 
 router = APIRouter(tags=["native"])
 
