@@ -24,6 +24,7 @@ from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
+from service.translation.memory.client_memory import ClientMemory
 from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
 
@@ -50,6 +51,8 @@ class Parts:
     reply_thread: TextThread
     """Serialises long replies, and draws."""
     suggestions: SuggestionFile | None = None
+    memory: ClientMemory | None = None
+    """The translation memory, where clients may write to it."""
     description: ApiDescription = field(default_factory=ApiDescription)
     parameters: ParameterReader = field(default_factory=ParameterReader)
 
