@@ -264,16 +264,15 @@ def create_app(
     Raises:
         StartupError: A setting needs a package that is not installed.
     """
-    tracing = open_tracing(settings.otel_endpoint, release())
-    translator = create_translator(settings, registry, metrics, tracing)
-    reloader = Reloader(
-        registry,
-        settings.bundles,
-        registry_options(settings, elsewhere),
-        metrics,
-        refusal=reload_refusal,
-    )
-    app = DescribedApp(
+    app = _described_app()
+    app.state.parts = _parts(settings, registry, metrics, elsewhere, reload_refusal)
+    _add_routes(app, settings)
+    _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
+    return app
+
+
+def _described_app() -> FastAPI:
+    return DescribedApp(
         title="Pellucid",
         version=release(),
         summary="A self-hosted translation service you can see through",
@@ -285,11 +284,23 @@ def create_app(
         # environment names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+
+
+def _parts(
+    settings: Settings,
+    registry: Registry,
+    metrics: Metrics,
+    elsewhere: EnginesElsewhere | None,
+    reload_refusal: str | None,
+) -> Parts:
+    tracing = open_tracing(settings.otel_endpoint, release())
+    translator = create_translator(settings, registry, metrics, tracing)
+    options = registry_options(settings, elsewhere)
     keys = load_api_keys(settings, metrics)
-    app.state.parts = Parts(
+    return Parts(
         settings=settings,
         registry=registry,
-        reloader=reloader,
+        reloader=Reloader(registry, settings.bundles, options, metrics, refusal=reload_refusal),
         translator=translator,
         throttle=create_throttle(settings, registry),
         files=create_file_jobs(settings, translator),
@@ -304,9 +315,6 @@ def create_app(
         memory=_client_memory(settings),
         reply_thread=TextThread(settings.inline_chars),
     )
-    _add_routes(app, settings)
-    _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
-    return app
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
