@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.dependencies import Caller, PartsOf, parameters_of
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, TranslatedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
@@ -57,7 +57,6 @@ class MtranBatchReply(Reply):
     """A translation for each text."""
 
 
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
 ParametersOf = Annotated[
     MtranParameters, Depends(parameters_of(MtranParameters, guesses_json=True))
 ]
