@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 
 from service.errors import StartupError
-from service.sqlite_file import log_ahead, open_sqlite
+from service.sqlite_file import check_version, log_ahead, open_prepared
 from service.text.similarity import similarity
 from service.translation.memory.unit import (
     Space,
@@ -30,6 +31,7 @@ _MAX_OF_A_GRAM = 500
 _MAX_COMPARED = 20
 """Units whose sources are compared with a sentence: those with most grams in common."""
 _STAMP_S = 3_600.0
+_FLAG = "--memory"
 _VERSION = 1
 _SCHEMA = f"""\
 CREATE TABLE IF NOT EXISTS spaces (
@@ -302,16 +304,8 @@ def _score(first: str, second: str) -> float:
 
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
-    try:
-        file = open_sqlite(path, timeout_s)
-        try:
-            _prepare(file, path, timeout_s)
-        except BaseException:
-            file.close()
-            raise
-    except (OSError, sqlite3.Error) as error:
-        raise StartupError(f"--memory: {path} cannot be used: {error}") from error
-    return file
+    prepare = partial(_prepare, path=path, timeout_s=timeout_s)
+    return open_prepared(path, timeout_s, prepare, flag=_FLAG)
 
 
 def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
@@ -319,13 +313,9 @@ def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
         file.execute("BEGIN")  # another process may be making the file
         (version,) = file.execute("PRAGMA user_version").fetchone()
         (num_entries,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if version > _VERSION:
-        raise StartupError(
-            f"--memory: {path} was written by a later version of Pellucid: "
-            "use that one, or another file"
-        )
+    check_version(version, _VERSION, path, flag=_FLAG)
     if version == 0 and num_entries:
-        raise StartupError(f"--memory: {path} is no translation memory: name another file")
+        raise StartupError(f"{_FLAG}: {path} is no translation memory: name another file")
     log_ahead(file, timeout_s)
     if version < _VERSION:
         with file:
