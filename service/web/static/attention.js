@@ -14,17 +14,17 @@ const MEAN = "mean";
 const NUM_OTHERS = 4;
 
 export class AttentionPanel {
+  #inspection;
   #sentence;
   #replies = new Map();
   #choice = { kind: "cross", isWords: false, layer: MEAN, head: MEAN, other: "" };
   #others = null;
   #root;
-  #isSeen;
 
-  constructor(root, sentence, isSeen) {
+  constructor(root, inspection) {
     this.#root = root;
-    this.#sentence = sentence;
-    this.#isSeen = isSeen;
+    this.#inspection = inspection;
+    this.#sentence = inspection.sentence;
   }
 
   async show() {
@@ -32,9 +32,9 @@ export class AttentionPanel {
     const key = this.#key;
     try {
       const replies = await Promise.all([this.#reply(this.#own), ...(this.#choice.other ? [this.#reply(this.#choice.other)] : [])]);
-      if (key === this.#key && this.#isSeen()) this.#draw(...replies);
+      if (key === this.#key && this.#inspection.isSeen) this.#draw(...replies);
     } catch (error) {
-      if (key === this.#key && this.#isSeen()) this.#showProblem(error);
+      if (key === this.#key && this.#inspection.isSeen) this.#showProblem(error);
     }
   }
 
@@ -63,9 +63,8 @@ export class AttentionPanel {
 
   async #load(translation) {
     const { kind, isWords } = this.#choice;
-    const { source, languages } = this.#sentence;
     const given = translation === null ? {} : { translation };
-    const reply = await inspect({ q: source, ...languages, kinds: [kind], words: isWords, ...given });
+    const reply = await inspect(this.#inspection.question({ kinds: [kind], words: isWords, ...given }));
     return reply.sentences?.[0] ?? reply;
   }
 
@@ -158,9 +157,9 @@ export class AttentionPanel {
   }
 
   async #findOthers() {
-    const { source, languages, translation } = this.#sentence;
+    const { translation } = this.#sentence;
     try {
-      const reply = await translate({ q: source, ...languages, alternatives: NUM_OTHERS });
+      const reply = await translate(this.#inspection.question({ alternatives: NUM_OTHERS }));
       const texts = new Set([reply.translatedText, ...reply.alternatives]);
       texts.delete(translation);
       this.#others = [...texts];
