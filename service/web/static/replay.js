@@ -7,26 +7,15 @@ import { translate } from "./service.js";
 
 const LIVING = new Set(["kept", "ended"]);
 
-export class ReplayPanel {
-  #root;
-  #sentence;
-  #requestFor;
-  #isSeen;
-
-  constructor(root, sentence, { requestFor, isSeen }) {
-    [this.#root, this.#sentence, this.#requestFor, this.#isSeen] = [root, sentence, requestFor, isSeen];
-  }
-
-  // A translation that was chosen by hand is searched for again as its own beginning.
-  async show() {
-    const { isChosen, translation } = this.#sentence;
-    const request = this.#requestFor(this.#sentence, { details: true, search: true, ...(isChosen && { prefix: translation }) });
-    const { details } = await translate(request);
-    if (!this.#isSeen()) return;
-    const searches = details.map(({ search }) => search).filter(Boolean);
-    if (!searches.length) this.#root.replaceChildren(element("p", { class: "readout" }, say("nothing.replay")));
-    else this.#root.replaceChildren(...searches.flatMap((search) => new Replay(search, this.#sentence.languages.target).parts));
-  }
+// A translation that was chosen by hand is searched for again as its own beginning.
+export async function replayPanel(inspection) {
+  const { isChosen, translation, languages, source_tokens: read } = inspection.sentence;
+  const { details } = read.length
+    ? await translate(inspection.request({ details: true, search: true, ...(isChosen && { prefix: translation }) }))
+    : { details: [] };
+  const searches = details.map(({ search }) => search).filter(Boolean);
+  if (!searches.length) return [element("p", { class: "readout" }, say("nothing.replay"))];
+  return searches.flatMap((search) => new Replay(search, languages.target).parts);
 }
 
 class Replay {

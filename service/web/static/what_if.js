@@ -11,7 +11,7 @@ const PAUSE_MS = 150; // after the last key
 export class WhatIfPanel {
   #root;
   #sentence;
-  #requestFor;
+  #inspection;
   #stretches;
   #edits = new Map(); // start of a word -> what stands there instead; "" is struck
   #buttons = new Map();
@@ -22,9 +22,9 @@ export class WhatIfPanel {
   #editor = element("div", { class: "editor", hidden: true });
   #result = element("div", { class: "result", "aria-live": "polite" });
 
-  constructor(root, sentence, { requestFor }) {
-    [this.#root, this.#sentence, this.#requestFor] = [root, sentence, requestFor];
-    const { source, alignment } = sentence;
+  constructor(root, inspection) {
+    [this.#root, this.#inspection, this.#sentence] = [root, inspection, inspection.sentence];
+    const { source, alignment } = this.#sentence;
     this.#stretches = stretches(Array.from(source), spansOf(alignment, "source"));
   }
 
@@ -127,7 +127,7 @@ export class WhatIfPanel {
 
   async #compared(changed, signal) {
     const [before, after] = await Promise.all([this.#translation(), this.#translate(changed, signal)]);
-    const { api_key } = this.#requestFor(this.#sentence, {});
+    const { api_key } = this.#inspection.request();
     const found = await compare({ first: before, second: after, ...(api_key && { api_key }) }, signal);
     const { source, target } = this.#sentence.languages;
     return [
@@ -149,7 +149,7 @@ export class WhatIfPanel {
   }
 
   async #translate(q, signal) {
-    return (await translate(this.#requestFor(this.#sentence, { q }), signal)).translatedText;
+    return (await translate(this.#inspection.request({ q }), signal)).translatedText;
   }
 
   #tell(text, { isProblem = false } = {}) {
