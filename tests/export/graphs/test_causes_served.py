@@ -180,7 +180,7 @@ def test_states_that_cannot_be_are_refused(service: Running) -> None:
         reply = ask(service, "/attention", q=TEXT, states=True, **further)
         assert reply.status_code == 400
         assert reason in reply.json()["error"]
-    inspector = Inspector(max_cells=2_000)
+    inspector = Inspector(max_cells=200)
     few, many = (AttentionSelection(states=is_wanted) for is_wanted in (False, True))
     assert asyncio.run(inspector.inspect(service.model, pairs(service, 1), few))
     with pytest.raises(PayloadTooLargeError, match="leave out states"):
