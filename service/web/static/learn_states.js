@@ -4,6 +4,7 @@ import { count, figure, lines, picture, table } from "./learn_charts.js";
 import { dot, largestDifference, mean } from "./learn_numbers.js";
 
 const LARGEST = 5;
+const MOST_ROWS = 128;
 
 // Each gets the states of one layer and head and returns {drawn, caption}.
 export const STATE_FIGURES = {
@@ -16,9 +17,9 @@ export const STATE_FIGURES = {
     return {
       drawn: [
         ...Object.entries(named).map(([name, rows]) => picture(`${choice}: ${name}, a column for each token`, scaled(rows))),
-        table("Norms of queries, keys and values", ["token", "query", "key", "value"], tokens.map((token, i) => [token, ...Object.entries(named).map(([name, rows]) => figure(`norm-${name}-${i}`, norm(rows[i])))])),
+        table("Norms of queries, keys and values", ["norm of the token's", "query", "key", "value"], tokens.map((token, i) => [token, ...Object.entries(named).map(([name, rows]) => figure(`norm-${name}-${i}`, norm(rows[i])))])),
       ],
-      caption: [`${choice}: what each token looks for, by what it is found, and what it hands over, in `, count("head-width", queries[0].length), " channels from top to bottom; the darkest is the largest value, white the smallest.", ...check],
+      caption: [`${choice}: what each token looks for, by what it is found, and what it hands over, in `, count("head-width", queries[0].length), " channels from top to bottom: the fuller the colour, the larger the value.", ...check],
     };
   },
   9({ norms, tokens }) {
@@ -29,14 +30,15 @@ export const STATE_FIGURES = {
     };
   },
   11({ activations, tokens, layer }) {
+    const width = Math.ceil(activations[0].length / MOST_ROWS);
     const active = activations.map((row) => row.filter((value) => value > 0).length / row.length);
     const most = activations.map((row) => [...row.keys()].sort((a, b) => row[b] - row[a]).slice(0, LARGEST));
     return {
       drawn: [
-        picture(`Encoder layer ${layer + 1}: activations, a column for each token`, scaled(activations)),
+        picture(`Encoder layer ${layer + 1}: activations, a column for each token`, scaled(activations.map((row) => pooled(row, width)))),
         table("Activations by token", ["token", "channels above 0", "strongest channels"], tokens.map((token, i) => [token, figure(`active-${i}`, active[i]), most[i].join(", ")])),
       ],
-      caption: [`Inside the feed-forward of layer ${layer + 1}, `, count("channels", activations[0].length), " channels for each token, a share of ", figure("active", mean(active)), " of them is above 0."],
+      caption: [`Inside the feed-forward of layer ${layer + 1}, `, count("channels", activations[0].length), " channels for each token, a share of ", figure("active", mean(active)), " of them is above 0.", ...(width > 1 ? [` A row of the picture is the largest of ${width} neighbours.`] : [])],
     };
   },
 };
@@ -46,6 +48,11 @@ function scaled(rows) {
   const all = rows.flat();
   const [least, most] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   return rows.map((row) => row.map((value) => (2 * (value - least)) / (most - least || 1) - 1));
+}
+
+// A screen has fewer rows than a feed-forward has channels.
+function pooled(row, width) {
+  return Array.from({ length: Math.ceil(row.length / width) }, (_, i) => Math.max(...row.slice(i * width, (i + 1) * width)));
 }
 
 const norm = (vector) => Math.sqrt(dot(vector, vector));
