@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -147,7 +148,7 @@ def test_pictures_show_source_and_target_side_by_side(service: Running) -> None:
 
 def test_states_are_those_of_the_chosen_layers_and_heads(service: Running) -> None:
     shape = service.model.bundle.manifest.architecture
-    asked = {"q": TEXT, "kinds": ["encoder"], "states": True}
+    asked: dict[str, Any] = {"q": TEXT, "kinds": ["encoder"], "states": True}
     content = ask(service, "/attention", **asked).json()
     InspectedTextReply.model_validate(content)
     found = {name: np.array(values) for name, values in content["states"].items()}
