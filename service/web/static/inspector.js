@@ -3,6 +3,7 @@
 import { byId, element } from "./element.js";
 import { say } from "./interface.js";
 import { keep, recall } from "./memory.js";
+import { bringIntoRow } from "./roving.js";
 import { Tabs } from "./tabs.js";
 import { Inspection, VIEWS } from "./views.js";
 
@@ -86,6 +87,7 @@ export class Inspector {
     const button = byId("fold");
     button.setAttribute("aria-expanded", isOpen);
     this.#root.classList.toggle("open", isOpen);
+    bringIntoRow(this.#tabs.chosen); // which is bold now
   }
 
   async #fill(panel) {

@@ -32,6 +32,10 @@ const view = new TranslationView(byId("translation"), links, (word, place) => op
 const inspector = new Inspector({ onChoose: (index) => links.pin(index), requestOf: requestFor });
 const choices = new Choices({
   options: requestFor, onChoose: (index, chosen) => choose(index, chosen), onClose: () => links.hold(null),
+  onWhy: (index, contrast) => {
+    choices.close();
+    inspector.reveal("causes", index, { contrast });
+  },
 });
 const glossary = new Glossary(byId("glossary"), () => run());
 const history = new History(byId("history"), (entry) => restore(entry));

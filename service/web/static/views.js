@@ -2,6 +2,7 @@
 // with what there is to see of an inspection, at once or when its requests are answered.
 
 import { AttentionPanel } from "./attention.js";
+import { CausesPanel } from "./causes.js";
 import { detailsPanel } from "./details.js";
 import { element } from "./element.js";
 import { replayPanel } from "./replay.js";
@@ -12,6 +13,7 @@ import { wordsPanel } from "./words.js";
 export const VIEWS = [
   { name: "words", show: (panel, { sentence }) => panel.replaceChildren(...wordsPanel(sentence)) },
   { name: "attention", show: (panel, inspection) => new AttentionPanel(panel, inspection).show() },
+  { name: "causes", show: (panel, inspection) => new CausesPanel(panel, inspection).show() },
   { name: "what-if", show: (panel, inspection) => new WhatIfPanel(panel, inspection).show() },
   { name: "replay", show: later(replayPanel) },
   { name: "details", show: later(details) },
