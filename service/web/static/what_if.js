@@ -19,6 +19,7 @@ export class WhatIfPanel {
   #base = null;
   #running = null;
   #timer = null;
+  #hint = element("p", { class: "readout" }, say("what-if.hint"));
   #editor = element("div", { class: "editor", hidden: true });
   #result = element("div", { class: "result", "aria-live": "polite" });
 
@@ -33,7 +34,7 @@ export class WhatIfPanel {
       this.#root.replaceChildren(element("p", { class: "readout" }, say("nothing.what-if")));
       return;
     }
-    this.#root.replaceChildren(element("p", { class: "readout" }, say("what-if.hint")), this.#line(), this.#editor, this.#result);
+    this.#root.replaceChildren(this.#hint, this.#line(), this.#editor, this.#result);
   }
 
   #line() {
@@ -69,6 +70,7 @@ export class WhatIfPanel {
       this.#action("restore", () => this.#edit(start, null)),
       this.#action("restore-all", () => this.#restoreAll()));
     this.#editor.hidden = false;
+    this.#hint.hidden = true; // a phone has no room for both
     if (isTyping) input.select();
     if (isTyping) input.focus();
   }
@@ -95,7 +97,7 @@ export class WhatIfPanel {
     clearTimeout(this.#timer);
     this.#running?.abort();
     if (isTyping) this.#timer = setTimeout(() => this.#run(), PAUSE_MS);
-    else this.#run();
+    else this.#run().then(() => this.#result.scrollIntoView({ block: "nearest" }));
   }
 
   #restoreAll() {
