@@ -211,7 +211,10 @@ def test_only_what_a_model_can_do_is_offered(visit: Opener) -> None:
     page.wait_until_ready()
     page.page.select_option("#target", "fr")
     page.translate(TEXT)
-    page.page.click("#tab-causes")
+    page.page.evaluate("document.querySelector('#key').value = 'a-key'")
+    with page.page.expect_request("**/attention") as sent:
+        page.page.click("#tab-causes")
+    assert json.loads(sent.value.post_data or "")["api_key"] == "a-key"
     page.page.wait_for_selector(".shared")
     assert page.texts_of("#panel-causes .segment") == ["Occlusion", "Rollout", "Attention"]
     page.open_attention()
