@@ -203,8 +203,14 @@ def test_search_is_replayed_step_by_step(visit: Opener, server_url: str) -> None
     search = reply["details"][0]["search"]
     steps = search["steps"]
     page.page.focus(".scrubber input")
+    num_open = 1
     for number, step in enumerate(steps, start=1):
-        assert f"Step {number} of {len(steps)}." in page.text_of("#panel-replay .readout")
+        said = page.text_of("#panel-replay .readout")
+        assert said.startswith(f"Step {number} of {len(steps)}. {num_open} beginning")
+        continued = {c["prefix"] for c in step if c["fate"] in ("kept", "ended")}
+        died = re.search(r"(\d+) of them die", said)
+        assert int(died[1] if died else 0) == num_open - len(continued)
+        num_open = sum(c["fate"] == "kept" for c in step)
         shown = page.page.eval_on_selector_all(
             ".candidates tbody tr", "all => all.map((r) => [...r.cells].map((c) => c.textContent))"
         )
