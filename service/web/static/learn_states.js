@@ -3,7 +3,7 @@
 import { count, figure, lines, picture, table } from "./learn_charts.js";
 import { dot, largestDifference, mean } from "./learn_numbers.js";
 
-const LARGEST = 5;
+const LARGEST = 3;
 const MOST_ROWS = 128;
 
 // Each gets the states of one layer and head and returns {drawn, caption}.
