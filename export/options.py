@@ -40,6 +40,8 @@ class ShortlistSize:
         return self.num_common + (num_directions - 1) * self.num_common_more
 
 
+HEAD_SENTENCES = 100
+"""Enough to tell heads that matter from others."""
 DEFAULT_MAX_TOKENS = 256
 """Longest source and target, where the model has as many trained positions."""
 
@@ -62,6 +64,9 @@ class BundleOptions:
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """BLEU that int8 may lose against fp32; more is refused."""
+    head_sentences: int = 0
+    """Development sentences that are translated once without each attention head, fewer where there
+    are many heads; 0: heads are not measured. The commands have `HEAD_SENTENCES`."""
     force: bool = False
     """Replace an existing bundle."""
 
