@@ -59,8 +59,15 @@ def check_method(method: Method, bundle: Bundle) -> None:
         known = ", ".join(name for name in METHODS if _has(name, bundle))
         raise InvalidRequestError(
             f"Invalid request: the model {bundle.manifest.name} has no graph for the method "
-            f"{method}; it has {known} (an older bundle gets it by `python -m export.renewal`)"
+            f"{method}{_reason(method, bundle)}; it has {known}"
         )
+
+
+def _reason(method: Method, bundle: Bundle) -> str:
+    """Why it is missing, or how it is added."""
+    if method == "alti" and bundle.manifest.architecture.decoder_cell == "ssru":
+        return ", because its decoder is a recurrence, which adds up no value vectors"
+    return " (an older bundle gets it by `python -m export.renewal`)"
 
 
 def _has(method: Method, bundle: Bundle) -> bool:
