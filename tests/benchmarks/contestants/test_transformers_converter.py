@@ -59,6 +59,29 @@ def test_hugging_face_gives_the_translations_of_the_network(
     assert len(opened.translate(requests, batch=8, beam=4)) == len(sources)
 
 
+@pytest.mark.skipif(not is_installed("transformers"), reason="transformers is not installed")
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_scale_in_the_weights_is_the_same_network(tmp_path: Path, norm: NormPosition) -> None:
+    from benchmarks.contestants.transformers import load_network
+    from benchmarks.contestants.transformers_converter import convert_to_transformers
+
+    model = random_transformer(norm_position=norm, scale_embedding=True)
+    convert_to_transformers(model, tmp_path / "outside")
+    convert_to_transformers(model, tmp_path / "inside", scale_in_weights=True)
+    source, target = torch.tensor([[5, 6, 7, 3]]), torch.tensor([[2, 8, 9]])
+    outside, inside = (load_network(tmp_path / name) for name in ("outside", "inside"))
+    with torch.no_grad():
+        logits = [
+            each(input_ids=source, decoder_input_ids=target).logits for each in (outside, inside)
+        ]
+        embedded = inside(
+            inputs_embeds=inside.get_input_embeddings()(source), decoder_input_ids=target
+        ).logits
+    assert not torch.equal(logits[0], logits[0].flip(-1))
+    torch.testing.assert_close(logits[1], logits[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(embedded, logits[0], atol=1e-5, rtol=0)
+
+
 @needs_transformers
 def test_separate_embeddings_are_refused(tmp_path: Path) -> None:
     from benchmarks.contestants.transformers_converter import convert_to_transformers
