@@ -7,7 +7,7 @@ token among themselves, so ours are divided alike before they are compared. It m
 layer of a stack behind the final norm, we measure it before, as every other layer: that layer has a
 line of its own.
 
-Both work on one sentence at a time, in turns within one run. Ratios of times are comparable;
+It needs `pip install inseq==0.7.1`. Both work on one sentence at a time, in turns within one run. Ratios of times are comparable;
 seconds are not, on a machine that others use.
 """
 
@@ -177,7 +177,8 @@ def _shares(distances: NDArray[np.float32]) -> Array:
 def sentences(sessions: Sessions, count: int) -> list[Sentence]:
     """The first judged sources of the first direction, translated greedily."""
     bundle = sessions.bundle
-    pair, found = bundle.manifest.pairs[0], []
+    pair = bundle.manifest.pairs[0]
+    found: list[Sentence] = []
     options = DecodeOptions(max_target_tokens=bundle.manifest.max_target_tokens)
     for row in rows_of(JUDGED):
         if row["source_language"] != pair.source or len(found) == count:

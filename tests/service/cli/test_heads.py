@@ -86,7 +86,7 @@ def test_what_is_no_head_of_the_model_is_told(
     arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
-        ended = main(["attention", TEXT, *MODEL, *arguments])
+        ended: object = main(["attention", TEXT, *MODEL, *arguments])
     except SystemExit as stopped:
         ended = stopped.code
     assert ended == code

@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield service
 
 
-def _response(service: Running, route: str, status: int = 200, **body: object) -> httpx.Response:
+def _sent(service: Running, route: str, body: dict[str, object]) -> httpx.Response:
     app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
 
     async def send() -> httpx.Response:
@@ -39,8 +39,12 @@ def _response(service: Running, route: str, status: int = 200, **body: object) -
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post(route, json={"source": "en", "target": "de", **body})
 
-    reply = asyncio.run(send())
-    assert reply.status_code == status, reply.text
+    return asyncio.run(send())
+
+
+def _response(service: Running, route: str, **body: object) -> httpx.Response:
+    reply = _sent(service, route, body)
+    assert reply.status_code == 200, reply.text
     return reply
 
 
@@ -49,7 +53,9 @@ def _post(service: Running, route: str, **body: object) -> Any:  # noqa: ANN401
 
 
 def _refusal(service: Running, route: str, **body: object) -> str:
-    return str(_response(service, route, 400, **body).json()["error"])
+    reply = _sent(service, route, body)
+    assert reply.status_code == 400, reply.text
+    return str(reply.json()["error"])
 
 
 def test_details_and_alternatives(served: Running) -> None:
