@@ -3,10 +3,12 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from export.options import HEAD_SENTENCES
-
 if TYPE_CHECKING:
     from bundle.manifest import Manifest
+
+
+HEAD_SENTENCES = 100
+"""Enough to tell heads that matter from others."""
 
 
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:

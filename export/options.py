@@ -40,8 +40,6 @@ class ShortlistSize:
         return self.num_common + (num_directions - 1) * self.num_common_more
 
 
-HEAD_SENTENCES = 100
-"""Enough to tell heads that matter from others."""
 DEFAULT_MAX_TOKENS = 256
 """Longest source and target, where the model has as many trained positions."""
 
@@ -66,7 +64,7 @@ class BundleOptions:
     """BLEU that int8 may lose against fp32; more is refused."""
     head_sentences: int = 0
     """Development sentences that are translated once without each attention head, fewer where there
-    are many heads; 0: heads are not measured. The commands have `HEAD_SENTENCES`."""
+    are many heads; 0: heads are not measured."""
     force: bool = False
     """Replace an existing bundle."""
 

@@ -7,8 +7,8 @@ token among themselves, so ours are divided alike before they are compared. It m
 layer of a stack behind the final norm, we measure it before, as every other layer: that layer has a
 line of its own.
 
-It needs `pip install inseq==0.7.1`. Both work on one sentence at a time, in turns within one run. Ratios of times are comparable;
-seconds are not, on a machine that others use.
+Both work on one sentence at a time, in turns within one run. Ratios of times are comparable;
+seconds are not, on a machine that others use. It needs `pip install inseq==0.7.1`.
 """
 
 import argparse

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import read_bundle
+from export.arguments import HEAD_SENTENCES
 from export.cli import register
-from export.options import HEAD_SENTENCES
 from tests.export.runs import write_run
 from tests.export.wrong_files import ADVICE, WRONG_FILES
 
