@@ -55,19 +55,18 @@ def check_method(method: Method, bundle: Bundle) -> None:
     """
     if method not in METHODS:
         raise InvalidRequestError(f"Invalid request: method must be one of {', '.join(METHODS)}")
-    if not _has(method, bundle):
-        known = ", ".join(name for name in METHODS if _has(name, bundle))
-        raise InvalidRequestError(
-            f"Invalid request: the model {bundle.manifest.name} has no graph for the method "
-            f"{method}{_reason(method, bundle)}; it has {known}"
-        )
-
-
-def _reason(method: Method, bundle: Bundle) -> str:
-    """Why it is missing, or how it is added."""
+    if _has(method, bundle):
+        return
+    name, known = bundle.manifest.name, ", ".join(each for each in METHODS if _has(each, bundle))
     if method == "alti" and bundle.manifest.architecture.decoder_cell == "ssru":
-        return ", because its decoder is a recurrence, which adds up no value vectors"
-    return " (an older bundle gets it by `python -m export.renewal`)"
+        raise InvalidRequestError(
+            f"Invalid request: the model {name} has no graph for the method alti, because its "
+            f"decoder is a recurrence, which adds up no value vectors; it has {known}"
+        )
+    raise InvalidRequestError(
+        f"Invalid request: the model {name} has no graph for the method {method}; it has {known} "
+        "(an older bundle gets it by `python -m export.renewal`)"
+    )
 
 
 def _has(method: Method, bundle: Bundle) -> bool:
