@@ -57,7 +57,7 @@ def check_method(method: Method, bundle: Bundle) -> None:
         raise InvalidRequestError(f"Invalid request: method must be one of {', '.join(METHODS)}")
     if _has(method, bundle):
         return
-    name, known = bundle.manifest.name, ", ".join(each for each in METHODS if _has(each, bundle))
+    name, known = bundle.manifest.name, ", ".join(methods_of(bundle))
     if method == "alti" and bundle.manifest.architecture.decoder_cell == "ssru":
         raise InvalidRequestError(
             f"Invalid request: the model {name} has no graph for the method alti, because its "
@@ -67,6 +67,11 @@ def check_method(method: Method, bundle: Bundle) -> None:
         f"Invalid request: the model {name} has no graph for the method {method}; it has {known} "
         "(an older bundle gets it by `python -m export.renewal`)"
     )
+
+
+def methods_of(bundle: Bundle) -> tuple[Method, ...]:
+    """The methods that a bundle has, attention first."""
+    return tuple(name for name in METHODS if _has(name, bundle))
 
 
 def _has(method: Method, bundle: Bundle) -> bool:
