@@ -78,6 +78,7 @@ NOT_RUN = {
 }
 """By the beginning of a command: the reason, and a test that comes close, if there is one."""
 STORED = re.compile(r"^pellucid (keys|glossary|memory) ", re.MULTILINE)
+OF_MEMORY = "localhost:8000/memory"
 KEY_ID = "1f2e3d4c5b6a"
 WITHOUT_ENGINE = re.compile(r"Cannot connect to the Docker daemon|failed to connect to the docker")
 
@@ -90,12 +91,14 @@ def _is_run_whole(block: Block) -> bool:
     """Whether another test runs a block."""
     if block.document in ("README.md", "docs/attention.md"):
         return "pellucid heads" not in block.script
-    return block.document in RUN_WHOLE and block.script.startswith("curl ")
+    is_asked = block.document in RUN_WHOLE and block.script.startswith("curl ")
+    return is_asked and OF_MEMORY not in block.script
 
 
 def _is_run_together(block: Block) -> bool:
     """Whether the lines of a block depend on each other, and run together below."""
-    return bool(STORED.search(block.script)) or "kill -HUP" in block.script
+    script = block.script
+    return bool(STORED.search(script)) or "kill -HUP" in script or OF_MEMORY in script
 
 
 ALONE = [
@@ -347,3 +350,16 @@ def test_a_bundle_is_replaced_as_the_document_says(tmp_path: Path) -> None:
             check=True,
         )
         eventually(lambda: server.metric('pellucid_reloads_total{outcome="swapped"}') == 1)
+
+
+def test_a_memory_is_filled_and_emptied_by_requests(tmp_path: Path) -> None:
+    (block,) = [block for block in BLOCKS if OF_MEMORY in block.script]
+    _put_files(tmp_path)
+    flags = ("--memory", str(tmp_path / "memory.db"), "--client-memory", "true")
+    with serving(tmp_path, *flags) as server:
+        address = server.url.removeprefix("http://")
+        script = block.script.replace("curl ", "curl --fail-with-body ")
+        subprocess.run(
+            ["bash", "-euc", script.replace("localhost:8000", address)], cwd=tmp_path, check=True
+        )
+    assert "Ja." in (tmp_path / "team.tmx").read_text(encoding="utf-8")
