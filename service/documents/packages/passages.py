@@ -128,11 +128,10 @@ def _with_references(pieces: Sequence[Piece]) -> list[Piece]:
     """With the mark of a footnote behind a word, as in `word<sup>1</sup>`, as a single one."""
     partners = _partners(pieces)
     found: list[Piece] = []
-    index = 0
+    index, is_behind_word = 0, False
     while index < len(pieces):
         piece = pieces[index]
         end = partners.get(index, index) + 1
-        is_behind_word = bool(found) and found[-1].kind == "text" and found[-1].text[-1:].isalpha()
         if is_behind_word and index + 1 < end <= index + _MAX_REFERENCE:
             content = "".join(each.text for each in pieces[index:end])
             if _REFERENCE.fullmatch(content):
@@ -140,6 +139,8 @@ def _with_references(pieces: Sequence[Piece]) -> list[Piece]:
                 piece = replace(piece, kind="single", span=span, markup=(span,))
                 index = end - 1
         found.append(piece)
+        if piece.kind != "close":
+            is_behind_word = piece.text[-1:].isalpha()
         index += 1
     return found
 
