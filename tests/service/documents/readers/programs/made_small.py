@@ -144,7 +144,7 @@ def yaml_of_ruamel(texts: Sequence[str]) -> bytes:
 def properties_of_javaproperties(texts: Sequence[str]) -> bytes:
     import javaproperties
 
-    return javaproperties.dumps(_by_key(texts), comments="Kept").encode("latin-1")
+    return str(javaproperties.dumps(_by_key(texts), comments="Kept")).encode("latin-1")
 
 
 def properties_of_jproperties(texts: Sequence[str]) -> bytes:
@@ -230,7 +230,7 @@ def xliff_of_devxliff(texts: Sequence[str]) -> bytes:
     made = XLIFF("a.txt", "en", "de")
     for text in texts:
         made.add_trans_unit(text, "")
-    return ElementTree.tostring(made.xliff, "utf-8")
+    return bytes(ElementTree.tostring(made.xliff, "utf-8"))
 
 
 SMALL_FILES: Mapping[str, Mapping[str, Make]] = {
