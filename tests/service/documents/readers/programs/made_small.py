@@ -32,7 +32,7 @@ def _cues(texts: Sequence[str]) -> Iterator[tuple[timedelta, timedelta, str]]:
 def srt_of_srt(texts: Sequence[str]) -> bytes:
     import srt
 
-    return srt.compose([srt.Subtitle(None, *cue) for cue in _cues(texts)]).encode()
+    return str(srt.compose([srt.Subtitle(None, *cue) for cue in _cues(texts)])).encode()
 
 
 def _pysubs2(texts: Sequence[str], kind: str) -> bytes:
