@@ -69,8 +69,9 @@ test-clients: $(DEVELOPMENT) $(CLIENTS) ## ask a server with the clients of othe
 	CLIENT_PACKAGES=$(dir $(CLIENTS)) $(BIN)/python -m pytest -rs tests/service/test_clients.py \
 		tests/service/test_dialect_clients.py $(ARGS)
 
-office: $(DEVELOPMENT) $(OFFICE) ## translate documents of office libraries, pandoc and LibreOffice, and read them again
-	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office $(ARGS)
+office: $(DEVELOPMENT) $(OFFICE) ## translate documents of other libraries and programs, and read them again
+	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office \
+		tests/service/documents/readers/programs $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
@@ -243,7 +244,10 @@ $(RAY): requirements.lock requirements-test.lock pyproject.toml
 $(OFFICE): | $(BIN)/python
 	@echo "installing office libraries into $(dir $@)"
 	@$(PIP) install --upgrade --target $(dir $@) 'ebooklib>=0.20,<1' 'odfpy>=1.4,<2' \
-		'openpyxl>=3.1,<4' 'python-docx>=1.2,<2' 'python-pptx>=1,<2' 'xlsxwriter>=3.2,<4'
+		'openpyxl>=3.1,<4' 'python-docx>=1.2,<2' 'python-pptx>=1,<2' 'xlsxwriter>=3.2,<4' \
+		'babel>=2.17,<3' 'devxliff==1.1' 'dotstrings>=3.1,<4' 'fpdf2>=2.8,<3' 'javaproperties>=0.8,<1' \
+		'jproperties>=2.1,<3' 'pysrt>=1.1,<2' 'pysubs2>=1.8,<2' 'reportlab>=4' 'ruamel.yaml>=0.18' \
+		'srt>=3.5,<4' 'tablib>=3.8,<4' 'translate-toolkit>=3.14,<4' 'weasyprint>=65' 'webvtt-py>=0.5,<1'
 	@touch $@
 
 # Engines and models to compare with, 50 MB, in a folder of their own, by a lock of their own: nothing

@@ -36,7 +36,7 @@ def _work(folder: Path, suffix: str, data: bytes) -> dict[str, object]:
     paths = {name: str(folder / name) for name in ("document", "strings", "result")}
     translated = folder / "translated"
     Path(paths["document"]).write_bytes(data)
-    task = {**paths, "name": f"a{suffix}", "cpu_s": _MAX_CPU_S, "language": "de"}
+    task = {**paths, "name": f"a{suffix}", "cpu_s": _MAX_CPU_S, "language": "de", "columns": ""}
     started_s = time.process_time()
     read = reply_to({**task, "task": "read", "memory_bytes": _MAX_MEMORY_BYTES})
     read_s = time.process_time() - started_s

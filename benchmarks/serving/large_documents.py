@@ -1,4 +1,4 @@
-"""Office documents of many pages: CPU time and memory to read and to write them, and their end.
+"""Documents of many pages: CPU time and memory to read and to write them, progress, and their end.
 
 Each document is read and written by a process of its own, as the service does it. Prints a line of
 JSON for each.
@@ -19,7 +19,9 @@ from service.documents.jobs.file_jobs import FileJobs
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.documents.readers.office.large import LARGE
+from tests.service.documents.readers.pdf.made_pdf import pdf_of_pages
 
+_MAKERS = {**LARGE, ".pdf": pdf_of_pages}
 _OPTIONS = TranslateRequest(texts=(), source="en", target="de")
 
 
@@ -27,14 +29,19 @@ def main() -> int:
     """Run it; returns the exit code."""
     arguments = _arguments()
     about = {"commit": commit(), **machine()}
-    for suffix, make in LARGE.items():
+    for suffix, make in _MAKERS.items():
         for num_pages in arguments.pages:
             data = make(num_pages)
             report = {"suffix": suffix, "pages": num_pages, "bytes": len(data)}
             sys.stdout.write(json.dumps(report | _measured(suffix, data)) + "\n")
-    for stage in ("reading", "translating"):
-        seconds = asyncio.run(_cancelled(LARGE[".docx"](arguments.pages[-1]), stage))
-        sys.stdout.write(json.dumps({"cancelled_while": stage, "seconds": seconds}) + "\n")
+    for suffix in (".docx", ".pdf"):
+        data = _MAKERS[suffix](arguments.pages[-1])
+        for stage in ("reading", "translating"):
+            seconds = asyncio.run(_cancelled(suffix, data, stage))
+            line = {"suffix": suffix, "cancelled_while": stage, "seconds": seconds}
+            sys.stdout.write(json.dumps(line) + "\n")
+        line = {"suffix": suffix, "largest_error_of_progress": asyncio.run(_progress(suffix, data))}
+        sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.write(json.dumps(about) + "\n")
     return 0
 
@@ -47,7 +54,31 @@ def _measured(suffix: str, data: bytes) -> dict[str, object]:
     return found
 
 
-async def _cancelled(data: bytes, stage: str) -> float:
+async def _progress(suffix: str, data: bytes) -> float:
+    """The largest difference between reported progress and the share of characters translated."""
+    num_chars = [0]
+
+    async def translate(request: TranslateRequest) -> TranslateResult:
+        await asyncio.sleep(0)
+        num_chars.append(num_chars[-1] + sum(map(len, request.texts)))
+        return TranslateResult(translations=tuple(Translation(text=text) for text in request.texts))
+
+    with tempfile.TemporaryDirectory() as folder:
+        pool = DocumentPool(DocumentLimits())
+        jobs = FileJobs(translate, FileJobLimits(), pool, temporary_in=Path(folder))
+        job = await jobs.submit(f"a{suffix}", data, _OPTIONS)
+        num_chars[:] = [0]  # a look at the options
+        seen = []
+        while not job.has_ended:
+            job = await jobs.find(job.id)
+            seen.append((num_chars[-1], job.progress))
+            await asyncio.sleep(0)
+        await jobs.close()
+    assert job.state == "done", job
+    return round(max(abs(done / num_chars[-1] - progress) for done, progress in seen), 3)
+
+
+async def _cancelled(suffix: str, data: bytes, stage: str) -> float:
     """Seconds from the wish to end a job until it has ended and its process is gone."""
     started = asyncio.Event()
 
@@ -60,7 +91,7 @@ async def _cancelled(data: bytes, stage: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         pool = DocumentPool(DocumentLimits())
         jobs = FileJobs(translate, FileJobLimits(), pool, temporary_in=Path(folder))
-        work = asyncio.create_task(jobs.submit("a.docx", data, _OPTIONS))
+        work = asyncio.create_task(jobs.submit(f"a{suffix}", data, _OPTIONS))
         if stage == "reading":
             await asyncio.sleep(0.3)
             begin_s = time.monotonic()

@@ -19,6 +19,10 @@ Markup = tuple[Span | bytes, ...]
 """Places in the source, and what is not in it."""
 Mark = Literal["img", "br", "code"]
 """How the translator sees an element: as no word, as the end of a line, as a word to keep."""
+_REFERENCE = re.compile(r"\s*[\[(]?(?:\d+|[*†‡§¶]+)[\])]?\s*")
+"""The mark of a footnote."""
+_MAX_REFERENCE = 8
+"""Pieces of such a mark."""
 _TAG = re.compile(
     r'<(?P<close>/?)g(?P<pair>\d{1,9})>|<(?:img|br) id="g(?P<single>\d{1,9})">'
     r'|<code id="g(?P<word>\d{1,9})">[^<]*</code>'
@@ -95,7 +99,7 @@ def add_passage(slots: Slots, pieces: Sequence[Piece]) -> None:
 
 def inner_pieces(pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces with their pairs, without what is at the edges and no text."""
-    return _inner(_paired(pieces))
+    return _inner(_with_references(_paired(pieces)))
 
 
 def markup_written(markup: Markup, copy: Copy) -> bytes:
@@ -118,6 +122,27 @@ def _paired(pieces: Sequence[Piece]) -> list[Piece]:
             paired[start] = replace(paired[start], kind="open")
             paired[index] = replace(piece, kind="close")
     return paired
+
+
+def _with_references(pieces: Sequence[Piece]) -> list[Piece]:
+    """With the mark of a footnote behind a word, as in `word<sup>1</sup>`, as a single one."""
+    partners = _partners(pieces)
+    found: list[Piece] = []
+    index, is_behind_word = 0, False
+    while index < len(pieces):
+        piece = pieces[index]
+        end = partners.get(index, index) + 1
+        if is_behind_word and index + 1 < end <= index + _MAX_REFERENCE:
+            content = "".join(each.text for each in pieces[index:end])
+            if _REFERENCE.fullmatch(content):
+                span = (piece.span[0], pieces[end - 1].span[1])
+                piece = replace(piece, kind="single", span=span, markup=(span,))
+                index = end - 1
+        found.append(piece)
+        if piece.kind != "close":
+            is_behind_word = piece.text[-1:].isalpha()
+        index += 1
+    return found
 
 
 def _inner(pieces: Sequence[Piece]) -> list[Piece]:

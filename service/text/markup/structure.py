@@ -1,5 +1,6 @@
 """Which tokens of a document are not translated, and which separate running text."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -83,6 +84,11 @@ _WORDLESS = frozenset(
 )
 """Elements of HTML that are not translated and not part of the sentence around them."""
 _WORDS = frozenset(["code", "math"])
+_REFERENCES = frozenset(["a", "sup"])
+_REFERENCE = re.compile(r"\s*[\[(]?(?:\d+|[*†‡§¶]+)[\])]?\s*")
+"""The mark of a footnote: behind a word it is no part of it."""
+_MAX_REFERENCE = 8
+"""Tokens of such a mark, so that looking for it does not take longer in longer texts."""
 _ROOT = -1
 
 
@@ -112,6 +118,10 @@ def merge_untranslated(
             text = "".join(part.text for part in tokens[start:index])
             if index > start + 1 and not _is_wordless(token, options):
                 words.add(len(merged))
+            token = replace(token, kind="single", text=text)
+        elif options.kind == "html" and _is_reference(tokens, start, ends.get(start)):
+            index = ends[start]
+            text = "".join(part.text for part in tokens[start:index])
             token = replace(token, kind="single", text=text)
         merged.append(token)
     return merged, frozenset(words)
@@ -163,6 +173,17 @@ def _forbids_translation(attribute: str, value: str) -> bool:
     if attribute == "class":
         return "notranslate" in value.split()
     return attribute.rpartition(":")[2] == "translate" and value == "no"
+
+
+def _is_reference(tokens: Sequence[MarkupToken], start: int, end: int | None) -> bool:
+    """Whether an element is the mark of a footnote directly behind a word."""
+    if end is None or start == 0 or tokens[start].name not in _REFERENCES:
+        return False
+    before = tokens[start - 1]
+    if before.kind is not None or not before.text[-1:].isalpha() or end > start + _MAX_REFERENCE:
+        return False
+    content = "".join(part.text for part in tokens[start:end] if part.kind is None)
+    return _REFERENCE.fullmatch(content) is not None
 
 
 def _is_wordless(token: MarkupToken, options: MarkupOptions) -> bool:

@@ -24,7 +24,7 @@ def find_below(source: XmlSource, root: Element, slots: Slots) -> None:
         element = stack.pop()
         if element.name == "a:p":
             add_passage(slots, [*_pieces(source, element)])
-            _add_languages(source, element, slots)
+            add_languages(source, element, slots)
             stack += [child for run in element.children for child in run.iter("a:p")]
             continue
         if element.name.rpartition(":")[2] in ("cNvPr", "docPr"):
@@ -91,8 +91,9 @@ def _single(element: Element, mark: Mark) -> Piece:
     return Piece(kind="single", span=span, markup=(span,), mark=mark)
 
 
-def _add_languages(source: XmlSource, paragraph: Element, slots: Slots) -> None:
-    for properties in paragraph.iter("a:rPr", "a:endParaRPr"):
+def add_languages(source: XmlSource, element: Element, slots: Slots) -> None:
+    """The languages that runs, and defaults of runs, below an element name."""
+    for properties in element.iter("a:rPr", "a:endParaRPr", "a:defRPr"):
         spans = source.attribute_spans(properties) if "lang" in properties.attributes else {}
         if "lang" in spans:
             slots.add_language(spans["lang"], language_for("latin"))

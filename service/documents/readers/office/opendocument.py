@@ -36,8 +36,8 @@ _PAIRS = {
     "office:annotation": "<a",
     "office:annotation-end": ">a",
 }
-_CODE = frozenset(["Source_20_Text", "Preformatted_20_Text"])
-"""Styles of code."""
+_CODE = frozenset(["Source_20_Text", "Source_Text", "Preformatted_20_Text"])
+"""Styles of code; the second name is pandoc's."""
 _UNSEEN_PROPERTIES = ("officeooo:paragraph-rsid",)
 """Those that begin with `rsid` are not among the attributes."""
 _META = ("dc:title", "dc:subject", "dc:description", "meta:keyword")

@@ -6,7 +6,7 @@ from service.documents.packages.packed_document import FindSlots, PackedDocument
 from service.documents.packages.slots import Slots
 from service.documents.packages.xml_tree import Element, XmlSource
 from service.documents.readers.office.content_types import read_office
-from service.documents.readers.office.drawing import find_below, find_drawing
+from service.documents.readers.office.drawing import add_languages, find_below, find_drawing
 
 
 def read(data: bytes) -> PackedDocument:
@@ -29,6 +29,12 @@ def _is_placeholder(shape: Element) -> bool:
     return next(shape.iter("p:ph"), None) is not None
 
 
+def _find_default_language(source: XmlSource, slots: Slots) -> None:
+    """Of text that names none, as that of python-pptx and pandoc."""
+    for style in source.root.iter("p:defaultTextStyle"):
+        add_languages(source, style, slots)
+
+
 def _find_comments(source: XmlSource, slots: Slots) -> None:
     for text in source.root.iter("p:text"):
         slots.add_text(text)
@@ -39,6 +45,7 @@ _FINDERS: Mapping[str, FindSlots] = {
     "presentationml.notesslide+xml": find_drawing,
     "presentationml.slidelayout+xml": _find_on_master,
     "presentationml.slidemaster+xml": _find_on_master,
+    "presentationml.presentation.main+xml": _find_default_language,
     "presentationml.comments+xml": _find_comments,
     "ms-powerpoint.comments+xml": find_drawing,
     "drawingml.chart+xml": find_drawing,

@@ -26,6 +26,8 @@ _MAX_LEVELS = 3
 _SAME_SIZE = 0.08
 _MAX_LEADING = 1.35
 """Distance of lines of a paragraph, to the usual one."""
+_WIDE_LEADING = 1.5
+"""Distance of lines, to their size, that may be one of paragraphs of a line each."""
 _MIN_REPEATS = 3
 """Pages on which something stands at one height at the top or the bottom, to be there once."""
 
@@ -144,6 +146,8 @@ def _continues(paragraph: Sequence[Line], line: Line, layout: _Layout) -> bool:
         return not _ends_sentence(last.text) and (line.text[:1].islower() or _is_cut(last))
     if not line.size / 4 <= distance <= _MAX_LEADING * layout.leading * line.size:
         return False  # a cell beside it, or another paragraph
+    if len(paragraph) == 1 and distance > _WIDE_LEADING * line.size and _ends_sentence(last.text):
+        return False
     is_item = bool(_BULLET.match(first.text) or _NUMBER.match(first.text))
     is_indented = line.left > last.left + line.size / 2 and not is_item
     return not is_indented and not layout.is_ended(last, line)

@@ -150,6 +150,10 @@ def test_elements_can_be_made_not_to_split() -> None:
         ("a <b>b<i>c</b>d", [(2, "<b>", 2), (3, "<i>", None), (4, "</b>", 0)]),
         ("a<script>b</script>c", [(1, "<script>b</script>", None)]),
         ("a&shy;b", [(1, "&shy;", None)]),
+        ("a<sup>[1]</sup> b", [(1, "<sup>[1]</sup>", None)]),
+        ("a<a href=b><sup>*</sup></a> b", [(1, "<a href=b><sup>*</sup></a>", None)]),
+        ("a <sup>1</sup> b", [(2, "<sup>", 1), (3, "</sup>", 0)]),
+        ("a<sup>b</sup> b", [(1, "<sup>", 1), (2, "</sup>", 0)]),
     ],
 )  # fmt: skip
 def test_tags_around_the_whole_passage_are_no_part_of_it(

@@ -35,7 +35,7 @@ def pages_of(suffix: str) -> Callable[[int], bytes]:
 
 LARGE: Mapping[str, Callable[[int], bytes]] = {
     ".docx": docx_of_pages,
-    **{suffix: pages_of(suffix) for suffix in (".pptx", ".xlsx", ".odt", ".epub")},
+    **{suffix: pages_of(suffix) for suffix in (".pptx", ".xlsx", ".odt", ".odp", ".epub")},
 }
 
 

@@ -559,14 +559,20 @@ and goes on in the next line.
 
 
 def made_by_pandoc(folder: Path) -> Iterator[Path]:
-    """Documents in all formats that pandoc writes."""
+    """Documents in all office formats that pandoc writes."""
     for suffix in (".docx", ".pptx", ".odt", ".epub"):
-        for name, text in _MARKDOWN.items():
-            path = folder / f"pandoc-{name}{suffix}"
-            title = ["--metadata", "title=Foxes", "--metadata", "lang=en-US"]
-            command = ["pandoc", "--from", "markdown", *title, "--output", str(path)]
-            subprocess.run(command, input=text.encode(), check=True, timeout=120)
-            yield path
+        yield from run_pandoc(folder, suffix[1:])
+
+
+def run_pandoc(folder: Path, kind: str, *flags: str, suffix: str = "") -> Iterator[Path]:
+    """The same texts in one of pandoc's formats."""
+    for name, text in _MARKDOWN.items():
+        path = folder / f"pandoc-{name}{suffix or f'.{kind}'}"
+        title = ["--metadata", "title=Foxes", "--metadata", "lang=en-US"]
+        command = ["pandoc", "--from", "markdown", "--to", kind, *flags, *title]
+        command += ["--output", str(path)]
+        subprocess.run(command, input=text.encode(), check=True, timeout=120)
+        yield path
 
 
 def converted_by_libreoffice(paths: list[Path], kind: str, folder: Path) -> list[Path]:

@@ -39,6 +39,18 @@ STRINGS: Mapping[str, tuple[str, list[str]]] = {
         ["it"],
     ),
     "hidden text": (f"{_STYLES}<text:p>Seen{_span('hidden', 'T2')}</text:p>", ["Seen"]),
+    "the mark of a note behind a span": (
+        f"<text:p>{_span('A note')}{_span('<text:a>1</text:a>')}{_span(' more')}</text:p>",
+        ['<g1>A note</g1><img id="g4"><g5> more</g5>'],
+    ),
+    "code of pandoc": (
+        f"<text:p>Run {_span('make', 'Source_Text')} now</text:p>",
+        ['Run <code id="g2">2</code> now'],
+    ),
+    "the mark of a note": (
+        f"<text:p>A note{_span('<text:a>1</text:a>')} and {_span('2')}</text:p>",
+        ['A note<img id="g2"> and <g4>2</g4>'],
+    ),
     "code": (
         (
             f'{_STYLES}<text:p text:style-name="P9">kept</text:p><text:p>Run '

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from service.documents.formats import read_document
-from tests.service.documents.readers.office.archives import entries, zipped
+from tests.service.documents.readers.office.archives import body, entries, unzipped, zipped
 from tests.service.documents.readers.office.reading import strings_of, written
 
 _RUN = "<a:r><a:rPr{}/><a:t>{}</a:t></a:r>"
@@ -113,3 +113,11 @@ def test_of_a_layout_only_what_is_no_placeholder() -> None:
     types = files["[Content_Types].xml"].replace(b"ml.slide+xml", b"ml.slideLayout+xml")
     data = zipped({**files, "[Content_Types].xml": types})
     assert [string.text for string in read_document("a.pptx", data).strings] == ["Our company"]
+
+
+def test_the_language_of_text_that_names_none_is_that_of_the_presentation() -> None:
+    files = entries(".pptx", _p(_RUN.format("", "Hello")))
+    name = "ppt/presentation.xml"
+    presentation = body(".pptx", '<p:defaultTextStyle><a:defRPr lang="en"/></p:defaultTextStyle>')
+    document = read_document("a.pptx", zipped({**files, name: presentation.encode()}))
+    assert '<a:defRPr lang="de"/>' in unzipped(document.write(["Hallo"], "de"), name)

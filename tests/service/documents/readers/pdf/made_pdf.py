@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 _FONTS = {"F1": "Helvetica", "F2": "Helvetica-Bold"}
 ENCRYPTION = f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"
@@ -26,6 +27,7 @@ class Text:
         return f"BT /{font} {self.size} Tf 1 0 0 1 {self.x} {self.y} Tm <{hexadecimal}> Tj ET"
 
 
+_PROSE = "when the river rose above its banks that spring people of every village"
 IMAGE = "q 300 0 0 300 100 300 cm /I Do Q"
 
 
@@ -68,6 +70,20 @@ def pdf(
         ).encode()
         objects[11 + 2 * number] = _stream(packed, filters)
     return _file(objects, trailer)
+
+
+def pdf_of_pages(num_pages: int) -> bytes:
+    """Pages of prose, five paragraphs of 90 words each."""
+    words = _PROSE.split()
+    pages = []
+    for page in range(num_pages):
+        content: list[Text | str] = []
+        for number in range(5):
+            text = " ".join(words[(n * n + number + page) % len(words)] for n in range(90))
+            y = 780 - 140 * number
+            content += paragraph(*wrap(f"Page {page} says that {text}.", 85), y=y)
+        pages.append(content)
+    return pdf(*pages, is_packed=True)
 
 
 def _stream(content: bytes, entries: str) -> bytes:

@@ -69,6 +69,14 @@ def test_lines_are_a_paragraph_and_a_larger_font_is_a_heading() -> None:
     ]
 
 
+def test_paragraphs_of_a_line_each_stay_apart() -> None:
+    """As ReportLab sets them: half a line between, and no other line to compare with."""
+    lines = [Text(text="The river rose.", y=700), Text(text="People went to it.", y=680)]
+    assert _elements(pdf(lines)) == [("p", "The river rose."), ("p", "People went to it.")]
+    wide = [Text(text=f"{FULL} next", y=700), Text(text="morning. Yes", y=680)]
+    assert _elements(pdf(wide)) == [("p", f"{FULL} next morning. Yes")]
+
+
 def test_items_are_lists_with_their_numbers() -> None:
     content = [
         *paragraph("\u2022 one " + FULL, y=700),
