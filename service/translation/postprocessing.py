@@ -17,6 +17,7 @@ from service.text.masking.symbols import place_by_alignment
 from service.translation.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.source_text import SourceSentence
 from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.text_thread import breathe
 from service.translation.values import TranslatedWord
 
 _NO_CHARACTER = "\ufffd"
@@ -69,6 +70,7 @@ def postprocess(
     """
     preprocessed = sentence.preprocessed
     assert preprocessed is not None, "it has token ids"
+    breathe()
     output = bundle.tokenizer.decode_target(hypothesis.target_ids)
     recased = preprocessed.recased(output)
     core = preprocessed.unmasked(recased)

@@ -20,6 +20,7 @@ from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
 from service.translation.text_limits import UNLIMITED, TextLimits
+from service.translation.text_thread import breathe
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
@@ -170,6 +171,7 @@ class TextReader:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is shown to the model."""
+        breathe()
         return tuple(self._tokenizer.encode_source(text, self._pair))
 
     def _read_text(
@@ -260,6 +262,7 @@ class TextReader:
 
     def _encoded(self, sentence: SourceSentence) -> SourceSentence:
         """Preprocesses a sentence and tokenises what the model is shown of it."""
+        breathe()
         preprocessed = preprocess(sentence.segment.text, self._preprocessing, sentence.sentinels)
         if not preprocessed.needs_model:
             return replace(sentence, preprocessed=preprocessed if preprocessed.has_terms else None)
