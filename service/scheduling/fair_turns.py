@@ -23,15 +23,21 @@ class FairTurns:
     """Lets each client do a little in a turn of the event loop; for one loop at a time."""
 
     def __init__(
-        self, max_per_turn: int = MAX_CHARS_PER_TURN, clock: Clock = time.monotonic
+        self,
+        max_per_turn: int = MAX_CHARS_PER_TURN,
+        *,
+        bounds_all: bool = False,
+        clock: Clock = time.monotonic,
     ) -> None:
-        """Bounds nothing while a client is alone.
+        """Nothing was taken yet.
 
         Args:
             max_per_turn: Characters of each client.
+            bounds_all: Also a client that is alone, where a turn costs little beside the work.
             clock: Monotonic, seconds.
         """
         self._max_per_turn = max_per_turn
+        self._bounds_all = bounds_all
         self._recent_clients = RecentClients(clock)
         self._taken: Counter[Client] = Counter()
         """In this turn."""
@@ -48,8 +54,7 @@ class FairTurns:
         """
         if client == INTERNAL_CLIENT:
             return
-        self._recent_clients.add(client)
-        if not (self._recent_clients.has_several or self._waiting):
+        if not (self._bounds_all or self._waiting or self._is_beside_others(client)):
             return
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
@@ -60,6 +65,10 @@ class FairTurns:
         place = loop.create_future()
         self._waiting.setdefault(client, deque()).append((place, num_chars))
         await place
+
+    def _is_beside_others(self, client: Client) -> bool:
+        self._recent_clients.add(client)
+        return self._recent_clients.has_several
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None:  # it has ended, with all that waited on it

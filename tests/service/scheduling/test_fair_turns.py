@@ -78,6 +78,11 @@ def test_a_client_is_alone_again_a_while_after_the_other(
     assert asyncio.run(scenario()) == [2, 1]
 
 
+def test_a_client_alone_is_bounded_where_a_turn_costs_little() -> None:
+    turns = FairTurns(max_per_turn=2, bounds_all=True)
+    assert [len(each) for each in asyncio.run(_each_turn(turns, (ONE, 5)))] == [2, 2, 1]
+
+
 def test_the_service_itself_never_waits(turns: FairTurns) -> None:
     async def scenario() -> int:
         await turns.take(ONE, 1)

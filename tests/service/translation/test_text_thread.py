@@ -30,10 +30,12 @@ class Gate:
 
     def __init__(self) -> None:
         self._open = threading.Event()
+        self.is_held = threading.Event()
         self.order: list[str] = []
 
     def hold(self) -> None:
         """Occupies its thread."""
+        self.is_held.set()
         assert self._open.wait(30)
 
     def note(self, name: str) -> str:
@@ -48,7 +50,7 @@ class Gate:
 
 async def _occupied(thread: TextThread, gate: Gate) -> list[asyncio.Task[None]]:
     holding = [asyncio.create_task(thread.run(ONE, LONG, gate.hold))]
-    await asyncio.sleep(0)
+    assert await asyncio.to_thread(gate.is_held.wait, 30)
     return holding
 
 
