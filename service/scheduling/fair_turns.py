@@ -6,39 +6,23 @@ the few turns that another client's request takes.
 """
 
 import asyncio
-import time
 from collections import Counter, deque
 
-from service.observability.clock import Clock
 from service.scheduling.limits import INTERNAL_CLIENT, Client
-from service.scheduling.queue import RecentClients
 
 MAX_CHARS_PER_TURN = 500
-"""Of a client, while several ask: characters of short texts, about two milliseconds."""
+"""Of a client: characters of texts, and what costs as much. About two milliseconds."""
+SMALL_CHARS = 250
+"""Of a piece of work that is not counted: a turn would cost too much beside it."""
 CHARS_OF_A_JOB = 100
-"""What the loop does for a sentence costs as much."""
+"""What the loop does for one of many sentences costs as much."""
 
 
 class FairTurns:
     """Lets each client do a little in a turn of the event loop; for one loop at a time."""
 
-    def __init__(
-        self,
-        max_per_turn: int = MAX_CHARS_PER_TURN,
-        *,
-        bounds_all: bool = False,
-        clock: Clock = time.monotonic,
-    ) -> None:
-        """Nothing was taken yet.
-
-        Args:
-            max_per_turn: Characters of each client.
-            bounds_all: Also a client that is alone, where a turn costs little beside the work.
-            clock: Monotonic, seconds.
-        """
+    def __init__(self, max_per_turn: int = MAX_CHARS_PER_TURN) -> None:
         self._max_per_turn = max_per_turn
-        self._bounds_all = bounds_all
-        self._recent_clients = RecentClients(clock)
         self._taken: Counter[Client] = Counter()
         """In this turn."""
         self._waiting: dict[Client, deque[tuple[asyncio.Future[None], int]]] = {}
@@ -54,8 +38,6 @@ class FairTurns:
         """
         if client == INTERNAL_CLIENT:
             return
-        if not (self._bounds_all or self._waiting or self._is_beside_others(client)):
-            return
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._begin(loop)
@@ -65,10 +47,6 @@ class FairTurns:
         place = loop.create_future()
         self._waiting.setdefault(client, deque()).append((place, num_chars))
         await place
-
-    def _is_beside_others(self, client: Client) -> bool:
-        self._recent_clients.add(client)
-        return self._recent_clients.has_several
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None:  # it has ended, with all that waited on it

@@ -94,7 +94,7 @@ class Scheduler:
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._attends = AttendQueue()
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
-        self._turns = FairTurns(clock=clock)
+        self._turns = FairTurns()
         self._sessions = sessions
         self._options = options
         self._metrics = metrics
@@ -177,7 +177,8 @@ class Scheduler:
             DeadlineExceededError: The deadline passed first.
             TranslationFailedError: The model failed on this job.
         """
-        await self._turns.take(job.client, CHARS_OF_A_JOB)
+        if job.request.is_long:
+            await self._turns.take(job.client, CHARS_OF_A_JOB)
         return await self._flights.run(job)
 
     def submit(self, job: Job) -> Future[JobResult]:

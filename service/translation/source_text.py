@@ -171,7 +171,6 @@ class TextReader:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Token ids of a text that is shown to the model."""
-        breathe()
         return tuple(self._tokenizer.encode_source(text, self._pair))
 
     def _read_text(
@@ -257,6 +256,7 @@ class TextReader:
             yield self._checked(self._encoded(replace(sentence, segment=segment)))
 
     def _fits(self, text: str, sentinels: Collection[str]) -> bool:
+        breathe()
         shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 

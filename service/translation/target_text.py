@@ -20,7 +20,6 @@ from service.translation.source_text import (
     SourceText,
     SourceTexts,
 )
-from service.translation.text_thread import breathe
 from service.translation.values import (
     Confidence,
     RouteStep,
@@ -209,7 +208,6 @@ def _all_details(
             sentence = sentences[index]
             segment = sentence.source.segment
             if segment.text:
-                breathe()
                 span = _moved(_source_span(passage, sentence.source), source_offset)
                 details.append(_details(sentence, span, target_offset))
             target_offset += len(sentence.best.text) + len(segment.separator)

@@ -15,7 +15,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from service.scheduling.fair_turns import FairTurns
+from service.scheduling.fair_turns import SMALL_CHARS, FairTurns
 from service.scheduling.limits import Client
 
 MAX_INLINE_CHARS = 1_000
@@ -79,7 +79,8 @@ class TextThread:
             kwargs: Its arguments.
         """
         if num_chars <= self._max_inline_chars:
-            await self._turns.take(client, num_chars)
+            if num_chars > SMALL_CHARS:
+                await self._turns.take(client, num_chars)
             return function(*args, **kwargs)
         await self._place(client)
         work = _Work(self._baton)

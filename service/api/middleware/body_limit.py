@@ -11,7 +11,7 @@ from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_log import HttpMiddleware
 from service.errors import BodyTimeoutError, PayloadTooLargeError
 from service.observability.metrics import Metrics
-from service.scheduling.fair_turns import MAX_CHARS_PER_TURN, FairTurns
+from service.scheduling.fair_turns import SMALL_CHARS, FairTurns
 from service.scheduling.limits import Client
 
 _BYTES_AS_A_CHAR = 128
@@ -40,7 +40,7 @@ class BodyLimitMiddleware(HttpMiddleware):
         self._limits = limits
         self._held_bytes = held_bytes
         self._metrics = metrics
-        self._turns = FairTurns(bounds_all=True)
+        self._turns = FairTurns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -66,7 +66,7 @@ class BodyLimitMiddleware(HttpMiddleware):
                 raise self._held_bytes.refusal()
             if not message.get("more_body", False):
                 deadline_s = None  # the next message is the disconnect
-            if size >= _BYTES_AS_A_CHAR * MAX_CHARS_PER_TURN // 4:
+            if size > _BYTES_AS_A_CHAR * SMALL_CHARS:
                 await self._turns.take(address, size // _BYTES_AS_A_CHAR)
             return message
 

@@ -66,7 +66,7 @@ def reply_to(task: Task) -> Reply:
     """Do a task within its limits."""
     _limit(task)
     try:
-        return {"count": _TASKS[task["task"]](task)}
+        return _TASKS[task["task"]](task)
     except MemoryError:
         return {"error": LIMIT, "message": "memory"}
     except OSError as error:
@@ -83,18 +83,19 @@ def _refusal(error: Exception) -> Reply:
     return {"error": FAILED, "message": type(error).__name__}
 
 
-def _read(task: Task) -> int:
-    """Write the strings of a document; returns their number."""
+def _read(task: Task) -> Reply:
+    """Write the strings of a document; says how many they are, and their characters."""
     from service.documents.formats import read_document
     from service.documents.processes.strings_file import write_strings
 
     document = read_document(task["name"], Path(task["document"]).read_bytes(), task["columns"])
     with _replacing(Path(task["strings"])) as path:
-        return write_strings(path, document.iter_strings())
+        size = write_strings(path, document.iter_strings())
+    return {"count": size.num_strings, "chars": size.num_chars}
 
 
-def _write(task: Task) -> int:
-    """Write the document with its translations; returns its size in bytes."""
+def _write(task: Task) -> Reply:
+    """Write the document with its translations; says its size in bytes."""
     from service.documents.formats import read_document
     from service.documents.pieces import pieces_of
     from service.documents.processes.strings_file import read_translations
@@ -110,7 +111,7 @@ def _write(task: Task) -> int:
         task["language"],
     )
     with _replacing(Path(task["result"])) as path:
-        return path.write_bytes(data)
+        return {"count": path.write_bytes(data)}
 
 
 @contextmanager
@@ -124,7 +125,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         staged.unlink(missing_ok=True)
 
 
-_TASKS: Mapping[str, Callable[[Task], int]] = {"read": _read, "write": _write}
+_TASKS: Mapping[str, Callable[[Task], Reply]] = {"read": _read, "write": _write}
 
 
 def _tasks(connection: socket.socket) -> Iterator[Task]:

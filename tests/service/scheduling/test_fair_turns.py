@@ -6,22 +6,15 @@ import pytest
 
 from service.scheduling.fair_turns import FairTurns
 from service.scheduling.limits import INTERNAL_CLIENT, Client
-from service.scheduling.queue import RECENTLY_S
-from tests.service.tiny_models import FakeClock
 
 ONE, OTHER = Client(name="one"), Client(name="other")
 Order = list[str]
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def turns(clock: FakeClock) -> FairTurns:
+def turns() -> FairTurns:
     """Two pieces of work a turn."""
-    return FairTurns(max_per_turn=2, clock=clock)
+    return FairTurns(max_per_turn=2)
 
 
 def _work(turns: FairTurns, client: Client, count: int, order: Order) -> list[asyncio.Task[None]]:
@@ -44,10 +37,6 @@ async def _each_turn(turns: FairTurns, *clients: tuple[Client, int]) -> list[Ord
     return [each for each in done if each]
 
 
-def test_a_client_alone_does_everything_at_once(turns: FairTurns) -> None:
-    assert [len(each) for each in asyncio.run(_each_turn(turns, (ONE, 9)))] == [9]
-
-
 def test_a_turn_has_a_little_of_each_client_in_the_order_of_its_work(turns: FairTurns) -> None:
     found = asyncio.run(_each_turn(turns, (OTHER, 1), (ONE, 5)))
     assert found == [["other 0", "one 0", "one 1"], ["one 2", "one 3"], ["one 4"]]
@@ -64,23 +53,6 @@ def test_what_comes_later_waits_behind_what_waits(turns: FairTurns) -> None:
 
     early = [f"one {number}" for number in range(5)]
     assert asyncio.run(scenario()) == [*early, "one 0"]
-
-
-def test_a_client_is_alone_again_a_while_after_the_other(
-    turns: FairTurns, clock: FakeClock
-) -> None:
-    async def scenario() -> list[int]:
-        await turns.take(OTHER, 1)
-        beside = await _each_turn(turns, (ONE, 4))
-        clock.now_s += 2 * RECENTLY_S
-        return [len(beside), len(await _each_turn(turns, (ONE, 4)))]
-
-    assert asyncio.run(scenario()) == [2, 1]
-
-
-def test_a_client_alone_is_bounded_where_a_turn_costs_little() -> None:
-    turns = FairTurns(max_per_turn=2, bounds_all=True)
-    assert [len(each) for each in asyncio.run(_each_turn(turns, (ONE, 5)))] == [2, 2, 1]
 
 
 def test_the_service_itself_never_waits(turns: FairTurns) -> None:
