@@ -20,7 +20,7 @@ from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
 from service.translation.text_limits import UNLIMITED, TextLimits
-from service.translation.text_thread import breathe
+from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
@@ -196,10 +196,13 @@ class TextReader:
 
     def _appended(self, found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
         """Appends to `sentences`; returns where the new ones are."""
-        first = len(sentences)
+        first, most = len(sentences), self._options.limits.max_sentences
         for sentence in found:
             sentences.append(sentence)
-            self._options.limits.check_sentences(len(sentences))
+            if most is not None and len(sentences) > most:
+                self._options.limits.check_sentences(len(sentences))
+            if len(sentences) % SENTENCES_A_BREATH == 0:
+                breathe()
         return range(first, len(sentences))
 
     def _put_prefix(self, prefix: str, sentences: list[SourceSentence], first: int) -> None:
@@ -262,7 +265,6 @@ class TextReader:
 
     def _encoded(self, sentence: SourceSentence) -> SourceSentence:
         """Preprocesses a sentence and tokenises what the model is shown of it."""
-        breathe()
         preprocessed = preprocess(sentence.segment.text, self._preprocessing, sentence.sentinels)
         if not preprocessed.needs_model:
             return replace(sentence, preprocessed=preprocessed if preprocessed.has_terms else None)

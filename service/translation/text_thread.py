@@ -23,7 +23,9 @@ MAX_INLINE_CHARS = 1_000
 MAX_SIDE_BY_SIDE = 4
 """Clients whose texts take turns slice by slice; those of further ones wait for one of them."""
 SLICE_S = 0.002
-"""Time after which a text lets others work, at the next sentence."""
+"""Time after which a text lets others work, at one of the next sentences."""
+SENTENCES_A_BREATH = 4
+"""How many may be worked on before it is asked whether that time is over."""
 _REST_TO_WORK = 1.0
 """Each slice is followed by a rest as long as it was."""
 

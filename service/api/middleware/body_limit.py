@@ -59,9 +59,9 @@ class BodyLimitMiddleware(HttpMiddleware):
             message = await self._next(receive, deadline_s)
             size = len(message.get("body", b""))
             # The actual size as well: a chunked body may have any declared length.
+            _check(received + size, max_bytes)
             received += size
             self._held_bytes.add(size)
-            _check(received, max_bytes)
             if size and self._held_bytes.is_full:
                 raise self._held_bytes.refusal()
             if not message.get("more_body", False):
