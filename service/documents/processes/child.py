@@ -22,8 +22,8 @@ from typing import Any
 
 _NAME = "pellucid-document"
 _PR_SET_PDEATHSIG = 1
-_NICENESS = 15
-"""Requests go first: beside one that works a child gets a thirtieth of a core, else all of it."""
+_NICENESS = 10
+"""Requests go first: beside one that works a child gets a tenth of a core, else all of it."""
 _IDLE_S = 60.0
 """A child without a task for so long gives its memory back by its end."""
 _LARGE_BYTES = 96 << 20
