@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.browser.conftest import REMEMBERED
 from tests.browser.visit import Visit
 
 if TYPE_CHECKING:
@@ -137,6 +138,24 @@ def test_details_are_those_of_the_sentence(visit: Opener) -> None:
     pieces = page.texts_of("#panel-details .bars .piece")
     assert pieces[-5:] == ["Cut into pieces", "Wait for a turn", "Read", "Write", "Join the pieces"]
     assert "</s>" in pieces
+
+
+def test_sentence_of_the_memory_is_marked_and_a_similar_one_offered(visit: Opener) -> None:
+    source, stored = REMEMBERED
+    page = visit()
+    page.translate(f"{source} {source.replace('plates', 'plates 2')}")
+    assert page.texts_of("#translation .sentence")[0] == stored
+    page.open_tab("details")
+    assert "the translation memory" in page.text_of(".facts")
+    assert page.texts_of("#panel-details .bars .piece")[:1] == ["Cut into pieces"]
+    page.page.click("#translation .sentence >> nth=1 >> .word >> nth=0")
+    page.page.wait_for_selector("#choices button")
+    offered = page.page.locator("#choices ul >> nth=0").locator("button")
+    assert page.texts_of("#choices h3")[0] == "From the translation memory"
+    assert offered.all_inner_texts() == [f"{stored} 93% alike: {source}"]
+    offered.click()
+    page.page.wait_for_selector(f"#translation .sentence >> nth=1 >> text={stored}")
+    assert not page.page.is_visible("#choices")
 
 
 def test_refused_maps_are_a_sentence_and_can_be_asked_for_again(visit: Opener) -> None:
