@@ -17,6 +17,7 @@ from service.cli.doubt import (
     details_line,
     warnings_of,
 )
+from service.cli.heads import add_heads_argument
 from service.cli.local import (
     add_engines_argument,
     add_model_arguments,
@@ -39,6 +40,7 @@ examples:
   pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
   pellucid translate --source en --target de --warn book.txt > buch.txt
   pellucid translate --source en --target de manual.html --output handbuch.html
+  pellucid translate --source en --target de --without-heads cross:1:0 book.txt > buch.txt
   pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
 Output has one line per input line, in order; blank lines stay blank. Text is UTF-8. Large files are
@@ -87,6 +89,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=0,
         help="further translations, on the same line after tabs [0]",
     )
+    add_heads_argument(parser)
     add_doubt_arguments(parser)
     add_document_arguments(parser)
     parser.add_argument(
@@ -255,6 +258,7 @@ async def _translate_line(
             texts=(text.decode("utf-8"),),
             with_doubt=arguments.details or arguments.warn,
             with_suggestions=arguments.details,
+            with_search=arguments.search,
         )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None

@@ -12,7 +12,7 @@ from bundle.manifest import LanguagePair
 from service.inspection.causes.methods import check_method
 from service.inspection.inspector import Inspector
 from service.inspection.replay import replay_of
-from service.inspection.selection import check_selection
+from service.inspection.selection import check_selection, check_states
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
@@ -111,6 +111,7 @@ class SingleModelTranslator:
         if request.attention:
             check_selection(request.attention, manifest.architecture)
             check_method(request.attention.method, model.bundle)
+            check_states(request.attention, model.bundle)
         read_options = ReadOptions(
             markup=request.markup,
             splitting=request.splitting,

@@ -107,6 +107,24 @@ def attention(page: Page) -> None:
     page.hover(".lens button.word >> nth=1")
 
 
+def what_if(page: Page) -> None:
+    """A word that is replaced, and what changes."""
+    translated(page)
+    page.click("#tab-what-if")
+    page.click("#panel-what-if .word:text-is('bridge')")
+    page.fill(".editor input", "ship")
+    page.wait_for_selector(".beside")
+
+
+def replay(page: Page) -> None:
+    """The search of a sentence at its third step."""
+    translated(page)
+    page.click("#tab-replay")
+    page.focus(".scrubber input")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+
+
 def causes(page: Page) -> None:
     """What a word comes from."""
     translated(page)
@@ -165,6 +183,8 @@ STATES = (
     files,
     glossary,
     attention,
+    what_if,
+    replay,
     causes,
     contrasted,
     without_head,

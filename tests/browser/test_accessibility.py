@@ -40,6 +40,13 @@ def test_page_has_no_fault(visit: Opener, scheme: str, width: int, locale: str) 
     page.page.click(".stamp >> nth=1")
     page.page.hover(".lens button.word >> nth=1")
     assert faults(page) == []
+    page.open_tab("what-if")
+    page.page.click("#panel-what-if .word >> nth=1")
+    page.page.click("[data-action=strike]")
+    page.page.wait_for_selector(".beside")
+    assert faults(page) == []
+    page.open_tab("replay")
+    assert faults(page) == []
     page.open_tab("details")
     assert faults(page) == []
 
