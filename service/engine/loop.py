@@ -21,6 +21,9 @@ MAX_GROUP_TOKENS = 768
 token (docs/decisions/0045)."""
 MAX_OVERTAKES = 16
 """Urgent sentences that join in a row while another encoded one waits."""
+STEPS_TO_PASS = 3.0
+"""Steps follow a pass for so many times as long as it took, while there are rows: a pass takes as
+long as ten steps or more, and each row would wait for it at every token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class EngineLoop(Generic[HandleT]):
         self._prefilled_urgent: deque[PrefilledSentence[HandleT]] = deque()
         self._num_overtakes = 0
         self._attends: dict[HandleT, AttendRequest[HandleT]] = {}
+        self._next_pass_s = 0.0
         self._times: dict[HandleT, _Times] = {}
 
     @property
@@ -129,7 +133,7 @@ class EngineLoop(Generic[HandleT]):
             self._waiting |= taken
 
     def attend(self, request: AttendRequest[HandleT]) -> None:
-        """Take pairs to inspect; between two steps there is one such pass at most."""
+        """Take pairs to inspect; while there are rows, passes have `1 / (1 + STEPS_TO_PASS)`."""
         self._attends[request.handle] = request
 
     def cancel(self, handles: Sequence[HandleT]) -> None:
@@ -155,8 +159,14 @@ class EngineLoop(Generic[HandleT]):
             self._step(progress)
         except Exception as error:  # noqa: BLE001 - what a graph raises must not end the engine
             self._fail(progress, error)
-        if self._attends:
+        if self._attends and self._may_attend():
+            began_s = self._clock()
             self._attend(progress)
+            ended_s = self._clock()
+            self._next_pass_s = ended_s + STEPS_TO_PASS * (ended_s - began_s)
+
+    def _may_attend(self) -> bool:
+        return not self._decoder.num_rows or self._clock() >= self._next_pass_s
 
     def _attend(self, progress: Progress[HandleT]) -> None:
         """Run the pass that has waited longest; sentences do not share its fate."""

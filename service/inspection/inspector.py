@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
+from service.engine.inspection import MAX_RUN_TOKENS, IdPair, PairOutputs, WantedOutputs, split
 from service.engine.search.options import DecodeOptions
 from service.inspection.causes.methods import check_method, passes_of, shares_of
 from service.inspection.replay import check_replay
@@ -28,9 +28,9 @@ from service.observability.logs import REQUEST_ID
 from service.scheduling.attend_queue import Attend
 from service.scheduling.deadline import deadline
 
-_MAX_PASS_TOKENS = 256
+_MAX_PASS_TOKENS = MAX_RUN_TOKENS
 """Of both sides of all pairs of a pass, padding included: a pass stands between two steps of the
-sentences that an engine decodes."""
+sentences that an engine decodes, so it is a single run of the graph."""
 _ALIGNMENT = WantedOutputs(alignment=True)
 _LOG_PROBS = WantedOutputs(log_probs=True)
 _TOO_LATE = "the deadline passed before the attention maps"

@@ -12,6 +12,7 @@ from service.errors import ShuttingDownError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.attend_queue import Attend, AttendQueue
+from service.scheduling.fair_turns import CHARS_OF_A_JOB, FairTurns
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
@@ -93,6 +94,7 @@ class Scheduler:
         self._queue = AdmissionQueue(options.limits, metrics, clock)
         self._attends = AttendQueue()
         self._flights = SingleFlight(self._queue, options.sharing, metrics, clock)
+        self._turns = FairTurns()
         self._sessions = sessions
         self._options = options
         self._metrics = metrics
@@ -175,6 +177,8 @@ class Scheduler:
             DeadlineExceededError: The deadline passed first.
             TranslationFailedError: The model failed on this job.
         """
+        if job.request.is_long:
+            await self._turns.take(job.client, CHARS_OF_A_JOB)
         return await self._flights.run(job)
 
     def submit(self, job: Job) -> Future[JobResult]:

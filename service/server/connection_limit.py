@@ -11,7 +11,7 @@ be closed; at most half of all descriptors."""
 _TURNS_UNTIL_CLOSED = 4
 """Of the event loop, from a connection beyond the limit until that of another is closed."""
 
-_MAX_ACCEPTED = 16
+_MAX_ACCEPTED = 8
 """In one turn of the event loop: each costs a tenth of a millisecond or more."""
 
 

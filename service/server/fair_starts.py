@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 
-MAX_PER_TURN = 4
+MAX_PER_TURN = 2
 """Requests of an address that start in one turn of the event loop."""
 
 Start = Callable[[], object]

@@ -17,6 +17,7 @@ from service.text.masking.symbols import place_by_alignment
 from service.translation.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.source_text import SourceSentence
 from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 from service.translation.values import TranslatedWord
 
 _NO_CHARACTER = "\ufffd"
@@ -39,12 +40,16 @@ def postprocess_all(
         pair: The direction.
         with_words: Rate the words of the best hypotheses.
     """
-    return [
-        _untranslated(sentence, with_words=with_words)
-        if result is None
-        else _translated(sentence, result.hypotheses, bundle, pair, with_words=with_words)
-        for sentence, result in zip(sentences, results, strict=True)
-    ]
+    found: list[TranslatedSentence] = []
+    for sentence, result in zip(sentences, results, strict=True):
+        found.append(
+            _untranslated(sentence, with_words=with_words)
+            if result is None
+            else _translated(sentence, result.hypotheses, bundle, pair, with_words=with_words)
+        )
+        if len(found) % SENTENCES_A_BREATH == 0:
+            breathe()
+    return found
 
 
 def postprocess(

@@ -20,6 +20,7 @@ from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
 from service.translation.text_limits import UNLIMITED, TextLimits
+from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""
@@ -195,10 +196,13 @@ class TextReader:
 
     def _appended(self, found: Iterable[SourceSentence], sentences: list[SourceSentence]) -> range:
         """Appends to `sentences`; returns where the new ones are."""
-        first = len(sentences)
+        first, most = len(sentences), self._options.limits.max_sentences
         for sentence in found:
             sentences.append(sentence)
-            self._options.limits.check_sentences(len(sentences))
+            if most is not None and len(sentences) > most:
+                self._options.limits.check_sentences(len(sentences))
+            if len(sentences) % SENTENCES_A_BREATH == 0:
+                breathe()
         return range(first, len(sentences))
 
     def _put_prefix(self, prefix: str, sentences: list[SourceSentence], first: int) -> None:
@@ -255,6 +259,7 @@ class TextReader:
             yield self._checked(self._encoded(replace(sentence, segment=segment)))
 
     def _fits(self, text: str, sentinels: Collection[str]) -> bool:
+        breathe()
         shown = preprocess(text, self._preprocessing, sentinels).text
         return len(self.encode(shown)) <= self._max_tokens
 

@@ -38,7 +38,7 @@ class TextTranslator:
         self._num_alternatives = request.num_alternatives
         self._with_doubt = request.with_doubt
         self._client = request.client
-        self._num_glossary_chars = glossary_chars(request.glossary)
+        self._num_glossary_chars = glossary_chars(request.glossary) if request.glossary else 0
         self._thread = thread or TextThread()
         self._clock = clock
         self._tracing = tracing or Tracing()

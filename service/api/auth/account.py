@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -178,6 +178,31 @@ class Account:
             raise
         with counted_refusals(self._metrics):
             await charge.finish()
+
+    @asynccontextmanager
+    async def charged_file(
+        self, num_bytes: int, repetition: Repetition | None, *, lifetime_s: float
+    ) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+        """Charge a file: its bytes, or its characters where packed text has more of them.
+
+        Yields:
+            What is awaited with the characters, once they are known.
+
+        Raises:
+            ServiceError: As for `reserve`, here and where the characters are told.
+        """
+        async with AsyncExitStack() as charges:
+
+            async def charge(num_chars: int, part: Repetition | None) -> None:
+                charged = self.charged(num_chars, part, lifetime_s=lifetime_s)
+                await charges.enter_async_context(charged)
+
+            async def charge_text(num_chars: int) -> None:
+                if num_chars > num_bytes:
+                    await charge(num_chars - num_bytes, repetition and repetition.part("text"))
+
+            await charge(num_bytes, repetition)
+            yield charge_text
 
     def _demand(self, num_chars: int, repetition: Repetition | None, lifetime_s: float) -> Demand:
         attempt = _IDS.new()

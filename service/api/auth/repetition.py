@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
@@ -32,6 +32,10 @@ class Repetition:
     remembered_s: float
     is_declared: bool
     """Whether the client has said so, rather than sent equal bytes."""
+
+    def part(self, name: str) -> "Repetition":
+        """The repetition of a part of the request that is charged for itself."""
+        return replace(self, id=f"{self.id}:{name}")
 
 
 async def declared_repetition(

@@ -111,7 +111,7 @@ def status_reply(job: FileJob, now_s: float) -> DocumentStatusReply:
         document_id=job.id,
         status=status,
         seconds_remaining=_seconds_remaining(job, now_s) if status == "translating" else None,
-        billed_characters=job.input_bytes if status == "done" else None,
+        billed_characters=job.billed_chars if status == "done" else None,
         error_message=job.failure.message if status == "error" and job.failure else None,
     )
 

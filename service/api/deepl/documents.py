@@ -62,8 +62,11 @@ async def upload_document(
     repetition = await deepl_repetition(request, upload.content())
     key = secrets.token_hex(_KEY_BYTES).upper()
     lifetime_s = parts.settings.file_timeout_s
-    async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
-        submitted = parts.files.submit(name, upload.data, options, key_digest=_digest(key))
+    charged = account.charged_file(len(upload.data), repetition, lifetime_s=lifetime_s)
+    async with charged as charge_text:
+        submitted = parts.files.submit(
+            name, upload.data, options, key_digest=_digest(key), admit=charge_text
+        )
         job = await parts.in_flight.run(request, account.client, submitted)
     response = json_response(DocumentReply(document_id=job.id, document_key=key))
     # Lets a load balancer find the replica.

@@ -1,4 +1,4 @@
-"""Limits request bodies: size, total size of all, and time to arrive."""
+"""Limits request bodies: size, total size of all, time to arrive, and each address's share."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,6 +11,11 @@ from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_log import HttpMiddleware
 from service.errors import BodyTimeoutError, PayloadTooLargeError
 from service.observability.metrics import Metrics
+from service.scheduling.fair_turns import SMALL_CHARS, FairTurns
+from service.scheduling.limits import Client
+
+_BYTES_AS_A_CHAR = 128
+"""To parse so much of a body takes as long as to work on a character of a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class BodyLimitMiddleware(HttpMiddleware):
         self._limits = limits
         self._held_bytes = held_bytes
         self._metrics = metrics
+        self._turns = FairTurns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -45,6 +51,7 @@ class BodyLimitMiddleware(HttpMiddleware):
         max_bytes = self._limits.other_max_bytes.get(scope["path"], self._limits.max_bytes)
         deadline_s: float | None = asyncio.get_running_loop().time() + self._limits.timeout_s
         received = 0
+        address = Client(name=str((scope.get("client") or ("",))[0]))
 
         async def receive_within_limits() -> Message:
             nonlocal received, deadline_s
@@ -52,13 +59,15 @@ class BodyLimitMiddleware(HttpMiddleware):
             message = await self._next(receive, deadline_s)
             size = len(message.get("body", b""))
             # The actual size as well: a chunked body may have any declared length.
+            _check(received + size, max_bytes)
             received += size
             self._held_bytes.add(size)
-            _check(received, max_bytes)
             if size and self._held_bytes.is_full:
                 raise self._held_bytes.refusal()
             if not message.get("more_body", False):
                 deadline_s = None  # the next message is the disconnect
+            if size > _BYTES_AS_A_CHAR * SMALL_CHARS:
+                await self._turns.take(address, size // _BYTES_AS_A_CHAR)
             return message
 
         try:

@@ -24,6 +24,7 @@ from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, r
 from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
 from service.documents.formats import note_on
+from service.documents.jobs.file_jobs import Admit
 from service.documents.jobs.job import FileJob
 from service.errors import InvalidRequestError, PayloadTooLargeError, StorageError
 from service.scheduling.limits import Client
@@ -113,13 +114,14 @@ async def translate_file(
     account = await caller.account(parameters.api_key)
     repetition = await declared_repetition(request, upload.content())
     lifetime_s = parts.settings.file_timeout_s
-    async with account.charged(len(upload.data), repetition, lifetime_s=lifetime_s):
+    charged = account.charged_file(len(upload.data), repetition, lifetime_s=lifetime_s)
+    async with charged as charge_text:
         options = _options(parameters, account.client)
         if parameters.glossary:
             pair = options.source, options.target
             terms = await parts.glossaries.named(account.owner, parameters.glossary, pair)
             options = replace(options, glossary=terms)
-        work = _translated(parts, upload, options, parameters)
+        work = _translated(parts, upload, options, parameters, charge_text)
         job = await parts.in_flight.run(request, account.client, work)
     if parameters.is_async:
         return _job_response(request, parts, job, HTTPStatus.ACCEPTED)
@@ -167,12 +169,21 @@ async def download_file(file_name: FileName, parts: PartsOf) -> Response:
 
 
 async def _translated(
-    parts: Parts, upload: Upload, options: TranslateRequest, parameters: FileParameters
+    parts: Parts,
+    upload: Upload,
+    options: TranslateRequest,
+    parameters: FileParameters,
+    admit: Admit,
 ) -> FileJob:
     """The job when it has ended, or with `async` when it is accepted."""
     is_async = parameters.is_async
     accepted = await parts.files.submit(
-        upload.name, upload.data, options, columns=parameters.columns, is_awaited=not is_async
+        upload.name,
+        upload.data,
+        options,
+        columns=parameters.columns,
+        is_awaited=not is_async,
+        admit=admit,
     )
     return accepted if is_async else await parts.files.finish(accepted.id)
 

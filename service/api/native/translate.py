@@ -170,7 +170,7 @@ def _translate_request(
         num_alternatives=parameters.alternatives,
         attention=None if attention is None else selection_of(attention),
         with_search=parameters.search,
-        without_heads=canonical(parameters.without_heads),
+        without_heads=canonical(parameters.without_heads) if parameters.without_heads else (),
         with_scores=parameters.with_details,
         with_doubt=parameters.with_details,
         with_suggestions=parameters.with_details,

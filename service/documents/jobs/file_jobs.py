@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from service.errors import NotFoundError, ServiceError, TranslationFailedError
 from service.scheduling.deadline import deadline
 from service.translation.values import TranslateRequest
 
+Admit = Callable[[int], Awaitable[None]]
 _MAX_SHOWN_CHARS = 100
 
 _log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class FileJobs:
         columns: str = "",
         is_awaited: bool = False,
         key_digest: str = "",
+        admit: Admit | None = None,
     ) -> FileJob:
         """Accept a file for translation.
 
@@ -115,6 +117,8 @@ class FileJobs:
             columns: Of a table, to translate: names or numbers, with commas between; empty: all.
             is_awaited: Whether the job is of no use without the request that submits it.
             key_digest: Of the key that the job is asked for with, if there is one.
+            admit: Awaited once the text is known, with its characters; what it raises refuses the
+                file.
 
         Raises:
             InvalidRequestError: The options are invalid.
@@ -135,6 +139,9 @@ class FileJobs:
                 await self._translate(replace(options, texts=("",)))  # raises if they are invalid
                 await self._disk(partial(store.create, job, data, options.glossary))
                 await run.parse(self._pool)
+                self._check_grown(run)
+                if admit is not None:
+                    await admit(run.job.num_chars)
                 await run.save(is_awaited=is_awaited)
         except BaseException as error:
             del self._runs[job.id]
@@ -144,6 +151,16 @@ class FileJobs:
             raise
         self._begin(run)
         return run.job
+
+    def _check_grown(self, run: JobRun) -> None:
+        """Check the space again where a packed file has more text than bytes.
+
+        Raises:
+            StorageError: Files that came meanwhile use up the allowed space.
+        """
+        if run.job.num_chars > run.job.input_bytes:
+            own = [other.job for other in self._runs.values() if other is not run]
+            check_space(self._limits, run.job.client, [*own, *self._others.values()])
 
     async def find(self, job_id: str) -> FileJob:
         """The state of a job.

@@ -15,8 +15,6 @@ FileJobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: frozenset[FileJobState] = frozenset({"done", "failed", "cancelled"})
 MIN_JOB_BYTES = 4_096
 """Counted at least per job: its record, and one block of the disk."""
-_WORKING_FACTOR = 4
-"""A job at work holds the file, its strings, their translations and the result."""
 _MAX_NAME_CHARS = 100
 
 
@@ -90,7 +88,7 @@ class FileJob:
     num_strings: int = 0
     num_translated: int = 0
     num_chars: int = 0
-    """Of all strings; 0 until their translation begins."""
+    """Of all strings; 0 until the file is parsed."""
     num_translated_chars: int = 0
     failure: JobFailure | None = None
     ended_s: float | None = None
@@ -111,10 +109,19 @@ class FileJob:
         return min(self.num_translated_chars / self.num_chars, 0.999) if self.num_chars else 0.0
 
     @property
+    def billed_chars(self) -> int:
+        """What its key pays: a character a byte, or its text where packed text has more."""
+        return max(self.input_bytes, self.num_chars)
+
+    @property
     def stored_bytes(self) -> int:
         """What counts against the limit of stored bytes."""
-        size = self.size_bytes if self.has_ended else self.input_bytes * _WORKING_FACTOR
-        return max(size, MIN_JOB_BYTES)
+        return max(self.size_bytes if self.has_ended else self._working_bytes, MIN_JOB_BYTES)
+
+    @property
+    def _working_bytes(self) -> int:
+        """The file and the result, the strings and their translations; packed text has more."""
+        return 2 * self.input_bytes + 2 * self.billed_chars
 
     @property
     def document_name(self) -> str:

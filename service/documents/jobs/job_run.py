@@ -88,14 +88,14 @@ class JobRun:
             OSError: There is no room for the strings.
         """
         job, store = self.job, self._store
-        count = await pool.read(
+        size = await pool.read(
             job.document_name,
             store.input(job.id),
             store.strings(job.id),
             job.client.name,
             job.columns,
         )
-        self.job = replace(self.job, num_strings=count)
+        self.job = replace(self.job, num_strings=size.num_strings, num_chars=size.num_chars)
 
     async def translate(self, translate: Translate, pool: DocumentPool) -> int:
         """Translate what is not translated yet; returns the size of the translated file.

@@ -16,6 +16,7 @@ from typing import Any
 from service.documents.errors import DocumentError, DocumentProcessError
 from service.documents.formats import has_compiled_reader
 from service.documents.processes.child import LIMIT, REFUSED, STORAGE
+from service.documents.processes.strings_file import StringsSize
 from service.documents.shares import FairSlots
 
 _MODULE = "service.documents.processes.child"
@@ -60,8 +61,8 @@ class DocumentPool:
 
     async def read(
         self, name: str, document: Path, strings: Path, client: str, columns: str = ""
-    ) -> int:
-        """Parse a document and write its strings; returns their number.
+    ) -> StringsSize:
+        """Parse a document and write its strings; returns how much there is.
 
         Args:
             name: File name; its suffix determines the format.
@@ -77,7 +78,8 @@ class DocumentPool:
         """
         paths = {"document": str(document), "strings": str(strings)}
         task = {"task": "read", "name": name, "columns": columns, **paths}
-        return await self._ask(task, client)
+        reply = await self._ask(task, client)
+        return StringsSize(num_strings=reply["count"], num_chars=reply["chars"])
 
     async def write(
         self,
@@ -114,7 +116,7 @@ class DocumentPool:
             "language": language,
             "columns": columns,
         }
-        return await self._ask(task, client, memory_factor=_WRITING_FACTOR)
+        return (await self._ask(task, client, memory_factor=_WRITING_FACTOR))["count"]
 
     async def close(self) -> None:
         """End all processes."""
@@ -123,14 +125,16 @@ class DocumentPool:
         self._is_closed = True
         self._reaper.shutdown(wait=False)
 
-    async def _ask(self, task: dict[str, Any], client: str, memory_factor: int = 1) -> int:
+    async def _ask(
+        self, task: dict[str, Any], client: str, memory_factor: int = 1
+    ) -> dict[str, int]:
         memory_bytes = self._limits.max_memory_bytes * memory_factor
         task = {**task, "memory_bytes": memory_bytes, "cpu_s": self._limits.max_cpu_s}
         async with self._slots.slot(client):
             for _ in range(_ATTEMPTS):
                 reply = await self._reply(task)
                 if reply is not None:
-                    return self._count(reply, task)
+                    return self._counts(reply, task)
         raise DocumentProcessError("the process that reads files died")
 
     async def _reply(self, task: dict[str, Any]) -> dict[str, Any] | None:
@@ -176,10 +180,10 @@ class DocumentPool:
         ended.set_result(child.wait())  # `close` has waited for it
         return ended
 
-    def _count(self, reply: dict[str, Any], task: dict[str, Any]) -> int:
+    def _counts(self, reply: dict[str, Any], task: dict[str, Any]) -> dict[str, int]:
         match reply:
             case {"count": int(count)}:
-                return count
+                return {"count": count, "chars": int(reply.get("chars", 0))}
             case {"error": error, "message": message} if error == LIMIT:
                 raise DocumentError(self._over_limit(message, task))
             case {"error": error, "message": message} if error == REFUSED:

@@ -27,19 +27,29 @@ class SourceString:
     format: TextFormat
 
 
-def write_strings(path: Path, strings: Iterable[DocumentString]) -> int:
-    """Write the strings of a document, long ones in pieces; returns how many there are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StringsSize:
+    """How much there is to translate in a document."""
+
+    num_strings: int
+    num_chars: int
+    """Of all of them."""
+
+
+def write_strings(path: Path, strings: Iterable[DocumentString]) -> StringsSize:
+    """Write the strings of a document, long ones in pieces; returns how much there is.
 
     Raises:
         DocumentError: A string is too long.
     """
-    count = 0
+    count = num_chars = 0
     with path.open("w", encoding="ascii") as file:
         for string in strings:
             for text in pieces_of(string):
                 file.write(f"{_CODES[string.format]}{json.dumps(text)}\n")
                 count += 1
-    return count
+                num_chars += len(text)
+    return StringsSize(num_strings=count, num_chars=num_chars)
 
 
 def read_strings(path: Path, done: "bytearray | None" = None) -> Iterator[SourceString]:

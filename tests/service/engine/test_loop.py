@@ -1,15 +1,22 @@
 """The order in which sentences begin in one engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from service.engine.loop import MAX_OVERTAKES, EngineLoop, Progress
+from bundle.tensors import ATTENTION_NAME
+from service.engine.inspection import AttendRequest, WantedOutputs
+from service.engine.loop import MAX_OVERTAKES, STEPS_TO_PASS, EngineLoop, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
+from tests.service.tiny_models import FakeClock
 
+PASS_S, STEP_S = 1.0, 0.5
 SOURCE = tiny_sources()[0]
 SHORT = DecodeOptions(max_target_tokens=2)
 """Two steps, whatever the sentence: what has begun first ends first."""
@@ -121,6 +128,48 @@ def test_a_failure_drops_encoded_urgent_ones_as_well() -> None:
     assert loop.is_idle
     submit(loop, "b")
     assert finish(loop) == "b"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowAttention:
+    """The attention session, which takes its time."""
+
+    real: Any
+    clock: FakeClock
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnxruntime's own
+        self.clock.now_s += PASS_S
+        return self.real.run(names, feeds)
+
+
+def test_steps_have_most_of_the_time_while_passes_wait() -> None:
+    clock = FakeClock()
+    sessions, decoder = spied(tiny_sessions())
+    attention = SlowAttention(real=sessions.session(ATTENTION_NAME), clock=clock)
+    loop: EngineLoop[str] = EngineLoop(
+        sessions.with_session(ATTENTION_NAME, attention), num_slots=1, clock=clock
+    )
+
+    def step(_: Tensors) -> None:
+        clock.now_s += STEP_S
+
+    decoder.after = step
+    submit(loop, "abcd", options=GREEDY)
+    for name in "ABCDEF":
+        wanted = WantedOutputs(alignment=True)
+        loop.attend(AttendRequest(handle=name, pairs=((SOURCE, SOURCE),), wanted=wanted))
+    progress: Progress[str] = Progress()
+    steps_at_pass = []
+    while not loop.is_idle:
+        num_passes = len(progress.attended)
+        had_rows = loop.slots_in_use > 0 or not steps_at_pass
+        loop.iterate(progress)
+        if len(progress.attended) > num_passes and had_rows and loop.slots_in_use:
+            steps_at_pass.append(len(decoder.fed))
+    assert [attended.handle for attended in progress.attended] == [*"ABCDEF"]
+    between = [later - earlier for earlier, later in pairwise(steps_at_pass)]
+    assert len(between) > 1
+    assert min(between) >= STEPS_TO_PASS * PASS_S / STEP_S
 
 
 def test_urgent_or_not_a_sentence_gives_what_it_gives_alone() -> None:

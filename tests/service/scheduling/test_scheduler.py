@@ -1,8 +1,9 @@
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from service.engine.search.options import MAX_BEAM_SIZE
 from service.errors import OverloadedError, ShuttingDownError, TranslationFailedError
 from service.observability.metrics import Metrics
 from service.scheduling.job import JobResult
-from service.scheduling.limits import AdmissionLimits
+from service.scheduling.limits import AdmissionLimits, Client, Request
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
+from service.scheduling.single_flight import SharingOptions
 from tests.service.engine.tiny import (
     EVERY_KIND,
     GREEDY,
@@ -86,6 +88,30 @@ def gated(**options: Any) -> Iterator[tuple[Running, GatedEncoder]]:  # noqa: AN
             yield service, encoder
         finally:
             encoder.gate.set()
+
+
+def test_sentences_that_the_cache_answers_take_turns_with_another_client() -> None:
+    options = SchedulerOptions(
+        num_workers=1, slots_per_worker=8, sharing=SharingOptions(cache_bytes=1_000_000)
+    )
+    scheduler = Scheduler(tiny_sessions(), options, Metrics())
+    job, request = job_of(tiny_sources()[0]), Request(num_sentences=60)
+
+    async def scenario() -> int:
+        await scheduler.run(job)
+        many = replace(job, client=Client(name="one"), request=request)
+        crowd = [asyncio.create_task(scheduler.run(many)) for _ in range(60)]
+        await asyncio.sleep(0)
+        await scheduler.run(replace(job, client=Client(name="other")))
+        num_done = sum(each.done() for each in crowd)
+        await asyncio.gather(*crowd)
+        return num_done
+
+    scheduler.start()
+    try:
+        assert asyncio.run(scenario()) < 30
+    finally:
+        scheduler.close()
 
 
 def in_background(action: Callable[[], object]) -> threading.Thread:

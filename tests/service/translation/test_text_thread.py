@@ -9,7 +9,7 @@ import pytest
 
 from service.observability.logs import REQUEST_ID
 from service.scheduling.limits import Client
-from service.translation.text_thread import TextThread
+from service.translation.text_thread import MAX_SIDE_BY_SIDE, SLICE_S, TextThread, breathe
 
 ONE, OTHER = Client(name="one"), Client(name="other")
 LONG = 1_001
@@ -30,10 +30,12 @@ class Gate:
 
     def __init__(self) -> None:
         self._open = threading.Event()
+        self.is_held = threading.Event()
         self.order: list[str] = []
 
     def hold(self) -> None:
         """Occupies its thread."""
+        self.is_held.set()
         assert self._open.wait(30)
 
     def note(self, name: str) -> str:
@@ -48,7 +50,7 @@ class Gate:
 
 async def _occupied(thread: TextThread, gate: Gate) -> list[asyncio.Task[None]]:
     holding = [asyncio.create_task(thread.run(ONE, LONG, gate.hold))]
-    await asyncio.sleep(0)
+    assert await asyncio.to_thread(gate.is_held.wait, 30)
     return holding
 
 
@@ -92,7 +94,7 @@ def test_clients_take_turns_whatever_they_have_waiting(thread: TextThread) -> No
         return gate.order
 
     order = asyncio.run(scenario())
-    assert order == ["1a", "2a", "1b", "2b", "1c"]
+    assert order == ["2a", "1a", "2b", "1b", "1c"]  # the first one was at work before
 
 
 def test_cancelled_text_gives_its_turn_to_the_next(thread: TextThread) -> None:
@@ -162,3 +164,87 @@ def test_work_that_outlives_its_loop_frees_the_thread(thread: TextThread) -> Non
     asyncio.run(leave())
     time.sleep(2 * WORK_S)
     assert asyncio.run(asyncio.wait_for(thread.run(ONE, LONG, str), 10)) == ""
+
+
+class Endless:
+    """Work that breathes, and ends when it is told to or has been left."""
+
+    def __init__(self) -> None:
+        self.has_begun = threading.Event()
+        self.may_end = threading.Event()
+        self.has_ended = threading.Event()
+
+    def __call__(self) -> None:
+        self.has_begun.set()
+        try:
+            while not self.may_end.is_set():
+                breathe()
+        finally:
+            self.has_ended.set()
+
+
+async def _begun(thread: TextThread, client: Client, work: Endless) -> asyncio.Task[None]:
+    task = asyncio.create_task(thread.run(client, LONG, work))
+    assert await asyncio.to_thread(work.has_begun.wait, 30)
+    return task
+
+
+def test_a_text_ends_within_the_endless_ones_of_others(thread: TextThread) -> None:
+    others = [Client(name=str(number)) for number in range(MAX_SIDE_BY_SIDE - 1)]
+
+    async def scenario() -> list[bool]:
+        works = [Endless() for _ in others]
+        tasks = [await _begun(thread, *each) for each in zip(others, works, strict=True)]
+        await asyncio.wait_for(thread.run(OTHER, LONG, str), 10)
+        are_done = [task.done() for task in tasks]
+        for work in works:
+            work.may_end.set()
+        await asyncio.gather(*tasks)
+        return are_done
+
+    assert asyncio.run(scenario()) == [False] * len(others)
+
+
+def test_one_text_works_at_a_time(thread: TextThread) -> None:
+    inside, most = 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(SLICE_S)
+            inside -= 1
+            breathe()
+
+    async def scenario() -> None:
+        await asyncio.gather(*(thread.run(client, LONG, work) for client in (ONE, OTHER)))
+
+    asyncio.run(scenario())
+    assert most == 1
+
+
+def test_work_ends_at_its_next_breath_once_its_caller_has_left(thread: TextThread) -> None:
+    async def scenario() -> bool:
+        work = Endless()
+        task = await _begun(thread, ONE, work)
+        task.cancel()
+        await asyncio.wait_for(thread.run(ONE, LONG, str), 10)
+        return work.has_ended.is_set()
+
+    assert asyncio.run(scenario())
+
+
+def test_each_slice_is_followed_by_a_rest(thread: TextThread) -> None:
+    def work() -> float:
+        started_s = time.monotonic()
+        for _ in range(5):
+            time.sleep(SLICE_S)
+            breathe()
+        return time.monotonic() - started_s
+
+    assert asyncio.run(thread.run(ONE, LONG, work)) >= 0.9 * 2 * 5 * SLICE_S
+
+
+def test_nothing_breathes_outside_of_a_thread() -> None:
+    breathe()

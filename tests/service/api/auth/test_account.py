@@ -124,6 +124,44 @@ def test_refund_goes_to_the_month_that_was_charged() -> None:
     asyncio.run(scenario())
 
 
+async def _charge_file(
+    account: Account, num_bytes: int, num_chars: int, repetition: Repetition | None = None
+) -> None:
+    charged = account.charged_file(num_bytes, repetition, lifetime_s=60.0)
+    async with charged as charge_text:
+        await charge_text(num_chars)
+
+
+@pytest.mark.parametrize(("num_chars", "expected"), [(3, 5), (5, 5), (8, 8)])
+def test_a_file_costs_its_bytes_or_its_text_if_that_is_more(num_chars: int, expected: int) -> None:
+    async def scenario() -> None:
+        account = _account(10)
+        await _charge_file(account, 5, num_chars)
+        assert await account.num_chars() == expected
+
+    asyncio.run(scenario())
+
+
+def test_a_file_whose_text_exceeds_the_quota_costs_nothing() -> None:
+    async def scenario() -> None:
+        account = _account(10)
+        with pytest.raises(QuotaExceededError, match="has 5 of 10 characters left"):
+            await _charge_file(account, 5, 11)
+        assert await account.num_chars() == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_file_that_is_sent_again_is_paid_for_once() -> None:
+    async def scenario() -> None:
+        account = _account(20)
+        for _ in range(2):
+            await _charge_file(account, 5, 12, _repetition())
+        assert await account.num_chars() == 12
+
+    asyncio.run(scenario())
+
+
 class _GrantsOnly(FailingStore):
     async def reserve(self, demand: Demand, now_s: float) -> Granted:
         return Granted(outcome="granted", used=0)

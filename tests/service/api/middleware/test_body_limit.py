@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.held_bytes import HeldBytes
+from service.observability.metrics import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 from tests.service.scheduling.workers.single_loop import counted
 
@@ -111,3 +115,39 @@ def test_all_bodies_together_are_bounded_and_room_comes_back() -> None:
     assert (first.status_code, second.status_code, third.status_code) == (200, 429, 200)
     assert second.json()["code"] == "overloaded"
     assert int(second.headers["Retry-After"]) >= 1
+
+
+def test_large_bodies_of_one_address_take_turns_with_other_requests() -> None:
+    order: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            order.append(scope["client"][0])
+        order.append(f"{scope['client'][0]} ends")
+
+    limits = BodyLimits(max_bytes=1 << 20, timeout_s=10.0)
+    metrics = Metrics()
+    middleware = BodyLimitMiddleware(app, limits, HeldBytes(1 << 24, metrics), metrics)
+
+    async def ask_with(address: str, *sizes: int) -> None:
+        bodies = iter(sizes)
+        left = len(sizes)
+
+        async def receive() -> Message:  # at once: it has arrived
+            nonlocal left
+            left -= 1
+            body = bytes(next(bodies))
+            return {"type": "http.request", "body": body, "more_body": left > 0}
+
+        async def send(_: Message) -> None: ...
+
+        scope = {"type": "http", "path": "/", "headers": [], "client": (address, 1)}
+        await middleware(scope, receive, send)
+
+    async def scenario() -> None:
+        large = [ask_with("large", *[1 << 16] * 8) for _ in range(4)]
+        await asyncio.gather(*large, ask_with("small", 100))
+
+    asyncio.run(scenario())
+    assert order.index("small ends") <= 1
+    assert order.count("large ends") == 4

@@ -10,18 +10,21 @@ import pytest
 
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
+from service.documents.jobs.job import FileJob
 from service.documents.processes.pool import DocumentLimits, DocumentPool
 from service.errors import (
     BadFileError,
     DeadlineExceededError,
     NotFoundError,
     OverloadedError,
+    QuotaExceededError,
     ServiceError,
     StorageError,
     TranslationFailedError,
     UnsupportedLanguageError,
 )
 from service.translation.values import TranslateRequest, TranslateResult, Translation
+from tests.service.documents.readers.office.large import docx_of_pages
 from tests.service.tiny_models import FakeClock
 
 OPTIONS = TranslateRequest(texts=(), source="en", target="de")
@@ -162,6 +165,33 @@ def test_only_so_much_is_stored(tmp_path: Path) -> None:
         await jobs.submit("a.txt", b"x", OPTIONS)
 
     _with(tmp_path, test, Held(), limits=FileJobLimits(max_stored_bytes=9_000))
+
+
+def test_a_packed_file_counts_by_its_text_once_that_is_known(tmp_path: Path) -> None:
+    packed, told = docx_of_pages(30), []
+
+    async def admit(num_chars: int) -> None:
+        told.append(num_chars)
+
+    async def refuse(num_chars: int) -> None:
+        raise QuotaExceededError(f"{num_chars} characters")
+
+    async def test(jobs: FileJobs) -> None:
+        with pytest.raises(QuotaExceededError):
+            await jobs.submit("a.docx", packed, OPTIONS, admit=refuse)
+        found = await asyncio.gather(
+            *(jobs.submit("a.docx", packed, OPTIONS, admit=admit) for _ in range(2)),
+            return_exceptions=True,
+        )
+        refused = [each for each in found if isinstance(each, StorageError)]
+        (job,) = (each for each in found if isinstance(each, FileJob))
+        assert len(refused) == 1  # both had room while their bytes alone were known
+        assert told == [job.num_chars]
+        assert job.num_chars > 2 * len(packed)
+        assert job.stored_bytes == 2 * (len(packed) + job.num_chars)
+
+    limits = FileJobLimits(max_stored_bytes=5 * len(packed))
+    _with(tmp_path, test, Held(is_held=True), limits=limits)
 
 
 def test_a_cancelled_job_stops_its_sentences(tmp_path: Path) -> None:

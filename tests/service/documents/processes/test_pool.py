@@ -32,7 +32,7 @@ def test_a_document_is_read_and_written(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
 
     async def test(pool: DocumentPool) -> None:
-        assert await pool.read("a.txt", document, strings, "") == 3
+        assert (await pool.read("a.txt", document, strings, "")).num_strings == 3
         texts = [string.text for string in read_strings(strings)]
         assert texts[0] == "one"
         first.write_bytes(translations_line({2: texts[2].upper()}) + b'[[0],["torn')
@@ -68,7 +68,7 @@ def test_a_bad_document_is_named_and_the_process_goes_on(tmp_path: Path) -> None
             with pytest.raises(DocumentError, match=message):
                 await pool.read("a.json", path, tmp_path / "strings", "")
         path.write_bytes(b'"a"')
-        assert await pool.read("a.json", path, tmp_path / "strings", "") == 1
+        assert (await pool.read("a.json", path, tmp_path / "strings", "")).num_strings == 1
 
     _with(test)
 
@@ -87,7 +87,7 @@ def test_limits_are_named(tmp_path: Path) -> None:
         with pytest.raises(DocumentError, match=r"more than 0\.1 s of processor time"):
             await pool.read("a.md", path, tmp_path / "strings", "")
         path.write_bytes(b"a")
-        assert await pool.read("a.md", path, tmp_path / "strings", "") == 1
+        assert (await pool.read("a.md", path, tmp_path / "strings", "")).num_strings == 1
 
     _with(too_large, small)
     _with(too_slow, DocumentLimits(max_cpu_s=0.1))
@@ -143,7 +143,7 @@ def test_a_cancelled_task_ends_its_process_and_the_next_one_gets_another(tmp_pat
         with pytest.raises(asyncio.CancelledError):
             await reading
         path.write_bytes(b"a")
-        assert await pool.read("a.txt", path, tmp_path / "strings", "") == 1
+        assert (await pool.read("a.txt", path, tmp_path / "strings", "")).num_strings == 1
 
     _with(test)
 
@@ -159,7 +159,7 @@ def test_a_file_that_ends_its_process_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DocumentError, match="damaged, or to read the file needs more than"):
             await pool.read("a.pdf", path, tmp_path / "strings", "")
         path.write_bytes(pdf([Text(text="Hello")]))
-        assert await pool.read("a.pdf", path, tmp_path / "strings", "") == 1
+        assert (await pool.read("a.pdf", path, tmp_path / "strings", "")).num_strings == 1
 
     _with(test)
 
@@ -171,7 +171,7 @@ def test_columns_are_those_of_a_table(tmp_path: Path) -> None:
     done.write_bytes(translations_line({0: "B"}))
 
     async def test(pool: DocumentPool) -> None:
-        assert await pool.read("a.csv", path, tmp_path / "strings", "", "text") == 1
+        assert (await pool.read("a.csv", path, tmp_path / "strings", "", "text")).num_strings == 1
         result = tmp_path / "result"
         await pool.write("a.csv", path, [done], result, "", "de", "text")
         assert result.read_bytes() == b"id,text,note\na,B,c\n"
