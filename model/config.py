@@ -96,17 +96,6 @@ class AugmentationConfig(_Section):
     """Two or three pairs of one source concatenated."""
 
 
-class AlignmentConfig(_Section):
-    """Guided alignment: one cross-attention head of the last decoder layer learns word alignments.
-
-    Garg et al. (2019), "Jointly Learning to Align and Translate with Transformer Models".
-    """
-
-    weight: Annotated[float, Field(ge=0)] = 0.05
-    """Weight of its loss relative to the translation loss."""
-    head: Annotated[int, Field(ge=0)] = 0
-
-
 class TokenizerConfig(_Section):
     """The shared SentencePiece vocabulary."""
 
@@ -206,7 +195,6 @@ class RunConfig(_Section):
     tokenizer: TokenizerConfig = TokenizerConfig()
     architecture: ArchitectureConfig = ArchitectureConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
-    alignment: AlignmentConfig | None = None
     training: TrainingConfig
 
     def resumes(self, other: "RunConfig") -> bool:
@@ -238,16 +226,8 @@ class RunConfig(_Section):
             raise ValueError(f"training.validation_sources: no held_out of {', '.join(missing)}")
         return self
 
-    @model_validator(mode="after")
-    def _aligned_head_exists(self) -> "RunConfig":
-        num_heads = self.architecture.num_heads
-        if self.alignment and self.alignment.head >= num_heads:
-            raise ValueError(f"alignment.head {self.alignment.head}: there are {num_heads} heads")
-        return self
-
 
 _MAY_CHANGE: Mapping[str, bool | set[str]] = {
-    "alignment": True,
     "training": {
         "max_steps",
         "max_minutes",

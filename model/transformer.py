@@ -323,18 +323,6 @@ class Transformer(nn.Module):
         cache = self.new_cache()
         return self._decode(target_ids, memory, source_mask, cache)[0]
 
-    def hidden_and_alignment(
-        self, source_ids: Tensor, source_mask: Tensor | None, target_ids: Tensor, *, head: int
-    ) -> tuple[Tensor, Tensor]:
-        """Like `hidden`, with the cross-attention of one head of the last decoder layer.
-
-        Returns:
-            Hidden states [batch, target, d_model] and attention [batch, target, source].
-        """
-        memory = self.encode(source_ids, source_mask)
-        hidden, _, cross = self._decode(target_ids, memory, source_mask, self.new_cache())
-        return hidden, cross[-1][:, head]
-
     def encode(self, source_ids: Tensor, source_mask: Tensor | None) -> Tensor:
         """Source ids [batch, source] -> memory [batch, source, d_model]."""
         return self._encode(source_ids, source_mask)[0]

@@ -62,8 +62,6 @@ class Batch:
     label_ids: Tensor
     """Target and end token, then padding, int64 [batch, target]."""
     num_target_tokens: int
-    links: "BatchLinks | None" = None
-    """Word alignments that guide one head; None where none is guided."""
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on `device`."""
@@ -73,22 +71,7 @@ class Batch:
             source_mask=None if self.source_mask is None else self.source_mask.to(device),
             input_ids=self.input_ids.to(device),
             label_ids=self.label_ids.to(device),
-            links=None if self.links is None else self.links.to(device),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchLinks:
-    """Word alignments of a batch."""
-
-    places: Tensor
-    """int64 [links, 3]: row, position of the label, position in the source."""
-    weights: Tensor
-    """float32 [links]: equal for every label that has links, 1 in total."""
-
-    def to(self, device: torch.device) -> "BatchLinks":
-        """The links on `device`."""
-        return BatchLinks(places=self.places.to(device), weights=self.weights.to(device))
 
 
 def encode_corpus(
@@ -176,19 +159,6 @@ def make_batch(
         input_ids=torch.cat((starts, label_ids[:, :-1]), dim=1),
         label_ids=label_ids,
         num_target_tokens=sum(map(len, targets)),
-    )
-
-
-def batch_links(links: Sequence[NDArray[np.uint16]]) -> BatchLinks:
-    """Links of a batch from those of its pairs, each uint16 [links, 2]: source, target."""
-    counts = [len(each) for each in links]
-    rows = np.repeat(np.arange(len(links)), counts)
-    source, target = np.concatenate(links).astype(np.int64).T
-    places = np.stack((rows, target, source), axis=1)
-    _, label, shared = np.unique(places[:, :2], axis=0, return_inverse=True, return_counts=True)
-    weights = 1 / (shared[label.ravel()] * max(1, len(shared)))
-    return BatchLinks(
-        places=torch.from_numpy(places), weights=torch.from_numpy(weights.astype(np.float32))
     )
 
 

@@ -12,7 +12,6 @@ from sentencepiece import SentencePieceProcessor
 from tqdm import tqdm
 
 from model.config import RunConfig
-from model.data.alignment import CorpusLinks, align_corpus
 from model.data.augmentation import augmented
 from model.data.batching import EncodedCorpus, encode_corpus
 from model.data.cleaning import cleaned
@@ -33,7 +32,6 @@ from model.training.training_data import TrainingData
 from model.training.validation import ValidationSet
 
 CORPUS_NAME = "corpus.npz"
-LINKS_NAME = "links.npz"
 COUNTS_NAME = "pairs.json"
 
 
@@ -70,7 +68,6 @@ def prepare(
     corpus, tokenizer, held_out = prepared.corpus, prepared.tokenizer, prepared.held_out
     return TrainingData(
         corpus=corpus,
-        links=_links(config, corpus, tokenizer, out / LINKS_NAME, is_resumed=is_resumed),
         validation=tuple(_validation_sets(config, dev, held_out, tokenizer)),
         tokenizer=tokenizer,
         num_pairs=prepared.num_pairs,
@@ -266,27 +263,6 @@ def _corpus(
     names = EncodedCorpus.__slots__
     np.savez(path, **{name: getattr(corpus, name) for name in names})
     return corpus
-
-
-def _links(
-    config: RunConfig,
-    corpus: EncodedCorpus,
-    tokenizer: SentencePieceProcessor,
-    path: Path,
-    *,
-    is_resumed: bool,
-) -> CorpusLinks | None:
-    """Word alignments of the corpus; a run may begin without them and resume with them."""
-    if config.alignment is None:
-        return None
-    if is_resumed and path.exists():
-        with np.load(path) as arrays:
-            return CorpusLinks(**arrays)
-    directions = config.data.directions
-    prefixes = {tokenizer.piece_to_id(d.prefix): d.is_reversed for d in directions if d.prefix}
-    links = align_corpus(corpus, prefixes)
-    np.savez(path, links=links.links, starts=links.starts)
-    return links
 
 
 def _directed(config: RunConfig, pairs: Sequence[SentencePair]) -> Iterator[SentencePair]:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.config import RunConfig, TrainingConfig, parse_config
-from model.data.batching import Batch, batch_links, batch_stream, make_batch
+from model.data.batching import Batch, batch_stream, make_batch
 from model.errors import CheckpointError, DivergenceError
 from model.training import checkpoint
 from model.training.checkpoint import Progress, lineage_of_run
 from model.training.lineage import RANDOM, Lineage, read_lineage
-from model.training.loss import batch_loss, guided_losses
+from model.training.loss import batch_loss
 from model.training.optimizer import MasterOptimizer
 from model.training.processes import Processes
 from model.training.progress_bar import ProgressBar
@@ -185,21 +185,9 @@ class Trainer:
         return self._used() >= 1 or (is_stale and not is_decaying)
 
     def _batch(self, indices: NDArray[np.int64]) -> Batch:
-        ids, links = self._architecture, self._data.links
+        ids = self._architecture
         batch = make_batch(self._data.corpus, indices, pad_id=ids.pad_id, bos_id=ids.bos_id)
-        if links:
-            batch = replace(batch, links=batch_links([links.of(i) for i in indices]))
         return batch.to(self._processes.device)
-
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        """The summands of the loss, by their names in the log."""
-        smoothing, alignment = self._settings.label_smoothing, self._config.alignment
-        if alignment is None or batch.links is None:
-            return {"loss": batch_loss(self._model, batch, label_smoothing=smoothing)}
-        translation, aligned = guided_losses(
-            self._model, batch, batch.links, label_smoothing=smoothing, head=alignment.head
-        )
-        return {"loss": translation, "alignment_loss": alignment.weight * aligned}
 
     def _update(self, batches: Sequence[NDArray[np.int64]], bar: ProgressBar) -> None:
         settings, progress = self._settings, self._progress
@@ -207,7 +195,7 @@ class Trainer:
         self._model.train()
         factor = learning_rate_factor(settings, progress.step, self._used())
         num_tokens = sum(map(self._data.corpus.num_target_tokens, batches))
-        losses = self._collect_gradients(batches, num_tokens)
+        loss = self._collect_gradients(batches, num_tokens)
         # Gradients are summed over all processes: each of them skips the same updates.
         norm = self._optimizer.step(factor, progress.step)
         is_skipped = not math.isfinite(norm)
@@ -222,7 +210,7 @@ class Trainer:
         )
         if is_skipped or self._progress.step % settings.log_every == 0:
             rates = {"learning_rate": factor, "gradient_norm": norm, "rate": num_tokens / seconds}
-            self._log_update({n: loss.item() for n, loss in losses.items()} | rates, bar)
+            self._log_update({"loss": loss.item()} | rates, bar)
         self._check_finite()
 
     def _log_update(self, values: dict[str, float], bar: ProgressBar) -> None:
@@ -247,25 +235,22 @@ class Trainer:
                 f'training.precision = "fp32"; the checkpoints in {self._out} are left as they were'
             )
 
-    def _collect_gradients(
-        self, batches: Sequence[NDArray[np.int64]], num_tokens: int
-    ) -> dict[str, Tensor]:
-        """Let the optimizer collect the gradients of an update; returns the losses by name.
+    def _collect_gradients(self, batches: Sequence[NDArray[np.int64]], num_tokens: int) -> Tensor:
+        """Let the optimizer collect the gradients of an update; returns its loss.
 
         Every target token has the same weight, regardless of its batch and process.
         """
-        totals: dict[str, Tensor] = {}
+        total = torch.zeros((), device=self._processes.device)
         gradients: list[Tensor] = []
         for indices in self._processes.share(batches):
             batch = self._batch(indices)
-            share = batch.num_target_tokens / num_tokens
-            losses = {name: share * loss for name, loss in self._losses(batch).items()}
-            sum(losses.values(), torch.zeros(())).backward()
+            loss = batch_loss(self._model, batch, label_smoothing=self._settings.label_smoothing)
+            loss = loss * batch.num_target_tokens / num_tokens
+            loss.backward()
+            total += loss.detach()
             gradients = self._optimizer.collect()
-            for name, loss in losses.items():
-                totals[name] = totals[name] + loss.detach() if name in totals else loss.detach()
-        self._processes.all_reduce([*gradients, *totals.values()])
-        return totals
+        self._processes.all_reduce([*gradients, total])
+        return total
 
     def _validate(self, bar: ProgressBar) -> None:
         """Score the averaged weights, in the first process; the others wait in `_synchronise`."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from sentencepiece import SentencePieceProcessor
 
-from model.data.alignment import CorpusLinks
 from model.data.batching import EncodedCorpus
 from model.training.validation import ValidationSet
 
@@ -18,5 +17,3 @@ class TrainingData:
     tokenizer: SentencePieceProcessor
     num_pairs: dict[str, int]
     """Training pairs by source."""
-    links: CorpusLinks | None = None
-    """Word alignments of the corpus, if a head is guided."""

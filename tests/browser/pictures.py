@@ -107,6 +107,31 @@ def attention(page: Page) -> None:
     page.hover(".lens button.word >> nth=1")
 
 
+def causes(page: Page) -> None:
+    """What a word comes from."""
+    translated(page)
+    page.click("#tab-causes")
+    page.click("#panel-causes .shared >> nth=2")
+
+
+def contrasted(page: Page) -> None:
+    """Why this word and not that one."""
+    translated(page)
+    page.click("#translation .word >> nth=2")
+    page.click("#choices .why >> nth=0")
+    page.wait_for_selector(".pair-step")
+
+
+def without_head(page: Page) -> None:
+    """A head that is switched off."""
+    translated(page)
+    page.click("#tab-attention")
+    page.click(".stamp >> nth=15")
+    page.click("[data-keeps=without]")
+    page.wait_for_selector(".difference")
+    page.locator(".without").scroll_into_view_if_needed()
+
+
 def history(page: Page) -> None:
     """Earlier texts."""
     translated(page)
@@ -140,6 +165,9 @@ STATES = (
     files,
     glossary,
     attention,
+    causes,
+    contrasted,
+    without_head,
     history,
     model,
 )

@@ -27,12 +27,9 @@ BOTH_WAYS = (
     + """\
 [augmentation]
 placeholders = 0.1
-[alignment]
-weight = 0.05
-head = 1
 """
 )
-"""Trained both ways, to copy placeholders and to align."""
+"""Trained both ways, to copy placeholders."""
 
 
 def write_run(

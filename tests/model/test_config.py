@@ -73,12 +73,6 @@ def test_ids_that_do_not_fit_16_bits_are_refused() -> None:
         parse_config(text, where="run.toml")
 
 
-def test_a_missing_head_is_not_guided() -> None:
-    text = config_text().replace("[training]", "[alignment]\nhead = 2\n[training]")
-    with pytest.raises(ConfigError, match=r"alignment\.head 2: there are 2 heads"):
-        parse_config(text, where="run.toml")
-
-
 def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:
     text = config_text().replace("[training]", '[training]\nvalidation_sources = ["news"]')
     with pytest.raises(ConfigError, match=r"validation_sources: no held_out of news"):
@@ -88,9 +82,7 @@ def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:
 def test_a_run_goes_on_with_another_budget_but_not_with_another_network() -> None:
     run = parse_config(config_text(), where="run.toml")
     longer = config_text(max_steps=99, validate_every=7)
-    guided = longer.replace("[training]", "[alignment]\n[training]")
     assert parse_config(longer, where="run.toml").resumes(run)
-    assert parse_config(guided, where="run.toml").resumes(run)
     for other in (config_text(seed=2), config_text(batch_tokens=7), longer.replace("= 32", "= 48")):
         assert not parse_config(other, where="run.toml").resumes(run)
 

@@ -147,21 +147,6 @@ def test_attention_is_collected_in_one_pass_or_token_by_token(
 
 @every_configuration
 @torch.inference_mode()
-def test_the_alignment_is_the_cross_attention_of_one_head_in_the_last_layer(
-    architecture: Architecture,
-) -> None:
-    network = random_network(architecture)
-    source, mask = padded(random_ids(2, 5), 7)
-    target = random_ids(2, 6, seed=1)
-    maps = network.attention_maps(source, mask, target)
-    for head in range(architecture.num_heads):
-        hidden, alignment = network.hidden_and_alignment(source, mask, target, head=head)
-        torch.testing.assert_close(hidden, network.hidden(source, mask, target))
-        torch.testing.assert_close(alignment, maps.cross[-1][:, head])
-
-
-@every_configuration
-@torch.inference_mode()
 def test_every_tensor_of_a_pass_is_on_the_device_of_the_network(architecture: Architecture) -> None:
     """Tensors on "meta" have a shape and no numbers; operators refuse to mix them with others."""
     network = Transformer(architecture).to("meta").eval()

@@ -16,6 +16,8 @@ from bundle.manifest import (
     Shortlist,
 )
 from service.api.replies.json import Json, Reply
+from service.inspection.causes.methods import methods_of
+from service.inspection.values import Method
 from service.models.served_bundle import ServedBundle
 
 
@@ -51,6 +53,8 @@ class ModelReply(Reply):
     """Pieces that the model copies, in place of what must not be translated."""
     alignment_head: AlignmentHead | None
     """Where word alignments are read; null: no head was trained for it."""
+    methods: list[Method]
+    """How `POST /attention` can explain its translations."""
     heads: HeadsReport | None
     """What each attention head does and what is lost without it; null: not measured."""
     shortlist: Shortlist | None
@@ -79,6 +83,7 @@ def model_content(served: ServedBundle) -> Json:
     return {
         **described,
         "sha256": served.bundle.sha256,
+        "methods": methods_of(served.bundle),
         "canary": {
             "source_text": manifest.canary.source_text,
             "state": "ok" if fault is None else "failing",

@@ -56,11 +56,16 @@ def check_method(method: Method, bundle: Bundle) -> None:
     if method not in METHODS:
         raise InvalidRequestError(f"Invalid request: method must be one of {', '.join(METHODS)}")
     if not _has(method, bundle):
-        known = ", ".join(name for name in METHODS if _has(name, bundle))
+        known = ", ".join(methods_of(bundle))
         raise InvalidRequestError(
             f"Invalid request: the model {bundle.manifest.name} has no graph for the method "
             f"{method}; it has {known} (an older bundle gets it by `python -m export.renewal`)"
         )
+
+
+def methods_of(bundle: Bundle) -> tuple[Method, ...]:
+    """The methods that a bundle has, attention first."""
+    return tuple(name for name in METHODS if _has(name, bundle))
 
 
 def _has(method: Method, bundle: Bundle) -> bool:

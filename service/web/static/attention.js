@@ -5,8 +5,11 @@ import { AttentionView } from "./attention_view.js";
 import { element } from "./element.js";
 import { number, say } from "./interface.js";
 import { roving } from "./roving.js";
-import { drawStamp } from "./heat_map.js";
-import { saveJson, savePng, saveSvg } from "./download.js";
+import { drawStamp, legend } from "./heat_map.js";
+import { downloads } from "./download.js";
+import { headFacts, headLegend, headName, headSign, reportOf } from "./heads.js";
+import { modelOf } from "./models.js";
+import { headTitle, WithoutHeads } from "./without_heads.js";
 import { inspect, translate } from "./service.js";
 
 const KINDS = ["cross", "encoder", "decoder"];
@@ -14,27 +17,33 @@ const MEAN = "mean";
 const NUM_OTHERS = 4;
 
 export class AttentionPanel {
+  #inspection;
   #sentence;
   #replies = new Map();
   #choice = { kind: "cross", isWords: false, layer: MEAN, head: MEAN, other: "" };
   #others = null;
+  #model = null;
+  #without;
   #root;
-  #isSeen;
 
-  constructor(root, sentence, isSeen) {
+  constructor(root, inspection) {
     this.#root = root;
-    this.#sentence = sentence;
-    this.#isSeen = isSeen;
+    this.#inspection = inspection;
+    this.#sentence = inspection.sentence;
+    this.#without = new WithoutHeads(inspection, () => this.show());
   }
 
   async show() {
     if (!this.#sentence.source_tokens.length) return this.#showNothing();
     const key = this.#key;
     try {
-      const replies = await Promise.all([this.#reply(this.#own), ...(this.#choice.other ? [this.#reply(this.#choice.other)] : [])]);
-      if (key === this.#key && this.#isSeen()) this.#draw(...replies);
+      const shown = [this.#own, ...(this.#choice.other ? [this.#choice.other] : [])];
+      const described = modelOf(this.#sentence.languages).catch(() => null);
+      const [model, ...replies] = await Promise.all([described, ...shown.map((each) => this.#reply(each))]);
+      this.#model = model;
+      if (key === this.#key && this.#inspection.isSeen) this.#draw(...replies);
     } catch (error) {
-      if (key === this.#key && this.#isSeen()) this.#showProblem(error);
+      if (key === this.#key && this.#inspection.isSeen) this.#showProblem(error);
     }
   }
 
@@ -63,9 +72,8 @@ export class AttentionPanel {
 
   async #load(translation) {
     const { kind, isWords } = this.#choice;
-    const { source, languages } = this.#sentence;
     const given = translation === null ? {} : { translation };
-    const reply = await inspect({ q: source, ...languages, kinds: [kind], words: isWords, ...given });
+    const reply = await inspect(this.#inspection.question({ kinds: [kind], words: isWords, ...given }));
     return reply.sentences?.[0] ?? reply;
   }
 
@@ -81,7 +89,7 @@ export class AttentionPanel {
         element("div", {},
           element("div", { class: views.length > 1 ? "pair" : "" }, views.map((view, place) => this.#column(view, place, views.length))),
           legend(), this.#downloads(reply, views[0])),
-        this.#stamps(maps)),
+        element("div", {}, ...this.#stamps(maps), ...headLegend(this.#model, this.#choice.kind), ...this.#head(reply), this.#without.root)),
       about(),
     );
     if (focused) this.#root.querySelector(`[data-keeps="${focused}"]`)?.focus();
@@ -158,9 +166,9 @@ export class AttentionPanel {
   }
 
   async #findOthers() {
-    const { source, languages, translation } = this.#sentence;
+    const { translation } = this.#sentence;
     try {
-      const reply = await translate({ q: source, ...languages, alternatives: NUM_OTHERS });
+      const reply = await translate(this.#inspection.question({ alternatives: NUM_OTHERS }));
       const texts = new Set([reply.translatedText, ...reply.alternatives]);
       texts.delete(translation);
       this.#others = [...texts];
@@ -179,12 +187,7 @@ export class AttentionPanel {
   #downloads(reply, { picture }) {
     const { kind, layer, head } = this.#choice;
     const counted = (value) => (value === MEAN ? value : Number(value) + 1);
-    const name = `attention-${kind}-layer-${counted(layer)}-head-${counted(head)}`;
-    const button = (label, click) => element("button", { type: "button", class: "quiet", click, "data-keeps": label }, label);
-    return element("div", { class: "downloads", role: "group", "aria-label": say("download") }, `${say("download")} `,
-      button("PNG", () => savePng(name, picture)),
-      button("SVG", () => saveSvg(name, picture)),
-      button("JSON", () => saveJson(name, reply)));
+    return downloads(`attention-${kind}-layer-${counted(layer)}-head-${counted(head)}`, reply, picture);
   }
 
   #stamps(maps) {
@@ -196,20 +199,40 @@ export class AttentionPanel {
     const pressed = group.querySelector("[aria-pressed=true]");
     if (pressed) stops.stopAt(pressed);
     else stops.reset();
-    return element("div", {}, element("h3", {}, say("attention.all")), group);
+    return [element("h3", {}, say("attention.all")), group];
+  }
+
+  // Of one head: what it was found to do, and a switch for it. A recurrence has none to be switched off.
+  #head({ decoder_cell: recurrence }) {
+    const { kind, layer, head } = this.#choice;
+    if (layer === MEAN || head === MEAN) return [];
+    const place = [kind, Number(layer), Number(head)];
+    const report = reportOf(this.#model, ...place);
+    const isOff = this.#without.has(...place);
+    const toggle = element("button", {
+      type: "button", class: "quiet", "aria-pressed": String(isOff), "data-keeps": "without", click: () => this.#without.toggle(...place),
+    }, say("without.toggle"));
+    return [element("div", { class: "head" },
+      element("h3", {}, report?.name ? say("head.title", { head: headTitle(...place), name: headName(report) }) : headTitle(...place)),
+      element("p", { class: "hint" }, headFacts(this.#model, { kind, layer: place[1], head: place[2] })),
+      ...(recurrence ? [] : [toggle]))];
   }
 
   // Counted from 1 for people; the tooltip has the indices of the API.
   #stamp(map, layer, head) {
+    const { kind } = this.#choice;
     const isChosen = String(layer) === String(this.#choice.layer) && String(head) === String(this.#choice.head);
+    const isOff = this.#without.has(kind, layer, head);
+    const report = reportOf(this.#model, kind, layer, head);
     const canvas = element("canvas", { "aria-hidden": "true" });
     requestAnimationFrame(() => drawStamp(canvas, map));
+    const name = [say("attention.stamp", { layer: layer + 1, head: head + 1 }), headName(report), isOff ? say("without.off") : ""];
     return element("button", {
-      type: "button", class: "stamp", tabindex: -1, title: `layers=[${layer}], heads=[${head}]`,
-      "aria-label": say("attention.stamp", { layer: layer + 1, head: head + 1 }),
+      type: "button", class: isOff ? "stamp off" : "stamp", tabindex: -1, title: `layers=[${layer}], heads=[${head}]`,
+      "aria-label": name.filter(Boolean).join(", "),
       "aria-pressed": String(isChosen), "data-keeps": `stamp-${layer}-${head}`,
       click: () => this.#choose({ layer: String(layer), head: String(head) }),
-    }, canvas);
+    }, canvas, ...headSign(report));
   }
 }
 
@@ -218,15 +241,6 @@ const picked = (items, choice) => (choice === MEAN ? items : [items[Number(choic
 
 function mean(maps) {
   return maps[0].map((row, y) => row.map((_, x) => maps.reduce((sum, map) => sum + map[y][x], 0) / maps.length));
-}
-
-function legend() {
-  const swatches = [0, 0.02, 0.1, 0.3, 0.6, 1].map((weight) => {
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.setProperty("--strength", Math.sqrt(weight));
-    return element("span", { class: "step" }, swatch, number(weight, { style: "percent" }));
-  });
-  return element("p", { class: "legend hint" }, `${say("attention.legend")} `, ...swatches);
 }
 
 function about() {

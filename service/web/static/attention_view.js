@@ -82,17 +82,17 @@ export class AttentionView {
   }
 }
 
-const strongest = (row) => [...row.keys()].sort((a, b) => row[b] - row[a]);
+export const strongest = (row) => [...row.keys()].sort((a, b) => row[b] - row[a]);
 
 function axesOf(kind, { source_tokens: source, target_tokens: target }) {
   return { cross: [target, source], encoder: [source, source], decoder: [target, target] }[kind];
 }
 
-function lensLine(label, words) {
+export function lensLine(label, words) {
   return element("p", { class: "line", role: "group", "aria-label": label }, element("span", { class: "hint" }, label), element("span", { class: "pieces" }, ...words));
 }
 
-function shade(word, weight) {
+export function shade(word, weight) {
   word.classList.toggle("lit", weight > 0.01);
   word.style.setProperty("--weight", weight);
 }

@@ -13,12 +13,13 @@ export class Choices {
   #frame = byId("sheets");
   #options;
   #onChoose;
+  #onWhy;
   #onClose;
   #anchor = null;
   #running = null;
 
-  constructor({ options, onChoose, onClose }) {
-    [this.#options, this.#onChoose, this.#onClose] = [options, onChoose, onClose];
+  constructor({ options, onChoose, onWhy, onClose }) {
+    [this.#options, this.#onChoose, this.#onWhy, this.#onClose] = [options, onChoose, onWhy, onClose];
     document.addEventListener("pointerdown", ({ target }) => {
       if (!this.#root.hidden && !this.#root.contains(target) && !this.#anchor?.contains(target)) this.close();
     });
@@ -66,9 +67,9 @@ export class Choices {
   async #parts(sentence, index, start, signal) {
     const ask = (prefix) => translate(this.#options(sentence, { prefix, alternatives: NUM_ALTERNATIVES }), signal);
     const [atWord, whole] = await Promise.all([start ? ask(before(sentence, start)) : null, ask(undefined)]);
-    const choose = (text) => this.#onChoose(index, text);
-    const parts = atWord ? wordList(sentence, start, atWord, choose) : [];
-    return [...parts, ...sentenceList(sentence, whole, choose)];
+    const take = { choose: (text) => this.#onChoose(index, text), why: (text) => this.#onWhy(index, text) };
+    const parts = atWord ? wordList(sentence, start, atWord, take) : [];
+    return [...parts, ...sentenceList(sentence, whole, take)];
   }
 
   #place() {
@@ -99,7 +100,7 @@ function reasonsOf(sentence, start, text) {
   return [...here, ...elsewhere].map(({ kind, text: reason }) => element("p", { class: `reason ${kind}` }, reason));
 }
 
-function wordList(sentence, start, reply, choose) {
+function wordList(sentence, start, reply, take) {
   const prefix = before(sentence, start);
   const now = sentence.translation.slice(prefix.length).trim();
   const seen = new Set([firstWord(now)]);
@@ -110,24 +111,29 @@ function wordList(sentence, start, reply, choose) {
   const buttons = others.map((text) => {
     const rest = text.slice(prefix.length).trim();
     const word = firstWord(rest);
-    return choice([element("strong", {}, word), element("span", { class: "hint" }, rest.slice(word.length))], text, choose);
+    return choice([element("strong", {}, word), element("span", { class: "hint" }, rest.slice(word.length))], text, take);
   });
   return listOf(say("choices.word", { text: firstWord(now) }), buttons);
 }
 
 // With alternatives the server searches a wider beam, whose best translation may differ.
-function sentenceList(sentence, reply, choose) {
+function sentenceList(sentence, reply, take) {
   const texts = new Set([reply.translatedText, ...reply.alternatives]);
   texts.delete(sentence.translation);
-  return listOf(say("choices.sentence"), [...texts].map((text) => choice([text], text, choose)));
+  return listOf(say("choices.sentence"), [...texts].map((text) => choice([text], text, take)));
 }
 
 const firstWord = (text) => text.split(/\s/, 1)[0];
 
-const choice = (children, text, choose) => element("button", { type: "button", click: () => choose(text) }, ...children);
+function choice(children, text, { choose, why }) {
+  return [
+    element("button", { type: "button", click: () => choose(text) }, ...children),
+    element("button", { type: "button", class: "why", "aria-label": say("why.of", { text }), click: () => why(text) }, say("why")),
+  ];
+}
 
-function listOf(name, buttons) {
+function listOf(name, items) {
   const heading = element("h3", {}, name);
-  if (!buttons.length) return [heading, element("p", { class: "hint" }, say("choices.none"))];
-  return [heading, element("ul", {}, buttons.map((button) => element("li", {}, button)))];
+  if (!items.length) return [heading, element("p", { class: "hint" }, say("choices.none"))];
+  return [heading, element("ul", {}, items.map((buttons) => element("li", {}, buttons)))];
 }

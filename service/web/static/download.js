@@ -1,20 +1,28 @@
 // Saves what is shown as a file, in the browser; nothing is sent.
 
 import { element } from "./element.js";
+import { say } from "./interface.js";
 
 const INK = "#1c2326";
 const ACCENT = "#0b7285";
 const SHARPNESS = 2;
 
-export function saveJson(name, content) {
+export function downloads(name, content, picture = null) {
+  const button = (label, click) => element("button", { type: "button", class: "quiet", click, "data-keeps": label }, label);
+  const pictures = picture ? [button("PNG", () => savePng(name, picture)), button("SVG", () => saveSvg(name, picture))] : [];
+  return element("div", { class: "downloads", role: "group", "aria-label": say("download") }, `${say("download")} `,
+    ...pictures, button("JSON", () => saveJson(name, content)));
+}
+
+function saveJson(name, content) {
   save(`${name}.json`, new Blob([JSON.stringify(content, null, 1)], { type: "application/json" }));
 }
 
-export function saveSvg(name, picture) {
+function saveSvg(name, picture) {
   save(`${name}.svg`, onPaper(picture));
 }
 
-export async function savePng(name, picture) {
+async function savePng(name, picture) {
   const address = URL.createObjectURL(onPaper(picture));
   try {
     const image = new Image();

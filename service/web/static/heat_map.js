@@ -1,12 +1,13 @@
 // Draws one attention map: queries as rows, keys as columns; for the page and for download.
 
-import { svg } from "./element.js";
+import { element, svg } from "./element.js";
+import { number, say } from "./interface.js";
 
 const WORTH_DRAWING = 0.001;
 const LETTER = 7.2;
 
-// `map` is [query][key]; colours are inherited from the page.
-export function heatMap({ map, queries, keys, title }) {
+// `map` is [query][key]; colours are inherited from the page. With `split`, a rule stands before that key.
+export function heatMap({ map, queries, keys, title, split = null }) {
   const cell = keys.length > 40 ? 16 : keys.length > 16 ? 18 : 26;
   const left = 12 + LETTER * longest(queries);
   const top = 12 + LETTER * longest(keys);
@@ -21,6 +22,10 @@ export function heatMap({ map, queries, keys, title }) {
   }));
   const marked = svg("rect", { class: "marked", x: left - 1, y: -99, width: cell * keys.length + 1, height: cell + 1, rx: 3, fill: "none" });
   const pinned = svg("rect", { class: "pinned", x: -99, y: -99, width: cell + 1, height: cell + 1, rx: 3, fill: "none" });
+  if (split !== null) {
+    const x = left + split * cell - 0.5;
+    root.append(svg("path", { class: "split", d: `M${x} 4V${height - 4}`, stroke: "currentColor", "stroke-opacity": 0.6 }));
+  }
   root.append(cells, labels(queries, keys, left, top, cell), marked, pinned);
   return {
     root,
@@ -67,4 +72,13 @@ export function drawStamp(canvas, map) {
     context.globalAlpha = strength(weight);
     context.fillRect(x, y, 1, 1);
   }));
+}
+
+export function legend() {
+  const swatches = [0, 0.02, 0.1, 0.3, 0.6, 1].map((weight) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.setProperty("--strength", Math.sqrt(weight));
+    return element("span", { class: "step" }, swatch, number(weight, { style: "percent" }));
+  });
+  return element("p", { class: "legend hint" }, `${say("attention.legend")} `, ...swatches);
 }

@@ -1,13 +1,11 @@
 // Inspects one sentence of the translation at a time; docked, folded away until it is wanted.
 
-import { AttentionPanel } from "./attention.js";
-import { detailsPanel } from "./details.js";
 import { byId, element } from "./element.js";
 import { say } from "./interface.js";
 import { keep, recall } from "./memory.js";
-import { translate } from "./service.js";
+import { bringIntoRow } from "./roving.js";
 import { Tabs } from "./tabs.js";
-import { wordsPanel } from "./words.js";
+import { Inspection, VIEWS } from "./views.js";
 
 export class Inspector {
   #root = byId("inspector");
@@ -15,16 +13,24 @@ export class Inspector {
   #sentences = [];
   #index = 0;
   #filled = new Set();
+  #wanted = null;
   #tabs;
   #onChoose;
+  #requestOf;
 
-  constructor(onChoose) {
-    this.#onChoose = onChoose;
+  // `requestOf` gives the fields of a request to translate a sentence as the page did.
+  constructor({ onChoose, requestOf }) {
+    [this.#onChoose, this.#requestOf] = [onChoose, requestOf];
+    const list = this.#root.querySelector("[role=tablist]");
+    for (const { name } of VIEWS) {
+      list.append(element("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`, "data-say": name }));
+      this.#panels.append(element("div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}` }));
+    }
     byId("previous").addEventListener("click", () => this.choose(this.#index - 1));
     byId("next").addEventListener("click", () => this.choose(this.#index + 1));
     byId("fold").addEventListener("click", () => this.#fold(!this.#panels.hidden));
-    this.#tabs = new Tabs(this.#root.querySelector("[role=tablist]"), (panel) => this.#fill(panel));
-    this.#root.querySelector("[role=tablist]").addEventListener("click", () => this.#fold(false));
+    this.#tabs = new Tabs(list, (panel) => this.#fill(panel));
+    list.addEventListener("click", () => this.#fold(false));
     this.#panels.hidden = !recall("inspector", false);
     this.#showFold();
   }
@@ -59,6 +65,15 @@ export class Inspector {
     this.#fill(this.#tabs.panelOf(this.#tabs.chosen));
   }
 
+  // Shows a sentence in a view, which begins with what is `wanted` of it.
+  reveal(name, index, wanted = {}) {
+    this.#wanted = { name, wanted };
+    this.choose(index);
+    this.#tabs.show(byId(`tab-${name}`));
+    this.#fold(false);
+    byId(`tab-${name}`).focus();
+  }
+
   #fold(isFolded) {
     this.#panels.hidden = isFolded;
     keep("inspector", !isFolded);
@@ -72,41 +87,22 @@ export class Inspector {
     const button = byId("fold");
     button.setAttribute("aria-expanded", isOpen);
     this.#root.classList.toggle("open", isOpen);
+    bringIntoRow(this.#tabs.chosen); // which is bold now
   }
 
   async #fill(panel) {
     const sentence = this.#sentences[this.#index];
     if (!sentence || this.#panels.hidden || this.#filled.has(panel)) return;
     this.#filled.add(panel);
-    if (panel.id === "panel-words") panel.replaceChildren(...wordsPanel(sentence));
-    else if (panel.id === "panel-attention") await this.#attention(panel, sentence).show();
-    else await this.#fillLater(panel, sentence, details);
+    const view = VIEWS.find(({ name }) => panel.id === `panel-${name}`);
+    const isFilled = await view.show(panel, this.#inspection(sentence, view.name));
+    if (isFilled === false && sentence === this.#sentences[this.#index]) this.#filled.delete(panel);
   }
 
-  #attention(panel, sentence) {
-    return new AttentionPanel(panel, sentence, () => this.#isSeen(sentence));
+  #inspection(sentence, name) {
+    const wanted = this.#wanted?.name === name ? this.#wanted.wanted : {};
+    if (this.#wanted?.name === name) this.#wanted = null;
+    const isSeen = (one) => one === this.#sentences[this.#index];
+    return new Inspection(sentence, { requestOf: this.#requestOf, isSeen, wanted });
   }
-
-  // A late reply may belong to a sentence that is no longer shown.
-  #isSeen(sentence) {
-    return sentence === this.#sentences[this.#index];
-  }
-
-  async #fillLater(panel, sentence, load) {
-    panel.replaceChildren();
-    try {
-      const content = await load(sentence);
-      if (this.#isSeen(sentence)) panel.replaceChildren(...content);
-    } catch (error) {
-      if (!this.#isSeen(sentence)) return;
-      this.#filled.delete(panel);
-      panel.replaceChildren(element("p", { class: "problem", role: "alert" }, error.message));
-    }
-  }
-}
-
-// Translated alone, a sentence has the same translation as in its text, and times of its own.
-async function details(sentence) {
-  const { source, languages } = sentence;
-  return detailsPanel(sentence, await translate({ q: source, ...languages, details: true }));
 }

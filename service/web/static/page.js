@@ -29,9 +29,13 @@ const status = byId("status");
 const links = new Links();
 const source = new SourcePane(text, byId("mirror"), links);
 const view = new TranslationView(byId("translation"), links, (word, place) => openChoices(word, place));
-const inspector = new Inspector((index) => links.pin(index));
+const inspector = new Inspector({ onChoose: (index) => links.pin(index), requestOf: requestFor });
 const choices = new Choices({
   options: requestFor, onChoose: (index, chosen) => choose(index, chosen), onClose: () => links.hold(null),
+  onWhy: (index, contrast) => {
+    choices.close();
+    inspector.reveal("causes", index, { contrast });
+  },
 });
 const glossary = new Glossary(byId("glossary"), () => run());
 const history = new History(byId("history"), (entry) => restore(entry));

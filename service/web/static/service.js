@@ -15,6 +15,8 @@ export const loadSettings = () => get("frontend/settings");
 export const loadModels = () => get("models");
 export const detect = (parameters, signal) => post("detect", parameters, signal).then((r) => r.json());
 export const inspect = (parameters, signal) => post("attention", parameters, signal).then((r) => r.json());
+export const score = (parameters, signal) => post("score", parameters, signal).then((r) => r.json());
+export const compare = (parameters, signal) => post("compare", parameters, signal).then((r) => r.json());
 export const jobOf = (id) => get(`jobs/${encodeURIComponent(id)}`);
 export const cancelJob = (id) => request(`jobs/${encodeURIComponent(id)}`, { method: "DELETE" });
 

@@ -1,6 +1,6 @@
 // Accessible tabs; a panel is filled when it is first shown.
 
-import { roving } from "./roving.js";
+import { bringIntoRow, roving } from "./roving.js";
 
 export class Tabs {
   #tabs;
@@ -26,6 +26,7 @@ export class Tabs {
       this.panelOf(tab).hidden = tab !== chosen;
     }
     this.#stops.stopAt(chosen);
+    bringIntoRow(chosen);
     this.#onShow(this.panelOf(chosen));
   }
 

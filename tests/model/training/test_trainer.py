@@ -5,12 +5,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from model.data.alignment import align_corpus
-from model.data.batching import EncodedCorpus
 from model.errors import CheckpointError
 from model.training.checkpoint import (
     AVERAGED_NAME,
@@ -23,7 +20,7 @@ from model.training.checkpoint import (
     read,
     write_atomically,
 )
-from model.training.preparation import CORPUS_NAME, COUNTS_NAME, LINKS_NAME
+from model.training.preparation import CORPUS_NAME, COUNTS_NAME
 from tests.model.runs import (
     NUM_PIECES,
     InterruptionError,
@@ -288,23 +285,3 @@ def test_one_model_learns_both_directions(tmp_path: Path, out: Path) -> None:
     # The words are the same in both: only the piece before the source tells which is wanted.
     assert scores["dev en-de chrf"] > 70
     assert scores["dev de-en chrf"] > 70
-
-
-def test_a_head_that_is_guided_learns_where_to_look(data: Path, out: Path) -> None:
-    """A run begins without word alignments and goes on with them."""
-    text = both_ways(config_text(max_steps=4, label_smoothing=0.0, learning_rate=1e-2))
-    new_trainer(text, data, out).run()
-    with np.load(out / CORPUS_NAME) as arrays:
-        corpus = EncodedCorpus(**arrays)
-    diagonal = align_corpus(corpus, {}, lambda pairs: [{(1, 0)} for _ in pairs])
-    np.savez(out / LINKS_NAME, links=diagonal.links, starts=diagonal.starts)
-    guided = text.replace("max_steps = 4", "max_steps = 100")
-    guided = guided.replace("[training]", "[alignment]\nweight = 1.0\nhead = 1\n[training]")
-    resumed = new_trainer(guided, data, out, is_resumed=True)
-    resumed.resume()
-    resumed.run()
-    losses = [row["alignment_loss"] for row in rows(out) if "alignment_loss" in row]
-    assert max(losses) < 0.1
-    alignment = load_checkpoint(out / AVERAGED_NAME).config.alignment
-    assert alignment is not None
-    assert alignment.head == 1

@@ -78,6 +78,7 @@ def test_models_are_described() -> None:
     assert model["sha256"] == bundle.sha256
     assert model["precision"] == bundle.manifest.precision
     assert model["architecture"] == bundle.manifest.architecture.model_dump()
+    assert model["methods"] == ["attention", "rollout", "occlusion"]
     assert ModelReply.model_validate(model).model_dump(mode="json") == model
 
 
