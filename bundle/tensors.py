@@ -20,6 +20,10 @@ VALUE_ZEROING_NAME = "value_zeroing.onnx"
 ALTI_NAME = "alti.onnx"
 CAUSE_NAMES = (VALUE_ZEROING_NAME, ALTI_NAME)
 """Optional: bundles from before they were made have none, and a recurrence has no `alti.onnx`."""
+STATES_NAME = "states.onnx"
+"""Optional: bundles from before it was made have none."""
+INSPECTION_NAMES = (*CAUSE_NAMES, STATES_NAME)
+"""Optional graphs that are made from `attention.onnx`."""
 WEIGHTS_NAME = "weights.bin"
 SOURCE_TOKENIZER_NAME = "source.spm"
 TARGET_TOKENIZER_NAME = "target.spm"
@@ -341,6 +345,26 @@ def alti_spec(architecture: Architecture) -> GraphSpec:
             *of_kind("encoder", architecture.num_encoder_layers, "source", "source"),
             *of_kind("decoder", architecture.num_decoder_layers, "target", "target"),
             *of_kind("cross", architecture.num_decoder_layers, "target", "source"),
+        ),
+    )
+
+
+def states_spec(architecture: Architecture) -> GraphSpec:
+    """The encoder's pass -> what each of its layers computes.
+
+    `queries`, `keys` and `values` are those of every head, before any rotation; `activations` are
+    behind the activation of the feed-forward. `residual_norms` are Euclidean norms of the vectors
+    that pass by: first the embeddings with their positions, then behind the attention and behind
+    the feed-forward of each layer, normalised with post-norm. Rows on padding are arbitrary.
+    """
+    layers, heads = architecture.num_encoder_layers, architecture.num_heads
+    by_head = ("batch", layers, heads, "source", architecture.head_dim)
+    return GraphSpec(
+        inputs=_pair_inputs()[:2],
+        outputs=(
+            *(_tensor(name, "float32", *by_head) for name in ("queries", "keys", "values")),
+            _tensor("activations", "float32", "batch", layers, "source", architecture.d_ff),
+            _tensor("residual_norms", "float32", "batch", 1 + 2 * layers, "source"),
         ),
     )
 

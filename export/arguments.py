@@ -7,8 +7,12 @@ if TYPE_CHECKING:
     from bundle.manifest import Manifest
 
 
+HEAD_SENTENCES = 100
+"""Enough to tell heads that matter from others."""
+
+
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add name, limits and `--force`: options of every bundle."""
+    """Add name, limits, `--heads` and `--force`: options of every bundle."""
     parser.add_argument("--name", help="name of the bundle; default: the folder's")
     for side in ("source", "target"):
         parser.add_argument(
@@ -24,6 +28,14 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="refuse int8 that loses more against fp32, default 0.3",
     )
+    parser.add_argument(
+        "--heads",
+        type=not_negative,
+        default=HEAD_SENTENCES,
+        metavar="N",
+        help="measure what each attention head does, translating at most N development sentences "
+        f"without it; 0: not, default {HEAD_SENTENCES}",
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
 
 
@@ -32,6 +44,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """A count of 0 or more."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
     return number
 
 

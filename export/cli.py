@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_target_tokens=arguments.max_target_tokens,
         verification_sentences=arguments.sentences,
         max_bleu_loss=arguments.max_bleu_loss,
+        head_sentences=arguments.heads,
         shortlist=arguments.shortlist,
         beam_size=arguments.beam_size,
         length_penalty=arguments.length_penalty,

@@ -1,10 +1,21 @@
 """The steps of an export: build, verify, quantise, verify again, publish."""
 
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bundle.manifest import MANIFEST_NAME, AlignmentHead, Manifest, ParityReport, QualityReport
+from tqdm import tqdm
+
+from bundle.errors import InvalidBundleError
+from bundle.manifest import (
+    MANIFEST_NAME,
+    AlignmentHead,
+    HeadsReport,
+    Manifest,
+    ParityReport,
+    QualityReport,
+)
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.calibration.activations import calibrate
@@ -20,6 +31,7 @@ from export.quantization import ActivationPlan
 from export.staging import GraphVariant, open_staged
 from export.verification.alignment_head import choose_alignment_head
 from export.verification.canary import choose_canary
+from export.verification.heads import affordable_sentences, measure_heads
 from export.verification.invariance import check_invariance
 from export.verification.original_parity import check_original, measure_original
 from export.verification.parity import check_parity, measure_parity
@@ -81,12 +93,13 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         served, more = _build_int8(job, meters, quality, folder)
         quality += more
     check_invariance(served, sources)
+    served = _with_manifest(served, alignment_head=_alignment_head(job, served))
     found = {
         "parity": parity,
         "quality": tuple(quality),
         "batch_invariant": True,
-        "alignment_head": _alignment_head(job, served),
         "doubt": calibrate_doubt(served, job.dev),
+        "heads": _heads(job, served),
     }
     manifest = served.bundle.manifest.model_copy(
         update={**found, "canary": choose_canary(served, job.verification_sets[0])}
@@ -109,6 +122,24 @@ def _alignment_head(job: ExportJob, served: Sessions) -> AlignmentHead | None:
     if job.model.alignment_head or not job.dev:
         return job.model.alignment_head
     return choose_alignment_head(served, job.verification, _lexicon(job))
+
+
+def _heads(job: ExportJob, served: Sessions) -> HeadsReport | None:
+    """None without development data, where they are not wanted, or cannot be left out."""
+    wanted = job.options.head_sentences
+    if not wanted or not job.dev:
+        return None
+    count = affordable_sentences(served.bundle.manifest.architecture, wanted)
+    try:
+        return measure_heads(served, job.dev[0], count)
+    except InvalidBundleError as error:
+        tqdm.write(f"heads are not measured: {error}", file=sys.stderr)
+        return None
+
+
+def _with_manifest(sessions: Sessions, **changes: object) -> Sessions:
+    manifest = sessions.bundle.manifest.model_copy(update=changes)
+    return replace(sessions, bundle=replace(sessions.bundle, manifest=manifest))
 
 
 def _build_int8(
@@ -173,8 +204,7 @@ def _with_speedups(short: Sessions, whole: Sessions, job: ExportJob) -> Sessions
     sources = [p.source_ids for p in job.verification]
     speedups = measure_speedups(short, whole, sources)
     found = manifest.shortlist.model_copy(update={"speedups": speedups})
-    bundle = replace(short.bundle, manifest=manifest.model_copy(update={"shortlist": found}))
-    return replace(short, bundle=bundle)
+    return _with_manifest(short, shortlist=found)
 
 
 def _finish(folder: Path, manifest: Manifest) -> Manifest:

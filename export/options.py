@@ -62,6 +62,9 @@ class BundleOptions:
     calibration: CalibrationOptions = CalibrationOptions()
     max_bleu_loss: float = 0.3
     """BLEU that int8 may lose against fp32; more is refused."""
+    head_sentences: int = 0
+    """Development sentences that are translated once without each attention head, fewer where there
+    are many heads; 0: heads are not measured."""
     force: bool = False
     """Replace an existing bundle."""
 

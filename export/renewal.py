@@ -1,10 +1,10 @@
 """Renews a bundle without its checkpoint: `python -m export.renewal`.
 
-Bundles that were exported before the graph of beams (`beams.onnx`) or those of causes
-(`value_zeroing.onnx`, `alti.onnx`) existed lack them: they go on working, with slower beam search
-or fewer methods of inspection. They are made from the bundle's own graphs. On demand the shortlist
-goes, another beam becomes the default, and confidence is calibrated on held-out text. The weights
-stay as they are, byte for byte, and so does what a search of the whole vocabulary finds.
+Bundles that were exported before the graph of beams (`beams.onnx`) or those of inspection
+(`value_zeroing.onnx`, `alti.onnx`, `states.onnx`) existed lack them: they go on working, with
+slower beam search or less to inspect. They are made from the bundle's own graphs. On demand the
+shortlist goes, another beam becomes the default, and confidence is calibrated on held-out text. The
+weights stay as they are, byte for byte, and so does what a search of the whole vocabulary finds.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from export.arguments import positive
 from export.calibration.doubt import calibrate_doubt
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
-from export.graphs.causes import build_causes, cause_names
+from export.graphs.inspections import build_inspections, inspection_names
 from export.graphs.whole_vocabulary import without_shortlist
 from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish
@@ -100,7 +100,7 @@ def _rewrite(folder: Path, manifest: Manifest) -> None:
         names -= set(SHORTLIST_FILES)
     if has_beams(manifest.architecture):
         _write_beams(folder, manifest)
-    _write_causes(folder, manifest)
+    _write_inspections(folder, manifest)
     files = file_entries(folder / name for name in names)
     _write_manifest(folder, manifest.model_copy(update={"files": files}))
 
@@ -157,12 +157,12 @@ def _write_beams(folder: Path, manifest: Manifest) -> None:
 def _made_names(manifest: Manifest) -> list[str]:
     """Files that are made from others."""
     beams = [BEAMS_NAME] if has_beams(manifest.architecture) else []
-    return [*beams, *cause_names(manifest.architecture)]
+    return [*beams, *inspection_names(manifest.architecture)]
 
 
-def _write_causes(folder: Path, manifest: Manifest) -> None:
+def _write_inspections(folder: Path, manifest: Manifest) -> None:
     attention = onnx.load(folder / ATTENTION_NAME, load_external_data=False)
-    for name, graph in build_causes(attention, manifest.architecture).items():
+    for name, graph in build_inspections(attention, manifest.architecture).items():
         (folder / name).write_bytes(graph.SerializeToString())
 
 

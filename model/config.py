@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -243,6 +243,8 @@ _MAY_CHANGE: Mapping[str, bool | set[str]] = {
     },
 }
 """Settings that may change when a run resumes: budget, schedule, losses and validation."""
+_RETIRED = ("alignment",)
+"""It supervised a head of the cross-attention."""
 
 
 def read_config(path: Path) -> RunConfig:
@@ -263,10 +265,28 @@ def parse_config(text: str, *, where: str) -> RunConfig:
     Raises:
         ConfigError: It has wrong or unknown values; lists all of them.
     """
+    return _validated(_sections(text, where), where)
+
+
+def parse_recorded_config(text: str, *, where: str) -> RunConfig:
+    """Like `parse_config`, of the TOML that a checkpoint or a bundle keeps of its training.
+
+    Sections that an earlier version had are left out.
+    """
+    sections = _sections(text, where)
+    return _validated({n: v for n, v in sections.items() if n not in _RETIRED}, where)
+
+
+def _sections(text: str, where: str) -> dict[str, Any]:
     try:
-        return RunConfig.model_validate(tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(where, [f"not TOML: {error}"]) from error
+
+
+def _validated(sections: Mapping[str, Any], where: str) -> RunConfig:
+    try:
+        return RunConfig.model_validate(sections)
     except ValidationError as error:
         details = error.errors(include_url=False)
         faults = [": ".join([".".join(map(str, d["loc"])), d["msg"]]) for d in details]

@@ -16,6 +16,7 @@ from service.inspection.heat_map.page import page
 from service.inspection.heat_map.svg import svg
 from service.inspection.values import (
     AttentionSelection,
+    Contrast,
     Contributions,
     InspectedPair,
     InspectedSentence,
@@ -89,6 +90,17 @@ class Attention:
         if found is None:
             raise InvalidRequestError("attention has no contributions: select another method")
         return found
+
+    @property
+    def contrast(self) -> Contrast:
+        """The translation minus the other one that was given.
+
+        Raises:
+            InvalidRequestError: None was given.
+        """
+        if self.pair.contrast is None:
+            raise InvalidRequestError("there is no contrast: give `contrast=` another translation")
+        return self.pair.contrast
 
     def __getitem__(self, kind: "AttentionKind") -> "NDArray[np.float32]":
         """The maps of a kind, of the only sentence, float32 [layers, heads, query, key]."""

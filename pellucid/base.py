@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack, cast, overload
 
 from pellucid.attention import Attention
-from pellucid.options import CallOptions, TranslateOptions, check_names
+from pellucid.options import CallOptions, HeadIndices, TranslateOptions, check_names
+from service.engine.ablation import canonical
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest, AttentionSelection, ScoredPair, ScoreRequest
 from service.text.detection import Detection
@@ -111,7 +112,9 @@ class BaseTranslator(ABC):
         text: str,
         translation: str | None = None,
         *,
+        contrast: str | None = None,
         selection: AttentionSelection = ...,
+        without_heads: Sequence[HeadIndices] = (),
         source: str | None = None,
         target: str | None = None,
     ) -> Attention: ...
@@ -122,7 +125,9 @@ class BaseTranslator(ABC):
         text: Texts,
         translation: Texts | None = None,
         *,
+        contrast: Texts | None = None,
         selection: AttentionSelection = ...,
+        without_heads: Sequence[HeadIndices] = (),
         source: str | None = None,
         target: str | None = None,
     ) -> list[Attention]: ...
@@ -132,7 +137,9 @@ class BaseTranslator(ABC):
         text: str | Texts,
         translation: str | Texts | None = None,
         *,
+        contrast: str | Texts | None = None,
         selection: AttentionSelection = AttentionSelection(),  # noqa: B008 - frozen
+        without_heads: Sequence[HeadIndices] = (),
         source: str | None = None,
         target: str | None = None,
     ) -> Attention | list[Attention]:
@@ -141,7 +148,10 @@ class BaseTranslator(ABC):
         Args:
             text: A text, or several.
             translation: Inspected instead of the model's own, one for each text.
+            contrast: Another translation of each text, to be compared with; then each text is one
+                sentence.
             selection: Which maps; by default those of cross-attention, of all layers and heads.
+            without_heads: Heads that the model does without, each (kind, layer, head).
             source: Language of the text; None: as given at construction. Not detected.
             target: Language of the translation; None: as given at construction.
 
@@ -153,14 +163,22 @@ class BaseTranslator(ABC):
             source=self._named("source", source),
             target=self._named("target", target),
             translations=None if translation is None else _as_tuple(translation),
+            contrasts=None if contrast is None else _as_tuple(contrast),
             selection=selection,
+            without_heads=canonical(without_heads),
         )
         found = self._attention(request) if request.texts else []
         return _like(text, found)
 
     @overload
     def score(
-        self, text: str, translation: str, *, source: str | None = None, target: str | None = None
+        self,
+        text: str,
+        translation: str,
+        *,
+        without_heads: Sequence[HeadIndices] = (),
+        source: str | None = None,
+        target: str | None = None,
     ) -> ScoredPair: ...
 
     @overload
@@ -169,6 +187,7 @@ class BaseTranslator(ABC):
         text: Texts,
         translation: Texts,
         *,
+        without_heads: Sequence[HeadIndices] = (),
         source: str | None = None,
         target: str | None = None,
     ) -> list[ScoredPair]: ...
@@ -178,6 +197,7 @@ class BaseTranslator(ABC):
         text: str | Texts,
         translation: str | Texts,
         *,
+        without_heads: Sequence[HeadIndices] = (),
         source: str | None = None,
         target: str | None = None,
     ) -> ScoredPair | list[ScoredPair]:
@@ -186,6 +206,7 @@ class BaseTranslator(ABC):
         Args:
             text: A text, or several.
             translation: One for each text.
+            without_heads: Heads that the model does without, each (kind, layer, head).
             source: Language of the text; None: as given at construction. Not detected.
             target: Language of the translation; None: as given at construction.
 
@@ -201,6 +222,7 @@ class BaseTranslator(ABC):
             pairs=tuple(zip(texts, translations, strict=True)),
             source=self._named("source", source),
             target=self._named("target", target),
+            without_heads=canonical(without_heads),
         )
         return _like(text, self._score(request) if request.pairs else [])
 

@@ -100,15 +100,26 @@ class Client(BaseTranslator):
         }
         if selection.method != "attention":  # unknown to older servers
             content["method"] = selection.method
-        chosen = {"layers": selection.layers, "heads": selection.heads}
-        chosen["translation"] = request.translations  # type: ignore[assignment]
+        chosen = {
+            "layers": selection.layers,
+            "heads": selection.heads,
+            "translation": request.translations,
+            "contrast": request.contrasts,
+            "without_heads": request.without_heads or None,  # unknown to older servers
+        }
         content |= {name: list(value) for name, value in chosen.items() if value is not None}
         pairs = self._post("/attention", content, _each(replies.inspected_pair_of))
         return [Attention(pair=pair, selection=selection) for pair in pairs]
 
     def _score(self, request: ScoreRequest) -> list[ScoredPair]:
         pairs = [{"source_text": text, "target_text": given} for text, given in request.pairs]
-        content = {"pairs": pairs, "source": request.source, "target": request.target}
+        content: dict[str, Any] = {
+            "pairs": pairs,
+            "source": request.source,
+            "target": request.target,
+        }
+        if request.without_heads:
+            content["without_heads"] = list(request.without_heads)
         return self._post("/score", content, _each(replies.score_of))
 
     def _post(
@@ -157,6 +168,10 @@ def _content(texts: tuple[str, ...], options: CallOptions, *, with_details: bool
     if "glossary" in options:
         terms = options["glossary"].items()
         content["glossary"] = [{"source": source, "target": target} for source, target in terms]
+    if options.get("search") and with_details:
+        content["search"] = True
+    if options.get("without_heads"):
+        content["without_heads"] = [list(head) for head in options["without_heads"]]
     if "timeout_s" in options:
         content["deadline_ms"] = max(1, round(1000 * options["timeout_s"]))
     return content

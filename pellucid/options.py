@@ -1,7 +1,12 @@
 """Options of a translation, which `Translator` and `Client` share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
+
+from service.engine.inspection import AttentionKind
+
+HeadIndices = tuple[AttentionKind, int, int]
+"""Kind, layer and head of an attention head."""
 
 
 class TranslateOptions(TypedDict, total=False):
@@ -23,6 +28,10 @@ class TranslateOptions(TypedDict, total=False):
     """Whether line breaks within a paragraph are only where the line was full."""
     alignment: bool
     """Whether sentences in `Translation.sentences` have their `alignment`."""
+    search: bool
+    """Whether sentences in `Translation.sentences` have their `search`, token by token."""
+    without_heads: Sequence[HeadIndices]
+    """Attention heads that the model does without; needs a named source language."""
 
 
 class CallOptions(TranslateOptions, total=False):

@@ -13,11 +13,14 @@ from service.errors import OverloadedError, ServiceError
 from service.inspection.confidence import Confidence
 from service.inspection.values import (
     AttentionMaps,
+    Contrast,
+    ContributionDifference,
     Contributions,
     InspectedPair,
     InspectedSentence,
     ScoredPair,
 )
+from service.text.alignment.differences import Step
 from service.text.alignment.word_links import WordLink, words
 from service.text.detection import Detection
 from service.translation.values import SentenceTranslation, Translation
@@ -88,6 +91,7 @@ def inspected_pair_of(content: Json) -> InspectedPair:
         source=source,
         translation=translation,
         sentences=tuple(_inspected_sentence(sentence) for sentence in sentences),
+        contrast=_contrast(content) if "contrast" in content else None,
     )
 
 
@@ -160,6 +164,36 @@ def _contributions(content: Json | None) -> Contributions | None:
         source=_array(content["source"]),
         target=_array(content["target"]),
         prefix_tokens=tuple(content["prefix_tokens"]),
+    )
+
+
+def _contrast(content: Json) -> Contrast:
+    found: Json = content["contrast"]
+    differences = found.get("contributions")
+    return Contrast(
+        translation=found["translation"],
+        target_tokens=tuple(found["target_tokens"]),
+        token_log_probs=tuple(found["token_scores"]),
+        steps=_steps(found["steps"], content["target_tokens"], found["target_tokens"]),
+        score_differences=tuple(step["score_difference"] for step in found["steps"]),
+        maps={kind: _array(found[kind]) for kind in _KINDS if kind in found},
+        contributions=differences
+        and ContributionDifference(
+            source=_array(differences["source"]), target=_array(differences["target"])
+        ),
+    )
+
+
+def _steps(steps: list[Json], own: list[str], other: list[str]) -> tuple[Step, ...]:
+    """Steps of a reply, which has no word of its own for equal tokens."""
+    places = [(step["token"], step["contrast_token"]) for step in steps]
+    return tuple(
+        Step(
+            first=first,
+            second=second,
+            is_same=first is not None and second is not None and own[first] == other[second],
+        )
+        for first, second in places
     )
 
 

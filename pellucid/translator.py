@@ -11,6 +11,7 @@ from pellucid.attention import Attention
 from pellucid.base import AUTO, BaseTranslator, target_of
 from pellucid.event_loop import EventLoopThread
 from pellucid.options import CallOptions, TranslateOptions
+from service.engine.ablation import canonical
 from service.inspection.values import AttentionRequest, ScoredPair, ScoreRequest
 from service.settings import Settings, load_settings
 from service.text.detection import Detection
@@ -149,6 +150,8 @@ def _request(
         length_penalty=options.get("length_penalty"),
         max_target_tokens=options.get("max_target_tokens"),
         num_alternatives=options.get("alternatives", 0),
+        with_search=with_details and options.get("search", False),
+        without_heads=canonical(options.get("without_heads", ())),
         with_scores=with_details,
         with_doubt=with_details,
         with_suggestions=with_details,

@@ -8,6 +8,7 @@ ServiceError
 |   `-- KeyRequiredError            400  key_required
 |-- ForbiddenError                  403  invalid_key
 |-- SuggestionsDisabledError        403  suggestions_disabled
+|-- MemoryDisabledError             403  memory_disabled
 |-- NotFoundError                   404  not_found
 |-- ReloadRefusedError              409  reload_refused
 |-- BodyTimeoutError                408  request_timeout
@@ -23,6 +24,7 @@ ServiceError
 |-- NotReadyError                   503  not_ready        (with `retry_after_s` where known)
 |-- StorageError                    503  storage_full
 |-- KeyStoreError                   503  key_store_failed
+|-- MemoryFailedError               503  memory_failed
 `-- DeadlineExceededError           504  deadline_exceeded
 
 StartupError                        one line on stderr, exit code 2
@@ -78,10 +80,17 @@ class ForbiddenError(ServiceError):
 
 
 class SuggestionsDisabledError(ServiceError):
-    """The operator has named no file for suggestions."""
+    """The operator wants no suggestions, in a file or in the translation memory."""
 
     status = 403
     code = "suggestions_disabled"
+
+
+class MemoryDisabledError(ServiceError):
+    """The operator lets clients not write to the translation memory."""
+
+    status = 403
+    code = "memory_disabled"
 
 
 class NotFoundError(ServiceError):
@@ -204,6 +213,13 @@ class KeyStoreError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("the store of keys does not answer: try again later")
+
+
+class MemoryFailedError(ServiceError):
+    """The translation memory does not answer, so nothing can be stored in it."""
+
+    status = 503
+    code = "memory_failed"
 
 
 class DeadlineExceededError(ServiceError):

@@ -189,6 +189,10 @@ class Settings(BaseSettings):
     """File of the translation memory, which `pellucid memory import` fills; by default none."""
     max_memory_units: PositiveInt = 100_000
     """Sentences in the translation memory of a key; beyond it, the least recently used go."""
+    client_memory: bool = False
+    """Whether clients may write to their own memory: `/memory`, `POST /suggest`."""
+    max_memory_bytes: PositiveInt = 1_073_741_824
+    """Size of the translation memory's file; beyond it, clients store nothing: 503."""
     memory_timeout_s: PositiveFloat = 0.5
     """Time for the translation memory to answer; beyond it, the model translates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from bundle.reader import Bundle
 from bundle.tensors import DECODER_NAME, ENCODER_NAME
 from model.architecture import Architecture
-from model.config import parse_config
+from model.config import parse_recorded_config
 from model.training.checkpoint import load_weights
 from model.transformer import Transformer
 
@@ -41,7 +41,7 @@ def network_of_bundle(bundle: Bundle) -> Transformer:
 def _architecture(bundle: Bundle) -> Architecture:
     """Architecture of the training, with the positions of the bundle."""
     manifest = bundle.manifest
-    config = parse_config(manifest.provenance.training_config, where=str(bundle.path))
+    config = parse_recorded_config(manifest.provenance.training_config, where=str(bundle.path))
     trained = config.architecture.with_vocabulary(manifest.architecture.vocab_size)
     num_positions = max(manifest.max_source_tokens, manifest.max_target_tokens)
     return dataclasses.replace(trained, max_positions=num_positions)

@@ -20,9 +20,9 @@ def open_contestant(contestant: Contestant, threads: Threads) -> "Transformers":
     return Transformers(load_network(contestant.folder), contestant, threads)
 
 
-def load_network(folder: Path) -> Generator:
-    """A model with its own positions, in evaluation mode."""
-    network = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+def load_network(folder: Path, **options: str) -> Generator:
+    """A model with its own positions, in evaluation mode; `options` are of `from_pretrained`."""
+    network = AutoModelForSeq2SeqLM.from_pretrained(folder, **options).eval()
     positions = torch.load(folder / POSITIONS_NAME, weights_only=True)
     with torch.no_grad():
         for stack in (network.model.encoder, network.model.decoder):

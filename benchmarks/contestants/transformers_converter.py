@@ -8,7 +8,6 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the packages are imported
 
 import torch
-from optimum.exporters.onnx import onnx_export_from_model
 from torch import Tensor
 from transformers import (
     MarianConfig,
@@ -34,10 +33,18 @@ _SUBLAYERS = {
 }
 
 
-def convert_to_transformers(model: Transformer, folder: Path) -> None:
+def convert_to_transformers(
+    model: Transformer, folder: Path, *, scale_in_weights: bool = False
+) -> None:
     """Write a folder for `from_pretrained`.
 
     Marian's network is post-norm; a pre-norm network becomes Pegasus', which is otherwise the same.
+
+    Args:
+        model: In evaluation mode.
+        folder: New, or empty.
+        scale_in_weights: Multiply the embeddings by their scale, beside an output projection of its
+            own: the same network for programs that give it embedded tokens.
 
     Raises:
         ValueError: Source and target do not share their embedding and their positions, as both
@@ -59,7 +66,8 @@ def convert_to_transformers(model: Transformer, folder: Path) -> None:
         decoder_ffn_dim=shape.d_ff,
         activation_function=shape.activation,
         max_position_embeddings=shape.max_positions,
-        scale_embedding=shape.scale_embedding,
+        scale_embedding=shape.scale_embedding and not scale_in_weights,
+        tie_word_embeddings=not scale_in_weights,
         pad_token_id=shape.pad_id,
         bos_token_id=shape.bos_id,
         eos_token_id=shape.eos_id,
@@ -68,7 +76,11 @@ def convert_to_transformers(model: Transformer, folder: Path) -> None:
     )
     network_class = PegasusForConditionalGeneration if is_pre_norm else MarianMTModel
     network = network_class(config).eval()
-    _load(network, dict(_state(model)))
+    state = dict(_state(model))
+    if scale_in_weights:
+        state["lm_head.weight"] = state["model.shared.weight"]
+        state["model.shared.weight"] = state["model.shared.weight"] * model.source_positions.scale
+    _load(network, state)
     network.generation_config.max_length = shape.max_positions
     network.save_pretrained(folder)
     # Marian keeps no sinusoids: it would make them again, in another order than ours.
@@ -77,6 +89,8 @@ def convert_to_transformers(model: Transformer, folder: Path) -> None:
 
 def convert_to_optimum(transformers_folder: Path, folder: Path) -> None:
     """Export that model's ONNX graphs, with a cache, as Optimum does by default."""
+    from optimum.exporters.onnx import onnx_export_from_model  # here: few installations have it
+
     network = load_network(transformers_folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's, of Python values that become constants

@@ -67,6 +67,12 @@ def training_texts(paths: Sequence[Path]) -> set[str]:
     return {text for pair in pairs for text in (pair.source, pair.target)}
 
 
+def rows(path: Path) -> list[dict[str, str]]:
+    """Lines of a judged file, by the names of its columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
 def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], int]:
     """Sentences whose translation is still the one that was judged, and the number of others.
 
@@ -75,9 +81,9 @@ def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], 
         port: Of a server.
         known: Training text.
     """
-    rows = _rows(path)
+    all_rows = rows(path)
     found: list[Judged] = []
-    for (source, target), group in groupby(rows, key=_languages):
+    for (source, target), group in groupby(all_rows, key=_languages):
         own = list(group)
         pair = LanguagePair(source=source, target=target)
         answers = Client(port, pair).translate([row["source"] for row in own], str(pair))
@@ -86,18 +92,18 @@ def judged(path: Path, port: int, known: Container[str]) -> tuple[list[Judged], 
             for row, (text, sentences) in zip(own, answers, strict=True)
             if text == row["translation"]
         ]
-    return found, len(rows) - len(found)
+    return found, len(all_rows) - len(found)
 
 
 def rule(path: Path = REFERENCES) -> dict[str, float]:
     """How the rule that calibrates confidence agrees with readers."""
-    rows = _rows(path)
-    is_good = np.array([row["acceptable"] == "1" for row in rows])
-    pairs = [(row["translation"], row["reference"]) for row in rows]
+    references = rows(path)
+    is_good = np.array([row["acceptable"] == "1" for row in references])
+    pairs = [(row["translation"], row["reference"]) for row in references]
     far = np.array([deviation(*pair) for pair in pairs])
     chrf = far / np.sqrt([len(reference) for _, reference in pairs])
     return {
-        "pairs": len(rows),
+        "pairs": len(references),
         "acceptable": int(is_good.sum()),
         "accepted by the rule": int((far <= MAX_DEVIATION).sum()),
         "area of the rule": round(area_under_curve(-far, is_good), 3),
@@ -141,11 +147,6 @@ def interval(scores: NDArray[np.float64], is_good: NDArray[np.bool_]) -> list[fl
         if 0 < is_good[chosen].sum() < len(chosen):
             areas.append(area_under_curve(scores[chosen], is_good[chosen]))
     return [round(float(np.quantile(areas, share)), 3) for share in (0.025, 0.975)]
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def _languages(row: dict[str, str]) -> tuple[str, str]:

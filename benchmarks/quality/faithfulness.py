@@ -58,7 +58,7 @@ def sentences(sessions: Sessions, count: int) -> list[Sentence]:
     bundle = sessions.bundle
     options = DecodeOptions(max_target_tokens=bundle.manifest.max_target_tokens)
     found: list[Sentence] = []
-    for row in (*_rows(JUDGED), *_rows(REFERENCES)):
+    for row in (*rows_of(JUDGED), *rows_of(REFERENCES)):
         pair = bundle.manifest.pair(*_languages(row))
         assert pair is not None
         source = tuple(bundle.tokenizer.encode_source(row["source"], pair))
@@ -199,7 +199,8 @@ def figures(sessions: Sessions, count: int) -> dict[str, Any]:
     }
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a table of tab-separated values, by column."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 

@@ -19,9 +19,9 @@ from export.graphs.attention import build_attention
 from export.graphs.beams import build_beams, has_beams
 from export.graphs.builder import GraphBuilder
 from export.graphs.candidates import build_candidates
-from export.graphs.causes import build_causes
 from export.graphs.decoder import build_decoder
 from export.graphs.encoder import build_encoder
+from export.graphs.inspections import build_inspections
 from export.graphs.shortlist import build_shortlist
 from export.graphs.weight_file import save_graphs
 from export.lexicon.shortlist import ShortlistPlan
@@ -62,5 +62,5 @@ def write_graphs(
         decoder, candidates = graphs[DECODER_NAME], graphs[CANDIDATES_NAME]
         beams = build_beams(decoder, candidates, network.architecture, cache)
         (folder / BEAMS_NAME).write_bytes(beams.SerializeToString())
-    for name, graph in build_causes(graphs[ATTENTION_NAME], network.architecture).items():
+    for name, graph in build_inspections(graphs[ATTENTION_NAME], network.architecture).items():
         (folder / name).write_bytes(graph.SerializeToString())

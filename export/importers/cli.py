@@ -101,6 +101,7 @@ def run(arguments: argparse.Namespace) -> int:
             max_target_tokens=arguments.max_target_tokens,
             verification_sentences=arguments.sentences,
             max_bleu_loss=arguments.max_bleu_loss,
+            head_sentences=arguments.heads,
             force=arguments.force,
         )
         manifest = import_bundle(options)

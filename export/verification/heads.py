@@ -25,6 +25,8 @@ from service.engine.inspection import AttentionKind, alignment_attention
 
 NAMED_FROM = 0.4
 """Least mean weight that gives a head its name."""
+MAX_TRANSLATIONS = 4_000
+"""Of an export, all heads together: as many as BLEU takes in both directions, which uses beams."""
 _BATCH = 16
 _TINY = 1e-12
 Float64 = NDArray[np.float64]
@@ -58,7 +60,8 @@ def measure_heads(sessions: Sessions, text: DevelopmentSet, num_sentences: int) 
     bleu = BLEU()
 
     def score(variant: Sessions) -> float:
-        return float(bleu.corpus_score(translate(variant, some), [some.references]).score)
+        texts = translate(variant, some, shows_progress=False)  # there is a bar of all heads
+        return float(bleu.corpus_score(texts, [some.references]).score)
 
     whole, agreement = score(sessions), _agreement(sessions, some, origins)
     kinds = kinds_of(manifest.architecture)
@@ -84,6 +87,12 @@ def measure_heads(sessions: Sessions, text: DevelopmentSet, num_sentences: int) 
         agreement=None if agreement is None else round(agreement, 4),
         heads=tuple(reports),
     )
+
+
+def affordable_sentences(architecture: Architecture, wanted: int) -> int:
+    """As many sentences as are wanted, or as all heads together may take."""
+    num_heads = sum(1 for _ in heads_of(architecture))
+    return max(1, min(wanted, MAX_TRANSLATIONS // num_heads))
 
 
 def kinds_of(architecture: Architecture) -> list[AttentionKind]:

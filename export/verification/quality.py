@@ -19,7 +19,9 @@ MAX_SHORTLIST_LOSS = 0.2
 """BLEU that a shortlist may lose; --max-bleu-loss limits the loss of int8."""
 
 
-def translate(sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1) -> list[str]:
+def translate(
+    sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1, *, shows_progress: bool = True
+) -> list[str]:
     """Translations of a development set."""
     tokenizer, defaults = sessions.bundle.tokenizer, sessions.bundle.manifest.decoding
     options = DecodeOptions(
@@ -30,7 +32,7 @@ def translate(sessions: Sessions, dev: DevelopmentSet, beam_size: int = 1) -> li
     )
     stream = decode_stream(sessions, dev.source_ids, options)
     name = f"translating, beam {beam_size}"
-    bar = tqdm(stream, total=len(dev.pairs), desc=name, unit="sentence")
+    bar = tqdm(stream, total=len(dev.pairs), desc=name, unit="sentence", disable=not shows_progress)
     texts = {index: tokenizer.decode_target(h[0].target_ids) for index, h in bar}
     return [texts[i] for i in range(len(dev.pairs))]
 

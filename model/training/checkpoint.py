@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from model.architecture import Architecture
-from model.config import RunConfig, parse_config
+from model.config import RunConfig, parse_recorded_config
 from model.errors import CheckpointError
 from model.training.lineage import RANDOM, Lineage, Stage, read_lineage
 from model.transformer import Transformer
@@ -105,7 +105,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         model = Transformer(Architecture(**content["architecture"]))
         load_weights(model, content["weights"])
-        config = parse_config(content["config"], where=str(path))
+        config = parse_recorded_config(content["config"], where=str(path))
         progress = Progress(**content["progress"])
         return Checkpoint(
             model=model.eval(),

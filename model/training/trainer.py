@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.config import RunConfig, TrainingConfig, parse_config
+from model.config import RunConfig, TrainingConfig, parse_recorded_config
 from model.data.batching import Batch, batch_stream, make_batch
 from model.errors import CheckpointError, DivergenceError
 from model.training import checkpoint
@@ -99,7 +99,7 @@ class Trainer:
         path = self._out / checkpoint.LAST_NAME
         content = checkpoint.read(path)
         text = str(content.get("config"))
-        if not self._config.resumes(parse_config(text, where=str(path))):
+        if not self._config.resumes(parse_recorded_config(text, where=str(path))):
             raise CheckpointError(
                 f"{path} was made with another configuration: give the one in "
                 f"{checkpoint.CONFIG_NAME} beside it, or start anew in another folder"

@@ -1,10 +1,11 @@
 """What routes depend on: the parts of the service, and validated parameters."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 
 from service.api.api_description import ApiDescription
 from service.api.auth.account import Account
@@ -23,8 +24,11 @@ from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.settings import Settings
+from service.translation.memory.client_memory import ClientMemory
 from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ class Parts:
     reply_thread: TextThread
     """Serialises long replies, and draws."""
     suggestions: SuggestionFile | None = None
+    memory: ClientMemory | None = None
+    """The translation memory, where clients may write to it."""
     description: ApiDescription = field(default_factory=ApiDescription)
     parameters: ParameterReader = field(default_factory=ParameterReader)
 
@@ -97,16 +103,16 @@ async def _caller(request: Request, parts: PartsOf) -> Caller:
     return Caller(request, parts.keys, await parts.keys.account(request) if is_named else None)
 
 
-async def _translate_parameters(request: Request, parts: PartsOf) -> TranslateParameters:
-    return await parts.parameters.read(TranslateParameters, request)
+def parameters_of(
+    model: type[M], *, lists: Collection[str] = (), guesses_json: bool = False
+) -> Callable[..., Coroutine[Any, Any, M]]:
+    """A dependency that reads the parameters of a request; see `ParameterReader.read`."""
 
+    async def parameters(request: Request, parts: PartsOf) -> M:
+        read = parts.parameters.read
+        return await read(model, request, lists=lists, guesses_json=guesses_json)
 
-async def _detect_parameters(request: Request, parts: PartsOf) -> DetectParameters:
-    return await parts.parameters.read(DetectParameters, request)
-
-
-async def _attention_parameters(request: Request, parts: PartsOf) -> AttentionParameters:
-    return await parts.parameters.read(AttentionParameters, request)
+    return parameters
 
 
 def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
@@ -120,6 +126,6 @@ def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
 
 CallerOf = Annotated[Caller, Depends(_caller)]
 """To be named before the parameters, which are read in the order of a route's arguments."""
-TranslateInput = Annotated[TranslateParameters, Depends(_translate_parameters)]
-DetectInput = Annotated[DetectParameters, Depends(_detect_parameters)]
-AttentionInput = Annotated[AttentionParameters, Depends(_attention_parameters)]
+TranslateInput = Annotated[TranslateParameters, Depends(parameters_of(TranslateParameters))]
+DetectInput = Annotated[DetectParameters, Depends(parameters_of(DetectParameters))]
+AttentionInput = Annotated[AttentionParameters, Depends(parameters_of(AttentionParameters))]

@@ -36,6 +36,19 @@ def is_own_host(host: str, allowed: Collection[str]) -> bool:
     )
 
 
+def is_own_origin(origin: str | None, host: str, allowed: Collection[str]) -> bool:
+    """Whether a request comes from a page of this server, an allowed one, or no page at all.
+
+    Args:
+        origin: The `Origin` header, which browsers send with whatever changes something.
+        host: The `Host` header.
+        allowed: Origins whose pages may call the API, `*` for any.
+    """
+    if origin is None or not {ANY_HOST, origin}.isdisjoint(allowed):
+        return True
+    return origin.partition("://")[2].lower() == host.lower()
+
+
 def is_loopback(host: str) -> bool:
     """Whether a server that listens on `host` is reached from this machine alone."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)

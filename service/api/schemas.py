@@ -127,6 +127,9 @@ class AttentionOptions(_Parameters):
     method: Method = "attention"
     """`attention`; or, instead of maps, what each token comes from: `rollout` (of attention),
     `value_zeroing`, `alti` or `occlusion`."""
+    states: bool = False
+    """With queries, keys, values, activations and residual norms of the encoder, of `layers` and
+    `heads`."""
 
 
 class GlossaryTerm(_Parameters):

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cli.contrast import contrast_table
+from service.cli.heads import add_heads_argument, heads_of
 from service.cli.local import add_model_arguments, open_translator
 from service.cli.paths import STANDARD_OUTPUT, check_output, naming
 from service.errors import StartupError
@@ -21,6 +23,9 @@ examples:
 
   pellucid attention 'The weather is nice.' --source en --target de --words --output map.png
   pellucid attention 'The weather is nice.' --source en --target de --method alti -o why.svg
+  pellucid attention 'The weather is nice.' --source en --target de \\
+      --contrast 'Das Wetter ist gut.' --table
+  pellucid attention 'The weather is nice.' --source en --target de --without-heads cross:1:0
   pellucid attention corpus.tsv --source en --target de --output corpus.npz
 
 The JSON is that of POST /attention: per kind an array [layer][head][query][key].
@@ -44,6 +49,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     add_model_arguments(parser)
     parser.add_argument("--translation", help="inspect this translation instead of the model's")
+    parser.add_argument(
+        "--contrast",
+        metavar="TRANSLATION",
+        help="another translation to compare with, token by token; as JSON, .npz or --table",
+    )
+    add_heads_argument(parser)
     parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
     parser.add_argument("--layers", nargs="+", type=int, help="indices from 0; default all")
     parser.add_argument("--heads", nargs="+", type=int, help="indices from 0; default all")
@@ -70,7 +81,10 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "tokens) or .json (for inseq)",
     )
     parser.add_argument(
-        "--table", action="store_true", help="print cross-attention, mean of all heads, in percent"
+        "--table",
+        action="store_true",
+        help="print cross-attention, mean of all heads, in percent; with --contrast the tokens of "
+        "both translations, and the difference of their log-probabilities in nats",
     )
     parser.add_argument(
         "--gold",
@@ -95,12 +109,12 @@ def run(arguments: argparse.Namespace) -> int:
         from service.cli.attention_corpus import run_corpus
 
         return run_corpus(arguments, _request(arguments))
-    media_type = _media_type(arguments.output) if arguments.output else JSON
+    media_type = _media_type(arguments) if arguments.output else JSON
     request = _request(arguments)
     with open_translator(arguments) as translator:
         pairs = asyncio.run(translator.attention(request))
     if arguments.table:
-        sys.stdout.write(_tables(pairs[0]))
+        sys.stdout.write(_table(pairs[0]))
         return 0
     content = attention_body(media_type, pairs, request.selection, is_list=False)
     if arguments.output:
@@ -122,14 +136,18 @@ def _names_file(text: str) -> bool:
     return not any(map(str.isspace, text)) and Path(text).suffix.strip(".") != ""
 
 
-def _media_type(path: Path) -> str:
-    from service.api.native.attention_formats import SUFFIXES
+def _media_type(arguments: argparse.Namespace) -> str:
+    from service.api.native.attention_formats import CONTRAST_FORMATS, FORMATS, SUFFIXES
 
+    path: Path = arguments.output
     check_output(path, "--output")
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise StartupError(f"--output {path}: the suffix must be one of {known}")
-    return SUFFIXES[path.suffix.lower()]
+    formats = FORMATS if arguments.contrast is None else CONTRAST_FORMATS
+    offered = {suffix: found for suffix, found in SUFFIXES.items() if found in formats}
+    if path.suffix.lower() not in offered:
+        with_what = "" if arguments.contrast is None else " with --contrast"
+        known = ", ".join(offered)
+        raise StartupError(f"--output {path}: the suffix must be one of {known}{with_what}")
+    return offered[path.suffix.lower()]
 
 
 def _request(arguments: argparse.Namespace) -> "AttentionRequest":
@@ -143,6 +161,8 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
         source=arguments.source,
         target=arguments.target,
         translations=None if arguments.translation is None else (arguments.translation,),
+        contrasts=None if arguments.contrast is None else (arguments.contrast,),
+        without_heads=heads_of(arguments),
         selection=AttentionSelection(
             kinds=("cross",) if arguments.table else tuple(arguments.kinds),
             layers=indices(arguments.layers),
@@ -154,7 +174,9 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
     )
 
 
-def _tables(pair: "InspectedPair") -> str:
+def _table(pair: "InspectedPair") -> str:
+    if pair.contrast is not None:
+        return contrast_table(pair)
     return "\n".join(heat_table(sentence.attention) for sentence in pair.sentences)
 
 

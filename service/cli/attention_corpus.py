@@ -73,8 +73,8 @@ def _check(arguments: argparse.Namespace, request: AttentionRequest) -> None:
     if output.suffix.lower() not in SUFFIXES:
         raise StartupError(f"--output {output}: the suffix must be one of {', '.join(SUFFIXES)}")
     check_output(output, "--output")
-    if arguments.table or arguments.translation is not None:
-        raise StartupError("a file of lines goes without --table and --translation")
+    if arguments.table or not (arguments.translation is arguments.contrast is None):
+        raise StartupError("a file of lines goes without --table, --translation and --contrast")
     if output.suffix.lower() == ".json" and request.selection.method == "attention":
         raise StartupError(f"--output {output}: inseq reads contributions: give another --method")
 

@@ -14,7 +14,7 @@ from service.cli.journal import Journal
 from service.cli.local import line_request, open_service
 from service.cli.paths import check_output, naming
 from service.documents.errors import DocumentError
-from service.documents.formats import FORMATS, note_on
+from service.documents.formats import FORMATS, WITHOUT_LINES, note_on
 from service.errors import StartupError
 
 if TYPE_CHECKING:
@@ -48,6 +48,19 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --output, of a .csv or .tsv: names from its first row, or numbers from 1, with "
         "commas between; all without the flag",
     )
+
+
+def check_lines(arguments: argparse.Namespace) -> None:
+    """Refuses what only documents have, where lines are translated.
+
+    Raises:
+        StartupError: A flag or a file needs `--output`.
+    """
+    if arguments.unwrap or arguments.columns:
+        raise StartupError("--unwrap and --columns apply to documents: add --output FILE")
+    for path in arguments.files:
+        if path.suffix.lower() in WITHOUT_LINES:
+            raise StartupError(f"{path} has no lines of text: add --output FILE")
 
 
 def run_document(arguments: argparse.Namespace) -> int:

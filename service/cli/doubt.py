@@ -1,4 +1,4 @@
-"""`--details` and `--warn` of `pellucid translate`: what is doubtful about the lines."""
+"""`--details`, `--search` and `--warn` of `pellucid translate`: what is known of the lines."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,6 +18,11 @@ def add_doubt_arguments(parser: argparse.ArgumentParser) -> None:
         help="write a line of JSON for each line, as the API replies with `details`",
     )
     parser.add_argument(
+        "--search",
+        action="store_true",
+        help="with --details: also the search, token by token, and why it stopped",
+    )
+    parser.add_argument(
         "--warn",
         action="store_true",
         help="name every doubtful sentence on standard error; the exit code stays 0",
@@ -25,11 +30,13 @@ def add_doubt_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check_doubt_arguments(arguments: argparse.Namespace) -> None:
-    """Refuses the flags where no line is written.
+    """Refuses the flags where no line, or no JSON, is written.
 
     Raises:
-        StartupError: They were given with `--output` or `--ray`.
+        StartupError: They were given with `--output` or `--ray`, or `--search` by itself.
     """
+    if arguments.search and not arguments.details:
+        raise StartupError("--search is part of the JSON of --details: give both")
     if (arguments.details or arguments.warn) and (arguments.output or arguments.ray):
         raise StartupError("--details and --warn apply to lines: omit them, --output and --ray")
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cli.heads import heads_of
 from service.settings import Settings, flag_of, load_settings
 
 if TYPE_CHECKING:
@@ -124,5 +125,6 @@ def line_request(arguments: argparse.Namespace) -> "TranslateRequest":
         max_length_factor=arguments.max_length_factor,
         no_repeat_ngram_size=arguments.no_repeat_ngram_size,
         num_alternatives=max(arguments.alternatives, 0),
+        without_heads=heads_of(arguments),
         is_bounded=False,
     )

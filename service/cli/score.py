@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from service.cli.heads import add_heads_argument, heads_of
 from service.cli.local import add_model_arguments, open_translator
 from service.errors import InvalidRequestError
 
@@ -16,6 +17,8 @@ _EXAMPLES = """\
 examples:
   pellucid score 'The weather is nice.' 'Das Wetter ist schön.' --source en --target de
   pellucid score --source en --target de < pairs.tsv
+  pellucid score 'The weather is nice.' 'Das Wetter ist schön.' --source en --target de \\
+      --without-heads cross:1:0
 
 Prints the log-probability in nats of each translation, and with --json that of each token.
 """
@@ -32,6 +35,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text and its translation")
     add_model_arguments(parser)
+    add_heads_argument(parser)
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object per line, with tokens"
     )
@@ -48,7 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     from service.inspection.values import ScoreRequest
 
     pairs = _pairs(arguments.texts)
-    request = ScoreRequest(pairs=pairs, source=arguments.source, target=arguments.target)
+    request = ScoreRequest(
+        pairs=pairs,
+        source=arguments.source,
+        target=arguments.target,
+        without_heads=heads_of(arguments),
+    )
     with open_translator(arguments) as translator:
         for scored in asyncio.run(translator.score(request)):
             sys.stdout.write(_line(scored, as_json=arguments.json) + "\n")

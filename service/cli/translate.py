@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.documents import add_document_arguments, run_document
+from service.cli.documents import add_document_arguments, check_lines, run_document
 from service.cli.doubt import (
     add_doubt_arguments,
     check_doubt_arguments,
     details_line,
     warnings_of,
 )
+from service.cli.heads import add_heads_argument
 from service.cli.local import (
     add_engines_argument,
     add_model_arguments,
@@ -39,6 +40,7 @@ examples:
   pellucid translate --source en --target de --beam-size 4 book.txt > buch.txt
   pellucid translate --source en --target de --warn book.txt > buch.txt
   pellucid translate --source en --target de manual.html --output handbuch.html
+  pellucid translate --source en --target de --without-heads cross:1:0 book.txt > buch.txt
   pellucid translate --source en --target de --ray corpus.txt > korpus.txt
 
 Output has one line per input line, in order; blank lines stay blank. Text is UTF-8. Large files are
@@ -87,6 +89,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=0,
         help="further translations, on the same line after tabs [0]",
     )
+    add_heads_argument(parser)
     add_doubt_arguments(parser)
     add_document_arguments(parser)
     parser.add_argument(
@@ -112,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_doubt_arguments(arguments)
     if arguments.output is not None:
         return run_document(arguments)
+    check_lines(arguments)
     if arguments.ray:
         return _run_corpus(arguments)
     with open_service(arguments, size_of(arguments.files)) as (registry, translator):
@@ -255,6 +259,7 @@ async def _translate_line(
             texts=(text.decode("utf-8"),),
             with_doubt=arguments.details or arguments.warn,
             with_suggestions=arguments.details,
+            with_search=arguments.search,
         )
     except UnicodeDecodeError:
         raise InvalidRequestError(f"line {number} is not UTF-8") from None

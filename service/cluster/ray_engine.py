@@ -3,7 +3,7 @@
 import itertools
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -15,23 +15,18 @@ from ray.exceptions import RayError
 
 from bundle.reader import Bundle
 from service.cluster.engine_actor import EngineActor
-from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
-from service.engine.prefill import DecodeRequest
-from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.framing import HEADER
 from service.scheduling.workers.messages import (
-    Attend,
     BrokenFrameError,
-    Cancel,
     Message,
     Ready,
     Refused,
-    Submit,
     decode,
     encode,
 )
+from service.scheduling.workers.remote_engine import LOOK_S, START_S, RemoteEngine, first_of
 from service.scheduling.workers.reports import Reports
 
 NUM_CALLS = 2
@@ -39,10 +34,6 @@ NUM_CALLS = 2
 there already."""
 _MAX_CALLS = 10_000
 """Calls that Ray passes to an actor at once: practically all."""
-_LOOK_S = 0.2
-"""How often a start looks whether it is still wanted."""
-_START_S = 60.0
-"""How long an actor may take to open its bundle, once it has a place."""
 
 _Answer = int | tuple[int, bytes] | Exception | None
 """Of a call to the actor; None: `wake` was called."""
@@ -60,10 +51,11 @@ class ActorOptions:
     """An engine without a report for so long hangs, and is killed; 0: never."""
 
 
-class RayEngine:
+class RayEngine(RemoteEngine):
     """See `EngineClient`. The actor ends with the process that created it."""
 
     def __init__(self, bundle: Bundle, options: ActorOptions) -> None:
+        super().__init__(options.num_slots)
         self._bundle = bundle
         self._options = options
         self._actor: Any = None
@@ -71,20 +63,7 @@ class RayEngine:
         self._early: dict[int, bytes] = {}
         self._num_read = 0
         self._numbers = itertools.count()
-        self._reports = Reports()
         self._answers: SimpleQueue[_Answer] = SimpleQueue()
-        self._heard_s = time.monotonic()
-        self._is_wanted = True
-
-    @property
-    def num_slots(self) -> int:
-        """Rows that it decodes side by side."""
-        return self._options.num_slots
-
-    @property
-    def silence_s(self) -> float:
-        """Seconds since its last report."""
-        return time.monotonic() - self._heard_s
 
     def launch(self) -> None:
         """Ask the cluster for the actor without waiting for it."""
@@ -111,35 +90,6 @@ class RayEngine:
         )
         self._await(self._actor.open.remote())
 
-    def start(self) -> None:
-        """Begin to be able to work; waits as long as the cluster has no place for it.
-
-        Raises:
-            StartupError: The actor cannot open the bundle, or died, or is no longer wanted.
-        """
-        if self._actor is None:
-            self.launch()
-        try:
-            message = self._first_message()
-        except (EngineDiedError, BrokenFrameError) as error:
-            self.close()
-            raise StartupError(f"an engine cannot start: {error}") from error
-        if isinstance(message, Refused):
-            self.close()
-            raise StartupError(f"an engine cannot start: {message.reason}")
-
-    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
-        """Give it sentences; urgent ones begin before those that have no slots yet."""
-        self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
-
-    def attend(self, request: AttendRequest[int]) -> None:
-        """Give it finished pairs to inspect."""
-        self._send(Attend(request=request))
-
-    def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences and passes."""
-        self._send(Cancel(handles=tuple(handles)))
-
     def work(self, timeout_s: float) -> Progress[int]:
         """What it has done since; waits for that, for `wake` or for `timeout_s` seconds."""
         if self._actor is None:
@@ -159,15 +109,15 @@ class RayEngine:
         """Lets `work` return; any thread may call it."""
         return self._wake
 
-    def give_up(self) -> None:
-        """Let a `start` in progress fail; may be called by any thread."""
-        self._is_wanted = False
-
     def close(self) -> None:
         """End the actor at once."""
         actor, self._actor = self._actor, None
         if actor is not None and ray.is_initialized():
             ray.kill(actor)
+
+    @property
+    def _is_launched(self) -> bool:
+        return self._actor is not None
 
     def _wake(self) -> None:
         self._answers.put(None)
@@ -224,12 +174,10 @@ class RayEngine:
 
     def _first_message(self) -> Ready | Refused:
         while self._is_wanted:
-            for message in self._messages(_LOOK_S):
-                if isinstance(message, Ready | Refused):
-                    return message
-                raise EngineDiedError(f"it began with {type(message).__name__}")
-            if self._has_place and self.silence_s > _START_S:
-                raise EngineDiedError(f"it was not ready within {_START_S:g} s")
+            for message in self._messages(LOOK_S):
+                return first_of(message)
+            if self._has_place and self.silence_s > START_S:
+                raise EngineDiedError(f"it was not ready within {START_S:g} s")
         raise EngineDiedError("it is no longer wanted")
 
 

@@ -51,6 +51,8 @@ FORMATS: Mapping[str, Callable[[bytes], ParsedFile]] = MappingProxyType(
     }
 )
 """Readers by file name suffix."""
+WITHOUT_LINES = frozenset({".docx", ".pptx", ".xlsx", ".odt", ".odp", ".ods", ".epub", ".pdf"})
+"""Suffixes of archives, which have no lines of text."""
 CONVERTED: Mapping[str, str] = MappingProxyType({".pdf": ".html"})
 """Suffixes of translations that are not of the format of their source."""
 LAYOUT_NOTE = "the layout is not kept: the translation is a web page of paragraphs, headings, lists"

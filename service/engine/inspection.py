@@ -12,6 +12,7 @@ from service.engine.graphs.attention_pass import PairAttention, attend
 from service.engine.graphs.cause_passes import (
     Places,
     alti_layers,
+    encoder_states,
     occluded_log_probs,
     zeroed_distances,
 )
@@ -22,8 +23,8 @@ AttentionKind = Literal["encoder", "decoder", "cross"]
 ATTENTION_KINDS: tuple[AttentionKind, ...] = ("encoder", "decoder", "cross")
 Reduction = Literal["none", "heads", "all"]
 """Mean over nothing, over heads, or over heads and layers."""
-CausePass = Literal["value_zeroing", "alti", "occlusion"]
-"""Which pass of `service.engine.graphs.cause_passes`."""
+CausePass = Literal["value_zeroing", "alti", "occlusion", "states"]
+"""Which pass of `service.engine.graphs.cause_passes`; that of states is of `layers` and `heads`."""
 TokenIds = tuple[int, ...]
 IdPair = tuple[TokenIds, TokenIds]
 """Source and target ids of a pair, as `attend` takes them."""
@@ -47,7 +48,7 @@ class WantedOutputs:
     log_probs: bool = False
     """Log-probabilities of the target tokens."""
     cause: CausePass | None = None
-    """A pass that asks for causes, over each pair alone; nothing else is returned then."""
+    """A pass that asks for causes or states, of each pair alone; nothing else is returned then."""
     places: Places = (0, 0)
     """The tokens that it takes away, except for ALTI."""
 
@@ -79,7 +80,7 @@ class PairOutputs:
     log_probs: NDArray[np.float32] | None = None
     """Nats, float32 [target]; None: not wanted."""
     layers: tuple[NDArray[np.float32], ...] = ()
-    """What a pass that asks for causes returns."""
+    """What a pass that asks for causes or states returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,12 @@ def _causes(
 ) -> tuple[NDArray[np.float32], ...]:
     if wanted.cause == "alti":
         return alti_layers(sessions, *pair)
+    if wanted.cause == "states":
+        shape = sessions.bundle.manifest.architecture
+        layers = chosen_indices(wanted.layers, shape.num_encoder_layers)
+        return encoder_states(
+            sessions, pair[0], layers, chosen_indices(wanted.heads, shape.num_heads)
+        )
     run = zeroed_distances if wanted.cause == "value_zeroing" else occluded_log_probs
     return run(sessions, *pair, wanted.places)
 

@@ -14,7 +14,8 @@ from service.engine.cache.slot_cache import SlotCache
 from service.engine.errors import NonFiniteLogitsError
 from service.engine.graphs.candidates import RankedTokens
 from service.engine.prefill import PrefilledSentence
-from service.engine.search.beam import BeamSearch, best_tokens
+from service.engine.search.beam import BeamSearch
+from service.engine.search.continuations import best_tokens
 from service.engine.search.outcome import Hypotheses, SearchStep
 from service.engine.sentence_group import Sentence, SentenceGroup
 

@@ -12,13 +12,14 @@ from service.engine.inspection import IdPair, PairOutputs, WantedOutputs, split
 from service.engine.search.options import DecodeOptions
 from service.inspection.causes.methods import check_method, passes_of, shares_of
 from service.inspection.replay import check_replay
-from service.inspection.selection import check_cells, check_selection
+from service.inspection.selection import check_cells, check_selection, check_states
 from service.inspection.token_pairs import TokenPair, decoded_source_offsets, target_offsets
 from service.inspection.values import (
     START_TOKEN,
     AttentionMaps,
     AttentionSelection,
     Contributions,
+    EncoderStates,
     ScoredPair,
 )
 from service.inspection.word_pooling import pooled
@@ -112,6 +113,11 @@ class Inspector:
             for batch in _batches(pairs):
                 outputs = await _run(model, batch, selection.outputs)
                 maps += await asyncio.to_thread(_maps_of_batch, model, batch, outputs, selection)
+            if selection.states:
+                return [
+                    replace(each, states=await _states(model, pair, selection))
+                    for each, pair in zip(maps, pairs, strict=True)
+                ]
         return maps
 
     async def align(
@@ -164,6 +170,7 @@ class Inspector:
         architecture = model.bundle.manifest.architecture
         check_selection(selection, architecture)
         check_method(selection.method, model.bundle)
+        check_states(selection, model.bundle)
         lengths = [(len(pair.source_ids), len(pair.target_ids)) for pair in pairs]
         check_cells(lengths, selection, architecture, self._max_cells)
 
@@ -191,6 +198,18 @@ def _maps_of_batch(
     selection: AttentionSelection,
 ) -> list[AttentionMaps]:
     return [_maps(model, *each, selection) for each in zip(batch, outputs, strict=True)]
+
+
+async def _states(
+    model: LoadedModel, pair: TokenPair, selection: AttentionSelection
+) -> EncoderStates:
+    """A pass of its own, so that requests take turns before it."""
+    wanted = WantedOutputs(cause="states", layers=selection.layers, heads=selection.heads)
+    (outputs,) = await _run(model, [pair], wanted)
+    queries, keys, values, activations, norms = outputs.layers
+    return EncoderStates(
+        queries=queries, keys=keys, values=values, activations=activations, residual_norms=norms
+    )
 
 
 async def _contributions(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from bundle.manifest import Architecture
+from bundle.reader import Bundle
+from bundle.tensors import STATES_NAME
 from service.engine.ablation import Head
 from service.engine.inspection import ATTENTION_KINDS, AttentionKind, chosen_indices
 from service.errors import InvalidRequestError, PayloadTooLargeError
@@ -19,9 +21,29 @@ def check_selection(selection: AttentionSelection, architecture: Architecture) -
     if unknown or not selection.kinds:
         known = ", ".join(ATTENTION_KINDS)
         raise InvalidRequestError(f"Invalid request: kinds must be some of {known}")
-    for kind in selection.kinds:
+    # Layers of states are those of the encoder.
+    for kind in (*selection.kinds, *(("encoder",) if selection.states else ())):
         _check_indices("layers", selection.layers, num_layers(kind, architecture), kind)
         _check_indices("heads", selection.heads, architecture.num_heads, kind)
+
+
+def check_states(selection: AttentionSelection, bundle: Bundle) -> None:
+    """Rejects states that a bundle, or what else was selected, does not have.
+
+    Raises:
+        InvalidRequestError: Says what to ask for, or how the bundle gets them.
+    """
+    if not selection.states:
+        return
+    if selection.words or selection.method != "attention":
+        raise InvalidRequestError(
+            "Invalid request: states are of pieces and beside maps: leave out words and method"
+        )
+    if not bundle.has_file(STATES_NAME):
+        raise InvalidRequestError(
+            f"Invalid request: the model {bundle.manifest.name} has no graph of states "
+            "(`python -m export.renewal` adds it)"
+        )
 
 
 def check_heads(heads: Sequence[Head], architecture: Architecture) -> None:
@@ -70,6 +92,8 @@ def check_cells(
     for kind in selection.kinds:
         layers, heads = _reduced_axes(kind, selection, architecture)
         cells += layers * heads * _cells_per_map(kind, lengths)
+    if selection.states:
+        cells += sum(source for source, _ in lengths) * _states_of_token(selection, architecture)
     if cells > max_cells:
         remedy = _remedy(lengths, selection, architecture, max_cells)
         raise PayloadTooLargeError(
@@ -84,6 +108,14 @@ def _check_contributions(lengths: Sequence[tuple[int, int]], max_cells: int) -> 
             f"the contributions have {cells:,} numbers; the limit is {max_cells:,}: send shorter "
             "or fewer texts"
         )
+
+
+def _states_of_token(selection: AttentionSelection, architecture: Architecture) -> int:
+    """Numbers of the states of one token."""
+    layers = len(chosen_indices(selection.layers, architecture.num_encoder_layers))
+    heads = len(chosen_indices(selection.heads, architecture.num_heads))
+    by_layer = heads * 3 * architecture.head_dim + architecture.d_ff
+    return layers * by_layer + 1 + 2 * architecture.num_encoder_layers
 
 
 def _check_indices(
@@ -124,6 +156,8 @@ def _remedy(
     max_cells: int,
 ) -> str:
     """The largest selection of the last layer that fits, as request fields."""
+    if selection.states:
+        return "leave out states, or ask for fewer layers and heads, or for a shorter text"
     per_map = sum(_cells_per_map(kind, lengths) for kind in selection.kinds)
     heads = list(chosen_indices(selection.heads, architecture.num_heads))[: max_cells // per_map]
     if not heads:

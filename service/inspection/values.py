@@ -37,6 +37,8 @@ class AttentionSelection:
     """Mean over nothing, over heads, or over heads and layers."""
     words: bool = False
     """Between words instead of pieces."""
+    states: bool = False
+    """What the chosen layers and heads of the encoder compute, too."""
 
     @property
     def outputs(self) -> WantedOutputs:
@@ -71,6 +73,23 @@ class Contributions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderStates:
+    """What layers of the encoder compute for each source token; a token is a piece."""
+
+    queries: NDArray[np.float32]
+    """float32 [layers, heads, source, head_dim], before any rotation by positions."""
+    keys: NDArray[np.float32]
+    """Likewise."""
+    values: NDArray[np.float32]
+    """Likewise."""
+    activations: NDArray[np.float32]
+    """Of the feed-forward, float32 [layers, source, d_ff]."""
+    residual_norms: NDArray[np.float32]
+    """Euclidean, of all layers, float32 [1 + 2 * all layers, source]: of the embeddings, then
+    behind the attention and the feed-forward of each layer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttentionMaps:
     """Attention of one sentence pair, without padding."""
 
@@ -90,6 +109,8 @@ class AttentionMaps:
 
     contributions: Contributions | None = None
     """Of another method than attention; then there are no maps."""
+    states: EncoderStates | None = None
+    """If they were selected."""
 
     @property
     def confidence(self) -> Confidence:

@@ -47,6 +47,7 @@ REJECTION_REASONS = (
     "idempotency_key_reused",
     "key_store_failed",
 )
+MEMORY_HITS = ("exact", "fuzzy")
 CANCELLATION_REASONS = ("client", "deadline")
 ROW_BUCKETS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 RATIO_BUCKETS = (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -155,6 +156,11 @@ class Metrics:
         )
         self.cache_hits = self._counter("cache_hits", "Sentences answered without a model run.")
         self.cache_misses = self._counter("cache_misses", "Sentences that needed a model run.")
+        self.memory_hits = self._counter(
+            "memory_hits", "Sentences that the translation memory knows.", "kind"
+        )
+        for kind in MEMORY_HITS:
+            self.memory_hits.labels(kind=kind)
         self.shared_runs = self._counter(
             "shared_runs", "Sentences answered by the run of an equal one."
         )

@@ -35,6 +35,7 @@ from service.api.native import (
     compare,
     files,
     languages,
+    memory,
     score,
     suggest,
     translate,
@@ -61,6 +62,7 @@ from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
+from service.translation.memory.client_memory import ClientMemory, ClientMemoryLimits
 from service.translation.memory.translation_memory import TranslationMemory
 from service.translation.text_limits import TextLimits
 from service.translation.text_thread import TextThread
@@ -68,7 +70,7 @@ from service.translation.translator import Translator
 
 _ROUTINE_PATHS = ("/livez", "/readyz", "/health", "/metrics")
 """Requested every few seconds: not traced."""
-_FILE_PATHS = ("/translate_file", "/v2/document", "/deepl/v2/document")
+_FILE_PATHS = ("/translate_file", "/v2/document", "/deepl/v2/document", "/memory")
 """Their bodies have a file."""
 _PROBE_PATHS = ("/livez", "/readyz", "/health")
 
@@ -222,6 +224,17 @@ def _suggestions(settings: Settings) -> SuggestionFile | None:
     return None if path is None else SuggestionFile(path)
 
 
+def _client_memory(settings: Settings) -> ClientMemory | None:
+    if not settings.client_memory:
+        return None
+    if settings.memory is None:
+        raise StartupError("--client-memory lets clients write to a memory: add --memory FILE")
+    limits = ClientMemoryLimits(
+        max_units=settings.max_memory_units, max_bytes=settings.max_memory_bytes
+    )
+    return ClientMemory(settings.memory, limits)
+
+
 def _check_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -251,16 +264,15 @@ def create_app(
     Raises:
         StartupError: A setting needs a package that is not installed.
     """
-    tracing = open_tracing(settings.otel_endpoint, release())
-    translator = create_translator(settings, registry, metrics, tracing)
-    reloader = Reloader(
-        registry,
-        settings.bundles,
-        registry_options(settings, elsewhere),
-        metrics,
-        refusal=reload_refusal,
-    )
-    app = DescribedApp(
+    app = _described_app()
+    app.state.parts = _parts(settings, registry, metrics, elsewhere, reload_refusal)
+    _add_routes(app, settings)
+    _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
+    return app
+
+
+def _described_app() -> FastAPI:
+    return DescribedApp(
         title="Pellucid",
         version=release(),
         summary="A self-hosted translation service you can see through",
@@ -272,11 +284,23 @@ def create_app(
         # environment names: see decision 10.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+
+
+def _parts(
+    settings: Settings,
+    registry: Registry,
+    metrics: Metrics,
+    elsewhere: EnginesElsewhere | None,
+    reload_refusal: str | None,
+) -> Parts:
+    tracing = open_tracing(settings.otel_endpoint, release())
+    translator = create_translator(settings, registry, metrics, tracing)
+    options = registry_options(settings, elsewhere)
     keys = load_api_keys(settings, metrics)
-    app.state.parts = Parts(
+    return Parts(
         settings=settings,
         registry=registry,
-        reloader=reloader,
+        reloader=Reloader(registry, settings.bundles, options, metrics, refusal=reload_refusal),
         translator=translator,
         throttle=create_throttle(settings, registry),
         files=create_file_jobs(settings, translator),
@@ -288,17 +312,15 @@ def create_app(
         keys=keys,
         glossaries=Glossaries(keys.store, glossary_limits(settings)),
         suggestions=_suggestions(settings),
+        memory=_client_memory(settings),
         reply_thread=TextThread(settings.inline_chars),
     )
-    _add_routes(app, settings)
-    _add_middleware(app, app.state.parts, is_alone=elsewhere is None)
-    return app
 
 
 def _add_routes(app: FastAPI, settings: Settings) -> None:
     add_exception_handlers(app)
     deepl_modules = deepl, deepl_documents, deepl_glossaries
-    native = translate, languages, files, attention, score, compare, suggest
+    native = translate, languages, files, attention, score, compare, suggest, memory
     for module in (*native, *deepl_modules, probes):
         app.include_router(module.router)
     for dialect in (deeplx, immersive, kiss, mtran, plain):
@@ -368,6 +390,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await parts.files.close()
         await parts.keys.close()
         parts.translator.close()
+        if parts.memory is not None:
+            parts.memory.close()
         parts.reply_thread.close()
         parts.reloader.close()
         await asyncio.to_thread(parts.registry.close)

@@ -12,13 +12,13 @@ from bundle.manifest import LanguagePair
 from service.inspection.causes.methods import check_method
 from service.inspection.inspector import Inspector
 from service.inspection.replay import replay_of
-from service.inspection.selection import check_selection
+from service.inspection.selection import check_selection, check_states
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
 from service.observability.clock import Clock
 from service.observability.logs import count_sentences
-from service.scheduling.job import JobResult
+from service.scheduling.job import Job, JobResult
 from service.text.masking.glossary import GlossaryEntry
 from service.text.masking.inflection import find_forms
 from service.translation.decode_options import decode_options
@@ -111,6 +111,7 @@ class SingleModelTranslator:
         if request.attention:
             check_selection(request.attention, manifest.architecture)
             check_method(request.attention.method, model.bundle)
+            check_states(request.attention, model.bundle)
         read_options = ReadOptions(
             markup=request.markup,
             splitting=request.splitting,
@@ -148,16 +149,7 @@ class SingleModelTranslator:
         jobs = await self._run(sentences, jobs_of, sentences, self._plan)
         if self._request.with_search:
             self._inspector.check_replay([job.options for job in jobs if job])
-        results = await decode(self.model, jobs, self._plan)
-        found = await self._run(
-            sentences,
-            postprocess_all,
-            sentences,
-            results,
-            self.model.bundle,
-            self.pair,
-            with_words=self._request.with_doubt,
-        )
+        found, results = await self._decoded(sentences, jobs)
         found, enforced = await self._with_terms(found)
         found, further = await self._with_numbers(found)
         found = await self._aligned(found)
@@ -209,6 +201,16 @@ class SingleModelTranslator:
     ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
         """Translates sentences that were translated before, in another form."""
         jobs = await self._run(sentences, repeated_jobs, sentences, self._plan)
+        return await self._decoded(sentences, jobs)
+
+    async def _decoded(
+        self, sentences: Sequence[SourceSentence], jobs: Sequence[Job | None]
+    ) -> tuple[list[TranslatedSentence], list[JobResult | None]]:
+        """Translates sentences by their jobs.
+
+        Returns:
+            The sentences, and the result of each job.
+        """
         results = await decode(self.model, jobs, self._plan)
         found = await self._run(
             sentences,

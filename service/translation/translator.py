@@ -430,8 +430,11 @@ def record_metrics(
 
 
 def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
-    """Counts sentences that were cut off, and sentences that took two models."""
+    """Counts sentences that were cut off, took two models, or were known to the memory."""
     found = list(sentences)
+    hits = metrics.memory_hits
+    hits.labels(kind="exact").inc(sum(sentence.origin == "memory" for sentence in found))
+    hits.labels(kind="fuzzy").inc(sum(bool(sentence.suggestions) for sentence in found))
     metrics.truncated.inc(sum(sentence.truncated for sentence in found))
     metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
 

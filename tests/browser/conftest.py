@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.browser.visit import Visit
+from tests.service.api.memory_app import remember
 from tests.service.server_process import serving
 
 if TYPE_CHECKING:
@@ -23,12 +24,17 @@ _QUIET = (
     "--disable-sync",
 )
 MAX_CHARS = 400
+REMEMBERED = ("Quick zebras juggle plates.", "Flinke Zebras jonglieren.")
+"""What people have translated: like nothing else that a test has translated."""
 
 
 @pytest.fixture(scope="module")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("browser")
-    with serving(folder, PELLUCID_MAX_TEXT_CHARS=str(MAX_CHARS)) as server:
+    memory = folder / "memory.db"
+    remember(memory, REMEMBERED)
+    given = {"PELLUCID_MAX_TEXT_CHARS": str(MAX_CHARS), "PELLUCID_MEMORY": str(memory)}
+    with serving(folder, **given) as server:
         yield f"{server.url}/"
 
 

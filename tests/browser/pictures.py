@@ -83,8 +83,9 @@ def offline(page: Page) -> None:
 
 
 def files(page: Page) -> None:
-    """A translated file, and one that is refused."""
-    for name, content in (("letter.txt", b"Good morning.\n"), ("photo.jpg", b"x")):
+    """A translated file, one that is refused, and a table whose columns are asked for."""
+    table = ("parts.csv", b"id,name,note\n")
+    for name, content in (("letter.txt", b"Good morning.\n"), ("photo.jpg", b"x"), table):
         page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": content})
     page.wait_for_selector("#files a")
 
@@ -105,6 +106,24 @@ def attention(page: Page) -> None:
     page.click("#tab-attention")
     page.wait_for_selector(".stamp")
     page.hover(".lens button.word >> nth=1")
+
+
+def what_if(page: Page) -> None:
+    """A word that is replaced, and what changes."""
+    translated(page)
+    page.click("#tab-what-if")
+    page.click("#panel-what-if .word:text-is('bridge')")
+    page.fill(".editor input", "ship")
+    page.wait_for_selector(".beside")
+
+
+def replay(page: Page) -> None:
+    """The search of a sentence at its third step."""
+    translated(page)
+    page.click("#tab-replay")
+    page.focus(".scrubber input")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
 
 
 def causes(page: Page) -> None:
@@ -165,6 +184,8 @@ STATES = (
     files,
     glossary,
     attention,
+    what_if,
+    replay,
     causes,
     contrasted,
     without_head,

@@ -40,6 +40,13 @@ def test_page_has_no_fault(visit: Opener, scheme: str, width: int, locale: str) 
     page.page.click(".stamp >> nth=1")
     page.page.hover(".lens button.word >> nth=1")
     assert faults(page) == []
+    page.open_tab("what-if")
+    page.page.click("#panel-what-if .word >> nth=1")
+    page.page.click("[data-action=strike]")
+    page.page.wait_for_selector(".beside")
+    assert faults(page) == []
+    page.open_tab("replay")
+    assert faults(page) == []
     page.open_tab("details")
     assert faults(page) == []
 
@@ -52,7 +59,9 @@ def test_drawers_have_no_fault(visit: Opener, scheme: str) -> None:
         page.page.click(f"[aria-controls={name}]")
         assert faults(page) == []
     page.choose_file("photo.jpg", b"x")
+    page.choose_file("parts.csv", b"id,name\n")
     page.page.wait_for_selector("#files .failed")
+    page.page.wait_for_selector("#files form")
     assert faults(page) == []
 
 

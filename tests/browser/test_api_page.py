@@ -27,10 +27,11 @@ WITHOUT_JOB = sorted(
 
 @pytest.fixture(scope="module")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that takes suggestions, too."""
+    """A server that takes suggestions, and lets clients write to a translation memory."""
     folder = tmp_path_factory.mktemp("api")
     suggestions = str(folder / "suggestions.tsv")
-    with serving(folder, PELLUCID_SUGGESTION_FILE=suggestions) as server:
+    memory = {"PELLUCID_MEMORY": str(folder / "memory.db"), "PELLUCID_CLIENT_MEMORY": "true"}
+    with serving(folder, PELLUCID_SUGGESTION_FILE=suggestions, **memory) as server:
         yield f"{server.url}/"
 
 

@@ -1,14 +1,17 @@
 """Words, maps, alternatives and details of a translation; files of what is seen."""
 
 import json
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 
+from tests.browser.conftest import REMEMBERED
 from tests.browser.visit import Visit
 
 if TYPE_CHECKING:
@@ -139,6 +142,119 @@ def test_details_are_those_of_the_sentence(visit: Opener) -> None:
     assert "</s>" in pieces
 
 
+def test_sentence_of_the_memory_is_marked_and_a_similar_one_offered(visit: Opener) -> None:
+    source, stored = REMEMBERED
+    page = visit()
+    page.translate(f"{source} {source.replace('plates', 'plates 2')}")
+    assert page.texts_of("#translation .sentence")[0] == stored
+    page.open_tab("details")
+    assert "the translation memory" in page.text_of(".facts")
+    assert page.texts_of("#panel-details .bars .piece")[:1] == ["Cut into pieces"]
+    page.page.click("#translation .sentence >> nth=1 >> .word >> nth=0")
+    page.page.wait_for_selector("#choices button")
+    offered = page.page.locator("#choices ul >> nth=0").locator("button")
+    assert page.texts_of("#choices h3")[0] == "From the translation memory"
+    assert offered.all_inner_texts() == [f"{stored} 93% alike: {source}"]
+    offered.click()
+    page.page.wait_for_selector(f"#translation .sentence >> nth=1 >> text={stored}")
+    assert not page.page.is_visible("#choices")
+
+
+def asked(server_url: str, path: str, **fields: object) -> dict[str, Any]:
+    """What the server says."""
+    found: dict[str, Any] = httpx.post(f"{server_url}{path}", json=fields).json()
+    return found
+
+
+def changes_of(server_url: str, *sources: str) -> list[list[str | None]]:
+    """The words of the translations of two sources, side by side."""
+    first, second = (
+        asked(server_url, "translate", q=source, source="en", target="de")["translatedText"]
+        for source in sources
+    )
+    steps = asked(server_url, "compare", first=first, second=second)["steps"]
+    return [[word and word["text"] for word in (s["first"], s["second"])] for s in steps]
+
+
+def shown_changes(page: Visit, source: str) -> list[list[str | None]]:
+    """The same on the page, once it shows this source."""
+    page.page.wait_for_selector(f".changed-source:text-is('{source}')")
+    texts = page.page.eval_on_selector_all(
+        ".beside li", "all => all.map((each) => [...each.children].map((w) => w.textContent))"
+    )
+    return [[None if word == "∅" else word for word in step] for step in texts]
+
+
+def test_changed_words_are_translated_and_compared_at_once(visit: Opener, server_url: str) -> None:
+    page = visit(has_touch=True, width=320)
+    page.translate("The dog sees the house.")
+    page.open_tab("what-if")
+    page.page.tap("#panel-what-if .word:text-is('dog')")
+    assert page.page.evaluate("document.activeElement.localName") != "input"
+    page.page.fill(".editor input", "cat")
+    both = ["The dog sees the house.", "The cat sees the house."]
+    expected = changes_of(server_url, *both)
+    assert shown_changes(page, both[1]) == expected
+    num_changed = sum(first != second for first, second in expected)
+    assert num_changed > 0
+    assert page.texts_of(".beside .changed del")
+    assert page.text_of(".summary").startswith(f"{num_changed} of {len(expected)} words")
+
+    page.page.locator("#panel-what-if .word:text-is('house')").focus()
+    page.page.keyboard.press("Delete")
+    expected = changes_of(server_url, both[0], "The cat sees the.")
+    assert shown_changes(page, "The cat sees the.") == expected
+    assert page.texts_of(".changing del") == ["dog", "house"]
+    page.page.keyboard.press("Delete")
+    assert shown_changes(page, both[1]) == changes_of(server_url, *both)
+    assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.page.click("[data-action=restore-all]")
+    page.page.wait_for_selector(".beside", state="detached")
+    assert page.page.locator(".changing :is(del, ins)").count() == 0
+
+
+def test_search_is_replayed_step_by_step(visit: Opener, server_url: str) -> None:
+    page = visit(width=320)
+    page.translate("The dog sees the house.")
+    page.open_tab("replay")
+    fields = {"q": "The dog sees the house.", "source": "en", "target": "de"}
+    reply = asked(server_url, "translate", **fields, details=True, search=True)
+    search = reply["details"][0]["search"]
+    steps = search["steps"]
+    page.page.focus(".scrubber input")
+    num_open = 1
+    for number, step in enumerate(steps, start=1):
+        said = page.text_of("#panel-replay .readout")
+        assert said.startswith(f"Step {number} of {len(steps)}. {num_open} beginning")
+        continued = {c["prefix"] for c in step if c["fate"] in ("kept", "ended")}
+        died = re.search(r"(\d+) of them die", said)
+        assert int(died[1] if died else 0) == num_open - len(continued)
+        num_open = sum(c["fate"] == "kept" for c in step)
+        shown = page.page.eval_on_selector_all(
+            ".candidates tbody tr", "all => all.map((r) => [...r.cells].map((c) => c.textContent))"
+        )
+        assert [row[1] for row in shown] == [candidate["token"] for candidate in step]
+        for row, candidate in zip(shown, step, strict=True):
+            assert float(row[2].strip("%")) == pytest.approx(
+                100 * candidate["probability"], abs=0.0501
+            )
+            assert float(row[3]) == pytest.approx(candidate["log_prob"], abs=0.00501)
+            assert ("translation" in row[4]) == candidate["is_result"]
+        page.page.keyboard.press("ArrowRight")
+    in_beam = [c for step in steps for c in step if c["fate"] in ("kept", "ended", "pruned")]
+    tree = page.page.locator(".beam-tree text")
+    assert tree.all_text_contents() == [c["token"] for c in in_beam]
+    taken = [c["token"] for step in steps for c in step if c["is_result"]]
+    assert page.page.locator(".beam-tree text.result").all_text_contents() == taken
+    scores = [c["score"] for step in steps for c in step if c["fate"] == "ended"]
+    shown_scores = re.findall(r"score (-?[\d.]+);", page.text_of(".finished"))
+    assert list(map(float, shown_scores)) == pytest.approx(sorted(scores)[::-1], abs=0.000501)
+    assert page.text_of(".finished .result").startswith(page.text_of("#translation"))
+    page.page.click(".beam-tree text >> nth=0")
+    assert page.page.input_value(".scrubber input") == "1"
+    assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_refused_maps_are_a_sentence_and_can_be_asked_for_again(visit: Opener) -> None:
     page = visit()
     page.expects_refusal = True
@@ -164,5 +280,8 @@ def test_text_that_no_model_saw_has_nothing_to_inspect(visit: Opener) -> None:
     page.open_tab("attention")
     page.page.wait_for_selector("#panel-attention .readout")
     assert "Nothing here went through the model" in page.text_of("#panel-attention")
+    for name in ("what-if", "replay"):
+        page.open_tab(name)
+        assert "Nothing here went" in page.text_of(f"#panel-{name}")
     page.open_tab("details")
     page.page.wait_for_selector(".facts")

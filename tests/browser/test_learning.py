@@ -2,8 +2,10 @@
 
 import json
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 
 from tests.browser.visit import Visit
 from tests.docs.learn import STATIC, recorded_vocabulary
+from tests.service.server_process import serving
+from tests.service.tiny_models import TINY_BUNDLE
 
 Opener = Callable[..., Visit]
 Floats = NDArray[np.float64]
@@ -26,6 +30,16 @@ WORDS = (
     "Zebra",
     "naïve",
 )
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One whose bundle has all graphs that can be made."""
+    renewal = pytest.importorskip("export.renewal", reason="onnx is not installed")
+    folder = tmp_path_factory.mktemp("learning")
+    renewal.renew(Path(shutil.copytree(TINY_BUNDLE, folder / "bundle" / "tiny")))
+    with serving(folder, "--bundles", str(folder / "bundle")) as server:
+        yield f"{server.url}/"
 
 
 @pytest.fixture
@@ -207,14 +221,43 @@ def test_trained_variants_are_those_that_were_recorded(learning: Visit) -> None:
     assert recorded["command"] in learning.text_of("#question-1 .trained figcaption")
 
 
+def test_states_are_those_of_the_chosen_head(
+    learning: Visit, reply: dict[str, Any], server_url: str
+) -> None:
+    learning.page.select_option("#head", "4")  # of three heads: layer 2, head 2
+    learning.page.wait_for_selector("body[data-states='Layer 2, head 2']")
+    chosen = {"kinds": ["encoder"], "layers": [1], "heads": [1], "states": True}
+    given = {"q": SENTENCE, "translation": reply["translation"], "source": "en", "target": "de"}
+    content = httpx.post(f"{server_url}attention", json={**given, **chosen}).json()
+    states = {name: np.array(values) for name, values in content["states"].items()}
+    for token in range(len(content["source_tokens"])):
+        for name in ("queries", "keys", "values"):
+            expected = np.linalg.norm(states[name][0, 0, token])
+            assert value(learning, f"norm-{name}-{token}") == pytest.approx(expected)
+        active = (states["activations"][0, token] > 0).mean()
+        assert value(learning, f"active-{token}") == pytest.approx(active)
+    norms = states["residual_norms"].mean(axis=1)
+    assert value(learning, "norm-first") == pytest.approx(norms[0])
+    assert value(learning, "norm-last") == pytest.approx(norms[-1])
+    assert value(learning, "head-width") == states["queries"].shape[-1]
+    assert value(learning, "product-error") < 1e-5
+
+    models = [model | {"states": False} for model in httpx.get(f"{server_url}models").json()]
+    learning.page.route("**/models", lambda route: route.fulfill(json=models))
+    learning.page.reload()
+    learning.page.wait_for_selector("body[data-drawn]:not(.waiting)")
+    assert learning.page.locator("figure.states").count() == 3
+    assert learning.page.locator("figure.states:visible").count() == 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [320, 1280])
 def test_the_page_has_no_fault(visit: Opener, scheme: str, width: int) -> None:
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
     )
     page = visit("learn", scheme=scheme, width=width)
-    page.page.wait_for_selector("body[data-drawn]")
+    page.page.wait_for_selector("body[data-states]")
     page.page.click("#question-1 summary")
     found = axe.Axe().run(page.page).response["violations"]
     assert [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]] == []

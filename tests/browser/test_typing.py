@@ -324,6 +324,30 @@ def test_files_are_translated_and_fetched(visit: Opener, tmp_path: Path) -> None
     assert not page.page.is_visible("#files")
 
 
+def test_columns_of_a_table_are_chosen(visit: Opener, tmp_path: Path) -> None:
+    page = to_german(visit(width=360))
+    page.choose_file("parts.csv", b"id,name,note\ndog,Good morning.,The end.\n")
+    page.page.wait_for_selector("#files form")
+    assert page.text_of("#files form .hint").endswith("First row: id,name,note")
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.page.evaluate("document.activeElement.matches('#files input')")
+    with page.page.expect_request("**/translate_file"):
+        page.page.keyboard.type("name")
+        page.page.keyboard.press("Enter")
+    page.page.wait_for_selector("#files a")
+    with page.page.expect_download() as started:
+        page.page.click("#files a")
+    saved = tmp_path / "parts.csv"
+    started.value.save_as(saved)
+    assert saved.read_text(encoding="utf-8") == "id,name,note\ndog,Guten Morgen.,The end.\n"
+    page.expects_refusal = True
+    page.choose_file("parts.tsv", b"id\tname\n")
+    page.page.fill("#files input", "price")
+    page.page.click("#files form button")
+    page.page.wait_for_selector("#files .failed")
+    assert "it has no column 'price'" in page.text_of("#files .failed .hint").lower()
+
+
 def test_dropped_files_are_taken_and_others_are_refused(visit: Opener) -> None:
     page = to_german(visit())
     page.page.evaluate(

@@ -21,6 +21,7 @@ from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASON
 from service.server.connection import MAX_HEAD_BYTES
 from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
 from service.settings import ENV_PREFIX, Settings
+from service.translation.memory.client_memory import MAX_IMPORTED_UNITS
 
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 FIXED = {
@@ -41,6 +42,7 @@ FIXED = {
     "seconds of an idle connection": _KEEP_ALIVE_S,
     "pairs of words between the common ends of texts to compare": MAX_COMPARED_PAIRS,
     "bytes of the file of suggestions": MAX_SUGGESTION_BYTES,
+    "sentences of a TMX that a client sends": MAX_IMPORTED_UNITS,
 }
 
 

@@ -94,4 +94,5 @@ def test_the_index_of_decisions_has_every_title() -> None:
         for path in sorted(folder.glob("0*.md"))
     }
     assert {name: f"# {number}. {title}" for number, title, name in index} == titles
-    assert [int(number) for number, _, _ in index] == list(range(1, len(titles) + 1))
+    numbers = [int(number) for number, _, _ in index]
+    assert numbers == sorted(set(numbers))  # one that was set aside may be missing

@@ -20,8 +20,8 @@ from bundle import manifest
 from bundle.manifest import MANIFEST_NAME, Architecture
 from bundle.tensors import (
     BEAMS_NAME,
-    CAUSE_NAMES,
     GRAPH_NAMES,
+    INSPECTION_NAMES,
     REQUIRED_FILES,
     alti_spec,
     attention_spec,
@@ -29,6 +29,7 @@ from bundle.tensors import (
     candidates_spec,
     decoder_spec,
     encoder_spec,
+    states_spec,
     value_zeroing_spec,
 )
 from service.errors import ServiceError
@@ -193,11 +194,11 @@ def test_every_field_of_the_manifest_is_documented(model: type[BaseModel]) -> No
     assert [name for name in model.model_fields if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES, BEAMS_NAME, *CAUSE_NAMES])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, *REQUIRED_FILES, BEAMS_NAME, *INSPECTION_NAMES])
 def test_every_file_of_a_bundle_is_documented(name: str) -> None:
     text = (REPOSITORY / "docs" / "bundle-format.md").read_text(encoding="utf-8")
     assert f"| `{name}` |" in text
-    assert (f"### `{name}`" in text) == (name in (*GRAPH_NAMES, BEAMS_NAME, *CAUSE_NAMES))
+    assert (f"### `{name}`" in text) == (name in (*GRAPH_NAMES, BEAMS_NAME, *INSPECTION_NAMES))
 
 
 def test_every_tensor_is_documented() -> None:
@@ -222,6 +223,7 @@ def test_every_tensor_is_documented() -> None:
         attention_spec(architecture),
         value_zeroing_spec(architecture),
         alti_spec(architecture),
+        states_spec(architecture),
     ):
         names = {tensor.name.replace(".0", ".i") for tensor in (*graph.inputs, *graph.outputs)}
         assert sorted(name for name in names if f"`{name}`" not in text) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import read_bundle
+from export.arguments import HEAD_SENTENCES
 from export.cli import register
 from tests.export.runs import write_run
 from tests.export.wrong_files import ADVICE, WRONG_FILES
@@ -22,6 +23,7 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
     checkpoint, out = write_run(tmp_path / "run"), tmp_path / "out"
     sizes = ["--max-source-tokens", 32, "--max-target-tokens", 24, "--sentences", 20]
     more = ["--max-bleu-loss", 100, "--name", "small", "--length-penalty", 1.25]
+    more += ["--heads", 2]
     assert _export(checkpoint, out, "--data", checkpoint.parent, *sizes, *more) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"{out}: 0.")
@@ -33,6 +35,9 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
         24,
     )
     assert manifest.quality[0].sentences == 20
+    assert manifest.heads is not None
+    assert manifest.heads.sentences == 2
+    assert len(manifest.heads.heads) == 12
     assert (manifest.decoding.beam_size, manifest.decoding.length_penalty) == (4, 1.25)
 
 
@@ -73,6 +78,17 @@ def test_counts_below_one_are_wrong_use(flag: str, capsys: pytest.CaptureFixture
         _export("x.pt", "out", "--data", "data", flag, "0")
     assert ended.value.code == 2
     assert "0 is not 1 or more" in capsys.readouterr().err
+
+
+def test_heads_are_measured_unless_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers(required=True))
+    given = ["export", "x.pt", "out", "--data", "data"]
+    assert parser.parse_args(given).heads == HEAD_SENTENCES
+    assert parser.parse_args([*given, "--heads", "0"]).heads == 0
+    with pytest.raises(SystemExit):
+        parser.parse_args([*given, "--heads", "-1"])
+    assert "-1 is not 0 or more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("penalty", ["-1", "inf", "nan"])

@@ -9,7 +9,7 @@ import torch
 
 from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, CAUSE_NAMES, MODEL_CARD_NAME, REQUIRED_FILES
+from bundle.tensors import BEAMS_NAME, INSPECTION_NAMES, MODEL_CARD_NAME, REQUIRED_FILES
 from export.errors import ExportError, VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
@@ -54,7 +54,7 @@ def test_a_bundle_holds_what_the_service_reads(exported: tuple[Path, Manifest]) 
     assert {p.name for p in out.iterdir()} == {
         *REQUIRED_FILES,
         BEAMS_NAME,
-        *CAUSE_NAMES,
+        *INSPECTION_NAMES,
         MANIFEST_NAME,
     }
     assert read_bundle(out).manifest == manifest

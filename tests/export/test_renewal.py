@@ -11,7 +11,7 @@ import pytest
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, CAUSE_NAMES, MODEL_CARD_NAME
+from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, INSPECTION_NAMES, MODEL_CARD_NAME
 from export import renewal
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams
@@ -34,7 +34,7 @@ def test_only_the_graph_and_its_entry_are_new(folder: Path) -> None:
     before, was = contents(folder), read_bundle(folder).manifest
     renew(folder)
     after, manifest = contents(folder), read_bundle(folder).manifest
-    assert after.keys() - before.keys() == {BEAMS_NAME, *CAUSE_NAMES}
+    assert after.keys() - before.keys() == {BEAMS_NAME, *INSPECTION_NAMES}
     assert {name for name in before if after[name] != before[name]} == {MANIFEST_NAME}
     assert manifest.model_copy(update={"files": was.files}) == was
     assert {n: e for n, e in manifest.files.items() if n in before} == was.files
@@ -67,7 +67,7 @@ def test_plain_attention_gets_all_but_beams(folder: Path) -> None:
     (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
     before = contents(folder)
     renew(folder)
-    assert contents(folder).keys() - before.keys() == set(CAUSE_NAMES)
+    assert contents(folder).keys() - before.keys() == set(INSPECTION_NAMES)
 
 
 def test_a_graph_that_gives_other_hypotheses_is_refused(
@@ -139,7 +139,7 @@ def test_the_command_says_what_it_did_and_what_is_wrong(
     monkeypatch.setattr("sys.argv", ["renewal", str(folder)])
     assert renewal.main() == 0
     said = capsys.readouterr().out.splitlines()
-    names = (BEAMS_NAME, *CAUSE_NAMES)
+    names = (BEAMS_NAME, *INSPECTION_NAMES)
     assert [line.rpartition(",")[0] for line in said] == [f"{folder}: {name}" for name in names]
     monkeypatch.setattr("sys.argv", ["renewal", str(folder / "nowhere")])
     assert renewal.main() == 2

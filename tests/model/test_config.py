@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from model.architecture import Architecture, AttentionScore, Positions
-from model.config import parse_config, read_config
+from model.config import parse_config, parse_recorded_config, read_config
 from model.errors import ConfigError
 from tests.model.networks import ARCHITECTURE, random_ids, random_network
 from tests.model.runs import config_text
@@ -166,3 +166,14 @@ def test_an_architecture_that_cannot_be_is_refused_before_anything_is_trained() 
     text = config_text().replace("num_heads = 2", "num_heads = 3")
     with pytest.raises(ConfigError, match=r"architecture: .*16 is not a multiple of num_heads 3"):
         parse_config(text, where="run.toml")
+
+
+def test_a_section_of_an_earlier_version_is_left_out_of_a_record_alone() -> None:
+    text = config_text()
+    guided = text.replace("[training]", "[alignment]\nweight = 0.05\nhead = 0\n[training]")
+    recorded = parse_recorded_config(guided, where="averaged.pt")
+    assert recorded == parse_config(text, where="run.toml")
+    with pytest.raises(ConfigError, match=r"alignment: Extra inputs"):
+        parse_config(guided, where="run.toml")
+    with pytest.raises(ConfigError, match=r"colour: Extra inputs"):
+        parse_recorded_config(f"colour = 3\n{guided}", where="averaged.pt")

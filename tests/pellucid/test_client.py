@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from pellucid import Attention, Client, ServiceError, Translation, Translator
+from pellucid.options import HeadIndices
 from service.errors import (
     ForbiddenError,
     InvalidRequestError,
@@ -22,7 +23,7 @@ from service.errors import (
     UnsupportedLanguageError,
     WrongKeysError,
 )
-from service.inspection.values import AttentionSelection
+from service.inspection.values import AttentionSelection, Method
 from tests.service.server_process import serving
 
 TEXTS = ["ab cd.", "Ef gh ij. Kl.", "ab."]
@@ -107,6 +108,70 @@ def test_contributions_are_those_of_a_translator(client: Client, translator: Tra
         found, expected = (getattr(each.contributions, name) for each in (received, ours))
         np.testing.assert_allclose(found, expected, atol=1e-6)
     assert _size(received) == _size(ours)
+
+
+CAUSES: tuple[Method, ...] = ("attention", "occlusion")
+
+
+@pytest.mark.parametrize("method", CAUSES)
+def test_a_contrast_is_that_of_a_translator(
+    client: Client, translator: Translator, method: Method
+) -> None:
+    selection = AttentionSelection(method=method, kinds=("cross", "decoder"))
+    received, ours = (
+        each.attention("ab cd.", "cd ef.", contrast="cd gh ij.", selection=selection).contrast
+        for each in (client, translator)
+    )
+    assert received.steps == ours.steps
+    assert received.first_difference == ours.first_difference
+    assert received.first_difference is not None
+    assert received.translation == "cd gh ij."
+    for name in ("target_tokens", "token_log_probs", "score_differences"):
+        assert getattr(received, name) == pytest.approx(getattr(ours, name), abs=1e-6)
+    assert set(received.maps) == set(ours.maps)
+    for kind, expected in ours.maps.items():
+        np.testing.assert_allclose(received.maps[kind], expected, atol=1e-6)
+    assert (received.contributions is None) == (method == "attention")
+    if received.contributions and ours.contributions:
+        for side in ("source", "target"):
+            found, expected = (getattr(c.contributions, side) for c in (received, ours))
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_without_a_contrast_there_is_none(client: Client, translator: Translator) -> None:
+    for each in (client, translator):
+        with pytest.raises(InvalidRequestError, match="give `contrast=`"):
+            each.attention("ab.").contrast  # noqa: B018 - a property that raises
+
+
+def test_heads_are_left_out(client: Client, translator: Translator) -> None:
+    heads: list[HeadIndices] = [("cross", 0, 1), ("encoder", 1, 0)]
+    whole = translator.score("ab cd.", "cd ef.")
+    scores = [each.score("ab cd.", "cd ef.", without_heads=heads) for each in (client, translator)]
+    assert scores[0] == scores[1]
+    assert scores[0].log_prob != pytest.approx(whole.log_prob, abs=1e-3)
+    for each in (client, translator):
+        found = each.attention("ab cd.", "cd ef.", without_heads=heads)
+        assert found.sentence.attention.token_log_probs == pytest.approx(
+            scores[0].token_log_probs, abs=1e-6
+        )
+    translations = [
+        each.translate("ab cd.", details=True, search=True, without_heads=heads)
+        for each in (client, translator)
+    ]
+    assert translations[0] == _as_replied(translations[1])
+    assert translations[0] != _as_replied(translator.translate("ab cd.", details=True, search=True))
+
+
+def test_a_search_is_that_of_a_translator(client: Client, translator: Translator) -> None:
+    found, ours = (
+        each.translate("ab cd.", details=True, search=True, beam_size=2).sentences[0]
+        for each in (client, translator)
+    )
+    assert found.search is not None
+    assert found.search == ours.search
+    results = [c.token for step in found.search.steps for c in step if c.is_result]
+    assert tuple(results) == found.target_tokens
 
 
 def _size(attention: Attention) -> tuple[int, int]:

@@ -1,16 +1,19 @@
 """DeepL's official client, with documents and with glossaries, against a real server."""
 
 import io
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import deepl
 import httpx
 import pytest
 from deepl.api_data import MultilingualGlossaryDictionaryEntries, MultilingualGlossaryInfo
 
-from tests.service.server_process import ServerProcess, run_command, serving
+from tests.service.command_line import run_here
+from tests.service.server_process import ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
 PAIR = tiny_bundle().manifest.pairs[0]
@@ -23,13 +26,20 @@ ENTRIES = {WORD: "Wanted Term", "artist": "Maestro"}
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
+@pytest.fixture(autouse=True)
+def _the_client_asks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sleeps for five seconds before it asks again how far a document is."""
+    often = SimpleNamespace(time=time.time, sleep=lambda wanted_s: time.sleep(min(wanted_s, 0.05)))
+    monkeypatch.setattr("deepl.translator.time", often)
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("store") / "keys.db")
 
 
 def new_key(store: str, *limits: str) -> str:
-    return run_command("keys", "add", "k", *limits, PELLUCID_KEY_STORE=store).stdout.strip()
+    return run_here("keys", "add", "k", *limits, PELLUCID_KEY_STORE=store).stdout.strip()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,9 +32,10 @@ from service.api.auth.reservation import (
     deliver,
     refusal,
 )
-from service.errors import KeyStoreError, StartupError
-from service.sqlite_file import log_ahead, open_sqlite
+from service.errors import KeyStoreError
+from service.sqlite_file import check_version, log_ahead, open_prepared
 
+_FLAG = "--key-store"
 _VERSION = 1
 _MAX_SWEPT = 100
 """Reservations that one request expires or forgets; the next one goes on."""
@@ -300,24 +302,12 @@ def _head(row: Iterable[Any]) -> GlossaryHead:
 
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
-    try:
-        file = open_sqlite(path, timeout_s)
-        try:
-            _prepare(file, path, timeout_s)
-        except BaseException:
-            file.close()
-            raise
-    except (OSError, sqlite3.Error) as error:
-        raise StartupError(f"--key-store: {path} cannot be used: {error}") from error
-    return file
+    prepare = partial(_prepare, path=path, timeout_s=timeout_s)
+    return open_prepared(path, timeout_s, prepare, flag=_FLAG)
 
 
 def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
     log_ahead(file, timeout_s)
     (version,) = file.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise StartupError(
-            f"--key-store: {path} was written by a later version of Pellucid: "
-            "use that one, or another file"
-        )
+    check_version(version, _VERSION, path, flag=_FLAG)
     file.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")

@@ -21,7 +21,7 @@ from service.api.deepl.document_schemas import (
     document_body,
     status_reply,
 )
-from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
+from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of, path_value
 from service.api.native.files import UploadOf, file_response
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
 from service.api.parameters import parse_parameters
@@ -39,11 +39,7 @@ _KEY_EXAMPLE = {"document_key": "0CB0054F1C132C1625B392EADDA41CB754A742822F68771
 router = APIRouter(tags=["deepl"])
 
 
-async def _key_parameters(request: Request, parts: PartsOf) -> DocumentKeyParameters:
-    return await parts.parameters.read(DocumentKeyParameters, request)
-
-
-KeyInput = Annotated[DocumentKeyParameters, Depends(_key_parameters)]
+KeyInput = Annotated[DocumentKeyParameters, Depends(parameters_of(DocumentKeyParameters))]
 DocumentId = Annotated[str, Depends(path_value("id"))]
 _ASKING = request_body(DocumentKeyParameters, JSON, FORM, example=_KEY_EXAMPLE) | _ID
 

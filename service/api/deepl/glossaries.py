@@ -31,7 +31,7 @@ from service.api.deepl.glossary_schemas import (
     glossary_reply,
     multilingual_reply,
 )
-from service.api.dependencies import CallerOf, PartsOf, path_value
+from service.api.dependencies import CallerOf, PartsOf, parameters_of, path_value
 from service.api.glossaries.stored import Dictionary, StoredGlossary
 from service.api.glossaries.terms_file import write_tsv
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
@@ -71,36 +71,18 @@ router = APIRouter(tags=["deepl"])
 GlossaryId = Annotated[str, Depends(path_value("id"))]
 
 
-async def _glossary_parameters(request: Request, parts: PartsOf) -> GlossaryParameters:
-    return await parts.parameters.read(GlossaryParameters, request)
-
-
-async def _multilingual_parameters(request: Request, parts: PartsOf) -> MultilingualParameters:
-    return await parts.parameters.read(MultilingualParameters, request)
-
-
-async def _multilingual_update(request: Request, parts: PartsOf) -> MultilingualUpdate:
-    return await parts.parameters.read(MultilingualUpdate, request)
-
-
-async def _dictionary_update(request: Request, parts: PartsOf) -> DictionaryUpdate:
-    return await parts.parameters.read(DictionaryUpdate, request)
-
-
-async def _pair_parameters(request: Request, parts: PartsOf) -> PairParameters:
-    return await parts.parameters.read(PairParameters, request)
-
-
 async def _owner(request: Request, caller: CallerOf) -> str:
     """Whose glossaries a request without a body is about."""
     return (await caller.account(request.query_params.get("auth_key"))).owner
 
 
-GlossaryInput = Annotated[GlossaryParameters, Depends(_glossary_parameters)]
-MultilingualInput = Annotated[MultilingualParameters, Depends(_multilingual_parameters)]
-UpdateInput = Annotated[MultilingualUpdate, Depends(_multilingual_update)]
-DictionaryInput = Annotated[DictionaryUpdate, Depends(_dictionary_update)]
-PairInput = Annotated[PairParameters, Depends(_pair_parameters)]
+GlossaryInput = Annotated[GlossaryParameters, Depends(parameters_of(GlossaryParameters))]
+MultilingualInput = Annotated[
+    MultilingualParameters, Depends(parameters_of(MultilingualParameters))
+]
+UpdateInput = Annotated[MultilingualUpdate, Depends(parameters_of(MultilingualUpdate))]
+DictionaryInput = Annotated[DictionaryUpdate, Depends(parameters_of(DictionaryUpdate))]
+PairInput = Annotated[PairParameters, Depends(parameters_of(PairParameters))]
 OwnerOf = Annotated[str, Depends(_owner)]
 
 

@@ -16,7 +16,7 @@ from service.api.deepl.schemas import (
     DeeplTranslation,
     DeeplUsage,
 )
-from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
 from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts
@@ -40,17 +40,13 @@ _EXAMPLE = {"text": ["Good morning."], "source_lang": "EN", "target_lang": "DE"}
 router = APIRouter(tags=["deepl"], route_class=DirectRoute)
 
 
-async def _translate_parameters(request: Request, parts: PartsOf) -> DeeplTranslateParameters:
-    return await parts.parameters.read(DeeplTranslateParameters, request, lists=_LISTS)
-
-
-async def _languages_parameters(request: Request, parts: PartsOf) -> DeeplLanguagesParameters:
-    # The official client sends GET with a form body, others the query string.
-    return await parts.parameters.read(DeeplLanguagesParameters, request)
-
-
-TranslateInput = Annotated[DeeplTranslateParameters, Depends(_translate_parameters)]
-LanguagesInput = Annotated[DeeplLanguagesParameters, Depends(_languages_parameters)]
+TranslateInput = Annotated[
+    DeeplTranslateParameters, Depends(parameters_of(DeeplTranslateParameters, lists=_LISTS))
+]
+LanguagesInput = Annotated[
+    DeeplLanguagesParameters, Depends(parameters_of(DeeplLanguagesParameters))
+]
+"""The official client sends GET with a form body, others the query string."""
 
 
 @router.post(

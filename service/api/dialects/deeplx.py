@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import Caller, Parts, PartsOf
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import Parts, PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, spare_alternatives, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.problems import DeeplxProblem
@@ -55,12 +55,9 @@ class DeeplxReply(Reply):
     """Always `Free`."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> DeeplxParameters:
-    return await parts.parameters.read(DeeplxParameters, request, guesses_json=True)
-
-
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[DeeplxParameters, Depends(_parameters)]
+ParametersOf = Annotated[
+    DeeplxParameters, Depends(parameters_of(DeeplxParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["deeplx"])
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import Caller, PartsOf
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
@@ -45,12 +45,9 @@ class ImmersiveReply(Reply):
     """One for each text."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> ImmersiveParameters:
-    return await parts.parameters.read(ImmersiveParameters, request, guesses_json=True)
-
-
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[ImmersiveParameters, Depends(_parameters)]
+ParametersOf = Annotated[
+    ImmersiveParameters, Depends(parameters_of(ImmersiveParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["immersive"])
 

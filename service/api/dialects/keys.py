@@ -3,9 +3,9 @@
 import base64
 import binascii
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from service.api.dependencies import Caller, PartsOf
 
@@ -32,6 +32,10 @@ def caller_with_key(
         return Caller(request, parts.keys, account)
 
     return caller
+
+
+CallerOf = Annotated[Caller, Depends(caller_with_key())]
+"""To be named before the parameters, as `dependencies.CallerOf`."""
 
 
 def _key(request: Request, query: str, header: str | None) -> str:

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.api.dependencies import Caller, PartsOf
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
@@ -54,12 +54,7 @@ class KissReply(Reply):
     """One for each text."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> KissParameters:
-    return await parts.parameters.read(KissParameters, request, guesses_json=True)
-
-
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[KissParameters, Depends(_parameters)]
+ParametersOf = Annotated[KissParameters, Depends(parameters_of(KissParameters, guesses_json=True))]
 
 router = APIRouter(tags=["kiss"])
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.dependencies import Caller, PartsOf
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, TranslatedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
@@ -57,17 +57,12 @@ class MtranBatchReply(Reply):
     """A translation for each text."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> MtranParameters:
-    return await parts.parameters.read(MtranParameters, request, guesses_json=True)
-
-
-async def _batch_parameters(request: Request, parts: PartsOf) -> MtranBatchParameters:
-    return await parts.parameters.read(MtranBatchParameters, request, guesses_json=True)
-
-
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[MtranParameters, Depends(_parameters)]
-BatchParametersOf = Annotated[MtranBatchParameters, Depends(_batch_parameters)]
+ParametersOf = Annotated[
+    MtranParameters, Depends(parameters_of(MtranParameters, guesses_json=True))
+]
+BatchParametersOf = Annotated[
+    MtranBatchParameters, Depends(parameters_of(MtranBatchParameters, guesses_json=True))
+]
 
 router = APIRouter(prefix="/mtran", tags=["mtran"])
 

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from service.api.dependencies import Caller, PartsOf
-from service.api.dialects.keys import caller_with_key
+from service.api.dependencies import PartsOf, parameters_of
+from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import TEXT, plain_problems, query_parameters
 from service.api.schemas import LanguageCode, Text
@@ -30,12 +30,9 @@ class PlainParameters(BaseModel):
     """If absent or `auto`, the language is found out."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> PlainParameters:
-    return await parts.parameters.read(PlainParameters, request, guesses_json=True)
-
-
-CallerOf = Annotated[Caller, Depends(caller_with_key())]
-ParametersOf = Annotated[PlainParameters, Depends(_parameters)]
+ParametersOf = Annotated[
+    PlainParameters, Depends(parameters_of(PlainParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["plain"])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import CallerOf, PartsOf
+from service.api.dependencies import CallerOf, PartsOf, parameters_of
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts
 from service.api.replies.json import Json, Reply, json_response
@@ -51,11 +51,7 @@ class CompareReply(Reply):
     """Every word of both texts, once and in order."""
 
 
-async def _compare_parameters(request: Request, parts: PartsOf) -> CompareParameters:
-    return await parts.parameters.read(CompareParameters, request)
-
-
-CompareInput = Annotated[CompareParameters, Depends(_compare_parameters)]
+CompareInput = Annotated[CompareParameters, Depends(parameters_of(CompareParameters))]
 
 
 @router.post(

@@ -104,7 +104,9 @@ def upload_body() -> dict[str, Any]:
     return add_file_field(body)
 
 
-def add_file_field(body: dict[str, Any]) -> dict[str, Any]:
+def add_file_field(
+    body: dict[str, Any], described: str = f"The file: {', '.join(FORMATS)}."
+) -> dict[str, Any]:
     """`openapi_extra` of a form, with a field `file`."""
     content = body["requestBody"]["content"][MULTIPART]
     content["encoding"] = {"file": {"headers": {"Content-Disposition": _NAMED}}}
@@ -112,7 +114,7 @@ def add_file_field(body: dict[str, Any]) -> dict[str, Any]:
     schema["properties"]["file"] = {
         "type": "string",
         "format": "binary",
-        "description": f"The file: {', '.join(FORMATS)}.",
+        "description": described,
     }
     schema["required"].append("file")
     return body

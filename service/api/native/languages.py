@@ -124,7 +124,7 @@ async def frontend_settings(parts: PartsOf) -> Response:
             frontendTimeout=FRONTEND_TIMEOUT_MS,
             apiKeys=parts.keys.are_required,
             keyRequired=parts.keys.are_required,
-            suggestions=parts.suggestions is not None,
+            suggestions=parts.suggestions is not None or parts.memory is not None,
             filesTranslation=True,
             supportedFilesFormat=readable_formats(),
             language=LanguageChoice(source=_named(AUTO), target=target),

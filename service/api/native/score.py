@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import CallerOf, Parts, PartsOf
+from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
 from service.api.direct_route import DirectRoute
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts, timeout_s
@@ -30,11 +30,7 @@ class ScoreReply(Reply):
     """Log-probability of each of them, nats."""
 
 
-async def _score_parameters(request: Request, parts: PartsOf) -> ScoreParameters:
-    return await parts.parameters.read(ScoreParameters, request)
-
-
-ScoreInput = Annotated[ScoreParameters, Depends(_score_parameters)]
+ScoreInput = Annotated[ScoreParameters, Depends(parameters_of(ScoreParameters))]
 
 
 @router.post(

@@ -1,16 +1,19 @@
-"""`POST /suggest`: LibreTranslate's clients offer a better translation, stored for the operator."""
+"""`POST /suggest`: LibreTranslate's clients offer a better translation."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import CallerOf, PartsOf
+from service.api.auth.account import Account
+from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
+from service.api.native.memory import client_memory, served_space
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.parameters import check_texts
 from service.api.replies.json import Reply, json_response
 from service.api.schemas import LanguageCode, Text
-from service.errors import SuggestionsDisabledError
+from service.errors import SuggestionsDisabledError, TextTooLongError
+from service.translation.memory.unit import MAX_UNIT_CHARS, Unit
 
 _EXAMPLE = {"q": "Good morning.", "s": "Guten Morgen!", "source": "en", "target": "de"}
 
@@ -39,11 +42,7 @@ class SuggestReply(Reply):
     """Whether it is stored."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> SuggestParameters:
-    return await parts.parameters.read(SuggestParameters, request)
-
-
-ParametersOf = Annotated[SuggestParameters, Depends(_parameters)]
+ParametersOf = Annotated[SuggestParameters, Depends(parameters_of(SuggestParameters))]
 
 router = APIRouter(tags=["native"])
 
@@ -55,11 +54,40 @@ router = APIRouter(tags=["native"])
     responses=problems(400, 403, 408, 413, 429, 503),
     openapi_extra=request_body(SuggestParameters, JSON, FORM, example=_EXAMPLE),
 )
-async def suggest(caller: CallerOf, parameters: ParametersOf, parts: PartsOf) -> Response:
-    """Off unless the operator names a file; the model is not changed by it."""
-    await caller.account(parameters.api_key)
-    if parts.suggestions is None:
+async def suggest(
+    request: Request, caller: CallerOf, parameters: ParametersOf, parts: PartsOf
+) -> Response:
+    """Off unless the operator names a file or lets clients write to the translation memory.
+
+    In the memory, the translation of a sentence is used from then on. The model is not changed.
+    """
+    account = await caller.account(parameters.api_key)
+    if parts.suggestions is None and parts.memory is None:
         raise SuggestionsDisabledError("Suggestions are disabled on this server.")
     check_texts((parameters.q, parameters.s), parts.settings)
-    await parts.suggestions.add(parameters.source, parameters.target, parameters.q, parameters.s)
+    if parts.memory is not None:
+        await _remember(request, parts, account, parameters)
+    if parts.suggestions is not None:
+        given = parameters.source, parameters.target, parameters.q, parameters.s
+        await parts.suggestions.add(*given)
     return json_response(SuggestReply(success=True))
+
+
+async def _remember(
+    request: Request, parts: Parts, account: Account, parameters: SuggestParameters
+) -> None:
+    """Stores a suggestion in the memory of a key.
+
+    Raises:
+        TextTooLongError: It is no sentence.
+        UnsupportedLanguageError: The server does not translate between its languages.
+    """
+    unit = Unit(source=parameters.q.strip(), target=parameters.s.strip())
+    if not unit.is_usable:
+        raise TextTooLongError(
+            f"Invalid request: q and s need 1 to {MAX_UNIT_CHARS} characters each: "
+            "suggest sentence by sentence"
+        )
+    own = client_memory(parts, request)
+    space = served_space(parts, account, parameters.source, parameters.target)
+    await own.add(space, [unit])

@@ -88,6 +88,7 @@ def selection_of(options: AttentionOptions) -> AttentionSelection:
         reduce=options.reduce,
         words=options.words,
         method=options.method,
+        states=options.states,
     )
 
 

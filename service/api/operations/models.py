@@ -15,6 +15,7 @@ from bundle.manifest import (
     Quantization,
     Shortlist,
 )
+from bundle.tensors import STATES_NAME
 from service.api.replies.json import Json, Reply
 from service.inspection.causes.methods import methods_of
 from service.inspection.values import Method
@@ -55,6 +56,8 @@ class ModelReply(Reply):
     """Where word alignments are read; null: no head was trained for it."""
     methods: list[Method]
     """How `POST /attention` can explain its translations."""
+    states: bool
+    """Whether `POST /attention` can show what layers of its encoder compute."""
     heads: HeadsReport | None
     """What each attention head does and what is lost without it; null: not measured."""
     shortlist: Shortlist | None
@@ -84,6 +87,7 @@ def model_content(served: ServedBundle) -> Json:
         **described,
         "sha256": served.bundle.sha256,
         "methods": methods_of(served.bundle),
+        "states": served.bundle.has_file(STATES_NAME),
         "canary": {
             "source_text": manifest.canary.source_text,
             "state": "ok" if fault is None else "failing",

@@ -25,6 +25,22 @@ class ContributionsReply(Reply):
     """Of each target token, how much came from the source: the sum of its row of `source`."""
 
 
+class StatesReply(Reply):
+    """What layers of the encoder compute for each source token."""
+
+    queries: list[list[list[list[float]]]]
+    """[layer][head][source][channel], before any rotation by positions."""
+    keys: list[list[list[list[float]]]]
+    """Likewise."""
+    values: list[list[list[list[float]]]]
+    """Likewise."""
+    activations: list[list[list[float]]]
+    """[layer][source][channel], behind the activation of the feed-forward."""
+    residual_norms: list[list[float]]
+    """[place][source], Euclidean: of the embeddings, then behind the attention and behind the
+    feed-forward of every layer, whichever were asked for."""
+
+
 class MapsReply(Reply):
     """Attention of one sentence pair; only the kinds that were asked for are there."""
 
@@ -45,6 +61,8 @@ class MapsReply(Reply):
     """[layer][head][query][key] from target to source tokens."""
     contributions: ContributionsReply | None = None
     """Only with another `method` than `attention`, in place of maps."""
+    states: StatesReply | None = None
+    """Only if they were asked for."""
 
 
 class AlignmentReply(Reply):
@@ -158,6 +176,8 @@ class InspectedTextReply(Reply):
     """Of target tokens to source tokens, [layer][head][query][key]."""
     contributions: ContributionsReply | None = None
     """Of another method than attention, in place of the maps."""
+    states: StatesReply | None = None
+    """What layers of the encoder compute, if it was asked for."""
     alignment: AlignmentReply | None = None
     """Which word came from which."""
     confidence: ConfidenceReply | None = None
@@ -183,6 +203,8 @@ def maps_content(attention: AttentionMaps) -> Json:
     content = content_of(MapsReply, attention, token_scores="token_log_probs") | attention.maps  # nosec B106 - no password: the name of a field
     if attention.contributions is not None:
         content["contributions"] = content_of(ContributionsReply, attention.contributions)
+    if attention.states is not None:
+        content["states"] = content_of(StatesReply, attention.states)
     is_recurrence = attention.cell == "ssru" and "decoder" in attention.maps
     return content | ({"decoder_cell": "ssru"} if is_recurrence else {})
 

@@ -1,4 +1,4 @@
-"""Passes over one finished pair that ask for causes; NumPy in, NumPy out.
+"""Passes over one finished pair that ask for causes or for states; NumPy in, NumPy out.
 
 A pair runs alone, so nothing depends on a neighbour. A *place* is a token that is taken away: the
 source tokens come first, then the decoder's inputs, the start token and all targets but the last.
@@ -93,6 +93,32 @@ def alti_layers(
     }
     encoder, decoder, cross = (np.stack(layers[kind]) for kind in _KINDS)
     return encoder, decoder, cross
+
+
+def encoder_states(
+    sessions: Sessions, source: Sequence[int], layers: Sequence[int], heads: Sequence[int]
+) -> tuple[Float32, ...]:
+    """What layers of the encoder compute.
+
+    Args:
+        sessions: Of a bundle with the graph of states.
+        source: Source ids, end token included.
+        layers: Of queries, keys, values and activations.
+        heads: Of queries, keys and values.
+
+    Returns:
+        Queries, keys and values, each float32 [layers, heads, source, head_dim], activations of
+        the feed-forward, float32 [layers, source, d_ff], and norms along the whole residual
+        stream, float32 [1 + 2 * all layers, source].
+    """
+    feeds = {
+        "source_ids": np.array([source], np.int64),
+        "source_lengths": np.array([len(source)], np.int32),
+    }
+    names = ["queries", "keys", "values", "activations", "residual_norms"]
+    *projections, activations, norms = (out[0] for out in sessions.states.run(names, feeds))
+    chosen = np.ix_(layers, heads)
+    return (*(each[chosen] for each in projections), activations[list(layers)], norms)
 
 
 def token_contributions(

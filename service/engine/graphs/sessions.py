@@ -14,10 +14,11 @@ from bundle.tensors import (
     ATTENTION_NAME,
     BEAMS_NAME,
     CANDIDATES_NAME,
-    CAUSE_NAMES,
     DECODER_NAME,
     ENCODER_NAME,
+    INSPECTION_NAMES,
     SHORTLIST_NAME,
+    STATES_NAME,
     VALUE_ZEROING_NAME,
     GraphSpec,
     TensorSpec,
@@ -28,6 +29,7 @@ from bundle.tensors import (
     decoder_spec,
     encoder_spec,
     shortlist_spec,
+    states_spec,
     value_zeroing_spec,
 )
 from service.engine.cache.shortlist import NO_PIECE, Shortlist, ShortlistBlock
@@ -132,6 +134,11 @@ class Sessions:
         return self.session(ALTI_NAME)
 
     @property
+    def states(self) -> ort.InferenceSession:
+        """The graph of states, where there is one."""
+        return self.session(STATES_NAME)
+
+    @property
     def shortlist(self) -> ShortlistSessions | None:
         """The shortlist, if the bundle has one that is used."""
         table, report = self.bundle.shortlist, self.bundle.manifest.shortlist
@@ -194,7 +201,7 @@ def check_attention(sessions: Sessions) -> None:
     Raises:
         InvalidBundleError: As for `open_sessions`.
     """
-    for name in (ATTENTION_NAME, *filter(sessions.bundle.has_file, CAUSE_NAMES)):
+    for name in (ATTENTION_NAME, *filter(sessions.bundle.has_file, INSPECTION_NAMES)):
         _open_checked(sessions.bundle, name, sessions.num_threads)
 
 
@@ -216,6 +223,7 @@ def _spec(bundle: Bundle, name: str) -> GraphSpec:
         ATTENTION_NAME: lambda: attention_spec(architecture),
         VALUE_ZEROING_NAME: lambda: value_zeroing_spec(architecture),
         ALTI_NAME: lambda: alti_spec(architecture),
+        STATES_NAME: lambda: states_spec(architecture),
     }
     if shortlist is not None:
         specs[SHORTLIST_NAME] = lambda: shortlist_spec(architecture, shortlist)
@@ -241,7 +249,7 @@ def _open(bundle: Bundle, name: str, num_threads: int) -> ort.InferenceSession:
 
 def _options_of(name: str, num_threads: int) -> ort.SessionOptions:
     options = session_options(num_threads, is_exact=has_exact_integer_product())
-    if name in (ATTENTION_NAME, *CAUSE_NAMES):
+    if name in (ATTENTION_NAME, *INSPECTION_NAMES):
         # Open in every engine and seldom run: without copies of its weights in the kernels' order,
         # and without an arena that keeps what the longest pass took, it has 6 MB instead of 14,
         # and after passes 20 instead of 27. They take 5 % longer.

@@ -4,12 +4,17 @@ Every step keeps the best hypotheses of each sentence and prunes those that cann
 """
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.engine.search.continuations import (
+    DEAD,
+    Continuations,
+    best_continuations,
+    without_ends,
+)
 from service.engine.search.logits_processors import MASKED, process_all
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis
 from service.engine.search.outcome import (
@@ -34,39 +39,6 @@ from service.engine.search.trace import (
 LOOKAHEAD_TOKENS = 3
 """Tokens that a live prefix is assumed to still need at most, in the bound that decides whether it
 can win. Without a length penalty the bound does not depend on it; docs/decisions/0014."""
-DEAD = 2 * MASKED
-"""Log-probability of a place without a live hypothesis: below that of every masked token."""
-
-
-class Continuations(NamedTuple):
-    """Extensions of hypotheses by one token, best first; every array is [sentences, count]."""
-
-    parents: NDArray[np.int64]
-    """Place of the extended hypothesis in its beam, int64."""
-    tokens: NDArray[np.int64]
-    """int64."""
-    token_log_probs: NDArray[np.float32]
-    """Nats, float32."""
-    log_probs: NDArray[np.float64]
-    """Summed over all tokens of the hypothesis, nats, float64."""
-
-    def first(self, count: int) -> "Continuations":
-        """The `count` best."""
-        return Continuations(
-            self.parents[:, :count],
-            self.tokens[:, :count],
-            self.token_log_probs[:, :count],
-            self.log_probs[:, :count],
-        )
-
-    def chosen(self, places: NDArray[np.int64]) -> "Continuations":
-        """Those at places of the flattened arrays, int64 [sentences, count]."""
-        return Continuations(
-            self.parents.take(places),
-            self.tokens.take(places),
-            self.token_log_probs.take(places),
-            self.log_probs.take(places),
-        )
 
 
 class BeamStep(NamedTuple):
@@ -216,7 +188,7 @@ class BeamSearch:
         ends = is_end[:, : self.beam_size].nonzero()
         if len(ends[0]):
             self._end(ranked, *ends)
-            kept = _without_ends(ranked, is_end, self.beam_size)
+            kept = without_ends(ranked, is_end, self.beam_size)
         else:
             kept = ranked.first(self.beam_size)
         num_live = self._num_winnable(kept.log_probs, lengths + 1)
@@ -395,54 +367,3 @@ class BeamSearch:
             place = parents[position][place]
         chosen = (np.arange(length), places)
         return self._tokens[index][chosen].tolist(), self._token_log_probs[index][chosen].tolist()
-
-
-def best_tokens(
-    log_probs: NDArray[np.float32], count: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The `count` best of float32 [live, vocab] and their ids, both [live, count], best first."""
-    ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :count]
-    return np.take_along_axis(log_probs, ids, axis=1), ids
-
-
-def best_continuations(
-    log_probs: NDArray[np.float32],
-    ids: NDArray[np.int64],
-    before: NDArray[np.float64],
-    count: int,
-) -> Continuations:
-    """Rank the continuations of every sentence.
-
-    Args:
-        log_probs: The best tokens after each prefix, best first, nats,
-            float32 [sentences, beam, candidates].
-        ids: Those tokens, int64 [sentences, beam, candidates].
-        before: Log-probability of each prefix, nats, float64 [sentences, beam].
-        count: How many to return.
-
-    Returns:
-        The best of each sentence; equals ordered by prefix, then by rank of the token.
-    """
-    sentences, beam, candidates = log_probs.shape
-    totals = (log_probs + before[:, :, None]).reshape(sentences, -1)
-    order = (-totals).argsort(axis=1, kind="stable")[:, :count]
-    chosen = order + _starts(sentences, beam * candidates)
-    # `take` reads the flattened arrays.
-    return Continuations(
-        order // candidates, ids.take(chosen), log_probs.take(chosen), totals.take(chosen)
-    )
-
-
-@lru_cache(maxsize=1024)
-def _starts(rows: int, width: int) -> NDArray[np.int64]:
-    """Where each row begins in a flattened array, int64 [rows, 1]; shared, not to be changed."""
-    return np.arange(rows)[:, None] * width
-
-
-def _without_ends(ranked: Continuations, is_end: NDArray[np.bool_], count: int) -> Continuations:
-    """The first `count` continuations of each sentence that do not end it, `DEAD` beyond."""
-    order = is_end.argsort(axis=1, kind="stable")[:, :count]
-    chosen = order + _starts(*is_end.shape)
-    kept = ranked.chosen(chosen)
-    kept.log_probs[is_end.take(chosen)] = DEAD
-    return kept

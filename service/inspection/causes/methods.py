@@ -55,12 +55,18 @@ def check_method(method: Method, bundle: Bundle) -> None:
     """
     if method not in METHODS:
         raise InvalidRequestError(f"Invalid request: method must be one of {', '.join(METHODS)}")
-    if not _has(method, bundle):
-        known = ", ".join(methods_of(bundle))
+    if _has(method, bundle):
+        return
+    name, known = bundle.manifest.name, ", ".join(methods_of(bundle))
+    if method == "alti" and bundle.manifest.architecture.decoder_cell == "ssru":
         raise InvalidRequestError(
-            f"Invalid request: the model {bundle.manifest.name} has no graph for the method "
-            f"{method}; it has {known} (an older bundle gets it by `python -m export.renewal`)"
+            f"Invalid request: the model {name} has no graph for the method alti, because its "
+            f"decoder is a recurrence, which adds up no value vectors; it has {known}"
         )
+    raise InvalidRequestError(
+        f"Invalid request: the model {name} has no graph for the method {method}; it has {known} "
+        "(an older bundle gets it by `python -m export.renewal`)"
+    )
 
 
 def methods_of(bundle: Bundle) -> tuple[Method, ...]:

@@ -78,6 +78,9 @@ def _sentence(sentence: InspectedSentence) -> Iterator[Entry]:
         yield "contributions.target", causes.target
         yield "contributions.prefix_tokens", np.array(causes.prefix_tokens)
         yield "contributions.source_share", causes.source_share
+    if (states := attention.states) is not None:
+        for name in ("queries", "keys", "values", "activations", "residual_norms"):
+            yield f"states.{name}", getattr(states, name)
     for name, text in (("source", sentence.source), ("target", sentence.translation)):
         found = [text[begin:end] for begin, end in words(text)]
         yield f"alignment.{name}_words", np.array(found, dtype=np.str_)

@@ -7,38 +7,29 @@ import subprocess  # nosec B404 - starts our own module
 import sys
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bundle.reader import Bundle
-from service.engine.inspection import AttendRequest
 from service.engine.loop import Progress
-from service.engine.prefill import DecodeRequest
-from service.errors import StartupError
 from service.scheduling.workers.engine_client import EngineDiedError
 from service.scheduling.workers.messages import (
-    Attend,
     BrokenFrameError,
-    Cancel,
     Frames,
     Message,
     Ready,
     Refused,
-    Submit,
     encode,
 )
+from service.scheduling.workers.remote_engine import LOOK_S, START_S, RemoteEngine, first_of
 from service.scheduling.workers.reports import Reports
 
 _MODULE = "service.scheduling.workers.engine_start"
-_START_S = 60.0
-"""How long an engine may take to open its bundle."""
 _END_S = 2.0
 """How long an engine may take to leave before it is killed."""
 _BUFFER_BYTES = 4 << 20
 """Of the socket, either way: neither side ever waits for the other to read."""
 _RECEIVE_BYTES = 1 << 18
-_LOOK_S = 0.2
-"""How often a start looks whether it is still wanted."""
 _HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 
@@ -52,10 +43,11 @@ class ProcessOptions:
     """An engine without a report for so long hangs, and is killed; 0: never."""
 
 
-class ProcessEngine:
+class ProcessEngine(RemoteEngine):
     """See `EngineClient`."""
 
     def __init__(self, bundle: Bundle, options: ProcessOptions) -> None:
+        super().__init__(options.num_slots)
         self._bundle = bundle
         self._options = options
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -63,24 +55,11 @@ class ProcessEngine:
         self._connection: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._frames = Frames()
-        self._reports = Reports()
-        self._heard_s = time.monotonic()
-        self._is_wanted = True
-
-    @property
-    def num_slots(self) -> int:
-        """Rows that it decodes side by side."""
-        return self._options.num_slots
 
     @property
     def pid(self) -> int | None:
         """Of the child, while there is one."""
         return None if self._child is None else self._child.pid
-
-    @property
-    def silence_s(self) -> float:
-        """Seconds since its last report."""
-        return time.monotonic() - self._heard_s
 
     def launch(self) -> None:
         """Start the child without waiting for it, so that several start side by side."""
@@ -98,35 +77,6 @@ class ProcessEngine:
             )
         self._connection, self._frames, self._reports = ours, Frames(), Reports()
         self._heard_s = time.monotonic()
-
-    def start(self) -> None:
-        """Begin to be able to work; returns when it is.
-
-        Raises:
-            StartupError: The child cannot open the bundle, or died.
-        """
-        if self._child is None:
-            self.launch()
-        try:
-            message = self._first_message()
-        except EngineDiedError as error:
-            self.close()
-            raise StartupError(f"an engine cannot start: {error}") from error
-        if isinstance(message, Refused):
-            self.close()
-            raise StartupError(f"an engine cannot start: {message.reason}")
-
-    def submit(self, requests: Sequence[DecodeRequest[int]], *, is_urgent: bool = False) -> None:
-        """Give it sentences; urgent ones begin before those that have no slots yet."""
-        self._send(Submit(requests=tuple(requests), is_urgent=is_urgent))
-
-    def attend(self, request: AttendRequest[int]) -> None:
-        """Give it finished pairs to inspect."""
-        self._send(Attend(request=request))
-
-    def cancel(self, handles: Sequence[int]) -> None:
-        """Let it drop sentences and passes."""
-        self._send(Cancel(handles=tuple(handles)))
 
     def work(self, timeout_s: float) -> Progress[int]:
         """What it has done since; waits for that, for `wake` or for `timeout_s` seconds."""
@@ -146,10 +96,6 @@ class ProcessEngine:
     def wake(self) -> Callable[[], object]:
         """Lets `work` return; any thread may call it, and keeps the descriptor open."""
         return self._signal
-
-    def give_up(self) -> None:
-        """Let a `start` in progress fail; may be called by any thread."""
-        self._is_wanted = False
 
     def close(self) -> None:
         """End the child: at once if it hangs, else by itself."""
@@ -188,6 +134,10 @@ class ProcessEngine:
             *("--threads", str(options.num_threads)),
             *(f"--sealed={descriptor}" for descriptor in self._sealed),
         ]
+
+    @property
+    def _is_launched(self) -> bool:
+        return self._child is not None
 
     @property
     def _sealed(self) -> tuple[int, ...]:
@@ -231,16 +181,14 @@ class ProcessEngine:
     def _first_message(self) -> Ready | Refused:
         connection = self._open_connection()
         connection.settimeout(self._options.max_silence_s or None)
-        give_up_s = time.monotonic() + _START_S
+        give_up_s = time.monotonic() + START_S
         while self._is_wanted and time.monotonic() < give_up_s:
-            if not select.select([connection], [], [], _LOOK_S)[0]:
+            if not select.select([connection], [], [], LOOK_S)[0]:
                 continue
             for message in self._messages():
-                if isinstance(message, Ready | Refused):
-                    return message
-                raise EngineDiedError(f"it began with {type(message).__name__}")
+                return first_of(message)
         self._kill_child()
-        raise EngineDiedError(f"it was not ready within {_START_S:g} s")
+        raise EngineDiedError(f"it was not ready within {START_S:g} s")
 
     def _cause(self, error: Exception | None = None) -> str:
         if self._child is None:

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from heapq import nlargest
 from pathlib import Path
 
 from service.errors import StartupError
-from service.sqlite_file import log_ahead, open_sqlite
+from service.sqlite_file import check_version, log_ahead, open_prepared
 from service.text.similarity import similarity
 from service.translation.memory.unit import (
     Space,
@@ -24,11 +25,13 @@ MAX_FUZZY_CHARS = 500
 """A longer sentence has no suggestions."""
 MIN_SCORE = 0.75
 MAX_SUGGESTIONS = 3
+_PAGE_UNITS = 500
 _MAX_OF_A_GRAM = 500
 """Units that are read for a gram, latest first: a common one says little."""
 _MAX_COMPARED = 20
 """Units whose sources are compared with a sentence: those with most grams in common."""
 _STAMP_S = 3_600.0
+_FLAG = "--memory"
 _VERSION = 1
 _SCHEMA = f"""\
 CREATE TABLE IF NOT EXISTS spaces (
@@ -58,6 +61,10 @@ SELECT unit FROM grams WHERE space = ? AND gram = ? ORDER BY unit DESC LIMIT ?
 _OLDEST = """\
 SELECT units.id, space, units.source FROM units JOIN spaces ON spaces.id = space WHERE owner = ?
 ORDER BY used_s, units.id LIMIT ?
+"""
+_OF_TEXT = "SELECT id, space, source FROM units WHERE space = ? AND digest = ?"
+_PAGE = """\
+SELECT id, source, target FROM units NOT INDEXED WHERE space = ? AND id > ? ORDER BY id LIMIT ?
 """
 _NUM_UNITS = "SELECT count(*) FROM units WHERE space IN (SELECT id FROM spaces WHERE owner = ?)"
 
@@ -101,17 +108,20 @@ class MemoryFile:
     Every method raises `sqlite3.Error` if the file does not answer within its time-out.
     """
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, timeout_s: float, max_bytes: int | None = None) -> None:
         """Opens the file, or creates it.
 
         Args:
             path: The file.
             timeout_s: Time to wait for another process.
+            max_bytes: Size beyond which this instance lets the file not grow.
 
         Raises:
             StartupError: It cannot be written, or is no such file.
         """
         self._file = _open(path, timeout_s)
+        if max_bytes is not None:
+            self._limit_size(max_bytes)
 
     def close(self) -> None:
         """Closes the file."""
@@ -171,21 +181,33 @@ class MemoryFile:
 
     def units(self, space: Space) -> Iterator[Unit]:
         """All units of a space, oldest first."""
-        query = "SELECT source, target FROM units WHERE space = ? ORDER BY id"
-        for source, target in self._file.execute(query, (self._space_id(space),)):
-            yield Unit(source=source, target=target)
+        after = 0
+        while page := self.page(space, after, _PAGE_UNITS):
+            yield from (unit for _, unit in page)
+            after = page[-1][0]
+
+    def page(self, space: Space, after: int, count: int) -> list[tuple[int, Unit]]:
+        """Some units of a space by their ids, which rise.
+
+        Args:
+            space: Whose.
+            after: They come behind this id.
+            count: Most of them.
+        """
+        rows = self._file.execute(_PAGE, (self._space_id(space), after, count)).fetchall()
+        return [(unit, Unit(source=source, target=target)) for unit, source, target in rows]
 
     def spaces(self, owner: str | None = None) -> list[tuple[Space, int]]:
         """The spaces that have units, of one owner or of all, with the number of units."""
         query = (
             "SELECT owner, spaces.source, spaces.target, count(*) FROM spaces JOIN units "
-            "ON space = spaces.id GROUP BY spaces.id ORDER BY owner, spaces.source, spaces.target"
+            "ON space = spaces.id WHERE ?1 IS NULL OR owner = ?1 "
+            "GROUP BY spaces.id ORDER BY owner, spaces.source, spaces.target"
         )
-        rows = self._file.execute(query).fetchall()
+        rows = self._file.execute(query, (owner,)).fetchall()
         return [
             (Space(owner=name, source=source, target=target), count)
             for name, source, target, count in rows
-            if owner in (None, name)
         ]
 
     def clear(self, space: Space) -> int:
@@ -194,6 +216,12 @@ class MemoryFile:
             space_id = self._space_id(space)
             self._file.execute("DELETE FROM grams WHERE space = ?", (space_id,))
             return self._file.execute("DELETE FROM units WHERE space = ?", (space_id,)).rowcount
+
+    def remove(self, space: Space, text: str) -> int:
+        """Removes the unit of a text; returns how many there were, 0 or 1."""
+        with self._transaction():
+            row = self._space_id(space), digest_of(normalised(text))
+            return self._remove(self._file.execute(_OF_TEXT, row).fetchall())
 
     def _found(self, space_id: int, text: str) -> Found | None:
         row = self._file.execute(_FIND, (space_id, digest_of(normalised(text)))).fetchone()
@@ -233,14 +261,17 @@ class MemoryFile:
         (count,) = self._file.execute(_NUM_UNITS, (owner,)).fetchone()
         if count <= max_units:
             return 0
-        oldest = self._file.execute(_OLDEST, (owner, count - max_units)).fetchall()
-        for unit_id, space_id, source in oldest:
+        return self._remove(self._file.execute(_OLDEST, (owner, count - max_units)).fetchall())
+
+    def _remove(self, units: Sequence[tuple[int, int, str]]) -> int:
+        """Removes units, each by its id, its space and its source; returns their number."""
+        for unit_id, space_id, source in units:
             self._file.execute("DELETE FROM units WHERE id = ?", (unit_id,))
             self._file.executemany(
                 "DELETE FROM grams WHERE space = ? AND gram = ? AND unit = ?",
                 [(space_id, gram, unit_id) for gram in sketch(normalised(source))],
             )
-        return len(oldest)
+        return len(units)
 
     def _space_id(self, space: Space) -> int | None:
         query = "SELECT id FROM spaces WHERE owner = ? AND source = ? AND target = ?"
@@ -254,6 +285,10 @@ class MemoryFile:
         found = self._space_id(space)
         assert found is not None, "it was just made"
         return found
+
+    def _limit_size(self, max_bytes: int) -> None:
+        (page_bytes,) = self._file.execute("PRAGMA page_size").fetchone()
+        self._file.execute(f"PRAGMA max_page_count = {max(1, max_bytes // page_bytes)}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -269,16 +304,8 @@ def _score(first: str, second: str) -> float:
 
 
 def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
-    try:
-        file = open_sqlite(path, timeout_s)
-        try:
-            _prepare(file, path, timeout_s)
-        except BaseException:
-            file.close()
-            raise
-    except (OSError, sqlite3.Error) as error:
-        raise StartupError(f"--memory: {path} cannot be used: {error}") from error
-    return file
+    prepare = partial(_prepare, path=path, timeout_s=timeout_s)
+    return open_prepared(path, timeout_s, prepare, flag=_FLAG)
 
 
 def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
@@ -286,13 +313,9 @@ def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
         file.execute("BEGIN")  # another process may be making the file
         (version,) = file.execute("PRAGMA user_version").fetchone()
         (num_entries,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if version > _VERSION:
-        raise StartupError(
-            f"--memory: {path} was written by a later version of Pellucid: "
-            "use that one, or another file"
-        )
+    check_version(version, _VERSION, path, flag=_FLAG)
     if version == 0 and num_entries:
-        raise StartupError(f"--memory: {path} is no translation memory: name another file")
+        raise StartupError(f"{_FLAG}: {path} is no translation memory: name another file")
     log_ahead(file, timeout_s)
     if version < _VERSION:
         with file:

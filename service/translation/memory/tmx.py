@@ -7,14 +7,14 @@ import html
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from xml.parsers import expat  # nosec B405 - hardened below
 
 from bundle.languages import best_match
 from service.errors import BadFileError
 from service.translation.memory.unit import MAX_UNIT_CHARS, Unit
 
-_PIECE_BYTES = 65_536
+PIECE_BYTES = 65_536
+"""Of a file that are parsed at once."""
 _MAX_DEPTH = 50
 _MAX_SEGMENT_CHARS = 20 * MAX_UNIT_CHARS
 """With the markup in it; a longer one counts as empty."""
@@ -34,7 +34,7 @@ _UNIT = """\
       <tuv xml:lang="{target_language}"><seg>{target}</seg></tuv>
     </tu>
 """
-_FOOTER = "  </body>\n</tmx>\n"
+TMX_END = "  </body>\n</tmx>\n"
 
 
 @dataclass(slots=True)
@@ -45,6 +45,64 @@ class Skipped:
     """They lack one of the two languages."""
     num_unusable: int = 0
     """One of their texts is empty or too long."""
+
+
+class TmxParser:
+    """Finds the units of a file in two languages while the file comes in, piece by piece."""
+
+    def __init__(self, name: str, source: str, target: str, skipped: Skipped) -> None:
+        """Begins with nothing.
+
+        Args:
+            name: Of the file, for messages.
+            source: Language code; `en` finds `en-US` as well.
+            target: Language code.
+            skipped: Counts the units that are left out.
+        """
+        self._name = name
+        self._languages = source, target
+        self._skipped = skipped
+        self._reader = _Reader(name)
+
+    def feed(self, piece: bytes) -> list[Unit]:
+        """The units that end in the next piece of the file.
+
+        Raises:
+            BadFileError: It is no TMX, or defines entities.
+        """
+        return self._parsed(piece, is_last=False)
+
+    def end(self) -> list[Unit]:
+        """The last units: there are no further pieces.
+
+        Raises:
+            BadFileError: The file is cut off.
+        """
+        return self._parsed(b"", is_last=True)
+
+    def _parsed(self, piece: bytes, *, is_last: bool) -> list[Unit]:
+        try:
+            self._reader.parser.Parse(piece, is_last)
+        except expat.ExpatError as error:
+            message = expat.errors.messages.get(error.code, "it is not XML")
+            raise BadFileError(f"{self._name} is no TMX (line {error.lineno}: {message})") from None
+        except (LookupError, ValueError):
+            raise BadFileError(
+                f"{self._name} is in an encoding that is not read: save it in UTF-8"
+            ) from None
+        found = (self._unit(variants) for variants in self._reader.taken())
+        return [unit for unit in found if unit is not None]
+
+    def _unit(self, variants: dict[str, str]) -> Unit | None:
+        source, target = (_chosen(variants, language) for language in self._languages)
+        if source is None or target is None:
+            self._skipped.num_other_languages += 1
+            return None
+        unit = Unit(source=source, target=target)
+        if not unit.is_usable:
+            self._skipped.num_unusable += 1
+            return None
+        return unit
 
 
 def read_tmx(path: Path, source: str, target: str, skipped: Skipped) -> Iterator[Unit]:
@@ -59,44 +117,34 @@ def read_tmx(path: Path, source: str, target: str, skipped: Skipped) -> Iterator
     Raises:
         BadFileError: It is no TMX, or defines entities.
     """
+    parser = TmxParser(path.name, source, target, skipped)
     with path.open("rb") as file:
-        for variants in _variants(file, path.name):
-            texts = _chosen(variants, source), _chosen(variants, target)
-            if texts[0] is None or texts[1] is None:
-                skipped.num_other_languages += 1
-            elif not all(0 < len(text) <= MAX_UNIT_CHARS for text in texts if text is not None):
-                skipped.num_unusable += 1
-            else:
-                yield Unit(source=texts[0], target=texts[1])
+        while piece := file.read(PIECE_BYTES):
+            yield from parser.feed(piece)
+    yield from parser.end()
 
 
 def write_tmx(units: Iterable[Unit], source: str, target: str) -> Iterator[str]:
     """The lines of a file with these units."""
-    yield _HEADER.format(source=_escaped(source))
+    yield tmx_head(source)
     for unit in units:
-        yield _UNIT.format(
-            source_language=_escaped(source),
-            target_language=_escaped(target),
-            source=_escaped(unit.source),
-            target=_escaped(unit.target),
-        )
-    yield _FOOTER
+        yield tmx_unit(unit, source, target)
+    yield TMX_END
 
 
-def _variants(file: BinaryIO, name: str) -> Iterator[dict[str, str]]:
-    """The texts of each unit by language code."""
-    reader = _Reader(name)
-    try:
-        while piece := file.read(_PIECE_BYTES):
-            reader.parser.Parse(piece, False)
-            yield from reader.taken()
-        reader.parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        message = expat.errors.messages.get(error.code, "it is not XML")
-        raise BadFileError(f"{name} is no TMX (line {error.lineno}: {message})") from None
-    except (LookupError, ValueError):
-        raise BadFileError(f"{name} is in an encoding that is not read: save it in UTF-8") from None
-    yield from reader.taken()
+def tmx_head(source: str) -> str:
+    """How a file begins."""
+    return _HEADER.format(source=_escaped(source))
+
+
+def tmx_unit(unit: Unit, source: str, target: str) -> str:
+    """The lines of one unit."""
+    return _UNIT.format(
+        source_language=_escaped(source),
+        target_language=_escaped(target),
+        source=_escaped(unit.source),
+        target=_escaped(unit.target),
+    )
 
 
 def _chosen(variants: dict[str, str], language: str) -> str | None:

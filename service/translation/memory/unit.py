@@ -23,6 +23,11 @@ class Unit:
     source: str
     target: str
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether both texts are there, and short enough for sentences."""
+        return all(0 < len(text) <= MAX_UNIT_CHARS for text in (self.source, self.target))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:

@@ -3,6 +3,7 @@
 import { byId, element } from "./element.js";
 import { say } from "./interface.js";
 import { translate } from "./service.js";
+import { suggestionList } from "./suggestions.js";
 import { checksWithoutPlace, checkText, reasonsAt } from "./translation.js";
 
 const NUM_ALTERNATIVES = 4;
@@ -49,7 +50,8 @@ export class Choices {
     this.#show(anchor, [...reasons, waiting]);
     try {
       const parts = await this.#parts(sentence, index, start, mine.signal);
-      if (!mine.signal.aborted) this.#show(anchor, [...reasons, ...parts]);
+      const remembered = suggestionList(sentence, (text) => this.#onChoose(index, text));
+      if (!mine.signal.aborted) this.#show(anchor, [...reasons, ...remembered, ...parts]);
     } catch (error) {
       if (error.name !== "AbortError") this.#show(anchor, [...reasons, element("p", { class: "problem" }, error.message)]);
     }

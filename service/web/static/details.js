@@ -13,6 +13,8 @@ export function detailsPanel(sentence, reply) {
 }
 
 function facts(sentence) {
+  const placeholders = ["placeholders", say(sentence.placeholders_ok ? "placeholders.kept" : "placeholders.lost"), true];
+  if (sentence.origin === "memory") return [["origin", say("origin.memory"), false], placeholders];
   const ending = `ending.${sentence.finish_reason}`;
   const found = [];
   if (sentence.confidence !== undefined) found.push(["confidence", percent(sentence.confidence), true]);
@@ -21,7 +23,7 @@ function facts(sentence) {
     ["read", number(sentence.source_tokens.length), true],
     ["written", number(sentence.target_tokens.length), true],
     ["score", say("nats", { count: rounded(sentence.score), each: rounded(sentence.score / Math.max(1, sentence.target_tokens.length)) }), true],
-    ["placeholders", say(sentence.placeholders_ok ? "placeholders.kept" : "placeholders.lost"), true],
+    placeholders,
   );
   if (sentence.route) {
     const [first] = sentence.route;

@@ -5,7 +5,12 @@ import { percent, say } from "./interface.js";
 import { cancelJob, jobOf, sendFile } from "./service.js";
 
 const POLL_MS = 400;
+const FIRST_ROW = 4_000; // bytes that are read of a table, to show the names of its columns
+const MOST_SHOWN = 200;
 const ENDED = new Set(["done", "failed", "cancelled"]);
+const TABLES = [".csv", ".tsv"];
+
+const hasEnding = (file, endings) => endings.some((ending) => file.name.toLowerCase().endsWith(ending));
 
 export class Files {
   #list = byId("files");
@@ -51,20 +56,21 @@ export class Files {
     this.#list.hidden = false;
     this.#list.prepend(row.root);
     row.root.scrollIntoView({ block: "nearest" });
-    if (!this.#formats.some((ending) => file.name.toLowerCase().endsWith(ending))) {
+    if (!hasEnding(file, this.#formats)) {
       row.fail(say("file.format", { formats: this.#formats.join(", ") }));
       return;
     }
     try {
-      await this.#translate(file, row);
+      const columns = hasEnding(file, TABLES) ? { columns: await row.askForColumns(await firstRow(file)) } : {};
+      await this.#translate(file, row, columns);
     } catch (error) {
       row.fail(error.message);
     }
   }
 
-  async #translate(file, row) {
+  async #translate(file, row, columns) {
     row.tell(say("file.sending"));
-    let job = await sendFile(file, this.#fields());
+    let job = await sendFile(file, { ...this.#fields(file), ...columns });
     row.id = job.id;
     while (!ENDED.has(job.status) && !row.isGone) {
       row.progress(job);
@@ -74,6 +80,12 @@ export class Files {
     if (job.status === "done") row.offer(job);
     else if (!row.isGone) row.fail(job.error ?? say("file.cancelled"));
   }
+}
+
+// For the reader only: the server reads the table by itself, in whatever encoding it is.
+async function firstRow(file) {
+  const [line] = (await file.slice(0, FIRST_ROW).text()).split(/[\r\n]/, 1);
+  return line.slice(0, MOST_SHOWN);
 }
 
 class FileRow {
@@ -88,6 +100,23 @@ class FileRow {
       type: "button", class: "plain round", "aria-label": say("file.remove", { name }), title: say("remove"), click: () => this.#remove(),
     }, "×");
     this.root = element("li", {}, element("span", { class: "name" }, name), this.#bar, this.#said, remove);
+  }
+
+  // Resolves to the columns of a table that are to be translated; empty: all of them.
+  askForColumns(names) {
+    const field = element("input", { maxlength: "1000", placeholder: say("file.columns.all") });
+    const label = element("label", {}, element("span", {}, say("file.columns")), field);
+    const go = element("button", { class: "quiet" }, say("translate"));
+    const hint = element("span", { class: "hint" }, say("file.columns.hint", { names }));
+    return new Promise((resolve) => {
+      const form = element("form", { class: "columns", submit: (event) => {
+        event.preventDefault();
+        form.replaceWith(this.#bar);
+        resolve(field.value);
+      } }, label, go, hint);
+      this.#bar.replaceWith(form);
+      field.focus();
+    });
   }
 
   tell(text) {

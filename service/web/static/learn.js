@@ -4,6 +4,7 @@ import { byId, element } from "./element.js";
 import { languageName, loadInterface, say } from "./interface.js";
 import { FIGURES } from "./learn_figures.js";
 import { largestDifference } from "./learn_numbers.js";
+import { STATE_FIGURES } from "./learn_states.js";
 import { trained } from "./learn_variants.js";
 import { inspect, loadModels, translate } from "./service.js";
 
@@ -33,7 +34,10 @@ async function start() {
     event.preventDefault();
     run(measure);
   });
-  byId("head").addEventListener("change", draw);
+  byId("head").addEventListener("change", () => {
+    draw();
+    run(drawStates);
+  });
   await run(measure);
   if (location.hash) document.querySelector(location.hash)?.scrollIntoView();
 }
@@ -46,6 +50,7 @@ function section({ number, question, chinese, answer, snippet, proof }) {
     element("p", { class: "chinese", lang: "zh" }, chinese),
     ...answer.map((paragraph) => element("p", {}, marked(paragraph))),
     element("figure", { id: `figure-${number}` }),
+    ...(number in STATE_FIGURES ? [element("figure", { class: "states", id: `figure-${number}-states`, hidden: true })] : []),
     ...trained(number, variants),
     element("details", {}, element("summary", {}, "Run it"), element("pre", { tabindex: 0 }, snippet)),
     element("p", { class: "proof" }, "Proof: ", ...proof.flatMap((test) => [element("code", {}, test), element("br")])));
@@ -99,6 +104,7 @@ async function measure() {
   const [padded] = await inspectAll([own.source, others[0]], [own.translation, many.translatedText[1]], asked);
   const differs = (kind) => largestDifference(given[kind], padded[kind]);
   measured = {
+    source_language: source, target_language: target, hasStates: model.states, translation: own.translation,
     architecture: model.architecture, maps: given, source: own.source, gradients: texts.gradients, vocabularies,
     sourceTokens: given.source_tokens, targetTokens: own.target_tokens, forcedTokens: given.target_tokens, neighbour: others[0],
     alone: own.token_scores, beside: many.details[0][0].token_scores, forced: given.token_scores,
@@ -106,22 +112,54 @@ async function measure() {
   };
   byId("translation").textContent = own.translation;
   draw();
+  await drawStates();
 }
 
 const inspectAll = (q, translation, { source, target }) => inspect({ q, translation, source, target, kinds: KINDS });
 
+// The head that is chosen.
+function chosenHead({ num_heads: count }) {
+  const index = Number(byId("head").value);
+  const [layer, place] = [Math.floor(index / count), index % count];
+  return { layer, place, choice: `Layer ${layer + 1}, head ${place + 1}` };
+}
+
 function draw() {
   if (!measured) return;
-  const { architecture, maps } = measured;
-  const index = Number(byId("head").value);
-  const [layer, place] = [Math.floor(index / architecture.num_heads), index % architecture.num_heads];
-  const heads = maps.encoder[layer];
-  const shown = { ...measured, layer, heads, head: heads[place], choice: `Layer ${layer + 1}, head ${place + 1}` };
-  for (const [number, make] of Object.entries(FIGURES)) {
-    const { drawn, caption } = make(shown);
-    byId(`figure-${number}`).replaceChildren(element("div", { class: "drawn" }, drawn), element("figcaption", {}, caption));
-  }
+  const { layer, place, choice } = chosenHead(measured.architecture);
+  const heads = measured.maps.encoder[layer];
+  const shown = { ...measured, layer, heads, head: heads[place], choice };
+  for (const [number, make] of Object.entries(FIGURES)) fill(`figure-${number}`, make(shown));
   document.body.dataset.drawn = byId("text").value;
+}
+
+// One head at a time: those of all heads would be a hundred times as many numbers.
+async function drawStates() {
+  const of = measured;
+  if (!of?.hasStates) return hideStates();
+  const { layer, place, choice } = chosenHead(of.architecture);
+  const asked = { q: of.source, translation: of.translation, source: of.source_language, target: of.target_language };
+  const reply = await inspect({ ...asked, kinds: ["encoder"], layers: [layer], heads: [place], states: true });
+  if (of !== measured || chosenHead(of.architecture).choice !== choice) return;
+  const { queries, keys, values, activations, residual_norms: norms } = reply.states;
+  const shown = {
+    queries: queries[0][0], keys: keys[0][0], values: values[0][0], activations: activations[0], norms,
+    map: reply.encoder[0][0], tokens: reply.source_tokens, layer, choice, isPlain: isPlain(of.architecture),
+  };
+  for (const [number, make] of Object.entries(STATE_FIGURES)) fill(`figure-${number}-states`, make(shown));
+  document.body.dataset.states = choice;
+}
+
+function hideStates() {
+  for (const number of Object.keys(STATE_FIGURES)) byId(`figure-${number}-states`).hidden = true;
+}
+
+// Whether scores are products of queries and keys alone, without positions of their own.
+const isPlain = ({ attention_score: score, positions }) => score === "scaled_dot" && !["relative", "rotary"].includes(positions);
+
+function fill(id, { drawn, caption }) {
+  byId(id).replaceChildren(element("div", { class: "drawn" }, drawn), element("figcaption", {}, caption));
+  byId(id).hidden = false;
 }
 
 start().catch((error) => {

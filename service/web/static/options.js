@@ -22,6 +22,12 @@ export class Options {
     return { ...(this.#values.fast && { beam_size: 1 }), ...(this.#values.unwrap && { unwrap: true }) };
   }
 
+  // Those of a file: in all but plain text a line break is where the format has it.
+  parametersOf({ name }) {
+    const { unwrap, ...others } = this.parameters;
+    return { ...others, ...(unwrap && name.toLowerCase().endsWith(".txt") && { unwrap }) };
+  }
+
   #box(name, onChange) {
     const box = element("input", { type: "checkbox", change: () => {
       this.#values[name] = box.checked;

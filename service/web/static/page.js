@@ -54,7 +54,7 @@ async function start() {
   const parts = { source: byId("source"), target: byId("target"), swap: byId("swap") };
   choice = new LanguageChoice(parts, languages, { onChange: languagesChanged, onSwap: takeTranslation });
   document.querySelector(".key").hidden = !settings.keyRequired;
-  new Files({ formats: settings.supportedFilesFormat, fields: () => ({ ...choice.chosen, ...key() }) });
+  new Files({ formats: settings.supportedFilesFormat, fields: (file) => ({ ...choice.chosen, ...options.parametersOf(file), ...key() }) });
   begin();
 }
 

@@ -4,7 +4,9 @@ import { element } from "./element.js";
 
 const JSON_TYPE = "application/json";
 const MULTIPART = "multipart/form-data";
-const FILE = "The weather is nice today.\n";
+const SENTENCE = "The weather is nice today.";
+const FILE = ["example.txt", `${SENTENCE}\n`];
+const MEMORY = ["example.tmx", `<tmx version="1.4"><header srclang="en"/><body><tu><tuv xml:lang="en"><seg>${SENTENCE}</seg></tuv><tuv xml:lang="de"><seg>Heute ist schönes Wetter.</seg></tuv></tu></body></tmx>\n`];
 
 function field(label, input) {
   return element("label", {}, `${label} `, input);
@@ -33,10 +35,10 @@ function formPairs(text) {
   });
 }
 
-/** The input of a file, with one of a line in it until another is chosen. */
-function fileInput(name) {
+/** The input of a file, with one of a sentence in it until another is chosen. */
+function fileInput([name, content]) {
   const input = element("input", { type: "file" });
-  const chosen = () => input.files[0] ?? new File([FILE], name, { type: "text/plain" });
+  const chosen = () => input.files[0] ?? new File([content], name, { type: "text/plain" });
   return { input, chosen };
 }
 
@@ -44,14 +46,17 @@ function multipartBody({ example = {}, schema }) {
   const files = Object.entries(schema.properties ?? {}).filter(([, each]) => each.format === "binary").map(([name]) => name);
   const texts = Object.fromEntries(Object.entries(example).filter(([name]) => !files.includes(name)));
   const area = element("textarea", { rows: 4, "aria-label": "Fields of the form, a line each" }, formLines(texts));
-  const inputs = files.map((name) => ({ name, ...fileInput("example.txt") }));
+  const inputs = files.map((name) => {
+    const given = example[name]?.endsWith(".tmx") ? MEMORY : FILE;
+    return { name, unless: given[0], ...fileInput(given) };
+  });
   const content = () => {
     const form = new FormData();
     for (const [name, value] of formPairs(area.value)) form.append(name, value);
     for (const { name, chosen } of inputs) form.append(name, chosen());
     return { body: form, headers: {} };
   };
-  const labels = inputs.map(({ name, input }) => field(`${name} (example.txt, unless you choose one)`, input));
+  const labels = inputs.map(({ name, unless, input }) => field(`${name} (${unless}, unless you choose one)`, input));
   return { shown: element("div", {}, labels, area), content };
 }
 

@@ -5,13 +5,17 @@ import { AttentionPanel } from "./attention.js";
 import { CausesPanel } from "./causes.js";
 import { detailsPanel } from "./details.js";
 import { element } from "./element.js";
+import { replayPanel } from "./replay.js";
 import { translate } from "./service.js";
+import { WhatIfPanel } from "./what_if.js";
 import { wordsPanel } from "./words.js";
 
 export const VIEWS = [
   { name: "words", show: (panel, { sentence }) => panel.replaceChildren(...wordsPanel(sentence)) },
   { name: "attention", show: (panel, inspection) => new AttentionPanel(panel, inspection).show() },
   { name: "causes", show: (panel, inspection) => new CausesPanel(panel, inspection).show() },
+  { name: "what-if", show: (panel, inspection) => new WhatIfPanel(panel, inspection).show() },
+  { name: "replay", show: later(replayPanel) },
   { name: "details", show: later(details) },
 ];
 

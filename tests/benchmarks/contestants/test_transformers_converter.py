@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +58,29 @@ def test_hugging_face_gives_the_translations_of_the_network(
     wanted = [greedy_translate(model, [s], max_tokens=MAX_TOKENS)[0] for s in sources]
     assert [list(target) for target in targets] == wanted
     assert len(opened.translate(requests, batch=8, beam=4)) == len(sources)
+
+
+@pytest.mark.skipif(not is_installed("transformers"), reason="transformers is not installed")
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_a_scale_in_the_weights_is_the_same_network(tmp_path: Path, norm: NormPosition) -> None:
+    from benchmarks.contestants.transformers import load_network
+    from benchmarks.contestants.transformers_converter import convert_to_transformers
+
+    model = random_transformer(norm_position=norm, scale_embedding=True)
+    convert_to_transformers(model, tmp_path / "outside")
+    convert_to_transformers(model, tmp_path / "inside", scale_in_weights=True)
+    source, target = torch.tensor([[5, 6, 7, 3]]), torch.tensor([[2, 8, 9]])
+    networks: list[Any] = [load_network(tmp_path / name) for name in ("outside", "inside")]
+    outside, inside = networks
+    with torch.no_grad():
+        logits = [
+            each(input_ids=source, decoder_input_ids=target).logits for each in (outside, inside)
+        ]
+        embedded = inside(
+            inputs_embeds=inside.get_input_embeddings()(source), decoder_input_ids=target
+        ).logits
+    torch.testing.assert_close(logits[1], logits[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(embedded, logits[0], atol=1e-5, rtol=0)
 
 
 @needs_transformers

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.contestants.bundle_weights import network_of_bundle
 from bundle.reader import Bundle, read_bundle
-from bundle.tensors import ALTI_NAME, CAUSE_NAMES, VALUE_ZEROING_NAME
+from bundle.tensors import ALTI_NAME, INSPECTION_NAMES, VALUE_ZEROING_NAME
 from export.calibration.activations import calibrate
 from export.network import network_of
 from export.renewal import renew
@@ -194,6 +194,6 @@ def test_graphs_are_small(folder: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     weights = (copy / "weights.bin").read_bytes()
     manifest = renew(copy)
-    assert sum(manifest.files[name].size_bytes for name in CAUSE_NAMES) < 2_000_000
+    assert sum(manifest.files[name].size_bytes for name in INSPECTION_NAMES) < 2_000_000
     assert {VALUE_ZEROING_NAME, ALTI_NAME} <= manifest.files.keys()
     assert (copy / "weights.bin").read_bytes() == weights

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -143,6 +144,51 @@ def test_pictures_show_source_and_target_side_by_side(service: Running) -> None:
     page = ask(service, "/attention", "text/html", q=TEXT, method="alti").text
     assert "Contributions by ALTI" in page
     assert len(content["contributions"]["target"]) == len(content["target_tokens"])
+
+
+def test_states_are_those_of_the_chosen_layers_and_heads(service: Running) -> None:
+    shape = service.model.bundle.manifest.architecture
+    asked: dict[str, Any] = {"q": TEXT, "kinds": ["encoder"], "states": True}
+    content = ask(service, "/attention", **asked).json()
+    InspectedTextReply.model_validate(content)
+    found = {name: np.array(values) for name, values in content["states"].items()}
+    layers, num_source = shape.num_encoder_layers, len(content["source_tokens"])
+    assert found["queries"].shape == (layers, shape.num_heads, num_source, shape.head_dim)
+    assert found["activations"].shape == (layers, num_source, shape.d_ff)
+    assert found["residual_norms"].shape == (1 + 2 * layers, num_source)
+    products = found["queries"] @ found["keys"].swapaxes(-1, -2)
+    weights = np.exp(products / np.sqrt(shape.head_dim))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(weights, content["encoder"], atol=1e-5)
+    part = ask(service, "/attention", **asked, layers=[1], heads=[2]).json()["states"]
+    np.testing.assert_array_equal(part["values"], found["values"][1:2, 2:3])
+    np.testing.assert_array_equal(part["activations"], found["activations"][1:2])
+    np.testing.assert_array_equal(part["residual_norms"], found["residual_norms"])
+    reply = ask(service, "/attention", "application/x-npz", **asked)
+    arrays = dict(np.load(BytesIO(reply.content), allow_pickle=False))
+    for name, values in found.items():
+        np.testing.assert_allclose(arrays[f"states.{name}"], values, atol=1e-7)
+    (sentence,) = ask(service, "/translate", q=TEXT, attention={"states": True}).json()["details"]
+    assert sentence["attention"]["states"] == content["states"]
+
+
+def test_states_that_cannot_be_are_refused(service: Running) -> None:
+    for further, reason in (
+        ({"words": True}, "states are of pieces"),
+        ({"method": "rollout"}, "leave out words and method"),
+        ({"layers": [9]}, "layer 9 does not exist"),
+    ):
+        reply = ask(service, "/attention", q=TEXT, states=True, **further)
+        assert reply.status_code == 400
+        assert reason in reply.json()["error"]
+    inspector = Inspector(max_cells=200)
+    few, many = (AttentionSelection(states=is_wanted) for is_wanted in (False, True))
+    assert asyncio.run(inspector.inspect(service.model, pairs(service, 1), few))
+    with pytest.raises(PayloadTooLargeError, match="leave out states"):
+        asyncio.run(inspector.inspect(service.model, pairs(service, 1), many))
+    with running() as old:
+        reply = ask(old, "/attention", q=TEXT, states=True)
+        assert "has no graph of states (`python -m export.renewal`" in reply.json()["error"]
 
 
 def test_a_translation_has_them_in_its_details(service: Running) -> None:

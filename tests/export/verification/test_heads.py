@@ -12,9 +12,11 @@ from export.lexicon.ibm_model_1 import Lexicon
 from export.sentences.development_set import DevelopmentPair, DevelopmentSet, held_out
 from export.verification.alignment_head import Origins, best_head, wordless_ids
 from export.verification.heads import (
+    MAX_TRANSLATIONS,
     Looks,
     _agreement,
     _origins,
+    affordable_sentences,
     attended,
     described,
     heads_of,
@@ -163,3 +165,15 @@ def test_pieces_without_an_origin_do_not_count() -> None:
 
 def _with_manifest(sessions: Sessions, manifest: Manifest) -> Sessions:
     return open_sessions(replace(sessions.bundle, manifest=manifest))
+
+
+def test_an_export_translates_a_bounded_number_of_sentences() -> None:
+    few = tiny().manifest.architecture
+    many = few.model_copy(update={"num_heads": 64, "num_encoder_layers": 12})
+    for architecture in (few, many):
+        num_heads = len(list(heads_of(architecture)))
+        for wanted in (1, 100, 10**6):
+            found = affordable_sentences(architecture, wanted)
+            assert found == wanted or (found + 1) * num_heads > MAX_TRANSLATIONS
+            assert 1 <= found <= wanted
+            assert found * num_heads <= MAX_TRANSLATIONS

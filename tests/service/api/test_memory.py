@@ -3,11 +3,9 @@
 import asyncio
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,22 +15,14 @@ from pellucid import Client
 from service.api.auth.key import digest_of
 from service.api.replies.translation import TranslateReply
 from service.errors import StartupError
-from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
-from service.settings import load_settings
-from service.translation.memory.memory_file import MemoryFile
-from service.translation.memory.unit import Space, Unit
 from service.translation.values import Suggestion
 from tests.service.api.fakes import ask
+from tests.service.api.memory_app import EN_DE, KEYS, TEXT, memory_app, remember, translated
 from tests.service.server_process import run_command, serving
-from tests.service.tiny_models import TINY_BUNDLE, renamed_copy, tiny_bundle
+from tests.service.tiny_models import renamed_copy
 from tests.service.translation.memory.locked_file import unreadable
 
-TEXT = tiny_bundle().manifest.canary.source_text.strip()
-"""The only sentence that the tiny model is known to translate."""
 OTHER = "A dog needs the tree."
-EN_DE = {"source": "en", "target": "de"}
-KEYS = ("a-key-of-sixteen-letters", "another-key-of-many-letters")
 
 Opened = Callable[..., FastAPI]
 
@@ -43,37 +33,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, path: Path) -> Iterator[Opened]:
+def opened(path: Path) -> Iterator[Opened]:
     """Opens the app; with the memory unless told otherwise."""
-    closers = []
-
-    def app_of(**given: object) -> FastAPI:
-        bundles = given.pop("bundles", (TINY_BUNDLE,))
-        base = {"engines": 0, "workers": 1, "slots_per_worker": 8, "memory": path}
-        settings = load_settings({"bundles": bundles, **base, **given})
-        metrics = Metrics()
-        registry = open_registry(settings, metrics)
-        registry.start()
-        app = create_app(settings, registry, metrics)
-        closers.append((app.state.parts.translator, registry))
-        return app
-
-    yield app_of
-    for translator, registry in closers:
-        translator.close()
-        registry.close()
-
-
-def remember(path: Path, *pairs: tuple[str, str], key: str = "", target: str = "de") -> None:
-    units = [Unit(source=source, target=text) for source, text in pairs]
-    with closing(MemoryFile(path, 5.0)) as memory:
-        memory.put(Space.of(key, "en", target), units, time.time(), 1_000)
-
-
-def translated(app: FastAPI, q: object, **parameters: object) -> Any:  # noqa: ANN401 - JSON
-    reply = ask(app, "POST", "/translate", json={"q": q, **EN_DE, **parameters})
-    assert reply.status_code == 200, reply.text
-    return reply.json()
+    with ExitStack() as stack:
+        yield lambda **given: stack.enter_context(memory_app(**{"memory": path, **given}))
 
 
 def test_equal_sentence_is_used_and_marked(opened: Opened, path: Path) -> None:

@@ -16,6 +16,9 @@ from tests.service.tiny_models import renamed_copy, tiny_bundle
 
 TEXT = tiny_bundle().manifest.canary.source_text
 EN_IT = {"source": "en", "target": "it"}
+HEADS = [["cross", 0, 1]]
+PAIRS = [{"source_text": TEXT, "target_text": TEXT}]
+ENGLISH = "The weather is nice today, and we are going for a walk."
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +86,14 @@ def test_deepls_list_has_them_too(app: FastAPI, kind: str, codes: set[str]) -> N
         ("/attention", {"q": TEXT}),
         ("/attention", {"q": TEXT, "translation": TEXT}),
         ("/translate", {"q": TEXT, "attention": True}),
+        ("/attention", {"q": TEXT, "contrast": TEXT}),
+        ("/attention", {"q": TEXT, "translation": TEXT, "contrast": TEXT}),
+        ("/attention", {"q": TEXT, "without_heads": HEADS}),
         ("/translate", {"q": TEXT, "prefix": "Ein"}),
-        ("/score", {"pairs": [{"source_text": TEXT, "target_text": TEXT}]}),
+        ("/translate", {"q": TEXT, "search": True}),
+        ("/translate", {"q": TEXT, "without_heads": HEADS}),
+        ("/score", {"pairs": PAIRS}),
+        ("/score", {"pairs": PAIRS, "without_heads": HEADS}),
     ],
 )
 def test_what_needs_one_model_is_refused_and_says_whom_to_ask(
@@ -93,6 +102,21 @@ def test_what_needs_one_model_is_refused_and_says_whom_to_ask(
     reply = ask(app, "POST", path, json={**EN_IT, **parameters})
     assert (reply.status_code, reply.json()["code"]) == (400, "unsupported_language")
     assert "ask for en->de or de->it" in reply.json()["error"]
+
+
+def test_a_detected_source_has_searches_and_contrasts(app: FastAPI) -> None:
+    """Heads only where the model is known before the language: with a given translation."""
+    asked: dict[str, Any] = {"q": ENGLISH, "source": "auto", "target": "de"}
+    assert body(app, "/translate", search=True, **asked)["details"][0]["search"]["steps"]
+    given = {"translation": "eins", **asked}
+    found = body(app, "/attention", contrast="zwei", **given)
+    assert found["contrast"]["steps"]
+    without = body(app, "/attention", without_heads=HEADS, **given)
+    assert without["token_scores"] != found["token_scores"]
+    for path in ("/translate", "/attention"):
+        reply = ask(app, "POST", path, json={**asked, "without_heads": HEADS})
+        assert reply.status_code == 400
+        assert "without_heads is about one model: name the source" in reply.json()["error"]
 
 
 def test_a_stream_has_the_route(app: FastAPI) -> None:

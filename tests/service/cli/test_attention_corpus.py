@@ -10,6 +10,7 @@ from service.cli.main import main
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 TEXT = tiny_bundle().manifest.canary.source_text
+EN_DE = Path(__file__).parents[3] / "bundles" / "en-de"
 MODEL = ["--source", "en", "--target", "de", "--bundles", str(TINY_BUNDLE)]
 
 
@@ -35,6 +36,23 @@ def test_arrays_are_those_of_single_texts(corpus: Path, tmp_path: Path) -> None:
         assert {n for n in found if n.startswith(f"{number}.")} == {f"{number}.{n}" for n in single}
         for name, values in single.items():
             np.testing.assert_array_equal(found[f"{number}.{name}"], values)
+
+
+@pytest.mark.parametrize("method", ["value_zeroing", "alti"])
+def test_contributions_are_those_of_single_texts(method: str, tmp_path: Path) -> None:
+    path, out, alone = (tmp_path / name for name in ("corpus.txt", "corpus.npz", "alone.npz"))
+    lines = ["Where is the station?", "Thank you for your letter of Monday."]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options = [*MODEL[:4], "--bundles", str(EN_DE), "--method", method, "--output"]
+    assert main(["attention", str(path), *options, str(out)]) == 0
+    assert main(["attention", lines[0], *options, str(alone)]) == 0
+    found, single = np.load(out), np.load(alone)
+    for number in range(len(lines)):
+        sides = [found[f"{number}.contributions.{side}"] for side in ("source", "target")]
+        np.testing.assert_allclose(np.concatenate(sides, axis=1).sum(axis=1), 1, atol=1e-5)
+    for side in ("source", "target"):
+        name = f"contributions.{side}"
+        np.testing.assert_array_equal(found[f"0.{name}"], single[name])
 
 
 def test_alignments_are_judged_by_gold(

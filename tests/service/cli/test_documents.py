@@ -46,6 +46,14 @@ def test_an_office_document_keeps_its_runs_and_names_its_language(tmp_path: Path
     assert "morning" not in written
 
 
+def test_a_file_without_lines_is_refused_where_lines_are_translated(tmp_path: Path) -> None:
+    source = tmp_path / "a.docx"
+    source.write_bytes(document(".docx", ""))
+    ended = run_here("translate", *MODEL, str(source))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"pellucid: {source} has no lines of text: add --output FILE\n"
+
+
 def test_columns_of_a_table_are_chosen(tmp_path: Path) -> None:
     source, output = tmp_path / "a.csv", tmp_path / "b.csv"
     source.write_text(f'id,text,note\n1,"{TEXT}","{TEXT}"\n', encoding="utf-8")

@@ -191,6 +191,7 @@ def test_translate_writes_many_lines_in_order() -> None:
         (["translate", "--source", "xx", "--target", "yy", *MODEL[4:]], 1, "xx is not supported"),
         (["translate", *MODEL[:4], "--bundles", "/no/such"], 2, "/no/such"),
         (["translate", *MODEL, "--warn", "--ray"], 2, "--details and --warn apply to lines"),
+        (["translate", *MODEL, "--columns", "a"], 2, "apply to documents: add --output"),
         (["attention", TEXT, *MODEL, "--layers", "99"], 1, "layer 99 does not exist"),
         (["attention", TEXT, *MODEL, "--output", "map.jpg"], 2, ".json, .npz, .svg, .png, .html"),
         (["attention", TEXT, *MODEL, "-o", "/"], 2, "--output /: it is a directory"),

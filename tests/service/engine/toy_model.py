@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.engine.search.beam import LOOKAHEAD_TOKENS, BeamSearch, best_tokens
+from service.engine.search.beam import LOOKAHEAD_TOKENS, BeamSearch
+from service.engine.search.continuations import best_tokens
 from service.engine.search.greedy import GreedySearch
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, FinishReason, Hypothesis

@@ -20,6 +20,7 @@ COUNTERS = (
     "cache_hits_total",
     "cache_misses_total",
     "shared_runs_total",
+    "memory_hits_total",
     "canary_failures_total",
     "reloads_total",
     "lost_calls_total",

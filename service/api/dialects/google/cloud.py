@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from service.api.dependencies import Caller, PartsOf
+from service.api.dependencies import Caller, PartsOf, parameters_of
 from service.api.dialects.google.schemas import (
     GoogleDetection,
     GoogleDetections,
@@ -34,26 +34,18 @@ _LISTS = ("q",)
 _PROBLEMS = problems(400, 403, 408, 413, 429, 500, 503, 504, model=GoogleProblem)
 
 
-async def _translate_parameters(request: Request, parts: PartsOf) -> GoogleTranslateParameters:
-    return await parts.parameters.read(
-        GoogleTranslateParameters, request, lists=_LISTS, guesses_json=True
-    )
-
-
-async def _detect_parameters(request: Request, parts: PartsOf) -> GoogleDetectParameters:
-    return await parts.parameters.read(
-        GoogleDetectParameters, request, lists=_LISTS, guesses_json=True
-    )
-
-
-async def _languages_parameters(request: Request, parts: PartsOf) -> GoogleLanguagesParameters:
-    return await parts.parameters.read(GoogleLanguagesParameters, request, guesses_json=True)
-
-
 CallerOf = Annotated[Caller, Depends(caller_with_key(query="key", header="X-Goog-Api-Key"))]
-TranslateInput = Annotated[GoogleTranslateParameters, Depends(_translate_parameters)]
-DetectInput = Annotated[GoogleDetectParameters, Depends(_detect_parameters)]
-LanguagesInput = Annotated[GoogleLanguagesParameters, Depends(_languages_parameters)]
+TranslateInput = Annotated[
+    GoogleTranslateParameters,
+    Depends(parameters_of(GoogleTranslateParameters, lists=_LISTS, guesses_json=True)),
+]
+DetectInput = Annotated[
+    GoogleDetectParameters,
+    Depends(parameters_of(GoogleDetectParameters, lists=_LISTS, guesses_json=True)),
+]
+LanguagesInput = Annotated[
+    GoogleLanguagesParameters, Depends(parameters_of(GoogleLanguagesParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["google"])
 

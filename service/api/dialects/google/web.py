@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from bundle.languages import best_match
-from service.api.dependencies import Caller, Parts, PartsOf
+from service.api.dependencies import Caller, Parts, PartsOf, parameters_of
 from service.api.dialects.google.schemas import GoogleSingleParameters
 from service.api.dialects.keys import caller_with_key
 from service.api.dialects.translation import AskedTexts, translate_texts
@@ -39,12 +39,10 @@ Pair = tuple[str, str]
 """A piece of the translation, and what it was."""
 
 
-async def _parameters(request: Request, parts: PartsOf) -> GoogleSingleParameters:
-    return await parts.parameters.read(GoogleSingleParameters, request, guesses_json=True)
-
-
 CallerOf = Annotated[Caller, Depends(caller_with_key(query="key", header="X-Goog-Api-Key"))]
-ParametersOf = Annotated[GoogleSingleParameters, Depends(_parameters)]
+ParametersOf = Annotated[
+    GoogleSingleParameters, Depends(parameters_of(GoogleSingleParameters, guesses_json=True))
+]
 
 router = APIRouter(tags=["google"])
 

@@ -371,10 +371,11 @@ def test_a_file_that_lies_is_refused(fault: str, tmp_path: Path) -> None:
 
 
 def _assert_refused(path: Path, out: Path, reason: str) -> None:
+    before = set(out.parent.iterdir())
     with pytest.raises(ExportError) as refused:
         import_bundle(_options(path, out))
     assert reason in str(refused.value)
-    assert not list(out.parent.glob("*out*"))
+    assert set(out.parent.iterdir()) == before
 
 
 def test_no_byte_of_a_header_makes_the_reader_fail_otherwise(tmp_path: Path) -> None:
@@ -394,28 +395,41 @@ def test_no_byte_of_a_header_makes_the_reader_fail_otherwise(tmp_path: Path) -> 
     assert refused > 250
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("dec_cell", "gru"),
-        ("dec_cell", "sru"),
-        ("transformer_decoder_autoreg", "average-attention"),
-        ("transformer_preprocess", "n"),
-        ("transformer_ffn_activation", "swish"),
-        ("transformer_tied_layers", [1, 1]),
-        ("transformer_train_position_embeddings", True),
-        ("dim_emb", "wide"),
-        ("transformer_heads", 7),
-    ],
-)
-def test_unsupported_options_are_named(option: str, value: object, tmp_path: Path) -> None:
-    path = save_model(tmp_path / "model")
+def _with_option(folder: Path, option: str, value: object) -> Path:
+    """A model whose configuration has another value."""
     from tests.export.importers.firefox import firefox_models
 
-    config = firefox_models.CONFIG | {option.replace("_", "-"): value}
-    changes = {"special:model.yml": text_item("special:model.yml", firefox_models.yaml_of(config))}
-    path = save_model(tmp_path / "changed", changes=changes)
-    _assert_refused(path, tmp_path / "out", "is not supported: it has ")
+    config = firefox_models.yaml_of(firefox_models.CONFIG | {option: value})
+    changes = {"special:model.yml": text_item("special:model.yml", config)}
+    return save_model(folder, changes=changes)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "supported"),
+    [
+        ("dec-cell", "gru", "'ssru'"),
+        ("dec-cell", "sru", "'ssru'"),
+        ("transformer-decoder-autoreg", "average-attention", "'rnn'"),
+        ("transformer-preprocess", "n", "''"),
+        ("transformer-ffn-activation", "swish", "'relu'"),
+        ("transformer-tied-layers", [1, 1], "[]"),
+        ("transformer-train-position-embeddings", True, "False"),
+    ],
+)
+def test_unsupported_options_are_named(
+    option: str, value: object, supported: str, tmp_path: Path
+) -> None:
+    path = _with_option(tmp_path / "changed", option, value)
+    reason = f"is not supported: it has {option} {value!r} (only {supported})"
+    _assert_refused(path, tmp_path / "out", reason)
+
+
+def test_sizes_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    wide = _with_option(tmp_path / "wide", "dim-emb", "wide")
+    _assert_refused(wide, tmp_path / "out", "is not supported: it has no dim-emb")
+    seven = _with_option(tmp_path / "seven", "transformer-heads", 7)
+    reason = "it has a dim-emb that is no multiple of transformer-heads"
+    _assert_refused(seven, tmp_path / "out", reason)
 
 
 def test_a_vocabulary_that_does_not_fit_is_refused(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield service
 
 
-def _response(service: Running, route: str, **body: object) -> httpx.Response:
+def _sent(service: Running, route: str, body: dict[str, object]) -> httpx.Response:
     app: FastAPI = create_app(load_settings({}), Registry(service.registry.models), Metrics())
 
     async def send() -> httpx.Response:
@@ -39,13 +39,23 @@ def _response(service: Running, route: str, **body: object) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.post(route, json={"source": "en", "target": "de", **body})
 
-    reply = asyncio.run(send())
+    return asyncio.run(send())
+
+
+def _response(service: Running, route: str, **body: object) -> httpx.Response:
+    reply = _sent(service, route, body)
     assert reply.status_code == 200, reply.text
     return reply
 
 
 def _post(service: Running, route: str, **body: object) -> Any:  # noqa: ANN401
     return _response(service, route, **body).json()
+
+
+def _refusal(service: Running, route: str, **body: object) -> str:
+    reply = _sent(service, route, body)
+    assert reply.status_code == 400, reply.text
+    return str(reply.json()["error"])
 
 
 def test_details_and_alternatives(served: Running) -> None:
@@ -72,6 +82,27 @@ def test_decoder_maps_are_named_as_what_they_are(served: Running) -> None:
     assert shares.shape[:2] == (2, 8)
     assert reply["alignment"]["pharaoh"]
     assert "decoder_cell" not in _post(served, "/attention", q=TEXT)
+
+
+def test_every_method_but_alti_says_what_a_token_comes_from(served: Running) -> None:
+    for method in ("rollout", "value_zeroing", "occlusion"):
+        found = _post(served, "/attention", q=TEXT, method=method)["contributions"]
+        rows = np.concatenate([found["source"], found["target"]], axis=1)
+        np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-4, err_msg=method)
+    error = _refusal(served, "/attention", q=TEXT, method="alti")
+    assert "because its decoder is a recurrence" in error
+    assert error.endswith("it has attention, rollout, value_zeroing, occlusion")
+
+
+def test_heads_can_be_left_out_where_there_are_some(served: Running) -> None:
+    pairs = [{"source_text": TEXT, "target_text": "der Hund"}]
+    (whole,), (without,) = (
+        _post(served, "/score", pairs=pairs, without_heads=heads)
+        for heads in ([], [["cross", 1, 0], ["encoder", 0, 1]])
+    )
+    assert whole["score"] != pytest.approx(without["score"], abs=1e-4)
+    error = _refusal(served, "/score", pairs=pairs, without_heads=[["decoder", 0, 0]])
+    assert error.endswith("the decoder of this model is a recurrence, which has no heads")
 
 
 def test_pictures_name_the_recurrence(served: Running) -> None:

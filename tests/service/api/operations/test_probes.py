@@ -79,6 +79,7 @@ def test_models_are_described() -> None:
     assert model["precision"] == bundle.manifest.precision
     assert model["architecture"] == bundle.manifest.architecture.model_dump()
     assert model["methods"] == ["attention", "rollout", "occlusion"]
+    assert model["states"] is False
     assert ModelReply.model_validate(model).model_dump(mode="json") == model
 
 

@@ -1,6 +1,7 @@
 """Documents through real child processes."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -90,6 +91,37 @@ def test_limits_are_named(tmp_path: Path) -> None:
 
     _with(too_large, small)
     _with(too_slow, DocumentLimits(max_cpu_s=0.1))
+
+
+def test_process_of_a_large_front_serves_several_documents(tmp_path: Path) -> None:
+    """The kernel counts the memory of the front for a child until its program starts."""
+    path = tmp_path / "document"
+    path.write_bytes(b"one")
+    ballast = bytearray(b"x") * (160 << 20)
+
+    async def test(pool: DocumentPool) -> None:
+        processes = []
+        for _ in range(2):
+            assert await pool.read("a.txt", path, tmp_path / "strings", "") == 1
+            processes.append(_children())
+        assert len(processes[0]) == 1
+        assert processes[0] == processes[1]
+
+    _with(test)
+    assert len(ballast) == 160 << 20
+
+
+def _children() -> list[int]:
+    """Document processes of this one."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, name, rest = stat.read_text("utf-8").replace(")", "(").split("(")
+        except (OSError, ValueError):
+            continue  # it ended meanwhile, or has brackets in its name
+        if name == "pellucid-docume" and int(rest.split()[1]) == os.getpid():
+            found.append(int(stat.parent.name))
+    return found
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_disk(tmp_path: Path) -> None:

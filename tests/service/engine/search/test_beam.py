@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.engine.search.beam import BeamSearch, BeamStep, best_continuations, best_tokens
+from service.engine.search.beam import BeamSearch, BeamStep
+from service.engine.search.continuations import best_continuations, best_tokens
 from service.engine.search.logits_processors import MASKED
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.engine.search.outcome import SearchStep
