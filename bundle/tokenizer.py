@@ -36,6 +36,8 @@ class Tokenizer:
         self._source = _load(source)
         self._target = self._source if target is None else _load(target)
         self._special_ids = special_ids
+        self._source_pieces = _Pieces(self._source)
+        self._target_pieces = _Pieces(self._target)
         self.vocab_size = int(self._target.vocab_size())
         """Ids on the target side."""
         self.source_vocab_size = int(self._source.vocab_size())
@@ -112,16 +114,28 @@ class Tokenizer:
 
     def source_pieces(self, source_ids: Sequence[int]) -> list[str]:
         """Piece of each source id."""
-        return [self._source.id_to_piece(i) for i in source_ids]
+        return [self._source_pieces[i] for i in source_ids]
 
     def target_pieces(self, target_ids: Sequence[int]) -> list[str]:
         """Piece of each target id."""
-        return [self._target.id_to_piece(i) for i in target_ids]
+        return [self._target_pieces[i] for i in target_ids]
 
     def _prefix_ids(self, pair: LanguagePair) -> list[int]:
         if pair.source_prefix is None:
             return []
         return [self.source_id(pair.source_prefix)]
+
+
+class _Pieces(dict[int, str]):
+    """Pieces by id, kept once they were asked for: the library takes a microsecond for each."""
+
+    def __init__(self, processor: sentencepiece.SentencePieceProcessor) -> None:
+        super().__init__()
+        self._processor = processor
+
+    def __missing__(self, piece_id: int) -> str:
+        piece = self[piece_id] = str(self._processor.id_to_piece(piece_id))
+        return piece
 
 
 def _load(model: Path | bytes) -> sentencepiece.SentencePieceProcessor:

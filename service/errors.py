@@ -21,7 +21,7 @@ ServiceError
 |-- QuotaExceededError              429  quota_exceeded
 |-- TranslationFailedError          500  translation_failed
 |-- ShuttingDownError               503  shutting_down
-|-- NotReadyError                   503  not_ready
+|-- NotReadyError                   503  not_ready        (with `retry_after_s` where known)
 |-- StorageError                    503  storage_full
 |-- KeyStoreError                   503  key_store_failed
 |-- MemoryFailedError               503  memory_failed
@@ -184,10 +184,18 @@ class ShuttingDownError(ServiceError):
 
 
 class NotReadyError(ServiceError):
-    """A model is not ready to serve."""
+    """A model is not ready to serve; it is tried again in `retry_after_s` seconds, where known."""
 
     status = 503
     code = "not_ready"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle `retry_after_s` as well."""
+        return partial(type(self), retry_after_s=self.retry_after_s), self.args
 
 
 class StorageError(ServiceError):

@@ -59,8 +59,11 @@ class EditedGraph:
         return model_of_needed(self.nodes, self.weights.values(), name, spec)
 
     def _place_behind(self, inputs: Sequence[str]) -> int:
-        places = [i for i, node in enumerate(self.nodes) if set(inputs).intersection(node.output)]
-        return max(places, default=-1) + 1
+        read = set(inputs)
+        for place in range(len(self.nodes), 0, -1):  # from the end: a graph has hundreds of nodes
+            if not read.isdisjoint(self.nodes[place - 1].output):
+                return place
+        return 0
 
 
 def _copied(node: onnx.NodeProto) -> onnx.NodeProto:

@@ -194,8 +194,7 @@ def _search(arguments: argparse.Namespace) -> int:
 def _rows(offers: "Iterable[Offer]", language: str | None) -> list[tuple[str, ...]]:
     from export.installation.progress import megabytes
 
-    wanted = language.lower() if language else None
-    found = [o for o in offers if wanted is None or wanted in _languages(o)]
+    found = [offer for offer in offers if language is None or _is_of(offer, language)]
     found.sort(key=lambda o: (str(o.pair), not o.is_released, tuple(-part for part in o.rank)))
     return [
         (
@@ -210,10 +209,11 @@ def _rows(offers: "Iterable[Offer]", language: str | None) -> list[tuple[str, ..
     ]
 
 
-def _languages(offer: "Offer") -> set[str]:
-    """Codes of an offer, with and without script and region."""
-    codes = (offer.pair.source, offer.pair.target)
-    return {*codes, *(code.partition("-")[0] for code in codes)}
+def _is_of(offer: "Offer", language: str) -> bool:
+    """Whether a model translates a language, whichever way, as the service matches tags."""
+    from bundle.languages import best_match
+
+    return best_match(language, (offer.pair.source, offer.pair.target)) is not None
 
 
 def _run_models(_arguments: argparse.Namespace) -> int:

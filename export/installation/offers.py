@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, Protocol, TypeVar
 
+from bundle.languages import best_direction
 from export.errors import InstallError
 from export.importers.languages import language_code
 
@@ -29,8 +30,9 @@ class Pair:
         return Pair(source=self.source.partition("-")[0], target=self.target.partition("-")[0])
 
     def fits(self, other: "Pair") -> bool:
-        """Whether both are of the same languages, which one of them may give more closely."""
-        return _fits(self.source, other.source) and _fits(self.target, other.target)
+        """Whether a model of the other pair does where this one is asked for."""
+        direction = other.source, other.target
+        return best_direction(self.source, self.target, [direction]) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +159,6 @@ def checked_name(value: object) -> str:
     if PurePosixPath(value).name != value or "\\" in value or "\0" in value:
         raise ValueError(f"{value!r} is no name of a file")
     return value
-
-
-def _fits(code: str, other: str) -> bool:
-    """`zh` fits `zh-hans`; `zh-hant` does not."""
-    return f"{code}-".startswith(f"{other}-") or f"{other}-".startswith(f"{code}-")
 
 
 MAX_FILE_BYTES = 8 << 30

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from bundle.languages import best_direction
 from export.errors import InstallError
 from export.installation.offers import Offer, Pair, Source
 from export.installation.settings import InstallSettings
@@ -37,17 +38,17 @@ def open_sources(
 def best_offer(sources: Sequence[Source], pair: Pair) -> Offer | None:
     """The best model of the first source that has one; released ones before all others.
 
-    A model of exactly this pair comes before those that only fit it.
+    Of several pairs that fit, the one that the service would choose comes first.
 
     Raises:
         InstallError: An index cannot be read.
     """
     for source in sources:
-        offers = source.offers(pair)
+        offers = [offer for offer in source.offers(pair) if pair.fits(offer.pair)]
         if offers:
-            # `zh` alone means `zh-hans`, the first of those that fit.
-            nearest = min({offer.pair for offer in offers}, key=lambda p: (p != pair, str(p)))
-            fitting = [offer for offer in offers if offer.pair == nearest]
+            pairs = sorted({(offer.pair.source, offer.pair.target) for offer in offers})
+            nearest = best_direction(pair.source, pair.target, pairs)
+            fitting = [o for o in offers if (o.pair.source, o.pair.target) == nearest]
             return max(fitting, key=lambda offer: (offer.is_released, offer.rank))
     return None
 

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 Call = Callable[..., Coroutine[Any, Any, Any]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -39,6 +40,17 @@ class DirectRoute(APIRoute):
     Anything else that FastAPI offers is refused when the route is made.
     """
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer without FastAPI's stacks of contexts, which only generators would use.
+
+        Errors become replies in the middleware around the router, by the same handlers.
+        """
+        if scope["method"] not in (self.methods or ()):
+            await super().handle(scope, receive, send)
+            return
+        response = await self._answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
     def get_route_handler(self) -> Handler:
         """What answers a request."""
         *dependencies, endpoint = _plan(self.dependant, {})
@@ -51,6 +63,7 @@ class DirectRoute(APIRoute):
             assert isinstance(response, Response), "see the class"
             return response
 
+        self._answer: Handler = answer
         return answer
 
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
-from service.errors import OverloadedError, ServiceError
+from service.errors import NotReadyError, OverloadedError, ServiceError
 
 CLIENT_CLOSED_REQUEST = 499
 """Counted but never sent: the client left before its reply."""
@@ -192,7 +192,7 @@ async def _service_problem(request: Request, error: Exception) -> Response:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("request failed", extra={"code": error.code})
     headers = {}
-    if isinstance(error, OverloadedError):
+    if isinstance(error, OverloadedError | NotReadyError) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return problem(request.url.path, error.status, error.code, str(error), headers)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -205,10 +205,9 @@ class Registry:
         async with self._leased(lambda now: [now.direct(source, target)], timeout_s) as ((pair,),):
             yield pair
 
-    @asynccontextmanager
-    async def lease_routes(
+    def lease_routes(
         self, directions: Sequence[Direction], *, timeout_s: float | None = None
-    ) -> AsyncIterator[Sequence[Route]]:
+    ) -> AbstractAsyncContextManager[Sequence[Route]]:
         """For each direction a model, or two that translate it together, all kept loaded.
 
         Raises:
@@ -217,8 +216,7 @@ class Registry:
             DeadlineExceededError: They were not loaded within `timeout_s`.
         """
         find: _Find = lambda now: [now.way(*direction) for direction in directions]  # noqa: E731
-        async with self._leased(find, timeout_s) as routes:
-            yield routes
+        return self._leased(find, timeout_s)
 
     @asynccontextmanager
     async def _leased(self, find: _Find, timeout_s: float | None) -> AsyncIterator[Sequence[Route]]:
@@ -234,16 +232,13 @@ class Registry:
                     _release_all(pair for route in routes for pair in route)
                 return
 
-    @asynccontextmanager
-    async def _kept_loaded(
+    def _kept_loaded(
         self, found: Sequence[_Way], timeout_s: float | None
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         if self._residency is None:
-            yield
-            return
+            return nullcontext()
         wanted = dict.fromkeys(served for way in found for served, _ in way)
-        async with self._residency.claimed(tuple(wanted), timeout_s):
-            yield
+        return self._residency.claimed(tuple(wanted), timeout_s)
 
     def replace(self, models: Sequence[LoadedModel]) -> list[LoadedModel]:
         """Serve `models` from now on.

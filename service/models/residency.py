@@ -383,7 +383,8 @@ def _end(claim: Claim, error: Exception | None = None) -> None:
 def _not_ready(served: ServedBundle, pause_s: float) -> NotReadyError:
     return NotReadyError(
         f"the model {served.name} cannot be loaded: the log of the server says why; it is tried "
-        f"again in {max(pause_s, 0.1):.1f} s"
+        f"again in {max(pause_s, 0.1):.1f} s",
+        retry_after_s=max(pause_s, 0.1),
     )
 
 

@@ -31,6 +31,10 @@ REQUEST_STATS: ContextVar[RequestStats | None] = ContextVar("request_stats", def
 """Statistics of the request of the current task."""
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
+"""`json.dumps` would make one for each line."""
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON; fields of `extra` are on the top level."""
 
@@ -42,7 +46,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        return json.dumps(fields | _fields(record), ensure_ascii=False, default=str)
+        return _JSON.encode(fields | _fields(record))
 
 
 class PlainFormatter(logging.Formatter):

@@ -5,6 +5,7 @@ No text, key or client address may ever become a label.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -168,7 +169,11 @@ class Metrics:
         )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"pellucid_{name}", text, labels, registry=self.registry)
+        counter = Counter(f"pellucid_{name}", text, labels, registry=self.registry)
+        # Found by a look-up from then on: the library sorts, converts and locks each time. Not
+        # for gauges, whose series may be removed.
+        counter.labels = cache(counter.labels)  # type: ignore[method-assign]
+        return counter
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"pellucid_{name}", text, labels, registry=self.registry)
@@ -176,4 +181,8 @@ class Metrics:
     def _histogram(
         self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = TIME_BUCKETS
     ) -> Histogram:
-        return Histogram(f"pellucid_{name}", text, labels, buckets=buckets, registry=self.registry)
+        histogram = Histogram(
+            f"pellucid_{name}", text, labels, buckets=buckets, registry=self.registry
+        )
+        histogram.labels = cache(histogram.labels)  # type: ignore[method-assign]
+        return histogram

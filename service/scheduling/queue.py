@@ -151,6 +151,11 @@ class AdmissionQueue:
         return self._num_unfinished > 0
 
     @property
+    def has_waiting(self) -> bool:
+        """Whether a job waits for an engine; without a lock: listeners are told of later ones."""
+        return self._num_waiting > 0
+
+    @property
     def slots_wanted(self) -> int:
         """Rows that all accepted and unfinished jobs need."""
         return self._slots_unfinished

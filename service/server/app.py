@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fastapi import FastAPI
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bundle.verified import VerifiedFiles
 from service.api.auth.api_keys import load_api_keys
@@ -25,6 +24,7 @@ from service.api.host_names import ANY_HOST, is_loopback
 from service.api.in_flight import InFlight
 from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.forwarded import ForwardedMiddleware
 from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
@@ -371,7 +371,7 @@ def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=parts.tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)
-    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
+    app.add_middleware(ForwardedMiddleware, trusted_hosts=settings.trusted_proxies)
 
 
 @asynccontextmanager

@@ -117,7 +117,7 @@ class _Run:
         is_continued = False
         for index, job in self._waiting:
             # It takes the place of a job that has ended: the request occupies no more than before.
-            following = replace(job, is_continued=is_continued or job.is_continued)
+            following = replace(job, is_continued=True) if is_continued else job
             self.results[index] = await self._scheduler.run(following)
             is_continued = True
 

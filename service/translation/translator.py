@@ -9,7 +9,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -213,18 +213,21 @@ class Translator:
             left_s = self._left_s(deadline_s)
             return await self._inspector.score(model, pairs, timeout_s=left_s)
 
-    @asynccontextmanager
-    async def _routes(
+    def _routes(
         self, request: TranslateRequest, languages: Sequence[str], deadline_s: float | None
-    ) -> AsyncIterator[Sequence[Route]]:
+    ) -> AbstractAsyncContextManager[Sequence[Route]]:
         """The models for each language, without the heads that the request leaves out."""
         if request.without_heads:
-            async with self._model(request, deadline_s) as served:
-                yield [(served,)]
-            return
+            return self._ablated_route(request, deadline_s)
         directions = [(language, request.target) for language in languages]
-        async with self._registry.lease_routes(directions, timeout_s=request.timeout_s) as routes:
-            yield routes
+        return self._registry.lease_routes(directions, timeout_s=request.timeout_s)
+
+    @asynccontextmanager
+    async def _ablated_route(
+        self, request: TranslateRequest, deadline_s: float | None
+    ) -> AsyncIterator[Sequence[Route]]:
+        async with self._model(request, deadline_s) as served:
+            yield [(served,)]
 
     @asynccontextmanager
     async def _model(
@@ -468,11 +471,13 @@ def merge_translations(
         for indices, result in zip(groups.values(), results, strict=True)
         for index, translation in zip(indices, result.translations, strict=True)
     }
-    return tuple(replace(found[i], detected=d) for i, d in enumerate(detections))
+    return tuple(replace(found[i], detected=d) if d else found[i] for i, d in enumerate(detections))
 
 
 def longest_times(times: Sequence[StageTimes]) -> StageTimes:
     """The longest of each stage: languages are translated side by side."""
+    if len(times) == 1:
+        return times[0]
     return StageTimes(
         **{
             stage.name: max((getattr(each, stage.name) for each in times), default=0.0)

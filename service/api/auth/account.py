@@ -1,10 +1,12 @@
 """The account of a request: counts requests per minute and characters per month."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from types import TracebackType
 from typing import TypeVar
 
 from service.api.auth.charge import Charge, OpenCharge, OpenUsage
@@ -157,27 +159,20 @@ class Account:
             self._check(granted, num_chars)
         return Charge(self._store, demand, self._now_s, self._times.timeout_s)
 
-    @asynccontextmanager
-    async def charged(
+    def charged(
         self,
         num_chars: int,
         repetition: Repetition | None = None,
         *,
         lifetime_s: float | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> "_Charged":
         """Charge `num_chars` when the body of the `async with` ends; nothing if it fails.
 
         Raises:
             ServiceError: As for `reserve`.
         """
-        charge = await self.reserve(num_chars, repetition, lifetime_s=lifetime_s)
-        try:
-            yield
-        except BaseException:
-            await charge.release()
-            raise
-        with counted_refusals(self._metrics):
-            await charge.finish()
+        reserve = partial(self.reserve, num_chars, repetition, lifetime_s=lifetime_s)
+        return _Charged(reserve, self._metrics)
 
     @asynccontextmanager
     async def charged_file(
@@ -246,16 +241,51 @@ class Account:
         return self._now().timestamp()
 
     def _month(self) -> str:
-        return f"{self._now():%Y-%m}"
+        now = self._now()
+        return f"{now.year}-{now.month:02}"
 
 
-@contextmanager
-def counted_refusals(metrics: Metrics) -> Iterator[None]:
+class _Charged:
+    """See `Account.charged`; a class, because a generator costs a short request more."""
+
+    def __init__(self, reserve: Callable[[], Awaitable[Charge]], metrics: Metrics) -> None:
+        self._reserve = reserve
+        self._metrics = metrics
+
+    async def __aenter__(self) -> None:
+        self._charge = await self._reserve()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            await self._charge.release()
+            return
+        with counted_refusals(self._metrics):
+            await self._charge.finish()
+
+
+class counted_refusals:  # noqa: N801 - used like a function; a generator would cost more
     """Count errors that reject a request, by code."""
-    try:
-        yield
-    except ServiceError as error:
-        metrics.rejected.labels(reason=error.code).inc()
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Take the metrics that count."""
+        self._metrics = metrics
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, ServiceError):
+            return
+        self._metrics.rejected.labels(reason=error.code).inc()
         if isinstance(error, KeyStoreError):
             _log.warning("key store failed", extra={"error": type(error.__cause__).__name__})
-        raise

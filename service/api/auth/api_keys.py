@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from fastapi import Request
 from pydantic import SecretStr
@@ -248,6 +249,7 @@ def _address_of(request: Request) -> str:
     return _network_of(request.client.host if request.client else "")
 
 
+@lru_cache(maxsize=1024)
 def _network_of(host: str) -> str:
     """An IPv4 address itself; of an IPv6 address its customer's network."""
     try:

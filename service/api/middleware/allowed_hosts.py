@@ -1,6 +1,7 @@
 """Refuses requests whose `Host` header names another server: see `service.api.host_names`."""
 
 from collections.abc import Collection
+from functools import lru_cache, partial
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -26,13 +27,15 @@ class AllowedHostsMiddleware(HttpMiddleware):
             exempt: Paths for which any name does: load balancers send their own.
         """
         super().__init__(app)
+        # Most requests name the same host; long names, which nothing would bound, are not kept.
+        self._is_own = lru_cache(maxsize=256)(partial(is_own_host, allowed=allowed))
         self._allowed = allowed
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         host = Headers(scope=scope).get("Host") if scope["type"] == "http" else None
-        if not host or scope["path"] in self._exempt or is_own_host(host, self._allowed):
+        if not host or scope["path"] in self._exempt or self._names_this(host):
             await self._app(scope, receive, send)
             return
         text = (
@@ -42,3 +45,8 @@ class AllowedHostsMiddleware(HttpMiddleware):
         code = "unknown_host"
         answer = problem(scope["path"], HTTPStatus.MISDIRECTED_REQUEST, code, text)
         await answer(scope, receive, send)
+
+    def _names_this(self, host: str) -> bool:
+        if len(host) > _SHOWN_CHARS:
+            return is_own_host(host, self._allowed)
+        return self._is_own(host)

@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.middleware.request_log import HttpMiddleware
@@ -17,6 +16,7 @@ SECURITY_HEADERS = {
     # A shared cache must not give a translation to another client.
     "Cache-Control": "no-store",
 }
+_RAW_HEADERS = tuple((n.lower().encode(), v.encode()) for n, v in SECURITY_HEADERS.items())
 _METHODS = ("GET", "POST", "DELETE")
 _REQUEST_HEADERS = ("Authorization", "Idempotency-Key", "X-Request-Id", "traceparent", "tracestate")
 _REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "traceresponse")
@@ -33,9 +33,9 @@ class SecurityHeadersMiddleware(HttpMiddleware):
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message["headers"])
+                own = {name.lower() for name, _ in headers}
+                message["headers"] = headers + [h for h in _RAW_HEADERS if h[0] not in own]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -24,6 +24,7 @@ from service.observability.tracing import Tracing
 
 TRACE_RESPONSE_HEADER = "traceresponse"
 """Header of W3C Trace Context that tells the client the span of its request."""
+_PARENT_HEADER = b"traceparent"
 _METHODS = frozenset(HTTPMethod)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
@@ -44,11 +45,13 @@ class TraceMiddleware(HttpMiddleware):
         """
         super().__init__(app)
         self._tracer = tracing.tracer
+        self._is_on = tracing.is_on
         self._untraced = frozenset(untraced)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http" or scope["path"] in self._untraced:
+        is_traced = scope["type"] == "http" and scope["path"] not in self._untraced
+        if not is_traced or not (self._is_on or _has_parent(scope)):
             await self._app(scope, receive, send)
             return
         span = self._tracer.start_span(_method(scope), context=_given(scope), kind=SpanKind.SERVER)
@@ -78,6 +81,11 @@ class TraceMiddleware(HttpMiddleware):
             route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
             span.update_name(f"{_method(scope)} {route}")
             span.set_attributes({"http.request.method": _method(scope), "http.route": route})
+
+
+def _has_parent(scope: Scope) -> bool:
+    """Whether the client names a span, whose trace goes into the logs in any case."""
+    return any(name == _PARENT_HEADER for name, _ in scope["headers"])
 
 
 def _given(scope: Scope) -> Context:

@@ -1,6 +1,7 @@
 """Detects loops: a few tokens repeated over and over, which a model does not leave by itself."""
 
 from collections.abc import Sequence
+from operator import eq
 
 MAX_PERIOD = 12
 """Tokens of the longest unit that is detected."""
@@ -40,9 +41,12 @@ def _tail_of_period(ids: Sequence[int], period: int) -> int:
 
 
 def _longest_of_period(ids: Sequence[int], period: int) -> int:
+    equal = [*map(eq, ids, ids[period:])]
+    if sum(equal) < (MIN_REPEATS - 1) * period:  # nearly always, and far cheaper to see
+        return 0
     longest = run = 0
-    for earlier, later in zip(ids, ids[period:], strict=False):
-        run = run + 1 if earlier == later else 0
+    for is_equal in equal:
+        run = run + 1 if is_equal else 0
         longest = max(longest, run)
     return _if_repeated(longest + period, period)
 

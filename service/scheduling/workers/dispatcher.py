@@ -195,6 +195,12 @@ class Dispatcher:
     def _hand_over(self) -> None:
         if self._is_retiring or self._engine.silence_s > MAX_QUIET_S:
             return
+        if self._queue.has_waiting:  # all dispatchers are woken for a job that one of them takes
+            self._hand_over_jobs()
+        if not self._is_retrying:
+            self._attend_feed.hand_over()
+
+    def _hand_over_jobs(self) -> None:
         contention = self._queue.contention
         held = Holdings.of(self._entries.values()) if contention.is_any else Holdings()
         self._urgent &= self._entries.keys()
@@ -204,8 +210,6 @@ class Dispatcher:
             (urgent if held.is_urgent(entry) else others).append(entry)
         self._urgent.update(self._submit(urgent, is_urgent=True))
         self._submit(others, is_urgent=False)
-        if not self._is_retrying:
-            self._attend_feed.hand_over()
 
     def _submit(self, entries: list[Entry], *, is_urgent: bool) -> list[int]:
         """Give sentences to the engine; returns their handles."""

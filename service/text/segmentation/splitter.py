@@ -53,6 +53,10 @@ def _cuts(text: str, language: str, mode: SplitMode) -> list[int]:
 
 def _lines(text: str, position: int) -> Iterator[tuple[int, int, int]]:
     """Start and end of every line that is not blank, and the start of the next one."""
+    if not _BREAK.search(text, position):  # most texts, word by word in vain
+        if position < len(text):
+            yield position, len(text.rstrip()), len(text)
+        return
     start = position
     for space in _SPACE.finditer(text, position):
         if space.end() == len(text):

@@ -334,17 +334,24 @@ def test_two_installations_at_once_are_refused(
     assert records_of(listed) != []
 
 
-def test_without_a_network_there_is_one_message(
-    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_a_network_or_with_a_dead_proxy_there_is_one_message(
+    mirror: Mirror,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    monkeypatch.setenv("PELLUCID_INSTALL_FIREFOX_INDEX", f"http://127.0.0.1:{port}/index")
-    message = refused(capsys, "install", "en-de")
-    assert "127.0.0.1 cannot be reached" in message
-    assert "check the network and https_proxy" in message
+        nothing = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv("PELLUCID_INSTALL_FIREFOX_INDEX", f"{nothing}/index")
+    for host in ("127.0.0.1", "models.invalid"):
+        message = refused(capsys, "install", "en-de")
+        assert f"{host} cannot be reached" in message
+        assert "check the network and https_proxy" in message
+        monkeypatch.setenv("PELLUCID_INSTALL_FIREFOX_INDEX", "http://models.invalid/index")
+        monkeypatch.setenv("http_proxy", nothing)
     assert mirror.requests == []
+    assert not folder.exists()
 
 
 def test_a_proxy_of_the_environment_is_used(

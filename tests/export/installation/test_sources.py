@@ -137,7 +137,12 @@ def test_the_newest_package_of_argos_is_taken(mirror: Mirror) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "found"),
-    [("en-zh", "en-zh-hans"), ("en-zh-hant", "en-zh-hant"), ("en-pt-br", "en-pt")],
+    [
+        ("en-zh", "en-zh-hans"),
+        ("en-zh-hant", "en-zh-hant"),
+        ("en-zh-tw", "en-zh-hant"),  # whose region is written in that script
+        ("en-gb:pt-br", "en-pt"),
+    ],
 )
 def test_a_language_is_found_by_a_code_that_fits(
     asked: str, found: str, mirror: Mirror, small_model: Path

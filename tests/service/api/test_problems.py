@@ -1,5 +1,7 @@
 """Every error of the service has its status, its code and one shape."""
 
+import pickle
+
 import pytest
 
 from service.api.problems import INTERNAL_ERROR
@@ -50,11 +52,20 @@ def test_each_error_has_its_status_and_code(
     assert (reply.status_code, reply.json()) == (status, {"error": "m", "code": code})
 
 
+@pytest.mark.parametrize("kind", [OverloadedError, NotReadyError])
 @pytest.mark.parametrize(("wait_s", "header"), [(1.0, "1"), (2.1, "3"), (60.0, "60")])
-def test_overload_says_in_whole_seconds_when_to_come_back(wait_s: float, header: str) -> None:
-    error = OverloadedError("Slowdown: full", retry_after_s=wait_s)
-    reply = ask(app_with(_failing(error)), "POST", "/translate", json=BASE)
-    assert reply.headers["Retry-After"] == header
+def test_refusals_say_in_whole_seconds_when_to_come_back(
+    kind: type[OverloadedError] | type[NotReadyError], wait_s: float, header: str
+) -> None:
+    error = kind("Slowdown: full", retry_after_s=wait_s)
+    for sent in (error, pickle.loads(pickle.dumps(error))):
+        reply = ask(app_with(_failing(sent)), "POST", "/translate", json=BASE)
+        assert reply.headers["Retry-After"] == header
+
+
+def test_a_model_whose_next_start_is_unknown_gives_no_time() -> None:
+    reply = ask(app_with(_failing(NotReadyError("m"))), "POST", "/translate", json=BASE)
+    assert "Retry-After" not in reply.headers
 
 
 def test_a_bug_is_a_500_that_tells_nothing_and_is_counted() -> None:

@@ -113,6 +113,7 @@ def test_a_damaged_bundle_is_503_until_it_is_whole_again_and_the_others_serve(
         weights.write_bytes(bytes(len(content)))
         reply = translate(server, "aa")
         assert (reply.status_code, reply.json()["code"]) == (503, "not_ready")
+        assert reply.headers["Retry-After"] == "1"  # when it is loaded again
         assert "the model en-aa cannot be loaded" in reply.json()["error"]
         assert str(tmp_path) not in reply.text
         assert translate(server, "ab").status_code == 200

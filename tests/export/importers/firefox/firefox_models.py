@@ -66,6 +66,7 @@ def save_model(
     lexicon: Mapping[int, Sequence[int]] | None = None,
     changes: Mapping[str, Item | None] | None = None,
     end_bias: float = 3.0,
+    scale_gain: float = 1.0,
     seed: int = 0,
     **config: object,
 ) -> Path:
@@ -79,12 +80,18 @@ def save_model(
         lexicon: Target pieces by source piece; None: there is no lexicon.
         changes: Items in place of others, or None where they are left out.
         end_bias: What makes a translation come to an end.
+        scale_gain: Factor of all activation scales.
         seed: Of the weights.
         config: Options of Marian, with `_` for `-`.
     """
     folder.mkdir(parents=True)
     options = CONFIG | {name.replace("_", "-"): value for name, value in config.items()}
     found = {item.name: item for item in _items(options, is_split, is_int8, end_bias, seed)}
+    found |= {
+        name: float_item(name, scale_gain * np.frombuffer(item.data, "<f4").reshape(item.shape))
+        for name, item in found.items()
+        if name.endswith("_QuantMultA")
+    }
     found |= {name: item for name, item in (changes or {}).items() if item is not None}
     for name in [name for name, item in (changes or {}).items() if item is None]:
         del found[name]

@@ -347,6 +347,8 @@ WRONG_MODELS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a name of 2^60 bytes": (_with_number(16, 2**60), "the names would take 1152921504606846976"),
     "a name without end": (_with_number(16, 3), "a tensor's name has no end"),
     "packed for AVX2": (_with_number(24, 0x1801), "is of the type 0x1801, which may be packed"),
+    "packed for AVX-512": (_with_number(24, 0x2801), "is of the type 0x2801, which may be packed"),
+    "fbgemm in 16 bits": (_with_number(24, 0x0802), "is of the type 0x802, which may be packed"),
     "intgemm for SSSE3": (_with_number(24, 0xC101), "take the model in intgemm8"),
     "2^60 axes": (_with_number(32, 2**60), "has 1152921504606846976 axes"),
     "data of 2^62 bytes": (_with_number(40, 2**62), "would take 4611686018427387904 bytes"),

@@ -53,19 +53,40 @@ def native(model: bytes, vocabulary: bytes, lexicon: bytes | None) -> Any:  # no
     )
 
 
+TEXTS = [source for source, _ in sentence_pairs(100, seed=3)]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nothing_saturates_and_texts_are_equal(seed: int, tmp_path: Path) -> None:
     path = save_model(tmp_path / "model", seed=seed, enc_depth=1, dec_depth=1)
-    options = small_import("firefox", path, tmp_path / "out", precision="int8")
+    assert _num_equal(_translated(_sessions(path), TEXTS), _by_engine(path)) >= 98
+
+
+def test_deeper_random_models_differ_from_the_engine_as_their_last_bits_do(tmp_path: Path) -> None:
+    """A millionth of every scale changes as many texts as the engine's order of additions does."""
+    path = save_model(tmp_path / "model", seed=1)
+    beside = save_model(tmp_path / "beside", seed=1, scale_gain=1 + 1e-6)
+    ours = _translated(_sessions(path), TEXTS)
+    to_ourselves = _num_equal(ours, _translated(_sessions(beside), TEXTS))
+    assert _num_equal(ours, _by_engine(path)) >= to_ourselves - 5
+    assert to_ourselves < 98
+
+
+def _sessions(path: Path) -> Sessions:
+    options = small_import("firefox", path, path.with_suffix(".out"), precision="int8")
     options = replace(options, max_source_tokens=128, max_target_tokens=256)
     job = prepare_import(read(options), options)
-    sessions = open_staged(job, GraphVariant(plan=job.model.plan), tmp_path / "graphs")
+    return open_staged(job, GraphVariant(plan=job.model.plan), path.with_suffix(".graphs"))
+
+
+def _by_engine(path: Path) -> list[str]:
     model = (path / "model.ende.intgemm.alphas.bin").read_bytes()
     engine = native(model, VOCABULARY.read_bytes(), None)
-    texts = [source for source, _ in sentence_pairs(100, seed=3)]
-    found = _translated(sessions, texts)
-    same = sum(a == engine.translate(text) for a, text in zip(found, texts, strict=True))
-    assert same >= 98
+    return [engine.translate(text) for text in TEXTS]
+
+
+def _num_equal(some: Sequence[str], others: Sequence[str]) -> int:
+    return sum(a == b for a, b in zip(some, others, strict=True))
 
 
 def _translated(sessions: Sessions, texts: Sequence[str]) -> list[str]:
