@@ -159,7 +159,7 @@ def test_steps_have_most_of_the_time_while_passes_wait() -> None:
         wanted = WantedOutputs(alignment=True)
         loop.attend(AttendRequest(handle=name, pairs=((SOURCE, SOURCE),), wanted=wanted))
     progress: Progress[str] = Progress()
-    steps_at_pass = []
+    steps_at_pass: list[int] = []
     while not loop.is_idle:
         num_passes = len(progress.attended)
         had_rows = loop.slots_in_use > 0 or not steps_at_pass

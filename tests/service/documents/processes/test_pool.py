@@ -9,7 +9,11 @@ import pytest
 
 from service.documents.errors import DocumentError
 from service.documents.processes.pool import DocumentLimits, DocumentPool
-from service.documents.processes.strings_file import read_strings, translations_line
+from service.documents.processes.strings_file import (
+    StringsSize,
+    read_strings,
+    translations_line,
+)
 from tests.service.documents.readers.pdf.made_pdf import Text, pdf
 
 Test = Callable[[DocumentPool], Awaitable[None]]
@@ -102,7 +106,9 @@ def test_process_of_a_large_front_serves_several_documents(tmp_path: Path) -> No
     async def test(pool: DocumentPool) -> None:
         processes = []
         for _ in range(2):
-            assert await pool.read("a.txt", path, tmp_path / "strings", "") == 1
+            assert await pool.read("a.txt", path, tmp_path / "strings", "") == StringsSize(
+                num_strings=1, num_chars=3
+            )
             processes.append(_children())
         assert len(processes[0]) == 1
         assert processes[0] == processes[1]
