@@ -25,6 +25,7 @@ ALLOWED = {
     "documents/jobs/file_jobs.py": "until when a file is kept, over restarts",
     "documents/jobs/survey.py": "how old a half-made job of another process is",
     "cli/memory.py": "when a translation was last used",
+    "translation/memory/client_memory.py": "when a translation was last used",
     "translation/memory/translation_memory.py": "when a translation was last used",
     "api/suggestions.py": "when a suggestion was made",
     "api/deepl/documents.py": "how long a document may still take, as people are told",

@@ -45,7 +45,7 @@ def test_limit_is_raised_and_the_rest_is_said(
     assert [int(word) for word in done.stdout.split()] == expected
 
 
-@pytest.mark.parametrize(("soft", "expected"), [(64, 4), (256, 16), (20_000, 16)])
+@pytest.mark.parametrize(("soft", "expected"), [(64, 4), (256, 8), (20_000, 8)])
 def test_connections_of_a_turn_fit_into_the_reserve(soft: int, expected: int) -> None:
     code = f"""
 import resource
