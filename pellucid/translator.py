@@ -32,7 +32,7 @@ class Translator(BaseTranslator):
     ...     translator.translate("Good morning.")
     ...     translator.translate(["Thank you.", "The weather is nice."])
     'Guten Morgen.'
-    ['Danke!', 'Das Wetter ist schön.']
+    ['Danke.', 'Das Wetter ist schön.']
 
     Without `source` the language of every text is detected:
 
