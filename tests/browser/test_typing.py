@@ -252,6 +252,8 @@ def test_doubt_is_underlined_and_explained(
     page.page.click("#translation .checked")
     page.page.wait_for_selector("#choices .reason")
     assert page.text_of("#choices .reason").startswith(check)
+    page.page.keyboard.press("Escape")  # what it offers is before the tabs
+    page.page.wait_for_selector("#choices", state="hidden")
     page.open_tab("details")
     assert "41" in page.text_of(".facts")
     assert page.texts_of(".checks li")[0].startswith(check)

@@ -1,5 +1,7 @@
 """Requests that are sent again pay once: with `Idempotency-Key`, and from DeepL's clients."""
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ PYTHON_CLIENT = f"deepl-python/{deepl.__version__} (Linux) python/3.11 requests/
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> FastAPI:
+def app(tmp_path: Path) -> Iterator[FastAPI]:
     app = app_with(UpperCaser(), api_keys=f"{KEY},{OTHER_KEY}", file_folder=tmp_path)
     parts = parts_of(app)
     files = create_file_jobs(parts.settings, parts.translator)
     app.state.parts = replace(parts, files=files)
-    return app
+    yield app
+    asyncio.run(files.close())
 
 
 def _asked(path: str, text: str = "hello") -> dict[str, Any]:
