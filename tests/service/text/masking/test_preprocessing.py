@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.text.masking.glossary import Glossary, GlossaryEntry
@@ -90,6 +90,7 @@ def test_sentinels_are_protected() -> None:
 @given(st.text(st.sampled_from(list("aAbB {}%s<>⟦1⟧-*!. 👍\ue000")), max_size=40))
 def test_an_answer_that_is_the_question_is_the_sentence_but_for_its_case(sentence: str) -> None:
     sentence = sentence.strip()
+    assume("1%" not in sentence)  # a percentage is written as the target language does
     preprocessed = preprocess(sentence, PLAIN, "\ue000")
     core = preprocessed.unmasked(preprocessed.recased(preprocessed.text))
     if core is not None:
