@@ -3,7 +3,7 @@
 import { element } from "./element.js";
 import { percent, say } from "./interface.js";
 import { heatMap } from "./heat_map.js";
-import { roving } from "./roving.js";
+import { frameOf, lensOf, light, strongest } from "./lens.js";
 
 export class AttentionView {
   #map;
@@ -23,7 +23,8 @@ export class AttentionView {
     this.#queryLine = this.#queries.map((text, query) => this.#query(text, query));
     this.#drawn.root.addEventListener("pointermove", (event) => this.#pointed(event));
     this.#drawn.root.addEventListener("click", (event) => this.#pin(this.#drawn.at(event)));
-    this.parts = [this.#lens(), this.#said, this.#frame()];
+    const lines = [[say("attention.looking"), this.#queryLine], [say("attention.looked-at"), this.#keyLine]];
+    this.parts = [lensOf(lines), this.#said, frameOf(this.#drawn)];
   }
 
   get picture() {
@@ -38,17 +39,6 @@ export class AttentionView {
     }, text);
   }
 
-  #lens() {
-    const lens = element("div", { class: "lens" },
-      lensLine(say("attention.looking"), this.#queryLine), lensLine(say("attention.looked-at"), this.#keyLine));
-    roving(lens, "button.word").reset();
-    return lens;
-  }
-
-  #frame() {
-    return element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": say("attention.map") }, this.#drawn.root);
-  }
-
   #pointed(event) {
     const place = this.#drawn.at(event);
     if (place) this.#show(place.query);
@@ -56,8 +46,7 @@ export class AttentionView {
 
   #show(query) {
     this.#drawn.mark(query);
-    this.#keyLine.forEach((word, key) => shade(word, this.#map[query][key]));
-    this.#queryLine.forEach((word, place) => word.classList.toggle("current", place === query));
+    light(this.#keyLine, this.#map[query], this.#queryLine, query);
     this.#said.textContent = this.#describe(query) + this.#pinnedText();
   }
 
@@ -82,17 +71,6 @@ export class AttentionView {
   }
 }
 
-export const strongest = (row) => [...row.keys()].sort((a, b) => row[b] - row[a]);
-
 function axesOf(kind, { source_tokens: source, target_tokens: target }) {
   return { cross: [target, source], encoder: [source, source], decoder: [target, target] }[kind];
-}
-
-export function lensLine(label, words) {
-  return element("p", { class: "line", role: "group", "aria-label": label }, element("span", { class: "hint" }, label), element("span", { class: "pieces" }, ...words));
-}
-
-export function shade(word, weight) {
-  word.classList.toggle("lit", weight > 0.01);
-  word.style.setProperty("--weight", weight);
 }

@@ -1,10 +1,9 @@
 // What each piece of a translation comes from: shares of the source and of the pieces before it.
 
-import { lensLine, shade, strongest } from "./attention_view.js";
 import { element } from "./element.js";
 import { heatMap } from "./heat_map.js";
 import { percent, say } from "./interface.js";
-import { roving } from "./roving.js";
+import { frameOf, lensOf, light, strongest } from "./lens.js";
 
 const MOST_NAMED = 3;
 const WORTH_SAYING = 0.005;
@@ -32,7 +31,7 @@ export class ContributionsView {
     this.#targetLine = this.#targets.map((text, place) => this.#piece(text, place));
     this.#drawn.root.addEventListener("pointermove", (event) => this.#pointed(event));
     this.#drawn.root.addEventListener("click", (event) => this.#pointed(event));
-    this.parts = [this.#lens(), this.#said, this.#frame()];
+    this.parts = [this.#lens(), this.#said, frameOf(this.#drawn)];
   }
 
   get picture() {
@@ -52,13 +51,7 @@ export class ContributionsView {
     const count = this.#sources.length;
     const lines = [[say("causes.pieces"), this.#targetLine], [say("causes.from-source"), this.#keyLine.slice(0, count)]];
     if (this.#prefixes.length) lines.push([say("causes.from-before"), this.#keyLine.slice(count)]);
-    const lens = element("div", { class: "lens" }, lines.map(([label, words]) => lensLine(label, words)));
-    roving(lens, "button.word").reset();
-    return lens;
-  }
-
-  #frame() {
-    return element("div", { class: "wide", tabindex: 0, role: "region", "aria-label": say("attention.map") }, this.#drawn.root);
+    return lensOf(lines);
   }
 
   #pointed(event) {
@@ -68,8 +61,7 @@ export class ContributionsView {
 
   #show(place) {
     this.#drawn.mark(place);
-    this.#keyLine.forEach((word, key) => shade(word, this.#rows[place][key]));
-    this.#targetLine.forEach((word, each) => word.classList.toggle("current", each === place));
+    light(this.#keyLine, this.#rows[place], this.#targetLine, place);
     this.#said.textContent = this.#describe(place);
   }
 
