@@ -11,7 +11,6 @@ calibrates confidence agrees with readers, beside plain chrF.
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.machine import commit, machine
+from benchmarks.harness.report import publish
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.quality.model import Client
 from bundle.manifest import LanguagePair
@@ -193,10 +193,7 @@ def main() -> int:
             for pair in sorted({case.pair for case in cases})
         },
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 

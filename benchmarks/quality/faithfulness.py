@@ -11,7 +11,6 @@ if the model had made them up. `source_share`, the mean over a translation, shou
 
 import argparse
 import csv
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.machine import commit, machine
+from benchmarks.harness.report import publish
 from benchmarks.quality.doubt import JUDGED, NUM_RESAMPLES, REFERENCES, interval
 from bundle.reader import read_bundle
 from export.calibration.doubt import area_under_curve
@@ -223,10 +223,7 @@ def main() -> int:
         "sha256": bundle.sha256,
         **figures(open_sessions(bundle), arguments.sentences),
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 

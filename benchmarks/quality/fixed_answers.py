@@ -5,7 +5,6 @@ sentence is right if it contains the name, or the value in the notation of its l
 """
 
 import argparse
-import json
 import random
 import re
 import sys
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.report import publish
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.quality.by_set import has_new_marker, opened, translated
 from benchmarks.quality.model import Client
@@ -159,10 +159,7 @@ def main() -> int:
     every = list(cases())
     outputs = _served(arguments, every) if arguments.served else _alone(arguments, every)
     result = _summary(every, outputs)
-    print(json.dumps(result, indent=1, ensure_ascii=False))
-    if arguments.json:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 

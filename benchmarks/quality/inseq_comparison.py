@@ -38,6 +38,7 @@ from benchmarks.contestants.bundle_weights import network_of_bundle
 from benchmarks.contestants.transformers import load_network
 from benchmarks.contestants.transformers_converter import convert_to_transformers
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import publish
 from benchmarks.quality.doubt import JUDGED
 from benchmarks.quality.faithfulness import rows_of
 from bundle.reader import Bundle, read_bundle
@@ -323,10 +324,7 @@ def main() -> int:
         "tokens": [sum(len(ids) for ids in sentence.ids) for sentence in given],
         "methods": methods,
     }
-    text = json.dumps(result, indent=1, ensure_ascii=False)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 
