@@ -44,8 +44,9 @@ from service.translation.copying import CopyingTranslator
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.memory.remembering import RememberingTranslator
 from service.translation.memory.translation_memory import TranslationMemory
-from service.translation.pivot import PivotTranslator, pivot_requests
-from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
+from service.translation.sentences.pivot import PivotTranslator, pivot_requests
+from service.translation.sentences.sentence_translator import SentenceTranslator
+from service.translation.sentences.single_model import SingleModelTranslator
 from service.translation.text_limits import UNLIMITED, TextLimits
 from service.translation.text_thread import MAX_INLINE_CHARS, TextThread
 from service.translation.text_translator import TextTranslator
