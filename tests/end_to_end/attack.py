@@ -273,6 +273,7 @@ def _run_attackers(
         capture_output=True,
         encoding="utf-8",
         check=True,
+        start_new_session=True,
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
