@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.settings import Settings
 from tests.docker.engine import Engine
 from tests.end_to_end.attacks import ATTACKS, Attack
 from tests.end_to_end.bystander import Bystander
@@ -42,7 +43,10 @@ HEADER = (
     f"{'':18} /livez, ms     others, ms: p95\n"
     f"{'attack':18} p99 by  worst  alone  beside  ratio    MB  replies"
 )
-_FLAGS = ("--engines", "1", "--log-level", "warning")
+_FLAGS = (
+    *("--engines", "1", "--log-level", "warning"),
+    *("--max-refusals-per-s", str(Settings.model_fields["max_refusals_per_s"].default)),
+)
 _EXAMPLES = """\
 examples:
   make attack
