@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.client_scope import client_name
+from service.api.client_scope import client_name, is_refused_at_once
 from service.api.in_flight import InFlight
 from service.api.middleware.request_log import HttpMiddleware
 from service.api.refusal_pace import RefusalPace
@@ -54,7 +54,8 @@ class PacedRefusalsMiddleware(HttpMiddleware):
 
     def _is_refusal(self, scope: Scope, message: Message) -> bool:
         status = message.get("status", HTTPStatus.OK)
-        return self._in_flight.is_open and (
-            HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-            or (status == HTTPStatus.SERVICE_UNAVAILABLE and scope["path"] not in self._probes)
+        if not self._in_flight.is_open or is_refused_at_once(scope):
+            return False
+        return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or (
+            status == HTTPStatus.SERVICE_UNAVAILABLE and scope["path"] not in self._probes
         )

@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.client_scope import client_name, name_client
 from service.api.in_flight import InFlight
 from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
+from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.refusal_pace import PaceLimits, RefusalPace
 from service.observability.metrics import Metrics
 from service.server.app import create_file_jobs
@@ -31,9 +32,13 @@ class Service:
         self.in_flight = InFlight(Metrics(), 8)
         self.open = asyncio.Event()
         self.pace = RefusalPace(PaceLimits(max_per_s=1), lambda: 1.0, self._sleep)
+        self.app: ASGIApp = self._app
         self._middleware = PacedRefusalsMiddleware(
-            self._app, self.pace, self.in_flight, ("/readyz",)
+            self._call, self.pace, self.in_flight, ("/readyz",)
         )
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
     async def _sleep(self, _: float) -> None:
         await self.open.wait()
@@ -55,7 +60,8 @@ class Service:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "path": path, "status": status, "client": ("203.0.113.1", 1)}
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "status": status}
+        scope["client"] = ("203.0.113.1", 1)
         task = asyncio.create_task(self._middleware(scope, receive, send))
         await asyncio.sleep(0)
         return task, sent
@@ -112,6 +118,20 @@ def test_a_service_that_stops_refuses_at_once() -> None:
         for _ in range(3):
             task, _ = await service.start(503)
             assert task.done()
+
+    asyncio.run(work())
+
+
+def test_what_an_address_is_refused_before_its_request_is_read_does_not_wait() -> None:
+    async def work() -> None:
+        service = Service()
+        limit = RequestLimit(2, Metrics(), lambda: 1.0)
+        limit.enter("203.0.113.1")
+        service.app = RequestLimitMiddleware(service.app, limit)
+        for _ in range(3):
+            task, sent = await service.start(200)
+            assert task.done()
+            assert sent[0]["status"] == 429
 
     asyncio.run(work())
 
