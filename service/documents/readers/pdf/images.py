@@ -85,6 +85,7 @@ class ImageReader:
     def _encoded(self, found: Any, box: tuple[float, ...]) -> tuple[str, bytes]:  # noqa: ANN401
         """Media type and data; no data beyond a limit."""
         import pypdfium2
+        from PIL.Image import DecompressionBombError
 
         try:
             width, height = found.get_px_size()
@@ -94,7 +95,7 @@ class ImageReader:
                 kind, data = "image/jpeg", bytes(found.get_data())
             else:
                 kind, data = "image/png", self._png(found, box)
-        except (pypdfium2.PdfiumError, ValueError, OSError):
+        except (pypdfium2.PdfiumError, DecompressionBombError, ValueError, OSError):
             return "", b""
         return (kind, data) if len(data) <= self._bytes_left else ("", b"")
 

@@ -42,6 +42,10 @@ NASTY: dict[str, Callable[[], bytes]] = {
     "an image that is no JPEG": lambda: _pictured(
         b"x" * 99, f"/Width 9 /Height 9 {_GREY} /Filter /DCTDecode"
     ),
+    "a JPEG that says it is larger": lambda: _pictured(
+        bytes.fromhex("ffd8ffc0000b08ffffffff01011100ffd9"),
+        f"/Width 9 /Height 9 {_GREY} /Filter /DCTDecode",
+    ),
     "an image of an unknown filter": lambda: _pictured(
         b"x" * 99, f"/Width 9 /Height 9 {_GREY} /Filter /NoDecode"
     ),
