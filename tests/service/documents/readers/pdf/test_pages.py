@@ -13,6 +13,7 @@ pytest.importorskip("pypdfium2", reason="pypdfium2 is not installed")
 from service.documents.readers.pdf.images import MAX_IMAGES
 from service.documents.readers.pdf.reader import read
 
+Page = list[Text | str]
 FULL = "The weather in the valley is nice today, and it will be so tomorrow in all of the"
 URI = "https://example.org/a?b=1&c=2"
 SMALL = "q 20 0 0 20 {x} {y} cm /I Do Q"
@@ -78,7 +79,7 @@ def test_only_targets_that_are_safe_to_follow_are_links(target: str) -> None:
 
 
 def test_images_stand_between_the_texts_beside_them() -> None:
-    content = [
+    content: Page = [
         *paragraph("Above.", y=700),
         SMALL.format(x=72, y=650),
         *paragraph("Below.", y=600),
@@ -89,7 +90,7 @@ def test_images_stand_between_the_texts_beside_them() -> None:
 
 
 def test_an_image_between_lines_of_a_paragraph_does_not_divide_it() -> None:
-    lines = [*paragraph(FULL, "valley that is long.", y=700), SMALL.format(x=80, y=680)]
+    lines: Page = [*paragraph(FULL, "valley that is long.", y=700), SMALL.format(x=80, y=680)]
     assert re.findall(r"<(?:p>.*</p>|img)", _written(pdf(lines))) == [
         f"<p>{FULL} valley that is long.</p>", "<img"
     ]  # fmt: skip
@@ -127,15 +128,17 @@ def test_an_image_upside_down_is_as_it_is_drawn(is_jpeg: bool) -> None:
 
 
 def test_a_linked_image_is_a_link() -> None:
-    content = [*paragraph("Text."), SMALL.format(x=72, y=600)]
+    content: Page = [*paragraph("Text."), SMALL.format(x=72, y=600)]
     written = _written(pdf(content, page_entries=_linked(link(URI, 72, 600, 92, 620))))
     assert re.search(r'<a href="https://[^"]+"><img [^>]+></a>', written)
 
 
 def test_a_letterhead_is_there_once_and_others_stay() -> None:
-    pages = [[*paragraph(f"Page {n}."), SMALL.format(x=72, y=800)] for n in range(3)]
+    pages: list[Page] = [[*paragraph(f"Page {n}."), SMALL.format(x=72, y=800)] for n in range(3)]
     assert _written(pdf(*pages)).count("<img") == 1
-    moved = [[*paragraph(f"Page {n}."), SMALL.format(x=72, y=300 + 30 * n)] for n in range(3)]
+    moved: list[Page] = [
+        [*paragraph(f"Page {n}."), SMALL.format(x=72, y=300 + 30 * n)] for n in range(3)
+    ]
     assert _written(pdf(*moved)).count("<img") == 3
 
 
