@@ -228,3 +228,15 @@ def test_the_library_sees_the_same_segments(data: str) -> None:
     after = module.Xliff2File.parsestring(_write(data).encode())
     assert [str(unit.source) for unit in before.units] == [str(unit.source) for unit in after.units]
     assert after.gettargetlanguage() == "de"
+
+
+def test_a_header_of_gettext_is_no_text() -> None:
+    """As `po2xliff` of translate-toolkit writes it."""
+    header = (
+        '<trans-unit id="2" approved="no" restype="x-gettext-domain-header">'
+        "<source>Language: en</source>{}</trans-unit>"
+    )
+    for target in ("", '<target state="needs-translation">Language: en</target>'):
+        data = FIRST.format("", header.format(target))
+        assert read(data.encode()).strings == ()
+        assert "Language: en<" in _write(data)

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 Value: TypeAlias = Any
 """Of a YAML file."""
 _LINE_END = re.compile(r"(?<!\\)\\n")
+_LANGUAGE = re.compile(r"(?<=Language: )\w+")
+"""In the header of gettext: the one thing that changes there."""
 Read = Callable[[bytes], tuple[list[str], object]]
 
 
@@ -74,9 +76,11 @@ def _strings(data: bytes) -> tuple[list[str], object]:
 
     text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     entries = dotstrings.loads(text)
-    return [re.sub(r"\\(\W)", r"\1", _LINE_END.sub("\n", entry.value)) for entry in entries], [
-        entry.key for entry in entries
+    texts = [
+        re.sub(r"\\(\W)", r"\1", _LINE_END.sub("\n", entry.value)) for entry in entries if entry.key
     ]
+    header = [_LANGUAGE.sub("", entry.value) for entry in entries if not entry.key]
+    return texts, [*header, *(entry.key for entry in entries)]
 
 
 def _po(data: bytes) -> tuple[list[str], object]:
