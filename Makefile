@@ -71,8 +71,7 @@ test-clients: $(DEVELOPMENT) $(CLIENTS) $(NODE_CLIENTS) ## ask a server with the
 		tests/service/test_clients.py tests/service/test_dialect_clients.py tests/service/test_node_clients.py $(ARGS)
 
 office: $(DEVELOPMENT) $(OFFICE) ## translate documents of other libraries and programs, and read them again
-	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office \
-		tests/service/documents/readers/programs $(ARGS)
+	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .

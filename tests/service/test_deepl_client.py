@@ -312,7 +312,8 @@ def test_dictionaries_of_a_form_are_numbered(server: ServerProcess, store: str) 
         path = f"/glossaries/{created['glossary_id']}"
         changed = http.patch(path, data=more).raise_for_status().json()
         assert [d["entry_count"] for d in changed["dictionaries"]] == [2, 2]
-        lacking = http.post("/glossaries", data={"name": "n", "dictionaries[0].source_lang": SOURCE})
+        form = {"name": "n", "dictionaries[0].source_lang": SOURCE}
+        lacking = http.post("/glossaries", data=form)
         assert (lacking.status_code, "target_lang" in lacking.json()["message"]) == (400, True)
 
 
