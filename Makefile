@@ -41,7 +41,7 @@ export ORT_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test test-all test-runtime test-ray test-firefox test-clients office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
+.PHONY: help serve test test-all test-runtime test-ray test-firefox test-clients office check format train export bench bench-engine invariance alternatives attack fuzz wheel docker docker-importer arm-wheels dashboard-types policy sbom lock clean bench-overload bench-serving soak mutants
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -143,6 +143,15 @@ docker-importer: docker ## build the image that imports, on top of the image (IM
 	docker build --file docker/importer.Dockerfile --tag pellucid:$(IMAGE_TAG)-importer \
 		--build-arg IMAGE=pellucid:$(IMAGE_TAG) \
 		--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct 2>/dev/null || echo 0) .
+
+# With the tags of glibc 2.28; nothing is downloaded but the packages' descriptions.
+arm-wheels: | $(BIN)/python ## check that every locked package of both images has a wheel for arm64
+	$(PIP) install 'uv>=0.9.8'
+	@for locks in requirements.lock requirements-extras.lock "requirements.lock requirements-import.lock"; do \
+		echo "$$locks" && $(BIN)/uv pip install --quiet --dry-run --target build/arm64 --no-deps --require-hashes \
+			--only-binary :all: --python-version 3.11 --python-platform aarch64-unknown-linux-gnu \
+			$$(printf -- '--requirement %s ' $$locks) || exit 1; \
+	done
 
 dashboard-types: ## check the dashboard against Grafana's own types; needs node
 	npm install --silent --no-audit --no-fund --no-save --prefix build/dashboard \
