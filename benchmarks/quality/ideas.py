@@ -7,6 +7,7 @@ are kept in the folder of the output, and an interrupted one resumes.
 
 import argparse
 import json
+import math
 import os
 import random
 import shlex
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 import torch
 from sentencepiece import SentencePieceProcessor
@@ -239,10 +240,10 @@ def losses(
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """Lines of a Markdown table: losses per target token, and what changed against the baseline.
+    """Lines of a Markdown table: losses per target token, and the change against the baseline.
 
-    The difference is that of the means over sets and directions, in percent of nats per
-    character, which compares across vocabularies.
+    The change is that of nats per character, which compares across vocabularies: its mean over sets
+    and directions, and the standard error of that mean.
     """
     by_name = {outcome.name: outcome for outcome in outcomes}
     sets = list(outcomes[0].per_token)
@@ -268,8 +269,13 @@ def _mean(found: Losses) -> float:
 def _difference(outcome: Outcome, baseline: Outcome | None) -> str:
     if baseline is None or baseline is outcome:
         return ""
-    ratio = _mean(outcome.per_character) / _mean(baseline.per_character)
-    return f"{100 * (ratio - 1):+.2f} %"
+    changes = [
+        100 * (loss / baseline.per_character[name][direction] - 1)
+        for name, directions in outcome.per_character.items()
+        for direction, loss in directions.items()
+    ]
+    error = stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else math.nan
+    return f"{fmean(changes):+.2f} % ± {error:.2f}"
 
 
 def _kept(folder: Path, outcome: Outcome) -> Outcome:

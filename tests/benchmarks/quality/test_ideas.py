@@ -29,7 +29,7 @@ added = { "more.tsv" = 1 }
 """
 
 
-def outcome(name: str, per_token: float, per_character: float) -> Outcome:
+def outcome(name: str, per_token: float, per_character: tuple[float, float]) -> Outcome:
     return Outcome(
         name=name,
         baseline="baseline",
@@ -37,15 +37,15 @@ def outcome(name: str, per_token: float, per_character: float) -> Outcome:
         target_tokens=1_250_000,
         cpu_minutes=2.0,
         per_token={"news": {"en-de": per_token, "de-en": per_token + 1}},
-        per_character={"news": {"en-de": per_character, "de-en": per_character}},
+        per_character={"news": dict(zip(("en-de", "de-en"), per_character, strict=True))},
     )
 
 
 def test_ideas_are_compared_per_character() -> None:
-    lines = table([outcome("baseline", 2.0, 0.5), outcome("larger", 3.0, 0.49)])
+    lines = table([outcome("baseline", 2.0, (0.5, 0.4)), outcome("larger", 3.0, (0.495, 0.388))])
     assert lines[0] == "| idea | tokens | minutes | news | mean | against baseline |"
     assert lines[2] == "| baseline | 1.25M | 2.0 | 2.500 | 2.500 |  |"
-    assert lines[3] == "| larger | 1.25M | 2.0 | 3.500 | 3.500 | -2.00 % |"
+    assert lines[3] == "| larger | 1.25M | 2.0 | 3.500 | 3.500 | -2.00 % ± 1.00 |"
 
 
 def test_ideas_are_run_once_from_the_same_weights(
