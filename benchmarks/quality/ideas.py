@@ -7,7 +7,6 @@ are kept in the folder of the output, and an interrupted one resumes.
 
 import argparse
 import json
-import math
 import os
 import random
 import shlex
@@ -15,16 +14,16 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from statistics import fmean, stdev
 
 import torch
 from sentencepiece import SentencePieceProcessor
 
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.quality.by_set import read_sets
+from benchmarks.quality.idea_outcome import Losses, Outcome, mean_loss, read_outcome, table
 from benchmarks.quality.idea_plan import (
     DEV_NAME,
     NEVER_NAME,
@@ -60,24 +59,6 @@ RESULT_NAME = "result.json"
 START = "before"
 MAX_CHARACTERS = 300
 """Longer pairs are not measured: none is over the limit of tokens, whatever the vocabulary."""
-Losses = dict[str, dict[str, float]]
-"""By set and direction."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """An idea's run and its losses on held-out text."""
-
-    name: str
-    baseline: str
-    steps: int
-    target_tokens: int
-    cpu_minutes: float
-    """Of the updates alone."""
-    per_token: Losses
-    """Nats per target token."""
-    per_character: Losses
-    """Nats per target character, which compares across vocabularies."""
 
 
 def main() -> int:
@@ -139,7 +120,7 @@ def _outcome_of_start(
     """The losses of the weights that the runs begin from."""
     folder = arguments.out / START
     if (folder / RESULT_NAME).exists():
-        return _read_outcome(folder / RESULT_NAME)
+        return read_outcome(folder / RESULT_NAME)
     start = load_checkpoint(arguments.start)
     tokenizer = load_tokenizer(start.tokenizer_path)
     per_token, per_character = losses(start.model, tokenizer, sets, start.config.data.directions)
@@ -165,7 +146,7 @@ def _outcome(
     """Train with an idea and measure, unless that was done before."""
     folder = arguments.out / idea.slug
     if (folder / RESULT_NAME).exists():
-        return _read_outcome(folder / RESULT_NAME)
+        return read_outcome(folder / RESULT_NAME)
     folder.mkdir(parents=True, exist_ok=True)
     config, start = config_of(base, plan, idea), None if idea.is_random else arguments.start
     trainer = _trainer(config, _prepared(config, arguments.out, start), folder, start)
@@ -239,56 +220,12 @@ def losses(
     return per_token, per_character
 
 
-def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """Lines of a Markdown table: losses per target token, and the change against the baseline.
-
-    The change is that of nats per character, which compares across vocabularies: its mean over sets
-    and directions, and the standard error of that mean.
-    """
-    by_name = {outcome.name: outcome for outcome in outcomes}
-    sets = list(outcomes[0].per_token)
-    head = ["idea", "tokens", "minutes", *sets, "mean", "against baseline"]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for outcome in outcomes:
-        row = [
-            outcome.name,
-            f"{outcome.target_tokens / 1e6:.2f}M",
-            f"{outcome.cpu_minutes:.1f}",
-            *(f"{fmean(outcome.per_token[name].values()):.3f}" for name in sets),
-            f"{_mean(outcome.per_token):.3f}",
-            _difference(outcome, by_name.get(outcome.baseline)),
-        ]
-        lines.append(f"| {' | '.join(row)} |")
-    return lines
-
-
-def _mean(found: Losses) -> float:
-    return fmean(loss for directions in found.values() for loss in directions.values())
-
-
-def _difference(outcome: Outcome, baseline: Outcome | None) -> str:
-    if baseline is None or baseline is outcome:
-        return ""
-    changes = [
-        100 * (loss / baseline.per_character[name][direction] - 1)
-        for name, directions in outcome.per_character.items()
-        for direction, loss in directions.items()
-    ]
-    error = stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else math.nan
-    return f"{fmean(changes):+.2f} % ± {error:.2f}"
-
-
 def _kept(folder: Path, outcome: Outcome) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(outcome) | {"load": os.getloadavg()[0]}, indent=1)
     (folder / RESULT_NAME).write_text(text, encoding="utf-8")
-    print(f"{outcome.name}: {_mean(outcome.per_token):.4f} nats a token", flush=True)
+    print(f"{outcome.name}: {mean_loss(outcome.per_token):.4f} nats a token", flush=True)
     return outcome
-
-
-def _read_outcome(path: Path) -> Outcome:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return Outcome(**{name: content[name] for name in Outcome.__slots__})
 
 
 def _write_json(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality import ideas
-from benchmarks.quality.ideas import Outcome, losses, table
+from benchmarks.quality.idea_outcome import Outcome, table
+from benchmarks.quality.ideas import losses
 from model.cli import MALLOC
 from model.data.corpus import SentencePair
 from model.directions import Direction
