@@ -63,9 +63,9 @@ MAX_CHARACTERS = 300
 
 def main() -> int:
     """Run what is missing and print the table; return the exit code."""
+    arguments = _parse()
     if any(name not in os.environ for name in MALLOC):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **MALLOC})
-    arguments = _parse()
     torch.set_num_threads(1)
     outcomes = list(_outcomes(arguments))
     if arguments.json:
