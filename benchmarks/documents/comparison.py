@@ -26,6 +26,7 @@ from benchmarks.documents.rows import print_rows, rows_of
 from benchmarks.documents.service_client import ServiceClient
 from benchmarks.documents.web_content import read_epub, read_html
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
 
 _READERS: Mapping[str, Callable[[bytes], Content]] = {
@@ -71,8 +72,7 @@ def main() -> int:
         "rows": [asdict(row) for row in rows],
         "errors": errors,
     }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    record(report, arguments.json)
     return 0
 
 

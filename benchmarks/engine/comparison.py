@@ -7,7 +7,6 @@ converted in the run, from the checkpoint, or else from the first bundle.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from benchmarks.engine.report import Row, print_rows, rows_of
 from benchmarks.engine.rounds import Effort, Engines, Setting, enter, run_rounds
 from benchmarks.engine.supplements import Extra, measure_extras
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from bundle.errors import BundleError
 from bundle.reader import read_bundle
 from model.errors import ModelError
@@ -96,8 +96,7 @@ def _run(arguments: argparse.Namespace) -> None:
             "rows": [asdict(row) for row in rows],
             **asdict(report),
         }
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record(result, arguments.json)
 
 
 def _subject(arguments: argparse.Namespace, folder: Path) -> ReferenceModel:

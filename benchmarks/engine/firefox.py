@@ -8,7 +8,6 @@ times. Every contestant runs once in every round. The weights are the published 
 import argparse
 import functools
 import importlib
-import json
 import lzma
 import statistics
 import sys
@@ -22,6 +21,7 @@ from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from bundle.reader import Bundle, read_bundle
 from service.engine.batch_decoder import BatchDecoder
 from service.engine.graphs.sessions import open_sessions
@@ -153,7 +153,7 @@ def main() -> None:
             "rounds": arguments.rounds,
             "rows": [asdict(row) for row in rows],
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        record(found, arguments.json)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ The name of a set is the third column of its file, or the name of a file without
 """
 
 import argparse
-import json
 import random
 import re
 import sys
@@ -19,6 +18,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
+from benchmarks.harness.report import record
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
 from export.options import ExportOptions
@@ -43,8 +43,7 @@ def main() -> int:
         for name, pairs in sets.items():
             result["sets"][name] = found = _measured(sessions, pairs, arguments)
             print(name, len(pairs), _brief(found), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    record(result, arguments.json)
     return 0
 
 

@@ -5,7 +5,6 @@ docs/benchmarks.md says how to read the result.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from benchmarks.contestants.libretranslate import serving_libretranslate, version_in
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
 from benchmarks.quality.fidelity_outcome import Outcome, outcome_of
 from benchmarks.quality.fidelity_rows import print_rows, rows_by_category, rows_by_property
@@ -46,8 +46,7 @@ def main() -> int:
         "by_property": [asdict(row) for row in by_property],
         "faults": _faults(outcomes),
     }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    record(report, arguments.json)
     return 0
 
 

@@ -21,6 +21,7 @@ from sacrebleu.metrics.chrf import CHRF
 from tqdm import tqdm
 
 from benchmarks.harness.machine import commit, machine
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
@@ -261,9 +262,7 @@ def main() -> int:
             given = examples if is_forward else _turned(examples)
             result[str(pair)] = measure(Client(server.port, pair), pair, given)
             print(json.dumps({str(pair): result[str(pair)]}, indent=2, ensure_ascii=False))
-    if arguments.json:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    record(result, arguments.json)
     return 0
 
 

@@ -8,7 +8,6 @@ process, and as two with one worker each behind haproxy.
 import argparse
 import asyncio
 import contextlib
-import json
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from benchmarks.contestants.libretranslate import serving_libretranslate, version_in
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.harness.replicas import two_replicas
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.workload import Call, Workload
 from benchmarks.serving.load import send
@@ -121,7 +121,7 @@ def main() -> int:
             "seconds": arguments.seconds,
             "rows": [asdict(row) for row in rows],
         }
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record(result, arguments.json)
     return 0
 
 

@@ -6,7 +6,6 @@ in a closed loop; the rounds of the two alternate.
 
 import argparse
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.engine.firefox import read_texts
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess, free_port
 from benchmarks.harness.workload import Workload
 from benchmarks.serving.comparison import Row, print_rows, row_of, run_round
@@ -88,7 +88,7 @@ def main() -> None:
             "seconds": arguments.seconds,
             "rows": [asdict(row) for row in rows],
         }
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        record(found, arguments.json)
 
 
 def _parse() -> argparse.Namespace:

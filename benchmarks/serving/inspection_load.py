@@ -6,7 +6,6 @@ Rounds with and without inspection alternate, so that a slow moment of the machi
 import argparse
 import asyncio
 import contextlib
-import json
 import statistics
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.harness.http_client import Connection
 from benchmarks.harness.machine import commit, machine
+from benchmarks.harness.report import publish
 from benchmarks.harness.server_process import HOST, ServerProcess
 from benchmarks.harness.workload import Call, Workload
 
@@ -109,9 +109,7 @@ def main() -> int:
     where = machine()
     figures = measure(arguments)
     result = {"machine": where, "commit": commit(), "bundles": arguments.bundles, **figures}
-    print(json.dumps(result, indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import statistics
 import sys
 import time
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from benchmarks.harness.http_client import Connection
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
 from benchmarks.harness.workload import Call, Workload
 
@@ -181,8 +181,7 @@ def main() -> int:
             "memory_mb": {**asdict(memory), "growth": round(memory.growth, 1)},
             "latency": [asdict(latency) for latency in latencies],
         }
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record(result, arguments.json)
     return 1 if memory.unexpected or any(latency.unexpected for latency in latencies) else 0
 
 

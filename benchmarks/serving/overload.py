@@ -8,7 +8,6 @@ from one address, without keys.
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from benchmarks.harness.http_client import Connection
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.harness.open_loop import Arrivals, Plan, percentile_ms, send_on_schedule
+from benchmarks.harness.report import publish
 from benchmarks.harness.server_process import HOST, ServerProcess
 from benchmarks.harness.workload import Workload
 from benchmarks.serving.load import send
@@ -238,10 +238,7 @@ def main() -> int:
     ]
     with ServerProcess(arguments.bundles, flags=[*keys, "--max-text-chars", "1000000"]) as server:
         result["fairness"] = measure_fairness(server, workload, arguments)
-    text = json.dumps(result, indent=2)
-    print(text)
-    if arguments.json:
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+    publish(result, arguments.json)
     return 0
 
 

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.workload import Workload
 from benchmarks.serving.comparison import SENTENCES, Row, print_rows, row_of, run_round
 
@@ -107,7 +108,7 @@ def main() -> int:
             "seconds": arguments.seconds,
             "rows": [asdict(row) for row in rows],
         }
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record(result, arguments.json)
     return 0
 
 

@@ -6,7 +6,6 @@ The clients run on another core if there is one.
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.harness.machine import commit, machine, versions
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import ServerProcess
 from benchmarks.harness.workload import Call
 from benchmarks.serving.load import send
@@ -91,7 +91,7 @@ def main() -> int:
     if arguments.json:
         found = {"machine": where, "versions": versions("onnxruntime"), "commit": commit()}
         result = {**found, "bundles": arguments.bundles, "rows": [asdict(row) for row in rows]}
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record(result, arguments.json)
     return 0
 
 

@@ -19,6 +19,7 @@ import httpx
 from tqdm import tqdm
 
 from benchmarks.harness.machine import commit, machine
+from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
 
 _SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
@@ -252,8 +253,7 @@ def main() -> int:
     result = {"machine": where, "commit": commit(), "hours": arguments.hours, **asdict(verdict)}
     ends = [asdict(verdict.samples[0]), asdict(verdict.samples[-1])]
     print(json.dumps({**result, "samples": ends}, indent=2))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    record(result, arguments.json)
     return 0 if verdict.is_good else 1
 
 

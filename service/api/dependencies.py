@@ -15,6 +15,7 @@ from service.api.in_flight import InFlight
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.parameters import ParameterReader
+from service.api.refusal_pace import RefusalPace
 from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.file_jobs import FileJobs
@@ -23,6 +24,7 @@ from service.models.registry import Registry
 from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
+from service.scheduling.limits import Client
 from service.settings import Settings
 from service.translation.memory.client_memory import ClientMemory
 from service.translation.text_thread import TextThread
@@ -45,6 +47,7 @@ class Parts:
     tracing: Tracing
     in_flight: InFlight
     request_limit: RequestLimit
+    refusal_pace: RefusalPace
     held_bytes: HeldBytes
     keys: ApiKeys
     glossaries: Glossaries
@@ -96,11 +99,36 @@ class Caller:
         self._account.limit_time(within_s)
         return self._account
 
+    @property
+    def client(self) -> Client | None:
+        """The client, if the head names it."""
+        return None if self._account is None else self._account.client
+
 
 async def _caller(request: Request, parts: PartsOf) -> Caller:
     """Before the body is read: a request with a wrong key costs no more than its head."""
     is_named = parts.keys.names_account(request)
     return Caller(request, parts.keys, await parts.keys.account(request) if is_named else None)
+
+
+CallerOf = Annotated[Caller, Depends(_caller)]
+"""To be named before the parameters, which are read in the order of a route's arguments."""
+
+
+async def _inspections_have_room(caller: CallerOf, parts: PartsOf) -> None:
+    if client := _often_refused(caller, parts):
+        parts.throttle.check(client)
+
+
+async def _files_have_room(caller: CallerOf, parts: PartsOf) -> None:
+    if client := _often_refused(caller, parts):
+        parts.files.check_room(client)
+
+
+def _often_refused(caller: Caller, parts: Parts) -> Client | None:
+    """The client of a request if it has had many refusals in this second."""
+    client = caller.client
+    return client if client and parts.refusal_pace.is_exceeded(client.name) else None
 
 
 def parameters_of(
@@ -124,8 +152,9 @@ def path_value(name: str) -> Callable[[Request], Coroutine[None, None, str]]:
     return value
 
 
-CallerOf = Annotated[Caller, Depends(_caller)]
-"""To be named before the parameters, which are read in the order of a route's arguments."""
+INSPECTIONS_HAVE_ROOM = Depends(_inspections_have_room)
+FILES_HAVE_ROOM = Depends(_files_have_room)
+"""Refuse a client that was refused many times in this second before its body is read."""
 TranslateInput = Annotated[TranslateParameters, Depends(parameters_of(TranslateParameters))]
 DetectInput = Annotated[DetectParameters, Depends(parameters_of(DetectParameters))]
 AttentionInput = Annotated[AttentionParameters, Depends(parameters_of(AttentionParameters))]

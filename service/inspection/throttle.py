@@ -121,7 +121,7 @@ class Throttle:
                 to retry.
             DeadlineExceededError: The turn did not come within `timeout_s`.
         """
-        self._check_waiting(client.name)
+        self.check(client)
         asked_s = self._clock()
         self._num_inside[client.name] += 1
         try:
@@ -160,10 +160,15 @@ class Throttle:
             self._rest_until_s = 0.0
         self._turns.release()
 
-    def _check_waiting(self, client: str) -> None:
+    def check(self, client: Client) -> None:
+        """Check that another inspection of `client` may wait.
+
+        Raises:
+            OverloadedError: Too many wait, of all clients or of this one.
+        """
         limit = self._limits.max_turns + self._limits.max_waiting
-        num_inside, own = self._num_inside.total(), self._num_inside[client]
-        is_internal = client == INTERNAL_CLIENT.name
+        num_inside, own = self._num_inside.total(), self._num_inside[client.name]
+        is_internal = client.name == INTERNAL_CLIENT.name
         most = limit if is_internal else max(1, (limit - num_inside + own) // 2)
         if num_inside >= limit or own >= most:
             raise OverloadedError(

@@ -5,19 +5,19 @@ can wait for each other. Claims that need room are served in order of arrival. T
 used bundle leaves first, and never while a request has it.
 """
 
-import asyncio
 import gc
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bundle.reader import Bundle
-from service.errors import DeadlineExceededError, NotReadyError, ShuttingDownError, StartupError
+from service.errors import NotReadyError, ShuttingDownError, StartupError
+from service.models.claim import Claim
 from service.models.loaded_model import LoadedModel, ResidencyOptions
 from service.models.served_bundle import LoadFailure, ServedBundle
 from service.observability.clock import Clock
@@ -48,17 +48,6 @@ class Loading:
     """Memory of the engines of each bundle, by its digest."""
     free: Callable[[], object] = gc.collect
     """Frees closed models: tokenizer and sealed files are in circles with their scheduler."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Claim:
-    """Bundles that a request needs."""
-
-    wanted: tuple[ServedBundle, ...]
-    ready: "Future[None]" = field(default_factory=Future)
-    """Ends when all of them are loaded, or one cannot be."""
-    is_admitted: bool = False
-    """Whether there is room for them; they stay loaded then."""
 
 
 class Residency:
@@ -129,7 +118,7 @@ class Residency:
         claim = self.claim(wanted)
         try:
             if not claim.ready.done():
-                await _wait_for(claim, timeout_s)
+                await claim.wait(timeout_s)
             claim.ready.result()
             yield
         finally:
@@ -186,7 +175,7 @@ class Residency:
             self._is_closed = True
             starting = [each.starting for each in self._known if each.starting is not None]
             for claim in (*self._line, *self._pending):
-                _end(claim, ShuttingDownError("the service is shutting down"))
+                claim.end(ShuttingDownError("the service is shutting down"))
             self._line.clear()
         for model in starting:
             model.close()
@@ -251,7 +240,7 @@ class Residency:
         if any(each.is_loading for each in claim.wanted):
             self._pending.append(claim)
         else:
-            _end(claim)
+            claim.end()
 
     def _load(self, served: ServedBundle) -> None:
         """Runs in a thread of its own."""
@@ -298,7 +287,7 @@ class Residency:
             )
             for claim in [claim for claim in self._pending if served in claim.wanted]:
                 self._pending.remove(claim)
-                _end(claim, _not_ready(served, pause_s))
+                claim.end(_not_ready(served, pause_s))
             self._advance()
         self._metrics.model_loads.labels(outcome="failed").inc()
         _log.error(
@@ -311,7 +300,7 @@ class Residency:
         ready = [c for c in self._pending if all(each.model is not None for each in c.wanted)]
         for claim in ready:
             self._pending.remove(claim)
-            _end(claim)
+            claim.end()
 
     def _sweep(self) -> None:
         """Unload what is idle, no longer served, or beyond the budget, where no request has it."""
@@ -358,26 +347,6 @@ class Residency:
         engines = sizes.get(served.bundle.sha256)
         if engines:  # threads of the front cannot be told apart
             served.size_bytes = _size_of(served.bundle) + engines
-
-
-async def _wait_for(claim: Claim, timeout_s: float | None) -> None:
-    """Wait until a claim has ended, however."""
-    waiting = asyncio.wrap_future(claim.ready)
-    await asyncio.wait([waiting], timeout=timeout_s)
-    if not waiting.done():
-        waiting.cancel()
-        names = ", ".join(each.name for each in claim.wanted)
-        raise DeadlineExceededError(f"{names} could not be loaded within the deadline")
-    await waiting
-
-
-def _end(claim: Claim, error: Exception | None = None) -> None:
-    if claim.ready.done() or not claim.ready.set_running_or_notify_cancel():
-        return
-    if error is None:
-        claim.ready.set_result(None)
-    else:
-        claim.ready.set_exception(error)
 
 
 def _not_ready(served: ServedBundle, pause_s: float) -> NotReadyError:

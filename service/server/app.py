@@ -26,6 +26,7 @@ from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.forwarded import ForwardedMiddleware
 from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
+from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
 from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
@@ -44,6 +45,7 @@ from service.api.native.files import FORM_BYTES
 from service.api.openapi import DescribedApp, operation_id
 from service.api.operations import admin, pages, probes
 from service.api.problems import add_exception_handlers
+from service.api.refusal_pace import PaceLimits, RefusalPace
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
@@ -308,6 +310,7 @@ def _parts(
         tracing=tracing,
         in_flight=InFlight(metrics, settings.max_requests),
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
+        refusal_pace=RefusalPace(PaceLimits(max_per_s=settings.max_refusals_per_s), time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
         keys=keys,
         glossaries=Glossaries(keys.store, glossary_limits(settings)),
@@ -368,6 +371,12 @@ def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
         )
     app.add_middleware(ObservationMiddleware, metrics=metrics)
     app.add_middleware(RequestLimitMiddleware, limit=parts.request_limit)
+    app.add_middleware(
+        PacedRefusalsMiddleware,
+        pace=parts.refusal_pace,
+        in_flight=parts.in_flight,
+        probes=_PROBE_PATHS,
+    )
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=parts.tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(RequestIdMiddleware)

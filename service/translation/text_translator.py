@@ -7,10 +7,10 @@ from dataclasses import replace
 from service.observability.clock import Clock
 from service.observability.tracing import Tracing
 from service.text.masking.glossary import glossary_chars
-from service.translation.doubt import checked
-from service.translation.sentence_translator import SentenceTranslator
-from service.translation.source_text import SourcePassage, SourceText, SourceTexts
-from service.translation.target_text import TranslatedSentence, assemble_all
+from service.translation.sentences.doubt import checked
+from service.translation.sentences.sentence_translator import SentenceTranslator
+from service.translation.sentences.source_text import SourcePassage, SourceText, SourceTexts
+from service.translation.sentences.target_text import TranslatedSentence, assemble_all
 from service.translation.text_thread import TextThread
 from service.translation.timings import Runs, Timeline
 from service.translation.values import (

@@ -5,7 +5,6 @@ import time
 from collections.abc import (
     AsyncIterator,
     Coroutine,
-    Iterable,
     Mapping,
     Sequence,
 )
@@ -14,26 +13,18 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from bundle.manifest import LanguagePair
-from bundle.reader import Bundle
 from service.errors import InvalidRequestError
-from service.inspection.contrast import contrasted
 from service.inspection.inspector import Inspector
-from service.inspection.selection import check_heads
-from service.inspection.token_pairs import TokenPair, inspected_pair, token_pair
 from service.inspection.values import (
     AttentionRequest,
     InspectedPair,
     ScoredPair,
     ScoreRequest,
 )
-from service.models.ablation import AblatedModels
-from service.models.registry import Registry, Route, ServedPair
-from service.observability.clock import Clock
-from service.observability.logs import count_sentences
+from service.models.registry import Registry, Route
+from service.observability.clock import Clock, left_s
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
-from service.scheduling.limits import INTERNAL_CLIENT
 from service.text.detection import Detection
 from service.translation.attention import (
     check_translations,
@@ -41,16 +32,19 @@ from service.translation.attention import (
     with_translations,
 )
 from service.translation.copying import CopyingTranslator
+from service.translation.given_translations import GivenTranslations
 from service.translation.language_detection import AUTO, LanguageFinder
 from service.translation.memory.remembering import RememberingTranslator
 from service.translation.memory.translation_memory import TranslationMemory
-from service.translation.pivot import PivotTranslator, pivot_requests
-from service.translation.sentence_translator import SentenceTranslator, SingleModelTranslator
+from service.translation.one_model import OneModel
+from service.translation.outcomes import count_doubtful, record_metrics, record_outcomes
+from service.translation.sentences.pivot import PivotTranslator, pivot_requests
+from service.translation.sentences.sentence_translator import SentenceTranslator
+from service.translation.sentences.single_model import SingleModelTranslator
 from service.translation.text_limits import UNLIMITED, TextLimits
 from service.translation.text_thread import MAX_INLINE_CHARS, TextThread
 from service.translation.text_translator import TextTranslator
 from service.translation.values import (
-    SentenceTranslation,
     StageTimes,
     StreamedSentence,
     TranslateRequest,
@@ -93,11 +87,14 @@ class Translator:
         """
         self._registry = registry
         self._metrics = metrics
-        self._ablated = AblatedModels(metrics, clock)
+        self._models = OneModel(registry, metrics, clock)
         self._inspector = Inspector(max_cells=max_attention_cells)
         self._thread = TextThread(max_inline_chars)
         self._limits = limits
         self._languages = LanguageFinder(registry)
+        self._given = GivenTranslations(
+            self._models, self._inspector, self._languages, self._thread, clock
+        )
         self._clock = clock
         self._tracing = tracing or Tracing()
         self._memory = memory
@@ -105,7 +102,7 @@ class Translator:
     def close(self) -> None:
         """Cancels work on texts that waits; closes the memory and what single requests needed."""
         self._thread.close()
-        self._ablated.close()
+        self._models.close()
         if self._memory is not None:
             self._memory.close()
 
@@ -139,11 +136,11 @@ class Translator:
                     for language, indices in groups.items()
                 ]
             )
+        translations = merge_translations(groups, results, detections)
+        times = longest_times([result.times for result in results])
         for language, result in zip(groups, results, strict=True):
             sentences = [s for t in result.translations for s in t.sentences]
             count_doubtful(self._metrics, translators[language].languages, sentences)
-        translations = merge_translations(groups, results, detections)
-        times = longest_times([result.times for result in results])
         record_metrics(self._metrics, translations, times)
         return TranslateResult(translations=translations, times=times)
 
@@ -195,10 +192,11 @@ class Translator:
         if request.contrasts is not None:
             deadline_s = self._deadline_s(request.timeout_s)
             request = await with_translations(request, self.translate)
-            request = replace(request, timeout_s=self._left_s(deadline_s))
+            request = replace(request, timeout_s=left_s(deadline_s, self._clock))
         if request.translations is None:
             return await translate_with_attention(request, self.translate)
-        return await self._attention_of_given(request, request.translations)
+        deadline_s = self._deadline_s(request.timeout_s)
+        return await self._given.attention(request, request.translations, deadline_s)
 
     async def score(self, request: ScoreRequest) -> list[ScoredPair]:
         """Log-probabilities of given translations, in order.
@@ -206,12 +204,7 @@ class Translator:
         Raises:
             ServiceError: See `service.errors`.
         """
-        deadline_s = self._deadline_s(request.timeout_s)
-        async with self._model(request, deadline_s) as (model, pair):
-            pairs = await self._token_pairs(request.pairs, model.bundle, pair)
-            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            left_s = self._left_s(deadline_s)
-            return await self._inspector.score(model, pairs, timeout_s=left_s)
+        return await self._given.score(request, self._deadline_s(request.timeout_s))
 
     def _routes(
         self, request: TranslateRequest, languages: Sequence[str], deadline_s: float | None
@@ -226,81 +219,8 @@ class Translator:
     async def _ablated_route(
         self, request: TranslateRequest, deadline_s: float | None
     ) -> AsyncIterator[Sequence[Route]]:
-        async with self._model(request, deadline_s) as served:
+        async with self._models.lease(request, deadline_s) as served:
             yield [(served,)]
-
-    @asynccontextmanager
-    async def _model(
-        self,
-        request: TranslateRequest | AttentionRequest | ScoreRequest,
-        deadline_s: float | None,
-    ) -> AsyncIterator[ServedPair]:
-        """The one model for a request, without the heads that it leaves out."""
-        heads = request.without_heads
-        if heads and request.source.lower() == AUTO:
-            raise InvalidRequestError(
-                "Invalid request: without_heads is about one model: name the source language"
-            )
-        async with self._registry.lease(
-            request.source, request.target, timeout_s=self._left_s(deadline_s)
-        ) as (model, pair):
-            check_heads(heads, model.bundle.manifest.architecture)
-            left_s = self._left_s(deadline_s)
-            async with self._ablated.lease(model, heads, timeout_s=left_s) as found:
-                yield found, pair
-
-    async def _attention_of_given(
-        self, request: AttentionRequest, translations: Sequence[str]
-    ) -> list[InspectedPair]:
-        given = list(zip(request.texts, translations, strict=True))
-        count = len(given)
-        given += zip(request.texts, request.contrasts or (), strict=False)
-        deadline_s = self._deadline_s(request.timeout_s)
-        source = await self._source_of_all(request)
-        named = replace(request, source=source)
-        async with self._model(named, deadline_s) as (model, pair):
-            pairs = await self._token_pairs(given, model.bundle, pair)
-            count_sentences((len(p.source_ids), len(p.target_ids)) for p in pairs)
-            selection, left_s = request.selection, self._left_s(deadline_s)
-            found = await (
-                self._inspector.inspect(model, pairs, selection, timeout_s=left_s)
-                if request.contrasts is None
-                else self._inspector.inspect_beside(
-                    model, pairs[:count], pairs[count:], selection, timeout_s=left_s
-                )
-            )
-        inspected = await self._thread.run(
-            INTERNAL_CLIENT,
-            _num_chars(given),
-            lambda: [
-                inspected_pair(*texts, tokens, maps, model.bundle, pair)
-                for texts, tokens, maps in zip(given, pairs, found, strict=True)
-            ],
-        )
-        if request.contrasts is None:
-            return inspected
-        return await self._thread.run(
-            INTERNAL_CLIENT,
-            _num_chars(given),
-            lambda: [*map(contrasted, inspected[:count], inspected[count:])],
-        )
-
-    async def _source_of_all(self, request: AttentionRequest) -> str:
-        """The source that is named, or the language of the texts taken together."""
-        if request.source.lower() != AUTO:
-            return request.source
-        text = "\n".join(request.texts)
-        asked = TranslateRequest(texts=(text,), source=AUTO, target=request.target)
-        return (await self._languages.detect(asked))[0].language
-
-    async def _token_pairs(
-        self, given: Sequence[tuple[str, str]], bundle: Bundle, pair: LanguagePair
-    ) -> list[TokenPair]:
-        return await self._thread.run(
-            INTERNAL_CLIENT,
-            _num_chars(given),
-            lambda: [token_pair(*texts, bundle, pair) for texts in given],
-        )
 
     def _text_translator(
         self,
@@ -326,9 +246,6 @@ class Translator:
 
     def _deadline_s(self, timeout_s: float | None) -> float | None:
         return None if timeout_s is None else self._clock() + timeout_s
-
-    def _left_s(self, deadline_s: float | None) -> float | None:
-        return None if deadline_s is None else max(0.0, deadline_s - self._clock())
 
     def _is_in_target_already(self, request: TranslateRequest, language: str) -> bool:
         """Whether the language that was detected is the target, which no model starts from."""
@@ -383,10 +300,6 @@ def _is_about_the_model(request: TranslateRequest) -> bool:
     )
 
 
-def _num_chars(pairs: Iterable[tuple[str, str]]) -> int:
-    return sum(len(text) + len(translation) for text, translation in pairs)
-
-
 async def detections_of(
     request: TranslateRequest, languages: LanguageFinder
 ) -> Sequence[Detection | None]:
@@ -413,40 +326,6 @@ def checked_prefixes(request: TranslateRequest) -> tuple[str, ...] | None:
             "prefixes: send one for each"
         )
     return request.prefixes
-
-
-def record_metrics(
-    metrics: Metrics, translations: Iterable[Translation], times: StageTimes
-) -> None:
-    """Records the stages of a request and the outcomes of its sentences."""
-    stages = metrics.stage_seconds
-    stages.labels(stage="tokenize").observe(times.tokenize)
-    stages.labels(stage="queue").observe(times.queue)
-    stages.labels(stage="encode").observe(times.encode)
-    stages.labels(stage="decode").observe(times.decode)
-    stages.labels(stage="detokenize").observe(times.detokenize)
-    for translation in translations:
-        record_outcomes(metrics, translation.sentences)
-
-
-def record_outcomes(metrics: Metrics, sentences: Iterable[SentenceTranslation]) -> None:
-    """Counts sentences that were cut off, took two models, or were known to the memory."""
-    found = list(sentences)
-    hits = metrics.memory_hits
-    hits.labels(kind="exact").inc(sum(sentence.origin == "memory" for sentence in found))
-    hits.labels(kind="fuzzy").inc(sum(bool(sentence.suggestions) for sentence in found))
-    metrics.truncated.inc(sum(sentence.truncated for sentence in found))
-    metrics.pivoted.inc(sum(bool(sentence.route) for sentence in found))
-
-
-def count_doubtful(
-    metrics: Metrics, languages: tuple[str, str], sentences: Iterable[SentenceTranslation]
-) -> None:
-    """Counts sentences of low confidence, from one language to another."""
-    found = list(sentences)
-    if found:  # a text that was in the target language already has none
-        pair = "->".join(languages)
-        metrics.low_confidence.labels(pair=pair).inc(sum(s.is_doubtful for s in found))
 
 
 def group_by_language(

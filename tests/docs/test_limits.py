@@ -12,6 +12,7 @@ from service.api.auth.reservation import MAX_REMEMBERED
 from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_TOGETHER
 from service.api.glossaries.terms_file import MAX_STORED_ENTRIES
 from service.api.native.compare import MAX_COMPARED_PAIRS
+from service.api.refusal_pace import PaceLimits
 from service.api.schemas import MAX_GLOSSARY_ENTRIES
 from service.api.suggestions import MAX_SUGGESTION_BYTES
 from service.documents.jobs.admission import FileJobLimits
@@ -43,6 +44,8 @@ FIXED = {
     "pairs of words between the common ends of texts to compare": MAX_COMPARED_PAIRS,
     "bytes of the file of suggestions": MAX_SUGGESTION_BYTES,
     "sentences of a TMX that a client sends": MAX_IMPORTED_UNITS,
+    "held refusals of a client": PaceLimits().max_held_per_client,
+    "held refusals of all clients": PaceLimits().max_held,
 }
 
 

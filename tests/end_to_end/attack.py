@@ -1,6 +1,9 @@
 """Attacks a server that may have 1 GiB, and says what another client saw: `make attack`.
 
-All attacks at once for a minute; before that, on request, each of them alone.
+All attacks at once for a minute; before that, on request, each of them alone. The other client
+shall wait for the server, not for the attackers' use of the machine: they have niceness 19, in a
+session of their own, because Linux may count niceness within sessions. So they send less where the
+server needs all CPUs: see the replies. With --server-cpus it has its own, attackers the others.
 """
 
 import argparse
@@ -12,13 +15,14 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from service.settings import Settings
 from tests.docker.engine import Engine
 from tests.end_to_end.attacks import ATTACKS, Attack
 from tests.end_to_end.bystander import Bystander
@@ -35,12 +39,20 @@ BASELINE_S = 6.0
 _PROBE_SHARE, _TRANSLATION_SHARE = 0.99, 0.95
 _SAMPLE_S = 0.2
 _SETTLE_ROUNDS = 60
-_FLAGS = ("--engines", "1", "--log-level", "warning")
+HEADER = (
+    f"{'':18} /livez, ms     others, ms: p95\n"
+    f"{'attack':18} p99 by  worst  alone  beside  ratio    MB  replies"
+)
+_FLAGS = (
+    *("--engines", "1", "--log-level", "warning"),
+    *("--max-refusals-per-s", str(Settings.model_fields["max_refusals_per_s"].default)),
+)
 _EXAMPLES = """\
 examples:
   make attack
   make attack ARGS="--each 5"
-  make attack ARGS="--only html-tags,glossaries --seconds 10"
+  make attack ARGS="--each 4 --seconds 60"
+  make attack ARGS="--server-cpus 1 --only html-tags,glossaries --seconds 10"
   make attack ARGS="--image pellucid:latest"
 """
 
@@ -125,10 +137,10 @@ class Outcome:
         worst_ms = 1000 * max(probes.seconds, default=float("inf"))
         slowdown = _slowdown(self.bystander, self.baseline)
         alone_ms, beside_ms = _translation_ms(self.baseline), _translation_ms(self.bystander)
+        replies = ", ".join(f"{number} {status}" for status, number in answers.most_common())
         return (
-            f"{self.name:18} /livez +{delay_ms:.0f} ms (worst {worst_ms:.0f}), "
-            f"others {alone_ms:.0f} -> {beside_ms:.0f} ms (x{slowdown:.1f}), "
-            f"{self.most_rss_bytes >> 20} MB, {dict(answers)}"
+            f"{self.name:18} {delay_ms:+6.0f} {worst_ms:6.0f} {alone_ms:6.0f} {beside_ms:7.0f} "
+            f"{slowdown:6.1f} {self.most_rss_bytes >> 20:5}  {replies or 'none'}"
         )
 
 
@@ -158,8 +170,17 @@ def _slowdown(bystander: Bystander, baseline: Bystander) -> float:
 
 
 @contextmanager
-def process_target(folder: Path, bundle: Path, *further: str) -> Iterator[Target]:
-    """A server in a control group of `MEMORY_BYTES`; where none can be made, it says so."""
+def process_target(
+    folder: Path, bundle: Path, *further: str, cpus: Collection[int] = ()
+) -> Iterator[Target]:
+    """A server in a control group of `MEMORY_BYTES`; where none can be made, it says so.
+
+    Args:
+        folder: For its log.
+        bundle: What it serves.
+        further: Flags.
+        cpus: Those it may use; empty: all.
+    """
     keys = (secrets.token_hex(20), secrets.token_hex(20))
     (folder / "keys").write_text("\n".join(keys), "ascii")
     with ExitStack() as stack:
@@ -175,6 +196,7 @@ def process_target(folder: Path, bundle: Path, *further: str) -> Iterator[Target
                 *(*_FLAGS, *further),
                 module="tests.end_to_end.confined_service",
                 CGROUP_PROCESSES="" if group is None else str(group.processes),
+                SERVER_CPUS=",".join(map(str, cpus)),
             )
         )
         yield Target(url=server.url, pid=server.process.pid, keys=keys, group=group)
@@ -183,7 +205,7 @@ def process_target(folder: Path, bundle: Path, *further: str) -> Iterator[Target
 
 
 @contextmanager
-def container_target(image: str) -> Iterator[Target]:
+def container_target(image: str, *, cpus: Collection[int] = ()) -> Iterator[Target]:
     """The same in a container of the Docker engine that answers here."""
     keys = (secrets.token_hex(20), secrets.token_hex(20))
     engine = Engine(environment=os.environ)
@@ -196,6 +218,7 @@ def container_target(image: str) -> Iterator[Target]:
     }
     variables = [f"--env=PELLUCID_{name}={value}" for name, value in settings.items()]
     limits = [f"--memory={MEMORY_BYTES}", f"--memory-swap={MEMORY_BYTES}", "--pids-limit=256"]
+    limits += [f"--cpuset-cpus={','.join(map(str, cpus))}"] if cpus else []
     confined = ["--read-only", "--tmpfs=/tmp:size=256m", "--cap-drop=ALL"]
     published = "--publish=127.0.0.1::8000"
     container = engine.docker("run", "--detach", *limits, *confined, *variables, published, image)
@@ -273,6 +296,7 @@ def _run_attackers(
         capture_output=True,
         encoding="utf-8",
         check=True,
+        start_new_session=True,
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -309,6 +333,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--each", type=float, default=0.0, help="seconds of each one alone [0]")
     parser.add_argument("--only", default="", help="names, separated by ','")
     parser.add_argument("--seed", type=int, default=0, help="of the order [0]")
+    parser.add_argument(
+        "--server-cpus",
+        type=int,
+        default=0,
+        help="CPUs for the server alone; its clients have the others [0: all share all]",
+    )
     parser.add_argument("--list", action="store_true", help="list the attacks")
     return parser.parse_args()
 
@@ -321,15 +351,24 @@ def _chosen(names: str) -> list[Attack]:
     return [each for each in ATTACKS if not wanted or each.name in wanted]
 
 
+def _apart(num_cpus: int) -> Collection[int]:
+    """CPUs for the server, which this process and its children leave to it."""
+    usable = sorted(os.sched_getaffinity(0))
+    if num_cpus >= len(usable):
+        raise SystemExit(f"--server-cpus {num_cpus}: there are {len(usable)}, clients need one")
+    os.sched_setaffinity(0, usable[:-num_cpus])
+    return usable[-num_cpus:]
+
+
 @contextmanager
-def _opened(given: argparse.Namespace) -> Iterator[Target]:
+def _opened(given: argparse.Namespace, cpus: Collection[int]) -> Iterator[Target]:
     if given.image:
-        with container_target(given.image) as target:
+        with container_target(given.image, cpus=cpus) as target:
             yield target
         return
     with (
         tempfile.TemporaryDirectory() as folder,
-        process_target(Path(folder), given.bundle) as target,
+        process_target(Path(folder), given.bundle, cpus=cpus) as target,
     ):
         yield target
 
@@ -365,8 +404,10 @@ def main() -> int:
     rounds = [([each], given.each) for each in chosen if given.each]
     rounds.append((chosen, given.seconds))
     faults: list[str] = []
+    cpus = _apart(given.server_cpus) if given.server_cpus else ()
+    print(HEADER, flush=True)
     while rounds:
-        with _opened(given) as target:
+        with _opened(given, cpus) as target:
             for outcome in _attack_until_it_ends(target, rounds, given.seed):
                 faults += [f"{outcome.name}: {fault}" for fault in outcome.faults()]
     for fault in faults:

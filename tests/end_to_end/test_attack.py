@@ -9,7 +9,7 @@ import httptools
 import pytest
 
 from service.settings import load_settings
-from tests.end_to_end.attack import Outcome, attacked, baseline_of, process_target
+from tests.end_to_end.attack import HEADER, Outcome, attacked, baseline_of, process_target
 from tests.end_to_end.attacks import ATTACKS, Attack, Reading
 from tests.end_to_end.bystander import Bystander, Seen, percentile
 from tests.end_to_end.memory_cgroup import NoCgroupError, memory_cgroup
@@ -106,6 +106,13 @@ def test_within_all_bounds_there_is_no_fault() -> None:
 def test_each_bound_that_is_exceeded_is_a_fault(found: Outcome, fault: str) -> None:
     (only,) = found.faults()
     assert only.startswith(fault)
+
+
+def test_a_row_has_the_columns_of_the_header() -> None:
+    found = outcome(bystander(0.025, 0.1), statuses={"names": {"429": 7, "200": 9}})
+    columns = ["test", "+20", "25", "50", "100", "2.0", "300", "9", "200,", "7", "429"]
+    assert found.row().split() == columns
+    assert HEADER.split("\n")[1].split()[-3:] == ["ratio", "MB", "replies"]
 
 
 def test_a_process_in_a_group_cannot_have_more_memory() -> None:

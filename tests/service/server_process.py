@@ -118,6 +118,8 @@ def serving(
 ) -> Iterator[ServerProcess]:
     """A server of the tiny bundle on a free port; killed at the end if it still runs.
 
+    It refuses tests as often as they like.
+
     Args:
         folder: For its log.
         flags: Further flags; `--engines` among them, where threads that decode will not do.
@@ -125,7 +127,7 @@ def serving(
         variables: Further variables of its environment.
     """
     log = folder / "log.jsonl"
-    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": 0}
+    own = {"port": 0, "bundles": TINY_BUNDLE, "engines": 0, "max-refusals-per-s": 1_000_000}
     given = [part for name, value in own.items() for part in (f"--{name}", str(value))]
     with (
         log.open("w", encoding="utf-8") as written,

@@ -21,7 +21,14 @@ from service.api.deepl.document_schemas import (
     document_body,
     status_reply,
 )
-from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of, path_value
+from service.api.dependencies import (
+    FILES_HAVE_ROOM,
+    CallerOf,
+    Parts,
+    PartsOf,
+    parameters_of,
+    path_value,
+)
 from service.api.native.files import UploadOf, file_response
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
 from service.api.parameters import parse_parameters
@@ -46,6 +53,7 @@ _ASKING = request_body(DocumentKeyParameters, JSON, FORM, example=_KEY_EXAMPLE) 
 
 @router.post(
     "/v2/document",
+    dependencies=[FILES_HAVE_ROOM],
     summary="Upload a document",
     response_model=DocumentReply,
     responses=problems(400, 403, 404, 429, QUOTA_EXCEEDED, 503, model=DeeplProblem),

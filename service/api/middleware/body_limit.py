@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_log import HttpMiddleware
+from service.api.problems import problem
 from service.errors import BodyTimeoutError, PayloadTooLargeError
 from service.observability.metrics import Metrics
 from service.scheduling.fair_turns import SMALL_CHARS, FairTurns
@@ -16,6 +18,10 @@ from service.scheduling.limits import Client
 
 _BYTES_AS_A_CHAR = 128
 """To parse so much of a body takes as long as to work on a character of a text."""
+
+MAX_UNREAD_BYTES = 16_384
+"""Of the body of a GET, which is not read for its reply but has to be received."""
+_BODILESS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,9 @@ class BodyLimitMiddleware(HttpMiddleware):
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("Content-Length", "")
+        if _size(declared) > MAX_UNREAD_BYTES and scope["method"] in _BODILESS:
+            await _no_body(scope)(scope, receive, send)
+            return
         max_bytes = self._limits.other_max_bytes.get(scope["path"], self._limits.max_bytes)
         deadline_s: float | None = asyncio.get_running_loop().time() + self._limits.timeout_s
         received = 0
@@ -55,7 +64,7 @@ class BodyLimitMiddleware(HttpMiddleware):
 
         async def receive_within_limits() -> Message:
             nonlocal received, deadline_s
-            _check(int(declared[:20]) if declared.isdecimal() else 0, max_bytes)
+            _check(_size(declared), max_bytes)
             message = await self._next(receive, deadline_s)
             size = len(message.get("body", b""))
             # The actual size as well: a chunked body may have any declared length.
@@ -84,6 +93,17 @@ class BodyLimitMiddleware(HttpMiddleware):
             raise BodyTimeoutError(
                 f"the body took longer than {self._limits.timeout_s:g} s to arrive"
             ) from None
+
+
+def _size(declared: str) -> int:
+    return int(declared[:20]) if declared.isdecimal() else 0
+
+
+def _no_body(scope: Scope) -> Response:
+    """The 413 for a body that nothing would read; the connection is closed instead."""
+    text = f"a {scope['method']} has no use for a body of more than {MAX_UNREAD_BYTES} bytes"
+    status, code = PayloadTooLargeError.status, PayloadTooLargeError.code
+    return problem(scope["path"], status, code, text, {"Connection": "close"})
 
 
 def _check(size: int, limit: int) -> None:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.client_scope import refuse_at_once
 from service.api.middleware.request_log import HttpMiddleware
 from service.api.problems import problem
 from service.observability.clock import Clock
@@ -111,6 +112,7 @@ class RequestLimitMiddleware(HttpMiddleware):
             return
         address = (scope.get("client") or ("",))[0]
         if self._limit.is_full(address):
+            refuse_at_once(scope)
             await self._limit.refusal(scope["path"])(scope, receive, send)
             return
         is_counted = False

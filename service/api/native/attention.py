@@ -5,7 +5,13 @@ from dataclasses import replace
 from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import AttentionInput, CallerOf, Parts, PartsOf
+from service.api.dependencies import (
+    INSPECTIONS_HAVE_ROOM,
+    AttentionInput,
+    CallerOf,
+    Parts,
+    PartsOf,
+)
 from service.api.direct_route import DirectRoute
 from service.api.native.attention_formats import (
     CONTRAST_FORMATS,
@@ -42,6 +48,7 @@ _CONTENT = {
 
 @router.post(
     "/attention",
+    dependencies=[INSPECTIONS_HAVE_ROOM],
     summary="Show which tokens the model looked at",
     response_model=InspectedTextReply | list[InspectedTextReply],
     responses={

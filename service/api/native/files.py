@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from starlette.datastructures import UploadFile
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import CallerOf, Parts, PartsOf, path_value
+from service.api.dependencies import FILES_HAVE_ROOM, CallerOf, Parts, PartsOf, path_value
 from service.api.host_names import is_own_host
 from service.api.native.file_schemas import (
     FileParameters,
@@ -94,6 +94,7 @@ _FILE_NAME = path_parameter("name", "The end of the address that came with the j
 
 @router.post(
     "/translate_file",
+    dependencies=[FILES_HAVE_ROOM],
     summary="Translate a file",
     response_model=FileReply,
     responses={

@@ -6,7 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.auth.repetition import declared_repetition
-from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
+from service.api.dependencies import (
+    INSPECTIONS_HAVE_ROOM,
+    CallerOf,
+    Parts,
+    PartsOf,
+    parameters_of,
+)
 from service.api.direct_route import DirectRoute
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
 from service.api.parameters import check_texts, timeout_s
@@ -35,6 +41,7 @@ ScoreInput = Annotated[ScoreParameters, Depends(parameters_of(ScoreParameters))]
 
 @router.post(
     "/score",
+    dependencies=[INSPECTIONS_HAVE_ROOM],
     summary="Say how likely given translations are",
     response_model=list[ScoreReply],
     responses={**problems(400, 403, 408, 413, 429, 500, 503, 504), **REPETITION_PROBLEMS},

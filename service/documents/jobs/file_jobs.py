@@ -34,6 +34,7 @@ from service.documents.shares import FairSlots
 from service.documents.translation import Translate
 from service.errors import NotFoundError, ServiceError, TranslationFailedError
 from service.scheduling.deadline import deadline
+from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
 
 Admit = Callable[[int], Awaitable[None]]
@@ -128,9 +129,7 @@ class FileJobs:
         """
         store = await self._store()
         await self.remove_expired()
-        own = [run.job for run in self._runs.values()]
-        check_places(self._limits, options.client, own)
-        check_space(self._limits, options.client, [*own, *self._others.values()])
+        self.check_room(options.client)
         job = replace(self._new_job(name, data, options, columns), key_digest=key_digest)
         run = JobRun(job, 1, store, self._disk, self._clock)
         self._runs[job.id] = run  # counts against the limit while the file is parsed
@@ -151,6 +150,17 @@ class FileJobs:
             raise
         self._begin(run)
         return run.job
+
+    def check_room(self, client: Client) -> None:
+        """Check that there is room for another file of `client`.
+
+        Raises:
+            OverloadedError: Too many jobs have not ended.
+            StorageError: Stored files use up the allowed space.
+        """
+        own = [run.job for run in self._runs.values()]
+        check_places(self._limits, client, own)
+        check_space(self._limits, client, [*own, *self._others.values()])
 
     def _check_grown(self, run: JobRun) -> None:
         """Check the space again where a packed file has more text than bytes.

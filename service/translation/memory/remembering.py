@@ -7,12 +7,15 @@ from dataclasses import replace
 from service.observability.clock import Clock
 from service.text.masking.glossary import Glossary
 from service.text.masking.placeholders import find_placeholders
-from service.translation.doubt import marked_words
 from service.translation.memory.translation_memory import TranslationMemory
 from service.translation.memory.unit import Space
-from service.translation.sentence_translator import SentenceTranslator, TranslatedSentences
-from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.sentences.doubt import marked_words
+from service.translation.sentences.sentence_translator import (
+    SentenceTranslator,
+    TranslatedSentences,
+)
+from service.translation.sentences.source_text import SourceSentence, TextReader
+from service.translation.sentences.target_text import Postprocessed, TranslatedSentence
 from service.translation.text_thread import TextThread
 from service.translation.values import Suggestion, TranslateRequest
 

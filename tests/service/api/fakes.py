@@ -174,7 +174,9 @@ class UpperCaser:
 
 def app_with(translator: UpperCaser, **settings: object) -> FastAPI:
     """The real app around `translator`, without models."""
-    app = create_app(load_settings(settings), Registry(()), Metrics())
+    # A test may be refused as often as it likes.
+    given = {"max_refusals_per_s": 1_000_000, **settings}
+    app = create_app(load_settings(given), Registry(()), Metrics())
     app.state.parts = replace(parts_of(app), translator=cast(Translator, translator))
     return app
 

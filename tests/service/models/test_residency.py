@@ -13,11 +13,11 @@ import pytest
 
 from bundle.reader import Bundle
 from service.errors import DeadlineExceededError, NotReadyError, ShuttingDownError, StartupError
+from service.models.claim import Claim
 from service.models.loaded_model import LoadedModel, ReferenceCount, ResidencyOptions
 from service.models.residency import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
-    Claim,
     Loading,
     Residency,
 )

@@ -13,8 +13,12 @@ from service.text.masking.inflection import find_forms, find_terms
 from service.text.masking.longest_terms import LongestTerms
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.protected import Protected, keeps_all
-from service.translation.source_text import ReadOptions, TextReader
-from service.translation.target_text import Postprocessed, TranslatedSentence, assemble_all
+from service.translation.sentences.source_text import ReadOptions, TextReader
+from service.translation.sentences.target_text import (
+    Postprocessed,
+    TranslatedSentence,
+    assemble_all,
+)
 from tests.service.growth import assert_linear
 from tests.service.tiny_models import tiny_bundle
 

@@ -28,7 +28,7 @@ from service.inspection.values import (
     ScoreRequest,
 )
 from service.scheduling.limits import AdmissionLimits
-from service.translation.decode_options import decode_options
+from service.translation.sentences.decode_options import decode_options
 from service.translation.values import TranslateRequest, TranslateResult, Translation
 from tests.service.tiny_models import Running, running
 from tests.service.waiting import eventually

@@ -8,7 +8,11 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
+from service.api.middleware.body_limit import (
+    MAX_UNREAD_BYTES,
+    BodyLimitMiddleware,
+    BodyLimits,
+)
 from service.api.middleware.held_bytes import HeldBytes
 from service.observability.metrics import Metrics
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
@@ -151,3 +155,17 @@ def test_large_bodies_of_one_address_take_turns_with_other_requests() -> None:
     asyncio.run(scenario())
     assert order.index("small ends") <= 1
     assert order.count("large ends") == 4
+
+
+@pytest.mark.parametrize("path", ["/livez", "/languages", "/translate", "/nowhere"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_large_body_that_would_not_be_read_is_refused_at_its_head(method: str, path: str) -> None:
+    app = app_with(UpperCaser())
+    reply = ask(app, method, path, headers={"Content-Length": str(MAX_UNREAD_BYTES + 1)})
+    assert reply.status_code == 413
+    assert reply.headers["Connection"] == "close"
+
+
+def test_small_body_of_a_get_is_ignored() -> None:
+    app = app_with(UpperCaser())
+    assert ask(app, "GET", "/livez", content=b"x" * MAX_UNREAD_BYTES).status_code == 200

@@ -11,8 +11,8 @@ from service.observability.logs import REQUEST_ID
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import Request
 from service.scheduling.scheduler import Scheduler, SchedulerOptions
-from service.translation.decode_options import sentence_options
-from service.translation.source_text import SourceSentence
+from service.translation.sentences.decode_options import sentence_options
+from service.translation.sentences.source_text import SourceSentence
 from service.translation.values import TranslateRequest
 
 _STARTED_TOGETHER = 8

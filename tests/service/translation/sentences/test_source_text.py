@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.text.segmentation.segment import join
-from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.sentences.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.text_limits import TextLimits
 from tests.service.tiny_models import tiny_bundle
 

@@ -10,8 +10,8 @@ from service.text.checks import check
 from service.translation.values import TranslateRequest, Translation
 from tests.service.tiny_models import Running, running
 
-BUNDLES = Path(__file__).parents[3] / "bundles"
-CASES = Path(__file__).parents[2] / "data" / "numbers.tsv"
+BUNDLES = Path(__file__).parents[4] / "bundles"
+CASES = Path(__file__).parents[3] / "data" / "numbers.tsv"
 
 
 @pytest.fixture(scope="module")

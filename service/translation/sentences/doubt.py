@@ -10,7 +10,7 @@ from service.engine.search.options import Hypothesis
 from service.inspection.token_pairs import target_offsets
 from service.text.alignment.word_links import Span, words
 from service.text.checks import Check, check
-from service.translation.target_text import TranslatedSentence
+from service.translation.sentences.target_text import TranslatedSentence
 from service.translation.values import Confidence, TranslatedWord
 
 

@@ -6,11 +6,16 @@ from dataclasses import replace
 from service.engine.search.options import Hypothesis
 from service.text.alignment.word_links import WordLink, chain_links
 from service.text.masking.glossary import GlossaryEntry, glossary_of
-from service.translation.doubt import confidence_by_way, confidence_in
-from service.translation.fragments import join_hypotheses
-from service.translation.sentence_translator import SingleModelTranslator, TranslatedSentences
-from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import Postprocessed, TranslatedSentence, passage_links
+from service.translation.sentences.doubt import confidence_by_way, confidence_in
+from service.translation.sentences.fragments import join_hypotheses
+from service.translation.sentences.sentence_translator import TranslatedSentences
+from service.translation.sentences.single_model import SingleModelTranslator
+from service.translation.sentences.source_text import SourceSentence, TextReader
+from service.translation.sentences.target_text import (
+    Postprocessed,
+    TranslatedSentence,
+    passage_links,
+)
 from service.translation.text_thread import TextThread
 from service.translation.values import RouteStep, TranslatedWord, TranslateRequest
 

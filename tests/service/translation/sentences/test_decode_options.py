@@ -7,7 +7,7 @@ import pytest
 from service.engine.search.options import MAX_BEAM_SIZE, DecodeOptions
 from service.engine.search.repetition import SOURCE_FACTOR, TOLERATED_TOKENS
 from service.errors import InvalidRequestError
-from service.translation.decode_options import (
+from service.translation.sentences.decode_options import (
     DEFAULT_LENGTH_FACTOR,
     SPARE_TARGET_TOKENS,
     decode_options,

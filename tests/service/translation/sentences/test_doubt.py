@@ -10,16 +10,16 @@ import pytest
 from bundle.doubt import DEFAULT_DOUBT
 from service.engine.search.options import Hypothesis
 from service.text.checks import check
-from service.translation.doubt import (
+from service.translation.sentences.doubt import (
     confidence_by_way,
     confidence_in,
     doubt_of,
     doubtful_spans,
     marked_words,
 )
-from service.translation.fragments import cut, join_fragments
-from service.translation.postprocessing import postprocess, postprocess_all
-from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.sentences.fragments import cut, join_fragments
+from service.translation.sentences.postprocessing import postprocess, postprocess_all
+from service.translation.sentences.source_text import ReadOptions, SourceSentence, TextReader
 from service.translation.values import (
     Confidence,
     SentenceTranslation,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from service.engine.search.options import Hypothesis
-from service.translation.postprocessing import postprocess, postprocess_all
-from service.translation.source_text import ReadOptions, SourceSentence, TextReader
-from service.translation.target_text import Postprocessed
+from service.translation.sentences.postprocessing import postprocess, postprocess_all
+from service.translation.sentences.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.sentences.target_text import Postprocessed
 from tests.service.tiny_models import tiny_bundle
 
 BUNDLE = tiny_bundle()

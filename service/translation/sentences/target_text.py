@@ -14,7 +14,7 @@ from service.text.markup.passage import Passage
 from service.text.masking.inflection import find_terms
 from service.text.segmentation.segment import join
 from service.text.tags.placement import place_tags
-from service.translation.source_text import (
+from service.translation.sentences.source_text import (
     SourcePassage,
     SourceSentence,
     SourceText,

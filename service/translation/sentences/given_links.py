@@ -11,7 +11,7 @@ from bundle.reader import Bundle
 from service.errors import InvalidRequestError
 from service.inspection.token_pairs import TokenPair, source_offsets, target_offsets, token_pair
 from service.text.alignment.word_links import transfer_links, word_links
-from service.translation.target_text import TranslatedSentence
+from service.translation.sentences.target_text import TranslatedSentence
 
 
 def given_pairs(

@@ -4,8 +4,8 @@ import pytest
 
 from service.engine.search.options import FinishReason, Hypothesis
 from service.text.masking.glossary import GlossaryEntry
-from service.translation.fragments import cut, join_fragments, join_hypotheses
-from service.translation.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.sentences.fragments import cut, join_fragments, join_hypotheses
+from service.translation.sentences.source_text import ReadOptions, SourceSentence, TextReader
 from tests.service.tiny_models import tiny_bundle
 
 BUNDLE = tiny_bundle()

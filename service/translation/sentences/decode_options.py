@@ -23,7 +23,7 @@ def decode_options(request: TranslateRequest, manifest: Manifest) -> DecodeOptio
 
     Alternatives come from the beam, which is widened to hold them up to its limit. All its
     hypotheses are returned then, because two may spell the same text. Behind a prefix alternatives
-    come from branches: see `service.translation.decoding`.
+    come from branches: see `service.translation.sentences.decoding`.
 
     Raises:
         InvalidRequestError: A value is out of its range.

@@ -5,15 +5,19 @@ import pytest
 from service.engine.search.options import FinishReason, Hypothesis
 from service.scheduling.job import JobResult
 from service.text.segmentation.segment import Segment
-from service.translation.postprocessing import postprocess_all
-from service.translation.source_text import (
+from service.translation.sentences.postprocessing import postprocess_all
+from service.translation.sentences.source_text import (
     ReadOptions,
     SourcePassage,
     SourceSentence,
     SourceTexts,
     TextReader,
 )
-from service.translation.target_text import Postprocessed, TranslatedSentence, assemble_all
+from service.translation.sentences.target_text import (
+    Postprocessed,
+    TranslatedSentence,
+    assemble_all,
+)
 from service.translation.values import Translation
 from tests.service.tiny_models import tiny_bundle
 

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import ParamSpec, Protocol, TypeVar
+from dataclasses import replace
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,8 @@ from service.observability.logs import count_sentences
 from service.scheduling.job import Job, JobResult
 from service.text.masking.glossary import GlossaryEntry
 from service.text.masking.inflection import find_forms
-from service.translation.decode_options import decode_options
-from service.translation.decoding import (
+from service.translation.sentences.decode_options import decode_options
+from service.translation.sentences.decoding import (
     DecodePlan,
     decode,
     fragment_jobs,
@@ -30,14 +30,14 @@ from service.translation.decoding import (
     repeated_jobs,
     run_jobs,
 )
-from service.translation.fragments import cut_all, join_all
-from service.translation.given_links import given_pairs, with_links
-from service.translation.postprocessing import postprocess, postprocess_all
-from service.translation.source_text import ReadOptions, SourceSentence, TextReader
-from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.sentences.fragments import cut_all, join_all
+from service.translation.sentences.given_links import given_pairs, with_links
+from service.translation.sentences.postprocessing import postprocess, postprocess_all
+from service.translation.sentences.sentence_translator import TranslatedSentences
+from service.translation.sentences.source_text import ReadOptions, SourceSentence, TextReader
+from service.translation.sentences.target_text import Postprocessed, TranslatedSentence
 from service.translation.text_limits import UNLIMITED, TextLimits
 from service.translation.text_thread import TextThread
-from service.translation.timings import Runs
 from service.translation.values import TranslateRequest
 
 _CHARS_OF_A_SENTENCE = 20
@@ -45,34 +45,6 @@ _CHARS_OF_A_SENTENCE = 20
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TranslatedSentences:
-    """Sentences that were translated together."""
-
-    sentences: list[TranslatedSentence]
-    """One for each source, in order."""
-    runs: Runs
-    """What each model did for them."""
-
-
-class SentenceTranslator(Protocol):
-    """Translates sentences from one language to another, with one model or with two."""
-
-    @property
-    def reader(self) -> TextReader:
-        """Reads texts for the first model."""
-
-    @property
-    def languages(self) -> tuple[str, str]:
-        """Codes of source and target."""
-
-    async def translate(self, sentences: Sequence[SourceSentence]) -> TranslatedSentences:
-        """Translates all sentences, or none."""
-
-    async def linked(self, sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
-        """Links the words of translations that no model has made, where a model can."""
 
 
 class SingleModelTranslator:

@@ -10,7 +10,7 @@ from service.engine.search.options import DecodeOptions
 from service.errors import DeadlineExceededError, OverloadedError
 from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client
-from service.translation.decoding import run_jobs
+from service.translation.sentences.decoding import run_jobs
 from tests.service.tiny_models import Running, running
 from tests.service.waiting import eventually
 

@@ -11,10 +11,10 @@ from service.text.alignment.word_links import Span, WordLink
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.protected import Protected, cut_around
 from service.text.shape import needs_model
-from service.translation.doubt import confidence_in, doubtful_spans, marked_words
-from service.translation.postprocessing import target_tokens
-from service.translation.source_text import SourceSentence, TextReader
-from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.sentences.doubt import confidence_in, doubtful_spans, marked_words
+from service.translation.sentences.postprocessing import target_tokens
+from service.translation.sentences.source_text import SourceSentence, TextReader
+from service.translation.sentences.target_text import Postprocessed, TranslatedSentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

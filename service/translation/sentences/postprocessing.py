@@ -14,9 +14,9 @@ from service.text.alignment.word_links import WordLink, transfer_links, word_lin
 from service.text.masking.edits import Rewritten
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.symbols import place_by_alignment
-from service.translation.doubt import confidence_in, doubtful_spans, marked_words
-from service.translation.source_text import SourceSentence
-from service.translation.target_text import Postprocessed, TranslatedSentence
+from service.translation.sentences.doubt import confidence_in, doubtful_spans, marked_words
+from service.translation.sentences.source_text import SourceSentence
+from service.translation.sentences.target_text import Postprocessed, TranslatedSentence
 from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 from service.translation.values import TranslatedWord
 

@@ -1,0 +1,1 @@
+"""Sentences in, sentences out: read for a model, decoded, postprocessed, aligned."""
