@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.documents.content import Content
-from benchmarks.documents.files import Sample, make_samples, program_versions
+from benchmarks.documents.files import SUFFIXES, Sample, make_samples, program_versions
 from benchmarks.documents.kept import Kept, kept_of, kept_of_pages
 from benchmarks.documents.office_content import read_office
 from benchmarks.documents.opening import opened
@@ -51,8 +51,11 @@ def main() -> int:
     where = {"machine": machine(), "commit": commit(), "versions": versions(*_PACKAGES)}
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
-        samples = make_samples(_new(folder / "sources"))
-
+        samples = [
+            sample
+            for sample in make_samples(_new(folder / "sources"))
+            if arguments.format in (None, sample.path.suffix)
+        ]
         with ServerProcess(str(arguments.bundle)) as server:
             url = f"http://{HOST}:{server.port}"
             client = ServiceClient(url, _SOURCE, _TARGET)
@@ -169,6 +172,7 @@ def _parse() -> argparse.Namespace:
         metavar="PYTHON",
         help="interpreter of an environment with libretranslate==1.9.6",
     )
+    parser.add_argument("--format", choices=SUFFIXES, help="compare documents of this one alone")
     parser.add_argument("--folder", type=Path, help="keep all documents in this new folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything to FILE")
     return parser.parse_args()

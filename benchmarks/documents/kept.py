@@ -84,7 +84,10 @@ def kept_of_pages(
     after: Content | None,
     translation_of: Mapping[str, str],
 ) -> list[Kept]:
-    """Compare a PDF with its translation, which may be a web page: texts are looked for in it."""
+    """Compare a PDF with its translation, which may be a web page: texts are looked for in it.
+
+    Pages of a web page are its sections for them; links must have a text, images a source.
+    """
     whole = (
         collapsed(" ".join(text for texts in after.texts.values() for text in texts))
         if after

@@ -31,6 +31,8 @@ def _is_read(path: Path) -> bool:
 
 def _opened_by_libreoffice(folder: Path) -> list[tuple[str, Kept]]:
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in _OFFICE]
+    if not paths:
+        return []
     with tempfile.TemporaryDirectory() as name:
         profile = f"-env:UserInstallation=file://{name}/profile"
         command = ["soffice", profile, "--headless", "--convert-to", "pdf", "--outdir", name]

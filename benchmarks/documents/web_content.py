@@ -16,6 +16,8 @@ _BLOCKS = (
 )  # fmt: skip
 _LOOKS = ("b", "strong", "i", "em", "u", "s", "del", "sup", "sub", "small", "mark")
 _SPACES = re.compile(r"\s+")
+_PAGE = re.compile(r"page-\d+")
+"""Anchor of a page of what was a PDF."""
 _SILENT = ("script", "style", "svg", "math")
 
 
@@ -77,6 +79,8 @@ def _add_page(content: Content, data: bytes) -> None:
 
 def _count(content: Content, element: Element, name: str) -> None:
     content.elements[name] += 1
+    if name == "section" and _PAGE.fullmatch(element.get("id", "")):
+        content.elements["page"] += 1
     text = "".join(element.itertext()).strip()
     if name == "html" and (element.get("lang") or element.get("xml:lang")):
         code = element.get("lang") or element.get("xml:lang")

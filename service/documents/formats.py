@@ -55,7 +55,11 @@ WITHOUT_LINES = frozenset({".docx", ".pptx", ".xlsx", ".odt", ".odp", ".ods", ".
 """Suffixes of archives, which have no lines of text."""
 CONVERTED: Mapping[str, str] = MappingProxyType({".pdf": ".html"})
 """Suffixes of translations that are not of the format of their source."""
-LAYOUT_NOTE = "the layout is not kept: the translation is a web page of paragraphs, headings, lists"
+LAYOUT_NOTE = (
+    "the layout is not kept: the translation is a web page with a section for each page, of "
+    "paragraphs, headings, lists, links and images; it leaves out what is beyond 500 images, "
+    "16 MiB or twice the file of them, or 8 million pixels"
+)
 """Told with each translation that is converted."""
 _LIBRARIES: Mapping[str, str] = {".pdf": "pypdfium2", ".yaml": "yaml", ".yml": "yaml"}
 """Of the extra `documents`, by the formats that need them."""

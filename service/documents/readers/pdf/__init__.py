@@ -1,1 +1,1 @@
-"""`.pdf`: its text as a web page; where it stood on the paper is not kept."""
+"""`.pdf`: a web page of its text, links and images by page; their place on it is not kept."""

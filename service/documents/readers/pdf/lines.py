@@ -1,17 +1,21 @@
-"""The lines of a PDF file, by PDFium: their text, place, size and weight."""
+"""What stands in a PDF file, by PDFium: lines with place, size, weight and links; images."""
 
 import ctypes
 import math
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from service.documents.errors import DocumentError
 from service.documents.packages.packed_document import MAX_TEXT_CHARS
+from service.documents.readers.pdf.images import Image, ImageReader
+from service.documents.readers.pdf.links import CLOSE, OPEN, PageLinks, marked, without_marks
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument
+    from pypdfium2 import PdfDocument, PdfPage
 
 MAX_PAGES = 3_000
 _BEGINS_WITHIN = 1_024
@@ -20,8 +24,14 @@ _PASSWORD_ERRORS = (4, 5)
 _HYPHENS = "\x02\ufffe\xad"
 """What PDFium says, by version, for a hyphen at the end of a line."""
 HYPHEN = "\xad"
+_MARKS = OPEN + CLOSE
+_KEPT = HYPHEN + _MARKS
 _BOLD_NAMES = (b"bold", b"black", b"heavy")
 _MIN_BOLD_WEIGHT = 600
+_SPACE = re.compile(r"(?<=\S) +(?=\S)")
+_WORD = re.compile(r"[^\W\d_]{2}")
+_MIN_CELL_GAP = 2.5
+"""To the size of the font; words of justified lines, or around a small image, are closer."""
 _EDGE = 0.11
 """Of the height of a page."""
 _MAX_PLACE = 1e5
@@ -47,6 +57,12 @@ class Line:
     is_bold: bool
     is_at_edge: bool
     """Whether it is so high or low on its page as headers and footers are."""
+    is_cell: bool = False
+    """Whether it stands behind another one with a wide gap between."""
+    marked: str = ""
+    """The text with marks around its links."""
+    targets: tuple[str, ...] = ()
+    """Of its links, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +75,8 @@ class PdfText:
     num_pages: int
     image_pages: tuple[int, ...]
     """Pages with an image and without a letter, from 0."""
+    images: tuple[Image, ...] = ()
+    """In the order of the file."""
 
 
 def read_lines(data: bytes) -> PdfText:
@@ -73,23 +91,33 @@ def read_lines(data: bytes) -> PdfText:
         num_pages = len(document)
         if num_pages > MAX_PAGES:
             raise DocumentError(f"it has {num_pages} pages; the limit is {MAX_PAGES}: divide it")
-        lines: list[Line] = []
-        image_pages = []
-        num_chars = 0
-        for number in range(num_pages):
-            found = list(_page_lines(document, number))
+        text = _text(document, ImageReader(len(data)))
+    _check(text)
+    return text
+
+
+def _text(document: "PdfDocument", reader: ImageReader) -> PdfText:
+    lines: list[Line] = []
+    images: list[Image] = []
+    image_pages = []
+    num_chars = 0
+    for number in range(len(document)):
+        with _page(document, number) as page:
+            if page is None:
+                continue
+            links = PageLinks(document, page)
+            found = list(_page_lines(page, number, links))
             num_chars += sum(len(line.text) for line in found)
             if num_chars > MAX_TEXT_CHARS:
                 raise DocumentError(f"it has over {MAX_TEXT_CHARS} characters of text: divide it")
             if not any(map(str.isalpha, "".join(line.text for line in found))):
-                image_pages += [number] if _has_image(document, number) else []
+                image_pages += [number] if _has_image(page) else []
             lines += found
-        title = str(document.get_metadata_value("Title"))
-    text = PdfText(
-        title=title, lines=tuple(lines), num_pages=num_pages, image_pages=tuple(image_pages)
-    )
-    _check(text)
-    return text
+            images += reader.images(page, number, links)
+    return PdfText(
+        title=str(document.get_metadata_value("Title")), lines=tuple(lines), images=tuple(images),
+        num_pages=len(document), image_pages=tuple(image_pages),
+    )  # fmt: skip
 
 
 def _check(text: PdfText) -> None:
@@ -123,37 +151,83 @@ def _opened(data: bytes) -> "PdfDocument":
         raise DocumentError("it is damaged, or not a .pdf file: save it again") from None
 
 
-def _page_lines(document: "PdfDocument", number: int) -> Iterator[Line]:
-    """The lines of a page in the order of the file; none of a page that is damaged."""
+@contextmanager
+def _page(document: "PdfDocument", number: int) -> Iterator["PdfPage | None"]:
+    """A page; None if it is damaged."""
     import pypdfium2
-    from pypdfium2 import raw
 
     try:
         page = document[number]
     except pypdfium2.PdfiumError:
+        yield None
         return
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+def _page_lines(page: "PdfPage", number: int, links: PageLinks) -> Iterator[Line]:
+    """The lines of a page in the order of the file; none of a text that is damaged."""
+    import pypdfium2
+    from pypdfium2 import raw
+
     turn = _Turn(page)
     try:
         text_page = page.get_textpage()
     except pypdfium2.PdfiumError:
-        page.close()
         return
     start = 0
     characters: list[str] = []
     for index in range(text_page.count_chars()):
         character = chr(raw.FPDFText_GetUnicode(text_page, index) or 0xFFFD)
         if character not in "\r\n":
-            characters.append(character)
+            characters.append("\ufffd" if character in _MARKS else character)
             continue
-        yield from _line(text_page, "".join(characters), start, number, turn)
+        yield from _cells(text_page, "".join(characters), start, number, turn, links)
         characters.clear()
         start = index + 1
-    yield from _line(text_page, "".join(characters), start, number, turn)
+    yield from _cells(text_page, "".join(characters), start, number, turn, links)
     text_page.close()
-    page.close()
 
 
-def _line(text_page: Any, text: str, start: int, page: int, turn: "_Turn") -> Iterator[Line]:  # noqa: ANN401
+def _cells(
+    text_page: Any,  # noqa: ANN401
+    text: str,
+    start: int,
+    page: int,
+    turn: "_Turn",
+    links: PageLinks,
+) -> Iterator[Line]:
+    """A line, or several where PDFium has joined the cells of a row."""
+    done = 0
+    for cut in (*_gaps(text_page, text, start, turn), len(text)):
+        for line in _line(text_page, text[done:cut], start + done, page, turn, links):
+            yield replace(line, is_cell=True) if done else line
+        done = cut
+
+
+def _gaps(text_page: Any, text: str, start: int, turn: "_Turn") -> Iterator[int]:  # noqa: ANN401
+    """Spaces that are as wide as between cells, behind a word."""
+    done = 0
+    for space in _SPACE.finditer(text):
+        if done == 0 and not _WORD.search(text, 0, space.start()):  # a bullet, a number
+            continue
+        before, behind = start + space.start() - 1, start + space.end()
+        gap = turn.box(text_page, behind)[0] - turn.box(text_page, before)[2]
+        if gap > _MIN_CELL_GAP * max(_size(text_page, before), _size(text_page, behind), 1):
+            done = space.start()
+            yield done
+
+
+def _line(
+    text_page: Any,  # noqa: ANN401
+    text: str,
+    start: int,
+    page: int,
+    turn: "_Turn",
+    links: PageLinks,
+) -> Iterator[Line]:
     content = text.strip()
     if not content:
         return
@@ -162,11 +236,19 @@ def _line(text_page: Any, text: str, start: int, page: int, turn: "_Turn") -> It
     boxes = [turn.box(text_page, index) for index in (first, last)]
     # A bullet may have another font.
     size = median(_size(text_page, index) for index in (first, (first + last) // 2, last))
-    shown = _cleaned(content[:-1] + HYPHEN if content[-1] in _HYPHENS else content)
+    is_cut = content[-1] in _HYPHENS
+    content = content[:-1] + HYPHEN if is_cut else content
+    targets: tuple[str, ...] = ()
+    if links:
+        of_characters = links.targets(text_page, first, last)
+        content, targets = marked(content, of_characters, len(content) - is_cut)
+    shown = _cleaned(content)
     if not shown:
         return
     yield Line(
-        text=shown,
+        text=without_marks(shown),
+        marked=shown,
+        targets=targets,
         page=page,
         left=min(box[0] for box in boxes),
         right=max(box[2] for box in boxes),
@@ -182,7 +264,7 @@ def _cleaned(text: str) -> str:
     """A text without control characters and halves of pairs; marks within words are none."""
     inner = text[:-1].translate({ord(char): None for char in _HYPHENS}) + text[-1:]
     whole = inner.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    printed = (char if char.isprintable() or char == HYPHEN else " " for char in whole)
+    printed = (char if char.isprintable() or char in _KEPT else " " for char in whole)
     return "".join(printed).strip()
 
 
@@ -210,18 +292,11 @@ def _is_bold(text_page: Any, index: int) -> bool:  # noqa: ANN401
     return size <= _NAME_BYTES and any(word in name.value.lower() for word in _BOLD_NAMES)
 
 
-def _has_image(document: "PdfDocument", number: int) -> bool:
-    import pypdfium2
+def _has_image(page: "PdfPage") -> bool:
     from pypdfium2 import raw
 
-    try:
-        page = document[number]
-    except pypdfium2.PdfiumError:
-        return False
     found = page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3)
-    has_image = next(iter(found), None) is not None
-    page.close()
-    return has_image
+    return next(iter(found), None) is not None
 
 
 class _Turn:

@@ -28,6 +28,8 @@ class Text:
 
 
 _PROSE = "when the river rose above its banks that spring people of every village"
+GREY = b"\x80", "/Width 1 /Height 1 /ColorSpace /DeviceGray"
+"""Data and entries of an image."""
 IMAGE = "q 300 0 0 300 100 300 cm /I Do Q"
 
 
@@ -45,15 +47,15 @@ def pdf(
     page_entries: str = "",
     trailer: str = "",
     is_packed: bool = False,
+    image: tuple[bytes, str] = GREY,
 ) -> bytes:
-    """A file of these pages, each of texts or operators."""
+    """A file of these pages, each of texts or operators; `/I` is the image."""
     kids = " ".join(f"{10 + 2 * number} 0 R" for number in range(len(pages)))
     fonts = " ".join(f"/{name} {3 + index} 0 R" for index, name in enumerate(_FONTS))
     objects: dict[int, bytes] = {
         1: b"<< /Type /Catalog /Pages 2 0 R >>",
         2: f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
-        5: _stream(b"\x80", "/Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 "
-                   "/ColorSpace /DeviceGray"),
+        5: _stream(image[0], f"/Type /XObject /Subtype /Image /BitsPerComponent 8 {image[1]}"),
         6: b"<< /Title <feff%s> >>" % title.encode("utf-16-be").hex().encode(),
     }  # fmt: skip
     for index, name in enumerate(_FONTS.values()):
@@ -70,6 +72,13 @@ def pdf(
         ).encode()
         objects[11 + 2 * number] = _stream(packed, filters)
     return _file(objects, trailer)
+
+
+def link(target: str, left: float, bottom: float, right: float, top: float) -> str:
+    """An annotation: `target` is a URI, or the number of a page."""
+    number = f"/Dest [{10 + 2 * (int(target) - 1)} 0 R /Fit]" if target.isdecimal() else ""
+    leads = number or f"/A << /S /URI /URI <{target.encode().hex()}> >>"
+    return f"<< /Type /Annot /Subtype /Link /Rect [{left} {bottom} {right} {top}] {leads} >>"
 
 
 def pdf_of_pages(num_pages: int) -> bytes:

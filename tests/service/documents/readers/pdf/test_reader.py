@@ -47,7 +47,7 @@ def _elements(data: bytes) -> list[tuple[str, str]]:
     """What stands in the page behind its head."""
     found = _page(data).found
     start = next(number for number, (tag, _) in enumerate(found) if tag == "style") + 1
-    return found[start:]
+    return [each for each in found[start:] if each[0] != "section"]
 
 
 def test_lines_are_a_paragraph_and_a_larger_font_is_a_heading() -> None:
