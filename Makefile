@@ -29,6 +29,7 @@ RAY := $(VENV)-ray/.ready
 OFFICE := build/office/.ready
 FIREFOX := build/firefox/.ready
 CLIENTS := build/clients/.ready
+NODE_CLIENTS := build/node-clients/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
@@ -65,13 +66,12 @@ test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and
 	FIREFOX_WHEELS=$(dir $(FIREFOX)) $(BIN)/python -m pytest -rs tests/export/importers/firefox/test_native_engine.py \
 		tests/export/installation/test_published.py $(ARGS)
 
-test-clients: $(DEVELOPMENT) $(CLIENTS) ## ask a server with the clients of other services
-	CLIENT_PACKAGES=$(dir $(CLIENTS)) $(BIN)/python -m pytest -rs tests/service/test_clients.py \
-		tests/service/test_dialect_clients.py $(ARGS)
+test-clients: $(DEVELOPMENT) $(CLIENTS) $(NODE_CLIENTS) ## ask a server with the clients of other services
+	CLIENT_PACKAGES=$(dir $(CLIENTS)) CLIENT_MODULES=$(dir $(NODE_CLIENTS)) $(BIN)/python -m pytest -rs \
+		tests/service/test_clients.py tests/service/test_dialect_clients.py tests/service/test_node_clients.py $(ARGS)
 
 office: $(DEVELOPMENT) $(OFFICE) ## translate documents of other libraries and programs, and read them again
-	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers/office \
-		tests/service/documents/readers/programs $(ARGS)
+	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers $(ARGS)
 
 check: $(DEVELOPMENT) ## format, lint, types, imports, security, Dockerfile, compose file
 	$(BIN)/ruff format --check .
@@ -265,6 +265,15 @@ $(CLIENTS): requirements-clients.lock | $(BIN)/python
 	@$(PIP) install --no-deps --upgrade --require-hashes --target $(dir $@) \
 		--requirement requirements-clients.lock
 	@touch $@
+
+# By the lock beside the tests, without scripts of the packages; skipped where Node is not installed.
+$(NODE_CLIENTS): tests/service/node_clients/package.json tests/service/node_clients/package-lock.json
+	@mkdir -p $(dir $@)
+	@cp $^ $(dir $@)
+	@if command -v npm >/dev/null; then \
+		echo "installing clients of Node into $(dir $@)"; \
+		cd $(dir $@) && npm ci --silent --ignore-scripts --no-audit --no-fund && touch $(notdir $@); \
+	else echo "npm is not installed: no clients of Node"; fi
 
 $(RUNTIME_TESTS): requirements.lock requirements-test.lock pyproject.toml
 	@$(MAKE) --no-print-directory VENV=$(VENV)-runtime $(VENV)-runtime/.runtime

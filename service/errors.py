@@ -13,6 +13,7 @@ ServiceError
 |-- ReloadRefusedError              409  reload_refused
 |-- BodyTimeoutError                408  request_timeout
 |-- PayloadTooLargeError            413  payload_too_large
+|-- MemoryShareError                413  memory_share_used_up
 |-- RepetitionMismatchError         422  idempotency_key_reused
 |-- OverloadedError                 429  overloaded       (with `retry_after_s`)
 |   |-- RateLimitedError            429  rate_limited
@@ -119,6 +120,13 @@ class PayloadTooLargeError(ServiceError):
 
     status = 413
     code = "payload_too_large"
+
+
+class MemoryShareError(ServiceError):
+    """The key would have more of the translation memory than its share."""
+
+    status = 413
+    code = "memory_share_used_up"
 
 
 class OverloadedError(ServiceError):

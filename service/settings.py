@@ -195,6 +195,8 @@ class Settings(BaseSettings):
     """Whether clients may write to their own memory: `/memory`, `POST /suggest`."""
     max_memory_bytes: PositiveInt = 1_073_741_824
     """Size of the translation memory's file; beyond it, clients store nothing: 503."""
+    max_memory_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Part of it that one key may have of what others leave: 413."""
     memory_timeout_s: PositiveFloat = 0.5
     """Time for the translation memory to answer; beyond it, the model translates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -232,7 +232,9 @@ def _client_memory(settings: Settings) -> ClientMemory | None:
     if settings.memory is None:
         raise StartupError("--client-memory lets clients write to a memory: add --memory FILE")
     limits = ClientMemoryLimits(
-        max_units=settings.max_memory_units, max_bytes=settings.max_memory_bytes
+        max_units=settings.max_memory_units,
+        max_bytes=settings.max_memory_bytes,
+        max_share=settings.max_memory_share,
     )
     return ClientMemory(settings.memory, limits)
 

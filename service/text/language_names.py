@@ -30,3 +30,8 @@ def name_of(code: str) -> str:
     base, _, rest = code.partition("-")
     name = _NAMES.get(base, base)
     return f"{name} ({rest.upper()})" if rest else name
+
+
+def is_known(code: str) -> bool:
+    """Whether a code without a region has a name here."""
+    return code in _NAMES

@@ -13,6 +13,7 @@ _RECORDED = "tests/service/api/dialects/recorded.py"
 _RECIPES = "tests/service/test_recipes.py"
 _CLIENTS = "tests/service/test_clients.py"
 _DIALECTS = "tests/service/test_dialect_clients.py"
+_NODE = "tests/service/test_node_clients.py"
 PROOFS = {
     ("`deepl`", "DeepLClient"): (_CLIENTS, "deepl.DeepLClient("),
     ("`libretranslatepy`", ""): (_CLIENTS, "LibreTranslateAPI("),
@@ -20,7 +21,9 @@ PROOFS = {
     ("`google-cloud-translate`", ""): (_DIALECTS, "translate_v2"),
     ("`googletrans`", ""): (_DIALECTS, "googletrans"),
     ("`deeplx-tr`", ""): (_DIALECTS, "deeplx_tr"),
-    ("`@google-cloud/translate`", ""): (_RECORDED, 'client="Google\'s client for Node"'),
+    ("`deepl-node`", ""): (_NODE, "from 'deepl-node'"),
+    ("`translate`", ""): (_NODE, "from 'translate'"),
+    ("`@google-cloud/translate`", ""): (_NODE, "import('@google-cloud/translate')"),
     ("SillyTavern", ""): (_RECORDED, 'client="SillyTavern"'),
     ("Pot", ""): (_RECORDED, 'client="Pot (DeepLX)"'),
     ("Bob", ""): (_RECORDED, 'client="Bob'),
@@ -58,7 +61,7 @@ def test_a_client_has_the_test_that_is_promised(client: str, service: str, proof
         return
     ((file, text),) = found
     assert text in (REPOSITORY / file).read_text(encoding="utf-8")
-    assert (proof == "client") == (file in (_CLIENTS, _DIALECTS))
+    assert (proof == "client") == (file in (_CLIENTS, _DIALECTS, _NODE))
 
 
 def test_every_kind_of_proof_is_there_and_no_test_is_for_a_client_that_is_gone() -> None:

@@ -296,6 +296,27 @@ def test_a_multilingual_glossary_is_created_changed_used_and_deleted(
         client.delete_multilingual_glossary(created)
 
 
+def test_dictionaries_of_a_form_are_numbered(server: ServerProcess, store: str) -> None:
+    """As DeepL's client for Node sends them: `make test-clients` runs it."""
+    form = {"name": "Terms"}
+    for number, pair in ((1, (BASE_TARGET, SOURCE)), (0, (SOURCE, BASE_TARGET))):
+        given = dict(zip(("source_lang", "target_lang"), pair, strict=True))
+        given |= {"entries": f"{WORD}\tWanted Term", "entries_format": "tsv"}
+        form |= {f"dictionaries[{number}].{name}": value for name, value in given.items()}
+    headers = {"Authorization": f"DeepL-Auth-Key {new_key(store)}"}
+    with httpx.Client(base_url=f"{server.url}/v3", headers=headers) as http:
+        created = http.post("/glossaries", data=form).raise_for_status().json()
+        pairs = [(d["source_lang"], d["target_lang"]) for d in created["dictionaries"]]
+        assert [source.upper() for source, _ in pairs] == [SOURCE, BASE_TARGET]
+        more = {name: value.replace(WORD, "artist") for name, value in form.items()}
+        path = f"/glossaries/{created['glossary_id']}"
+        changed = http.patch(path, data=more).raise_for_status().json()
+        assert [d["entry_count"] for d in changed["dictionaries"]] == [2, 2]
+        form = {"name": "n", "dictionaries[0].source_lang": SOURCE}
+        lacking = http.post("/glossaries", data=form)
+        assert (lacking.status_code, "target_lang" in lacking.json()["message"]) == (400, True)
+
+
 def test_a_multilingual_glossary_comes_from_csv(client: deepl.DeepLClient) -> None:
     created = client.create_multilingual_glossary_from_csv("T", SOURCE, BASE_TARGET, "a,b\nc,d")
     assert [each.entry_count for each in created.dictionaries] == [2]

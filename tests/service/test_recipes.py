@@ -90,6 +90,20 @@ def test_home_assistant(client: httpx.Client, translated: str) -> None:
     assert reply["translatedText"] == translated
 
 
+def test_libretranslates_page_with_a_file(client: httpx.Client, translated: str) -> None:
+    """`libretranslate/static/js/app.js`: no release of `libretranslatepy` sends files."""
+    settings = _reply(client.get("/frontend/settings"))
+    assert settings["filesTranslation"]
+    assert {".txt", ".docx"} <= set(settings["supportedFilesFormat"])
+    form = {"source": PAIR.source, "target": PAIR.target, "api_key": KEY}
+    files = {"file": ("note.txt", TEXT.encode())}
+    reply = _reply(client.post("/translate_file", data=form, files=files))
+    assert client.get(reply["translatedFileUrl"]).text == translated
+    for fault, status in (({"api_key": "wrong"}, 403), ({"target": "zz"}, 400)):
+        refused = client.post("/translate_file", data=form | fault, files=files)
+        assert (refused.status_code, bool(refused.json()["error"])) == (status, True)
+
+
 def test_mastodon(client: httpx.Client, translated: str) -> None:
     """`app/lib/translation_service/libre_translate.rb`: a list of texts as HTML."""
     asked = {

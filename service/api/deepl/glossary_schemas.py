@@ -1,10 +1,11 @@
 """Requests and replies about glossaries, versions 2 and 3 of DeepL's API."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from service.api.deepl.schemas import DeeplParameters
 from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_NAME_CHARS
@@ -25,6 +26,8 @@ GlossaryLanguage = Annotated[
     StringConstraints(to_lower=True, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35),
 ]
 GlossaryName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
+_FORM_FIELD = re.compile(r"dictionaries\[(\d{1,3})\]\.(\w{1,20})\Z")
+"""A field of a dictionary in a form, as DeepL's client for Node sends them."""
 
 
 class DictionaryParameters(DeeplParameters):
@@ -85,7 +88,24 @@ Dictionaries = Annotated[
 ]
 
 
-class MultilingualParameters(DeeplParameters):
+class _Multilingual(DeeplParameters):
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """The fields of each dictionary of a form together, by their number."""
+        found: dict[int, dict[str, Any]] = {}
+        rest = {}
+        for name, value in given.items():
+            if place := _FORM_FIELD.match(name):
+                found.setdefault(int(place[1]), {})[place[2]] = value
+            else:
+                rest[name] = value
+        return (
+            rest | {"dictionaries": [found[number] for number in sorted(found)]} if found else rest
+        )
+
+
+class MultilingualParameters(_Multilingual):
     """What `POST /v3/glossaries` takes. Unknown parameters are ignored."""
 
     name: GlossaryName
@@ -96,7 +116,7 @@ class MultilingualParameters(DeeplParameters):
     """A key, where the server asks for one."""
 
 
-class MultilingualUpdate(DeeplParameters):
+class MultilingualUpdate(_Multilingual):
     """What `PATCH /v3/glossaries/{id}` takes. Unknown parameters are ignored."""
 
     name: GlossaryName | None = None

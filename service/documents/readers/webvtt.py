@@ -1,4 +1,7 @@
-"""`.vtt`: the text of each cue; its tags, the number of its lines and all other blocks are kept."""
+"""`.vtt`: the text of each cue; its tags, the number of its lines and all other blocks are kept.
+
+`Language:` of the header names the language of the translation.
+"""
 
 import html
 import re
@@ -8,15 +11,21 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
-from service.documents.document import Document, DocumentString
+from service.documents.document import Document, DocumentString, Part
 from service.documents.encoding import decode
 from service.documents.errors import DocumentError
 from service.documents.packages.passages import Piece, TaggedPassage, inner_pieces, tagged
 from service.documents.packages.slots import is_translatable
+from service.documents.readers.file_language import language_code
 from service.documents.readers.subtitles import has_speakers
 from service.documents.readers.wrapping import balanced
 
 _HEADER = re.compile(r"WEBVTT(?:[ \t\r\n]|\Z)")
+_LANGUAGE = re.compile(
+    r"WEBVTT[^\r\n]*+(?:\r\n|\r|\n)(?:(?!Language:)(?![^\r\n]*-->)[^\r\n]++(?:\r\n|\r|\n))*+"
+    r"Language:[ \t]*+(?P<code>[A-Za-z0-9_-]++)[ \t]*+(?=[\r\n]|\Z)"
+)
+"""A line of the header, before the first blank line and the first cue."""
 _TIMES = re.compile(r"\s*(?:\d+:)?\d+:\d+\.\d+[ \t]*-->[ \t]*(?:\d+:)?\d+:\d+\.\d+")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _TOKEN = re.compile(r"(?P<tag><(?P<close>/?)(?P<name>[a-z]*)[^<>]*>)|[^<]+|<")
@@ -34,8 +43,12 @@ def read(data: bytes) -> Document:
     text, encoding = decode(data)
     if text and not _HEADER.match(text):
         raise DocumentError("its first line is not WEBVTT: it is not a .vtt file")
+    parts: list[Part] = []
+    if language := _LANGUAGE.match(text):
+        start, end = language.span("code")
+        parts += text[:start], language_code(language["code"])
+        text = text[end:]
     lines = _LINE.findall(text)
-    parts: list[str | DocumentString] = []
     for is_payload, group in groupby(
         zip(_are_payload(lines), lines, strict=True), key=lambda pair: pair[0]
     ):

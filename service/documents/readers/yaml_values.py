@@ -1,7 +1,8 @@
 """`.yaml`, `.yml`: string values at any depth, no keys; comments, anchors and layout are kept.
 
 PyYAML says where every value stands. Its events are read, not its objects: nothing is constructed,
-and aliases are not followed.
+and aliases are not followed. A language that is the only key of the file names that of the
+translation.
 """
 
 import json
@@ -9,12 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from service.documents.document import Document, DocumentString
+from service.documents.document import Document, DocumentString, LanguageCode, Part
 from service.documents.encoding import decode
 from service.documents.errors import DocumentError
 from service.documents.packages.slots import is_translatable
+from service.documents.readers.file_language import is_language_key, language_code
 from service.documents.readers.wrapping import filled
 
 if TYPE_CHECKING:
@@ -25,6 +28,13 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*+\s*+(?:#[^\r\n]*+\s*+)*+)*+")
 """Anchor and tag before a value, and comments between."""
 _STRING_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_FIRST_KEY = re.compile(
+    r"(?P<quote>[\"']?)(?P<code>[A-Za-z_-]{2,10}+)(?P=quote)[ \t]*+:"
+    r"[ \t]*+(?:#[^\r\n]*+)?(?=[\r\n])"
+)
+"""A key whose values stand on the lines below it."""
+_OUTERMOST = re.compile(r"(?:\A|(?<=[\r\n]))(?!---[ \t]*+(?:[\r\n]|\Z))[^\s#]")
+"""The beginning of a line that is not indented."""
 _HEADER = re.compile(r"[|>][^\r\n]*+(?:\r\n|\r|\n)(?:[ \t]*+(?:\r\n|\r|\n))*+")
 """Of a block: its style, and the blank lines before its text."""
 _NOT_PLAIN = re.compile(
@@ -60,14 +70,34 @@ def read(data: bytes) -> Document:
     text, encoding = decode(data)
     found = _LINE_END.search(text)
     newline = found[0] if found else "\n"
-    parts: list[str | DocumentString] = []
+    parts: list[Part] = []
     end = 0
+    if language := _language_key(text):
+        end = language.end("code") + len(language["quote"])
+        parts += text[: language.start()], _key(language)
     for value in _values(text):
         is_block = value.style in ("|", ">")
         start, stop, string = _block(text, value, newline) if is_block else _inline(text, value)
         parts += [text[end:start], string]
         end = stop
     return Document(parts=(*parts, text[end:]), encoding=encoding)
+
+
+def _language_key(text: str) -> re.Match[str] | None:
+    """The only key that is not indented, if it is a language: as in the files of Rails."""
+    lines = list(islice(_OUTERMOST.finditer(text), 2))
+    found = _FIRST_KEY.match(text, lines[0].start()) if len(lines) == 1 else None
+    return found if found and is_language_key(found["code"]) else None
+
+
+def _key(found: re.Match[str]) -> LanguageCode:
+    """The place of such a key; `no` is a language only in quotation marks."""
+    code, quote = language_code(found["code"]), found["quote"]
+
+    def render(language: str) -> str:
+        return _written_inline(code.written(language), style=quote, is_in_flow=False)
+
+    return LanguageCode(original=f"{quote}{code.original}{quote}", render=render)
 
 
 def _values(text: str) -> Iterator[_Value]:

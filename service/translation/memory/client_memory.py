@@ -37,6 +37,8 @@ class ClientMemoryLimits:
     """Of an owner; beyond it, the least recently used are removed."""
     max_bytes: int
     """Of the memory's file; beyond it, nothing is stored."""
+    max_share: float = 0.5
+    """What a key may have of the bytes that the others leave."""
     max_imported: int = MAX_IMPORTED_UNITS
     """Units of one TMX; a larger one is sent in parts."""
     timeout_s: float = 5.0
@@ -95,6 +97,7 @@ class ClientMemory:
         """Stores units, some at a time; a source has one translation, the latest.
 
         Raises:
+            MemoryShareError: The key would have too much of the file.
             StorageError: The file has no room.
             MemoryFailedError: The file does not answer.
         """
@@ -117,6 +120,7 @@ class ClientMemory:
 
         Raises:
             BadFileError: It is no TMX, has too many units, or none.
+            MemoryShareError: The key would have too much of the memory.
             StorageError: The memory has no room.
             MemoryFailedError: The memory does not answer.
         """
@@ -167,7 +171,9 @@ class ClientMemory:
         return units + parser.end()
 
     def _put(self, space: Space, units: Sequence[Unit]) -> Stored:
-        return self._file.put(space, units, time.time(), self._limits.max_units)
+        limits = self._limits
+        share = limits.max_share if space.owner else None
+        return self._file.put(space, units, time.time(), limits.max_units, share)
 
     async def _page(self, space: Space, after: int) -> list[tuple[int, Unit]]:
         return await self._step(partial(self._file.page, space, after, _UNITS_OF_A_PAGE))

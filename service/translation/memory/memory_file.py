@@ -1,17 +1,15 @@
 """Units in an SQLite file, for several processes on one machine; knows no event loop."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from heapq import nlargest
 from pathlib import Path
 
-from service.errors import StartupError
-from service.sqlite_file import check_version, log_ahead, open_prepared
+from service.errors import MemoryShareError
 from service.text.similarity import similarity
+from service.translation.memory.schema import open_memory
 from service.translation.memory.unit import (
     Space,
     Unit,
@@ -31,24 +29,6 @@ _MAX_OF_A_GRAM = 500
 _MAX_COMPARED = 20
 """Units whose sources are compared with a sentence: those with most grams in common."""
 _STAMP_S = 3_600.0
-_FLAG = "--memory"
-_VERSION = 1
-_SCHEMA = f"""\
-CREATE TABLE IF NOT EXISTS spaces (
-    id INTEGER PRIMARY KEY, owner TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
-    UNIQUE (owner, source, target)
-);
-CREATE TABLE IF NOT EXISTS units (
-    id INTEGER PRIMARY KEY, space INTEGER NOT NULL, digest BLOB NOT NULL,
-    source TEXT NOT NULL, target TEXT NOT NULL, used_s REAL NOT NULL,
-    UNIQUE (space, digest)
-);
-CREATE INDEX IF NOT EXISTS units_by_use ON units (space, used_s);
-CREATE TABLE IF NOT EXISTS grams (
-    space INTEGER, gram INTEGER, unit INTEGER, PRIMARY KEY (space, gram, unit)
-) WITHOUT ROWID;
-PRAGMA user_version = {_VERSION}
-"""
 _FIND = "SELECT id, target, used_s FROM units WHERE space = ? AND digest = ?"
 _PUT = """\
 INSERT INTO units (space, digest, source, target, used_s) VALUES (?, ?, ?, ?, ?)
@@ -65,6 +45,10 @@ ORDER BY used_s, units.id LIMIT ?
 _OF_TEXT = "SELECT id, space, source FROM units WHERE space = ? AND digest = ?"
 _PAGE = """\
 SELECT id, source, target FROM units NOT INDEXED WHERE space = ? AND id > ? ORDER BY id LIMIT ?
+"""
+_SIZES = """\
+SELECT coalesce(sum(size_bytes) FILTER (WHERE owner = ?1), 0),
+    coalesce(sum(size_bytes) FILTER (WHERE owner != ?1), 0) FROM spaces
 """
 _NUM_UNITS = "SELECT count(*) FROM units WHERE space IN (SELECT id FROM spaces WHERE owner = ?)"
 
@@ -119,7 +103,8 @@ class MemoryFile:
         Raises:
             StartupError: It cannot be written, or is no such file.
         """
-        self._file = _open(path, timeout_s)
+        self._file = open_memory(path, timeout_s)
+        self._max_bytes = max_bytes
         if max_bytes is not None:
             self._limit_size(max_bytes)
 
@@ -162,7 +147,14 @@ class MemoryFile:
             rows = [(now_s, each.id) for each in found]
             self._file.executemany("UPDATE units SET used_s = ? WHERE id = ?", rows)
 
-    def put(self, space: Space, units: Iterable[Unit], now_s: float, max_units: int) -> Stored:
+    def put(
+        self,
+        space: Space,
+        units: Iterable[Unit],
+        now_s: float,
+        max_units: int,
+        max_share: float | None = None,
+    ) -> Stored:
         """Stores units in one transaction; a source has one translation, the latest.
 
         Args:
@@ -170,11 +162,18 @@ class MemoryFile:
             units: Any number.
             now_s: Wall-clock time.
             max_units: Most units of the owner, in all its spaces.
+            max_share: What the owner may have of the bytes that the others leave; None: all.
+
+        Raises:
+            MemoryShareError: The owner would have more than that; nothing is stored.
         """
         with self._transaction():
+            before, _ = self._sizes(space.owner)
             space_id = self._made_space_id(space)
             outcomes = Counter(self._put(space_id, unit, now_s) for unit in units)
             num_dropped = self._trim(space.owner, max_units)
+            if max_share is not None and self._max_bytes is not None:
+                self._check_share(space.owner, before, max_share * self._max_bytes, max_share)
         return Stored(
             num_new=outcomes["new"], num_replaced=outcomes["replaced"], num_dropped=num_dropped
         )
@@ -256,6 +255,26 @@ class MemoryFile:
         )
         return "new"
 
+    def _sizes(self, owner: str) -> tuple[int, int]:
+        """Bytes of the units of an owner, and of all others."""
+        own, others = self._file.execute(_SIZES, (owner,)).fetchone()
+        return own, others
+
+    def _check_share(self, owner: str, before: int, max_bytes: float, max_share: float) -> None:
+        """Checks that an owner that has grown does not have too much.
+
+        Raises:
+            MemoryShareError: It has.
+        """
+        own, others = self._sizes(owner)
+        limit = max(0, int(max_bytes - max_share * others))
+        if own > max(before, limit):
+            raise MemoryShareError(
+                f"the sentences of this key would have {own:,} bytes in the translation memory; "
+                f"the limit is {limit:,}, {max_share:g} of what other keys leave: "
+                "remove sentences, or send fewer"
+            )
+
     def _trim(self, owner: str, max_units: int) -> int:
         """Removes the units of an owner beyond a number, least recently used first."""
         (count,) = self._file.execute(_NUM_UNITS, (owner,)).fetchone()
@@ -301,24 +320,3 @@ def _score(first: str, second: str) -> float:
     """Their similarity, or 0 where their lengths alone say that it is low."""
     shorter, longer = sorted((len(first), len(second)))
     return similarity(first, second) if shorter >= MIN_SCORE * longer else 0.0
-
-
-def _open(path: Path, timeout_s: float) -> sqlite3.Connection:
-    prepare = partial(_prepare, path=path, timeout_s=timeout_s)
-    return open_prepared(path, timeout_s, prepare, flag=_FLAG)
-
-
-def _prepare(file: sqlite3.Connection, path: Path, timeout_s: float) -> None:
-    with file:
-        file.execute("BEGIN")  # another process may be making the file
-        (version,) = file.execute("PRAGMA user_version").fetchone()
-        (num_entries,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    check_version(version, _VERSION, path, flag=_FLAG)
-    if version == 0 and num_entries:
-        raise StartupError(f"{_FLAG}: {path} is no translation memory: name another file")
-    log_ahead(file, timeout_s)
-    if version < _VERSION:
-        with file:
-            file.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";"):
-                file.execute(statement)

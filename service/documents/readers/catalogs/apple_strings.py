@@ -1,12 +1,16 @@
-"""`.strings`: the values of Apple's string tables; keys, comments and layout are kept."""
+"""`.strings`: the values of Apple's string tables; keys, comments and layout are kept.
+
+gettext writes its header as the value of an empty key.
+"""
 
 import re
 from collections.abc import Iterator
 
-from service.documents.document import Document, DocumentString
+from service.documents.document import Document, DocumentString, Part
 from service.documents.encoding import decode
 from service.documents.errors import DocumentError
 from service.documents.packages.slots import is_translatable
+from service.documents.readers.file_language import header_parts, is_gettext_header
 
 _COMPILED = b"bplist"
 _TOKEN = re.compile(
@@ -32,26 +36,29 @@ def read(data: bytes) -> Document:
     if data.startswith(_COMPILED):
         raise DocumentError("it is a compiled .strings file: send the one that it was made from")
     text, encoding = decode(data)
-    parts: list[str | DocumentString] = []
+    parts: list[Part] = []
     end = 0
-    for match in _values(text):
+    for key, match in _values(text):
         value = _unescaped(match["content"])
         if not is_translatable(value) or "\0" in value or _has_surrogates(value):
             continue
         start, stop = match.span("content")
         parts.append(text[end:start])
-        parts.append(DocumentString(text=value, original=text[start:stop], render=_written))
+        if not key and is_gettext_header(value):
+            parts += header_parts(text[start:stop])
+        else:
+            parts.append(DocumentString(text=value, original=text[start:stop], render=_written))
         end = stop
     return Document(parts=(*parts, text[end:]), encoding=encoding)
 
 
-def _values(text: str) -> Iterator[re.Match[str]]:
-    """The quoted values of all entries.
+def _values(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """The quoted values of all entries, each behind its key.
 
     Raises:
         DocumentError: Something else stands in the file.
     """
-    position, entry, value = 0, "", None
+    position, entry, key, value = 0, "", "", None
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None:
@@ -60,13 +67,14 @@ def _values(text: str) -> Iterator[re.Match[str]]:
         if token["text"]:
             entry += "v" if entry.endswith("=") else "k"
             value = token if entry == "k=v" else None
+            key = key if value else token["content"] or token["word"] or ""
         elif token["mark"] == "=":
             entry += "="
         elif token["mark"] == ";":
             if entry not in _ENTRIES:
                 raise _malformed(text, token.start())
             if value is not None and value["content"] is not None:
-                yield value
+                yield key, value
             entry, value = "", None
         if len(entry) > len("k=v"):
             raise _malformed(text, token.start())

@@ -28,6 +28,8 @@ _UNTRANSLATED = frozenset(["new", "needs-translation", "initial"])
 _STATE = re.compile(rb"""\s+(?:state|state-qualifier|subState)\s*=\s*(?:"[^"]*"|'[^']*')""")
 _STATE_1 = b' state="needs-review-translation" state-qualifier="mt-suggestion"'
 _STATE_2 = b"translated"
+_HEADER = "x-gettext-domain-header"
+"""Kind of a unit that holds the header of a gettext catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,7 @@ class _Finder:
             self._add_state(unit)
 
     def _is_translated(self, unit: Element, target: Element | None) -> bool:
-        if unit.attributes.get("approved") == "yes":
+        if unit.attributes.get("approved") == "yes" or unit.attributes.get("restype") == _HEADER:
             return True
         if target is None:
             return False

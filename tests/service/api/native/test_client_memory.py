@@ -176,6 +176,26 @@ def test_size_count_and_time_are_bounded(opened: Opened, path: Path) -> None:
     assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
 
 
+def test_each_key_has_its_share_of_the_file(opened: Opened) -> None:
+    first, second = KEYS
+    app = opened(api_keys=",".join(KEYS), max_memory_bytes=1_000_000, max_memory_share=0.1)
+    many = tmx(*((f"Sentence {n:03}.", f"Satz {n:03}.") for n in range(300)))
+    reply = sent(app, many, api_key=first)
+    assert (reply.status_code, reply.json()["code"]) == (413, "memory_share_used_up")
+    assert "the limit is 100,000, 0.1 of what other keys leave: remove" in reply.json()["error"]
+    bearer = {"Authorization": f"Bearer {first}"}
+    ((stored),) = ask(app, "GET", "/memory", headers=bearer).json()["memories"]
+    assert stored["sentences"] == 200  # as many steps as fit
+    long = {"q": "long " * 50, "s": "x" * 1_999, "api_key": first, **EN_DE}
+    codes = [ask(app, "POST", "/suggest", json={**long, "q": f"{n} long"}) for n in range(9)]
+    assert {reply.status_code for reply in codes} == {200, 413}
+    assert sent(app, tmx((TEXT, "x")), api_key=second).json()["new"] == 1
+    assert ask(app, "DELETE", "/memory", params=EN_DE, headers=bearer).status_code == 200
+    assert ask(app, "POST", "/suggest", json=long).status_code == 200
+    without_keys = opened(max_memory_bytes=1_000_000, max_memory_share=0.1)
+    assert sent(without_keys, many).json()["new"] == 300
+
+
 def test_languages_that_are_served_no_longer_are_listed_and_removed(
     opened: Opened, path: Path
 ) -> None:

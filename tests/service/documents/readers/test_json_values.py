@@ -74,3 +74,32 @@ def test_a_long_value_of_backslashes_is_read_once() -> None:
     data = json.dumps(["\\" * 100_000, '"' * 100_000]).encode()
     document = read(data)
     assert document.write([string.text for string in document.strings]) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "written"),
+    [
+        ('{"en": {"a": "x", "en": "y"}}', '{"pt-BR": {"a": "X", "en": "Y"}}'),
+        ('{"en_US": {"a": "x"}}', '{"pt_BR": {"a": "X"}}'),
+        ('{"en": "x"}', '{"en": "X"}'),
+        ('{"en": {"a": "x"}, "de": {}}', '{"en": {"a": "X"}, "de": {}}'),
+        ('{"app": {"a": "x"}}', '{"app": {"a": "X"}}'),
+        ('{"@@locale" : "en", "a": "x"}', '{"@@locale" : "pt-BR", "a": "X"}'),
+        ('{"@@locale": "of ours", "a": "x"}', '{"@@locale": "OF OURS", "a": "X"}'),
+        (
+            '{"": {"lang": "en", "plural_forms": "nplurals=2; plural=n"}, "a": "x"}',
+            '{"": {"lang": "pt-BR", "plural_forms": "nplurals=2; plural=n"}, "a": "X"}',
+        ),
+        (
+            '{"": "MIME-Version: 1.0\\nLanguage: en_GB\\n", "a": "x"}',
+            '{"": "MIME-Version: 1.0\\nLanguage: pt_BR\\n", "a": "X"}',
+        ),
+        ('{"": {"plural_forms": "a } b"}}', '{"": {"plural_forms": "A } B"}}'),
+        ('{"": {"b": "x"}, "c": {"": "y"}}', '{"": {"b": "X"}, "c": {"": "Y"}}'),
+    ],
+)
+def test_the_file_names_the_language_of_the_translation(data: str, written: str) -> None:
+    document = read(data.encode())
+    texts = [string.text for string in document.strings]
+    assert document.write(texts).decode() == data
+    assert document.write([text.upper() for text in texts], "pt-BR").decode() == written

@@ -92,3 +92,21 @@ def test_the_library_sees_the_same_cues(data: str) -> None:
     assert [(c.start, c.end, c.identifier, c.voice) for c in before] == [
         (c.start, c.end, c.identifier, c.voice) for c in after
     ]
+
+
+@pytest.mark.parametrize(
+    ("head", "written"),
+    [
+        ("WEBVTT\nKind: captions\nLanguage: en\n\n", "WEBVTT\nKind: captions\nLanguage: pt-BR\n\n"),
+        ("WEBVTT - x\r\nLanguage:en \r\n\r\n", "WEBVTT - x\r\nLanguage:pt-BR \r\n\r\n"),
+        ("WEBVTT\n\nLanguage: en\n\n", "WEBVTT\n\nLanguage: en\n\n"),
+    ],
+)
+def test_the_header_names_the_language_of_the_translation(head: str, written: str) -> None:
+    cue = "00:01.000 --> 00:02.000\nLanguage: en\n"
+    document = read((head + cue).encode())
+    assert [string.text for string in document.strings] == ["Language: en"]
+    assert document.write(["Língua"], "pt-BR").decode() == written + cue.replace(
+        "Language: en", "Língua"
+    )
+    assert document.write(["Language: en"]).decode() == head + cue

@@ -154,3 +154,27 @@ def test_another_library_sees_the_same_comments(data: str) -> None:
     written = document.write([string.text.upper() for string in document.strings]).decode()
     for content in (data, written):
         list(ruamel.YAML(typ="rt").load_all(content.removeprefix("\ufeff")))
+
+
+@pytest.mark.parametrize(
+    ("data", "language", "written"),
+    [
+        ("en:\n  a: x\n", "de", "de:\n  a: X\n"),
+        ('---\n# c\n"en": # d\r\n  a: x\r\n', "de", '---\n# c\n"de": # d\r\n  a: X\r\n'),
+        ("'en-GB':\n  en:\n    a: x\n", "pt-BR", "'pt-BR':\n  en:\n    a: X\n"),
+        ("en_GB:\n  a: x\n", "pt-BR", "pt_BR:\n  a: X\n"),
+        ("en:\n  a: x\n", "no", '"no":\n  a: X\n'),
+        ("de-AT:\n  a: x\n", "de", "de-AT:\n  a: X\n"),
+        ("en:\n  a: x\nfr:\n  a: z\n", "de", "en:\n  a: X\nfr:\n  a: Z\n"),
+        ("en: x\n", "de", "en: X\n"),
+        ("en:\n- x\n", "de", "en:\n- X\n"),
+        ("app:\n  en: x\n", "de", "app:\n  en: X\n"),
+    ],
+)
+def test_the_only_key_names_the_language_of_the_translation(
+    data: str, language: str, written: str
+) -> None:
+    document = read(data.encode())
+    texts = [string.text for string in document.strings]
+    assert document.write(texts).decode() == data
+    assert document.write([text.upper() for text in texts], language).decode() == written

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import StartupError
+from service.errors import MemoryShareError, StartupError
 from service.translation.memory.memory_file import MAX_FUZZY_CHARS, MemoryFile, is_due
+from service.translation.memory.schema import UNIT_BYTES
 from service.translation.memory.unit import Space, Unit, canonical
 
 EN_DE = Space.of("", "en", "de")
@@ -226,3 +227,57 @@ def test_several_open_a_new_file_and_write_at_once(path: Path) -> None:
     assert faults == []
     with closing(MemoryFile(path, 1.0)) as memory:
         assert memory.spaces() == [(EN_DE, 80)]
+
+
+def sizes(path: Path) -> dict[str, int]:
+    with closing(sqlite3.connect(path)) as file:
+        return dict(file.execute("SELECT owner, sum(size_bytes) FROM spaces GROUP BY owner"))
+
+
+def test_bytes_of_each_key_are_counted(path: Path, memory: MemoryFile) -> None:
+    mine, yours = Space.of("mine", "en", "de"), Space.of("yours", "en", "de")
+    put(memory, ("one", "eins"), ("two", "zwei"), space=mine)
+    put(memory, ("one", "Größe"), space=yours)
+    assert sizes(path) == {"mine": 2 * UNIT_BYTES + 14, "yours": UNIT_BYTES + 10}
+    put(memory, ("one", "eins eins"), space=mine)
+    assert sizes(path)["mine"] == 2 * UNIT_BYTES + 19
+    put(memory, ("three", "drei"), space=mine, now_s=1.0, max_units=1)
+    assert sizes(path)["mine"] == UNIT_BYTES + 9
+    memory.remove(mine, "three")
+    memory.clear(yours)
+    assert sizes(path) == {"mine": 0, "yours": 0}
+
+
+def test_bytes_of_an_older_file_are_counted_once_it_is_opened(
+    path: Path, memory: MemoryFile
+) -> None:
+    put(memory, ("one", "eins"), ("two", "zwei"))
+    with closing(sqlite3.connect(path)) as file:
+        for trigger in ("units_grow", "units_shrink", "units_change"):
+            file.execute(f"DROP TRIGGER {trigger}")
+        file.execute("ALTER TABLE spaces DROP COLUMN size_bytes")
+    with closing(MemoryFile(path, 1.0)) as opened:
+        assert sizes(path) == {"": 2 * UNIT_BYTES + 14}
+        put(opened, ("three", "drei"))
+    assert sizes(path) == {"": 3 * UNIT_BYTES + 23}
+
+
+def test_a_key_has_its_share_of_what_others_leave(path: Path) -> None:
+    mine, yours = Space.of("mine", "en", "de"), Space.of("yours", "en", "de")
+    unit_bytes, max_units = UNIT_BYTES + 20, 1_000
+
+    def units(count: int, name: str = "u") -> list[Unit]:
+        return [Unit(source=f"{name} {n:08}", target="x" * 10) for n in range(count)]
+
+    with closing(MemoryFile(path, 1.0, max_bytes=1_000 * unit_bytes)) as memory:
+        memory.put(mine, units(400), 0.0, max_units, 0.5)
+        memory.put(yours, units(300), 0.0, max_units, 0.5)
+        with pytest.raises(MemoryShareError, match=r"168,420 bytes .* limit is 147,000, 0\.5 of"):
+            memory.put(mine, units(401), 0.0, max_units, 0.5)
+        assert memory.spaces() == [(mine, 400), (yours, 300)]
+        shorter = [Unit(source=unit.source, target="y") for unit in units(10)]
+        assert memory.put(mine, shorter, 0.0, max_units, 0.5).num_replaced == 10
+        memory.clear(yours)
+        assert memory.put(mine, units(401), 0.0, max_units, 0.5).num_new == 1
+        memory.put(mine, units(600), 0.0, max_units)
+        assert memory.put(mine, units(1, "v"), 1.0, 300, 0.5).num_dropped == 301

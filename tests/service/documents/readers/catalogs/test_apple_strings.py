@@ -96,3 +96,24 @@ def test_the_library_sees_the_same_keys(data: str) -> None:
     assert names(data.encode()) == names(
         document.write([string.text.upper() for string in document.strings])
     )
+
+
+HEADER = "Project-Id-Version: x\\nLast-Translator: A <a@b.c>\\nLanguage: en_GB\\nX-Y: z\\n"
+
+
+@pytest.mark.parametrize("header", [HEADER, HEADER.replace("\\n", "\n"), "Language: en\\n"])
+def test_a_header_of_gettext_names_the_language_and_is_no_text(header: str) -> None:
+    data = f'"" = "{header}";\n"a" = "Hello";\n'
+    document = read(data.encode())
+    assert [string.text for string in document.strings] == ["Hello"]
+    assert document.write(["Hello"]).decode() == data
+    written = document.write(["Hallo"], "de").decode()
+    expected = header.replace("en_GB", "de").replace("Language: en\\n", "Language: de\\n")
+    assert written == f'"" = "{expected}";\n"a" = "Hallo";\n'
+
+
+@pytest.mark.parametrize(
+    "data", [f'"k" = "{HEADER}";', '"" = "Note: this is a text";', '"" = "x";']
+)
+def test_other_values_are_no_header(data: str) -> None:
+    assert len(read(data.encode()).strings) == 1

@@ -87,3 +87,11 @@ def test_the_library_sees_the_same_keys(data: str) -> None:
     before = units(data.encode())
     after = units(document.write([string.text.upper() for string in document.strings]))
     assert before.keys() == after.keys()
+
+
+@pytest.mark.parametrize("mark", ["!=", "="])
+def test_a_header_of_gettext_is_no_text(mark: str) -> None:
+    header = f"{mark}Project-Id-Version\\: x\\nLanguage\\: en_GB\\n\n"
+    document = read(f"{header}a=Hello\n".encode())
+    assert [string.text for string in document.strings] == ["Hello"]
+    assert document.write(["Hallo"], "de").decode() == f"{header}a=Hallo\n"

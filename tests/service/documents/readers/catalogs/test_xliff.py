@@ -66,6 +66,14 @@ SEGMENTS = [
         "<segment><source>Two.</source></segment>"
     ),
     "<notes><note>Note</note></notes><segment><source>Hello</source></segment>",
+    '<segment state="translated"><source>Hello</source><target/></segment>',
+    '<segment state="reviewed"><source>Hello</source><target>Hallo</target></segment>',
+    "<segment id='s'  state = 'initial' subState='a:b'><source>Hello</source></segment>",
+    "<segment><source>a <pc id='1'><pc id='2'>b</pc> <ph id='3'/></pc> c</source></segment>",
+    "<segment><source>a <sc id='1'/>never closed</source></segment>",
+    "<segment><source>a <ph id='1' type='fmt' subType='xlf:lb'/> b</source></segment>",
+    "<segment><source><![CDATA[a <b>]]> &amp; &#228;</source></segment>",
+    "<segment><source>12 %</source></segment><segment><source></source></segment>",
 ]
 FILES = [FIRST.format("", f'<trans-unit id="1">{unit}</trans-unit>') for unit in UNITS] + [
     SECOND.format("", segment) for segment in SEGMENTS
@@ -228,3 +236,15 @@ def test_the_library_sees_the_same_segments(data: str) -> None:
     after = module.Xliff2File.parsestring(_write(data).encode())
     assert [str(unit.source) for unit in before.units] == [str(unit.source) for unit in after.units]
     assert after.gettargetlanguage() == "de"
+
+
+def test_a_header_of_gettext_is_no_text() -> None:
+    """As `po2xliff` of translate-toolkit writes it."""
+    header = (
+        '<trans-unit id="2" approved="no" restype="x-gettext-domain-header">'
+        "<source>Language: en</source>{}</trans-unit>"
+    )
+    for target in ("", '<target state="needs-translation">Language: en</target>'):
+        data = FIRST.format("", header.format(target))
+        assert read(data.encode()).strings == ()
+        assert "Language: en<" in _write(data)

@@ -96,4 +96,6 @@ PDF_FILES: Mapping[str, Make] = {
 
 def missing_programs() -> list[str]:
     """Those that are not installed."""
-    return [name for name in ("chromium", "msgcat", "soffice") if shutil.which(name) is None]
+    return [
+        name for name in ("chromium", "msgcat", "pandoc", "soffice") if shutil.which(name) is None
+    ]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -222,6 +223,41 @@ def _gettext(*flags: str, is_filled: bool = True) -> Make:
     return make
 
 
+def _json(**options: Untyped) -> Make:
+    def make(texts: Sequence[str]) -> bytes:
+        content = {"title": texts[0], "items": [*texts[1:], 7], "map": {"a b": texts[1]}}
+        return json.dumps(content, **options).encode()
+
+    return make
+
+
+def _pandoc(*flags: str) -> Make:
+    """Paragraphs, the first of them a heading, as pandoc writes them."""
+
+    def make(texts: Sequence[str]) -> bytes:
+        blocks = [{"t": "Header", "c": [1, ["", [], []], _inlines(texts[0])]}]
+        blocks += [{"t": "Para", "c": _inlines(text)} for text in texts[1:]]
+        content = {"pandoc-api-version": [1, 22], "meta": {}, "blocks": blocks}
+        command = ["pandoc", "--from", "json", *flags]
+        given = json.dumps(content).encode()
+        return subprocess.run(command, input=given, capture_output=True, check=True).stdout
+
+    return make
+
+
+def _inlines(text: str) -> list[dict[str, Untyped]]:
+    words: list[dict[str, Untyped]] = []
+    for word in text.split():
+        words += [{"t": "Space"}, {"t": "Str", "c": word}]
+    return words[1:]
+
+
+def html_of_markdown_it(texts: Sequence[str]) -> bytes:
+    from markdown_it import MarkdownIt
+
+    return str(MarkdownIt().render(_pandoc("--to=commonmark")(texts).decode())).encode()
+
+
 def xliff_of_devxliff(texts: Sequence[str]) -> bytes:
     from xml.etree import ElementTree
 
@@ -234,6 +270,23 @@ def xliff_of_devxliff(texts: Sequence[str]) -> bytes:
 
 
 SMALL_FILES: Mapping[str, Mapping[str, Make]] = {
+    ".json": {
+        "json": _json(), "json in lines": _json(indent=2, ensure_ascii=False),
+        "tablib": _tablib("json"),
+    },
+    ".html": {
+        "pandoc": _pandoc("--to=html"), "pandoc as XHTML": _pandoc("--to=html4", "--wrap=none"),
+        "markdown-it": html_of_markdown_it,
+    },
+    ".md": {
+        "pandoc": _pandoc("--to=markdown"), "pandoc as CommonMark": _pandoc("--to=commonmark"),
+        "pandoc as GitHub": _pandoc("--to=gfm", "--columns=30"),
+    },
+    ".txt": {
+        "pandoc": _pandoc("--to=plain"),
+        "pandoc in long lines": _pandoc("--to=plain", "--wrap=none"),
+        "pandoc in short lines": _pandoc("--to=plain", "--columns=30"),
+    },
     ".srt": {
         "srt": srt_of_srt, "pysubs2": srt_of_pysubs2, "pysrt": srt_of_pysrt,
         "webvtt-py": srt_of_webvtt,

@@ -3,7 +3,9 @@
 import csv
 import html
 import io
+import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
@@ -11,6 +13,8 @@ from xml.etree import ElementTree
 Value: TypeAlias = Any
 """Of a YAML file."""
 _LINE_END = re.compile(r"(?<!\\)\\n")
+_LANGUAGE = re.compile(r"(?<=Language: )\w+")
+"""In the header of gettext: the one thing that changes there."""
 Read = Callable[[bytes], tuple[list[str], object]]
 
 
@@ -35,6 +39,36 @@ def _table(data: bytes) -> tuple[list[str], object]:
     mark = next(mark for mark in "\t;," if mark in text.partition("\n")[0])
     rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=mark)]
     return [row[1] for row in rows[1:]], [rows[0], *([row[0], len(row)] for row in rows[1:])]
+
+
+def _json(data: bytes) -> tuple[list[str], object]:
+    content = json.loads(data)
+    return [*_texts(content)], _without_texts(content)
+
+
+def _pandoc(kind: str) -> Read:
+    """The paragraphs as pandoc reads them, and what blocks there are."""
+
+    def read(data: bytes) -> tuple[list[str], object]:
+        command = ["pandoc", "--from", kind, "--to", "json"]
+        found = subprocess.run(command, input=data, capture_output=True, check=True).stdout
+        blocks = json.loads(found)["blocks"]
+        return [_words(block["c"]) for block in blocks], [block["t"] for block in blocks]
+
+    return read
+
+
+def _words(value: Value) -> str:
+    if isinstance(value, list):
+        return "".join(map(_words, value))
+    if not isinstance(value, dict) or value["t"] not in ("Str", "Quoted"):
+        return ""
+    return str(value["c"]) if value["t"] == "Str" else _words(value["c"])
+
+
+def _plain(data: bytes) -> tuple[list[str], object]:
+    paragraphs = re.split(r"\n{2,}", data.decode().strip("\n"))
+    return paragraphs, re.findall(r"\n{2,}", data.decode())
 
 
 def _yaml(data: bytes) -> tuple[list[str], object]:
@@ -74,9 +108,11 @@ def _strings(data: bytes) -> tuple[list[str], object]:
 
     text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     entries = dotstrings.loads(text)
-    return [re.sub(r"\\(\W)", r"\1", _LINE_END.sub("\n", entry.value)) for entry in entries], [
-        entry.key for entry in entries
+    texts = [
+        re.sub(r"\\(\W)", r"\1", _LINE_END.sub("\n", entry.value)) for entry in entries if entry.key
     ]
+    header = [_LANGUAGE.sub("", entry.value) for entry in entries if not entry.key]
+    return texts, [*header, *(entry.key for entry in entries)]
 
 
 def _po(data: bytes) -> tuple[list[str], object]:
@@ -98,6 +134,10 @@ def _xliff(data: bytes) -> tuple[list[str], object]:
 
 
 READERS: Mapping[str, Read] = {
+    ".json": _json,
+    ".html": _pandoc("html"),
+    ".md": _pandoc("commonmark"),
+    ".txt": _plain,
     ".srt": _srt,
     ".vtt": _vtt,
     ".csv": _table,
