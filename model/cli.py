@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Training allocates and frees large tensors all the time. By default glibc returns each to the
 # kernel and requests it again in every step.
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 _EXAMPLES = """\
 examples:
@@ -66,8 +66,8 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; returns the exit code."""
-    if any(name not in os.environ for name in _MALLOC):
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **_MALLOC})
+    if any(name not in os.environ for name in MALLOC):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **MALLOC})
     try:
         _train(arguments)
     except (ModelError, OSError) as error:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -52,15 +52,18 @@ class Trainer:
         *,
         processes: Processes = SINGLE_PROCESS,
         has_board: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare a run with random weights.
+
+        `clock` counts the budget's seconds: `time.process_time` makes it one of CPU time.
 
         Raises:
             ConfigError: The batches of an update do not divide evenly among the processes.
         """
         self._config, self._config_text = config, config_text
         self._data, self._out = data, out
-        self._processes = processes
+        self._processes, self._clock = processes, clock
         processes.check_shares(config.training.batches_per_update)
         torch.manual_seed(config.training.seed)
         self._architecture = config.architecture.with_vocabulary(data.tokenizer.vocab_size())
@@ -191,7 +194,7 @@ class Trainer:
 
     def _update(self, batches: Sequence[NDArray[np.int64]], bar: ProgressBar) -> None:
         settings, progress = self._settings, self._progress
-        started = time.perf_counter()
+        started = self._clock()
         self._model.train()
         factor = learning_rate_factor(settings, progress.step, self._used())
         num_tokens = sum(map(self._data.corpus.num_target_tokens, batches))
@@ -199,7 +202,7 @@ class Trainer:
         # Gradients are summed over all processes: each of them skips the same updates.
         norm = self._optimizer.step(factor, progress.step)
         is_skipped = not math.isfinite(norm)
-        seconds = time.perf_counter() - started
+        seconds = self._clock() - started
         self._progress = replace(
             progress,
             step=progress.step + 1,
@@ -257,14 +260,14 @@ class Trainer:
         self._progress = replace(self._progress, validated_step=self._progress.step)
         if not self._processes.is_first:
             return
-        started = time.perf_counter()
+        started = self._clock()
         scores = self._scores(self._optimizer.averages)
         progress = self._progress
         chrf = mean_scores(list(scores.values())).chrf
         is_best = chrf > progress.best_chrf
         self._progress = replace(
             progress,
-            seconds=progress.seconds + time.perf_counter() - started,
+            seconds=progress.seconds + self._clock() - started,
             best_chrf=max(chrf, progress.best_chrf),
             num_stale=0 if is_best else progress.num_stale + 1,
         )

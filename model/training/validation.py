@@ -53,7 +53,7 @@ def validate(
     )
     references = [[p.target for p in pairs]]
     return ValidationScores(
-        loss=_loss(model, tokenizer, pairs, max_tokens),
+        loss=loss_per_token(model, tokenizer, pairs, max_tokens),
         bleu=sacrebleu.corpus_bleu(translations, references).score,
         chrf=sacrebleu.corpus_chrf(translations, references).score,
         samples=tuple(
@@ -91,12 +91,14 @@ def translate_sources(
     return results
 
 
-def _loss(
+@torch.inference_mode()
+def loss_per_token(
     model: Transformer,
     tokenizer: SentencePieceProcessor,
     pairs: Sequence[SentencePair],
     max_tokens: int,
 ) -> float:
+    """Mean per target token in nats, without label smoothing; NaN if every pair is too long."""
     corpus = encode_corpus(pairs, [1.0] * len(pairs), tokenizer, max_tokens=max_tokens)
     ids, device = model.architecture, next(model.parameters()).device
     total, count = 0.0, 0

@@ -7,7 +7,8 @@ import os
 import random
 import signal
 import tempfile
-from collections.abc import Container, Sequence
+import time
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,13 +116,19 @@ def both_ways(text: str) -> str:
 
 
 def new_trainer(
-    text: str, data: Path, out: Path, *, is_resumed: bool = False, start: Path | None = None
+    text: str,
+    data: Path,
+    out: Path,
+    *,
+    is_resumed: bool = False,
+    start: Path | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Trainer:
     """What `pellucid train` makes of a configuration."""
     out.mkdir(exist_ok=True)
     config = parse_config(text, where="test")
     prepared = prepare(config, data, out, is_resumed=is_resumed, start=start)
-    trainer = Trainer(config, text, prepared, out)
+    trainer = Trainer(config, text, prepared, out, clock=clock)
     if start:
         trainer.begin_from(start)
     return trainer

@@ -1,3 +1,4 @@
+import itertools
 import json
 import signal
 import subprocess
@@ -243,6 +244,13 @@ def test_a_run_ends_in_a_decay_when_it_is_asked_to(data: Path, out: Path) -> Non
     again.resume()
     # The clock goes on while the last checkpoint is written.
     assert replace(again.run(), seconds=0.0) == replace(progress, seconds=0.0)
+
+
+def test_a_budget_of_minutes_is_counted_by_the_clock_that_is_given(data: Path, out: Path) -> None:
+    text = config_text(max_steps=100, max_minutes=3, validate_every=1000)
+    ticks = itertools.count(step=60)  # each update reads it twice: it takes a minute
+    progress = new_trainer(text, data, out, clock=lambda: float(next(ticks))).run()
+    assert progress.step == 3
 
 
 def test_a_run_can_begin_with_the_weights_of_another(data: Path, tmp_path: Path) -> None:
