@@ -11,12 +11,12 @@ from service.api.api_description import ApiDescription
 from service.api.auth.account import Account
 from service.api.auth.api_keys import ApiKeys
 from service.api.glossaries.glossaries import Glossaries
-from service.api.in_flight import InFlight
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
-from service.api.parameters import ParameterReader
-from service.api.refusal_pace import RefusalPace
-from service.api.schemas import AttentionParameters, DetectParameters, TranslateParameters
+from service.api.refusals.pace import RefusalPace
+from service.api.requests.in_flight import InFlight
+from service.api.requests.parameters import ParameterReader
+from service.api.requests.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.file_jobs import FileJobs
 from service.inspection.throttle import Throttle

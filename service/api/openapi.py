@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from service.api.auth.repetition import IDEMPOTENCY_KEY, MAX_KEY_CHARS
-from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, Problem, problem_content
+from service.api.refusals.problems import INTERNAL_ERROR, SHUTTING_DOWN, Problem, problem_content
 
 _TEXTS = {
     400: "A parameter is missing or wrong.",

@@ -20,8 +20,6 @@ from service.api.dialects import deeplx, immersive, kiss, mtran, plain
 from service.api.dialects.google import cloud as google_cloud
 from service.api.dialects.google import web as google_web
 from service.api.glossaries.glossaries import Glossaries, GlossaryLimits
-from service.api.host_names import ANY_HOST, is_loopback
-from service.api.in_flight import InFlight
 from service.api.middleware.allowed_hosts import AllowedHostsMiddleware
 from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.forwarded import ForwardedMiddleware
@@ -44,8 +42,10 @@ from service.api.native import (
 from service.api.native.files import FORM_BYTES
 from service.api.openapi import DescribedApp, operation_id
 from service.api.operations import admin, pages, probes
-from service.api.problems import add_exception_handlers
-from service.api.refusal_pace import PaceLimits, RefusalPace
+from service.api.refusals.pace import PaceLimits, RefusalPace
+from service.api.refusals.problems import add_exception_handlers
+from service.api.requests.host_names import ANY_HOST, is_loopback
+from service.api.requests.in_flight import InFlight
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs

@@ -12,7 +12,7 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
-from service.api.in_flight import InFlight
+from service.api.requests.in_flight import InFlight
 from service.errors import StartupError
 from service.server.accept_errors import AcceptErrors
 from service.server.connection_limit import max_accepted_per_turn

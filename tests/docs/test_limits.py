@@ -12,8 +12,8 @@ from service.api.auth.reservation import MAX_REMEMBERED
 from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_TOGETHER
 from service.api.glossaries.terms_file import MAX_STORED_ENTRIES
 from service.api.native.compare import MAX_COMPARED_PAIRS
-from service.api.refusal_pace import PaceLimits
-from service.api.schemas import MAX_GLOSSARY_ENTRIES
+from service.api.refusals.pace import PaceLimits
+from service.api.requests.schemas import MAX_GLOSSARY_ENTRIES
 from service.api.suggestions import MAX_SUGGESTION_BYTES
 from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE

@@ -19,7 +19,7 @@ from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, answer_within, open_store
 from service.api.auth.memory_store import MemoryStore
 from service.api.auth.wrong_keys import WrongKeys
-from service.api.client_scope import name_client
+from service.api.requests.client_scope import name_client
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics

@@ -16,7 +16,7 @@ from service.api.deepl.schemas import (
 from service.api.native.file_schemas import MULTIPART, add_file_field
 from service.api.openapi import request_body
 from service.api.replies.json import Reply
-from service.api.schemas import LanguageCode
+from service.api.requests.schemas import LanguageCode
 from service.documents.jobs.job import FileJob, FileJobState
 
 DocumentStatus = Literal["queued", "translating", "done", "error"]

@@ -31,9 +31,9 @@ from service.api.dependencies import (
 )
 from service.api.native.files import UploadOf, file_response
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
-from service.api.parameters import parse_parameters
-from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
+from service.api.refusals.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
+from service.api.requests.parameters import parse_parameters
 from service.api.served_languages import AUTO
 from service.documents.jobs.job import FileJob, suffix_of
 from service.errors import BadFileError, NotFoundError, NotReadyError

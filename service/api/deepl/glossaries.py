@@ -35,7 +35,7 @@ from service.api.dependencies import CallerOf, PartsOf, parameters_of, path_valu
 from service.api.glossaries.stored import Dictionary, StoredGlossary
 from service.api.glossaries.terms_file import write_tsv
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
-from service.api.problems import DeeplProblem
+from service.api.refusals.problems import DeeplProblem
 from service.api.replies.json import json_response
 from service.api.served_languages import targets_by_source
 from service.errors import InvalidRequestError, NotFoundError

@@ -17,11 +17,11 @@ from service.api.deepl.schemas import (
     DeeplUsage,
 )
 from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
-from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
-from service.api.parameters import check_texts
-from service.api.problems import QUOTA_EXCEEDED, DeeplProblem
+from service.api.refusals.problems import QUOTA_EXCEEDED, DeeplProblem
 from service.api.replies.json import json_response
+from service.api.requests.direct_route import DirectRoute
+from service.api.requests.parameters import check_texts
 from service.api.served_languages import AUTO, target_languages, targets_by_source
 from service.scheduling.limits import Client
 from service.text.language_names import name_of

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from service.api.glossaries.glossaries import MAX_TOGETHER
 from service.api.replies.json import Reply
-from service.api.schemas import LanguageCode, Texts
+from service.api.requests.schemas import LanguageCode, Texts
 from service.text.markup.passage import MarkupOptions
 
 

@@ -10,9 +10,9 @@ from service.api.dependencies import Parts, PartsOf, parameters_of
 from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, spare_alternatives, translate_texts
 from service.api.openapi import JSON, problems, request_body
-from service.api.problems import DeeplxProblem
+from service.api.refusals.problems import DeeplxProblem
 from service.api.replies.json import Reply, json_response
-from service.api.schemas import LanguageCode, Text
+from service.api.requests.schemas import LanguageCode, Text
 from service.api.served_languages import AUTO
 from service.text.markup.passage import MarkupOptions
 

@@ -10,7 +10,7 @@ from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
-from service.api.schemas import LanguageCode, TextList
+from service.api.requests.schemas import LanguageCode, TextList
 from service.api.served_languages import AUTO, web_code
 
 _EXAMPLE = {"source_lang": "auto", "target_lang": "de", "text_list": ["Good morning."]}

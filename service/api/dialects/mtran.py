@@ -10,7 +10,7 @@ from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, TranslatedTexts, translate_texts
 from service.api.openapi import JSON, problems, request_body
 from service.api.replies.json import Reply, json_response
-from service.api.schemas import LanguageCode, Text, TextList
+from service.api.requests.schemas import LanguageCode, Text, TextList
 from service.api.served_languages import AUTO
 from service.text.markup.passage import MarkupOptions
 

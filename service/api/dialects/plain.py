@@ -10,7 +10,7 @@ from service.api.dependencies import PartsOf, parameters_of
 from service.api.dialects.keys import CallerOf
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import TEXT, plain_problems, query_parameters
-from service.api.schemas import LanguageCode, Text
+from service.api.requests.schemas import LanguageCode, Text
 from service.api.served_languages import AUTO
 
 _SOURCE_NAMES = AliasChoices("from", "?from")

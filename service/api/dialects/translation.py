@@ -6,7 +6,7 @@ from fastapi import Request
 
 from bundle.languages import best_match
 from service.api.dependencies import Caller, Parts
-from service.api.parameters import check_texts
+from service.api.requests.parameters import check_texts
 from service.api.served_languages import AUTO, targets_by_source
 from service.errors import UnsupportedLanguageError
 from service.scheduling.limits import Client

@@ -1,4 +1,4 @@
-"""Refuses requests whose `Host` header names another server: see `service.api.host_names`."""
+"""Refuses requests whose `Host` header names another server: see `requests.host_names`."""
 
 from collections.abc import Collection
 from functools import lru_cache, partial
@@ -7,9 +7,9 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api.host_names import is_own_host
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.problems import problem
+from service.api.refusals.problems import problem
+from service.api.requests.host_names import is_own_host
 from service.settings import variable_of
 
 _SHOWN_CHARS = 100

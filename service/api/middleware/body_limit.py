@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.problems import problem
+from service.api.refusals.problems import problem
 from service.errors import BodyTimeoutError, PayloadTooLargeError
 from service.observability.metrics import Metrics
 from service.scheduling.fair_turns import SMALL_CHARS, FairTurns

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.problems import problem
+from service.api.refusals.problems import problem
 from service.errors import OverloadedError
 from service.observability.metrics import Metrics
 

@@ -5,10 +5,10 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.client_scope import client_name, is_refused_at_once
-from service.api.in_flight import InFlight
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.refusal_pace import RefusalPace
+from service.api.refusals.pace import RefusalPace
+from service.api.requests.client_scope import client_name, is_refused_at_once
+from service.api.requests.in_flight import InFlight
 
 
 class PacedRefusalsMiddleware(HttpMiddleware):

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.client_scope import refuse_at_once
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.problems import problem
+from service.api.refusals.problems import problem
+from service.api.requests.client_scope import refuse_at_once
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.limits import CompletionRate

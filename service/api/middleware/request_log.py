@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
+from service.api.refusals.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
 from service.observability.logs import REQUEST_ID, REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
 from service.observability.random_ids import RandomIds

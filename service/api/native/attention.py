@@ -12,7 +12,6 @@ from service.api.dependencies import (
     Parts,
     PartsOf,
 )
-from service.api.direct_route import DirectRoute
 from service.api.native.attention_formats import (
     CONTRAST_FORMATS,
     FORMATS,
@@ -26,9 +25,10 @@ from service.api.native.attention_formats import (
 )
 from service.api.native.translate import selection_of
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
-from service.api.parameters import check_limits, timeout_s
 from service.api.replies.attention import InspectedTextReply
-from service.api.schemas import AttentionParameters
+from service.api.requests.direct_route import DirectRoute
+from service.api.requests.parameters import check_limits, timeout_s
+from service.api.requests.schemas import AttentionParameters
 from service.engine.ablation import canonical
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, PartsOf, parameters_of
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
-from service.api.parameters import check_texts
 from service.api.replies.json import Json, Reply, json_response
-from service.api.schemas import CompareParameters
+from service.api.requests.parameters import check_texts
+from service.api.requests.schemas import CompareParameters
 from service.errors import PayloadTooLargeError
 from service.text.alignment.differences import num_pairs, side_by_side
 from service.text.alignment.word_links import Span, words

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from service.api.auth.charge import Charge
-from service.api.in_flight import InFlight
-from service.api.problems import INTERNAL_ERROR, shortened
+from service.api.refusals.problems import INTERNAL_ERROR, shortened
 from service.api.replies.json import json_bytes
+from service.api.requests.in_flight import InFlight
 from service.errors import ServiceError
 from service.scheduling.limits import Client
 from service.translation.text_thread import TextThread

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.openapi import request_body
 from service.api.replies.json import Reply
-from service.api.schemas import BeamSize, LanguageCode, LengthPenalty, StoredGlossaryName
+from service.api.requests.schemas import BeamSize, LanguageCode, LengthPenalty, StoredGlossaryName
 from service.documents.formats import FORMATS, note_on
 from service.documents.jobs.job import FileJob, FileJobState
 

@@ -12,7 +12,6 @@ from starlette.datastructures import UploadFile
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import FILES_HAVE_ROOM, CallerOf, Parts, PartsOf, path_value
-from service.api.host_names import is_own_host
 from service.api.native.file_schemas import (
     FileParameters,
     FileReply,
@@ -21,8 +20,9 @@ from service.api.native.file_schemas import (
     upload_body,
 )
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
-from service.api.parameters import missing_parameter, parse_parameters
 from service.api.replies.json import json_bytes, json_response
+from service.api.requests.host_names import is_own_host
+from service.api.requests.parameters import missing_parameter, parse_parameters
 from service.documents.formats import note_on
 from service.documents.jobs.file_jobs import Admit
 from service.documents.jobs.job import FileJob

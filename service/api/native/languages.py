@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import CallerOf, DetectInput, PartsOf
-from service.api.direct_route import DirectRoute
 from service.api.openapi import FORM, JSON, problems, request_body
 from service.api.operations.probes import StatusReply
-from service.api.parameters import check_texts
 from service.api.replies.json import Reply, content_of, json_response
 from service.api.replies.translation import DetectionReply
-from service.api.schemas import DetectParameters
+from service.api.requests.direct_route import DirectRoute
+from service.api.requests.parameters import check_texts
+from service.api.requests.schemas import DetectParameters
 from service.api.served_languages import AUTO, target_languages
 from service.documents.formats import readable_formats
 from service.models.routes import Routes

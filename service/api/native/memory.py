@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.auth.account import Account
 from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
-from service.api.host_names import is_own_origin
 from service.api.native.file_schemas import MULTIPART, add_file_field
 from service.api.native.files import UploadOf, attachment
 from service.api.openapi import problems, query_parameters, request_body
-from service.api.parameters import parse_parameters
 from service.api.replies.json import Reply, json_response
-from service.api.schemas import LanguageCode
+from service.api.requests.host_names import is_own_origin
+from service.api.requests.parameters import parse_parameters
+from service.api.requests.schemas import LanguageCode
 from service.errors import DeadlineExceededError, ForbiddenError, MemoryDisabledError
 from service.translation.memory.client_memory import ClientMemory, Imported
 from service.translation.memory.unit import MAX_UNIT_CHARS, Space

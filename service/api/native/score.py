@@ -13,11 +13,11 @@ from service.api.dependencies import (
     PartsOf,
     parameters_of,
 )
-from service.api.direct_route import DirectRoute
 from service.api.openapi import JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
-from service.api.parameters import check_texts, timeout_s
 from service.api.replies.json import Json, Reply, content_of, json_response
-from service.api.schemas import ScoreParameters
+from service.api.requests.direct_route import DirectRoute
+from service.api.requests.parameters import check_texts, timeout_s
+from service.api.requests.schemas import ScoreParameters
 from service.engine.ablation import canonical
 from service.inspection.values import ScoredPair, ScoreRequest
 from service.scheduling.limits import Client

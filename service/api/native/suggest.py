@@ -9,9 +9,9 @@ from service.api.auth.account import Account
 from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
 from service.api.native.memory import client_memory, served_space
 from service.api.openapi import FORM, JSON, problems, request_body
-from service.api.parameters import check_texts
 from service.api.replies.json import Reply, json_response
-from service.api.schemas import LanguageCode, Text
+from service.api.requests.parameters import check_texts
+from service.api.requests.schemas import LanguageCode, Text
 from service.errors import SuggestionsDisabledError, TextTooLongError
 from service.translation.memory.unit import MAX_UNIT_CHARS, Unit
 

@@ -8,18 +8,18 @@ from fastapi import APIRouter, Request, Response
 
 from service.api.auth.repetition import declared_repetition
 from service.api.dependencies import CallerOf, Parts, PartsOf, TranslateInput
-from service.api.direct_route import DirectRoute
 from service.api.native.event_stream import EVENT_SCHEMA, EVENT_STREAM, Event, event_stream
 from service.api.native.source_progress import SourceProgress
 from service.api.openapi import FORM, JSON, REPETITION_PROBLEMS, problems, repeatable, request_body
-from service.api.parameters import check_limits, timeout_s
 from service.api.replies.json import json_response
 from service.api.replies.translation import (
     TranslateReply,
     streamed_content,
     translation_content,
 )
-from service.api.schemas import AttentionOptions, TranslateParameters
+from service.api.requests.direct_route import DirectRoute
+from service.api.requests.parameters import check_limits, timeout_s
+from service.api.requests.schemas import AttentionOptions, TranslateParameters
 from service.api.served_languages import AUTO
 from service.engine.ablation import canonical
 from service.inspection.values import AttentionSelection

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.auth.api_keys import check_token
 from service.api.dependencies import PartsOf
 from service.api.openapi import problems
-from service.api.problems import SHUTTING_DOWN
+from service.api.refusals.problems import SHUTTING_DOWN
 from service.api.replies.json import Reply, json_response
 from service.errors import ShuttingDownError
 from service.models.loaded_model import LoadedModel

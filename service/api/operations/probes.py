@@ -9,7 +9,7 @@ from service.api.auth.api_keys import check_token
 from service.api.dependencies import PartsOf
 from service.api.openapi import problems
 from service.api.operations.models import ModelReply, model_content
-from service.api.problems import SHUTTING_DOWN
+from service.api.refusals.problems import SHUTTING_DOWN
 from service.api.replies.json import Reply, json_response
 from service.errors import NotReadyError, ShuttingDownError
 

@@ -12,8 +12,8 @@ from starlette.types import Message
 
 from service.api.auth.api_keys import ApiKeys
 from service.api.auth.charge import Charge
-from service.api.in_flight import InFlight
 from service.api.native.event_stream import Event, event_stream
+from service.api.requests.in_flight import InFlight
 from service.errors import DeadlineExceededError, ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client

@@ -22,9 +22,9 @@ from service.api.dialects.google.schemas import (
 from service.api.dialects.keys import caller_with_key
 from service.api.dialects.translation import AskedTexts, TranslatedTexts, translate_texts
 from service.api.openapi import FORM, JSON, problems, query_parameters, request_body
-from service.api.parameters import check_texts
-from service.api.problems import GoogleProblem
+from service.api.refusals.problems import GoogleProblem
 from service.api.replies.json import json_response
+from service.api.requests.parameters import check_texts
 from service.api.served_languages import AUTO, targets_by_source, web_code
 from service.text.language_names import name_of
 from service.text.markup.passage import MarkupOptions

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from service.api.replies.json import Reply
-from service.api.schemas import LanguageCode, Text, Texts
+from service.api.requests.schemas import LanguageCode, Text, Texts
 from service.api.served_languages import AUTO
 
 

@@ -11,7 +11,7 @@ from service.api.dialects.google.schemas import GoogleSingleParameters
 from service.api.dialects.keys import caller_with_key
 from service.api.dialects.translation import AskedTexts, translate_texts
 from service.api.openapi import FORM, JSON, problems, query_parameters, request_body
-from service.api.problems import GoogleProblem
+from service.api.refusals.problems import GoogleProblem
 from service.api.replies.json import Json, json_response
 from service.api.served_languages import AUTO, web_code
 from service.errors import UnsupportedLanguageError

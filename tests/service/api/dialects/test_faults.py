@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api.problems import GoogleProblem, problem_content
+from service.api.refusals.problems import GoogleProblem, problem_content
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, ask

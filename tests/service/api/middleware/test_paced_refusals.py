@@ -11,11 +11,11 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.client_scope import client_name, name_client
-from service.api.in_flight import InFlight
 from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
-from service.api.refusal_pace import PaceLimits, RefusalPace
+from service.api.refusals.pace import PaceLimits, RefusalPace
+from service.api.requests.client_scope import client_name, name_client
+from service.api.requests.in_flight import InFlight
 from service.observability.metrics import Metrics
 from service.server.app import create_file_jobs
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.api.parameters import MAX_FAULTS, MAX_FIELDS
-from service.api.problems import MAX_ERROR_CHARS
+from service.api.refusals.problems import MAX_ERROR_CHARS
+from service.api.requests.parameters import MAX_FAULTS, MAX_FIELDS
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 MEBIBYTE = 1_048_576

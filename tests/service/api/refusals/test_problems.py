@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from service.api.problems import INTERNAL_ERROR
+from service.api.refusals.problems import INTERNAL_ERROR
 from service.errors import (
     DeadlineExceededError,
     InvalidRequestError,

@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import Message
 
-from service.api.departure import EXTENSION, Departure, has_left, on_departure
+from service.api.requests.departure import EXTENSION, Departure, has_left, on_departure
 
 
 def _request(departure: Departure) -> Request:

@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from service.api.departure import has_left, on_departure
-from service.api.problems import SHUTTING_DOWN
+from service.api.refusals.problems import SHUTTING_DOWN
+from service.api.requests.departure import has_left, on_departure
 from service.errors import OverloadedError, ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import Client

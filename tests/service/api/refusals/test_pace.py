@@ -2,7 +2,7 @@
 
 import asyncio
 
-from service.api.refusal_pace import PaceLimits, RefusalPace
+from service.api.refusals.pace import PaceLimits, RefusalPace
 from tests.service.tiny_models import FakeClock
 
 LIMITS = PaceLimits(max_per_s=2, pause_s=0.5, gap_s=0.125, max_held_per_client=6, max_held=8)

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Receive
 
-from service.api.in_flight import InFlight
+from service.api.requests.in_flight import InFlight
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
 BASE = b"q=hello&source=en&target=de"

@@ -1,6 +1,6 @@
 import pytest
 
-from service.api.host_names import is_loopback, is_own_host
+from service.api.requests.host_names import is_loopback, is_own_host
 
 NAMES = ("translate.example.org", ".internal.example")
 

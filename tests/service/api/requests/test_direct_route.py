@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
-from service.api.direct_route import DirectRoute
+from service.api.requests.direct_route import DirectRoute
 from tests.service.api.fakes import ask
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 
-from service.api.schemas import AttentionParameters, ScoreParameters, TranslateParameters
+from service.api.requests.schemas import AttentionParameters, ScoreParameters, TranslateParameters
 from service.errors import InvalidRequestError, TextTooLongError
 from service.settings import Settings
 

@@ -1,0 +1,1 @@
+"""What a request that fails is answered, and how soon."""
