@@ -19,7 +19,7 @@ from service.api.auth.key import ApiKey, digest_of
 from service.api.auth.key_store import KeyStore, answer_within, open_store
 from service.api.auth.memory_store import MemoryStore
 from service.api.auth.wrong_keys import WrongKeys
-from service.api.requests.client_scope import name_client
+from service.api.requests.client_scope import CLIENT_NAME
 from service.errors import ForbiddenError, KeyRequiredError, StartupError
 from service.observability.clock import Clock
 from service.observability.metrics import Metrics
@@ -116,7 +116,7 @@ class ApiKeys:
             times=self._times,
             open_usage=self._open_usage,
         )
-        name_client(request.scope, account.client.name)
+        request.scope[CLIENT_NAME] = account.client.name
         account.limit_time(within_s)
         with counted_refusals(self._metrics):
             await account.count_request()

@@ -41,7 +41,8 @@ class PacedRefusalsMiddleware(HttpMiddleware):
         refusal: list[Message] = []
 
         async def send_unless_refusal(message: Message) -> None:
-            if refusal or self._is_refusal(scope, message):
+            status = message.get("status", HTTPStatus.OK)
+            if refusal or (status >= HTTPStatus.BAD_REQUEST and self._is_refusal(scope, status)):
                 refusal.append(message)
             else:
                 await send(message)
@@ -52,10 +53,9 @@ class PacedRefusalsMiddleware(HttpMiddleware):
             for message in refusal:
                 await send(message)
 
-    def _is_refusal(self, scope: Scope, message: Message) -> bool:
-        status = message.get("status", HTTPStatus.OK)
+    def _is_refusal(self, scope: Scope, status: int) -> bool:
         if not self._in_flight.is_open or is_refused_at_once(scope):
             return False
-        return HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR or (
+        return status < HTTPStatus.INTERNAL_SERVER_ERROR or (
             status == HTTPStatus.SERVICE_UNAVAILABLE and scope["path"] not in self._probes
         )

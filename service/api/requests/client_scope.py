@@ -2,14 +2,9 @@
 
 from starlette.types import Scope
 
-_NAME = "pellucid.client"
-"""Where the scope of a request has the name of its client."""
+CLIENT_NAME = "pellucid.client"
+"""Where the scope of a request has the name of its client, once that is known."""
 _AT_ONCE = "pellucid.at_once"
-
-
-def name_client(scope: Scope, name: str) -> None:
-    """Note the client of a request."""
-    scope[_NAME] = name
 
 
 def refuse_at_once(scope: Scope) -> None:
@@ -24,4 +19,4 @@ def is_refused_at_once(scope: Scope) -> bool:
 
 def client_name(scope: Scope) -> str:
     """The client of a request; where it is not known, the address of its connection."""
-    return str(scope.get(_NAME) or (scope.get("client") or ("",))[0])
+    return str(scope.get(CLIENT_NAME) or (scope.get("client") or ("",))[0])

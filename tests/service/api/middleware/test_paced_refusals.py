@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.refusals.pace import PaceLimits, RefusalPace
-from service.api.requests.client_scope import client_name, name_client
+from service.api.requests.client_scope import client_name, CLIENT_NAME
 from service.api.requests.in_flight import InFlight
 from service.observability.metrics import Metrics
 from service.server.app import create_file_jobs
@@ -45,7 +45,7 @@ class Service:
 
     async def _app(self, scope: Scope, _: Receive, send: Send) -> None:
         self.num_inside += 1
-        name_client(scope, scope["path"].partition(":")[2])
+        scope[CLIENT_NAME] = scope["path"].partition(":")[2]
         await send({"type": "http.response.start", "status": scope["status"], "headers": []})
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         await send({"type": "http.response.body", "body": b"b"})
