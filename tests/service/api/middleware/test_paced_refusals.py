@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
 from service.api.refusals.pace import PaceLimits, RefusalPace
-from service.api.requests.client_scope import client_name, CLIENT_NAME
+from service.api.requests.client_scope import CLIENT_NAME, client_name
 from service.api.requests.in_flight import InFlight
 from service.observability.metrics import Metrics
 from service.server.app import create_file_jobs
