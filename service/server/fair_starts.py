@@ -5,11 +5,15 @@ refused at half a millisecond each would hold up each of the few turns that anot
 """
 
 import asyncio
+import math
 from collections import Counter, deque
 from collections.abc import Callable
 
 MAX_PER_TURN = 2
-"""Requests of an address that start in one turn of the event loop."""
+"""Requests of an address that start in one turn of the event loop, while few of them wait."""
+MAX_TURNS = 4
+"""Of the event loop that a request waits at most: a crowd that comes faster than it starts has to
+reach the limits of the service, which refuse it, instead of a queue without end."""
 
 Start = Callable[[], object]
 
@@ -42,7 +46,8 @@ class FairStarts:
         self._is_scheduled = False
         self._num_started.clear()
         for address, starts in list(self._waiting.items()):
-            self._num_started[address] = min(len(starts), self._max_per_turn)
+            fair = max(self._max_per_turn, math.ceil(len(starts) / MAX_TURNS))
+            self._num_started[address] = min(len(starts), fair)
             for _ in range(self._num_started[address]):
                 starts.popleft()()
             if not starts:
