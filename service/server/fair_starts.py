@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 MAX_PER_TURN = 2
 """Requests of an address that start in one turn of the event loop, while few of them wait."""
-MAX_TURNS = 4
-"""Of the event loop that a request waits at most: a crowd that comes faster than it starts has to
-reach the limits of the service, which refuse it, instead of a queue without end."""
+MAX_WAITING_TURNS = 4
+"""Turns in which as many start as wait, if as many come: a crowd that comes faster than two in a
+turn has to reach the limits of the service, which refuse it, instead of a queue without end."""
 
 Start = Callable[[], object]
 
@@ -46,7 +46,7 @@ class FairStarts:
         self._is_scheduled = False
         self._num_started.clear()
         for address, starts in list(self._waiting.items()):
-            fair = max(self._max_per_turn, math.ceil(len(starts) / MAX_TURNS))
+            fair = max(self._max_per_turn, math.ceil(len(starts) / MAX_WAITING_TURNS))
             self._num_started[address] = min(len(starts), fair)
             for _ in range(self._num_started[address]):
                 starts.popleft()()

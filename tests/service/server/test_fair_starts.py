@@ -37,6 +37,20 @@ def test_flood_of_one_address_leaves_every_turn_to_others() -> None:
     ]
 
 
+def test_a_crowd_that_keeps_coming_does_not_wait_without_an_end() -> None:
+    async def scenario() -> list[int]:
+        starts, started = FairStarts(max_per_turn=2), list[str]()
+        waiting = []
+        for turn in range(40):
+            for _ in range(10):
+                starts.start("crowd", partial(started.append, "crowd"))
+            await asyncio.sleep(0)
+            waiting.append(10 * (turn + 1) - len(started))
+        return waiting
+
+    assert max(asyncio.run(scenario())) <= 40
+
+
 def test_newcomers_of_an_address_wait_behind_its_earlier_ones() -> None:
     async def scenario() -> list[str]:
         starts, started = FairStarts(max_per_turn=1), list[str]()
