@@ -233,6 +233,9 @@ class _Pipeline:
             self._loop.call_soon_threadsafe(self._running.put_nowait, None)
         except OSError as error:
             self._loop.call_soon_threadsafe(self._fail, error)
+        except RuntimeError:  # the loop has ended with the output, which needs no more lines
+            if not self._loop.is_closed():
+                raise
 
     def _start(self, line: bytes, number: int) -> None:
         self._running.put_nowait(self._loop.create_task(self._work(line, number)))
