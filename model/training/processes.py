@@ -115,5 +115,7 @@ def joined_processes(device: str | None = None) -> Iterator[Processes]:
             torch.cuda.set_device(local)
         rank, count = dist.get_rank(), dist.get_world_size()
         yield Processes(rank=rank, count=count, device=local or torch.device(kind))
+        # Gloo may abort a process whose peer closes its connections first.
+        dist.barrier()
     finally:
         dist.destroy_process_group()
