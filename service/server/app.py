@@ -25,9 +25,9 @@ from service.api.middleware.body_limit import BodyLimitMiddleware, BodyLimits
 from service.api.middleware.forwarded import ForwardedMiddleware
 from service.api.middleware.held_bytes import HeldBytes, HeldBytesMiddleware
 from service.api.middleware.paced_refusals import PacedRefusalsMiddleware
+from service.api.middleware.reply_headers import ReplyHeadersMiddleware, allow_origins
 from service.api.middleware.request_limit import RequestLimit, RequestLimitMiddleware
-from service.api.middleware.request_log import ObservationMiddleware, RequestIdMiddleware
-from service.api.middleware.security_headers import SecurityHeadersMiddleware, allow_origins
+from service.api.middleware.request_log import ObservationMiddleware
 from service.api.middleware.trace import TraceMiddleware
 from service.api.native import (
     attention,
@@ -379,9 +379,8 @@ def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
         in_flight=parts.in_flight,
         probes=_PROBE_PATHS,
     )
-    app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(TraceMiddleware, tracing=parts.tracing, untraced=_ROUTINE_PATHS)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(ReplyHeadersMiddleware)
     app.add_middleware(ForwardedMiddleware, trusted_hosts=settings.trusted_proxies)
 
 

@@ -22,9 +22,12 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from service.api.middleware.held_bytes import HeldBytes
+from service.api.middleware.reply_headers import (
+    REQUEST_ID_HEADER,
+    SECURITY_HEADERS,
+    request_id,
+)
 from service.api.middleware.request_limit import RequestLimit, is_limited
-from service.api.middleware.request_log import REQUEST_ID_HEADER, request_id
-from service.api.middleware.security_headers import SECURITY_HEADERS
 from service.api.requests.departure import EXTENSION, Departure
 from service.observability.metrics import Metrics
 from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit

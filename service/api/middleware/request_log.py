@@ -1,22 +1,15 @@
-"""Request ids, metrics and the log of every request: plain ASGI, nothing is buffered."""
+"""Metrics and the log of every request: plain ASGI, nothing is buffered."""
 
 import asyncio
 import logging
-import re
 import time
 from http import HTTPStatus
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.refusals.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.observability.logs import REQUEST_ID, REQUEST_STATS, RequestStats
+from service.observability.logs import REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
-from service.observability.random_ids import RandomIds
-
-REQUEST_ID_HEADER = "X-Request-Id"
-_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_IDS = RandomIds()
 
 _log = logging.getLogger(__name__)
 
@@ -26,33 +19,6 @@ class HttpMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-
-
-def request_id(given: str) -> str:
-    """The id given by the client if it is safe to log, else a new one."""
-    return given if _VALID_REQUEST_ID.fullmatch(given) else _IDS.new()
-
-
-class RequestIdMiddleware(HttpMiddleware):
-    """Takes the client's request id or creates one, for logs and reply."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        own_id = request_id(Headers(scope=scope).get(REQUEST_ID_HEADER, ""))
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = own_id
-            await send(message)
-
-        token = REQUEST_ID.set(own_id)
-        try:
-            await self._app(scope, receive, send_with_id)
-        finally:
-            REQUEST_ID.reset(token)
 
 
 class ObservationMiddleware(HttpMiddleware):

@@ -64,9 +64,10 @@ async def translate(
         pair = asked.source, asked.target
         terms = await parts.glossaries.named(account.owner, parameters.glossary_name, pair)
         asked = replace(asked, glossary=terms)
+    num_chars = parameters.num_chars
     repetition = await declared_repetition(request)
     if parameters.stream:
-        charge = await account.reserve(parameters.num_chars, repetition)
+        charge = await account.reserve(num_chars, repetition)
         return await event_stream(
             request,
             account.client,
@@ -75,7 +76,7 @@ async def translate(
             charge,
             thread=parts.reply_thread,
         )
-    async with account.charged(parameters.num_chars, repetition):
+    async with account.charged(num_chars, repetition):
         return await parts.in_flight.run(request, account.client, _reply(asked, parts, parameters))
 
 
