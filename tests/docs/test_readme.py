@@ -137,5 +137,6 @@ def test_a_block_runs_in_a_fresh_checkout(checkout: Checkout, block: str) -> Non
         assert printed == answer
         return
     assert "Das Wetter ist heute schön." in printed
-    assert (checkout.folder / "LIESMICH.md").read_text(encoding="utf-8").startswith("# ")
+    translated = (checkout.folder / "LIESMICH.md").read_text(encoding="utf-8")
+    assert translated.startswith('# <span translate="no">Pellucid</span>\n')
     assert (checkout.folder / "map.png").read_bytes().startswith(b"\x89PNG")
