@@ -5,7 +5,7 @@ uvicorn itself limits only the pause between two requests.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -190,7 +190,16 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         begin = partial(super()._start_asgi_task, cycle, app)
-        self._starts.start(self.client[0] if self.client else "", begin)
+        scope = cycle.scope
+        if _is_counted_at_head(scope["method"], scope["path"], scope["headers"]):
+            self._request_limit.expect(self._address)
+            begin = partial(self._begin_counted, begin)
+        self._starts.start(self._address, begin)
+
+    def _begin_counted(self, begin: Callable[[], None]) -> None:
+        begin()
+        # Behind the first step of its task, in which a request whose body is here is counted.
+        self.loop.call_soon(self._request_limit.has_begun, self._address)
 
     def on_body(self, body: bytes) -> None:
         """A part of a body arrived."""
@@ -272,12 +281,15 @@ class Connection(HttpToolsProtocol):
         `RequestLimitMiddleware`.
         """
         return (
-            is_limited(*self._target(), self.headers)
+            _is_counted_at_head(*self._target(), self.headers)
             and not self._num_unanswered
             and self.parser.should_keep_alive()
-            and not any(name.startswith(b"x-forwarded") for name, _ in self.headers)
-            and self._request_limit.is_full(self.client[0] if self.client else "")
+            and self._request_limit.is_full_at_head(self._address)
         )
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _target(self) -> tuple[str, str]:
         """Method and path of the request that is arriving."""
@@ -366,6 +378,13 @@ class Connection(HttpToolsProtocol):
         lines = [b"%b: %b\r\n" % field for field in fields]
         status_line = STATUS_LINE[response.status_code]
         self.transport.write(b"".join((status_line, *lines, b"\r\n", response.body)))
+
+
+def _is_counted_at_head(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request is limited, and comes from the address of its connection."""
+    return is_limited(method, path, headers) and not any(
+        name.startswith(b"x-forwarded") for name, _ in headers
+    )
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

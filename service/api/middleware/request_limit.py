@@ -1,4 +1,8 @@
-"""Limits concurrent requests, in all and per address; refuses before a body is read."""
+"""Limits concurrent requests, in all and per address; refuses before a body is read.
+
+Those that wait for their start count from their head on: else a crowd that comes faster than it
+starts would wait, all of it, to be refused one by one.
+"""
 
 import math
 from collections import Counter
@@ -39,12 +43,33 @@ class RequestLimit:
         self._rate = CompletionRate(clock)
         self._by_address: Counter[str] = Counter()
         self._num_requests = 0
+        self._waiting: Counter[str] = Counter()
+        """Requests let in at their head that have not begun, by address of their connection."""
+        self._num_waiting = 0
 
     def is_full(self, address: str) -> bool:
         """Whether another request from `address` must be refused."""
-        own = self._by_address.get(address, 0)
-        available = (self._max_requests - self._num_requests + own) // 2
-        return own >= max(1, available)
+        return self._is_over(self._by_address.get(address, 0), self._num_requests)
+
+    def is_full_at_head(self, address: str) -> bool:
+        """The same for a request that would wait for its start, behind those that do."""
+        own = self._by_address.get(address, 0) + self._waiting.get(address, 0)
+        return self._is_over(own, self._num_requests + self._num_waiting)
+
+    def _is_over(self, own: int, total: int) -> bool:
+        return own >= max(1, (self._max_requests - total + own) // 2)
+
+    def expect(self, address: str) -> None:
+        """Count a request as waiting for its start."""
+        self._waiting[address] += 1
+        self._num_waiting += 1
+
+    def has_begun(self, address: str) -> None:
+        """Count it no longer as waiting."""
+        self._num_waiting -= 1
+        self._waiting[address] -= 1
+        if not self._waiting[address]:
+            del self._waiting[address]
 
     def enter(self, address: str) -> None:
         """Count a request as in progress."""
@@ -61,9 +86,10 @@ class RequestLimit:
         status = HTTPStatus.TOO_MANY_REQUESTS
         # One label for all: finding the route would cost more than the rest of the refusal.
         self._metrics.requests.labels(route="refused", dialect="none", status=str(status)).inc()
-        wait_s = self._rate.seconds_for(self._num_requests)
+        num_requests = self._num_requests + self._num_waiting
+        wait_s = self._rate.seconds_for(num_requests)
         text = (
-            f"Slowdown: {self._num_requests} requests are being worked on; one address may have "
+            f"Slowdown: {num_requests} requests are being worked on; one address may have "
             f"half of the {self._max_requests} that there is room for and that others leave"
         )
         return problem(path, status, "overloaded", text, {"Retry-After": str(math.ceil(wait_s))})
