@@ -46,6 +46,7 @@ from service.api.refusals.pace import PaceLimits, RefusalPace
 from service.api.refusals.problems import add_exception_handlers
 from service.api.requests.host_names import ANY_HOST, is_loopback
 from service.api.requests.in_flight import InFlight
+from service.api.requests.route_finder import RouteFinder
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs
@@ -340,6 +341,7 @@ def _add_routes(app: FastAPI, settings: Settings) -> None:
         app.include_router(google.router, prefix="/google")
     # KOReader keeps the host of a server's address and sets the path itself.
     app.include_router(google_web.router, include_in_schema=False)
+    app.router.middleware_stack = RouteFinder(app.router)
 
 
 def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:

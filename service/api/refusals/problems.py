@@ -226,8 +226,9 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
 
 def _allowed_methods(request: Request) -> str:
     """Methods of all routes at this path; the router itself names those of the first only."""
-    routes = request.app.router.routes
     asked = [dict(request.scope, method=method) for method in _METHODS]
+    found = request.app.router.routes
+    routes = [route for route in found if route.matches(asked[0])[0] is not Match.NONE]
     return ", ".join(
         scope["method"]
         for scope in asked
