@@ -132,13 +132,22 @@ def _often_refused(caller: Caller, parts: Parts) -> Client | None:
 
 
 def parameters_of(
-    model: type[M], *, lists: Collection[str] = (), guesses_json: bool = False
+    model: type[M],
+    *,
+    lists: Collection[str] = (),
+    guesses_json: bool = False,
+    has_tables: bool = False,
 ) -> Callable[..., Coroutine[Any, Any, M]]:
     """A dependency that reads the parameters of a request; see `ParameterReader.read`."""
 
     async def parameters(request: Request, parts: PartsOf) -> M:
-        read = parts.parameters.read
-        return await read(model, request, lists=lists, guesses_json=guesses_json)
+        return await parts.parameters.read(
+            model,
+            request,
+            lists=lists,
+            guesses_json=guesses_json,
+            max_text_chars=None if has_tables else parts.settings.max_text_chars,
+        )
 
     return parameters
 

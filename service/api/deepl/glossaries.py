@@ -76,12 +76,18 @@ async def _owner(request: Request, caller: CallerOf) -> str:
     return (await caller.account(request.query_params.get("auth_key"))).owner
 
 
-GlossaryInput = Annotated[GlossaryParameters, Depends(parameters_of(GlossaryParameters))]
-MultilingualInput = Annotated[
-    MultilingualParameters, Depends(parameters_of(MultilingualParameters))
+GlossaryInput = Annotated[
+    GlossaryParameters, Depends(parameters_of(GlossaryParameters, has_tables=True))
 ]
-UpdateInput = Annotated[MultilingualUpdate, Depends(parameters_of(MultilingualUpdate))]
-DictionaryInput = Annotated[DictionaryUpdate, Depends(parameters_of(DictionaryUpdate))]
+MultilingualInput = Annotated[
+    MultilingualParameters, Depends(parameters_of(MultilingualParameters, has_tables=True))
+]
+UpdateInput = Annotated[
+    MultilingualUpdate, Depends(parameters_of(MultilingualUpdate, has_tables=True))
+]
+DictionaryInput = Annotated[
+    DictionaryUpdate, Depends(parameters_of(DictionaryUpdate, has_tables=True))
+]
 PairInput = Annotated[PairParameters, Depends(parameters_of(PairParameters))]
 OwnerOf = Annotated[str, Depends(_owner)]
 

@@ -21,6 +21,10 @@ MAX_INLINE_CHARS = 65_536
 """A larger body is parsed outside of the event loop."""
 _REST_TO_WORK = 3.0
 """Large bodies may take a quarter of the time."""
+MAX_LIST_COMMAS = 30_000
+"""Of a body as JSON, beside as many as its texts may have characters: more than all lists of a
+request may need. A body of nothing else holds the interpreter's lock for 6 ms and more while it is
+parsed."""
 MAX_FIELDS = 1_000
 """Of a query string, and of a form."""
 MAX_FAULTS = 10
@@ -45,6 +49,7 @@ class ParameterReader:
         *,
         lists: Collection[str] = (),
         guesses_json: bool = False,
+        max_text_chars: int | None = None,
     ) -> M:
         """Parameters of a request; the query string takes precedence over the form.
 
@@ -54,6 +59,7 @@ class ParameterReader:
             lists: Names that may be repeated in a query string or form.
             guesses_json: Whether the body is JSON if it begins like an object, and only then,
                 whatever its Content-Type says.
+            max_text_chars: Characters of all its texts; None: it has tables, of any size.
 
         Raises:
             InvalidRequestError: The body is not UTF-8, invalid JSON, neither JSON nor a form, or
@@ -66,6 +72,8 @@ class ParameterReader:
         is_json = _looks_like_json(body) if guesses_json else _is_json(_media_type(request))
         if len(body) <= MAX_INLINE_CHARS:
             return _parse(model, request, body, lists, is_json)
+        if is_json and max_text_chars is not None:
+            _check_commas(body, MAX_LIST_COMMAS + max_text_chars)
         async with self._turn:
             await asyncio.sleep(self._rests_until_s - time.monotonic())
             started_s = time.monotonic()
@@ -107,6 +115,16 @@ def _parse(model: type[M], request: Request, body: str, lists: Collection[str], 
         return parse_parameters(model, _json_object(body))
     fields = _query_pairs(request) + _form_pairs(_media_type(request), body)
     return parse_parameters(model, _fields(fields, lists))
+
+
+def _check_commas(body: str, limit: int) -> None:
+    """Refuse what is too long for any list, before it is parsed."""
+    num_commas = body.count(",")
+    if num_commas > limit:
+        raise InvalidRequestError(
+            f"Invalid request: the body has {num_commas} commas, its lists and texts may have "
+            f"{limit}: send several requests"
+        )
 
 
 def _is_json(media_type: str) -> bool:

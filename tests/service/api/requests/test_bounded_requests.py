@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from service.api.refusals.problems import MAX_ERROR_CHARS
-from service.api.requests.parameters import MAX_FAULTS, MAX_FIELDS
+from service.api.requests.parameters import MAX_FAULTS, MAX_FIELDS, MAX_LIST_COMMAS
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 MEBIBYTE = 1_048_576
@@ -73,6 +73,33 @@ def test_a_reply_names_some_of_many_faults() -> None:
     assert reply.status_code == 400
     assert len(reply.json()["error"]) <= MAX_ERROR_CHARS
     assert reply.json()["error"].count(": ") <= MAX_FAULTS + 1
+
+
+@pytest.mark.parametrize("item", ["1", '"a"', "{}", '""'])
+def test_a_list_that_is_too_long_for_any_is_not_parsed(item: str) -> None:
+    reply = ask(app_with(UpperCaser()), "POST", "/translate", content=_list(item), headers=JSON)
+    assert reply.status_code == 400
+    # Not that it is no object, which the parser would find.
+    assert "commas" in reply.json()["error"]
+
+
+def test_as_many_commas_as_lists_and_texts_may_have_are_understood() -> None:
+    q = ["a," * 30] * 500
+    glossary = [{"source": f"term {n}", "target": ",".join("abcdefghijklmnopqrstuvwx")} for n in range(999)]
+    asked = BASE | {"q": q, "glossary": glossary}
+    reply = ask(app_with(UpperCaser()), "POST", "/translate", json=asked)
+    assert reply.status_code == 200
+    assert len(reply.json()["translatedText"]) == 500
+
+
+def test_a_table_may_have_more_commas_than_texts() -> None:
+    app = app_with(UpperCaser(), api_keys=["right-key-of-some-length"])
+    entries = "\n".join(f"{n},{n}" for n in range(MAX_LIST_COMMAS + 31_000))
+    languages = {"source_lang": "en", "target_lang": "de"}
+    body = {"name": "x", **languages, "entries": entries, "entries_format": "csv"}
+    headers = {"Authorization": "DeepL-Auth-Key right-key-of-some-length"}
+    reply = ask(app, "POST", "/v2/glossaries", json=body, headers=headers)
+    assert "5,000 terms" in reply.json()["message"], "it was parsed"
 
 
 @pytest.mark.parametrize("where", ["content", "params"])
