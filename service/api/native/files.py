@@ -22,6 +22,7 @@ from service.api.native.file_schemas import (
 from service.api.openapi import REPETITION_PROBLEMS, path_parameter, problems, repeatable
 from service.api.replies.json import json_bytes, json_response
 from service.api.requests.host_names import is_own_host
+from service.api.requests.multipart_form import multipart_form
 from service.api.requests.parameters import missing_parameter, parse_parameters
 from service.documents.formats import note_on
 from service.documents.jobs.file_jobs import Admit
@@ -64,13 +65,13 @@ async def read_upload(request: Request, max_file_bytes: int) -> Upload:
     if media_type != _MULTIPART:
         raise InvalidRequestError(f"Invalid request: the body's Content-Type must be {_MULTIPART}")
     try:
-        async with request.form(max_files=1, max_fields=_MAX_FIELDS) as form:
+        async with multipart_form(request, max_fields=_MAX_FIELDS) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise missing_parameter("file")
             data = await file.read()
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    except OSError:  # files over a megabyte are spooled to disk
+    except OSError:  # very large files are spooled to disk
         raise StorageError("there is no room to receive the file: try again later") from None
     if not file.filename:
         raise InvalidRequestError("Invalid request: empty file")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import UploadFile
 
+from service.api.requests.multipart_form import multipart_form
 from service.api.requests.schemas import AttentionParameters, ScoreParameters, TranslateParameters
 from service.errors import InvalidRequestError, TextTooLongError
 from service.settings import Settings
@@ -200,7 +201,7 @@ def _pairs(encoded: str) -> list[tuple[str, Any]]:
 
 
 async def _multipart_pairs(request: Request) -> list[tuple[str, Any]]:
-    async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
+    async with multipart_form(request, max_fields=MAX_FIELDS) as form:
         pairs = form.multi_items()
         if any(isinstance(value, UploadFile) for _, value in pairs):
             raise InvalidRequestError("Invalid request: a file was sent where text is expected")

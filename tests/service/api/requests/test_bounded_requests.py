@@ -85,7 +85,9 @@ def test_a_list_that_is_too_long_for_any_is_not_parsed(item: str) -> None:
 
 def test_as_many_commas_as_lists_and_texts_may_have_are_understood() -> None:
     q = ["a," * 30] * 500
-    glossary = [{"source": f"term {n}", "target": ",".join("abcdefghijklmnopqrstuvwx")} for n in range(999)]
+    glossary = [
+        {"source": f"term {n}", "target": ",".join("abcdefghijklmnopqrstuvwx")} for n in range(999)
+    ]
     asked = BASE | {"q": q, "glossary": glossary}
     reply = ask(app_with(UpperCaser()), "POST", "/translate", json=asked)
     assert reply.status_code == 200
