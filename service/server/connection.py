@@ -191,10 +191,11 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         begin = partial(super()._start_asgi_task, cycle, app)
         scope = cycle.scope
-        if _is_counted_at_head(scope["method"], scope["path"], scope["headers"]):
+        is_counted = _is_counted_at_head(scope["method"], scope["path"], scope["headers"])
+        if is_counted:
             self._request_limit.expect(self._address)
             begin = partial(self._begin_counted, begin)
-        self._starts.start(self._address, begin)
+        self._starts.start(self._address, begin, is_bounded=is_counted)
 
     def _begin_counted(self, begin: Callable[[], None]) -> None:
         begin()

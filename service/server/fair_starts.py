@@ -12,8 +12,8 @@ from collections.abc import Callable
 MAX_PER_TURN = 2
 """Requests of an address that start in one turn of the event loop, while few of them wait."""
 MAX_WAITING_TURNS = 4
-"""Turns in which as many start as wait, if as many come: a crowd that comes faster than two in a
-turn has to reach the limits of the service, which refuse it, instead of a queue without end."""
+"""Turns in which as many start as wait, if as many come and nothing else bounds how many wait: a
+crowd that comes faster than two in a turn would else be a queue without end."""
 
 Start = Callable[[], object]
 
@@ -25,13 +25,23 @@ class FairStarts:
         self._max_per_turn = max_per_turn
         self._num_started: Counter[str] = Counter()
         """In this turn, by address."""
-        self._waiting: dict[str, deque[Start]] = {}
+        self._waiting: dict[str, deque[tuple[Start, bool]]] = {}
+        """Each with whether it is bounded."""
+        self._num_unbounded: Counter[str] = Counter()
+        """Of those that wait."""
         self._is_scheduled = False
 
-    def start(self, address: str, start: Start) -> None:
-        """Call `start` at once, or in one of the next turns."""
+    def start(self, address: str, start: Start, *, is_bounded: bool = False) -> None:
+        """Call `start` at once, or in one of the next turns.
+
+        Args:
+            address: Whose request it is.
+            start: Begins it.
+            is_bounded: Whether requests of its kind are refused where too many wait.
+        """
         if address in self._waiting or self._num_started[address] >= self._max_per_turn:
-            self._waiting.setdefault(address, deque()).append(start)
+            self._waiting.setdefault(address, deque()).append((start, is_bounded))
+            self._num_unbounded[address] += not is_bounded
         else:
             self._num_started[address] += 1
             start()
@@ -46,11 +56,13 @@ class FairStarts:
         self._is_scheduled = False
         self._num_started.clear()
         for address, starts in list(self._waiting.items()):
-            fair = max(self._max_per_turn, math.ceil(len(starts) / MAX_WAITING_TURNS))
-            self._num_started[address] = min(len(starts), fair)
+            unbounded = math.ceil(self._num_unbounded[address] / MAX_WAITING_TURNS)
+            self._num_started[address] = min(len(starts), max(self._max_per_turn, unbounded))
             for _ in range(self._num_started[address]):
-                starts.popleft()()
+                start, is_bounded = starts.popleft()
+                self._num_unbounded[address] -= not is_bounded
+                start()
             if not starts:
-                del self._waiting[address]
+                del self._waiting[address], self._num_unbounded[address]
         if self._num_started:
             self._schedule()

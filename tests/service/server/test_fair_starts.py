@@ -77,3 +77,26 @@ def test_a_turn_later_an_address_may_start_as_many_again() -> None:
         return counts
 
     assert asyncio.run(scenario()) == [2, 4, 6]
+
+
+def test_what_is_refused_beyond_a_bound_never_starts_as_a_crowd() -> None:
+    async def scenario() -> list[int]:
+        starts, started, counts = FairStarts(max_per_turn=2), list[str](), list[int]()
+        for number in range(40):
+            begin = partial(started.append, "crowd")
+            starts.start("crowd", begin, is_bounded=number % 2 == 0)
+        for _ in range(3):
+            counts.append(len(started))
+            await asyncio.sleep(0)
+        return counts
+
+    # Nineteen of those that wait are not bounded, of which five start in a turn.
+    assert asyncio.run(scenario()) == [2, 7, 12]
+
+
+def test_a_bounded_crowd_starts_two_by_two() -> None:
+    def ask(starts: FairStarts, started: list[str]) -> None:
+        for _ in range(20):
+            starts.start("crowd", partial(started.append, "x"), is_bounded=True)
+
+    assert [len(turn) for turn in _turns(ask, 4)] == [2, 2, 2, 2]
