@@ -1,6 +1,6 @@
 """Known words of a model, as Bloom filters: words that are not in one were not in the text.
 
-A word sets a few bits of a filter; one whose bits are all set is known, or one of a hundred others
+A word sets a few bits of a filter; one whose bits are all set is known, or one of three hundred others
 that were never added (Bloom 1970, "Space/time trade-offs in hash coding with allowable errors").
 Two halves of one digest give all places of a word (Kirsch and Mitzenmacher 2006).
 """
@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 from bundle.manifest import KnownWords
 
-BITS_A_WORD = 10
-"""One word of a hundred and twenty that were never added is taken for known."""
+BITS_A_WORD = 12
+"""Of words that were never added, one of three hundred is taken for known."""
 _HALVES = struct.Struct("<QQ")
 
 
@@ -33,8 +33,10 @@ class WordFilter:
     def __contains__(self, word: object) -> bool:
         """Whether a word was added; true for some that were not."""
         bits = self.bits
-        places = _places(str(word), 8 * len(bits), self.num_hashes)
-        return all(bits[place >> 3] >> (place & 7) & 1 for place in places)
+        for place in _places(str(word), 8 * len(bits), self.num_hashes):
+            if not bits[place >> 3] >> (place & 7) & 1:
+                return False
+        return True
 
 
 def make_filter(words: Collection[str]) -> WordFilter:
@@ -64,5 +66,7 @@ def cut_filters(content: bytes, entries: Iterable[KnownWords]) -> dict[str, Word
 
 def _places(word: str, num_bits: int, num_hashes: int) -> Iterator[int]:
     digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=_HALVES.size)
-    first, step = _HALVES.unpack(digest.digest())
-    return ((first + index * step) % num_bits for index in range(num_hashes))
+    place, step = _HALVES.unpack(digest.digest())
+    for _ in range(num_hashes):
+        yield place % num_bits
+        place += step

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Optional
 
 from service.text.masking.edits import Edit, Rewritten, rewrite
@@ -216,7 +217,7 @@ def _edit(name: _Word, word: _Word, language: str) -> Edit:
 def _words(text: str, pattern: re.Pattern[str]) -> list[_Word]:
     matches = list(pattern.finditer(text))
     words: list[_Word] = []
-    for match, following in zip(matches, [*matches[1:], None], strict=True):
+    for match, following in zip_longest(matches, matches[1:]):
         is_beside = following is not None and text[match.end() : following.start()] == " "
         word = _Word(
             text=match["word"],
