@@ -1,8 +1,8 @@
 """Known words of a model, as Bloom filters: words that are not in one were not in the text.
 
-A word sets a few bits of a filter; one whose bits are all set is known, or one of three hundred others
-that were never added (Bloom 1970, "Space/time trade-offs in hash coding with allowable errors").
-Two halves of one digest give all places of a word (Kirsch and Mitzenmacher 2006).
+A word sets a few bits of a filter; one whose bits are all set is known, or one of three hundred
+others that were never added (Bloom 1970, "Space/time trade-offs in hash coding with allowable
+errors"). Two halves of one digest give all places of a word (Kirsch and Mitzenmacher 2006).
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +38,9 @@ class Bundle:
     """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
     """Present where the manifest has one."""
-    known_words: Mapping[str, WordFilter] = field(default_factory=dict, repr=False, compare=False)
+    known_words: Mapping[str, Container[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     """Of the training text, by languages; empty where the manifest has none."""
     files: SealedFiles | None = field(default=None, repr=False, compare=False)
     """Its files in memory; None: they are read from the folder."""
