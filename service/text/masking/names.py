@@ -8,6 +8,7 @@ from typing import Optional
 
 from service.text.masking.edits import Edit, Rewritten, rewrite
 from service.text.masking.protected import Protected, standing_alone
+from service.text.masking.symbols import Masked
 from service.text.similarity import similarity
 
 COPYING_LANGUAGES = frozenset(("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "no"))
@@ -74,11 +75,7 @@ class _Word:
 
 
 def mend_names(
-    target: str,
-    source: str,
-    protected: Sequence[Protected],
-    languages: tuple[str, str],
-    known: KnownWords,
+    target: str, masked: Masked, languages: tuple[str, str], known: KnownWords
 ) -> Rewritten:
     """A translation with the names of the source that it has as similar words of no language.
 
@@ -87,21 +84,22 @@ def mend_names(
 
     Args:
         target: The translation.
-        source: What the model saw.
-        protected: Spans of `source`; what they stand for is not touched in the translation.
-        languages: Base codes of source and target.
+        masked: What the model saw; what its spans stand for is not touched in the translation.
+        languages: Codes of source and target.
         known: Words of the training text.
     """
-    if not COPYING_LANGUAGES.issuperset(languages):
+    first, second = (language.partition("-")[0] for language in languages)
+    source = masked.rewritten.text
+    if first not in COPYING_LANGUAGES or second not in COPYING_LANGUAGES:
         return Rewritten(text=target)
-    names = _names(target, source, protected, languages[0], known.source)
+    names = _names(target, source, masked.protected, first, known.source)
     if not names or len(names) > _MOST:
         return Rewritten(text=target)
-    kept = frozenset(span.replacement for span in protected if span.replacement)
-    garbled = _garbled(target, source, kept, languages[1], known.target)
+    kept = frozenset(span.replacement for span in masked.protected if span.replacement)
+    garbled = _garbled(target, source, kept, second, known.target)
     if len(garbled) > _MOST:
         return Rewritten(text=target)
-    return rewrite(target, _edits(names, garbled, languages[0]))
+    return rewrite(target, _edits(names, garbled, first))
 
 
 def _names(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
-from service.text.checks.check import SentencePair, base
+from service.text.checks.check import SentencePair
 from service.text.checks.numbers import check_numbers
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten, joined
@@ -97,11 +97,9 @@ class Preprocessed:
         numbers = self._with_numbers(core)
         if known is None or self.case != "as_is":
             return numbers
-        languages = (base(self.source_language), base(self.target_language))
-        masked = self.masked
-        return joined(
-            numbers, mend_names(numbers.text, masked.text, masked.protected, languages, known)
-        )
+        languages = (self.source_language, self.target_language)
+        names = mend_names(numbers.text, self.masked, languages, known)
+        return joined(numbers, names) if names.edits else numbers
 
     def _with_numbers(self, core: str) -> Rewritten:
         locales = number_locales(self.source_language, self.target_language)

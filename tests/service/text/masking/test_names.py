@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from service.text.masking.edits import Rewritten
 from service.text.masking.names import KnownWords, mend_names
 from service.text.masking.protected import Protected
+from service.text.masking.symbols import Masked
 
 _ENGLISH_TEXT = """
 a about and at between contract dog gave he hello house hopkins i in johns knows lake met naples of
@@ -31,7 +32,8 @@ def found(
 ) -> Rewritten:
     first, second = way.split("-")
     known = KnownWords(source=_WORDS.get(first, ()), target=_WORDS.get(second, ()))
-    return mend_names(target, source, protected, (first, second), known)
+    masked = Masked(rewritten=Rewritten(text=source), protected=tuple(protected), symbols=())
+    return mend_names(target, masked, (first, second), known)
 
 
 @pytest.mark.parametrize(
