@@ -93,7 +93,7 @@ def mend_names(
     if first not in COPYING_LANGUAGES or second not in COPYING_LANGUAGES:
         return Rewritten(text=target)
     names = _names(target, source, masked.protected, first, known.source)
-    if not names or len(names) > _MOST:
+    if not names:
         return Rewritten(text=target)
     kept = frozenset(span.replacement for span in masked.protected if span.replacement)
     garbled = _garbled(target, source, kept, second, known.target)
@@ -117,7 +117,7 @@ def _names(
         and word not in target
         and not _is_known(word, language, known)
     }
-    if not found or (language not in _NOUNS_HAVE_CAPITALS and _is_title(source)):
+    if not 0 < len(found) <= _MOST or (language not in _NOUNS_HAVE_CAPITALS and _is_title(source)):
         return []
     taken = [(span.start, span.end) for span in protected]
     present = {word.text for word in _words(target, _TARGET_WORD)}
