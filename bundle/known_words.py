@@ -8,7 +8,7 @@ errors"). Two halves of one digest give all places of a word (Kirsch and Mitzenm
 import hashlib
 import math
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 
 from bundle.manifest import KnownWords
 
@@ -32,10 +32,12 @@ class WordFilter:
 
     def __contains__(self, word: object) -> bool:
         """Whether a word was added; true for some that were not."""
-        bits = self.bits
-        for place in _places(str(word), 8 * len(bits), self.num_hashes):
+        bits, num_bits = self.bits, 8 * len(self.bits)
+        place, step = _place_and_step(str(word), num_bits)
+        for _ in range(self.num_hashes):
             if not bits[place >> 3] >> (place & 7) & 1:
                 return False
+            place = (place + step) % num_bits
         return True
 
 
@@ -44,8 +46,10 @@ def make_filter(words: Collection[str]) -> WordFilter:
     bits = bytearray(max(1, math.ceil(len(words) * BITS_A_WORD / 8)))
     num_hashes = max(1, round(BITS_A_WORD * math.log(2)))
     for word in words:
-        for place in _places(word, 8 * len(bits), num_hashes):
+        place, step = _place_and_step(word, 8 * len(bits))
+        for _ in range(num_hashes):
             bits[place >> 3] |= 1 << (place & 7)
+            place = (place + step) % (8 * len(bits))
     return WordFilter(bytes(bits), num_hashes)
 
 
@@ -64,9 +68,8 @@ def cut_filters(content: bytes, entries: Iterable[KnownWords]) -> dict[str, Word
     return filters
 
 
-def _places(word: str, num_bits: int, num_hashes: int) -> Iterator[int]:
+def _place_and_step(word: str, num_bits: int) -> tuple[int, int]:
+    """The first bit of a word, and how far each other one is from the one before it."""
     digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=_HALVES.size)
-    place, step = _HALVES.unpack(digest.digest())
-    for _ in range(num_hashes):
-        yield place % num_bits
-        place += step
+    first, step = _HALVES.unpack(digest.digest())
+    return first % num_bits, step % num_bits

@@ -21,6 +21,7 @@ _ENDINGS = {
 }
 _NO_CHARACTER = "\ufffd"
 _GENITIVE = r"(?P<genitive>['’]s?(?!\w))?"  # noqa: RUF001
+_LETTERS = re.compile(r"[^\W\d_]+")
 _OUTSIDE = r"\w\u0300-\u036f"
 _SOURCE_WORD = re.compile(rf"(?<![{_OUTSIDE}])(?P<word>[^\W\d_]+)(?![{_OUTSIDE}]){_GENITIVE}")
 _TARGET_WORD = re.compile(rf"(?P<word>(?:[^\W\d_]|{_NO_CHARACTER})+){_GENITIVE}")
@@ -110,21 +111,24 @@ def _names(
     known: Container[str],
 ) -> list[_Word]:
     """Names of the source that the translation lacks."""
-    found = {
-        match.start()
-        for match in _SOURCE_WORD.finditer(source)
-        if _is_capitalised(word := match["word"])
+    unknown = {
+        word
+        for word in _LETTERS.findall(source)
+        if word[0].isupper()
         and word not in target
+        and len(word) in _LENGTHS
+        and not word.isupper()
         and not _is_known(word, language, known)
     }
-    if not 0 < len(found) <= _MOST or (language not in _NOUNS_HAVE_CAPITALS and _is_title(source)):
+    has_title = language not in _NOUNS_HAVE_CAPITALS and bool(unknown) and _is_title(source)
+    if has_title or not 0 < len(unknown) <= _MOST:
         return []
     taken = [(span.start, span.end) for span in protected]
     present = {word.text for word in _words(target, _TARGET_WORD)}
     return [
         word
         for word in _words(source, _SOURCE_WORD)
-        if word.start in found
+        if word.text in unknown
         and not _touches(word, taken)
         and not _is_present(word, present, language, known)
     ]
@@ -161,7 +165,7 @@ def _edits(names: Sequence[_Word], garbled: Sequence[_Word], language: str) -> l
         if i in free and j not in edits:
             free.remove(i)
             edits[j] = _edit(names[i], garbled[j], language)
-    return [edits[j] for j in sorted(edits)]
+    return [edits[j] for j in sorted(edits) if edits[j].text != garbled[j].text]
 
 
 def _may_become(name: _Word, word: _Word, language: str) -> bool:
@@ -228,14 +232,10 @@ def _words(text: str, pattern: re.Pattern[str]) -> list[_Word]:
     return words
 
 
-def _is_capitalised(word: str) -> bool:
-    return word[0].isupper() and len(word) in _LENGTHS and not word.isupper()
-
-
 def _is_present(name: _Word, present: Iterable[str], language: str, known: Container[str]) -> bool:
     """Whether the translation has a name, perhaps with an ending or without that of a genitive."""
     text = name.text
-    is_first = name.is_before_capital and name.behind.casefold() not in known
+    is_first = name.is_before_capital and not _is_known(name.behind, language, known)
     if language in _NOUNS_HAVE_CAPITALS and text[-1] == "s" and not is_first:
         text = text[:-1]
     return any(word.startswith(text) for word in present)
@@ -265,8 +265,7 @@ def _is_compound(folded: str, known: Container[str]) -> bool:
 
 def _is_title(text: str) -> bool:
     """Whether capitals say nothing, because most long words have one."""
-    words = [match["word"] for match in _SOURCE_WORD.finditer(text)]
-    words = [word for word in words if len(word) >= _TITLE_LETTERS]
+    words = [word for word in _LETTERS.findall(text) if len(word) >= _TITLE_LETTERS]
     capitals = sum(word[0].isupper() for word in words)
     return len(words) >= _TITLE_WORDS and capitals >= _TITLE_SHARE * len(words)
 

@@ -86,6 +86,7 @@ def test_a_garbled_name_is_put_back_in_english(source: str, garbled: str, right:
         ("Er kennt Leonow.", "He knows Leonov.", "de-en"),  # as English writes it
         ("Das Kariben.", "The caribens.", "de-en"),  # a noun that lost its capital is a word
         ("Die Rede Wesels.", "The word of Wesel.", "de-en"),  # a genitive
+        ("Wileys Sinfonieorchester.", "Wiley's orchestra.", "de-en"),
         ("CORBYN said that.", "KORBYN sagte das.", "en-de"),
         ("Corbyn Meets Meireles Today Again", "Korbyn traf Meirels", "en-de"),  # a title
         ("He knows Al.", "Er kennt El.", "en-de"),  # too short
@@ -143,6 +144,7 @@ def test_known_words_never_change_and_spans_map_back(source: list[str], target: 
     changed = " ".join(text[edit.start : edit.end] for edit in rewritten.edits)
     assert _ENGLISH.isdisjoint(changed.casefold().split())
     for edit in rewritten.edits:
+        assert edit.text != text[edit.start : edit.end]
         start, end = rewritten.new_span(edit.start, edit.end)
         assert rewritten.text[start:end] == edit.text
         assert rewritten.old_span(start, end) == (edit.start, edit.end)
