@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from service.documents.formats import read_document
+from service.documents.translation import translate_document
 from service.text.markup.passage import MarkupOptions
 from service.translation.values import TranslateRequest, Translation
 from tests.bundle.bundles import copy_of_tiny, know_words
 from tests.data.toy_language import sentence_pairs
-from tests.service.tiny_models import Running, running
+from tests.service.tiny_models import Running, renamed_copy, running
 
 SOURCE = "A dog hears the man and the small House likes the dog."
 """The model translates `House`; told that neither it nor `Haus` is a word, it is a garbled name."""
@@ -84,3 +86,23 @@ def test_alternatives_have_the_name_as_well(service: Running) -> None:
     found = translate(service, SOURCE, beam_size=2, num_alternatives=1)
     assert found.alternatives
     assert not any("Haus" in text for text in (found.text, *found.alternatives))
+
+
+def test_a_stream_and_a_file_have_the_name_as_well(service: Running) -> None:
+    request = TranslateRequest(texts=(SOURCE,), source="en", target="de")
+
+    async def streamed() -> list[str]:
+        return [part.text async for part in service.translator.stream(request)]
+
+    assert asyncio.run(streamed()) == [MENDED]
+    document = read_document("a.html", f"<p>{SOURCE}</p>".encode())
+    written = asyncio.run(translate_document(document, request, service.translator.translate))
+    assert MENDED.encode() in written
+
+
+def test_the_second_model_gets_the_name_from_the_first(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "en-de")
+    renamed_copy(tmp_path / "de-it", "de", "it")
+    with running(folder=tmp_path) as service:
+        (sentence,) = translate(service, SOURCE, target="it").sentences
+    assert sentence.route[0].translation == MENDED
