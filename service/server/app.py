@@ -44,9 +44,9 @@ from service.api.openapi import DescribedApp, operation_id
 from service.api.operations import admin, pages, probes
 from service.api.refusals.pace import PaceLimits, RefusalPace
 from service.api.refusals.problems import add_exception_handlers
+from service.api.requests.direct_route import RouteFinder
 from service.api.requests.host_names import ANY_HOST, is_loopback
 from service.api.requests.in_flight import InFlight
-from service.api.requests.route_finder import RouteFinder
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.admission import FileJobLimits
 from service.documents.jobs.file_jobs import FileJobs

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Match
 from starlette.types import Scope
 
-from service.api.requests.route_finder import MAX_PATH_CHARS, RouteFinder
+from service.api.requests.direct_route import MAX_PATH_CHARS, RouteFinder
 from tests.service.api.fakes import UpperCaser, app_with, ask
 
 
