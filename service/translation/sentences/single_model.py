@@ -16,7 +16,7 @@ from service.inspection.selection import check_selection, check_states
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
-from service.observability.clock import Clock
+from service.observability.clock import Clock, left_s
 from service.observability.logs import count_sentences
 from service.scheduling.job import Job, JobResult
 from service.text.masking.glossary import GlossaryEntry
@@ -347,7 +347,7 @@ class SingleModelTranslator:
     @property
     def _left_s(self) -> float | None:
         """Seconds until the deadline of the request."""
-        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+        return left_s(self._deadline_s, self._clock)
 
 
 def _all_with_rated_terms(sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
