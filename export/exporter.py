@@ -8,14 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bundle.errors import InvalidBundleError
-from bundle.manifest import (
-    MANIFEST_NAME,
-    AlignmentHead,
-    HeadsReport,
-    Manifest,
-    ParityReport,
-    QualityReport,
-)
+from bundle.manifest import MANIFEST_NAME, AlignmentHead, HeadsReport, Manifest, QualityReport
+from bundle.parity import ParityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.calibration.activations import calibrate

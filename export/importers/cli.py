@@ -9,7 +9,7 @@ from export.arguments import add_bundle_arguments, describe, positive
 from export.importers.kinds import READERS, default_precision
 
 if TYPE_CHECKING:
-    from bundle.manifest import OriginalParity
+    from bundle.parity import OriginalParity
     from export.importers.options import ImportOptions
 
 _EXAMPLES = """\

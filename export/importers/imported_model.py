@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.manifest import AlignmentHead, ForeignOrigin, LanguagePair
+from bundle.manifest import AlignmentHead, LanguagePair
+from bundle.provenance import ForeignOrigin
 from bundle.reader import sha256_of
 from bundle.tensors import SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
 from export.importers.options import ImportOptions
