@@ -220,7 +220,9 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.renewal", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="its folder, which no process is loading")
+    parser.add_argument(
+        "bundle", type=Path, help="folder of the bundle; no process may be loading it"
+    )
     parser.add_argument(
         "--beam-size",
         type=positive,

@@ -39,7 +39,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--precision",
         choices=("fp32", "int8"),
-        help="default fp32, of firefox int8, as it is stored; else int8 takes --dev",
+        help="default fp32, for firefox int8 as it is stored; int8 of other kinds needs --dev",
     )
     _add_languages(parser)
     _add_sentences(parser)
@@ -78,7 +78,7 @@ def _add_sentences(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=500,
         metavar="N",
-        help="sentences of each to verify with, default 500",
+        help="sentences of each direction to verify with, default 500",
     )
 
 
