@@ -80,7 +80,9 @@ def measured(folder: Path, text: Path, num_sentences: int) -> HeadsReport:
     sessions = open_sessions(read_bundle(folder))
     sets = [each for each in held_out(sessions.bundle, text) if each.pairs]
     if not sets:
-        raise ExportError(f"{text}: no sentences of a direction of {folder}")
+        raise ExportError(
+            f"{text} has no pair in a direction of {folder} that fits: write source, tab, target"
+        )
     return measure_heads(sessions, sets[0], num_sentences)
 
 

@@ -125,7 +125,9 @@ class Archive:
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, _Entry]:
         if len(infos) > MAX_ENTRIES:
-            raise DocumentError(f"it has {len(infos)} entries; the limit is {MAX_ENTRIES}")
+            raise DocumentError(
+                f"it has {len(infos)} entries; the limit is {MAX_ENTRIES}: divide it"
+            )
         if len({info.filename for info in infos}) != len(infos):
             raise DocumentError("two of its entries have the same name: save it again")
         starts = [*sorted(info.header_offset for info in infos), self._file.start_dir]
@@ -134,7 +136,7 @@ class Archive:
         for info, record in zip(infos, self._records(len(infos)), strict=True):
             end = ends[info.header_offset]
             if not 0 <= info.header_offset <= end - _LOCAL.size - info.compress_size:
-                raise DocumentError("its entries overlap: it is damaged, or no document")
+                raise DocumentError("its entries overlap, so it is damaged: save it again")
             if info.flag_bits & _ENCRYPTED:
                 raise DocumentError("it is encrypted: save it without a password")
             entries[info.filename] = _Entry(info=info, record=record, end=end)
@@ -151,7 +153,9 @@ class Archive:
 
     def _check_size(self, info: zipfile.ZipInfo) -> None:
         if info.compress_type not in _METHODS:
-            raise DocumentError(f"its entry {info.filename} is packed in a way that is not read")
+            raise DocumentError(
+                f"its entry {info.filename} is packed in a way that is not read: save it again"
+            )
         if self._inflated > MAX_INFLATED_BYTES:
             raise DocumentError(
                 f"unpacked it has more than {MAX_INFLATED_BYTES} bytes of text and layout: "

@@ -328,7 +328,9 @@ def _codec(declared: str, name: str) -> str:
     except (LookupError, UnicodeError, TypeError):
         is_usable = False
     if not is_usable:
-        raise DocumentError(f"{_subject(name)} is in an encoding that is not read: {declared}")
+        raise DocumentError(
+            f"{_subject(name)} is in an encoding that is not read, {declared}: save it in UTF-8"
+        )
     return "utf-8" if codec == "ascii" else codec
 
 

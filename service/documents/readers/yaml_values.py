@@ -122,7 +122,9 @@ def _values(text: str) -> Iterator[_Value]:
                 yield value
         elif name != "AliasEvent":
             if len(levels) >= _MAX_DEPTH:
-                raise DocumentError(f"its lists and mappings are nested over {_MAX_DEPTH} deep")
+                raise DocumentError(
+                    f"its lists and mappings are nested over {_MAX_DEPTH} deep: flatten them"
+                )
             levels.append(_Level(
                 is_mapping=name == "MappingStartEvent",
                 is_in_flow=is_in_flow or bool(event.flow_style),

@@ -185,7 +185,9 @@ class ClientMemory:
             found, took_s = await loop.run_in_executor(self._thread, _timed, work)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StorageError("the translation memory has no room for more") from error
+                raise StorageError(
+                    "the translation memory has no room for more: remove sentences"
+                ) from error
             raise MemoryFailedError(
                 "the translation memory does not answer: try again later"
             ) from error
