@@ -107,13 +107,15 @@ def _text(document: "PdfDocument", reader: ImageReader) -> PdfText:
                 continue
             links = PageLinks(document, page)
             found = list(_page_lines(page, number, links))
+            shown = list(reader.images(page, number, links))
             num_chars += sum(len(line.text) for line in found)
+            num_chars += sum(len(image.alternative) for image in shown)
             if num_chars > MAX_TEXT_CHARS:
                 raise DocumentError(f"it has over {MAX_TEXT_CHARS} characters of text: divide it")
             if not any(map(str.isalpha, "".join(line.text for line in found))):
                 image_pages += [number] if _has_image(page) else []
             lines += found
-            images += reader.images(page, number, links)
+            images += shown
     return PdfText(
         title=str(document.get_metadata_value("Title")), lines=tuple(lines), images=tuple(images),
         num_pages=len(document), image_pages=tuple(image_pages),
