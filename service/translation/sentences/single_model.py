@@ -16,7 +16,7 @@ from service.inspection.selection import check_selection, check_states
 from service.inspection.token_pairs import TokenPair
 from service.inspection.values import AttentionSelection
 from service.models.loaded_model import LoadedModel
-from service.observability.clock import Clock, left_s
+from service.observability.clock import Clock
 from service.observability.logs import count_sentences
 from service.scheduling.job import Job, JobResult
 from service.text.masking.glossary import GlossaryEntry
@@ -76,6 +76,7 @@ class SingleModelTranslator:
         """Of all sentences so far."""
         self._clock = clock
         self._deadline_s = deadline_s
+        read_options = _read_options(request, self._limits)
         manifest = model.bundle.manifest
         self._plan = DecodePlan(
             request=request, options=decode_options(request, manifest), deadline_s=deadline_s
@@ -84,15 +85,6 @@ class SingleModelTranslator:
             check_selection(request.attention, manifest.architecture)
             check_method(request.attention.method, model.bundle)
             check_states(request.attention, model.bundle)
-        read_options = ReadOptions(
-            markup=request.markup,
-            splitting=request.splitting,
-            unwrap=request.unwrap,
-            glossary=request.glossary,
-            tries_without_masks=request.inflects_terms,
-            with_alignment=request.with_alignment,
-            limits=self._limits,
-        )
         self.reader = TextReader(model.bundle, pair, read_options)
 
     @property
@@ -347,7 +339,19 @@ class SingleModelTranslator:
     @property
     def _left_s(self) -> float | None:
         """Seconds until the deadline of the request."""
-        return left_s(self._deadline_s, self._clock)
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+
+
+def _read_options(request: TranslateRequest, limits: TextLimits) -> ReadOptions:
+    return ReadOptions(
+        markup=request.markup,
+        splitting=request.splitting,
+        unwrap=request.unwrap,
+        glossary=request.glossary,
+        tries_without_masks=request.inflects_terms,
+        with_alignment=request.with_alignment,
+        limits=limits,
+    )
 
 
 def _all_with_rated_terms(sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:
