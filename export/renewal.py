@@ -52,7 +52,7 @@ class RenewalOptions:
     """What becomes of a bundle beside getting the graphs that it lacks."""
 
     beam_size: int | None = None
-    """Of requests that name none; None: as it is."""
+    """Beam size of requests that name none; None: as it is."""
     without_shortlist: bool = False
     """Greedy search chooses from the whole vocabulary."""
     doubt_text: Path | None = None

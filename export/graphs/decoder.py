@@ -38,7 +38,7 @@ class _Shared:
     """Values that all layers of a step share."""
 
     step: Step | None
-    """Of plain attention; None: the operator is fused."""
+    """Shared values of plain attention; None: the operator is fused."""
     last_source: str
     """Index of each row's last source token, int32 [rows]."""
     is_first: str

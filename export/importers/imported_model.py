@@ -39,7 +39,7 @@ class ImportedModel:
     alignment_head: AlignmentHead | None = None
     """A head that was trained to align words."""
     licence: str | None = None
-    """Of the weights, where their publisher has one for all of them."""
+    """Licence of the weights, where their publisher has one for all of them."""
 
     @property
     def tokenizer_files(self) -> Mapping[str, bytes]:

@@ -26,7 +26,7 @@ from service.engine.inspection import AttentionKind, alignment_attention
 NAMED_FROM = 0.4
 """Least mean weight that gives a head its name."""
 MAX_TRANSLATIONS = 4_000
-"""Of an export, all heads together: as many as BLEU takes in both directions, which uses beams."""
+"""Translations of an export for all heads together: as many as BLEU takes in both directions."""
 _BATCH = 16
 _TINY = 1e-12
 Float64 = NDArray[np.float64]

@@ -16,7 +16,7 @@ from service.documents.errors import DocumentError
 
 MAX_ENTRIES = 10_000
 MAX_INFLATED_BYTES = 67_108_864
-"""Of all entries that are parsed together."""
+"""Bytes of all parsed entries together, unpacked."""
 MAX_RATIO = 250
 """Inflated bytes for each byte in the archive, beyond `_SMALL_BYTES`."""
 _SMALL_BYTES = 1_048_576
@@ -35,7 +35,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 class _Entry:
     info: zipfile.ZipInfo
     record: bytes
-    """Its record in the directory."""
+    """Record of the entry in the directory."""
     end: int
     """Where the next entry begins, or the directory."""
 

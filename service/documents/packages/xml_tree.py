@@ -97,7 +97,7 @@ class Element:
     """An element, or what else stands between two tags, by its place in the source."""
 
     name: str
-    """With the prefix of `_PREFIXES`."""
+    """Name with its prefix of `_PREFIXES`."""
     start: int
     open_end: int
     """Behind its opening tag."""
@@ -129,9 +129,9 @@ class XmlSource:
     """A parsed entry."""
 
     data: bytes
-    """In UTF-8."""
+    """Content of the entry in UTF-8."""
     encoding: Encoding
-    """Of the entry."""
+    """Encoding of the entry."""
     root: Element
 
     def encode(self, data: bytes) -> bytes:

@@ -34,9 +34,9 @@ class ClientMemoryLimits:
     """How much clients may store."""
 
     max_units: int
-    """Of an owner; beyond it, the least recently used are removed."""
+    """Units of an owner; beyond it, the least recently used are removed."""
     max_bytes: int
-    """Of the memory's file; beyond it, nothing is stored."""
+    """Size of the memory's file; beyond it, nothing is stored."""
     max_share: float = 0.5
     """What a key may have of the bytes that the others leave."""
     max_imported: int = MAX_IMPORTED_UNITS

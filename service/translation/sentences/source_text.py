@@ -87,7 +87,7 @@ class SourceTexts:
 
     texts: tuple[SourceText, ...]
     sentences: list[SourceSentence]
-    """Of all texts, in order."""
+    """Sentences of all texts, in order."""
 
 
 class TextReader:

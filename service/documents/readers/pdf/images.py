@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 MAX_IMAGES = 500
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
-"""Of all images of a document; also at most twice its file."""
+"""Bytes of all images of a document; also at most twice its file."""
 MAX_IMAGE_PIXELS = 8_000_000
 _MAX_TOTAL_PIXELS = 48_000_000
-"""Of all that is encoded again."""
+"""Pixels of all images that are encoded again."""
 _SPARE_BYTES = 65_536
 _MAX_DEPTH = 3
 _MIN_POINTS = 1.0
@@ -36,7 +36,7 @@ class Image:
     data: bytes
     """Empty: beyond a limit, or not readable."""
     target: str
-    """Of a link that covers it; empty: none."""
+    """Target of a link that covers it; empty: none."""
     alternative: str = ""
     """Its alternative text; empty: none."""
 

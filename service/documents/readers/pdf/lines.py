@@ -31,9 +31,10 @@ _MIN_BOLD_WEIGHT = 600
 _SPACE = re.compile(r"(?<=\S) +(?=\S)")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _MIN_CELL_GAP = 2.5
-"""To the size of the font; words of justified lines, or around a small image, are closer."""
+"""Gap between cells over the size of the font; words of justified lines, or around a small image,
+are closer."""
 _EDGE = 0.11
-"""Of the height of a page."""
+"""Height of header and footer, as a part of that of the page."""
 _MAX_PLACE = 1e5
 """Points; pages have at most 14,400."""
 _NAME_BYTES = 64
@@ -50,10 +51,10 @@ class Line:
     left: float
     right: float
     baseline: float
-    """Of its last letter; PDFium joins lines between which a word is divided."""
+    """Baseline of its last letter; PDFium joins lines between which a word is divided."""
     first_baseline: float
     size: float
-    """Of its font."""
+    """Size of its font."""
     is_bold: bool
     is_at_edge: bool
     """Whether it is so high or low on its page as headers and footers are."""
@@ -62,7 +63,7 @@ class Line:
     marked: str = ""
     """The text with marks around its links."""
     targets: tuple[str, ...] = ()
-    """Of its links, in order."""
+    """Targets of its links, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +71,13 @@ class PdfText:
     """What was found in a file."""
 
     title: str
-    """Of its metadata."""
+    """Title in the metadata; may be empty."""
     lines: tuple[Line, ...]
     num_pages: int
     image_pages: tuple[int, ...]
     """Pages with an image and without a letter, from 0."""
     images: tuple[Image, ...] = ()
-    """In the order of the file."""
+    """Images in the order of the file."""
 
 
 def read_lines(data: bytes) -> PdfText:

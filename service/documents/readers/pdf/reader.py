@@ -22,7 +22,7 @@ _STYLE = (
 )
 _PIXELS_PER_POINT = 4 / 3
 _MAX_LINKED_CHARS = 20_000
-"""Of a paragraph with links; a longer one is text alone."""
+"""Longest paragraph with links; a longer one is text alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
