@@ -33,10 +33,10 @@ ORIGIN = "templates"
 
 
 class Names:
-    """Names of people and places, in English and German."""
+    """Names of people, places and products, in English and German."""
 
     def __init__(self, rows: list[SentencePair]) -> None:
-        """The origin of each row is `first`, `last` or `place`."""
+        """The origin of each row is `first`, `last`, `place` or `product`."""
         self._by_kind: dict[str, list[Value]] = {}
         for row in rows:
             self._by_kind.setdefault(row.origin, []).append((row.source, row.target))
@@ -103,6 +103,7 @@ def _makers(names: Names) -> dict[str, Maker]:
         "first": lambda rng: names.draw("first", rng),
         "last": lambda rng: names.draw("last", rng),
         "place": lambda rng: names.draw("place", rng),
+        "product": lambda rng: names.draw("product", rng),
         "name": lambda rng: _joined(names.draw("first", rng), names.draw("last", rng)),
     }
 
