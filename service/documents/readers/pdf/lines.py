@@ -239,13 +239,7 @@ def _line(
     boxes = [turn.box(text_page, index) for index in (first, last)]
     # A bullet may have another font.
     size = median(_size(text_page, index) for index in (first, (first + last) // 2, last))
-    is_cut = content[-1] in _HYPHENS
-    content = content[:-1] + HYPHEN if is_cut else content
-    targets: tuple[str, ...] = ()
-    if links:
-        of_characters = links.targets(text_page, first, last)
-        content, targets = marked(content, of_characters, len(content) - is_cut)
-    shown = _cleaned(content)
+    shown, targets = _shown(text_page, content, first, links)
     if not shown:
         return
     yield Line(
@@ -261,6 +255,22 @@ def _line(
         is_bold=_is_bold(text_page, first) and _is_bold(text_page, last),
         is_at_edge=turn.is_at_edge(boxes[0][1]),
     )
+
+
+def _shown(
+    text_page: Any,  # noqa: ANN401
+    text: str,
+    first: int,
+    links: PageLinks,
+) -> tuple[str, tuple[str, ...]]:
+    """A line, cleaned, with marks around its links, and their targets; `first` is its index."""
+    is_cut = text[-1] in _HYPHENS
+    written = text[:-1] + HYPHEN if is_cut else text
+    if not links:
+        return _cleaned(written), ()
+    of_characters = links.targets(text_page, first, first + len(text) - 1)
+    content, targets = marked(written, of_characters, len(text) - is_cut)
+    return _cleaned(content), targets
 
 
 def _cleaned(text: str) -> str:
