@@ -313,6 +313,19 @@ class Doubt(Value):
     """None: taken from another model."""
 
 
+class KnownWords(Value):
+    """The filter of one language in `known_words.bin`; see `bundle.known_words`."""
+
+    language: LanguageCode
+    """Of the words."""
+    words: Positive
+    """Words that the training text has often enough."""
+    size_bytes: Annotated[int, Field(gt=0, le=1 << 24)]
+    """Of its part of the file, which has the filters in the order of the manifest."""
+    num_hashes: Annotated[int, Field(gt=0, le=32)]
+    """Bits of a word."""
+
+
 class Manifest(Value):
     """`manifest.json` of a bundle."""
 
@@ -351,6 +364,8 @@ class Manifest(Value):
     """None: not measured; `pellucid heads` does it."""
     doubt: Doubt | None = None
     """None: `bundle.doubt.DEFAULT_DOUBT`, the embedded model's."""
+    known_words: tuple[KnownWords, ...] = ()
+    """Of the training text, by languages; none where names are not put back."""
     canary: Canary
 
     def pair(self, source: str, target: str) -> LanguagePair | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from bundle.errors import InvalidBundleError
+from bundle.known_words import WordFilter, cut_filters
 from bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, FileEntry, Manifest
 from bundle.sealed import SealedFiles, Sealer
 from bundle.shortlist import ShortlistTable, load_table, read_table, table_faults
 from bundle.tensors import (
+    KNOWN_WORDS_NAME,
     REQUIRED_FILES,
     SHORTLIST_FILES,
     SHORTLIST_TABLE_NAME,
@@ -35,6 +38,10 @@ class Bundle:
     """Digest of the manifest, which identifies every file."""
     shortlist: ShortlistTable | None = None
     """Present where the manifest has one."""
+    known_words: Mapping[str, Container[str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Of the training text, by languages; empty where the manifest has none."""
     files: SealedFiles | None = field(default=None, repr=False, compare=False)
     """Its files in memory; None: they are read from the folder."""
     loaded: list["Tokenizer"] = field(default_factory=list, repr=False, compare=False)
@@ -115,12 +122,20 @@ def _read(path: Path, sealer: Sealer | None, verified: VerifiedFiles | None) -> 
     shortlist = None
     if tokenizer and manifest.shortlist and SHORTLIST_TABLE_NAME not in blamed:
         shortlist = _load_shortlist(path, manifest, tokenizer, faults)
+    known_words = {}
+    if manifest.known_words and not faults:
+        known_words = _load_known_words(path, manifest, faults)
     if tokenizer is None or faults:
         raise InvalidBundleError(path, faults)
     if verified is not None:
         verified.record(path, sha256, verification)
     return Bundle(
-        path=path, manifest=manifest, loaded=[tokenizer], sha256=sha256, shortlist=shortlist
+        path=path,
+        manifest=manifest,
+        loaded=[tokenizer],
+        sha256=sha256,
+        shortlist=shortlist,
+        known_words=known_words,
     )
 
 
@@ -213,7 +228,11 @@ def _file_faults(
 
 def _listing_faults(path: Path, manifest: Manifest) -> list[str]:
     listed = set(manifest.files)
-    required = (*REQUIRED_FILES, *(SHORTLIST_FILES if manifest.shortlist else ()))
+    required = (
+        *REQUIRED_FILES,
+        *(SHORTLIST_FILES if manifest.shortlist else ()),
+        *([KNOWN_WORDS_NAME] if manifest.known_words else ()),
+    )
     faults = [f"{name}: not listed in the manifest" for name in required if name not in listed]
     present = {p.name for p in path.iterdir()} - {MANIFEST_NAME}
     return faults + [
@@ -281,7 +300,27 @@ def _limit_faults(manifest: Manifest) -> list[str]:
         faults.append(f"decoding.beam_size: over the vocabulary of {vocab_size}")
     if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
         faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
-    return faults + _alignment_faults(manifest) + _heads_faults(manifest)
+    return [
+        *faults,
+        *_alignment_faults(manifest),
+        *_heads_faults(manifest),
+        *_known_words_faults(manifest),
+    ]
+
+
+def _known_words_faults(manifest: Manifest) -> list[str]:
+    entries, file = manifest.known_words, manifest.files.get(KNOWN_WORDS_NAME)
+    languages = [entry.language for entry in entries]
+    faults = [
+        f"known_words: {language} is there twice"
+        for language in sorted({each for each in languages if languages.count(each) > 1})
+    ]
+    size_bytes = sum(entry.size_bytes for entry in entries)
+    if file is not None and file.size_bytes != size_bytes:
+        faults.append(
+            f"known_words: {size_bytes} bytes in all, {KNOWN_WORDS_NAME} has {file.size_bytes}"
+        )
+    return faults
 
 
 def _alignment_faults(manifest: Manifest) -> list[str]:
@@ -354,3 +393,12 @@ def _load_shortlist(
     found = table_faults(table, manifest, tokenizer.source_vocab_size)
     faults += [f"{SHORTLIST_TABLE_NAME}: {fault}" for fault in found]
     return table
+
+
+def _load_known_words(path: Path, manifest: Manifest, faults: list[str]) -> dict[str, WordFilter]:
+    try:
+        content = (path / KNOWN_WORDS_NAME).read_bytes()
+    except OSError as error:
+        faults.append(f"{KNOWN_WORDS_NAME}: {error.strerror}")
+        return {}
+    return cut_filters(content, manifest.known_words)

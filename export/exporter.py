@@ -8,7 +8,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bundle.errors import InvalidBundleError
-from bundle.manifest import MANIFEST_NAME, AlignmentHead, HeadsReport, Manifest, QualityReport
+from bundle.manifest import (
+    MANIFEST_NAME,
+    AlignmentHead,
+    HeadsReport,
+    KnownWords,
+    Manifest,
+    QualityReport,
+)
 from bundle.parity import ParityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
@@ -17,6 +24,7 @@ from export.calibration.doubt import calibrate_doubt
 from export.errors import VerificationError
 from export.job import ExportJob, ShortlistText
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
+from export.lexicon.known_words import write_known_words
 from export.lexicon.shortlist import build_shortlist, encode_some
 from export.model_card import model_card
 from export.options import ExportOptions
@@ -33,6 +41,7 @@ from export.verification.quality import BEAM_SIZES, QualityMeter, check_precisio
 from export.verification.reference_network import Ids
 from export.verification.speed import measure_speedups
 from model.data.corpus import read_pairs
+from model.errors import ModelError
 from service.engine.errors import EngineError
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions
 
@@ -94,6 +103,7 @@ def _build(job: ExportJob, folder: Path) -> tuple[Path, Manifest]:
         "batch_invariant": True,
         "doubt": calibrate_doubt(served, job.dev),
         "heads": _heads(job, served),
+        "known_words": _known_words(job, served.bundle.path),
     }
     manifest = served.bundle.manifest.model_copy(
         update={**found, "canary": choose_canary(served, job.verification_sets[0])}
@@ -129,6 +139,17 @@ def _heads(job: ExportJob, served: Sessions) -> HeadsReport | None:
     except InvalidBundleError as error:
         tqdm.write(f"heads are not measured: {error}", file=sys.stderr)
         return None
+
+
+def _known_words(job: ExportJob, folder: Path) -> tuple[KnownWords, ...]:
+    """None where the model is imported, or its training text is not there."""
+    if job.model.training_text is None:
+        return ()
+    try:
+        return write_known_words(folder, job.model.training_text)
+    except ModelError as error:
+        tqdm.write(f"known words are not collected: {error}", file=sys.stderr)
+        return ()
 
 
 def _with_manifest(sessions: Sessions, **changes: object) -> Sessions:

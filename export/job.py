@@ -7,6 +7,7 @@ from pathlib import Path
 from bundle.manifest import AlignmentHead, DecodingDefaults, LanguagePair
 from bundle.provenance import Lineage, Provenance
 from bundle.tokenizer import Tokenizer
+from export.lexicon.known_words import TrainingText
 from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network
 from export.options import BundleOptions, ShortlistSize
@@ -49,6 +50,8 @@ class TrainedModel:
     """Pieces that the model was trained to copy."""
     shortlist: ShortlistText | ShortlistPlan | None = None
     """Text to learn one from, or one that came with the checkpoint; used in int8."""
+    training_text: TrainingText | None = None
+    """Text to collect known words from; None: the bundle has none."""
     plan: ActivationPlan | None = None
     """Scales of activations that came with the checkpoint; None: they are calibrated."""
     alignment_head: AlignmentHead | None = None

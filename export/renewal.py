@@ -3,8 +3,9 @@
 Bundles that were exported before the graph of beams (`beams.onnx`) or those of inspection
 (`value_zeroing.onnx`, `alti.onnx`, `states.onnx`) existed lack them: they go on working, with
 slower beam search or less to inspect. They are made from the bundle's own graphs. On demand the
-shortlist goes, another beam becomes the default, and confidence is calibrated on held-out text. The
-weights stay as they are, byte for byte, and so does what a search of the whole vocabulary finds.
+shortlist goes, another beam becomes the default, confidence is calibrated on held-out text, and the
+known words of the training text are collected. The weights stay as they are, byte for byte, and so
+does what a search of the whole vocabulary finds.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from bundle.tensors import (
     BEAMS_NAME,
     CANDIDATES_NAME,
     DECODER_NAME,
+    KNOWN_WORDS_NAME,
     MODEL_CARD_NAME,
     NUM_PLACES,
     SHORTLIST_FILES,
@@ -35,9 +37,11 @@ from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
 from export.graphs.inspections import build_inspections, inspection_names
 from export.graphs.whole_vocabulary import without_shortlist
+from export.lexicon.known_words import TrainingText, write_known_words
 from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish
 from export.sentences.development_set import held_out
+from model.config import parse_recorded_config
 from model.errors import ModelError
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
@@ -58,6 +62,9 @@ class RenewalOptions:
     doubt_text: Path | None = None
     """Held-out text to calibrate confidence on: source and target of the first direction of the
     bundle, separated by a tab. None: doubt stays as it is."""
+    data: Path | None = None
+    """Folder of the text that the bundle's model was trained on, to collect known words from. None:
+    they stay as they are."""
 
 
 def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
@@ -76,6 +83,8 @@ def renew(folder: Path, options: RenewalOptions | None = None) -> Manifest:
         _verify(old, renewed)
         if options.doubt_text is not None:
             renewed = _with_doubt(renewed, options.doubt_text)
+        if options.data is not None:
+            renewed = _with_known_words(renewed, options.data)
         publish(staged, folder)
     return renewed.manifest
 
@@ -118,6 +127,18 @@ def _with_doubt(bundle: Bundle, text: Path) -> Bundle:
     card.write_text(content, encoding="utf-8")
     files = old.files | file_entries([card])
     _write_manifest(bundle.path, old.model_copy(update={"doubt": doubt, "files": files}))
+    return read_bundle(bundle.path)
+
+
+def _with_known_words(bundle: Bundle, data: Path) -> Bundle:
+    """The bundle with the known words of the text that its manifest names."""
+    old = bundle.manifest
+    if old.provenance.foreign is not None:
+        raise ExportError("an imported model has no training text to collect known words from")
+    config = parse_recorded_config(old.provenance.training_config, where=str(bundle.path))
+    entries = write_known_words(bundle.path, TrainingText(config=config.data, data=data))
+    files = old.files | file_entries([bundle.file(KNOWN_WORDS_NAME)])
+    _write_manifest(bundle.path, old.model_copy(update={"known_words": entries, "files": files}))
     return read_bundle(bundle.path)
 
 
@@ -209,6 +230,7 @@ def main() -> int:
         beam_size=arguments.beam_size,
         without_shortlist=arguments.without_shortlist,
         doubt_text=arguments.doubt,
+        data=arguments.known_words,
     )
     try:
         manifest = renew(arguments.bundle, options)
@@ -243,6 +265,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="calibrate confidence on held-out text: source, tab, target of the bundle's first "
         "direction; .xz or not",
+    )
+    parser.add_argument(
+        "--known-words",
+        type=Path,
+        metavar="DATA",
+        help="folder of the text that the model was trained on: collect its words, so that names "
+        "that are none of them are put back",
     )
     return parser
 

@@ -7,6 +7,7 @@ from bundle.tensors import SOURCE_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
 from export.job import ExportJob, ShortlistText, TrainedModel
+from export.lexicon.known_words import TrainingText
 from export.network import Network, network_of
 from export.options import ExportOptions
 from export.preparation import prepare
@@ -46,6 +47,7 @@ def prepare_run(options: ExportOptions) -> ExportJob:
         ),
         placeholders=_placeholders(checkpoint, network, tokenizer),
         shortlist=_shortlist(checkpoint, options),
+        training_text=TrainingText(config=checkpoint.config.data, data=options.data),
     )
     return prepare(model, _development_texts(checkpoint, options), options)
 

@@ -2,12 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bundle.errors import InvalidBundleError
+from bundle.known_words import make_filter
 from bundle.manifest import MANIFEST_NAME
-from bundle.reader import sha256_of
+from bundle.reader import read_bundle, sha256_of
+from bundle.tensors import KNOWN_WORDS_NAME
 
 TINY_BUNDLE = Path(__file__).parents[1] / "data" / "tiny-bundle"
 
@@ -46,3 +51,30 @@ def list_anew(bundle: Path, name: str) -> None:
     path = bundle / name
     content["files"][name] = {"sha256": sha256_of(path), "size_bytes": path.stat().st_size}
     write_manifest(bundle, content)
+
+
+def know_words(bundle: Path, **words: Collection[str]) -> Path:
+    """Let a bundle know some words of its languages; returns its folder."""
+    filters = {language: make_filter(known) for language, known in words.items()}
+    content = b"".join(each.bits for each in filters.values())
+    (bundle / KNOWN_WORDS_NAME).write_bytes(content)
+    list_anew(bundle, KNOWN_WORDS_NAME)
+    entries = [
+        {
+            "language": language,
+            "words": len(words[language]),
+            "size_bytes": len(each.bits),
+            "num_hashes": each.num_hashes,
+        }
+        for language, each in filters.items()
+    ]
+    change_manifest(bundle, {"known_words": entries})
+    return bundle
+
+
+def faults_of(bundle: Path) -> tuple[str, ...]:
+    """Why a bundle is refused."""
+    with pytest.raises(InvalidBundleError) as refused:
+        read_bundle(bundle)
+    assert str(bundle) in str(refused.value)
+    return refused.value.faults

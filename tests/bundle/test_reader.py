@@ -13,6 +13,7 @@ from tests.bundle.bundles import (
     TINY_BUNDLE,
     change_manifest,
     copy_of_tiny,
+    faults_of,
     list_anew,
     read_manifest,
     write_manifest,
@@ -34,13 +35,6 @@ def replace_file(folder: Path, name: str, content: bytes) -> None:
     """Write a file and let the manifest vouch for it."""
     (folder / name).write_bytes(content)
     list_anew(folder, name)
-
-
-def faults_of(folder: Path) -> tuple[str, ...]:
-    with pytest.raises(InvalidBundleError) as refused:
-        read_bundle(folder)
-    assert str(folder) in str(refused.value)
-    return refused.value.faults
 
 
 def test_a_good_bundle_is_read() -> None:

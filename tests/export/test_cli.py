@@ -25,7 +25,8 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
     more = ["--max-bleu-loss", 100, "--name", "small", "--length-penalty", 1.25]
     more += ["--heads", 2]
     assert _export(checkpoint, out, "--data", checkpoint.parent, *sizes, *more) == 0
-    (line,) = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
     assert line.startswith(f"{out}: 0.")
     assert "int8 beam 1 BLEU" in line
     manifest = read_bundle(out).manifest
@@ -39,6 +40,9 @@ def test_a_checkpoint_becomes_a_bundle(tmp_path: Path, capsys: pytest.CaptureFix
     assert manifest.heads.sentences == 2
     assert len(manifest.heads.heads) == 12
     assert (manifest.decoding.beam_size, manifest.decoding.length_penalty) == (4, 1.25)
+    # The text that it was trained on is not there.
+    assert manifest.known_words == ()
+    assert "known words are not collected: " in printed.err
 
 
 @pytest.mark.parametrize("missing", ["checkpoint", "data"])

@@ -9,7 +9,13 @@ import torch
 
 from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, INSPECTION_NAMES, MODEL_CARD_NAME, REQUIRED_FILES
+from bundle.tensors import (
+    BEAMS_NAME,
+    INSPECTION_NAMES,
+    KNOWN_WORDS_NAME,
+    MODEL_CARD_NAME,
+    REQUIRED_FILES,
+)
 from export.errors import ExportError, VerificationError
 from export.exporter import export_bundle
 from export.options import CalibrationOptions, ExportOptions
@@ -17,6 +23,7 @@ from model.errors import CheckpointError, CorpusError
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions
+from tests.data.toy_language import sentence_pairs
 from tests.export.networks import random_transformer
 from tests.export.runs import CONFIG, VOCAB_SIZE, write_run
 
@@ -36,7 +43,10 @@ def _options(checkpoint: Path, out: Path) -> ExportOptions:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("runs") / "run")
+    found = write_run(tmp_path_factory.mktemp("runs") / "run")
+    lines = [f"{source}\t{target}\ttoy-language\n" for source, target in sentence_pairs(99, seed=1)]
+    (found.parent / "train.tsv").write_text("".join(lines), encoding="utf-8")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +65,7 @@ def test_a_bundle_holds_what_the_service_reads(exported: tuple[Path, Manifest]) 
         *REQUIRED_FILES,
         BEAMS_NAME,
         *INSPECTION_NAMES,
+        KNOWN_WORDS_NAME,
         MANIFEST_NAME,
     }
     assert read_bundle(out).manifest == manifest
@@ -89,6 +100,14 @@ def test_the_manifest_holds_the_provenance(exported: tuple[Path, Manifest]) -> N
     assert provenance.training_config == CONFIG
     (source,) = provenance.data
     assert (source.name, source.licence, source.pairs) == ("toy-language", "Apache-2.0", 99)
+
+
+def test_the_bundle_knows_the_words_of_its_training_text(exported: tuple[Path, Manifest]) -> None:
+    out, manifest = exported
+    assert [entry.language for entry in manifest.known_words] == ["en", "de"]
+    known = read_bundle(out).known_words
+    assert ("house" in known["en"], "haus" in known["de"]) == (True, True)
+    assert ("haus" in known["en"], "house" in known["de"]) == (False, False)
 
 
 def test_the_model_card_names_data_licences_and_figures(exported: tuple[Path, Manifest]) -> None:

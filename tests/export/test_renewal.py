@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ import pytest
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import read_bundle
-from bundle.tensors import BEAMS_NAME, CANDIDATES_NAME, INSPECTION_NAMES, MODEL_CARD_NAME
+from bundle.tensors import (
+    BEAMS_NAME,
+    CANDIDATES_NAME,
+    INSPECTION_NAMES,
+    KNOWN_WORDS_NAME,
+    MODEL_CARD_NAME,
+)
 from export import renewal
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams
 from export.renewal import RenewalOptions, renew
+from model.errors import CorpusError
 from tests.data.toy_language import sentence_pairs
 from tests.export.networks import PLAIN_KINDS, network, open_graphs, random_transformer
 from tests.service.tiny_models import TINY_BUNDLE
@@ -93,6 +101,39 @@ def test_a_damaged_bundle_is_refused_and_left_alone(folder: Path) -> None:
     with pytest.raises(BundleError):
         renew(folder)
     assert contents(folder) == before
+
+
+@pytest.fixture
+def data(folder: Path, tmp_path: Path) -> Path:
+    """The folder of the text that the bundle's manifest names."""
+    config = read_bundle(folder).manifest.provenance.training_config
+    (name,) = tomllib.loads(config)["data"]["train"]
+    lines = [f"{source}\t{target}\ttoy-language\n" for source, target in sentence_pairs(99, seed=3)]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text("".join(lines), encoding="utf-8")
+    return tmp_path / "data"
+
+
+def test_known_words_are_collected_from_the_text_of_the_training(folder: Path, data: Path) -> None:
+    before = contents(folder)
+    manifest = renew(folder, RenewalOptions(data=data))
+    after = contents(folder)
+    assert after.keys() - before.keys() == {BEAMS_NAME, KNOWN_WORDS_NAME, *INSPECTION_NAMES}
+    assert {name for name in before if after[name] != before[name]} == {MANIFEST_NAME}
+    assert [entry.language for entry in manifest.known_words] == ["en", "de"]
+    assert "haus" in read_bundle(folder).known_words["de"]
+
+
+def test_known_words_need_the_text_and_a_model_of_ours(folder: Path, data: Path) -> None:
+    before = contents(folder)
+    with pytest.raises(CorpusError, match="cannot be read"):
+        renew(folder, RenewalOptions(data=data / "elsewhere"))
+    assert contents(folder) == before
+    manifest = json.loads(before[MANIFEST_NAME])
+    manifest["provenance"]["foreign"] = {"kind": "marian", "name": "Marian", "files": {}}
+    (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(ExportError, match="imported"):
+        renew(folder, RenewalOptions(data=data))
 
 
 @pytest.fixture

@@ -80,6 +80,33 @@ def rewrite(text: str, edits: Sequence[Edit]) -> Rewritten:
     )
 
 
+def joined(first: Rewritten, second: Rewritten) -> Rewritten:
+    """Two rewritings as one, from the first's old text to the second's new one.
+
+    Args:
+        first: Its new text is the old one of `second`.
+        second: What is done to it next.
+    """
+    if not (first.edits and second.edits):
+        return first if not second.edits else second
+    later = [first.old_span(edit.start, edit.end) for edit in second.edits]
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted([*((edit.start, edit.end) for edit in first.edits), *later]):
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        elif not spans or (start, end) != spans[-1]:
+            spans.append((start, end))
+    found = [second.new_span(*first.new_span(*span)) for span in spans]
+    return Rewritten(
+        text=second.text,
+        edits=tuple(
+            Edit(start=old[0], end=old[1], text=second.text[slice(*new)])
+            for old, new in zip(spans, found, strict=True)
+        ),
+        starts=tuple(start for start, _ in found),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """A span of a text and the characters on either side of it."""

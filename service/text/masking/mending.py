@@ -44,10 +44,11 @@ def mend_numbers(
         locales: Of source and target.
         protected_texts: What stands in the translation and must not be touched.
     """
-    if not _DIGIT.search(masked.text):
+    source = masked.rewritten.text
+    if not _DIGIT.search(source):
         return Rewritten(text=target)
     taken = [(span.start, span.end) for span in masked.protected]
-    sources = outside(find_values(masked.text, locales.source_language), taken)
+    sources = outside(find_values(source, locales.source_language), taken)
     if not sources:
         return Rewritten(text=target)
     kept = list(standing_alone(frozenset(filter(None, protected_texts)), target))
@@ -62,9 +63,7 @@ def mend_numbers(
     edits += [
         edit for old, new in comparison.kept for edit in _renamed_unit(old, new, target, locales)
     ]
-    edits += [
-        _replaced(old, new, masked.text, target, locales) for old, new in comparison.changed()
-    ]
+    edits += [_replaced(old, new, source, target, locales) for old, new in comparison.changed()]
     return rewrite(target, _disjoint(edits))
 
 

@@ -11,9 +11,10 @@ from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
 from service.text.checks.check import SentencePair
 from service.text.checks.numbers import check_numbers
 from service.text.masking.casing import Case, case_of, recase, truecase
-from service.text.masking.edits import Rewritten
+from service.text.masking.edits import Rewritten, joined
 from service.text.masking.glossary import Glossary, GlossaryEntry
 from service.text.masking.mending import mend_numbers
+from service.text.masking.names import KnownWords, mend_names
 from service.text.masking.numbers import localised_numbers
 from service.text.masking.placeholders import find_placeholders
 from service.text.masking.protected import Protected, cut_around, disjoint
@@ -86,8 +87,21 @@ class Preprocessed:
         """
         return unmask(recased, self.masked)
 
-    def mended(self, core: str) -> Rewritten:
-        """The translation of the core with the numbers of the source."""
+    def mended(self, core: str, known: KnownWords | None = None) -> Rewritten:
+        """The translation of the core with the numbers of the source, and its unknown names.
+
+        Args:
+            core: The translation.
+            known: Words of the text that the model was trained on; None: names stay.
+        """
+        numbers = self._with_numbers(core)
+        if known is None or self.case != "as_is":
+            return numbers
+        languages = (self.source_language, self.target_language)
+        names = mend_names(numbers.text, self.masked, languages, known)
+        return joined(numbers, names) if names.edits else numbers
+
+    def _with_numbers(self, core: str) -> Rewritten:
         locales = number_locales(self.source_language, self.target_language)
         if locales is None:
             return Rewritten(text=core)

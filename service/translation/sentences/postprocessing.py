@@ -12,6 +12,7 @@ from service.inspection.token_pairs import source_offsets, target_offsets
 from service.scheduling.job import JobResult
 from service.text.alignment.word_links import WordLink, transfer_links, word_links
 from service.text.masking.edits import Rewritten
+from service.text.masking.names import KnownWords
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.symbols import place_by_alignment
 from service.translation.sentences.doubt import confidence_in, doubtful_spans, marked_words
@@ -77,7 +78,7 @@ def postprocess(
     output = bundle.tokenizer.decode_target(hypothesis.target_ids)
     recased = preprocessed.recased(output)
     core = preprocessed.unmasked(recased)
-    mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
+    mended = Rewritten(text=recased) if core is None else _mended(core, sentence, bundle)
     keeps_numbers = core is None or preprocessed.keeps_numbers(mended.text)
 
     def words(*edits: Rewritten) -> tuple[TranslatedWord, ...]:
@@ -99,7 +100,7 @@ def postprocess(
         links = transfer_links(word_links(attention, shown, found), output, recased)
     if core is None:
         core = place_by_alignment(recased, links, preprocessed.masked)
-        mended = Rewritten(text=recased) if core is None else _mended(core, sentence)
+        mended = Rewritten(text=recased) if core is None else _mended(core, sentence, bundle)
     target = core or Rewritten(text=recased)
     return Postprocessed(
         text=preprocessed.whole(mended.text),
@@ -176,12 +177,25 @@ def _cleaned(target: str, source: str) -> str:
     return target.strip() if _NO_CHARACTER in source else target.replace(_NO_CHARACTER, "").strip()
 
 
-def _mended(core: Rewritten, sentence: SourceSentence) -> Rewritten:
-    """The translation with the numbers of the source; one that a client began stays as it is."""
+def _mended(core: Rewritten, sentence: SourceSentence, bundle: Bundle) -> Rewritten:
+    """The translation with the numbers and unknown names of the source.
+
+    One that a client began stays as it is.
+    """
     preprocessed = sentence.preprocessed
     if preprocessed is None or sentence.prefix_ids:
         return Rewritten(text=core.text)
-    return preprocessed.mended(core.text)
+    return preprocessed.mended(core.text, _known_words(preprocessed, bundle))
+
+
+def _known_words(preprocessed: Preprocessed, bundle: Bundle) -> KnownWords | None:
+    """The words of both languages; None where the bundle lacks those of one."""
+    filters = bundle.known_words
+    source = filters.get(preprocessed.source_language)
+    target = filters.get(preprocessed.target_language)
+    if source is None or target is None:
+        return None
+    return KnownWords(source=source, target=target)
 
 
 def _in_sentence(

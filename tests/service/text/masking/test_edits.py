@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.masking.edits import Edit, rewrite
+from service.text.masking.edits import Edit, joined, rewrite
 
 
 @st.composite
@@ -48,3 +48,20 @@ def test_without_the_edits_both_texts_are_the_same(given_: tuple[str, list[Edit]
         for e, s in zip(edits, found.starts, strict=True)
     ]
     assert rewrite(found.text, back).text == text
+
+
+@given(edited(), st.data())
+def test_two_rewritings_are_one(given_: tuple[str, list[Edit]], data: st.DataObject) -> None:
+    text, edits = given_
+    first = rewrite(text, edits)
+    bounds = sorted(data.draw(st.lists(st.integers(0, len(first.text)), max_size=6)))
+    pairs = zip(bounds[::2], bounds[1::2], strict=False)
+    second = rewrite(first.text, [Edit(start=a, end=b, text="ZZZ") for a, b in pairs if a < b])
+    both = joined(first, second)
+    assert both.text == second.text
+    assert rewrite(text, both.edits) == both
+    for start in range(len(text)):
+        middle = first.new_span(start, start + 1)
+        new_start, new_end = second.new_span(*middle)
+        whole_start, whole_end = both.new_span(start, start + 1)
+        assert whole_start <= new_start and new_end <= whole_end

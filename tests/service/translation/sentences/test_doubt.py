@@ -107,6 +107,14 @@ def test_fragments_keep_their_marks_in_place() -> None:
     assert found.confidence is not None and found.confidence.is_low
 
 
+def test_a_name_that_is_put_back_keeps_its_doubt() -> None:
+    known = {"en": frozenset(("the", "man", "sees")), "de": frozenset(("der", "mann", "sieht"))}
+    bundle = replace(BUNDLE, known_words=known)
+    output = hypothesis("der Mann sieht Korbyn", "Korbyn")
+    found = postprocess(sentence_of("The man sees Corbyn"), output, bundle, PAIR, with_words=True)
+    assert (found.text, marked(found.words)) == ("der Mann sieht Corbyn", ["Corbyn"])
+
+
 def test_marked_words_touch_a_doubtful_span() -> None:
     words = marked_words("a bc, d", [(2, 3), (6, 7)])
     assert [(w.text, w.doubt) for w in words] == [("a", False), ("bc", True), ("d", True)]
