@@ -34,9 +34,10 @@ _SWITCH_INTERVAL_S = 0.0005
 """Time for which a thread may hold the GIL while another waits. A decoding step takes the GIL
 several times, and waiting Python's default of 5 ms each time could cost more than the step itself
 (median per sentence without other load: 7.6 ms instead of 10 ms)."""
-_GC_THRESHOLDS = (20_000, 10, 10)
+_GC_THRESHOLDS = (5_000, 5, 40)
 """Of the three generations. With Python's 700 for the youngest, a flood of requests spent a sixth
-of its time in collections; higher thresholds for the older two would let garbage pile up."""
+of its time in collections; with 20,000 one took up to 15 ms, in which all requests wait. Higher
+thresholds for the older two would let garbage pile up."""
 
 _log = logging.getLogger(__name__)
 

@@ -24,6 +24,12 @@ MAX_OVERTAKES = 16
 STEPS_TO_PASS = 3.0
 """Steps follow a pass for so many times as long as it took, while there are rows: a pass takes as
 long as ten steps or more, and each row would wait for it at every token."""
+YOUNG_STEPS = 32
+"""Steps after which most sentences that a person waits for have ended. A pass lets them end first,
+for `STEPS_TO_PASS` times as long as it is expected to take."""
+MAX_PASS_WAIT_S = 0.1
+"""Longest wait for them: what a pass takes is guessed from the last one, which may be of a costlier
+kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +85,7 @@ class _Times:
     encoding_s: float = 0.0
     encoded_s: float = 0.0
     joined_s: float = 0.0
+    joined_at_step: int | None = None
 
 
 class EngineLoop(Generic[HandleT]):
@@ -90,6 +97,7 @@ class EngineLoop(Generic[HandleT]):
         *,
         num_slots: int,
         clock: Callable[[], float] = time.perf_counter,
+        young_steps: int = YOUNG_STEPS,
     ) -> None:
         """Allocate the cache."""
         self._decoder: BatchDecoder[HandleT] = BatchDecoder(sessions, num_slots=num_slots)
@@ -103,6 +111,12 @@ class EngineLoop(Generic[HandleT]):
         self._num_overtakes = 0
         self._attends: dict[HandleT, AttendRequest[HandleT]] = {}
         self._next_pass_s = 0.0
+        self._waits_since_s = 0.0
+        """When the pass that is next began to wait for steps."""
+        self._pass_s_per_token = 0.0
+        """Of the last pass."""
+        self._young_steps = young_steps
+        self._num_steps = 0
         self._times: dict[HandleT, _Times] = {}
 
     @property
@@ -134,6 +148,8 @@ class EngineLoop(Generic[HandleT]):
 
     def attend(self, request: AttendRequest[HandleT]) -> None:
         """Take pairs to inspect; while there are rows, passes have `1 / (1 + STEPS_TO_PASS)`."""
+        if not self._attends:
+            self._waits_since_s = self._clock()
         self._attends[request.handle] = request
 
     def cancel(self, handles: Sequence[HandleT]) -> None:
@@ -152,29 +168,53 @@ class EngineLoop(Generic[HandleT]):
             self._prefilled_urgent = _without(self._prefilled_urgent, dropped)
 
     def iterate(self, progress: Progress[HandleT]) -> None:
-        """Encode some of what waits, let it join, give each row a token; adds to `progress`."""
+        """Encode some of what waits, let it join, give each row a token; adds to `progress`.
+
+        A pass comes first: what the last step has ended was reported before.
+        """
+        if self._attends and self._may_attend():
+            self._attend(progress)
         try:
             self._encode(progress)
             self._join()
             self._step(progress)
         except Exception as error:  # noqa: BLE001 - what a graph raises must not end the engine
             self._fail(progress, error)
-        if self._attends and self._may_attend():
-            began_s = self._clock()
-            self._attend(progress)
-            ended_s = self._clock()
-            self._next_pass_s = ended_s + STEPS_TO_PASS * (ended_s - began_s)
 
     def _may_attend(self) -> bool:
-        return not self._decoder.num_rows or self._clock() >= self._next_pass_s
+        if not self._times:
+            return True
+        now_s = self._clock()
+        if now_s < self._next_pass_s:
+            return False
+        expected_s = self._pass_s_per_token * _num_tokens(self._next_attend)
+        wait_s = min(STEPS_TO_PASS * expected_s, MAX_PASS_WAIT_S)
+        is_due = now_s >= self._waits_since_s + wait_s
+        return is_due or not self._has_young
+
+    @property
+    def _next_attend(self) -> AttendRequest[HandleT]:
+        return next(iter(self._attends.values()))
+
+    @property
+    def _has_young(self) -> bool:
+        """Whether a sentence has yet to begin, or is in its first steps."""
+        begins = (times.joined_at_step for times in self._times.values())
+        return any(b is None or self._num_steps - b < self._young_steps for b in begins)
 
     def _attend(self, progress: Progress[HandleT]) -> None:
         """Run the pass that has waited longest; sentences do not share its fate."""
-        request = self._attends.pop(next(iter(self._attends)))
+        request = self._next_attend
+        del self._attends[request.handle]
+        began_s = self._clock()
         try:
             progress.attended.append(run_pass(self._sessions, request))
         except Exception as error:  # noqa: BLE001 - likewise
             progress.failures.append(Failure(handles=(request.handle,), error=_described(error)))
+        self._waits_since_s = self._clock()
+        took_s = self._waits_since_s - began_s
+        self._next_pass_s = self._waits_since_s + STEPS_TO_PASS * took_s
+        self._pass_s_per_token = took_s / max(1, _num_tokens(request))
 
     def _encode(self, progress: Progress[HandleT]) -> None:
         self._encoding = self._next_group()
@@ -217,7 +257,8 @@ class EngineLoop(Generic[HandleT]):
             has_overtaken = upcoming is self._prefilled_urgent and bool(self._prefilled)
             self._num_overtakes = self._num_overtakes + 1 if has_overtaken else 0
             sentence = upcoming.popleft()
-            self._times[sentence.request.handle].joined_s = self._clock()
+            times = self._times[sentence.request.handle]
+            times.joined_s, times.joined_at_step = self._clock(), self._num_steps
             self._decoder.join([sentence])
 
     def _upcoming(self) -> deque[PrefilledSentence[HandleT]]:
@@ -230,6 +271,7 @@ class EngineLoop(Generic[HandleT]):
         if not rows:
             return
         finished = self._decoder.step()
+        self._num_steps += 1
         progress.steps[rows] += 1
         now_s = self._clock()
         for result in finished:
@@ -257,6 +299,10 @@ class EngineLoop(Generic[HandleT]):
         self._decoder.clear()
         self._prefilled.clear()
         self._prefilled_urgent.clear()
+
+
+def _num_tokens(request: AttendRequest[HandleT]) -> int:
+    return sum(len(source) + len(target) for source, target in request.pairs)
 
 
 def _described(error: Exception) -> str:

@@ -301,6 +301,7 @@ def _parts(
     translator = create_translator(settings, registry, metrics, tracing)
     options = registry_options(settings, elsewhere)
     keys = load_api_keys(settings, metrics)
+    in_flight = InFlight(metrics, settings.max_requests)
     return Parts(
         settings=settings,
         registry=registry,
@@ -310,7 +311,7 @@ def _parts(
         files=create_file_jobs(settings, translator),
         metrics=metrics,
         tracing=tracing,
-        in_flight=InFlight(metrics, settings.max_requests),
+        in_flight=in_flight,
         request_limit=RequestLimit(settings.max_requests, metrics, time.monotonic),
         refusal_pace=RefusalPace(PaceLimits(max_per_s=settings.max_refusals_per_s), time.monotonic),
         held_bytes=HeldBytes(settings.max_bodies_bytes, metrics),
@@ -318,7 +319,7 @@ def _parts(
         glossaries=Glossaries(keys.store, glossary_limits(settings)),
         suggestions=_suggestions(settings),
         memory=_client_memory(settings),
-        reply_thread=TextThread(settings.inline_chars),
+        reply_thread=TextThread(settings.inline_chars, lambda: in_flight.has_several),
     )
 
 

@@ -6,57 +6,45 @@ event loop by one, however long it takes.
 """
 
 import asyncio
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from service.scheduling.fair_turns import SMALL_CHARS, FairTurns
 from service.scheduling.limits import Client
+from service.scheduling.slices import Baton, Work
 
 MAX_INLINE_CHARS = 1_000
 """Default: so much text takes about ten milliseconds at worst."""
 MAX_SIDE_BY_SIDE = 4
 """Clients whose texts take turns slice by slice; those of further ones wait for one of them."""
-SLICE_S = 0.002
-"""Time after which a text lets others work, at one of the next sentences."""
-SENTENCES_A_BREATH = 4
-"""How many may be worked on before it is asked whether that time is over."""
-_REST_TO_WORK = 1.0
-"""Each slice is followed by a rest as long as it was."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def breathe() -> None:
-    """Ends the slice if it is over; called between sentences, and does nothing elsewhere.
-
-    Raises:
-        CancelledError: The caller does not wait for the work any more.
-    """
-    work = _WORK.get()
-    if work is not None:
-        work.breathe()
-
-
 class TextThread:
     """Runs work on long texts in slices; used from one event loop at a time."""
 
-    def __init__(self, max_inline_chars: int = MAX_INLINE_CHARS) -> None:
+    def __init__(
+        self,
+        max_inline_chars: int = MAX_INLINE_CHARS,
+        has_company: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Starts no thread before there is work for it.
 
         Args:
             max_inline_chars: Work on texts up to this length is done on the event loop: the
                 switch to a thread would cost more.
+            has_company: Whether others may wait for what a slice keeps from them: without them
+                no rest follows it. Called in any thread.
         """
         self._max_inline_chars = max_inline_chars
         self._executor = ThreadPoolExecutor(MAX_SIDE_BY_SIDE, thread_name_prefix="pellucid-text")
-        self._baton = _Baton()
+        self._baton = Baton(has_company)
         self._turns = FairTurns()
         self._running: set[Client] = set()
         """Clients with a text in a thread."""
@@ -85,7 +73,7 @@ class TextThread:
                 await self._turns.take(client, num_chars)
             return function(*args, **kwargs)
         await self._place(client)
-        work = _Work(self._baton)
+        work = Work(self._baton)
         call = partial(copy_context().run, work.run, partial(function, *args, **kwargs))
         try:
             future = self._executor.submit(call)
@@ -159,73 +147,3 @@ class TextThread:
                 break
         if places:
             self._waiting[client] = places
-
-
-class _Baton:
-    """A lock that goes to the thread that has waited longest, after a rest."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_held = False
-        self._waiting: deque[threading.Lock] = deque()
-        self._rests_until_s = 0.0
-
-    def acquire(self) -> None:
-        """Wait for the baton, and for the end of the rest."""
-        with self._lock:
-            gate = threading.Lock() if self._is_held else None
-            self._is_held = True
-            if gate is not None:
-                gate.acquire()
-                self._waiting.append(gate)
-        if gate is not None:
-            gate.acquire()
-        time.sleep(max(0.0, self._rests_until_s - time.monotonic()))
-
-    def release(self, worked_s: float) -> None:
-        """Hand the baton on; the next one rests for as long as this one has worked."""
-        self._rests_until_s = time.monotonic() + _REST_TO_WORK * worked_s
-        with self._lock:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._is_held = False
-
-
-class _Work:
-    """One text in a thread."""
-
-    def __init__(self, baton: _Baton) -> None:
-        self.is_wanted = True
-        """False once its caller has left; any thread may say so."""
-        self._baton = baton
-        self._since_s = 0.0
-
-    def run(self, function: Callable[[], Result]) -> Result:
-        """What the function returns, which calls `breathe` from time to time."""
-        _WORK.set(self)
-        self._begin()
-        try:
-            self._check()
-            return function()
-        finally:
-            self._baton.release(time.monotonic() - self._since_s)
-
-    def breathe(self) -> None:
-        """Let others work if the slice is over."""
-        worked_s = time.monotonic() - self._since_s
-        if worked_s >= SLICE_S:
-            self._baton.release(worked_s)
-            self._begin()
-            self._check()
-
-    def _begin(self) -> None:
-        self._baton.acquire()
-        self._since_s = time.monotonic()
-
-    def _check(self) -> None:
-        if not self.is_wanted:
-            raise CancelledError
-
-
-_WORK: ContextVar[_Work | None] = ContextVar("work on a text", default=None)

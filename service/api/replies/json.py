@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
+from service.scheduling.slices import breathe
 from service.translation.values import StageTimes
 
 Json = dict[str, Any]
 
 _DECIMALS = 7
 """Enough for a float32 probability; more digits would double the size of attention maps."""
+_MAX_NUMBERS_AT_ONCE = 4096
+"""A fifth of a millisecond."""
 _STAGES = ("tokenize", "queue", "encode", "decode", "detokenize")
 
 
@@ -51,8 +54,8 @@ def content_of(reply: type[BaseModel], value: object, **renamed: str) -> Json:
 def json_bytes(content: object) -> bytes:
     """Like `to_json`, but also writes arrays, and leaves out fields of models that are None.
 
-    The GIL is held for one matrix at a time: a million numbers at once would block all other
-    threads for a tenth of a second.
+    The GIL is held for a few rows at a time, and in a thread for texts others work in between: a
+    million numbers at once would block all other threads for a tenth of a second.
     """
     if isinstance(content, BaseModel):
         return json_bytes(content.model_dump(exclude_none=True))
@@ -75,6 +78,11 @@ def _fields(reply: type[BaseModel]) -> tuple[tuple[str, bool], ...]:
 def _array_bytes(array: NDArray[np.float32]) -> bytes:
     if array.ndim > 2:
         return b"[" + b",".join(map(_array_bytes, array)) + b"]"
+    if array.ndim == 2 and len(array) > 1 and array.size > _MAX_NUMBERS_AT_ONCE:
+        num_rows = max(1, _MAX_NUMBERS_AT_ONCE // array.shape[1])
+        parts = (array[first : first + num_rows] for first in range(0, len(array), num_rows))
+        return b"[" + b",".join(_array_bytes(rows)[1:-1] for rows in parts) + b"]"
+    breathe()
     # float64, because the rounded float32 would be printed with all its digits.
     rounded: list[Any] = np.round(array.astype(np.float64), _DECIMALS).tolist()
     return to_json(rounded)

@@ -40,6 +40,11 @@ class InFlight:
         """Whether all accepted requests have ended."""
         return not self._stays
 
+    @property
+    def has_several(self) -> bool:
+        """Whether a request has others beside it; may be asked from any thread."""
+        return len(self._stays) > 1
+
     def announce_shutdown(self) -> None:
         """Report not ready from now on; requests are still accepted."""
         self.is_shutting_down = True

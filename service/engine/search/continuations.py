@@ -46,9 +46,22 @@ class Continuations(NamedTuple):
 def best_tokens(
     log_probs: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The `count` best of float32 [live, vocab] and their ids, both [live, count], best first."""
-    ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :count]
+    """The `count` best of float32 [live, vocab] and their ids, both [live, count], best first.
+
+    The lower id comes first among equals.
+    """
+    costs = -log_probs
+    count = min(count, costs.shape[1])
+    last = np.partition(costs, count - 1, axis=1)[:, count - 1]
+    ids = np.stack([_lowest(*row, count) for row in zip(costs, last, strict=True)])
     return np.take_along_axis(log_probs, ids, axis=1), ids
+
+
+def _lowest(costs: NDArray[np.float32], last: np.float32, count: int) -> NDArray[np.int64]:
+    """Ids of the `count` lowest costs, in order, of float32 [vocab]; `last` is the highest."""
+    # Sorting all of a vocabulary takes thirty times as long.
+    ids = (costs <= last).nonzero()[0]
+    return ids[costs[ids].argsort(kind="stable")[:count]]
 
 
 def best_continuations(

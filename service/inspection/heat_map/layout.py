@@ -22,6 +22,7 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
+from service.scheduling.slices import breathe
 
 _MARGIN = 24
 _GAP = 20
@@ -145,6 +146,7 @@ def _draw_grid(
     for row, layer in enumerate(all_shades):
         top = sheet.bottom + _NAME.size + _LABEL_GAP + above
         for column, head in enumerate(layer):
+            breathe()
             name = panel_name(row, column, selection)
             x = _MARGIN + left + column * _pitch(left, len(keys), selection)
             panel = Panel(name=name, x=x, y=top, shades=head)

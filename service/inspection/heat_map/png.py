@@ -21,6 +21,7 @@ from service.inspection.heat_map.figure import (
 from service.inspection.heat_map.layout import lay_out
 from service.inspection.heat_map.png_file import PngFile
 from service.inspection.values import AttentionSelection, InspectedPair, InspectedSentence
+from service.scheduling.slices import breathe
 
 MAX_PIXELS = 24_000_000
 """Most pixels of a picture."""
@@ -90,8 +91,10 @@ class _Drawing:
         """The rows from `top` on, uint8 [rows, width, 3]."""
         image = Image.new("RGB", (self.width, num_rows), "white")
         for panel in self._figure.panels:
+            breathe()
             self._draw_panel(image, top, panel)
         for label in self._figure.labels:
+            breathe()
             self._draw_label(image, top, label)
         return np.asarray(image)
 

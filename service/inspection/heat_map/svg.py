@@ -17,6 +17,7 @@ from service.inspection.heat_map.figure import (
     as_hex,
     colour,
 )
+from service.scheduling.slices import breathe
 
 _FONT = "DejaVu Sans, Noto Sans, system-ui, sans-serif"
 _FRAME = "#d5dae2"
@@ -58,6 +59,7 @@ def _panel(panel: Panel) -> str:
 def _cells(shades: NDArray[np.uint8]) -> Iterator[str]:
     """One path for each shade, of rectangles as long as possible."""
     for shade in range(1, DARKEST + 1):
+        breathe()
         runs = "".join(
             f"M{CELL * start} {CELL * row}h{CELL * length}v{CELL}h-{CELL * length}z"
             for row, start, length in _runs(shades == shade)
@@ -83,6 +85,7 @@ def _label_groups(figure: Figure) -> Iterator[str]:
 
 
 def _text(label: Label) -> str:
+    breathe()
     return f"<text {_place(label, label.style)}>{escape(label.text)}</text>"
 
 

@@ -10,6 +10,7 @@ from bundle.reader import Bundle
 from service.engine.search.options import Hypothesis
 from service.inspection.token_pairs import source_offsets, target_offsets
 from service.scheduling.job import JobResult
+from service.scheduling.slices import SENTENCES_A_BREATH, breathe
 from service.text.alignment.word_links import WordLink, transfer_links, word_links
 from service.text.masking.edits import Rewritten
 from service.text.masking.names import KnownWords
@@ -18,7 +19,6 @@ from service.text.masking.symbols import place_by_alignment
 from service.translation.sentences.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.sentences.source_text import SourceSentence
 from service.translation.sentences.target_text import Postprocessed, TranslatedSentence
-from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 from service.translation.values import TranslatedWord
 
 _NO_CHARACTER = "\ufffd"

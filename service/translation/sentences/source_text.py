@@ -7,6 +7,7 @@ from functools import partial
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
+from service.scheduling.slices import SENTENCES_A_BREATH, breathe
 from service.text.markup.document import read_markup
 from service.text.markup.passage import MarkupOptions, Passage
 from service.text.masking.glossary import GlossaryEntry, GlossaryError, glossary_of
@@ -20,7 +21,6 @@ from service.text.segmentation.splitter import SplitMode, split
 from service.text.segmentation.unwrap import Unwrapped, unwrap
 from service.text.unicode import check_unicode
 from service.translation.text_limits import UNLIMITED, TextLimits
-from service.translation.text_thread import SENTENCES_A_BREATH, breathe
 
 _CHARS_PER_TOKEN = 4
 """First guess of how much fits; a wrong one costs a few more tokenisations."""

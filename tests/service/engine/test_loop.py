@@ -1,5 +1,6 @@
 """The order in which sentences begin in one engine."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,14 +10,15 @@ import pytest
 
 from bundle.tensors import ATTENTION_NAME
 from service.engine.inspection import AttendRequest, WantedOutputs
-from service.engine.loop import MAX_OVERTAKES, STEPS_TO_PASS, EngineLoop, Progress
+from service.engine.loop import MAX_OVERTAKES, MAX_PASS_WAIT_S, STEPS_TO_PASS, EngineLoop, Progress
 from service.engine.prefill import DecodeRequest
 from service.engine.search.options import DecodeOptions
-from tests.service.engine.spy import Tensors, spied
+from tests.service.engine.spy import DecoderSpy, Tensors, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions, tiny_sources
 from tests.service.tiny_models import FakeClock
 
-PASS_S, STEP_S = 1.0, 0.5
+PASS_S, STEP_S = 1 / 64, 1 / 128
+YOUNG_STEPS = 8
 SOURCE = tiny_sources()[0]
 SHORT = DecodeOptions(max_target_tokens=2)
 """Two steps, whatever the sentence: what has begun first ends first."""
@@ -130,34 +132,68 @@ def test_a_failure_drops_encoded_urgent_ones_as_well() -> None:
     assert finish(loop) == "b"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SlowAttention:
     """The attention session, which takes its time."""
 
     real: Any
     clock: FakeClock
+    pass_s: float = PASS_S
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnxruntime's own
-        self.clock.now_s += PASS_S
+        self.clock.now_s += self.pass_s
         return self.real.run(names, feeds)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowLoop:
+    """A loop whose clock moves by `STEP_S` with each step and by `PASS_S` with each pass."""
+
+    loop: EngineLoop[str]
+    clock: FakeClock
+    decoder: DecoderSpy
+    attention: SlowAttention
+
+    @classmethod
+    def create(cls) -> "SlowLoop":
+        clock = FakeClock()
+        sessions, decoder = spied(tiny_sessions())
+        attention = SlowAttention(real=sessions.session(ATTENTION_NAME), clock=clock)
+        loop: EngineLoop[str] = EngineLoop(
+            sessions.with_session(ATTENTION_NAME, attention),
+            num_slots=1,
+            clock=clock,
+            young_steps=YOUNG_STEPS,
+        )
+
+        def step(_: Tensors) -> None:
+            clock.now_s += STEP_S
+
+        decoder.after = step
+        return cls(loop=loop, clock=clock, decoder=decoder, attention=attention)
+
+    def attend(self, names: str) -> None:
+        """Give it a pass for each letter."""
+        for name in names:
+            wanted = WantedOutputs(alignment=True)
+            pairs = ((SOURCE, SOURCE),)
+            self.loop.attend(AttendRequest(handle=name, pairs=pairs, wanted=wanted))
+
+    def steps_until_a_pass(self) -> int:
+        """Steps from now to the beginning of the next pass."""
+        progress: Progress[str] = Progress()
+        began = before = len(self.decoder.fed)
+        while not progress.attended:
+            before = len(self.decoder.fed)
+            self.loop.iterate(progress)
+        return before - began
+
+
 def test_steps_have_most_of_the_time_while_passes_wait() -> None:
-    clock = FakeClock()
-    sessions, decoder = spied(tiny_sessions())
-    attention = SlowAttention(real=sessions.session(ATTENTION_NAME), clock=clock)
-    loop: EngineLoop[str] = EngineLoop(
-        sessions.with_session(ATTENTION_NAME, attention), num_slots=1, clock=clock
-    )
-
-    def step(_: Tensors) -> None:
-        clock.now_s += STEP_S
-
-    decoder.after = step
+    slow = SlowLoop.create()
+    loop, decoder = slow.loop, slow.decoder
     submit(loop, "abcd", options=GREEDY)
-    for name in "ABCDEF":
-        wanted = WantedOutputs(alignment=True)
-        loop.attend(AttendRequest(handle=name, pairs=((SOURCE, SOURCE),), wanted=wanted))
+    slow.attend("ABCDEF")
     progress: Progress[str] = Progress()
     steps_at_pass: list[int] = []
     while not loop.is_idle:
@@ -170,6 +206,63 @@ def test_steps_have_most_of_the_time_while_passes_wait() -> None:
     between = [later - earlier for earlier, later in pairwise(steps_at_pass)]
     assert len(between) > 1
     assert min(between) >= STEPS_TO_PASS * PASS_S / STEP_S
+
+
+def test_a_pass_lets_a_sentence_that_has_just_begun_end_first() -> None:
+    slow = SlowLoop.create()
+    slow.attend("A")
+    slow.steps_until_a_pass()
+    slow.clock.now_s += 10 * PASS_S
+    submit(slow.loop, "a")
+    slow.attend("B")
+    assert slow.steps_until_a_pass() == 2
+    assert slow.loop.is_idle
+
+
+def test_what_a_step_ends_is_reported_before_the_next_pass() -> None:
+    slow = SlowLoop.create()
+    submit(slow.loop, "a")
+    slow.attend("A")
+    progress: Progress[str] = Progress()
+    while not progress.decoded:
+        slow.attend("B")
+        had_passes = len(progress.attended)
+        slow.loop.iterate(progress)
+    assert len(progress.attended) == had_passes
+    assert slow.steps_until_a_pass() == 0
+
+
+def test_a_pass_waits_for_sentences_no_longer_than_its_share_of_the_time() -> None:
+    slow = SlowLoop.create()
+    slow.attend("A")
+    slow.steps_until_a_pass()
+    slow.clock.now_s += 10 * PASS_S
+    submit(slow.loop, "abcdefgh")
+    slow.attend("B")
+    assert slow.steps_until_a_pass() == STEPS_TO_PASS * PASS_S / STEP_S
+
+
+def test_a_pass_waits_no_longer_for_sentences_after_one_of_a_costlier_kind() -> None:
+    slow = SlowLoop.create()
+    slow.attention.pass_s = 100.0
+    slow.attend("A")
+    slow.steps_until_a_pass()
+    slow.clock.now_s += 1000.0
+    submit(slow.loop, "abcdefghijklmnop")
+    slow.attend("B")
+    assert slow.steps_until_a_pass() == math.ceil(MAX_PASS_WAIT_S / STEP_S)
+
+
+def test_a_pass_waits_for_no_sentence_that_has_been_inside_for_long() -> None:
+    slow = SlowLoop.create()
+    slow.attend("A")
+    slow.steps_until_a_pass()
+    submit(slow.loop, "a", options=DecodeOptions(max_target_tokens=12, min_target_tokens=11))
+    for _ in range(YOUNG_STEPS - 1):
+        iterate(slow.loop)
+    slow.attend("B")
+    assert slow.steps_until_a_pass() == 1
+    assert not slow.loop.is_idle
 
 
 def test_urgent_or_not_a_sentence_gives_what_it_gives_alone() -> None:

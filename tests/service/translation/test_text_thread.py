@@ -9,7 +9,8 @@ import pytest
 
 from service.observability.logs import REQUEST_ID
 from service.scheduling.limits import Client
-from service.translation.text_thread import MAX_SIDE_BY_SIDE, SLICE_S, TextThread, breathe
+from service.scheduling.slices import SLICE_S, breathe
+from service.translation.text_thread import MAX_SIDE_BY_SIDE, TextThread
 
 ONE, OTHER = Client(name="one"), Client(name="other")
 LONG = 1_001

@@ -56,6 +56,24 @@ def test_closed_gate_finishes_what_is_inside_and_refuses_the_rest() -> None:
     asyncio.run(scenario())
 
 
+def test_a_request_is_told_from_several() -> None:
+    async def scenario() -> list[bool]:
+        pause = Pause()
+        app = app_with(UpperCaser(before=pause))
+        in_flight = parts_of(app).in_flight
+        found, requests = [in_flight.has_several], []
+        for _ in range(2):
+            pause.started.clear()
+            requests.append(asyncio.create_task(_post(app)))
+            await pause.started.wait()
+            found.append(in_flight.has_several)
+        pause.go_on.set()
+        await asyncio.gather(*requests)
+        return [*found, in_flight.has_several]
+
+    assert asyncio.run(scenario()) == [False, False, True, False]
+
+
 def test_expelled_work_is_cancelled_and_its_client_is_told() -> None:
     async def scenario() -> None:
         pause = Pause()

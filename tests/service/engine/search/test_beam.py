@@ -316,6 +316,17 @@ def test_the_best_tokens_of_each_row_come_best_first_and_ties_by_id() -> None:
     assert best.tolist() == [[-1, -1, -2], [-1, -2, -4]]
 
 
+@pytest.mark.parametrize("count", [1, 8, 50, 60])
+def test_the_best_tokens_are_the_start_of_a_stable_sort(count: int) -> None:
+    """With many equals, masked tokens among them."""
+    log_probs = -np.random.default_rng(0).integers(1, 12, (4, 50)).astype(np.float32)
+    log_probs[:, ::3] = MASKED
+    best, ids = best_tokens(log_probs, count)
+    order = np.argsort(-log_probs, axis=1, kind="stable")[:, :count]
+    assert ids.tolist() == order.tolist()
+    assert best.tolist() == np.take_along_axis(log_probs, order, axis=1).tolist()
+
+
 def test_continuations_of_several_searches_are_ranked_each_by_itself() -> None:
     """Two searches with two live prefixes each, and two candidates after each prefix."""
     log_probs = np.array([[[-1, -2], [-0.5, -3]], [[-4, -5], [-0.25, -0.5]]], dtype=np.float32)
