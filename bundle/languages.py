@@ -61,7 +61,7 @@ _WHOLE_TAGS = {
 }
 """Tags of clients that name more than a language."""
 _USUAL_SCRIPTS = _pairs("az:latn kk:cyrl ku:latn mn:cyrl pa:guru sr:cyrl tg:cyrl uz:latn zh:hans")
-"""Of languages that are written in several."""
+"""Usual scripts of languages that are written in several."""
 _SCRIPTS_BY_REGION = {
     "az": {"ir": "arab"},
     "kk": {"af": "arab", "cn": "arab", "ir": "arab"},

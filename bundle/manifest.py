@@ -2,7 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from bundle.parity import ParityReport
+from bundle.provenance import Lineage, Provenance
+from bundle.value import Positive, Sha256, Share, Value
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -15,17 +19,11 @@ DecoderCell = Literal["self_attention", "ssru"]
 """How a decoder layer reads the target so far: attention to a cache that grows by a key and a value
 a token, or a recurrence (simpler simple recurrent unit, Kim et al. 2019) with one state."""
 CacheDtype = Literal["float32", "int8"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
-Positive = Annotated[int, Field(gt=0)]
 TokenId = Annotated[int, Field(ge=0)]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class LanguagePair(_Value):
+class LanguagePair(Value):
     """A direction that the model translates."""
 
     source: LanguageCode
@@ -39,7 +37,7 @@ class LanguagePair(_Value):
         return f"{self.source}->{self.target}"
 
 
-class SpecialIds(_Value):
+class SpecialIds(Value):
     """Ids with a meaning of their own, in the vocabulary of the graphs."""
 
     pad: TokenId
@@ -57,7 +55,7 @@ class SpecialIds(_Value):
         return (self.eos,) if self.source_end is None else self.source_end
 
 
-class Architecture(_Value):
+class Architecture(Value):
     """The shape of the network, as far as the engine and a curious reader need it."""
 
     vocab_size: Positive
@@ -103,7 +101,7 @@ class Architecture(_Value):
         return self
 
 
-class DecodingDefaults(_Value):
+class DecodingDefaults(Value):
     """Used where a request does not say otherwise."""
 
     beam_size: Positive = 1
@@ -112,146 +110,14 @@ class DecodingDefaults(_Value):
     """Alpha of Wu et al. (2016); 0 ranks by the plain sum of log-probabilities."""
 
 
-class FileEntry(_Value):
+class FileEntry(Value):
     """One file of the bundle, as it must be found."""
 
     sha256: Sha256
     size_bytes: Annotated[int, Field(ge=0)]
 
 
-class DataSource(_Value):
-    """A corpus that the model was trained on."""
-
-    name: str
-    """Of the corpus."""
-    licence: str
-    """Of this part of the training data."""
-    pairs: Annotated[int, Field(ge=0)]
-    """Sentence pairs taken from it."""
-
-
-class ForeignOrigin(_Value):
-    """A checkpoint that another program trained and wrote."""
-
-    kind: str
-    """As `pellucid import` calls it."""
-    name: str
-    """Of the program that trained the model."""
-    files: dict[str, Sha256]
-    """What was read."""
-    licence: str | None = None
-    """Of the weights, where their publisher has one for all of them."""
-
-
-class Provenance(_Value):
-    """Where the weights come from."""
-
-    created: str
-    """UTC, ISO 8601."""
-    commit: str
-    """Of this project."""
-    training_config: str
-    """The run's TOML, whole; of a foreign checkpoint its own configuration."""
-    training_steps: Annotated[int, Field(ge=0)]
-    """Updates of the weights."""
-    training_target_tokens: Annotated[int, Field(ge=0)]
-    """Target tokens seen, repetitions included."""
-    training_minutes: Annotated[float, Field(ge=0)]
-    """Wall-clock time."""
-    data: tuple[DataSource, ...] = ()
-    """Corpora that the model was trained on."""
-    foreign: ForeignOrigin | None = None
-    """None: trained here."""
-
-
-class TrainingStage(_Value):
-    """One training run that the weights went through."""
-
-    name: str
-    """Of the run's configuration."""
-    seed: int
-    steps: Annotated[int, Field(ge=0)]
-    target_tokens: Annotated[int, Field(ge=0)]
-    minutes: Annotated[float, Field(ge=0)]
-    """Wall-clock time over all resumes."""
-    began_from: tuple[str, ...] | None
-    """Stages whose weights it began from: empty for random weights, several for their mean; None
-    where it was not recorded."""
-
-
-class Lineage(_Value):
-    """Every training run that had a part in the weights."""
-
-    stages: tuple[TrainingStage, ...]
-    """Each after the stages that it began from."""
-    mean_of: tuple[str, ...]
-    """Stages whose weights these are: one, or several for their mean."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of all stages."""
-        return sum(stage.steps for stage in self.stages)
-
-    @property
-    def target_tokens(self) -> int:
-        """Target tokens of all stages."""
-        return sum(stage.target_tokens for stage in self.stages)
-
-    @property
-    def minutes(self) -> float:
-        """Minutes of all stages."""
-        return sum(stage.minutes for stage in self.stages)
-
-
-class OriginalParity(_Value):
-    """How far the graphs are from the program that a foreign checkpoint belongs to (both fp32)."""
-
-    implementation: str
-    """Library and version."""
-    sentences: Annotated[int, Field(ge=0)]
-    """Decoded by both."""
-    max_logit_error: Annotated[float, Field(ge=0)]
-    """Largest difference of a logit along the original's greedy translations; of a step with
-    logits over 5, divided by a fifth of the largest."""
-    identical_sentences: Annotated[int, Field(ge=0)]
-    """Greedy translations that are the same."""
-    beam_size: Positive
-    """Of the search that was compared."""
-    beams: Annotated[int, Field(ge=0)]
-    """Sentences whose best hypothesis ended by itself; others are not compared."""
-    identical_beams: Annotated[int, Field(ge=0)]
-    """Best hypotheses of a beam, without length penalty, that are the same."""
-    max_score_error: Annotated[float, Field(ge=0)]
-    """Largest difference of their log-probabilities, over what the original gives."""
-
-
-class ParityReport(_Value):
-    """How far the exported graphs are from the network that was trained (both fp32)."""
-
-    encoder_max_error: Annotated[float, Field(ge=0)]
-    """Largest absolute difference of the cross-attention keys and values."""
-    first_step_max_error: Annotated[float, Field(ge=0)]
-    """Of logits; of a step with logits over 5, divided by a fifth of the largest."""
-    later_steps_max_error: Annotated[float, Field(ge=0)]
-    """Largest difference of a logit after the first step."""
-    ragged_batch_max_error: Annotated[float, Field(ge=0)]
-    """Largest difference of a logit in a batch of unequal lengths."""
-    attention_max_error: Annotated[float, Field(ge=0)]
-    """Of maps and log-probabilities, against one teacher-forced pass."""
-    cached_attention_max_error: Annotated[float, Field(ge=0)] | None = None
-    """Likewise, against maps collected token by token from the cached decoder; None in bundles
-    that were exported before this was measured."""
-    sentences: Annotated[int, Field(ge=0)]
-    """Sentences decoded greedily by both."""
-    identical_sentences: Annotated[int, Field(ge=0)]
-    """Greedy translations that both wrote alike."""
-    token_agreement: Annotated[float, Field(ge=0, le=1)]
-    """Share of steps at which both chose the same token."""
-    original: OriginalParity | None = None
-    """None: trained here, or the original program was not installed."""
-
-
-class QualityReport(_Value):
+class QualityReport(Value):
     """Translation quality of one precision, measured with the service's own engine."""
 
     dataset: str
@@ -274,13 +140,13 @@ class QualityReport(_Value):
     """How sacreBLEU computed it."""
     chrf_signature: str
     """How sacreBLEU computed it."""
-    changed_against_fp32: Annotated[float, Field(ge=0, le=1)]
+    changed_against_fp32: Share
     """Share of sentences whose text differs from the fp32 translation."""
     max_logit_error: Annotated[float, Field(ge=0)]
     """Largest difference to the fp32 logits, teacher-forced."""
 
 
-class AlignmentHead(_Value):
+class AlignmentHead(Value):
     """The head of the decoder's cross-attention that looks at the translated word most often."""
 
     layer: Annotated[int, Field(ge=0)]
@@ -289,17 +155,16 @@ class AlignmentHead(_Value):
     """Index in that layer, from 0."""
     shift: Annotated[int, Field(ge=0, le=1)] = 0
     """0: it looks while it writes a token; 1: when it reads it again, one step later."""
-    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    agreement: Share | None = None
     """Share of the target pieces at whose origin it looks most, as IBM Model 1 sees it."""
 
 
 HeadName = Literal["aligner", "previous", "next", "sink", "current"]
 """What a head looks at most: the translated word, the token before, the token after, the end of the
 source or the start of the target, or the token itself."""
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class HeadReport(_Value):
+class HeadReport(Value):
     """What one attention head does, and what is lost without it."""
 
     kind: Literal["encoder", "decoder", "cross"]
@@ -331,7 +196,7 @@ class HeadReport(_Value):
     head. None where the bundle names no alignment head."""
 
 
-class HeadsReport(_Value):
+class HeadsReport(Value):
     """What the attention heads of a bundle do, measured with the service's own engine."""
 
     dataset: str
@@ -350,7 +215,7 @@ class HeadsReport(_Value):
     """Every head."""
 
 
-class Canary(_Value):
+class Canary(Value):
     """A sentence whose translation is known: what the readiness probe runs."""
 
     pair: LanguagePair
@@ -359,18 +224,18 @@ class Canary(_Value):
     """Greedy translation without the end token."""
 
 
-class Quantization(_Value):
+class Quantization(Value):
     """How the linear layers were quantised."""
 
     static_tensors: tuple[str, ...] = ()
     """Activations with a calibrated constant scale."""
     per_row_tensors: tuple[str, ...] = ()
     """Activations scaled row by row, because a constant scale cost too much."""
-    noise_ratios: dict[str, Annotated[float, Field(ge=0)]] = {}
+    noise_ratios: dict[str, Annotated[float, Field(ge=0)]] = Field(default={})
     """Per activation: rounding noise of a constant scale over that of scales per row, as power."""
 
 
-class Speedup(_Value):
+class Speedup(Value):
     """How much faster greedy decoding is for something, at one size of the batch."""
 
     rows: Positive
@@ -379,7 +244,7 @@ class Speedup(_Value):
     """Time without it over time with it."""
 
 
-class Shortlist(_Value):
+class Shortlist(Value):
     """The few target pieces that greedy search chooses from, instead of the whole vocabulary."""
 
     num_common: Positive
@@ -402,17 +267,17 @@ class Shortlist(_Value):
         return self.num_common + self.num_own
 
 
-class ReliabilityBin(_Value):
+class ReliabilityBin(Value):
     """Held-out sentences of about the same confidence."""
 
     sentences: Positive
-    confidence: Annotated[float, Field(ge=0, le=1)]
+    confidence: Share
     """Mean."""
-    accepted: Annotated[float, Field(ge=0, le=1)]
+    accepted: Share
     """Share that was close enough to the reference."""
 
 
-class DoubtCalibration(_Value):
+class DoubtCalibration(Value):
     """The held-out text that confidence was calibrated on, and how well it fits."""
 
     dataset: str
@@ -422,17 +287,17 @@ class DoubtCalibration(_Value):
     max_deviation: Annotated[float, Field(gt=0)]
     """A translation counts as accepted up to this: (1 - chrF / 100) times the square root of the
     characters of the reference."""
-    area_under_curve: Annotated[float, Field(ge=0, le=1)]
+    area_under_curve: Share
     """Chance that an accepted sentence has more confidence than another, cross-validated."""
-    doubtful_words: Annotated[float, Field(ge=0, le=1)]
+    doubtful_words: Share
     """Share of the words in accepted sentences that are marked."""
-    doubtful_words_elsewhere: Annotated[float, Field(ge=0, le=1)]
+    doubtful_words_elsewhere: Share
     """Share of the words in all others that are marked."""
     bins: tuple[ReliabilityBin, ...]
     """By confidence, cross-validated."""
 
 
-class Doubt(_Value):
+class Doubt(Value):
     """What confidence is computed from, and what counts as doubtful; see `bundle.doubt`."""
 
     bias: float
@@ -440,7 +305,7 @@ class Doubt(_Value):
     """Of the mean log-probability of a token, nats."""
     total_weight: Annotated[float, Field(ge=0)]
     """Of the summed log-probability of the sentence, nats."""
-    low_confidence: Annotated[float, Field(ge=0, le=1)] = 0.5
+    low_confidence: Share = 0.5
     """A sentence below it is doubtful."""
     low_word: Annotated[float, Field(le=0)]
     """A word with a summed log-probability below it is doubtful, nats."""
@@ -448,7 +313,7 @@ class Doubt(_Value):
     """None: taken from another model."""
 
 
-class KnownWords(_Value):
+class KnownWords(Value):
     """The filter of one language in `known_words.bin`; see `bundle.known_words`."""
 
     language: LanguageCode
@@ -461,7 +326,7 @@ class KnownWords(_Value):
     """Bits of a word."""
 
 
-class Manifest(_Value):
+class Manifest(Value):
     """`manifest.json` of a bundle."""
 
     format_version: Literal[1]

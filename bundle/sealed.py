@@ -20,7 +20,7 @@ _NAME = "pellucid-bundle"
 _CHUNK_BYTES = 1 << 20
 _LENGTH = struct.Struct("<Q")
 _REFUSALS = (errno.ENOSYS, errno.EPERM, errno.EACCES)
-"""Of a system, or of its policy, that gives no sealed memory."""
+"""Error numbers of a system, or of its policy, that gives no sealed memory."""
 
 
 class SealedFiles(Mapping[str, memoryview]):

@@ -43,9 +43,9 @@ class Verification:
     """The verified files of one bundle, by name."""
 
     known: Mapping[str, Identity] = field(default_factory=dict)
-    """As they were when they were hashed earlier."""
+    """Files as they were when they were hashed earlier."""
     hashed: dict[str, Identity] = field(default_factory=dict)
-    """As they were when they were hashed now."""
+    """Files as they were when they were hashed now."""
 
     def is_known(self, name: str, identity: Identity) -> bool:
         """Whether a file is the one that was hashed earlier."""

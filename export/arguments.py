@@ -26,7 +26,7 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.3,
         metavar="POINTS",
-        help="refuse int8 that loses more against fp32, default 0.3",
+        help="refuse int8 that loses more BLEU than this against fp32, default 0.3",
     )
     parser.add_argument(
         "--heads",
@@ -34,7 +34,7 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
         default=HEAD_SENTENCES,
         metavar="N",
         help="measure what each attention head does, translating at most N development sentences "
-        f"without it; 0: not, default {HEAD_SENTENCES}",
+        f"without it, default {HEAD_SENTENCES}; 0 leaves it out",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing bundle")
 

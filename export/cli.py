@@ -4,8 +4,12 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export.arguments import add_bundle_arguments, describe, positive
+
+if TYPE_CHECKING:
+    from export.options import ExportOptions
 
 _EXAMPLES = """\
 examples:
@@ -37,6 +41,12 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="N",
         help="development sentences to verify with, default 500",
     )
+    _add_search(parser)
+    add_bundle_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shortlist",
         metavar="PAIRS",
@@ -59,8 +69,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="of beam search where a request has none: 0 favours short translations, default 0.6; "
         "`pellucid evaluate --length-penalty` shows which is best",
     )
-    add_bundle_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -68,10 +76,21 @@ def run(arguments: argparse.Namespace) -> int:
     from bundle.errors import BundleError
     from export.errors import ExportError
     from export.exporter import export_bundle
-    from export.options import ExportOptions
     from model.errors import ModelError
 
-    options = ExportOptions(
+    try:
+        manifest = export_bundle(_options(arguments))
+    except (ExportError, ModelError, BundleError, OSError) as error:
+        print(f"pellucid export: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.out}: {describe(manifest)}")
+    return 0
+
+
+def _options(arguments: argparse.Namespace) -> "ExportOptions":
+    from export.options import ExportOptions
+
+    return ExportOptions(
         checkpoint=arguments.checkpoint,
         out=arguments.out,
         data=arguments.data,
@@ -87,13 +106,6 @@ def run(arguments: argparse.Namespace) -> int:
         length_penalty=arguments.length_penalty,
         force=arguments.force,
     )
-    try:
-        manifest = export_bundle(options)
-    except (ExportError, ModelError, BundleError, OSError) as error:
-        print(f"pellucid export: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.out}: {describe(manifest)}")
-    return 0
 
 
 def _precision(text: str) -> str:

@@ -14,9 +14,9 @@ from bundle.manifest import (
     HeadsReport,
     KnownWords,
     Manifest,
-    ParityReport,
     QualityReport,
 )
+from bundle.parity import ParityReport
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.calibration.activations import calibrate

@@ -1,4 +1,4 @@
-"""`pellucid heads`: measures the attention heads of a bundle and writes them into its manifest."""
+"""`pellucid heads`: measures what the attention heads of a bundle do."""
 
 import argparse
 import sys
@@ -17,25 +17,39 @@ from service.engine.graphs.sessions import open_sessions
 
 NUM_SENTENCES = 200
 """Translated once without each head."""
+_EXAMPLES = """\
+examples:
+  pellucid heads bundles/en-de dev.tsv
+  pellucid heads bundles/en-de dev.tsv --write
+"""
 
 
 def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
     parser = subparsers.add_parser(
-        "heads", help="measure what each attention head of a bundle does", description=__doc__
+        "heads",
+        help="measure what each attention head of a bundle does",
+        description="Measure where each attention head of a bundle looks, and the BLEU and the "
+        "alignment that are lost without it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, help="its folder, which no process is loading")
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        help="folder of the bundle; with --write, no process may be loading it",
+    )
     parser.add_argument(
         "text",
         type=Path,
-        help="held-out text: source, tab, target of the bundle's first direction; .xz or not",
+        help="held-out text of the bundle's first direction: lines of source, tab, target; or .xz",
     )
     parser.add_argument(
         "--sentences",
         type=positive,
         default=NUM_SENTENCES,
         metavar="N",
-        help="translated without each head (default: %(default)s); alignment uses all",
+        help="sentences to translate without each head, default %(default)s; alignment uses all",
     )
     parser.add_argument(
         "--write", action="store_true", help="write the result into the bundle's manifest"
@@ -66,7 +80,9 @@ def measured(folder: Path, text: Path, num_sentences: int) -> HeadsReport:
     sessions = open_sessions(read_bundle(folder))
     sets = [each for each in held_out(sessions.bundle, text) if each.pairs]
     if not sets:
-        raise ExportError(f"{text}: no sentences of a direction of {folder}")
+        raise ExportError(
+            f"{text} has no pair in a direction of {folder} that fits: write source, tab, target"
+        )
     return measure_heads(sessions, sets[0], num_sentences)
 
 

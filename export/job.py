@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundle.manifest import AlignmentHead, DecodingDefaults, LanguagePair, Lineage, Provenance
+from bundle.manifest import AlignmentHead, DecodingDefaults, LanguagePair
+from bundle.provenance import Lineage, Provenance
 from bundle.tokenizer import Tokenizer
 from export.lexicon.known_words import TrainingText
 from export.lexicon.shortlist import ShortlistPlan

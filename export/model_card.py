@@ -1,6 +1,8 @@
 """Writes the model card: the content of a manifest as a page."""
 
-from bundle.manifest import Doubt, DoubtCalibration, Lineage, Manifest, OriginalParity, Shortlist
+from bundle.manifest import Doubt, DoubtCalibration, Manifest, Shortlist
+from bundle.parity import OriginalParity
+from bundle.provenance import Lineage
 
 FIDELITY_HEADING = "## Fidelity of the export"
 

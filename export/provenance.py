@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundle.manifest import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
+from bundle.provenance import DataSource, ForeignOrigin, Lineage, Provenance, TrainingStage
 
 if TYPE_CHECKING:
     from model.training.checkpoint import Checkpoint

@@ -32,7 +32,7 @@ from bundle.tensors import (
     SHORTLIST_FILES,
 )
 from export.arguments import positive
-from export.calibration.doubt import calibrate_doubt
+from export.calibration.doubt import MIN_SENTENCES, calibrate_doubt
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
 from export.graphs.inspections import build_inspections, inspection_names
@@ -56,7 +56,7 @@ class RenewalOptions:
     """What becomes of a bundle beside getting the graphs that it lacks."""
 
     beam_size: int | None = None
-    """Of requests that name none; None: as it is."""
+    """Beam size of requests that name none; None: as it is."""
     without_shortlist: bool = False
     """Greedy search chooses from the whole vocabulary."""
     doubt_text: Path | None = None
@@ -118,7 +118,10 @@ def _with_doubt(bundle: Bundle, text: Path) -> Bundle:
     """The bundle with a calibration of its doubt, in manifest and card."""
     doubt = calibrate_doubt(open_sessions(bundle), held_out(bundle, text))
     if doubt is None:
-        raise ExportError(f"{text}: too few sentences to calibrate doubt on")
+        raise ExportError(
+            f"{text} has too few sentences to calibrate doubt on: give {MIN_SENTENCES}, of which a "
+            "quarter is translated well and a quarter is not"
+        )
     old, card = bundle.manifest, bundle.file(MODEL_CARD_NAME)
     content = _described(card.read_text(encoding="utf-8"), old.doubt, doubt)
     card.write_text(content, encoding="utf-8")
@@ -242,7 +245,9 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export.renewal", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="its folder, which no process is loading")
+    parser.add_argument(
+        "bundle", type=Path, help="folder of the bundle; no process may be loading it"
+    )
     parser.add_argument(
         "--beam-size",
         type=positive,

@@ -5,13 +5,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from bundle.manifest import (
-    Canary,
-    Manifest,
-    ParityReport,
-    Precision,
-    Quantization,
-)
+from bundle.manifest import Canary, Manifest, Precision, Quantization
+from bundle.parity import ParityReport
 from bundle.reader import Bundle
 from export.graphs.writer import write_graphs
 from export.job import ExportJob

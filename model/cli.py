@@ -32,12 +32,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser = commands.add_parser(
         "train",
         help="train a model from parallel text",
-        description="Train a Transformer from one TOML; stop it at any time and --resume.",
+        description="Train a Transformer as a TOML file says; stop at any time, --resume goes on.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", type=Path, help="the run's TOML, see model/configs/")
-    parser.add_argument("--data", type=Path, required=True, help="folder that its paths start at")
+    parser.add_argument("config", type=Path, help="the run's TOML file, see model/configs/")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder that the paths in it start from"
+    )
     parser.add_argument("--output", "--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument(
@@ -54,7 +56,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="N",
         help="let the learning rate fall to zero in N minutes from now, and end",
     )
-    parser.add_argument("--threads", type=int, default=None, help="default: every core")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: every core")
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: the accelerator if there is one"
     )

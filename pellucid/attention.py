@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from service.engine.inspection import AttentionKind
 
 _numbers = count(1)
-"""Of the pictures of this process: ids must be unique in a notebook."""
+"""Numbers of the pictures of this process: ids must be unique in a notebook."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

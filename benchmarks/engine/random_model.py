@@ -14,14 +14,8 @@ import torch
 
 from benchmarks.contestants.interface import Request
 from benchmarks.engine.reference_model import ReferenceModel
-from bundle.manifest import (
-    MANIFEST_NAME,
-    Canary,
-    LanguagePair,
-    Manifest,
-    Provenance,
-    Quantization,
-)
+from bundle.manifest import MANIFEST_NAME, Canary, LanguagePair, Manifest, Quantization
+from bundle.provenance import Provenance
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
 from export.calibration.activations import calibrate

@@ -158,31 +158,29 @@ def main() -> int:
         target=arguments.target,
     )
     where = machine()
+    requests, max_s = arguments.requests, arguments.max_seconds
     with ServerProcess(arguments.bundles) as server:
         latencies = [
-            measure_latency(
-                server,
-                workload,
-                clients=clients,
-                requests=arguments.requests,
-                max_s=arguments.max_seconds,
-            )
+            measure_latency(server, workload, clients=clients, requests=requests, max_s=max_s)
             for clients in arguments.clients
         ]
         memory = measure_memory(server, workload, arguments.mixed)
         _print(server.ready_s, latencies, memory, where)
     if arguments.json:
-        result = {
-            "machine": where,
-            "versions": versions(*_PACKAGES),
-            "commit": commit(),
-            "bundles": arguments.bundles,
-            "start_to_ready_s": round(server.ready_s, 2),
-            "memory_mb": {**asdict(memory), "growth": round(memory.growth, 1)},
-            "latency": [asdict(latency) for latency in latencies],
-        }
-        record(result, arguments.json)
+        measured = _content(server.ready_s, latencies, memory)
+        record({"machine": where, "bundles": arguments.bundles, **measured}, arguments.json)
     return 1 if memory.unexpected or any(latency.unexpected for latency in latencies) else 0
+
+
+def _content(ready_s: float, latencies: Sequence[Latency], memory: Memory) -> dict[str, object]:
+    """The result as JSON, without machine and bundles."""
+    return {
+        "versions": versions(*_PACKAGES),
+        "commit": commit(),
+        "start_to_ready_s": round(ready_s, 2),
+        "memory_mb": {**asdict(memory), "growth": round(memory.growth, 1)},
+        "latency": [asdict(latency) for latency in latencies],
+    }
 
 
 def _print(

@@ -44,7 +44,7 @@ class ScoredSentence:
     token_log_probs: tuple[float, ...]
     """End token included, nats."""
     word_log_probs: tuple[float, ...]
-    """Of every word, summed over its tokens, nats."""
+    """Log-probability of every word, summed over its tokens, nats."""
     is_accepted: bool
     """Whether it is close enough to the reference."""
 

@@ -30,14 +30,16 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=Path, help="folder of the bundle")
-    parser.add_argument("--source", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--source", type=Path, required=True, metavar="FILE", help="text, a sentence a line"
+    )
     parser.add_argument(
         "--reference",
         type=Path,
         action="append",
         required=True,
         metavar="FILE",
-        help="line by line like the source; may be given again",
+        help="its translation, line by line; may be given again for further ones",
     )
     parser.add_argument(
         "--against", type=Path, metavar="BUNDLE2", help="the bundle to compare with"
@@ -48,11 +50,13 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pair", help="such as en-de, where the bundle has several")
+    parser.add_argument("--pair", help="direction such as en-de, where the bundle has several")
     parser.add_argument(
-        "--beam-size", "--beam", type=int, metavar="N", help="default: the bundle's"
+        "--beam-size", "--beam", type=int, metavar="N", help="hypotheses kept, default the bundle's"
     )
-    parser.add_argument("--length-penalty", type=float, metavar="ALPHA", help="likewise")
+    parser.add_argument(
+        "--length-penalty", type=float, metavar="ALPHA", help="of beam search, default the bundle's"
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
 
 
@@ -61,7 +65,7 @@ def _add_scoring(parser: argparse.ArgumentParser) -> None:
         "--tokenize",
         choices=("13a", "intl", "char", "none"),
         default="13a",
-        help="of BLEU; none where both sides are tokenised already; default 13a",
+        help="tokenizer of BLEU, default 13a; none where both sides are tokenised already",
     )
     parser.add_argument("--lower-case", action="store_true", help="score without capitals")
     parser.add_argument("--table", type=Path, metavar="FILE", help="write a row per sentence")

@@ -1,5 +1,8 @@
 """The decoder graph: one new token per row -> logits, with the cache updated in place."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -24,53 +27,31 @@ from export.graphs.layers import (
     residual,
     self_attention_inputs,
 )
-from export.graphs.plain_step import begin_step
+from export.graphs.plain_step import Step, begin_step
 from export.graphs.recurrence import first_rows, recurrent_step
 from export.graphs.shortlist import project
 from export.lexicon.shortlist import ShortlistPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """Values that all layers of a step share."""
+
+    step: Step | None
+    """Shared values of plain attention; None: the operator is fused."""
+    last_source: str
+    """Index of each row's last source token, int32 [rows]."""
+    is_first: str
+    """True for rows whose recurrent state is empty, bool [rows, 1]; empty without a recurrence."""
 
 
 def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None) -> onnx.ModelProto:
     """Append the decoder to an empty builder; see `bundle.tensors.decoder_spec`."""
     architecture = builder.network.architecture
     hidden = builder.embedding("input_ids", "target", _positions(builder))
-    step = begin_step(builder) if builder.is_plain else None
-    last_source = builder.add("Sub", "source_lengths", builder.constant(1, np.int32))
-    is_recurrent = architecture.decoder_cell == "ssru"
-    is_first = first_rows(builder) if is_recurrent else ""
+    shared = _shared(builder)
     for i in range(architecture.num_decoder_layers):
-        layer = f"decoder.layers.{i}"
-
-        def attend(value: str, i: int = i, layer: str = layer) -> str:
-            name = f"{layer}.self_attention"
-            inputs = self_attention_inputs(builder, value, name)
-            if step is None:
-                context = _self_attention(builder, inputs, i, name)
-            else:
-                context = plain_step.self_attention(builder, step, inputs, i, name)
-            return attention_output(builder, context, name)
-
-        def look(value: str, i: int = i, layer: str = layer) -> str:
-            name = f"{layer}.cross_attention"
-            query = builder.linear(value, f"{name}.query", [f"{name}.query"])
-            if step is None:
-                context = _cross_attention(builder, query, i, name, last_source)
-            else:
-                context = plain_step.cross_attention(builder, step, query, i, name)
-            return attention_output(builder, context, name)
-
-        def feed(value: str, layer: str = layer) -> str:
-            return feed_forward(builder, value, layer)
-
-        def remember(value: str, i: int = i) -> str:
-            return recurrent_step(builder, value, i, is_first)
-
-        if is_recurrent:
-            hidden = residual(builder, hidden, f"{layer}.recurrence_norm", remember)
-        else:
-            hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
-        hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
-        hidden = residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
+        hidden = _layer(builder, shared, i, hidden)
     axes = builder.constant([1], np.int64)
     hidden = builder.add("Squeeze", final_norm(builder, hidden, "decoder"), axes)
     logits = (
@@ -79,6 +60,52 @@ def build_decoder(builder: GraphBuilder, shortlist: ShortlistPlan | None = None)
     builder.rename(logits, "logits")
     report = shortlist.report if shortlist else None
     return builder.model("decoder", decoder_spec(architecture, builder.cache_dtype, report))
+
+
+def _shared(builder: GraphBuilder) -> _Shared:
+    is_recurrent = builder.network.architecture.decoder_cell == "ssru"
+    return _Shared(
+        step=begin_step(builder) if builder.is_plain else None,
+        last_source=builder.add("Sub", "source_lengths", builder.constant(1, np.int32)),
+        is_first=first_rows(builder) if is_recurrent else "",
+    )
+
+
+def _layer(builder: GraphBuilder, shared: _Shared, index: int, hidden: str) -> str:
+    """A decoder layer, [rows, 1, d_model] in and out."""
+    layer = f"decoder.layers.{index}"
+    if shared.is_first:
+        remember = partial(recurrent_step, builder, layer=index, is_first=shared.is_first)
+        hidden = residual(builder, hidden, f"{layer}.recurrence_norm", remember)
+    else:
+        attend = partial(_attend, builder, shared, index)
+        hidden = residual(builder, hidden, f"{layer}.self_attention_norm", attend)
+    look = partial(_look, builder, shared, index)
+    hidden = residual(builder, hidden, f"{layer}.cross_attention_norm", look)
+    feed = partial(feed_forward, builder, layer=layer)
+    return residual(builder, hidden, f"{layer}.feed_forward_norm", feed)
+
+
+def _attend(builder: GraphBuilder, shared: _Shared, index: int, hidden: str) -> str:
+    """Self-attention of a layer."""
+    name = f"decoder.layers.{index}.self_attention"
+    inputs = self_attention_inputs(builder, hidden, name)
+    if shared.step is None:
+        context = _self_attention(builder, inputs, index, name)
+    else:
+        context = plain_step.self_attention(builder, shared.step, inputs, index, name)
+    return attention_output(builder, context, name)
+
+
+def _look(builder: GraphBuilder, shared: _Shared, index: int, hidden: str) -> str:
+    """Cross-attention of a layer."""
+    name = f"decoder.layers.{index}.cross_attention"
+    query = builder.linear(hidden, f"{name}.query", [f"{name}.query"])
+    if shared.step is None:
+        context = _cross_attention(builder, query, index, name, shared.last_source)
+    else:
+        context = plain_step.cross_attention(builder, shared.step, query, index, name)
+    return attention_output(builder, context, name)
 
 
 def _positions(builder: GraphBuilder) -> str | None:

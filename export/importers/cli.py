@@ -3,9 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from export.arguments import add_bundle_arguments, describe, positive
 from export.importers.kinds import READERS, default_precision
+
+if TYPE_CHECKING:
+    from bundle.parity import OriginalParity
+    from export.importers.options import ImportOptions
 
 _EXAMPLES = """\
 examples:
@@ -34,7 +39,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     parser.add_argument(
         "--precision",
         choices=("fp32", "int8"),
-        help="default fp32, of firefox int8, as it is stored; else int8 takes --dev",
+        help="default fp32, for firefox int8 as it is stored; int8 of other kinds needs --dev",
     )
     _add_languages(parser)
     _add_sentences(parser)
@@ -73,7 +78,7 @@ def _add_sentences(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=500,
         metavar="N",
-        help="sentences of each to verify with, default 500",
+        help="sentences of each direction to verify with, default 500",
     )
 
 
@@ -81,38 +86,49 @@ def run(arguments: argparse.Namespace) -> int:
     """Import; returns the exit code."""
     from bundle.errors import BundleError
     from export.errors import ExportError
-    from export.importers.files.hub import local_checkpoint
     from export.importers.importer import import_bundle
-    from export.importers.options import DevelopmentFile, ImportOptions
     from model.errors import ModelError
 
-    dev = [text.rpartition("=") for text in arguments.dev]
     try:
-        options = ImportOptions(
-            kind=arguments.kind,
-            path=local_checkpoint(arguments.path),
-            out=arguments.out,
-            precision=arguments.precision or default_precision(arguments.kind),
-            name=arguments.name,
-            sources=tuple(arguments.source),
-            targets=tuple(arguments.target),
-            dev=tuple(DevelopmentFile(path=Path(f), direction=d or None) for d, _, f in dev),
-            max_source_tokens=arguments.max_source_tokens,
-            max_target_tokens=arguments.max_target_tokens,
-            verification_sentences=arguments.sentences,
-            max_bleu_loss=arguments.max_bleu_loss,
-            head_sentences=arguments.heads,
-            force=arguments.force,
-        )
+        options = _options(arguments)
         manifest = import_bundle(options)
     except (ExportError, ModelError, BundleError, OSError) as error:
         print(f"pellucid import: {error}", file=sys.stderr)
         return 2
-    original = manifest.parity.original
-    compared = (
-        f"as {original.implementation} in {original.sentences} sentences"
-        if original
-        else "compared with its formulas, and with no other program"
-    )
-    print(f"{options.out}: {describe(manifest)}; {compared}")
+    print(f"{options.out}: {describe(manifest)}; {_comparison(manifest.parity.original)}")
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> "ImportOptions":
+    """Options of the arguments.
+
+    Raises:
+        ExportError: The checkpoint is not here, and cannot be downloaded from the hub.
+    """
+    from export.importers.files.hub import local_checkpoint
+    from export.importers.options import DevelopmentFile, ImportOptions
+
+    dev = [text.rpartition("=") for text in arguments.dev]
+    return ImportOptions(
+        kind=arguments.kind,
+        path=local_checkpoint(arguments.path),
+        out=arguments.out,
+        precision=arguments.precision or default_precision(arguments.kind),
+        name=arguments.name,
+        sources=tuple(arguments.source),
+        targets=tuple(arguments.target),
+        dev=tuple(DevelopmentFile(path=Path(f), direction=d or None) for d, _, f in dev),
+        max_source_tokens=arguments.max_source_tokens,
+        max_target_tokens=arguments.max_target_tokens,
+        verification_sentences=arguments.sentences,
+        max_bleu_loss=arguments.max_bleu_loss,
+        head_sentences=arguments.heads,
+        force=arguments.force,
+    )
+
+
+def _comparison(original: "OriginalParity | None") -> str:
+    """What the bundle was compared with."""
+    if original is None:
+        return "compared with its formulas, and with no other program"
+    return f"as {original.implementation} in {original.sentences} sentences"

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle.manifest import AlignmentHead, ForeignOrigin, LanguagePair
+from bundle.manifest import AlignmentHead, LanguagePair
+from bundle.provenance import ForeignOrigin
 from bundle.reader import sha256_of
 from bundle.tensors import SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME
 from export.importers.options import ImportOptions
@@ -38,7 +39,7 @@ class ImportedModel:
     alignment_head: AlignmentHead | None = None
     """A head that was trained to align words."""
     licence: str | None = None
-    """Of the weights, where their publisher has one for all of them."""
+    """Licence of the weights, where their publisher has one for all of them."""
 
     @property
     def tokenizer_files(self) -> Mapping[str, bytes]:

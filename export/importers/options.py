@@ -32,4 +32,4 @@ class ImportOptions(BundleOptions):
     dev: tuple[DevelopmentFile, ...] = ()
     """Text to measure quality with, and to calibrate int8 with."""
     licence: str | None = None
-    """Of the weights, as their publisher says; None: what the checkpoint says."""
+    """Licence of the weights, as their publisher says; None: what the checkpoint says."""

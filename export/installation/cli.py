@@ -34,16 +34,25 @@ def register_install(commands: "argparse._SubParsersAction[argparse.ArgumentPars
         "install",
         help="download a published model and make a bundle of it",
         description="Find the best published model of each pair, show its licence, download, "
-        "check, import and verify it. `pellucid serve` finds it then.",
+        "check, import and verify it. `pellucid serve` finds it from then on.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("pairs", nargs="+", metavar="PAIR", help="such as en-fr, or en:pt-br")
+    parser.add_argument(
+        "pairs", nargs="+", metavar="PAIR", help="source and target, such as en-fr, or en:pt-br"
+    )
     _add_index_arguments(parser)
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="default: the data folder")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FOLDER",
+        help="default: the first folder of PELLUCID_BUNDLES, else the user's data folder",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument(
-        "--yes", action="store_true", help="install two models where only English lies between"
+        "--yes",
+        action="store_true",
+        help="do not ask before two models are installed for a pair that only English connects",
     )
     parser.set_defaults(run=_run_install)
 
@@ -53,9 +62,14 @@ def register_search(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     parser = commands.add_parser(
         "search",
         help="list published models",
-        description="List the models that can be installed; the first of a pair would be.",
+        description="List published models; `pellucid install` takes the first of a pair.",
     )
-    parser.add_argument("language", nargs="?", metavar="LANGUAGE", help="source or target")
+    parser.add_argument(
+        "language",
+        nargs="?",
+        metavar="LANGUAGE",
+        help="only models from or into this language [all]",
+    )
     _add_index_arguments(parser)
     parser.set_defaults(run=_run_search)
 

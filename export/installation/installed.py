@@ -27,7 +27,7 @@ class InstalledBundle:
 
     @property
     def name(self) -> str:
-        """As `pellucid remove` calls it."""
+        """Name as `pellucid remove` takes it."""
         return self.folder.name
 
     @property
@@ -37,7 +37,7 @@ class InstalledBundle:
 
     @property
     def size_bytes(self) -> int:
-        """Of its files."""
+        """Size of its files."""
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
     @property

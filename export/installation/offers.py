@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def primary(self) -> "Pair":
-        """Without scripts and regions."""
+        """The pair without scripts and regions."""
         return Pair(source=self.source.partition("-")[0], target=self.target.partition("-")[0])
 
     def fits(self, other: "Pair") -> bool:
@@ -49,12 +49,12 @@ class RemoteFile:
     """A file of a model, as it is published."""
 
     name: str
-    """Under which it is stored, once it is unpacked."""
+    """Name under which it is stored, once it is unpacked."""
     url: str
     size_bytes: int | None = None
-    """As it is downloaded; None: the index does not say."""
+    """Size as it is downloaded; None: the index does not say."""
     digest: Digest | None = None
-    """Likewise."""
+    """Digest as it is downloaded; None: the index does not say."""
     packing: Literal["zstd", "gzip", "zip"] | None = None
     unpacked_bytes: int | None = None
     unpacked_digest: Digest | None = None
@@ -92,7 +92,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """As `--from` calls it."""
+        """Name as `--from` takes it."""
         ...
 
     def offers(self, pair: Pair | None = None) -> list[Offer]:

@@ -11,7 +11,7 @@ from export.installation.sources import argos, firefox, opus
 from export.installation.transfer import Transfers
 
 SOURCES = (firefox.NAME, opus.NAME, argos.NAME)
-"""In the order in which they are asked: Firefox's students are the best models made for a CPU."""
+"""Sources in the order of asking: Firefox's students are the best models made for a CPU."""
 PIVOT = "en"
 
 

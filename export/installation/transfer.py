@@ -19,7 +19,7 @@ from export.installation.progress import download_progress
 
 MAX_INDEX_BYTES = 64 << 20
 ATTEMPTS = 3
-"""Of a transfer that breaks off; each goes on where the last one ended."""
+"""Attempts at a transfer that breaks off; each resumes where the last one ended."""
 CHUNK_BYTES = 1 << 18
 _AGENT = "pellucid-install"
 _PARTIAL = 206

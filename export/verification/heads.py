@@ -26,7 +26,7 @@ from service.engine.inspection import AttentionKind, alignment_attention
 NAMED_FROM = 0.4
 """Least mean weight that gives a head its name."""
 MAX_TRANSLATIONS = 4_000
-"""Of an export, all heads together: as many as BLEU takes in both directions, which uses beams."""
+"""Translations of an export for all heads together: as many as BLEU takes in both directions."""
 _BATCH = 16
 _TINY = 1e-12
 Float64 = NDArray[np.float64]
@@ -70,14 +70,11 @@ def measure_heads(sessions: Sessions, text: DevelopmentSet, num_sentences: int) 
     for head in tqdm(list(heads_of(manifest.architecture)), desc="heads", unit="head"):
         without = open_sessions(bundle_without(sessions.bundle, (head,)))
         left = _agreement(without, some, origins)
-        report = described(head, looks[head.kind])
         losses = {
             "bleu_lost": round(whole - score(without), 2),
-            "agreement_lost": None
-            if agreement is None or left is None
-            else round(agreement - left, 4),
+            "agreement_lost": _lost(agreement, left),
         }
-        reports.append(report.model_copy(update=losses))
+        reports.append(described(head, looks[head.kind]).model_copy(update=losses))
     return HeadsReport(
         dataset=text.name,
         pair=text.pair,
@@ -87,6 +84,11 @@ def measure_heads(sessions: Sessions, text: DevelopmentSet, num_sentences: int) 
         agreement=None if agreement is None else round(agreement, 4),
         heads=tuple(reports),
     )
+
+
+def _lost(whole: float | None, left: float | None) -> float | None:
+    """What is lost of a share; None where it cannot be measured."""
+    return None if whole is None or left is None else round(whole - left, 4)
 
 
 def affordable_sentences(architecture: Architecture, wanted: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bundle.manifest import OriginalParity
+from bundle.parity import OriginalParity
 from export.errors import VerificationError
 from export.verification.forced_decoding import MASKED_LOGIT, forced_logits, logit_error
 from export.verification.original_program import GreedyTranslation, Ids, OriginalProgram

@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from bundle.manifest import ParityReport
+from bundle.parity import ParityReport
 from export.errors import VerificationError
 from export.verification.forced_decoding import forced_logits, largest_difference, logit_error
 from export.verification.reference_network import Ids, ReferenceNetwork, TeacherForced

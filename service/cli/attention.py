@@ -20,7 +20,6 @@ examples:
   pellucid attention 'The weather is nice.' --source en --target de --table
   pellucid attention 'The weather is nice.' --source en --target de \\
       --translation 'Das Wetter ist schön.' --kinds cross encoder --layers 0 --output maps.json
-
   pellucid attention 'The weather is nice.' --source en --target de --words --output map.png
   pellucid attention 'The weather is nice.' --source en --target de --method alti -o why.svg
   pellucid attention 'The weather is nice.' --source en --target de \\
@@ -55,21 +54,33 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="another translation to compare with, token by token; as JSON, .npz or --table",
     )
     add_heads_argument(parser)
-    parser.add_argument("--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross")
-    parser.add_argument("--layers", nargs="+", type=int, help="indices from 0; default all")
-    parser.add_argument("--heads", nargs="+", type=int, help="indices from 0; default all")
+    _add_selection(parser)
+    _add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kinds", nargs="+", default=["cross"], help="encoder, decoder, cross [cross]"
+    )
+    parser.add_argument("--layers", nargs="+", type=int, help="indices from 0 [all]")
+    parser.add_argument("--heads", nargs="+", type=int, help="indices from 0 [all]")
     parser.add_argument(
         "--reduce",
         choices=["none", "heads", "all"],
         default="none",
-        help="dimensions to average over",
+        help="take the mean over the heads of each layer, or over all heads of all layers [none]",
     )
     parser.add_argument(
         "--method",
         default="attention",
-        help="attention, or what each token comes from: rollout, value_zeroing, alti, occlusion",
+        help="attention, or what each token comes from: rollout, value_zeroing, alti, occlusion "
+        "[attention]",
     )
     parser.add_argument("--words", action="store_true", help="pool pieces to words")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
@@ -93,7 +104,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="of a file of lines: gold alignments, 0-0 sure and 0?0 possible; prints the error "
         "rate",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

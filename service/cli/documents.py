@@ -33,20 +33,20 @@ def add_document_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"translate one file as a document and keep its layout, but of a .pdf: "
-        f"{', '.join(FORMATS)}",
+        help="translate one file as a document and keep its layout; a .pdf becomes a web page. "
+        f"Formats: {', '.join(FORMATS)}",
     )
     parser.add_argument(
         "--unwrap",
         action="store_true",
-        help="with --output: line breaks within a paragraph are only where the line was full",
+        help="with --output: join the lines of paragraphs that are wrapped by hand",
     )
     parser.add_argument(
         "--columns",
         default="",
         metavar="NAMES",
-        help="with --output, of a .csv or .tsv: names from its first row, or numbers from 1, with "
-        "commas between; all without the flag",
+        help="with --output, of a .csv or .tsv: columns to translate, by their names in the first "
+        "row or numbers from 1, with commas between [all]",
     )
 
 

@@ -44,11 +44,15 @@ def register(commands: "Subparsers") -> None:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_arguments(_verb(verbs, "add", "create a key and print it, once", _add))
     _with_json(_verb(verbs, "list", "list ids and limits of the keys", _list))
-    _verb(verbs, "revoke", "revoke a key", _revoke).add_argument("id", metavar="ID")
+    _verb(verbs, "revoke", "revoke a key", _revoke).add_argument(
+        "id", metavar="ID", help="as `pellucid keys list` prints it"
+    )
     _add_generate(verbs)
     usage = _with_json(_verb(verbs, "usage", "print the characters translated in a month", _usage))
-    usage.add_argument("id", metavar="ID", nargs="?", help="of one key [all]")
-    usage.add_argument("--month", type=_month, default=f"{_now():%Y-%m}", help="as in 2026-11")
+    usage.add_argument("id", metavar="ID", nargs="?", help="id of a key [all keys]")
+    usage.add_argument(
+        "--month", type=_month, default=f"{_now():%Y-%m}", help="as in 2026-11 [this month]"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -96,7 +100,9 @@ def _verb(verbs: "Subparsers", name: str, text: str, work: "Work") -> argparse.A
 def _add_generate(verbs: "Subparsers") -> None:
     text = "print new keys for --api-keys or --api-key-file; no store is used"
     parser = verbs.add_parser("generate", help=text, description=text[0].upper() + text[1:] + ".")
-    parser.add_argument("number", type=_count, nargs="?", default=1, metavar="N", help="how many")
+    parser.add_argument(
+        "number", type=_count, nargs="?", default=1, metavar="N", help="how many [1]"
+    )
     parser.set_defaults(run=generate)
 
 
@@ -106,7 +112,7 @@ def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="whose key it is")
+    parser.add_argument("name", metavar="NAME", help="name of the key's owner, for the list")
     parser.add_argument(
         "--expires", type=_expiry, help="date such as 2027-01-31, or days such as 90d [never]"
     )

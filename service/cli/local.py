@@ -34,10 +34,13 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--source",
         default=DETECTED,
         metavar="LANGUAGE",
-        help="of the text, such as en; auto: detected, of a document once [auto]",
+        help="language of the text, such as en; auto detects it, once for a document [auto]",
     )
     parser.add_argument(
-        "--target", required=True, metavar="LANGUAGE", help="to translate to, such as de"
+        "--target",
+        required=True,
+        metavar="LANGUAGE",
+        help="language to translate to, such as de",
     )
     for name, text in _SETTINGS.items():
         parser.add_argument(flag_of(name), default=None, help=text)

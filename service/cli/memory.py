@@ -57,7 +57,7 @@ def register(commands: "Subparsers") -> None:
     _add_space(exported, is_required=True)
     listed = _verb(verbs, "list", "list how many sentences are stored", _list)
     listed.add_argument("--json", action="store_true", help="print one JSON object per line")
-    _add_key(listed, "of one key [all]")
+    _add_key(listed, "id of a key [all keys]")
     _add_space(_verb(verbs, "clear", "remove stored sentences", _clear), is_required=False)
 
 

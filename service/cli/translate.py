@@ -63,12 +63,38 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="default, or -: standard input"
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="files of lines, or with --output one document; - or none: lines of standard input",
     )
     add_model_arguments(parser)
     add_engines_argument(parser)
-    parser.add_argument("--beam-size", type=int, help="1 is greedy search [the bundle's default]")
-    parser.add_argument("--length-penalty", type=float, help="[the bundle's default]")
+    _add_decoding(parser)
+    add_heads_argument(parser)
+    add_doubt_arguments(parser)
+    add_document_arguments(parser)
+    parser.add_argument(
+        "--ray",
+        action="store_true",
+        help="use all machines of the Ray cluster of RAY_ADDRESS; without one, all CPUs of this "
+        "machine",
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_decoding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--beam-size",
+        type=int,
+        help="hypotheses kept; 1 is greedy search, the fastest [the bundle's default]",
+    )
+    parser.add_argument(
+        "--length-penalty",
+        type=float,
+        help="of beam search; 0 favours short translations [the bundle's default]",
+    )
     parser.add_argument(
         "--max-target-tokens", type=int, help="longest output of a sentence [the bundle's limit]"
     )
@@ -89,16 +115,6 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         default=0,
         help="further translations, on the same line after tabs [0]",
     )
-    add_heads_argument(parser)
-    add_doubt_arguments(parser)
-    add_document_arguments(parser)
-    parser.add_argument(
-        "--ray",
-        action="store_true",
-        help="use all machines of the Ray cluster of RAY_ADDRESS; without one, all CPUs of this "
-        "machine",
-    )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

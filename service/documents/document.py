@@ -33,7 +33,7 @@ class LanguageCode:
     """Where a file names its own language."""
 
     original: str
-    """As in the file; written if no language is given."""
+    """The code as in the file; written if no language is given."""
     render: Callable[[str], str] = str
     """Converts a BCP-47 code to the syntax of the format at this place."""
 
@@ -85,7 +85,7 @@ class Document:
     """A parsed file; writing its own strings back gives the same bytes."""
 
     parts: tuple[Part, ...]
-    """In the order of the file; a `str` is written unchanged."""
+    """Parts in the order of the file; a `str` is written unchanged."""
     encoding: Encoding
 
     def iter_strings(self) -> Iterator[DocumentString]:

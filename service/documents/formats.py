@@ -62,7 +62,7 @@ LAYOUT_NOTE = (
 )
 """Told with each translation that is converted."""
 _LIBRARIES: Mapping[str, str] = {".pdf": "pypdfium2", ".yaml": "yaml", ".yml": "yaml"}
-"""Of the extra `documents`, by the formats that need them."""
+"""Packages of the extra `documents`, by the formats that need them."""
 
 
 _TABLES: Mapping[str, Callable[[bytes, str], ParsedFile]] = MappingProxyType(

@@ -59,21 +59,17 @@ class GivenTranslations:
                     model, pairs[:count], pairs[count:], selection, timeout_s=rest_s
                 )
             )
-        inspected = await self._thread.run(
-            INTERNAL_CLIENT,
-            _num_chars(given),
-            lambda: [
+
+        def shown() -> list[InspectedPair]:
+            inspected = [
                 inspected_pair(*texts, tokens, maps, model.bundle, pair)
                 for texts, tokens, maps in zip(given, pairs, found, strict=True)
-            ],
-        )
-        if request.contrasts is None:
-            return inspected
-        return await self._thread.run(
-            INTERNAL_CLIENT,
-            _num_chars(given),
-            lambda: [*map(contrasted, inspected[:count], inspected[count:])],
-        )
+            ]
+            if request.contrasts is None:
+                return inspected
+            return [*map(contrasted, inspected[:count], inspected[count:])]
+
+        return await self._thread.run(INTERNAL_CLIENT, _num_chars(given), shown)
 
     async def score(self, request: ScoreRequest, deadline_s: float | None) -> list[ScoredPair]:
         """Log-probabilities of every translation, in order.

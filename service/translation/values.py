@@ -109,7 +109,7 @@ class UsedTerm:
     """A glossary term in a sentence, and what became of it."""
 
     source: str
-    """As it stands in the sentence."""
+    """The term as it stands in the sentence."""
     target: str
     """What the glossary wants."""
     outcome: TermOutcome
@@ -164,7 +164,7 @@ class SentenceTranslation:
     is_doubtful: bool = False
     """Whether confidence is below the model's limit."""
     words: tuple[TranslatedWord, ...] = ()
-    """Of the translation, in order, without punctuation; empty unless requested."""
+    """Words of the translation, in order, without punctuation; empty unless requested."""
     checks: tuple[Check, ...] = ()
     """What a comparison with the source found; empty unless requested."""
     alignment: tuple[WordLink, ...] | None = None
@@ -188,7 +188,7 @@ class Translation:
 
     text: str
     detected: Detection | None = None
-    """Its language, if it was detected."""
+    """Language of the text, if it was detected."""
     alternatives: tuple[str, ...] = ()
     sentences: tuple[SentenceTranslation, ...] = ()
 

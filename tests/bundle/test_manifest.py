@@ -4,7 +4,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from bundle.manifest import MANIFEST_NAME, Architecture, LanguagePair, Manifest, ParityReport
+from bundle.manifest import MANIFEST_NAME, Architecture, LanguagePair, Manifest
+from bundle.parity import ParityReport
 from tests.bundle.bundles import TINY_BUNDLE, read_manifest
 
 TEXT = (TINY_BUNDLE / MANIFEST_NAME).read_text(encoding="utf-8")

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from bundle.manifest import Canary, LanguagePair, Manifest, Provenance
+from bundle.manifest import Canary, LanguagePair, Manifest
+from bundle.provenance import Provenance
 from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
 from export.graphs.writer import write_graphs

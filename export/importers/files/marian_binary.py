@@ -30,9 +30,9 @@ class MarianItem:
 
     kind: int
     values: np.ndarray[Any, np.dtype[Any]]
-    """As stored: float32 or int8, in the shape of the header."""
+    """Values as stored: float32 or int8, in the shape of the header."""
     multiplier: float = 1.0
-    """Of intgemm8: what the weights were multiplied by before they were rounded."""
+    """What weights of intgemm8 were multiplied by before they were rounded."""
 
     @property
     def weights(self) -> Float32:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bundle.manifest import AlignmentHead, SpecialIds
+from bundle.manifest import AlignmentHead
 from export.errors import ExportError
 from export.importers.files.marian_binary import (
     INT8,
@@ -30,7 +30,7 @@ from export.importers.firefox.lexicon import read_lexicon
 from export.importers.imported_model import ImportedModel
 from export.importers.languages import directions
 from export.importers.marian.layers import matrix_names, stack_weights
-from export.importers.marian.vocabulary import END, UNKNOWN, side_vocabulary
+from export.importers.marian.vocabulary import END, side_vocabulary, special_ids
 from export.importers.networks.building import (
     OUTPUT_PROJECTION,
     NetworkDescription,
@@ -180,7 +180,7 @@ def _network(
     reader.check()
     reader.check_all_taken()
     description = NetworkDescription(
-        special_ids=_special_ids(source, target),
+        special_ids=special_ids(source, target),
         num_heads=config["transformer-heads"],
         activation="relu",
         norm_position="post",
@@ -198,17 +198,6 @@ def _network(
         (table[: limits[0]], table[: limits[1]]),
         description,
         _stored(checkpoint),
-    )
-
-
-def _special_ids(source: SideVocabulary, target: SideVocabulary) -> SpecialIds:
-    eos, source_end = target.pieces.index(END), source.pieces.index(END)
-    return SpecialIds(
-        pad=eos,
-        unk=target.pieces.index(UNKNOWN),
-        bos=len(target.pieces),
-        eos=eos,
-        source_end=None if source_end == eos else (source_end,),
     )
 
 

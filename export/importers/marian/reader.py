@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bundle.manifest import SpecialIds
 from export.errors import ExportError
 from export.importers.files.tensor_files import read_npz
 from export.importers.files.yaml_text import parse_yaml
 from export.importers.imported_model import ImportedModel
 from export.importers.languages import directions, target_tags
 from export.importers.marian.layers import stack_weights
-from export.importers.marian.vocabulary import END, UNKNOWN, read_vocabularies
+from export.importers.marian.vocabulary import read_vocabularies, special_ids
 from export.importers.networks.building import (
     OUTPUT_PROJECTION,
     NetworkDescription,
@@ -170,7 +169,7 @@ def _network(
     )
     reader.check()
     description = NetworkDescription(
-        special_ids=_special_ids(source, target),
+        special_ids=special_ids(source, target),
         num_heads=config["transformer-heads"],
         activation=_ACTIVATIONS[config["transformer-ffn-activation"]],
         norm_position=checkpoint.norm_position or "",
@@ -182,17 +181,6 @@ def _network(
     positions = (table[: options.source_limit], table[: options.target_limit])
     weights = without_piece(weights, description.special_ids.unk)
     return build_network(with_zero_start(weights), positions, description)
-
-
-def _special_ids(source: SideVocabulary, target: SideVocabulary) -> SpecialIds:
-    eos, source_end = target.pieces.index(END), source.pieces.index(END)
-    return SpecialIds(
-        pad=eos,
-        unk=target.pieces.index(UNKNOWN),
-        bos=len(target.pieces),
-        eos=eos,
-        source_end=None if source_end == eos else (source_end,),
-    )
 
 
 def _embeddings(

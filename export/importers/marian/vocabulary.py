@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bundle.manifest import SpecialIds
 from export.errors import ExportError
 from export.importers.files.text_file import read_text
 from export.importers.files.yaml_text import parse_yaml
@@ -93,6 +94,18 @@ def side_vocabulary(
         [*pieces, START], model, unknown=UNKNOWN, controls=controls, is_target=is_target
     )
     return SideVocabulary(pieces=tuple(pieces), model=model, files=files)
+
+
+def special_ids(source: SideVocabulary, target: SideVocabulary) -> SpecialIds:
+    """The ids of a Marian model's special tokens; `START` follows the target's pieces."""
+    eos, source_end = target.pieces.index(END), source.pieces.index(END)
+    return SpecialIds(
+        pad=eos,
+        unk=target.pieces.index(UNKNOWN),
+        bos=len(target.pieces),
+        eos=eos,
+        source_end=None if source_end == eos else (source_end,),
+    )
 
 
 def _numbered_pieces(path: Path) -> list[str]:

@@ -26,7 +26,7 @@ _MODELS = "Mozilla's models.json"
 _ARCHITECTURES = ("tiny", "base-memory", "base")
 """From the smallest to the best; en-de on FLORES devtest: tiny 38.8 BLEU, base-memory 40.0."""
 _MAX_MAJOR = 3
-"""Of the versions of models whose format is read."""
+"""Highest major version of models whose format is read."""
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})([a-z]\w*)?")
 _PACKINGS = {".zst": "zstd", ".gz": "gzip"}
 _VOCABULARIES = ({"vocab"}, {"srcvocab", "trgvocab"})

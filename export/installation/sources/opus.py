@@ -25,9 +25,9 @@ _FAMILIES = ("opus-mt-", "opus-mt-tc-base-", "opus-mt-tc-big-")
 """From the smallest to the best."""
 _NAME = re.compile(rf"{_AUTHOR}/(opus-mt-(?:tc-base-|tc-big-)?)([a-z]{{2,3}})-([a-z]{{2,3}})")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""In the order in which they are taken: the second is a pickle, which takes torch."""
+"""Files of weights, the preferred one first: the second is a pickle, which takes torch."""
 _MISSING = (401, 404)
-"""The hub asks who is there before it says that a repository does not exist."""
+"""Statuses of a repository that does not exist; without a token the hub answers 401."""
 _WANTED = (
     "config.json",
     "generation_config.json",

@@ -176,7 +176,7 @@ class Glossaries:
         """
         if len(ids) > MAX_TOGETHER:
             raise InvalidRequestError(
-                f"Invalid request: {len(ids)} glossaries; the limit is {MAX_TOGETHER}"
+                f"Invalid request: {len(ids)} glossaries; the limit is {MAX_TOGETHER}: name fewer"
             )
         by_id = {info.id: info for info in reversed(await self.all(owner))}
         unknown = [each for each in ids if each not in by_id]
@@ -190,7 +190,7 @@ class Glossaries:
             if not info.has(base):
                 raise InvalidRequestError(
                     f"Invalid request: glossary {info.name[:_SHOWN_CHARS]!r} has no terms from "
-                    f"{base[0]} to {base[1]}"
+                    f"{base[0]} to {base[1]}: add them, or name another"
                 )
         key = (*base, *(info.revision for info in infos))
         if key not in self._compiled:

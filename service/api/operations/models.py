@@ -8,13 +8,13 @@ from bundle.manifest import (
     DecodingDefaults,
     HeadsReport,
     LanguagePair,
-    ParityReport,
     Precision,
-    Provenance,
     QualityReport,
     Quantization,
     Shortlist,
 )
+from bundle.parity import ParityReport
+from bundle.provenance import Provenance
 from bundle.tensors import STATES_NAME
 from service.api.replies.json import Json, Reply
 from service.inspection.causes.methods import methods_of

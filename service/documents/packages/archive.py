@@ -16,7 +16,7 @@ from service.documents.errors import DocumentError
 
 MAX_ENTRIES = 10_000
 MAX_INFLATED_BYTES = 67_108_864
-"""Of all entries that are parsed together."""
+"""Bytes of all parsed entries together, unpacked."""
 MAX_RATIO = 250
 """Inflated bytes for each byte in the archive, beyond `_SMALL_BYTES`."""
 _SMALL_BYTES = 1_048_576
@@ -35,7 +35,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 class _Entry:
     info: zipfile.ZipInfo
     record: bytes
-    """Its record in the directory."""
+    """Record of the entry in the directory."""
     end: int
     """Where the next entry begins, or the directory."""
 
@@ -125,7 +125,9 @@ class Archive:
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> dict[str, _Entry]:
         if len(infos) > MAX_ENTRIES:
-            raise DocumentError(f"it has {len(infos)} entries; the limit is {MAX_ENTRIES}")
+            raise DocumentError(
+                f"it has {len(infos)} entries; the limit is {MAX_ENTRIES}: divide it"
+            )
         if len({info.filename for info in infos}) != len(infos):
             raise DocumentError("two of its entries have the same name: save it again")
         starts = [*sorted(info.header_offset for info in infos), self._file.start_dir]
@@ -134,7 +136,7 @@ class Archive:
         for info, record in zip(infos, self._records(len(infos)), strict=True):
             end = ends[info.header_offset]
             if not 0 <= info.header_offset <= end - _LOCAL.size - info.compress_size:
-                raise DocumentError("its entries overlap: it is damaged, or no document")
+                raise DocumentError("its entries overlap, so it is damaged: save it again")
             if info.flag_bits & _ENCRYPTED:
                 raise DocumentError("it is encrypted: save it without a password")
             entries[info.filename] = _Entry(info=info, record=record, end=end)
@@ -151,7 +153,9 @@ class Archive:
 
     def _check_size(self, info: zipfile.ZipInfo) -> None:
         if info.compress_type not in _METHODS:
-            raise DocumentError(f"its entry {info.filename} is packed in a way that is not read")
+            raise DocumentError(
+                f"its entry {info.filename} is packed in a way that is not read: save it again"
+            )
         if self._inflated > MAX_INFLATED_BYTES:
             raise DocumentError(
                 f"unpacked it has more than {MAX_INFLATED_BYTES} bytes of text and layout: "

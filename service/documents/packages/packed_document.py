@@ -9,7 +9,7 @@ from service.documents.packages.slots import Slots, XmlPart
 from service.documents.packages.xml_tree import XmlSource, parse_xml
 
 MAX_TEXT_CHARS = 4_194_304
-"""Of all strings: packed, a small file may hold more text than the largest text file."""
+"""Characters of all strings: a small packed file may hold more text than any text file."""
 FindSlots = Callable[[XmlSource, Slots], None]
 """Adds what changes in an entry."""
 

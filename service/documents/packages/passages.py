@@ -60,14 +60,14 @@ class Piece:
     text: str = ""
     style: Style = Style()
     markup: Markup = ()
-    """Of a tag."""
+    """Text of a tag."""
     mark: Mark = "img"
     begin: Markup = ()
     """Closes what is open in the source before this piece, so that it can be the first one."""
     finish: Markup = ()
     """Opens what is open in the source behind this piece, so that it can be the last one."""
     pair: str = ""
-    """Of a single that begins or ends something: equal for both."""
+    """Id of a single that begins or ends something; both have the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class TaggedPassage:
     format: TextFormat
     pieces: tuple[Piece, ...]
     styles: dict[int, Style]
-    """By the number of their tag; 0: without one."""
+    """Styles by the number of their tag; 0: without one."""
     partners: dict[int, int]
     """Closing pieces by the numbers of opening ones."""
     bases: dict[int, Style]

@@ -97,7 +97,7 @@ class Element:
     """An element, or what else stands between two tags, by its place in the source."""
 
     name: str
-    """With the prefix of `_PREFIXES`."""
+    """Name with its prefix of `_PREFIXES`."""
     start: int
     open_end: int
     """Behind its opening tag."""
@@ -129,9 +129,9 @@ class XmlSource:
     """A parsed entry."""
 
     data: bytes
-    """In UTF-8."""
+    """Content of the entry in UTF-8."""
     encoding: Encoding
-    """Of the entry."""
+    """Encoding of the entry."""
     root: Element
 
     def encode(self, data: bytes) -> bytes:
@@ -328,7 +328,9 @@ def _codec(declared: str, name: str) -> str:
     except (LookupError, UnicodeError, TypeError):
         is_usable = False
     if not is_usable:
-        raise DocumentError(f"{_subject(name)} is in an encoding that is not read: {declared}")
+        raise DocumentError(
+            f"{_subject(name)} is in an encoding that is not read, {declared}: save it in UTF-8"
+        )
     return "utf-8" if codec == "ascii" else codec
 
 

@@ -33,7 +33,7 @@ class StringsSize:
 
     num_strings: int
     num_chars: int
-    """Of all of them."""
+    """Characters of all strings."""
 
 
 def write_strings(path: Path, strings: Iterable[DocumentString]) -> StringsSize:

@@ -57,7 +57,9 @@ def _parsed(text: str) -> object:
     except json.JSONDecodeError as error:
         raise DocumentError(f"it is not valid JSON: {error}") from None
     except RecursionError:
-        raise DocumentError("its lists and objects are nested too deeply") from None
+        raise DocumentError(
+            "its lists and objects are nested too deeply to be read: flatten them"
+        ) from None
     return content
 
 

@@ -36,7 +36,7 @@ _FIRST_KEY = re.compile(
 _OUTERMOST = re.compile(r"(?:\A|(?<=[\r\n]))(?!---[ \t]*+(?:[\r\n]|\Z))[^\s#]")
 """The beginning of a line that is not indented."""
 _HEADER = re.compile(r"[|>][^\r\n]*+(?:\r\n|\r|\n)(?:[ \t]*+(?:\r\n|\r|\n))*+")
-"""Of a block: its style, and the blank lines before its text."""
+"""Head of a block: its style, and the blank lines before its text."""
 _NOT_PLAIN = re.compile(
     r"\A[^\w(/$]|\A\d|:(?:\s|\Z)| #|\s\Z|[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 )
@@ -122,7 +122,9 @@ def _values(text: str) -> Iterator[_Value]:
                 yield value
         elif name != "AliasEvent":
             if len(levels) >= _MAX_DEPTH:
-                raise DocumentError(f"its lists and mappings are nested over {_MAX_DEPTH} deep")
+                raise DocumentError(
+                    f"its lists and mappings are nested over {_MAX_DEPTH} deep: flatten them"
+                )
             levels.append(_Level(
                 is_mapping=name == "MappingStartEvent",
                 is_in_flow=is_in_flow or bool(event.flow_style),
@@ -261,7 +263,7 @@ class _BlockLayout:
     may_be_indented: bool
     """Whether the header says how far lines are indented, so that the first may be further."""
     width: int
-    """To fold lines to; 0: they stay as they are."""
+    """Width to fold lines to; 0: they stay as they are."""
 
     def written(self, translation: str) -> str:
         """The lines of a translation."""

@@ -34,9 +34,9 @@ class ClientMemoryLimits:
     """How much clients may store."""
 
     max_units: int
-    """Of an owner; beyond it, the least recently used are removed."""
+    """Units of an owner; beyond it, the least recently used are removed."""
     max_bytes: int
-    """Of the memory's file; beyond it, nothing is stored."""
+    """Size of the memory's file; beyond it, nothing is stored."""
     max_share: float = 0.5
     """What a key may have of the bytes that the others leave."""
     max_imported: int = MAX_IMPORTED_UNITS
@@ -185,7 +185,9 @@ class ClientMemory:
             found, took_s = await loop.run_in_executor(self._thread, _timed, work)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StorageError("the translation memory has no room for more") from error
+                raise StorageError(
+                    "the translation memory has no room for more: remove sentences"
+                ) from error
             raise MemoryFailedError(
                 "the translation memory does not answer: try again later"
             ) from error

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from service.observability.clock import Clock
+from service.observability.clock import Clock, left_s
 from service.text.masking.glossary import Glossary
 from service.text.masking.placeholders import find_placeholders
 from service.translation.memory.translation_memory import TranslationMemory
@@ -149,7 +149,7 @@ class RememberingTranslator:
     @property
     def _left_s(self) -> float | None:
         """Seconds until the deadline of the request."""
-        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+        return left_s(self._deadline_s, self._clock)
 
 
 def _is_asked_for(sentence: SourceSentence) -> bool:

@@ -14,10 +14,10 @@ from service.errors import BadFileError
 from service.translation.memory.unit import MAX_UNIT_CHARS, Unit
 
 PIECE_BYTES = 65_536
-"""Of a file that are parsed at once."""
+"""Bytes of a file that are parsed at once."""
 _MAX_DEPTH = 50
 _MAX_SEGMENT_CHARS = 20 * MAX_UNIT_CHARS
-"""With the markup in it; a longer one counts as empty."""
+"""Longest segment, markup included; a longer one counts as empty."""
 _CODES = frozenset({"bpt", "ept", "it", "ut", "ph"})
 """Elements whose content is markup of the file that was translated."""
 _LANGUAGES = ("xml:lang", "lang")

@@ -18,9 +18,9 @@ from service.translation.values import Suggestion
 
 _OPENING_TIMEOUT_S = 5.0
 _LOCK_SHARE = 0.5
-"""Of the time for an answer: how long a thread waits for a lock, to end before its caller."""
+"""Share of the time for an answer that a thread waits for a lock, to end before its caller."""
 _SUGGESTION_SHARE = 0.5
-"""Of the time for an answer: suggestions that take longer are left out."""
+"""Share of the time for an answer; suggestions that take longer are left out."""
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from bundle.languages import parse_language
 
 MAX_UNIT_CHARS = 2_000
-"""Of either text of a unit; what is longer is no sentence."""
+"""Longest text of a unit, on either side; what is longer is no sentence."""
 _SKETCH = ((3, 6), (6, 12))
 """Characters of a gram, and how many such grams a source is found by. Short texts have few long
 grams; in large memories short ones say little."""

@@ -76,6 +76,7 @@ class SingleModelTranslator:
         """Of all sentences so far."""
         self._clock = clock
         self._deadline_s = deadline_s
+        read_options = _read_options(request, self._limits)
         manifest = model.bundle.manifest
         self._plan = DecodePlan(
             request=request, options=decode_options(request, manifest), deadline_s=deadline_s
@@ -84,15 +85,6 @@ class SingleModelTranslator:
             check_selection(request.attention, manifest.architecture)
             check_method(request.attention.method, model.bundle)
             check_states(request.attention, model.bundle)
-        read_options = ReadOptions(
-            markup=request.markup,
-            splitting=request.splitting,
-            unwrap=request.unwrap,
-            glossary=request.glossary,
-            tries_without_masks=request.inflects_terms,
-            with_alignment=request.with_alignment,
-            limits=self._limits,
-        )
         self.reader = TextReader(model.bundle, pair, read_options)
 
     @property
@@ -348,6 +340,18 @@ class SingleModelTranslator:
     def _left_s(self) -> float | None:
         """Seconds until the deadline of the request."""
         return None if self._deadline_s is None else max(0.0, self._deadline_s - self._clock())
+
+
+def _read_options(request: TranslateRequest, limits: TextLimits) -> ReadOptions:
+    return ReadOptions(
+        markup=request.markup,
+        splitting=request.splitting,
+        unwrap=request.unwrap,
+        glossary=request.glossary,
+        tries_without_masks=request.inflects_terms,
+        with_alignment=request.with_alignment,
+        limits=limits,
+    )
 
 
 def _all_with_rated_terms(sentences: Sequence[TranslatedSentence]) -> list[TranslatedSentence]:

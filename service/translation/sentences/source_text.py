@@ -87,7 +87,7 @@ class SourceTexts:
 
     texts: tuple[SourceText, ...]
     sentences: list[SourceSentence]
-    """Of all texts, in order."""
+    """Sentences of all texts, in order."""
 
 
 class TextReader:
@@ -287,7 +287,8 @@ class TextReader:
         if len(sentence.source_ids) > self._max_tokens:
             raise TextTooLongError(
                 f"Invalid request: character {sentence.segment.start} alone has "
-                f"{len(sentence.source_ids)} tokens; this model takes {self._max_tokens}"
+                f"{len(sentence.source_ids)} tokens; this model takes {self._max_tokens}: leave it "
+                "out"
             )
         return sentence
 

@@ -49,7 +49,7 @@ class Postprocessed:
     links: tuple[WordLink, ...] | None = None
     """Words of the sentence with words of `text`; None where they were not computed."""
     words: tuple[TranslatedWord, ...] = ()
-    """Of `text`, with their doubt; empty where they were not computed."""
+    """Words of `text` with their doubt; empty where they were not computed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +64,11 @@ class TranslatedSentence:
     """What the model generated for `best` and `alternatives`; empty where no model ran."""
     source_tokens: tuple[str, ...] = ()
     target_tokens: tuple[str, ...] = ()
-    """Of the best hypothesis; `</s>` last where the model ended it."""
+    """Tokens of the best hypothesis; `</s>` last where the model ended it."""
     confidence: Confidence | None = None
-    """In `best`; None without log-probabilities, or where no model ran."""
+    """Confidence in `best`; None without log-probabilities, or where no model ran."""
     checks: tuple[Check, ...] = ()
-    """Of `best`, where they were requested."""
+    """Checks of `best`, where they were requested."""
     attention: AttentionMaps | None = None
     """Only where it was requested."""
     search: SearchReplay | None = None
@@ -78,7 +78,7 @@ class TranslatedSentence:
     is_remembered: bool = False
     """Whether `best` is from the translation memory."""
     suggestions: tuple[Suggestion, ...] = ()
-    """Of the translation memory."""
+    """Similar sentences of the translation memory."""
 
     def ranked(self, rank: int) -> Postprocessed:
         """The `rank`-th best complete translation, or the last there is."""

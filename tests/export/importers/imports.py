@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bundle.manifest import ForeignOrigin, Manifest
+from bundle.manifest import Manifest
+from bundle.provenance import ForeignOrigin
 from bundle.reader import read_bundle
 from export.errors import ExportError
 from export.importers.imported_model import Reader

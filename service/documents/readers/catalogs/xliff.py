@@ -38,7 +38,7 @@ class XliffDocument:
 
     part: XmlPart
     languages: frozenset[str]
-    """Of the targets that are kept."""
+    """Languages of the targets that are kept."""
 
     def iter_strings(self) -> Iterator[DocumentString]:
         """The sources to translate, in order."""

@@ -31,7 +31,7 @@ _MAX_LEADING = 1.35
 _WIDE_LEADING = 1.5
 """Distance of lines, to their size, that may be one of paragraphs of a line each."""
 _MAX_PLACES = 2_000
-"""Of a page, among which a place is looked for each image."""
+"""Blocks of a page among which a place is looked for each image."""
 _MIN_REPEATS = 3
 """Pages on which something stands at one height at the top or the bottom, to be there once."""
 
@@ -42,13 +42,13 @@ class Block:
 
     kind: Kind
     text: str
-    """With marks around its links."""
+    """Text with marks around its links."""
     page: int
     """Where it begins."""
     number: int = 0
-    """Of an item of a numbered list."""
+    """Number of an item of a numbered list."""
     targets: tuple[str, ...] = ()
-    """Of its links, in order."""
+    """Targets of its links, in order."""
     image: Image | None = None
 
 

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from service.documents.readers.pdf.alternative_texts import AlternativeTexts
+
 if TYPE_CHECKING:
     from service.documents.readers.pdf.links import PageLinks
 
 MAX_IMAGES = 500
 MAX_IMAGE_BYTES = 16 * 1024 * 1024
-"""Of all images of a document; also at most twice its file."""
+"""Bytes of all images of a document; also at most twice its file."""
 MAX_IMAGE_PIXELS = 8_000_000
 _MAX_TOTAL_PIXELS = 48_000_000
-"""Of all that is encoded again."""
+"""Pixels of all images that are encoded again."""
 _SPARE_BYTES = 65_536
 _MAX_DEPTH = 3
 _MIN_POINTS = 1.0
@@ -34,7 +36,9 @@ class Image:
     data: bytes
     """Empty: beyond a limit, or not readable."""
     target: str
-    """Of a link that covers it; empty: none."""
+    """Target of a link that covers it; empty: none."""
+    alternative: str = ""
+    """Its alternative text; empty: none."""
 
 
 class ImageReader:
@@ -46,6 +50,7 @@ class ImageReader:
         self._images_left = MAX_IMAGES
         self._seen: set[tuple[int, tuple[int, ...]]] = set()
         """Content and place: a letterhead is there once."""
+        self._alternatives = AlternativeTexts()
 
     def images(self, page: Any, number: int, links: "PageLinks") -> Iterator[Image]:  # noqa: ANN401
         """The images of a page that are not those of a page before it."""
@@ -80,6 +85,7 @@ class ImageReader:
         return Image(
             page=number, left=left, right=right, middle=middle, media_type=media_type, data=data,
             target=links.target((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
+            alternative=self._alternatives.of_image(page, found),
         )  # fmt: skip
 
     def _encoded(self, found: Any, box: tuple[float, ...]) -> tuple[str, bytes]:  # noqa: ANN401

@@ -31,9 +31,10 @@ _MIN_BOLD_WEIGHT = 600
 _SPACE = re.compile(r"(?<=\S) +(?=\S)")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _MIN_CELL_GAP = 2.5
-"""To the size of the font; words of justified lines, or around a small image, are closer."""
+"""Gap between cells over the size of the font; words of justified lines, or around a small image,
+are closer."""
 _EDGE = 0.11
-"""Of the height of a page."""
+"""Height of header and footer, as a part of that of the page."""
 _MAX_PLACE = 1e5
 """Points; pages have at most 14,400."""
 _NAME_BYTES = 64
@@ -50,10 +51,10 @@ class Line:
     left: float
     right: float
     baseline: float
-    """Of its last letter; PDFium joins lines between which a word is divided."""
+    """Baseline of its last letter; PDFium joins lines between which a word is divided."""
     first_baseline: float
     size: float
-    """Of its font."""
+    """Size of its font."""
     is_bold: bool
     is_at_edge: bool
     """Whether it is so high or low on its page as headers and footers are."""
@@ -62,7 +63,7 @@ class Line:
     marked: str = ""
     """The text with marks around its links."""
     targets: tuple[str, ...] = ()
-    """Of its links, in order."""
+    """Targets of its links, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +71,13 @@ class PdfText:
     """What was found in a file."""
 
     title: str
-    """Of its metadata."""
+    """Title in the metadata; may be empty."""
     lines: tuple[Line, ...]
     num_pages: int
     image_pages: tuple[int, ...]
     """Pages with an image and without a letter, from 0."""
     images: tuple[Image, ...] = ()
-    """In the order of the file."""
+    """Images in the order of the file."""
 
 
 def read_lines(data: bytes) -> PdfText:
@@ -107,13 +108,15 @@ def _text(document: "PdfDocument", reader: ImageReader) -> PdfText:
                 continue
             links = PageLinks(document, page)
             found = list(_page_lines(page, number, links))
+            shown = list(reader.images(page, number, links))
             num_chars += sum(len(line.text) for line in found)
+            num_chars += sum(len(image.alternative) for image in shown)
             if num_chars > MAX_TEXT_CHARS:
                 raise DocumentError(f"it has over {MAX_TEXT_CHARS} characters of text: divide it")
             if not any(map(str.isalpha, "".join(line.text for line in found))):
                 image_pages += [number] if _has_image(page) else []
             lines += found
-            images += reader.images(page, number, links)
+            images += shown
     return PdfText(
         title=str(document.get_metadata_value("Title")), lines=tuple(lines), images=tuple(images),
         num_pages=len(document), image_pages=tuple(image_pages),
@@ -236,13 +239,7 @@ def _line(
     boxes = [turn.box(text_page, index) for index in (first, last)]
     # A bullet may have another font.
     size = median(_size(text_page, index) for index in (first, (first + last) // 2, last))
-    is_cut = content[-1] in _HYPHENS
-    content = content[:-1] + HYPHEN if is_cut else content
-    targets: tuple[str, ...] = ()
-    if links:
-        of_characters = links.targets(text_page, first, last)
-        content, targets = marked(content, of_characters, len(content) - is_cut)
-    shown = _cleaned(content)
+    shown, targets = _shown(text_page, content, first, links)
     if not shown:
         return
     yield Line(
@@ -258,6 +255,22 @@ def _line(
         is_bold=_is_bold(text_page, first) and _is_bold(text_page, last),
         is_at_edge=turn.is_at_edge(boxes[0][1]),
     )
+
+
+def _shown(
+    text_page: Any,  # noqa: ANN401
+    text: str,
+    first: int,
+    links: PageLinks,
+) -> tuple[str, tuple[str, ...]]:
+    """A line, cleaned, with marks around its links, and their targets; `first` is its index."""
+    is_cut = text[-1] in _HYPHENS
+    written = text[:-1] + HYPHEN if is_cut else text
+    if not links:
+        return _cleaned(written), ()
+    of_characters = links.targets(text_page, first, first + len(text) - 1)
+    content, targets = marked(written, of_characters, len(text) - is_cut)
+    return _cleaned(content), targets
 
 
 def _cleaned(text: str) -> str:

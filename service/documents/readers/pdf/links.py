@@ -13,7 +13,7 @@ _MARKS = {ord(OPEN): None, ord(CLOSE): None}
 _SCHEMES = re.compile(r"(?:https?|ftp)://\S|(?:mailto|tel):\S", re.IGNORECASE)
 """Others could run a script, or read files of the reader's machine."""
 _MAX_LINKS = 2_000
-"""Of a page."""
+"""Links of a page."""
 _MAX_TARGET_BYTES = 2_000
 _BAND = 4.0
 """Points of height; links are looked up by the bands that they touch."""

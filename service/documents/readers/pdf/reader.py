@@ -2,7 +2,7 @@
 
 import html
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -22,7 +22,7 @@ _STYLE = (
 )
 _PIXELS_PER_POINT = 4 / 3
 _MAX_LINKED_CHARS = 20_000
-"""Of a paragraph with links; a longer one is text alone."""
+"""Longest paragraph with links; a longer one is text alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _parts(blocks: Sequence[Block]) -> Iterator[str | DocumentString]:
             yield f"<{kind}>\n"
         for block in group:
             if block.image:
-                yield _image(block.image)
+                yield from _image(block.image)
                 continue
             value = f' value="{block.number}"' if kind == "ol" else ""
             name = "li" if is_list else kind
@@ -107,16 +107,17 @@ def _parts(blocks: Sequence[Block]) -> Iterator[str | DocumentString]:
             yield f"</{kind}>\n"
 
 
-def _image(image: Image) -> str:
+def _image(image: Image) -> Iterator[str | DocumentString]:
     """An image in the page itself, as wide as it was on paper."""
     if not image.data:
-        return "<!-- an image is left out: beyond a limit, or damaged -->\n"
+        yield "<!-- an image is left out: beyond a limit, or damaged -->\n"
+        return
     width = max(1, round((image.right - image.left) * _PIXELS_PER_POINT))
     source = f"data:{image.media_type};base64,{b64encode(image.data).decode('ascii')}"
-    element = f'<img src="{source}" width="{width}" alt="">'
-    if image.target:
-        element = f"{_anchor(image.target)}{element}</a>"
-    return f"<figure>{element}</figure>\n"
+    begin, end = (_anchor(image.target), "</a>") if image.target else ("", "")
+    yield f'<figure>{begin}<img src="{source}" width="{width}" alt="'
+    yield from _string(image.alternative, render=html.escape)
+    yield f'">{end}</figure>\n'
 
 
 def _linked(block: Block) -> Iterator[str | DocumentString]:
@@ -139,16 +140,18 @@ def _anchor(target: str) -> str:
     return f'<a href="{html.escape(target)}">'
 
 
-def _string(text: str, *, is_html: bool = False) -> Iterator[str | DocumentString]:
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _string(
+    text: str, *, is_html: bool = False, render: Callable[[str], str] = _escaped
+) -> Iterator[str | DocumentString]:
     """A string to translate, if it has letters."""
     content = " ".join(text.split())
     if is_html:
         yield DocumentString(text=content, original=content, format="html")
     elif any(map(str.isalpha, content)):
-        yield DocumentString(text=content, original=None, render=_escaped)
+        yield DocumentString(text=content, original=None, render=render)
     else:
-        yield _escaped(content)
-
-
-def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)
+        yield render(content)

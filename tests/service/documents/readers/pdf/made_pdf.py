@@ -8,6 +8,7 @@ from textwrap import wrap
 _FONTS = {"F1": "Helvetica", "F2": "Helvetica-Bold"}
 ENCRYPTION = f"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <{'ab' * 32}> /U <{'cd' * 32}> >>"
 """Of a file with an unknown password."""
+_TAGGED = "/MarkInfo << /Marked true >> /StructTreeRoot 7 0 R"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,18 @@ def pdf(
     trailer: str = "",
     is_packed: bool = False,
     image: tuple[bytes, str] = GREY,
+    structure: Mapping[int, str] | None = None,
 ) -> bytes:
-    """A file of these pages, each of texts or operators; `/I` is the image."""
+    """A file of these pages, each of texts or operators; `/I` is the image.
+
+    Args:
+        structure: Objects 7 to 9 of a tagged file: the root, and elements below it.
+    """
     kids = " ".join(f"{10 + 2 * number} 0 R" for number in range(len(pages)))
     fonts = " ".join(f"/{name} {3 + index} 0 R" for index, name in enumerate(_FONTS))
     objects: dict[int, bytes] = {
-        1: b"<< /Type /Catalog /Pages 2 0 R >>",
+        1: f"<< /Type /Catalog /Pages 2 0 R {_TAGGED if structure else ''} >>".encode(),
+        **{number: entry.encode() for number, entry in (structure or {}).items()},
         2: f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         5: _stream(image[0], f"/Type /XObject /Subtype /Image /BitsPerComponent 8 {image[1]}"),
         6: b"<< /Title <feff%s> >>" % title.encode("utf-16-be").hex().encode(),
