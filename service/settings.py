@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     max_requests: PositiveInt = 512
     """Requests in flight, at most half from one address; beyond it: 429."""
     max_refusals_per_s: PositiveInt = 20
-    """Refusals of a client answered at once; further ones wait half a second."""
+    """Refusals of a client answered at once; further ones wait up to a second."""
     max_queued_jobs: PositiveInt = 1024
     """Sentences that may wait; beyond it: 429."""
     max_queued_tokens: PositiveInt = 65_536

@@ -18,8 +18,8 @@ class Confidence:
     """Penalties of an attention map, and the confidence that they leave."""
 
     coverage_deviation: float
-    """Mean over source tokens of log(1 + (1 - c)^2), c being the attention to a token, nats; 0 if
-    the attention to every source token sums to 1."""
+    """Mean over source tokens of log(1 + (1 - c)^2), nats, c being the attention to a token as a
+    multiple of the average; 0 if all get as much."""
     absentmindedness: float
     """Mean entropy of the target tokens' attention as a share of the maximum, 0 to 1."""
 
@@ -42,7 +42,7 @@ def confidence_of(attention: NDArray[np.float32]) -> Confidence:
 
 
 def coverage_deviation(attention: NDArray[np.float32]) -> float:
-    """How far the attention to source tokens is from 1 each, 0 or more; see `Confidence`.
+    """How unequal the attention to source tokens is, 0 or more; see `Confidence`.
 
     A translation that is longer than its source has more attention in total, so coverage is
     measured in shares of the average.

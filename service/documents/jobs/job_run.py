@@ -22,6 +22,10 @@ from service.errors import ServiceError, TranslationFailedError
 Result = TypeVar("Result")
 _SAVE_EVERY_S = 1.0
 """How old the progress may be that other replicas report."""
+_GIVEN_UP = (
+    "the server ended several times while it translated this file; split the file, or ask the "
+    "operator"
+)
 
 
 class TakenOverError(Exception):
@@ -146,7 +150,7 @@ class JobRun:
         if not store.input(job.id).exists():
             raise InputGoneError("the file is not there any more: send it again")
         if store.is_given_up(job.id):
-            raise TranslationFailedError("the server failed on this file several times")
+            raise TranslationFailedError(_GIVEN_UP)
         store.append(job.id, self._number, b"")
         return bool(job.num_strings) and store.strings(job.id).exists()
 
