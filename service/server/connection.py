@@ -198,9 +198,11 @@ class Connection(HttpToolsProtocol):
         self._starts.start(self._address, begin, is_bounded=is_counted)
 
     def _begin_counted(self, begin: Callable[[], None]) -> None:
-        begin()
-        # Behind the first step of its task, in which a request whose body is here is counted.
-        self.loop.call_soon(self._request_limit.has_begun, self._address)
+        try:
+            begin()
+        finally:
+            # Behind the first step of its task, in which a request whose body is here is counted.
+            self.loop.call_soon(self._request_limit.has_begun, self._address)
 
     def on_body(self, body: bytes) -> None:
         """A part of a body arrived."""

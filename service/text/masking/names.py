@@ -31,8 +31,9 @@ _LEAST_STEM = 5
 """Letters of a word without an ending."""
 _LEAST_PART = 4
 """Letters of a part of a compound."""
-_MOST = 32
-"""Names and garbled words of a sentence; one with more is no running text."""
+_MOST = 8
+"""Names and garbled words of a sentence. One with more is no running text, and comparing each with
+each would take milliseconds."""
 _SIMILAR = 0.6
 _SIMILAR_BESIDE = 0.5
 """Beside a word that both texts have."""

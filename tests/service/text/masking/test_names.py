@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.text.masking import names
 from service.text.masking.edits import Rewritten
 from service.text.masking.names import KnownWords, mend_names
 from service.text.masking.protected import Protected
@@ -113,12 +114,12 @@ def test_protected_spans_and_what_they_stand_for_are_not_touched() -> None:
 
 
 def test_a_list_of_names_is_left_alone() -> None:
-    names = [f"Korb{chr(97 + i % 26)}{chr(97 + i // 26)}yn" for i in range(33)]
-    garbled = [name.replace("K", "C") for name in names]
+    listed = [f"Korb{chr(97 + i % 26)}{chr(97 + i // 26)}yn" for i in range(9)]
+    garbled = [name.replace("K", "C") for name in listed]
     words = " he knows that the word is said"
-    many, few = " ".join(names) + 4 * words, " ".join(names[:3]) + words
+    many, few = " ".join(listed) + 4 * words, " ".join(listed[:3]) + words
     assert mended(many, " ".join(garbled)) == " ".join(garbled)
-    assert mended(few, " ".join(garbled[:3])) == " ".join(names[:3])
+    assert mended(few, " ".join(garbled[:3])) == " ".join(listed[:3])
 
 
 _NAMES = st.sampled_from(
@@ -149,3 +150,19 @@ def test_known_words_never_change_and_spans_map_back(source: list[str], target: 
         assert rewritten.text[start:end] == edit.text
         assert rewritten.old_span(start, end) == (edit.start, edit.end)
         assert edit.text.strip() in " ".join(source)
+
+
+def test_a_sentence_costs_few_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def counted(first: str, second: str) -> float:
+        compared.append(first)
+        return 0.0
+
+    monkeypatch.setattr(names, "similarity", counted)
+    for number in (2, 8, 9, 200):
+        of_letter = [f"Qu{chr(97 + i % 26)}{chr(97 + i // 26)}moor" for i in range(number)]
+        garbled = [name.replace("moor", "maar") for name in of_letter]
+        mended(" und ".join(of_letter), " and ".join(garbled), "de-en")
+        assert len(compared) == (number**2 if number <= 8 else 0)
+        compared.clear()
