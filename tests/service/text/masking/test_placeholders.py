@@ -1,8 +1,15 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.text.masking.placeholders import find_placeholders
+from service.text.masking.placeholders import (
+    _ALL,
+    _FOREIGN_WORDS,
+    _PLACEHOLDER_OR_FOREIGN,
+    find_placeholders,
+)
 
 
 def found(text: str) -> list[str]:
@@ -229,6 +236,50 @@ def test_words_in_other_letters_are_found_where_the_language_is_written_in_latin
 def test_what_touches_is_one_but_characters_for_private_use_stay_alone() -> None:
     assert found("%d%% of <b>{name}</b>") == ["%d%%", "<b>{name}</b>"]
     assert found("{name}\ue000\ue001%s") == ["{name}", "\ue000", "\ue001", "%s"]
+
+
+_FRAGMENTS = (
+    *("a", "z", "É", "ß", "A", "ONNX", "camelCase", "snake_case", "func()", "Func() ", "()", "_"),
+    *("foo", "bar.txt", "C:\\x", "http://x.de", "www.", "mailto:", "x@y.de", "a/b.py", "~/x", "//"),
+    *("12", "5 kg", "3,5", "%", "%s", "{0}", "{{", "}}", "<b>", "<a b='c'>", "&amp;", "&", "`x`"),
+    *(
+        "\\n",
+        "\\",
+        ":smile:",
+        ":)",
+        ";-)",
+        "🙂",
+        "漢",
+        "я",
+        "#tag",
+        "@me",
+        "v1.2",
+        "1.2.3",
+        "--opt",
+    ),
+    *(
+        "$x",
+        "$(X)",
+        "__X__",
+        "-",
+        "+49 30",
+        "2020-01-02",
+        "AB-12",
+        "cm²",
+        "H₂O",
+        "▁",
+        "⟦1⟧",
+        ">>de<<",
+    ),
+    *(" ", ". ", ", ", "! ", "\n", ".", ",", ";", "'", '"', "(", ")", "[", "](x)", ":", ": ", "/"),
+)
+
+
+@given(st.lists(st.sampled_from(_FRAGMENTS), max_size=14).map("".join))
+def test_skipping_plain_words_finds_the_same(text: str) -> None:
+    one_by_one = re.compile("|".join(f"(?:{each})" for each in (*_ALL, _FOREIGN_WORDS)))
+    expected = [match.span() for match in one_by_one.finditer(text)]
+    assert [match.span() for match in _PLACEHOLDER_OR_FOREIGN.finditer(text)] == expected
 
 
 @given(st.text() | st.text(st.sampled_from(list("{}%$<>/@.:#`\\1ax= \"'&;⟦⟧-_")), max_size=60))
