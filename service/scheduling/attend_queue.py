@@ -35,6 +35,8 @@ class AttendQueue:
     def __init__(self) -> None:
         self._urgent: deque[Attend] = deque()
         self._others: deque[Attend] = deque()
+        # By their futures, whose callbacks then hold no pass: that would be a cycle.
+        self._unfinished: dict[Future[tuple[PairOutputs, ...]], Attend] = {}
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], object]] = []
         self._is_open = True
@@ -57,7 +59,8 @@ class AttendQueue:
             if not self._is_open:
                 raise ShuttingDownError("the service is shutting down: send the request elsewhere")
             self._waiting(attend).append(attend)
-        attend.future.add_done_callback(lambda _: self._on_done(attend))
+            self._unfinished[attend.future] = attend
+        attend.future.add_done_callback(self._on_done)
         self._tell()
 
     def give_back(self, attend: Attend) -> None:
@@ -80,10 +83,11 @@ class AttendQueue:
     def _waiting(self, attend: Attend) -> deque[Attend]:
         return self._urgent if attend.is_urgent else self._others
 
-    def _on_done(self, attend: Attend) -> None:
-        if not attend.future.cancelled():
-            return
+    def _on_done(self, future: Future[tuple[PairOutputs, ...]]) -> None:
         with self._lock:
+            attend = self._unfinished.pop(future)
+            if not future.cancelled():
+                return
             waiting = self._waiting(attend)
             if attend in waiting:
                 waiting.remove(attend)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from service.errors import OverloadedError, ShuttingDownError
@@ -12,7 +13,7 @@ from service.observability.clock import Clock
 from service.observability.metrics import Metrics
 from service.scheduling.batching_policy import LOOKAHEAD, BatchCapacity, select_batch
 from service.scheduling.fair_queue import ClientFlow, FairQueue
-from service.scheduling.job import Entry, Job
+from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import (
     INTERNAL_CLIENT,
     MAX_SHORT_SENTENCES,
@@ -136,7 +137,9 @@ class AdmissionQueue:
         # Jobs of an engine that died: they had their turn, so any worker with room takes them next.
         self._returned: OrderedDict[Entry, None] = OrderedDict()
         self._num_retried_tokens = 0
-        self._num_unfinished = 0
+        # By their futures, whose callbacks then hold no job: each would be a cycle, which only the
+        # garbage collector frees.
+        self._unfinished: dict[Future[JobResult], Entry] = {}
         self._slots_unfinished = 0
         self._changed = threading.RLock()
         self._listeners: list[Callable[[], object]] = []
@@ -148,7 +151,7 @@ class AdmissionQueue:
     @property
     def is_busy(self) -> bool:
         """Whether an accepted job has not ended."""
-        return self._num_unfinished > 0
+        return bool(self._unfinished)
 
     @property
     def has_waiting(self) -> bool:
@@ -191,9 +194,9 @@ class AdmissionQueue:
             self._add(entry)
             self._recent_clients.add(entry.job.client)
             self._active_requests.add(entry.flow)
-            self._num_unfinished += 1
+            self._unfinished[entry.future] = entry
             self._slots_unfinished += entry.num_slots
-        entry.future.add_done_callback(lambda _: self._on_done(entry))
+        entry.future.add_done_callback(self._on_done)
         self._tell()
 
     def add_listener(self, wake: Callable[[], object]) -> None:
@@ -256,12 +259,12 @@ class AdmissionQueue:
                 self._remove(entry)
         return entries
 
-    def _on_done(self, entry: Entry) -> None:
+    def _on_done(self, future: Future[JobResult]) -> None:
         with self._changed:
-            self._num_unfinished -= 1
+            entry = self._unfinished.pop(future)
             self._slots_unfinished -= entry.num_slots
             self._active_requests.remove(entry.flow)
-            if entry.future.cancelled():
+            if future.cancelled():
                 entry.is_cancelled = True
                 self._remove_waiting(entry)
             else:

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 from service.engine.search.options import DecodeOptions, Hypothesis
 from service.errors import DeadlineExceededError
@@ -130,6 +131,8 @@ class SingleFlight:
         self._cache = ResultCache(options.cache_bytes) if options.cache_bytes else None
         self._lock = threading.Lock()
         self._joinable: dict[ResultKey, Flight] = {}
+        # By the futures of their runs, whose callbacks then hold no flight: that would be a cycle.
+        self._flights: dict[Future[JobResult], Flight] = {}
         self._is_open = True
 
     async def run(self, job: Job) -> JobResult:
@@ -168,7 +171,7 @@ class SingleFlight:
                 return future
             flight = self._join(key, job, future) if may_share else None
             flight = flight or self._begin(key, job, future)
-        future.add_done_callback(lambda _: self._on_left(flight, future))
+        future.add_done_callback(partial(self._on_left, flight))
         return future
 
     def close(self) -> None:
@@ -196,10 +199,12 @@ class SingleFlight:
 
     def _begin(self, key: ResultKey, job: Job, future: Future[JobResult]) -> Flight:
         flight = Flight(key=key, entry=Entry(job=job, submitted_s=self._clock()), waiting={future})
+        run = flight.entry.future
         # Registered before the queue's own callback, so that a queue that is no longer busy has
         # answered every job.
-        flight.entry.future.add_done_callback(lambda run: self._on_ended(flight, run))
+        run.add_done_callback(self._on_ended)
         self._queue.add(flight.entry)
+        self._flights[run] = flight
         if self._options.shares_runs:
             self._joinable[key] = flight
         return flight
@@ -208,9 +213,10 @@ class SingleFlight:
         if self._joinable.get(flight.key) is flight:
             del self._joinable[flight.key]
 
-    def _on_ended(self, flight: Flight, run: Future[JobResult]) -> None:
+    def _on_ended(self, run: Future[JobResult]) -> None:
         error = None if run.cancelled() else run.exception()
         with self._lock:
+            flight = self._flights.pop(run)
             self._forget(flight)
             waiting, flight.waiting = flight.waiting, set()
             if self._cache is not None and not (run.cancelled() or error):
