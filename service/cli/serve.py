@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import ipaddress
 import logging
 import shlex
@@ -34,10 +33,6 @@ _SWITCH_INTERVAL_S = 0.0005
 """Time for which a thread may hold the GIL while another waits. A decoding step takes the GIL
 several times, and waiting Python's default of 5 ms each time could cost more than the step itself
 (median per sentence without other load: 7.6 ms instead of 10 ms)."""
-_GC_THRESHOLDS = (5_000, 5, 40)
-"""Of the three generations. With Python's 700 for the youngest, a flood of requests spent a sixth
-of its time in collections; with 20,000 one took up to 15 ms, in which all requests wait. Higher
-thresholds for the older two would let garbage pile up."""
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +112,7 @@ def serve(
     """
     from service.server.app import create_app
     from service.server.connection import connections
+    from service.server.garbage import tune_garbage_collection
     from service.server.uvicorn_server import Server
     from service.server.watchdog import Watchdog
 
@@ -132,7 +128,7 @@ def serve(
     )
 
     def on_start() -> None:
-        _tune_garbage_collection()
+        tune_garbage_collection()
         loop = asyncio.get_running_loop()
         watchdog.start(lambda: loop.call_soon_threadsafe(parts.in_flight.close_and_cancel))
         _log.info("started", extra={"seconds": round(time.monotonic() - started_s, 2)})
@@ -152,13 +148,6 @@ def serve(
     ).run(sockets=[listener])
     watchdog.stop()
     _log.info("stopped")
-
-
-def _tune_garbage_collection() -> None:
-    """Exclude everything loaded so far from collections, and collect the rest less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def _help(name: str, field: FieldInfo) -> str:

@@ -63,6 +63,7 @@ from service.scheduling.scheduler import EnginesElsewhere, SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
 from service.scheduling.workers.dispatcher import LookAhead
 from service.server.cpu_quota import available_cpus
+from service.server.garbage import collect_old_garbage
 from service.server.loop_lag import measure_loop_lag
 from service.settings import Settings
 from service.translation.memory.client_memory import ClientMemory, ClientMemoryLimits
@@ -394,9 +395,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await parts.files.start()
     warming = asyncio.create_task(parts.translator.warm())
     measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
+    collecting = asyncio.create_task(collect_old_garbage(lambda: parts.in_flight.is_empty))
     try:
         yield
     finally:
+        collecting.cancel()
         measuring.cancel()
         warming.cancel()
         parts.in_flight.close()
