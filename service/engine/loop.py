@@ -21,7 +21,7 @@ MAX_GROUP_TOKENS = 768
 token (docs/decisions/0045)."""
 MAX_OVERTAKES = 16
 """Urgent sentences that join in a row while another encoded one waits."""
-STEPS_TO_PASS = 3.0
+STEPS_TO_PASS = 6.0
 """Steps follow a pass for so many times as long as it took, while there are rows: a pass takes as
 long as ten steps or more, and each row would wait for it at every token."""
 YOUNG_STEPS = 32

@@ -12,11 +12,11 @@ from concurrent.futures import CancelledError
 from contextvars import ContextVar
 from typing import TypeVar
 
-SLICE_S = 0.002
+SLICE_S = 0.001
 """Time after which work lets others in, at its next breath."""
 SENTENCES_A_BREATH = 4
 """How many may be worked on before it is asked whether that time is over."""
-_REST_TO_WORK = 1.0
+_REST_TO_WORK = 2.0
 """Each slice is followed by a rest as long as it was."""
 
 Result = TypeVar("Result")
