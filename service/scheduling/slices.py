@@ -1,4 +1,4 @@
-"""Work of a thread in slices of a few milliseconds, with rests between them.
+"""Work of a thread in slices of a millisecond, with rests between them.
 
 Meanwhile a thread that runs Python holds the interpreter's lock most of the time, and all other
 threads wait for it at each of their system calls.
@@ -16,8 +16,8 @@ SLICE_S = 0.001
 """Time after which work lets others in, at its next breath."""
 SENTENCES_A_BREATH = 4
 """How many may be worked on before it is asked whether that time is over."""
-_REST_TO_WORK = 2.0
-"""Each slice is followed by a rest as long as it was."""
+REST_TO_WORK = 2.0
+"""A rest is so many times as long as the slice before it."""
 
 Result = TypeVar("Result")
 
@@ -64,7 +64,7 @@ class Baton:
 
     def release(self, worked_s: float) -> None:
         """Hand the baton on; beside others the next one rests for as long as this has worked."""
-        rest_s = _REST_TO_WORK * worked_s if self._has_company() else 0.0
+        rest_s = REST_TO_WORK * worked_s if self._has_company() else 0.0
         self._rests_until_s = time.monotonic() + rest_s
         with self._lock:
             if self._waiting:

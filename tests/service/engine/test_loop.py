@@ -257,6 +257,7 @@ def test_a_pass_waits_for_no_sentence_that_has_been_inside_for_long() -> None:
     slow = SlowLoop.create()
     slow.attend("A")
     slow.steps_until_a_pass()
+    slow.clock.now_s += 10 * PASS_S
     submit(slow.loop, "a", options=DecodeOptions(max_target_tokens=12, min_target_tokens=11))
     for _ in range(YOUNG_STEPS - 1):
         iterate(slow.loop)

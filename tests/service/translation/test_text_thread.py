@@ -9,7 +9,7 @@ import pytest
 
 from service.observability.logs import REQUEST_ID
 from service.scheduling.limits import Client
-from service.scheduling.slices import SLICE_S, breathe
+from service.scheduling.slices import REST_TO_WORK, SLICE_S, breathe
 from service.translation.text_thread import MAX_SIDE_BY_SIDE, TextThread
 
 ONE, OTHER = Client(name="one"), Client(name="other")
@@ -244,7 +244,7 @@ def test_each_slice_is_followed_by_a_rest(thread: TextThread) -> None:
             breathe()
         return time.monotonic() - started_s
 
-    assert asyncio.run(thread.run(ONE, LONG, work)) >= 0.9 * 2 * 5 * SLICE_S
+    assert asyncio.run(thread.run(ONE, LONG, work)) >= 0.9 * (1 + REST_TO_WORK) * 5 * SLICE_S
 
 
 def test_nothing_breathes_outside_of_a_thread() -> None:
