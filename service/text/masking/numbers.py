@@ -19,6 +19,10 @@ _QUANTITY = re.compile(
 )
 """A placeholder that is a number, with or without a unit."""
 _YEAR_DIGITS = 4
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_MARK_OR_WORD = re.compile(r"[\w.!?…:;]")
+_LEAST_WORDS = 3
+"""Of a sentence, before a time at its end."""
 _FREE_UNITS = frozenset(("", "%", "EUR", "USD", "GBP", "JPY", "CHF"))
 
 
@@ -115,7 +119,7 @@ def _written(value: Value, text: str, locales: NumberLocales) -> tuple[int, int,
     """A span of the text and its notation in the target language."""
     meaning = value.meaning
     if isinstance(meaning, Time):
-        return value.start, value.end, write_time(meaning, locales.target)
+        return value.start, _end_of_time(value, text), write_time(meaning, locales.target)
     if isinstance(meaning, Date):
         return value.start, value.end, localised_date(meaning, locales.target)
     if not isinstance(meaning, Number):
@@ -126,6 +130,16 @@ def _written(value: Value, text: str, locales: NumberLocales) -> tuple[int, int,
         return value.start, value.end, written
     sign = text[span[0] : span[1]].strip(_SPACES + "0123456789.,'’")  # noqa: RUF001
     return *span, f"{sign}{written}" if locales.target.sign_first else f"{written} {sign}"
+
+
+def _end_of_time(value: Value, text: str) -> int:
+    """Its end, without the full stop of `p.m.` where that ends the sentence as well.
+
+    A label like `Open until 5 p.m.` has none to lose, and looks the same: it has fewer words.
+    """
+    ends_sentence = not _MARK_OR_WORD.search(text, value.end)
+    is_sentence = len(_WORD.findall(text, 0, value.start)) >= _LEAST_WORDS
+    return value.end - (text[value.end - 1] == "." and ends_sentence and is_sentence)
 
 
 def _merged(fixed: Sequence[Protected], values: Sequence[Protected]) -> list[Protected]:

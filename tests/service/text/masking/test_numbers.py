@@ -1,5 +1,7 @@
 """Numbers before and after the model."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,23 @@ def test_values_are_masked_by_the_targets_notation(text: str, written: list[str]
 )  # fmt: skip
 def test_what_may_mean_something_else_is_not_masked(text: str) -> None:
     assert masked(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sentence"),
+    [
+        ("The shop closes at 3 p.m.", True),
+        ('He said, "Call me before 3 p.m."', True),
+        ("Open until 3 p.m.", False),
+        ("9 a.m. to 3 p.m.", False),
+        ("The shop closes at 3 p.m. today.", False),
+        ("The shop closes at 3 pm.", True),
+    ],
+)
+def test_stop_of_a_sentence_is_not_part_of_its_last_time(text: str, is_sentence: bool) -> None:
+    masked_text = prepared(text).masked.text
+    assert (re.search(r"⟦\d*⟧\W?\.", masked_text) is not None) == is_sentence, masked_text
+    assert "15 Uhr" in masked(text)
 
 
 def test_german_times_and_amounts_become_english_ones() -> None:
