@@ -393,15 +393,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await asyncio.to_thread(parts.registry.start)
     await parts.files.start()
-    warming = asyncio.create_task(parts.translator.warm())
-    measuring = asyncio.create_task(measure_loop_lag(parts.metrics.loop_lag_seconds.observe))
-    collecting = asyncio.create_task(collect_old_garbage(lambda: parts.in_flight.is_empty))
+    works = (
+        parts.translator.warm(),
+        measure_loop_lag(parts.metrics.loop_lag_seconds.observe),
+        collect_old_garbage(lambda: parts.in_flight.is_empty),
+    )
+    background = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:
-        collecting.cancel()
-        measuring.cancel()
-        warming.cancel()
+        for task in background:
+            task.cancel()
         parts.in_flight.close()
         await parts.files.close()
         await parts.keys.close()
