@@ -114,7 +114,9 @@ class _Stay(Generic[T]):
         self._work = work
         self._task: asyncio.Task[Any] | None = None
         self._cause: Exception | None = None
-        """Why it ends early."""
+        """Why it ends early, until that is raised: its traceback holds this object, and all that
+        the request has read, which a cycle would keep until the garbage collector comes."""
+        self._is_cut = False
 
     async def until_client_leaves(self, request: Request) -> T:
         """The result of the work.
@@ -126,27 +128,35 @@ class _Stay(Generic[T]):
         if has_left(request):
             self._work.close()
             raise ClientDisconnect
-        task = asyncio.current_task()
-        assert task is not None, "awaited"
-        self._task = task
+        self._task = asyncio.current_task()
         stop_listening = on_departure(request, lambda: self._end(ClientDisconnect()))
         try:
             return await self._work
         except asyncio.CancelledError:
             if self._cause is None:  # the whole request is cancelled
                 raise
-            raise self._cause from None
+            raise self._taken_cause() from None
         finally:
             stop_listening()
-            self._task = None
-            if self._cause is not None:
-                task.uncancel()
+            self._leave_task()
 
     def cancel(self) -> None:
         """End it early: the service stops."""
         self._end(ShuttingDownError("the service stopped before the translation was finished"))
 
     def _end(self, cause: Exception) -> None:
-        if self._task is not None and self._cause is None:
+        if self._task is not None and not self._is_cut:
+            self._is_cut = True
             self._cause = cause
             self._task.cancel()
+
+    def _leave_task(self) -> None:
+        task, self._task = self._task, None
+        assert task is not None, "it was awaited"
+        if self._is_cut:
+            task.uncancel()
+
+    def _taken_cause(self) -> Exception:
+        cause, self._cause = self._cause, None
+        assert cause is not None, "it was cut"
+        return cause

@@ -38,6 +38,7 @@ from service.scheduling.limits import Client
 from service.translation.values import TranslateRequest
 
 Admit = Callable[[int], Awaitable[None]]
+_GONE = "there is no such file: translated files are kept for a while only"
 _MAX_SHOWN_CHARS = 100
 
 _log = logging.getLogger(__name__)
@@ -235,14 +236,13 @@ class FileJobs:
         Raises:
             NotFoundError: There is no such file, or no longer.
         """
-        gone = NotFoundError("there is no such file: translated files are kept for a while only")
         try:
             job = await self.find(file_name.partition(".")[0])
         except NotFoundError:
-            raise gone from None
+            raise NotFoundError(_GONE) from None
         # Only names generated here are accepted, so none can escape the folder.
         if job.file_name != file_name or job.state != "done":
-            raise gone
+            raise NotFoundError(_GONE)
         return (await self._store()).result(job.id)
 
     async def remove_expired(self) -> None:

@@ -1,17 +1,25 @@
 """Requests in flight are counted, refused on shutdown, and cancelled when the client leaves."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive
 
+from service.api.requests.departure import EXTENSION, Departure
 from service.api.requests.in_flight import InFlight
+from service.observability.metrics import Metrics
+from service.scheduling.limits import Client
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
+CLIENT = Client(name="one")
 BASE = b"q=hello&source=en&target=de"
 
 
@@ -141,6 +149,38 @@ def test_client_that_leaves_cancels_its_work() -> None:
         assert sent[0]["status"] == 499
 
     asyncio.run(scenario())
+
+
+class _Body:
+    """What a request has read: megabytes, perhaps."""
+
+
+def test_what_a_request_has_read_is_freed_when_its_client_leaves() -> None:
+    async def work(body: _Body) -> _Body:
+        await asyncio.Event().wait()
+        return body
+
+    async def scenario() -> bool:
+        departure = Departure(lambda: None)
+        extensions = {EXTENSION: {"connection": departure}}
+        request = Request({"type": "http", "headers": [], "extensions": extensions})
+        body = _Body()
+        freed = weakref.ref(body)
+        running = asyncio.create_task(InFlight(Metrics(), 2).run(request, CLIENT, work(body)))
+        del body
+        await asyncio.sleep(0)
+        departure.announce()
+        with contextlib.suppress(ClientDisconnect):
+            await running
+        del running
+        await asyncio.sleep(0)  # while it runs, a step holds the exception that it began with
+        return freed() is None
+
+    gc.disable()
+    try:
+        assert asyncio.run(scenario())
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("first", [b"", b"q=hel"])
