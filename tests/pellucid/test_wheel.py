@@ -138,7 +138,7 @@ def test_wheel_requires_nothing_to_train_or_import_with(wheel: Path) -> None:
     assert not required & {"torch", "onnx", "sacrebleu", "safetensors"}
 
 
-def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
+def test_every_file_of_the_packages_but_training_text_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     packages = [REPOSITORY / name for name in PACKED if name != "bundles"]
@@ -148,7 +148,7 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
         for path in package.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert ours - names == set()
+    assert ours - names == {"model/configs/en-de-written.tsv"}  # 6 MB, only to train with
 
 
 def test_library_translates_in_an_empty_folder(environment: Path, tmp_path: Path) -> None:
