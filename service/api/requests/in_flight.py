@@ -138,7 +138,9 @@ class _Stay(Generic[T]):
             raise self._taken_cause() from None
         finally:
             stop_listening()
-            self._leave_task()
+            if self._is_cut:
+                self._uncancel()
+            self._task = None
 
     def cancel(self) -> None:
         """End it early: the service stops."""
@@ -150,11 +152,9 @@ class _Stay(Generic[T]):
             self._cause = cause
             self._task.cancel()
 
-    def _leave_task(self) -> None:
-        task, self._task = self._task, None
-        assert task is not None, "it was awaited"
-        if self._is_cut:
-            task.uncancel()
+    def _uncancel(self) -> None:
+        assert self._task is not None, "it is awaited"
+        self._task.uncancel()
 
     def _taken_cause(self) -> Exception:
         cause, self._cause = self._cause, None
