@@ -63,7 +63,7 @@ class Baton:
         time.sleep(max(0.0, self._rests_until_s - time.monotonic()))
 
     def release(self, worked_s: float) -> None:
-        """Hand the baton on; beside others the next one rests for as long as this has worked."""
+        """Hand the baton on; beside others a rest of `REST_TO_WORK` times this work follows."""
         rest_s = REST_TO_WORK * worked_s if self._has_company() else 0.0
         self._rests_until_s = time.monotonic() + rest_s
         with self._lock:

@@ -1,7 +1,7 @@
 """Names that a model has never seen: where it garbled one, the name is put back."""
 
 import re
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Optional
@@ -152,31 +152,37 @@ def _garbled(
 
 
 def _edits(names: Sequence[_Word], garbled: Sequence[_Word], language: str) -> list[Edit]:
-    """The most similar pairs, each word in one."""
-    rated = [
-        (rate, i, j)
+    """The most similar pairs, each word in one; a name that is found vouches for its neighbour."""
+    rates = {
+        (i, j): rate
         for i, name in enumerate(names)
         for j, word in enumerate(garbled)
-        if _may_become(name, word, language)
-        and (rate := similarity(name.folded, word.folded)) >= _least(name, word)
-    ]
-    edits = dict[int, Edit]()
-    free = set(range(len(names)))
-    for _, i, j in sorted(rated, key=lambda each: (-each[0], *each[1:])):
-        if i in free and j not in edits:
-            free.remove(i)
-            edits[j] = _edit(names[i], garbled[j], language)
+        if (rate := similarity(name.folded, word.folded)) >= _SIMILAR_BESIDE
+    }
+    found = dict[int, _Word]()
+    renamed = dict[str, str]()
+    while possible := [
+        (-rate, i, j)
+        for (i, j), rate in rates.items()
+        if rate >= _least(names[i], garbled[j], renamed)
+        and _may_become(names[i], garbled[j], language, renamed)
+    ]:
+        _, i, j = min(possible)
+        found[j] = names[i]
+        renamed[garbled[j].text] = names[i].text
+        rates = {pair: rate for pair, rate in rates.items() if pair[0] != i and pair[1] != j}
+    edits = {j: _edit(name, garbled[j], language, renamed) for j, name in found.items()}
     return [edits[j] for j in sorted(edits) if edits[j].text != garbled[j].text]
 
 
-def _may_become(name: _Word, word: _Word, language: str) -> bool:
+def _may_become(name: _Word, word: _Word, language: str, renamed: Mapping[str, str]) -> bool:
     """Whether a word can be a garbled name, not a genitive, plural or noun that is translated."""
     if name.text == f"{word.text}s" and not (word.genitive and name.is_before_capital):
         return False
     if word.folded != name.folded and _respelt(word) == _respelt(name):
         return False
     has_capital = word.text[0].isupper() or word.folded == name.folded
-    return has_capital or language not in _NOUNS_HAVE_CAPITALS or _is_beside(name, word)
+    return has_capital or language not in _NOUNS_HAVE_CAPITALS or _is_beside(name, word, renamed)
 
 
 def _respelt(word: _Word) -> str:
@@ -184,23 +190,25 @@ def _respelt(word: _Word) -> str:
     return word.folded.replace("w", "v")
 
 
-def _least(name: _Word, word: _Word) -> float:
+def _least(name: _Word, word: _Word, renamed: Mapping[str, str]) -> float:
     """How similar a name and a word must be."""
-    return _SIMILAR_BESIDE if _is_beside(name, word) else _SIMILAR
+    return _SIMILAR_BESIDE if _is_beside(name, word, renamed) else _SIMILAR
 
 
-def _is_beside(name: _Word, word: _Word) -> bool:
-    """Whether the same word is before, or behind, both."""
-    return _follows(name, word) or (name.behind != "" and name.behind == word.behind)
+def _is_beside(name: _Word, word: _Word, renamed: Mapping[str, str]) -> bool:
+    """Whether the same word is before, or behind, both, once found names are put back."""
+    behind = renamed.get(word.behind, word.behind)
+    return _follows(name, word, renamed) or (name.behind != "" and name.behind == behind)
 
 
-def _follows(name: _Word, word: _Word) -> bool:
+def _follows(name: _Word, word: _Word, renamed: Mapping[str, str]) -> bool:
     if name.before is None or word.before is None:
         return False
-    return name.before.text == word.before.text
+    before = word.before.text
+    return name.before.text == renamed.get(before, before)
 
 
-def _edit(name: _Word, word: _Word, language: str) -> Edit:
+def _edit(name: _Word, word: _Word, language: str, renamed: Mapping[str, str]) -> Edit:
     """The name in place of the word; a genitive stays one, and one that is made up goes."""
     start, end, text = word.start, word.end, name.text
     if word.genitive and not name.genitive and text.endswith("s") and not word.text.endswith("s"):
@@ -210,7 +218,7 @@ def _edit(name: _Word, word: _Word, language: str) -> Edit:
             text = text[:-1]
     elif name.genitive and not word.genitive and word.text.endswith("s") and text[-1] != "s":
         text += "s"
-    if _follows(name, word) and name.before and not name.before.genitive:
+    if _follows(name, word, renamed) and name.before and not name.before.genitive:
         assert word.before is not None, "the name follows it"
         if word.before.genitive:
             start, text = word.before.end, f" {text}"

@@ -137,9 +137,10 @@ def _end_of_time(value: Value, text: str) -> int:
 
     A label like `Open until 5 p.m.` has none to lose, and looks the same: it has fewer words.
     """
-    ends_sentence = not _MARK_OR_WORD.search(text, value.end)
+    if text[value.end - 1] != "." or _MARK_OR_WORD.search(text, value.end):
+        return value.end
     is_sentence = len(_WORD.findall(text, 0, value.start)) >= _LEAST_WORDS
-    return value.end - (text[value.end - 1] == "." and ends_sentence and is_sentence)
+    return value.end - is_sentence
 
 
 def _merged(fixed: Sequence[Protected], values: Sequence[Protected]) -> list[Protected]:

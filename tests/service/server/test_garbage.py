@@ -1,6 +1,5 @@
 """When old garbage is collected, on a clock that the test sets."""
 
-import asyncio
 import gc
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from service.server.garbage import (
     LONGEST_S,
     collect_old_garbage,
 )
-from tests.service.fake_time import run_on, settle
+from tests.service.fake_time import pass_turns
 from tests.service.tiny_models import FakeClock
 
 
@@ -25,17 +24,8 @@ def moments(
     monkeypatch.setattr(gc, "get_count", lambda: (0, num_young, 0))
     monkeypatch.setattr(gc, "collect", lambda: collected.append(clock.now_s - began_s))
 
-    async def scenario() -> None:
-        collecting = asyncio.create_task(collect_old_garbage(is_idle, clock=clock))
-        await settle()
-        while clock.now_s < began_s + seconds:
-            clock.now_s += INTERVAL_S
-            await settle()
-        collecting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await collecting
-
-    run_on(clock, scenario())
+    turns_s = [INTERVAL_S] * round(seconds / INTERVAL_S)
+    pass_turns(clock, collect_old_garbage(is_idle, clock=clock), turns_s)
     return collected
 
 

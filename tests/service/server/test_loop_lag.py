@@ -1,11 +1,9 @@
 """The event loop's lateness, on a clock that the test sets."""
 
-import asyncio
-
 import pytest
 
 from service.server.loop_lag import INTERVAL_S, measure_loop_lag
-from tests.service.fake_time import run_on, settle
+from tests.service.fake_time import pass_turns
 from tests.service.tiny_models import FakeClock
 
 
@@ -14,17 +12,7 @@ def lags(*turns_s: float) -> list[float]:
     clock = FakeClock()
     observed: list[float] = []
 
-    async def scenario() -> None:
-        measuring = asyncio.create_task(measure_loop_lag(observed.append, clock=clock))
-        await settle()
-        for turn_s in turns_s:
-            clock.now_s += turn_s
-            await settle()
-        measuring.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await measuring
-
-    run_on(clock, scenario())
+    pass_turns(clock, measure_loop_lag(observed.append, clock=clock), turns_s)
     return observed
 
 

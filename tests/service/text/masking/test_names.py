@@ -67,6 +67,7 @@ def test_a_garbled_name_is_put_back_in_german(source: str, garbled: str, right: 
             "We owe Lucien Desrosiers.",
         ),
         ("Ich sah Tapio Hämäläinen.", "I saw Tapio Hämhalins.", "I saw Tapio Hämäläinen."),
+        ("Wir sah Nives Corbett.", "We saw nives Corbyn.", "We saw Nives Corbett."),
     ],
 )
 def test_a_garbled_name_is_put_back_in_english(source: str, garbled: str, right: str) -> None:
