@@ -144,8 +144,13 @@ def _add_header(source: XmlSource, header: Element, slots: Slots) -> None:
 def _without_edges(pieces: list[Piece], first: int, last: int) -> list[Piece]:
     """The pieces of a header from its first to its last text; codes around them stay in place."""
     inner = [piece for piece in pieces[first : last + 1] if piece.kind != "text" or piece.text]
-    before = tuple(part for piece in pieces[:first] for part in piece.markup)
-    behind = tuple(part for piece in pieces[last + 1 :] for part in piece.markup)
+    before = tuple(part for piece in pieces[:first] for part in _as_it_is(piece))
+    behind = tuple(part for piece in pieces[last + 1 :] for part in _as_it_is(piece))
     inner[0] = replace(inner[0], begin=before)
     inner[-1] = replace(inner[-1], finish=behind)
     return inner
+
+
+def _as_it_is(piece: Piece) -> Markup:
+    """A code, or the space between two codes."""
+    return piece.markup or (escaped(piece.text),)

@@ -78,6 +78,13 @@ def test_codes_of_a_header_stay() -> None:
     assert "<oddFooter>&amp;C&amp;P</oddFooter>" in new
 
 
+def test_spaces_between_codes_of_a_header_stay() -> None:
+    header = '&amp;C&amp;A &amp;"-,Bold"Page &amp;P &amp;D &amp;T'
+    content = f"<headerFooter><oddHeader>{header}</oddHeader></headerFooter>"
+    assert strings_of(".xlsx", content) == ["Page "]
+    assert written(".xlsx", content, ["Seite "]) == content.replace("Page", "Seite")
+
+
 def _book(others: Mapping[str, tuple[str, str]]) -> bytes:
     """A workbook with further entries, by name: the end of their content type, and they."""
     files = entries(".xlsx")
