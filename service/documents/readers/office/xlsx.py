@@ -16,6 +16,9 @@ from service.documents.readers.office.content_types import read_office
 from service.documents.readers.office.drawing import find_drawing
 
 _LINES = re.compile(r"((?<=\S)\r?\n(?=\S))")
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_ESCAPED: Mapping[str, str] = {"0009": "\t", "000a": "\n", "000d": "\r"}
+"""Layout that Excel escapes: in names of columns, and where a line ends as in Windows."""
 _CODES = re.compile(r"""&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Za-z&])""")
 """Formatting codes and fields in the header of a sheet."""
 _MARKS: Mapping[str, Mark] = {
@@ -78,16 +81,21 @@ def _columns_of_tables(archive: Archive) -> frozenset[str]:
     for entry in archive.names:
         if _TABLE.match(entry):
             root = parse_xml(archive.read(entry), entry).root
-            names |= {c.attributes.get("name", "") for c in root.iter("s:tableColumn")}
+            columns = root.iter("s:tableColumn")
+            names |= {_unescaped(column.attributes.get("name", "")) for column in columns}
     return frozenset(names)
 
 
 def _texts(source: XmlSource, element: Element) -> Iterator[str]:
     for child in element.children:
         if child.name == "s:t":
-            yield source.text_of(child)
+            yield _unescaped(source.text_of(child))
         elif child.name == "s:r":
             yield from _texts(source, child)
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda escape: _ESCAPED.get(escape[1].lower(), escape[0]), text)
 
 
 def _pieces(source: XmlSource, element: Element) -> Iterator[Piece]:
@@ -112,11 +120,11 @@ def _lines(source: XmlSource, run: Element, text: Element, look: Style) -> Itera
         closing += b"</" + source.qualified_name(run) + b">"
     style = Style(key=look.key, before=before, after=(closing,))
     span = (run.start, run.end)
-    content = source.text_of(text)
+    content = _unescaped(source.text_of(text))
     # Without runs, a cell is one text with its lines.
     for index, line in enumerate([content] if run is text else _LINES.split(content)):
         if index % 2:
-            markup = (*before, line.encode(), closing)
+            markup = (*before, escaped(line), closing)
             yield Piece(kind="single", span=span, mark="br", markup=markup)
         else:
             yield Piece(kind="text", span=span, text=line, style=style)

@@ -25,6 +25,9 @@ STRINGS: Mapping[str, tuple[str, list[str]]] = {
         _cell("<is><r><t>One\ntwo</t></r><r><rPr><b/></rPr><t>\nthree</t></r></is>"),
         ['One<br id="g2">two<g4>\nthree</g4>'],
     ),
+    "lines of Windows": (_cell("<is><t>One._x000D_\ntwo</t></is>"), ["One.\r\ntwo"]),
+    "escapes alone": (_cell("<is><t>_x000D_\n_x000D_\n</t></is>"), []),
+    "another escape": (_cell("<is><t>a_x005F_x000D_</t></is>"), ["a_x005F_x000D_"]),
     "spaces": (_cell('<is><t xml:space="preserve"> a </t></is>'), [" a "]),
     "a guide to pronunciation": (
         _cell("<is><t>漢</t><rPh><t>kan</t></rPh><phoneticPr/></is>"),
@@ -117,6 +120,21 @@ def test_shared_strings_are_translated_but_for_the_columns_of_tables() -> None:
     new = unzipped(document.write(["Apfel", "x"]), "xl/sharedStrings.xml")
     expected = '<t xml:space="preserve">Apfel</t>'
     assert new == shared.replace("<t>Apple</t>", expected)
+
+
+def test_a_column_whose_name_has_lines_stays() -> None:
+    shared = f"<sst {_NAME}><si><t>Price\nof one</t></si><si><t>Sum_x000D_\nof all</t></si></sst>"
+    names = ("Price_x000a_of one", "Sum_x000d__x000a_of all")
+    columns = "".join(f'<tableColumn name="{name}"/>' for name in names)
+    table = f"<table {_NAME}><tableColumns>{columns}</tableColumns></table>"
+    kind = "vnd.openxmlformats-officedocument.spreadsheetml."
+    data = _book(
+        {
+            "xl/sharedStrings.xml": (f"{kind}sharedStrings+xml", shared),
+            "xl/tables/table1.xml": (f"{kind}table+xml", table),
+        }
+    )
+    assert [s.text for s in read_document("a.xlsx", data).strings] == ["Hello there"]
 
 
 def test_comments_are_translated() -> None:
