@@ -244,7 +244,8 @@ class _Finder:
 
     def _tag(self, element: Element) -> Iterator[Piece]:
         name, span = _local(element), (element.start, element.end)
-        if name in _PAIRS and element.close_start > element.open_end:
+        is_kept = name == "mrk" and _is_protected(element)
+        if name in _PAIRS and element.close_start > element.open_end and not is_kept:
             opening, closing = (span[0], element.open_end), (element.close_start, span[1])
             yield Piece(kind="open", span=opening, markup=(opening,))
             yield from self._pieces(element)
@@ -253,9 +254,15 @@ class _Finder:
         attributes = element.attributes
         kind = attributes.get("ctype") or attributes.get("type") or attributes.get("subType", "")
         mark: Mark = "br" if kind.rpartition(":")[2] in _LINE_BREAKS else "img"
-        if name in _WORDS and mark == "img":
+        if is_kept or (name in _WORDS and mark == "img"):
             mark = "code"
         yield Piece(kind="single", span=span, markup=(span,), mark=mark, pair=_pair(element))
+
+
+def _is_protected(marker: Element) -> bool:
+    """Whether a marker says that its text is not translated: in 1.2, or in 2.0."""
+    attributes = marker.attributes
+    return attributes.get("mtype") == "protected" or attributes.get("translate") == "no"
 
 
 def _pair(element: Element) -> str:

@@ -168,6 +168,25 @@ def test_units_that_are_finished_or_closed_are_left_alone() -> None:
     assert [string.text for string in read(FIRST.format("", body).encode()).strings] == ["d"]
 
 
+@pytest.mark.parametrize(
+    ("frame", "marker"),
+    [
+        (
+            FIRST.format("", "<trans-unit id='1'><source>Press {} now</source></trans-unit>"),
+            "<mrk mtype='protected'>Start <g id='1'>Menu</g></mrk>",
+        ),
+        (
+            SECOND.format("", "<segment><source>Press {} now</source></segment>"),
+            "<mrk id='m' translate='no'>Start <pc id='1'>Menu</pc></mrk>",
+        ),
+    ],
+)
+def test_protected_text_stays_within_its_sentence(frame: str, marker: str) -> None:
+    assert f"{OPEN}PRESS {marker} NOW{CLOSE}" in _write(frame.format(marker))
+    whole = frame.replace("Press {} now", marker)
+    assert not read(whole.encode()).strings
+
+
 def test_the_language_of_the_file_is_that_of_its_targets() -> None:
     units = "<trans-unit id='1'><source>a</source>{}</trans-unit>" * 2
     french = FIRST.format(' target-language="fr"', units.format("", ""))
