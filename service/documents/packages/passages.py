@@ -4,7 +4,6 @@ The readers say what a paragraph consists of. Here adjacent runs of one style be
 of most of the text needs no tag, and markup at the edges stays outside.
 """
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Literal
 from service.documents.document import TextFormat
 from service.documents.packages.slots import Copy, Slots, is_translatable
 from service.documents.packages.xml_tree import Span, escaped
+from service.text.markup.references import unescaped
 
 Markup = tuple[Span | bytes, ...]
 """Places in the source, and what is not in it."""
@@ -313,10 +313,10 @@ class _Rendering:
         """The texts between tags; tags are written when their turn comes."""
         position = 0
         for tag in _TAG.finditer(translation):
-            yield html.unescape(translation[position : tag.start()])
+            yield unescaped(translation[position : tag.start()])
             position = tag.end()
             self._add_tag(tag)
-        yield html.unescape(translation[position:])
+        yield unescaped(translation[position:])
 
     def _add_tag(self, tag: re.Match[str]) -> None:
         self._end_text()

@@ -338,4 +338,4 @@ def _character(reference: re.Match[str]) -> str:
     name = reference[1]
     if name[0] != "#":
         return html5.get(f"{name};", reference[0])
-    return chr(int(f"0{name[1:]}", 0) if name[1] in "xX" else int(name[1:]))
+    return chr(int(f"0{name[1:]}", 0) if name[1] in "xX" else int(name[1:].lstrip("0")))

@@ -26,6 +26,8 @@ _HEADER_LANGUAGE = re.compile(r'"(?:lang|language|Language)"\s*+:\s*+"(?P<code>[
 _LOCALE = '"@@locale"'
 _ESCAPED = re.compile(r"\\u[0-9A-Fa-f]{4}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_loads = partial(json.loads, parse_int=str)
+"""Numbers are not looked at, and may have more digits than Python reads."""
 
 
 def read(data: bytes) -> Document:
@@ -53,7 +55,7 @@ def read(data: bytes) -> Document:
 
 def _parsed(text: str) -> object:
     try:
-        content: object = json.loads(text)
+        content: object = _loads(text)
     except json.JSONDecodeError as error:
         raise DocumentError(f"it is not valid JSON: {error}") from None
     except RecursionError:
@@ -115,7 +117,7 @@ def _header(text: str, start: int) -> re.Match[str] | None:
     if found is None:
         return None
     try:
-        fields = json.loads(found[0])
+        fields = _loads(found[0])
     except json.JSONDecodeError:  # a brace stands in a string
         return None
     return found if _HEADER_FIELDS & {field.lower() for field in fields} else None

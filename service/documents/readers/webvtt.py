@@ -3,7 +3,6 @@
 `Language:` of the header names the language of the translation.
 """
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from service.documents.packages.slots import is_translatable
 from service.documents.readers.file_language import language_code
 from service.documents.readers.subtitles import has_speakers
 from service.documents.readers.wrapping import balanced
+from service.text.markup.references import unescaped
 
 _HEADER = re.compile(r"WEBVTT(?:[ \t\r\n]|\Z)")
 _LANGUAGE = re.compile(
@@ -130,7 +130,7 @@ def _trimmed(pieces: list[Piece], raw: str) -> list[Piece]:
 
 
 def _text_piece(raw: str, start: int) -> Piece:
-    text = html.unescape(_NEWLINE.sub(" ", raw))
+    text = unescaped(_NEWLINE.sub(" ", raw))
     return Piece(kind="text", span=(start, start + len(raw)), text=text)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from service.text.markup.passage import MarkupOptions
+from service.text.markup.references import unescaped
 from service.text.markup.structure import is_untranslated, merge_untranslated
 from service.text.markup.tokenizer import ATTRIBUTE, TAG, MarkupToken, read_tokens
 
@@ -31,7 +32,7 @@ class Attribute:
     @property
     def value(self) -> str:
         """The value with its references resolved."""
-        return html.unescape(self.spelling.strip(self._quote))
+        return unescaped(self.spelling.strip(self._quote))
 
     def spelt(self, value: str) -> str:
         """Another value in the quotes of this one."""

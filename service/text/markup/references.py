@@ -12,6 +12,7 @@ from service.text.markup.tokenizer import XML_START
 _REFERENCE = re.compile(
     r"&(?:#[xX][0-9a-fA-F]{1,8}+(?![0-9a-fA-F])|#[0-9]{1,10}+(?![0-9])|[a-zA-Z][a-zA-Z0-9]{0,31});?"
 )
+_LONG_NUMBER = re.compile(r"&(?=#[0-9]{11})")
 _XML_NAMES = frozenset(["amp;", "lt;", "gt;", "quot;", "apos;"])
 _MAX_LEGACY = 6
 """Letters of the longest name that HTML allows without a semicolon."""
@@ -36,6 +37,11 @@ class Reference:
             unicodedata.category(character) in _UNSEEN or character == "\ufffd"
             for character in characters
         )
+
+
+def unescaped(text: str) -> str:
+    """Text with its references resolved; a number that is too long for one is text."""
+    return html.unescape(_LONG_NUMBER.sub("&amp;", text))
 
 
 def read_reference(text: str, start: int, kind: Literal["html", "xml"]) -> Reference | None:

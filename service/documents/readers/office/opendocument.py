@@ -193,7 +193,7 @@ class _Paragraphs:
         span = (child.start, child.end)
         if child.name == "text:s":
             count = child.attributes.get("text:c", "1")
-            num_spaces = min(int(count), 1_000) if count.isdecimal() else 1
+            num_spaces = min(int(count[:5]), 1_000) if count.isdecimal() else 1
             yield Piece(kind="text", span=span, text=" " * num_spaces, style=style)
         elif child.name in ("text:soft-page-break", OPAQUE):
             return

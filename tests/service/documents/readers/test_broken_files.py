@@ -7,6 +7,7 @@ import pytest
 
 from service.documents.errors import DocumentError
 from service.documents.formats import read_document
+from tests.service.documents.readers.office.archives import document as packed
 
 WHOLE = {
     ".vtt": b"WEBVTT\n\nNOTE x\n\nid\n"
@@ -24,6 +25,18 @@ WHOLE = {
     b'<bpt id="1"/>x<ept id="1"/></source><target state="new">Fertig</target></trans-unit></body>'
     b"</file></xliff>",
 }
+_DIGITS = "1" * 5_000
+"""More than Python reads as a number."""
+_ZEROS = "0" * 5_000
+LONG_NUMBERS = [
+    ("a.json", f'{{"a": "Hello", "b": {_DIGITS}}}'.encode()),
+    ("a.json", f'{{"": {{"plural_forms": "x", "n": {_DIGITS}}}, "b": "Hello"}}'.encode()),
+    ("a.html", f'<img alt="Hello &#{_DIGITS};">'.encode()),
+    ("a.vtt", f"WEBVTT\n\n00:01.000 --> 00:02.000\nHello &#{_DIGITS};\n".encode()),
+    ("a.xlf", WHOLE[".xlf"].replace(b"&amp;", f"&#{_ZEROS}38;".encode())),
+    ("a.odt", packed(".odt", f'<text:p>Hello<text:s text:c="{_DIGITS}"/></text:p>')),
+    ("a.docx", packed(".docx", f"<w:p><w:r><w:t>Hello &#{_ZEROS}65;</w:t></w:r></w:p>")),
+]
 TOKENS = [b'"', b"'", b"\n", b"\r", b":", b" ", b"  ", b"\t", b"#", b"|", b">", b"<", b"&", b"\\",
           b"\\u12", b"- ", b"? ", b"[", b"]", b"{", b"}", b",", b"=", b";", b"!", b"*", b"\xff",
           b"\xe2\x80\xa8", b"\x85", b"\0", b"---\n", b"...", b"\xef\xbb\xbf", b"/*", b"*/", b"<b>",
@@ -72,3 +85,11 @@ def _others(texts: Sequence[str], chance: random.Random) -> list[str]:
 def _check_written(suffix: str, data: bytes) -> None:
     """What was written is such a file again."""
     read_document(f"a{suffix}", data)
+
+
+@pytest.mark.parametrize(("name", "data"), LONG_NUMBERS)
+def test_numbers_may_have_any_number_of_digits(name: str, data: bytes) -> None:
+    document = read_document(name, data)
+    texts = [string.text for string in document.strings]
+    assert "Hello" in texts[0]
+    _check_written(f".{name[2:]}", document.write([f"{text} x" for text in texts], "de"))

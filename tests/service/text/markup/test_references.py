@@ -1,6 +1,11 @@
 import pytest
 
-from service.text.markup.references import Reference, read_reference, reads_as_markup
+from service.text.markup.references import (
+    Reference,
+    read_reference,
+    reads_as_markup,
+    unescaped,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +66,11 @@ def test_others_are_part_of_the_text(text: str) -> None:
 )  # fmt: skip
 def test_a_sign_alone_is_no_markup(text: str, expected: bool) -> None:
     assert reads_as_markup(text, 0) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [("&amp;&#65;", "&A"), ("&#0000000065;", "A"), (f"a &#{'1' * 5_000};", f"a &#{'1' * 5_000};")],
+)
+def test_a_number_that_is_too_long_is_text(text: str, character: str) -> None:
+    assert unescaped(text) == character
