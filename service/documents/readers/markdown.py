@@ -1,4 +1,4 @@
-"""`.md`: the text of each block; code, front matter, link targets and layout are kept."""
+"""`.md`: the text of each block; code, formulas, front matter, link targets and layout are kept."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,12 @@ from markdown_it.token import Token
 from service.documents.document import Document, DocumentString
 from service.documents.encoding import decode
 from service.documents.readers.markdown_block import Place, string_of
+from service.documents.readers.markdown_kept import keep_blocks
 
 # `text_join` would remove escapes that must be written again.
-_PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
+_PARSER = keep_blocks(
+    MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("text_join")
+)
 _FRONT_MATTER = re.compile(r"(?:---|\+\+\+)[ \t]*\r?\n(?s:.*?)\n(?:---|\+\+\+)[ \t]*(?:\r?\n|\Z)")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _ALERT = re.compile(r"\[![A-Za-z]+\]\Z")

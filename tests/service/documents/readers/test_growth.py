@@ -116,6 +116,10 @@ UNITS: dict[str, dict[str, str]] = {
         "html": "<a> ",
         "breaks": "a  \n",
         "footnotes": "[^a]: b\n",
+        "formulas": "$$\na\n$$\n",
+        "formulas without an end": "$$a\n",
+        "quoted formulas": "> $$a\n",
+        "containers": ":::a\n",
     },
     ".json": {
         "strings": '"a", ',

@@ -125,6 +125,38 @@ def test_a_cell_keeps_its_borders() -> None:
     assert _translated("| a\\|b | c |\n|-|-|\n") == "| A\\|B | C |\n|-|-|\n"
 
 
+FORMULAS = [
+    "$$\nx = the\n$$",
+    "$$ x = the $$",
+    "$$x\n  = the$$",
+    "> $$\n> x\n> $$",
+    "- $$\n  x\n  $$",
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_is_no_text(formula: str) -> None:
+    for frame in ("{}\n", "before\n\n{}\n\nbehind\n", "before\n{}\n\nbehind\r\n"):
+        assert _translated(frame.format(formula)) == frame.upper().format(formula)
+
+
+@pytest.mark.parametrize("text", ["$$ is a sign\nof money", "$$\n\n$$", "$$$$\nand more"])
+def test_dollars_alone_are_text(text: str) -> None:
+    assert _translated(text).split() == text.upper().split()
+
+
+@pytest.mark.parametrize(
+    "mark", [":::note", ":::tip[The title]", "::: {.warning}", ":::: danger x"]
+)
+def test_a_container_keeps_its_lines(mark: str) -> None:
+    end = mark[: mark.count(":")]
+
+    def page(before: str, text: str, item: str) -> str:
+        return f"{before}\n{mark}\n{text}\n{end}\n\n{mark}\n\n- {item}\n\n{end}\n"
+
+    assert _translated(page("before", "some text", "more")) == page("BEFORE", "SOME TEXT", "MORE")
+
+
 def test_front_matter_is_only_at_the_beginning() -> None:
     assert _texts("---\na: b\n---\ntext") == ["text"]
     assert _texts("text\n\n---\na\n\n---\n") == ["text", "a"]
