@@ -85,6 +85,8 @@ def run_document(arguments: argparse.Namespace) -> int:
             options = _options(arguments)
             journal = Journal(journal_path, _work(data, (options, arguments.columns), registry))
             translated = asyncio.run(_translate(translator, document, sizes, options, journal))
+    except DocumentError as error:  # found when it is written: another language than the file's
+        raise StartupError(f"{source}: {error}") from None
     except KeyboardInterrupt:
         sys.stderr.write(f"interrupted: the same command resumes from {journal_path}\n")
         raise

@@ -15,6 +15,12 @@ from tests.service.documents.readers.pdf.made_pdf import Text, pdf
 from tests.service.server_process import REPOSITORY, command, environment
 
 LONG = f"{TEXT}\n\n" * 400
+_FRENCH = (
+    b'<xliff version="1.2"><file source-language="en" target-language="fr"><body>'
+    b'<trans-unit id="1"><source>Hello</source></trans-unit>'
+    b'<trans-unit id="2"><source>A</source><target>B</target></trans-unit></body></file></xliff>'
+)
+"""Half of it is translated into another language."""
 
 
 def _translate(source: Path, output: Path, *flags: str) -> Ended:
@@ -151,6 +157,7 @@ def test_another_file_is_other_work(tmp_path: Path) -> None:
         ("a.csv", b"a\n", ("--columns", "b"), 2, "a.csv: it has no column 'b'"),
         ("a.txt", b"x", ("--columns", "b"), 2, "columns are for .csv and .tsv"),
         ("a.vtt", b"x", (), 2, "a.vtt: its first line is not WEBVTT"),
+        ("a.xlf", _FRENCH, (), 2, "a.xlf: it has translations to 'fr'"),
         ("a.txt", b"x", ("--prefix", "y"), 2, "--prefix and --alternatives"),
         ("a.txt", b"x", ("--beam-size", "99"), 1, "beam_size"),
     ],
