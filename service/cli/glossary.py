@@ -166,7 +166,7 @@ async def _owner(stored: _Stored, arguments: argparse.Namespace) -> str:
 
 
 def _dictionary(arguments: argparse.Namespace) -> "Dictionary":
-    from service.api.glossaries.stored import Dictionary
+    from service.api.glossaries.stored import Dictionary, base_of
     from service.api.glossaries.terms_file import read_terms
 
     path: Path = arguments.file
@@ -177,12 +177,8 @@ def _dictionary(arguments: argparse.Namespace) -> "Dictionary":
         raise StartupError(f"{path} cannot be read: {error}") from error
     except GlossaryError as error:
         raise InvalidRequestError(f"{path}: {error}") from error
-    source, target = (_base(code) for code in (arguments.source, arguments.target))
+    source, target = (base_of(code) for code in (arguments.source, arguments.target))
     return Dictionary(source=source, target=target, entries=terms)
-
-
-def _base(code: str) -> str:
-    return code.lower().partition("-")[0]
 
 
 def _described(info: "GlossaryInfo") -> dict[str, object]:

@@ -25,14 +25,13 @@ from service.api.deepl.glossary_schemas import (
     MultilingualReply,
     MultilingualUpdate,
     PairParameters,
-    base_of,
     dictionary_reply,
     entries_reply,
     glossary_reply,
     multilingual_reply,
 )
 from service.api.dependencies import CallerOf, PartsOf, parameters_of, path_value
-from service.api.glossaries.stored import Dictionary, StoredGlossary
+from service.api.glossaries.stored import Dictionary, StoredGlossary, base_of, meaning_of
 from service.api.glossaries.terms_file import write_tsv
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
 from service.api.refusals.problems import DeeplProblem
@@ -308,7 +307,7 @@ async def delete_dictionary(
 def _dictionaries(parameters: Sequence[DictionaryParameters]) -> list[Dictionary]:
     """The directions of a request, each named once."""
     found = [each.dictionary() for each in parameters]
-    if len({each.pair for each in found}) < len(found):
+    if len({meaning_of(each.pair) for each in found}) < len(found):
         raise InvalidRequestError("Invalid request: dictionaries has a pair of languages twice")
     return found
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from service.api.deepl.schemas import DeeplParameters
 from service.api.glossaries.glossaries import MAX_DICTIONARIES, MAX_NAME_CHARS
@@ -15,15 +15,23 @@ from service.api.glossaries.stored import (
     GlossaryInfo,
     StoredGlossary,
     Term,
+    base_of,
+    meaning_of,
 )
 from service.api.glossaries.terms_file import read_terms, write_tsv
 from service.api.replies.json import Reply
 from service.errors import InvalidRequestError
 from service.text.masking.glossary import GlossaryError
 
+
+def _hyphenated(value: object) -> object:
+    return value.replace("_", "-") if isinstance(value, str) else value
+
+
 GlossaryLanguage = Annotated[
     str,
     StringConstraints(to_lower=True, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$", max_length=35),
+    BeforeValidator(_hyphenated),
 ]
 GlossaryName = Annotated[str, Field(max_length=MAX_NAME_CHARS)]
 _FORM_FIELD = re.compile(r"dictionaries\[(\d{1,3})\]\.(\w{1,20})\Z")
@@ -60,7 +68,8 @@ class DictionaryParameters(DeeplParameters):
             InvalidRequestError: They cannot be used.
         """
         source, target = base_of(self.source_lang), base_of(self.target_lang)
-        if source == target:
+        meant = meaning_of((source, target))
+        if meant[0] == meant[1]:
             raise InvalidRequestError(
                 f"Invalid request: source_lang and target_lang are both {source}"
             )
@@ -234,11 +243,6 @@ class EntriesReply(Reply):
 
     dictionaries: list[DictionaryEntriesReply]
     """One for each pair of languages."""
-
-
-def base_of(code: str) -> str:
-    """A language without its region: a glossary is for all of them."""
-    return code.lower().partition("-")[0]
 
 
 def glossary_reply(info: GlossaryInfo | StoredGlossary) -> GlossaryReply:

@@ -11,9 +11,12 @@ from service.api.auth.key_store import KeyStore, answer_within
 from service.api.glossaries.stored import (
     Dictionary,
     GlossaryInfo,
+    Pair,
     StoredGlossary,
+    base_of,
     glossary_from,
     info_of,
+    meaning_of,
     new_glossary,
 )
 from service.api.glossaries.terms_file import check_terms
@@ -34,7 +37,6 @@ _MAX_ATTEMPTS = 5
 """To change a glossary that others change at the same time."""
 _SHOWN_CHARS = 60
 
-Pair = tuple[str, str]
 T = TypeVar("T")
 Change = Callable[[StoredGlossary], StoredGlossary]
 
@@ -161,7 +163,7 @@ class Glossaries:
                 f"Invalid request: there is no glossary {name[:_SHOWN_CHARS]!r}: "
                 "GET /v3/glossaries lists those of the key"
             )
-        fitting = [info for info in infos if info.has(_base_pair(pair))]
+        fitting = [info for info in infos if info.has(pair)]
         # Of several with this name, the newest of the key's own.
         fitting.sort(key=lambda info: (info.id == name, info.owner != SHARED, info.created))
         return await self._terms([fitting[-1] if fitting else infos[0]], pair)
@@ -185,16 +187,15 @@ class Glossaries:
         return await self._terms([by_id[each] for each in ids], pair)
 
     async def _terms(self, infos: Sequence[GlossaryInfo], pair: Pair) -> CompiledEntries:
-        base = _base_pair(pair)
         for info in infos:
-            if not info.has(base):
+            if not info.has(pair):
                 raise InvalidRequestError(
                     f"Invalid request: glossary {info.name[:_SHOWN_CHARS]!r} has no terms from "
-                    f"{base[0]} to {base[1]}: add them, or name another"
+                    f"{base_of(pair[0])} to {base_of(pair[1])}: add them, or name another"
                 )
-        key = (*base, *(info.revision for info in infos))
+        key = (*meaning_of(pair), *(info.revision for info in infos))
         if key not in self._compiled:
-            read = [await self._read(info, base) for info in infos]
+            read = [await self._read(info, pair) for info in infos]
             self._compiled[key] = await asyncio.to_thread(_compiled, read)
             if len(self._compiled) > _MAX_COMPILED:
                 self._compiled.popitem(last=False)
@@ -243,12 +244,6 @@ class Glossaries:
 
 def _owners(owner: str) -> tuple[str, ...]:
     return (owner,) if owner == SHARED else (owner, SHARED)
-
-
-def _base_pair(pair: Pair) -> Pair:
-    """Languages without their regions: a glossary is for all of them."""
-    source, target = (code.lower().partition("-")[0] for code in pair)
-    return source, target
 
 
 def _compiled(dictionaries: Sequence[Dictionary]) -> CompiledEntries:

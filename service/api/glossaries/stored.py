@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Self
 from uuid import uuid4
 
 from pydantic import TypeAdapter
 
+from bundle.languages import parse_language
 from service.api.auth.glossary_record import GlossaryHead, GlossaryRecord
 
 Term = tuple[str, str]
 """A term and its translation."""
+Pair = tuple[str, str]
+"""Source and target language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class DictionaryInfo:
     num_entries: int
 
     @property
-    def pair(self) -> tuple[str, str]:
+    def pair(self) -> Pair:
         """Source and target."""
         return self.source, self.target
 
@@ -39,7 +43,7 @@ class Dictionary:
     entries: tuple[Term, ...]
 
     @property
-    def pair(self) -> tuple[str, str]:
+    def pair(self) -> Pair:
         """Source and target."""
         return self.source, self.target
 
@@ -65,9 +69,10 @@ class GlossaryInfo:
     owner: str
     """Id of its key; empty: of all clients of the server."""
 
-    def has(self, pair: tuple[str, str]) -> bool:
-        """Whether it has terms for a direction."""
-        return any(each.pair == pair for each in self.dictionaries)
+    def has(self, pair: Pair) -> bool:
+        """Whether it has terms for a direction, however its languages are spelt."""
+        wanted = meaning_of(pair)
+        return any(meaning_of(each.pair) == wanted for each in self.dictionaries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +84,21 @@ class StoredGlossary:
     created: datetime
     dictionaries: tuple[Dictionary, ...]
 
-    def dictionary(self, pair: tuple[str, str]) -> Dictionary | None:
-        """Its terms for a direction."""
-        return next((each for each in self.dictionaries if each.pair == pair), None)
+    def dictionary(self, pair: Pair) -> Dictionary | None:
+        """Its terms for a direction, however its languages are spelt."""
+        wanted = meaning_of(pair)
+        return next((each for each in self.dictionaries if meaning_of(each.pair) == wanted), None)
 
     def with_dictionary(self, dictionary: Dictionary) -> Self:
         """With other terms for a direction."""
         others = self.without(dictionary.pair).dictionaries
         return replace(self, dictionaries=(*others, dictionary))
 
-    def without(self, pair: tuple[str, str]) -> Self:
+    def without(self, pair: Pair) -> Self:
         """Without the terms for a direction."""
-        return replace(
-            self, dictionaries=tuple(each for each in self.dictionaries if each.pair != pair)
-        )
+        removed = meaning_of(pair)
+        others = [each for each in self.dictionaries if meaning_of(each.pair) != removed]
+        return replace(self, dictionaries=tuple(others))
 
     def record(self) -> GlossaryRecord:
         """What a store keeps, under a new revision."""
@@ -117,6 +123,18 @@ class _Description:
 
 _DESCRIPTION = TypeAdapter(_Description)
 _DICTIONARIES = TypeAdapter(tuple[Dictionary, ...])
+
+
+def base_of(code: str) -> str:
+    """A language as it is spelt, without its region: a glossary is for all of them."""
+    return code.lower().replace("_", "-").partition("-")[0]
+
+
+@lru_cache(maxsize=4096)
+def meaning_of(pair: Pair) -> Pair:
+    """What two directions have in common if only the spelling differs: `eng` is `en`."""
+    source, target = (parse_language(base_of(code)).language for code in pair)
+    return source, target
 
 
 def new_glossary(name: str, dictionaries: Sequence[Dictionary]) -> StoredGlossary:

@@ -168,3 +168,14 @@ def test_usage_counts_what_was_translated() -> None:
 def test_languages_have_deepls_names() -> None:
     assert source_names(["en", "pt-br"]) == {"EN": "English", "PT": "Portuguese"}
     assert list(target_names(["de", "en"])) == ["DE", "EN-GB", "EN-US"]
+
+
+def test_a_glossary_is_created_however_its_languages_are_spelt() -> None:
+    terms = {"name": "n", "entries": "a\tb", "source_lang": "en_GB", "target_lang": "deu"}
+    app = app_with(UpperCaser())
+    created = ask(app, "POST", "/v2/glossaries", json=terms).json()
+    assert (created["source_lang"], created["target_lang"]) == ("en", "deu")
+    body = BASE | {"glossary_id": created["glossary_id"]}
+    assert ask(app, "POST", "/v2/translate", json=body).status_code == 200
+    same = ask(app, "POST", "/v2/glossaries", json=terms | {"target_lang": "eng"})
+    assert (same.status_code, "are both en" in same.text) == (400, True)

@@ -64,6 +64,18 @@ def test_a_name_means_the_newest_of_the_key_that_has_the_pair() -> None:
         target("a", ("auto", "en"))
 
 
+@pytest.mark.parametrize("pair", [("eng", "deu"), ("en_GB", "de_DE"), ("EN-us", "ger")])
+def test_a_pair_is_found_however_its_languages_are_spelt(pair: tuple[str, str]) -> None:
+    glossaries = Glossaries(MemoryStore())
+    stored = create(glossaries, "a", "n", terms(("x", "y")))
+    first = run(glossaries.named("a", "n", pair))
+    assert run(glossaries.by_ids("a", [stored.id], PAIR)) is first
+    spelt = terms(("x", "z"), pair=("eng", "deu"))
+    changed = run(glossaries.change("a", stored.id, lambda g: g.with_dictionary(spelt)))
+    assert changed.dictionaries == (spelt,)
+    assert [entry.target for entry in run(glossaries.named("a", "n", PAIR))] == ["z"]
+
+
 def test_an_id_is_a_name_as_well() -> None:
     glossaries = Glossaries(MemoryStore())
     wanted = create(glossaries, "a", "n", terms(("x", "old")))
