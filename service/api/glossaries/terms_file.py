@@ -17,11 +17,12 @@ _LANGUAGE_COLUMNS = 4
 
 
 def read_terms(text: str, entries_format: EntriesFormat) -> tuple[Term, ...]:
-    """The terms of a file, without empty lines.
+    """The terms of a file, without empty lines and the byte order mark of spreadsheets.
 
     Raises:
         GlossaryError: A line has not two columns, or a term occurs twice, or there are too many.
     """
+    text = text.removeprefix("\ufeff")
     rows = _tsv_rows(text) if entries_format == "tsv" else _csv_rows(text)
     terms: dict[str, str] = {}
     for number, (source, target) in rows:

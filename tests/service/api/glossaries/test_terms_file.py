@@ -24,6 +24,8 @@ TERMS = st.dictionaries(*[st.from_regex(r"[\w]+( \w+)?", fullmatch=True)] * 2, m
         ("a\tb,c", "tsv", (("a", "b,c"),)),
         ('a,"b, c"\n"d ""e""",f\n', "csv", (("a", "b, c"), ('d "e"', "f"))),
         ("a,b,en,de\n\n", "csv", (("a", "b"),)),
+        ('\ufeff"a",b\n', "csv", (("a", "b"),)),
+        ("\ufeffa\tb", "tsv", (("a", "b"),)),
         ("", "tsv", ()),
     ],
 )
