@@ -25,8 +25,15 @@ _RAW_HEADERS = tuple((n.lower().encode(), v.encode()) for n, v in SECURITY_HEADE
 _REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _IDS = RandomIds()
-_METHODS = ("GET", "POST", "DELETE")
-_REQUEST_HEADERS = ("Authorization", "Idempotency-Key", "X-Request-Id", "traceparent", "tracestate")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_REQUEST_HEADERS = (
+    "Authorization",
+    "X-Goog-Api-Key",
+    "Idempotency-Key",
+    "X-Request-Id",
+    "traceparent",
+    "tracestate",
+)
 _REPLY_HEADERS = ("X-Request-Id", "Server-Timing", "Retry-After", "Location", "traceresponse")
 
 

@@ -81,6 +81,27 @@ def test_origins_that_are_named_are_let_in() -> None:
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("PATCH", "/v3/glossaries/x", "authorization,content-type"),
+        ("PUT", "/v3/glossaries/x/dictionaries", "authorization,content-type"),
+        ("DELETE", "/v3/glossaries/x", "authorization"),
+        ("POST", "/google/language/translate/v2", "x-goog-api-key,content-type"),
+    ],
+)
+def test_pages_that_are_let_in_may_send_what_the_dialects_take(
+    method: str, path: str, headers: str
+) -> None:
+    app = app_with(UpperCaser(), cors_origins="https://example.org")
+    wanted = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+    asked = ask(app, "OPTIONS", path, headers=ORIGIN | wanted)
+    assert (asked.status_code, method in asked.headers["Access-Control-Allow-Methods"]) == (
+        200,
+        True,
+    )
+
+
 def test_no_origin_gets_cookies() -> None:
     app = app_with(UpperCaser(), cors_origins="*")
     reply = ask(app, "POST", "/translate", json=BASE, headers=ORIGIN)
