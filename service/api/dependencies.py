@@ -14,18 +14,20 @@ from service.api.glossaries.glossaries import Glossaries
 from service.api.middleware.held_bytes import HeldBytes
 from service.api.middleware.request_limit import RequestLimit
 from service.api.refusals.pace import RefusalPace
+from service.api.requests.host_names import is_own_origin
 from service.api.requests.in_flight import InFlight
 from service.api.requests.parameters import ParameterReader
 from service.api.requests.schemas import AttentionParameters, DetectParameters, TranslateParameters
 from service.api.suggestions import SuggestionFile
 from service.documents.jobs.file_jobs import FileJobs
+from service.errors import ForbiddenError
 from service.inspection.throttle import Throttle
 from service.models.registry import Registry
 from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import Tracing
 from service.scheduling.limits import Client
-from service.settings import Settings
+from service.settings import Settings, variable_of
 from service.translation.memory.client_memory import ClientMemory
 from service.translation.text_thread import TextThread
 from service.translation.translator import Translator
@@ -129,6 +131,27 @@ def _often_refused(caller: Caller, parts: Parts) -> Client | None:
     """The client of a request if it has had many refusals in this second."""
     client = caller.client
     return client if client and parts.refusal_pace.is_exceeded(client.name) else None
+
+
+def check_page(request: Request, parts: Parts, changed: str) -> None:
+    """Refuse what a page of another server could send without being asked, as a form.
+
+    Args:
+        request: One that changes what other requests get.
+        parts: Of the service.
+        changed: What it changes.
+
+    Raises:
+        ForbiddenError: No key is needed, and a page of another server sends it.
+    """
+    if parts.keys.are_required:
+        return
+    headers, allowed = request.headers, parts.settings.cors_origins
+    if not is_own_origin(headers.get("Origin"), headers.get("Host", ""), allowed):
+        raise ForbiddenError(
+            f"a page of another server may not change {changed}: let "
+            f"{variable_of('cors_origins')} name its origin"
+        )
 
 
 def parameters_of(

@@ -30,7 +30,7 @@ from service.api.deepl.glossary_schemas import (
     glossary_reply,
     multilingual_reply,
 )
-from service.api.dependencies import CallerOf, PartsOf, parameters_of, path_value
+from service.api.dependencies import CallerOf, PartsOf, check_page, parameters_of, path_value
 from service.api.glossaries.stored import Dictionary, StoredGlossary, base_of, meaning_of
 from service.api.glossaries.terms_file import write_tsv
 from service.api.openapi import FORM, JSON, path_parameter, problems, request_body
@@ -117,8 +117,11 @@ async def glossary_language_pairs(owner: OwnerOf, parts: PartsOf) -> Response:
     responses=problems(400, 403, 429, 503, model=DeeplProblem),
     openapi_extra=request_body(GlossaryParameters, JSON, FORM, example=_EXAMPLE),
 )
-async def create_glossary(caller: CallerOf, parameters: GlossaryInput, parts: PartsOf) -> Response:
+async def create_glossary(
+    request: Request, caller: CallerOf, parameters: GlossaryInput, parts: PartsOf
+) -> Response:
     """For one direction; it is ready at once."""
+    check_page(request, parts, "glossaries")
     account = await caller.account(parameters.auth_key)
     dictionary = await asyncio.to_thread(parameters.dictionary)
     created = await parts.glossaries.create(account.owner, parameters.name, [dictionary])
@@ -198,9 +201,10 @@ async def delete_glossary(owner: OwnerOf, glossary_id: GlossaryId, parts: PartsO
     openapi_extra=request_body(MultilingualParameters, JSON, example=_MULTILINGUAL_EXAMPLE),
 )
 async def create_multilingual(
-    caller: CallerOf, parameters: MultilingualInput, parts: PartsOf
+    request: Request, caller: CallerOf, parameters: MultilingualInput, parts: PartsOf
 ) -> Response:
     """Each direction has terms of its own."""
+    check_page(request, parts, "glossaries")
     account = await caller.account(parameters.auth_key)
     dictionaries = await asyncio.to_thread(_dictionaries, parameters.dictionaries)
     created = await parts.glossaries.create(account.owner, parameters.name, dictionaries)

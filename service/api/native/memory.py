@@ -8,15 +8,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.auth.account import Account
-from service.api.dependencies import CallerOf, Parts, PartsOf, parameters_of
+from service.api.dependencies import CallerOf, Parts, PartsOf, check_page, parameters_of
 from service.api.native.file_schemas import MULTIPART, add_file_field
 from service.api.native.files import UploadOf, attachment
 from service.api.openapi import problems, query_parameters, request_body
 from service.api.replies.json import Reply, json_response
-from service.api.requests.host_names import is_own_origin
 from service.api.requests.parameters import parse_parameters
 from service.api.requests.schemas import LanguageCode
-from service.errors import DeadlineExceededError, ForbiddenError, MemoryDisabledError
+from service.errors import DeadlineExceededError, MemoryDisabledError
 from service.translation.memory.client_memory import ClientMemory, Imported
 from service.translation.memory.unit import MAX_UNIT_CHARS, Space
 
@@ -210,11 +209,8 @@ def client_memory(parts: Parts, request: Request | None = None) -> ClientMemory:
     """
     if parts.memory is None:
         raise MemoryDisabledError("clients may not write to a translation memory of this server")
-    if request is not None and not parts.keys.are_required:
-        headers = request.headers
-        host, allowed = headers.get("Host", ""), parts.settings.cors_origins
-        if not is_own_origin(headers.get("Origin"), host, allowed):
-            raise ForbiddenError("a page of another server may not change the translation memory")
+    if request is not None:
+        check_page(request, parts, "the translation memory")
     return parts.memory
 
 

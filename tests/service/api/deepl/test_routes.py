@@ -179,3 +179,33 @@ def test_a_glossary_is_created_however_its_languages_are_spelt() -> None:
     assert ask(app, "POST", "/v2/translate", json=body).status_code == 200
     same = ask(app, "POST", "/v2/glossaries", json=terms | {"target_lang": "eng"})
     assert (same.status_code, "are both en" in same.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "terms"),
+    [
+        ("/v2/glossaries", {"source_lang": "EN", "target_lang": "DE", "entries": "a\tb"}),
+        (
+            "/v3/glossaries",
+            {
+                "dictionaries[0].source_lang": "EN",
+                "dictionaries[0].target_lang": "DE",
+                "dictionaries[0].entries": "a\tb",
+            },
+        ),
+    ],
+)
+def test_page_of_another_server_makes_no_glossary_where_no_key_is_needed(
+    path: str, terms: dict[str, str]
+) -> None:
+    app = app_with(UpperCaser(), cors_origins="https://own.example")
+    for origin, status in (
+        ("https://elsewhere.example", 403),
+        ("null", 403),
+        ("http://test", 201),
+        ("https://own.example", 201),
+    ):
+        form = terms | {"name": "n"}
+        reply = ask(app, "POST", path, data=form, headers={"Origin": origin})
+        assert reply.status_code == status, origin
+    assert ask(app, "POST", path, data=form).status_code == 201
