@@ -186,7 +186,8 @@ class Connection(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: {"connection": self._departure}}
         super().on_headers_complete()
         # A head and the body behind it are one packet; its task has not run yet.
-        self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
+        if self.scope["method"] != "HEAD":  # which has no body
+            self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         begin = partial(super()._start_asgi_task, cycle, app)

@@ -6,7 +6,8 @@ import asyncio
 class HeldHead:
     """What uvicorn's request writes to, in front of a connection's transport.
 
-    uvicorn writes a head at once and alone; the start of a body, empty or not, always follows it.
+    uvicorn writes a head at once and alone; the start of a body, empty or not, always follows it,
+    unless the request is HEAD.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:

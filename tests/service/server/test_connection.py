@@ -86,6 +86,18 @@ def test_a_translation_by_get_is_refused_as_well(full: ServerProcess, path: str)
         assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize("path", [b"/livez", b"/nothing"])
+def test_head_is_answered_at_once_and_without_a_body(full: ServerProcess, path: bytes) -> None:
+    with connect(full) as connection:
+        connection.sendall(b"HEAD " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 40")
+        assert answer.endswith(b"\r\n\r\n")
+        # The next reply is the next request's.
+        connection.sendall(LAST)
+        assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
+
+
 def test_one_connection_is_refused_as_often_as_it_asks(full: ServerProcess) -> None:
     name = 'pellucid_rejected_total{reason="too_many_requests"}'
     before = full.metric(name)
