@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,18 +15,27 @@ MAX_STORED_ENTRIES = 5_000
 _SHOWN_CHARS = 20
 _LANGUAGE_COLUMNS = 4
 """DeepL's own CSV files have the languages in two further columns."""
+_CONTROL = re.compile(r"[\0-\x1f\x80-\x9f\u2028\u2029]")
+"""What DeepL forbids in terms: tabs and the ends of lines, which a cell of CSV may have, would
+divide a term where it is written as tab-separated values."""
 
 
 def read_terms(text: str, entries_format: EntriesFormat) -> tuple[Term, ...]:
     """The terms of a file, without empty lines and the byte order mark of spreadsheets.
 
     Raises:
-        GlossaryError: A line has not two columns, or a term occurs twice, or there are too many.
+        GlossaryError: A line has not two columns, or a term has a control character or occurs
+            twice, or there are too many.
     """
     text = text.removeprefix("\ufeff")
     rows = _tsv_rows(text) if entries_format == "tsv" else _csv_rows(text)
     terms: dict[str, str] = {}
     for number, (source, target) in rows:
+        if found := _CONTROL.search(source) or _CONTROL.search(target):
+            raise GlossaryError(
+                f"entry {number} has the control character U+{ord(found[0]):04X} in "
+                f"{found.string[:_SHOWN_CHARS]!r}: write a space instead"
+            )
         if source in terms:
             raise GlossaryError(
                 f"entry {number} has the term {source[:_SHOWN_CHARS]!r} again: keep one"

@@ -48,6 +48,8 @@ def test_what_is_written_is_read_again(terms: dict[str, str]) -> None:
         ("a", "csv", "entry 1 has 1 columns"),
         ("a,b,c,d,e", "csv", "entry 1 has 5 columns"),
         ('a,"b', "csv", "entry 1 is no CSV"),
+        ('a,b\n"c\td",e', "csv", r"entry 2 has the control character U\+0009 in 'c\\td'"),
+        ('a,"b\nc"', "csv", r"entry 1 has the control character U\+000A in 'b\\nc'"),
         ("".join(f"{n}\tx\n" for n in range(MAX_STORED_ENTRIES + 1)), "tsv", "more than 5,000"),
     ],
 )
