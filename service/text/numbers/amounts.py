@@ -8,7 +8,8 @@ from service.text.numbers.values import Value
 _SPACES = tuple(" \u00a0\u202f")
 _MINUS = "-−–"  # noqa: RUF001
 _SCALE = re.compile(
-    r"[ \u00a0\u202f]?(?:k|m|bn|tn|thousand|hundred|million|billion|trillion|lakh|crore|Mio|Mrd"
+    r"(?:[KMBT]|MM)(?!\w)"
+    r"|[ \u00a0\u202f]?(?:k|m|bn|tn|thousand|hundred|million|billion|trillion|lakh|crore|Mio|Mrd"
     r"|tausend|hundert|Million(?:en)?|Milliarden?|Billion(?:en)?)(?!\w)"
 )
 """A word behind a number that multiplies it; the number without it is no amount of money."""

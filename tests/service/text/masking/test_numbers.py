@@ -55,7 +55,8 @@ def test_values_are_masked_by_the_targets_notation(text: str, written: list[str]
 @pytest.mark.parametrize(
     "text",
     ["We won 17:21 there.", "Install Python 3.11 now.", "On 3/4/2024 it rained.",
-     "In 1987 he left.", "She has 3 dogs.", "It was $4.5 million then."],
+     "In 1987 he left.", "She has 3 dogs.", "It was $4.5 million then.",
+     "It was $4.5M, $3B and $1.2K then."],
 )  # fmt: skip
 def test_what_may_mean_something_else_is_not_masked(text: str) -> None:
     assert masked(text) == []
