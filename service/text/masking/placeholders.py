@@ -13,6 +13,10 @@ _UNITS = (  # the longer before what it begins with
 _ATTRIBUTE = (
     r"\s+[\w:.-]{1,40}(?:\s*=\s*(?:\"[^\"<>\n]{0,200}\"|'[^'<>\n]{0,200}'|[^\s\"'<>]{1,200}))?"
 )
+_NO_RATE = r"(?<!\d[%€$£¥])(?<!\d[ \u00a0\u202f][%€$£¥])"
+"""Not behind an amount: `10 €/Monat`."""
+_NODE = r"[\w.+@%:=-]{1,100}"
+"""Between the slashes of a path."""
 _DOMAINS = "com|org|net|de|io|dev|eu|info|gov|edu|ch|at"
 _FILES = (
     "txt|html?|json|ya?ml|xml|csv|pdf|docx?|xlsx?|png|jpe?g|svg|zip|gz|py|js|ts|css|md|sh|toml|ini"
@@ -56,7 +60,7 @@ _PATTERNS = {
         rf"(?<![\w@.-])(?:[a-z0-9-]{{1,63}}\.){{1,5}}(?:{_DOMAINS})(?:/[^\s<>\"'`]{{0,500}})?(?!\w)",
     ],
     "paths": [
-        r"(?<![\w/.~])(?:~|\.{1,2})?/(?:[\w.+@%:=-]{1,100}/){0,30}[\w.+@%:=-]{1,100}/?",
+        rf"{_NO_RATE}(?<![\w/.~])(?:~|\.{{1,2}})?/(?:{_NODE}/){{0,30}}{_NODE}/?",
         r"(?<!\w)[A-Za-z]:\\[^\s<>\"'|?*]{1,400}",
         r"(?<!\w)\\\\[\w.$-]{1,60}\\[^\s<>\"'|?*]{0,400}",
         r"(?<![\w/.])(?:[\w.-]{1,60}/){1,20}[\w-]{1,60}\.\w{1,5}(?!\w)",

@@ -190,6 +190,7 @@ def test_what_must_not_be_translated_is_found_whole(placeholder: str) -> None:
         "10 % off",
         "Tom's 1st and 2nd",
         "A4 and B2",
+        "10 €/Monat, 50€/Nacht or 5\u00a0%/Jahr",
         "x" * 200,
     ],
 )
@@ -209,6 +210,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
         ("100%.", ["100%"]),
         ("<b>Hi</b>", ["<b>", "</b>"]),
         ('Say "%s".', ["%s"]),
+        ("Look in %APPDATA%/x and $(HOME)/bin", ["%APPDATA%/x", "$(HOME)/bin"]),
     ],
 )
 def test_punctuation_around_a_placeholder_is_not_part_of_it(text: str, expected: list[str]) -> None:
