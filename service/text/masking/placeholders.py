@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from service.text.masking.protected import Protected
 from service.text.shape import EMOJI
 
-_UNITS = (  # the longer before what it begins with
+_UNITS = (  # the longer before what it begins with; `1990 em` is Portuguese
     "°[CF]|%(?=[,.;:!?)]|$)|[kKMGTP]i?[Bb](?:/s|ps)?|[kMGT]?Hz|[kMGm]?W(?:h|p)?|[mk]?V|m?A(?:h)?"
-    "|km/h|[nµumck]?m[²³]?|mph|[mµk]?g|m?l|[nµm]?s|px|pt|em|rem|dpi|fps|ft|lbs?|oz|kcal|bar|h?Pa"
+    "|km/h|[nµumck]?m[²³]?|mph|[mµk]?g|m?l|[nµm]?s|px|pt|(?<=[0-9])r?em|dpi|fps|ft|lbs?|oz|kcal"
+    "|bar|h?Pa"
 )
+_NO_DECADE = r"(?<![\w.,])(?!(?:1[5-9]|20)\d0s(?!\w))"
+"""Begins no word, and no decade: `1990s`."""
 _ATTRIBUTE = (
     r"\s+[\w:.-]{1,40}(?:\s*=\s*(?:\"[^\"<>\n]{0,200}\"|'[^'<>\n]{0,200}'|[^\s\"'<>]{1,200}))?"
 )
@@ -90,7 +93,7 @@ _PATTERNS = {
         r"(?<!\w)[A-Za-z]\w{0,40}\(\)",
     ],
     "quantities": [
-        rf"(?<![\w.,])[-+±]?\d{{1,15}}(?:[.,]\d{{1,9}}){{0,5}}[ \u00a0\u202f]?(?:{_UNITS})(?!\w)",
+        rf"{_NO_DECADE}[-+±]?\d{{1,15}}(?:[.,]\d{{1,9}}){{0,5}}[ \u00a0\u202f]?(?:{_UNITS})(?!\w)",
         r"(?<![\w+])\+\d{1,3}(?:[ ./-]?\(?\d{1,12}\)?){1,8}(?!\w)",  # telephone
         r"(?<![\w.,-])\d{1,12}(?:-\d{1,12}){2,8}(?![\w-])",  # dates, ISBN
         r"(?<![\w-])[A-Z]{1,10}-\d[\w-]{0,30}(?!\w)",
