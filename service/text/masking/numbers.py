@@ -18,6 +18,7 @@ _QUANTITY = re.compile(
     r"(?P<unit>(?:[ \u00a0\u202f]?[^\d\s]{1,5})?)"
 )
 """A placeholder that is a number, with or without a unit."""
+_DASH = re.compile(r"[ \u00a0\u202f]?[-–—][ \u00a0\u202f]?")  # noqa: RUF001
 _YEAR_DIGITS = 4
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MARK_OR_WORD = re.compile(r"[\w.!?…:;]")
@@ -58,8 +59,8 @@ def localised_numbers(
     if terms:
         values = outside(values, [(term.start, term.end) for term in terms])
     is_masked = _is_maskable if masks_all else _is_masked
-    masked = [_protected(v, text, locales) for v in values if is_masked(v, text)]
-    return _merged(fixed, masked)
+    chosen = [value for value in values if is_masked(value, text)]
+    return _merged(fixed, _protected_values(chosen, text, locales))
 
 
 def _localised_quantity(placeholder: Protected, locales: NumberLocales) -> Protected:
@@ -110,9 +111,22 @@ def _is_clear(date: Date, value: Value, text: str) -> bool:
     return date.is_named or (not is_iso and len(value.keys()) == 1)
 
 
-def _protected(value: Value, text: str, locales: NumberLocales) -> Protected:
-    start, end, written = _written(value, text, locales)
-    return Protected(start=start, end=end, replacement=written)
+def _protected_values(
+    values: Sequence[Value], text: str, locales: NumberLocales
+) -> list[Protected]:
+    """The values with their notation; times with a dash between them are one: models change it."""
+    spans: list[Protected] = []
+    was_time = False
+    for value in values:
+        is_time = isinstance(value.meaning, Time)
+        start, end, written = _written(value, text, locales)
+        if was_time and is_time and _DASH.fullmatch(text, spans[-1].end, start):
+            first = spans.pop()
+            written = first.replacement + text[first.end : start] + written
+            start = first.start
+        spans.append(Protected(start=start, end=end, replacement=written))
+        was_time = is_time
+    return spans
 
 
 def _written(value: Value, text: str, locales: NumberLocales) -> tuple[int, int, str]:

@@ -27,11 +27,28 @@ _TIMES = {
     "fr": rf"(?P<h>\d{{1,2}}){_SPACE}?(?P<word>h(?:eures?)?)(?!\w)(?:{_SPACE}?(?P<min2>[0-5]\d)"
     r"(?!\d))?|(?P<h2>\d{1,2})h(?P<min3>[0-5]\d)(?!\w)",
 }
+_RANGES = {
+    "en": (
+        r"(?<=\b[Ff]rom )|(?<=\b[Bb]etween )|(?<=\b[Aa]t )",
+        "to|and|or|until|till",
+        r"(?P<last_h>\d{1,2})(?:[:.](?P<last_min>[0-5]\d))?{S}?"
+        r"(?:(?P<last_half>[AaPp])(?:\.{S}?[Mm]\.|[Mm](?!\w))|o['’]clock)".replace(  # noqa: RUF001
+            "{S}", _SPACE
+        ),
+    ),
+    "de": (
+        r"(?<=\b[Vv]on )|(?<=\b[Zz]wischen )|(?<=\b[Uu]m )",
+        "bis|und|oder",
+        rf"\d{{1,2}}(?:[:.][0-5]\d)?{_SPACE}?Uhr(?!\w)",
+    ),
+}
+"""What stands before two times, what between them, and the second one."""
 _CLOCK = (
     r"(?:(?<=\b[Aa]t )(?P<at>))?"
     r"(?P<clock_h>\d{1,2}):(?P<clock_m>[0-5]\d)(?::(?P<clock_s>[0-5]\d))?(?![\d:])"
 )
 _DIGIT = re.compile(r"\d")
+_MINUTES = ("min", "min2", "min3", "clock_m", "first_min")
 _MOST_HOURS = 24
 _MONTHS = 12
 _DAYS = 31
@@ -78,11 +95,23 @@ def _pattern(code: str) -> re.Pattern[str]:
     parts = [_ISO_DATE, _DOTTED_DATE, _SLASHED_DATE, _DASHED_DATE]
     if notation is not None:
         parts = [*_named_dates(notation), *parts]
+    if language in _RANGES:
+        parts.append(_first_time(*_RANGES[language]))
     if language in _TIMES:
         parts.append(_TIMES[language])
     spaced = _SPACED_NUMERAL if language != "en" else ""
     parts += [_CLOCK, f"(?P<numeral>{spaced}{_NUMERAL})"]
     return re.compile(r"(?<!\d)(?:" + "|".join(parts) + ")")
+
+
+def _first_time(before: str, words: str, last: str) -> str:
+    """The pattern of the first of two times of which only the second says that it is one."""
+    dash = rf"{_SPACE}?[-–—]{_SPACE}?"  # noqa: RUF001
+    return (
+        rf"(?=\d)(?:(?:{before})(?P<begins>))?(?<![\w.,:/€$£¥–-])"  # noqa: RUF001
+        r"(?P<first_h>\d{1,2})(?:[:.](?P<first_min>[0-5]\d))?"
+        rf"(?=(?:(?(begins){_SPACE}(?:{words}){_SPACE}|(?!))|{dash}){last})"
+    )
 
 
 def _named_dates(notation: Notation) -> Iterator[str]:
@@ -158,12 +187,12 @@ def _slashed(named: dict[str, str], notation: Notation | None) -> Iterator[Date]
 
 
 def _times(named: dict[str, str], notation: Notation | None, *, says_half: bool) -> Iterator[Time]:
-    hour_text = next((named[n] for n in ("h", "h2", "clock_h") if n in named), None)
+    hour_text = next((named[n] for n in ("h", "h2", "clock_h", "first_h") if n in named), None)
     if hour_text is None:
         return
-    minute = next((named[n] for n in ("min", "min2", "min3", "clock_m") if n in named), "0")
+    minute = next((named[n] for n in _MINUTES if n in named), "0")
     second = named.get("s") or named.get("clock_s")
-    hour, half = int(hour_text), named.get("half", "").lower()
+    hour, half = int(hour_text), named.get("half", "").lower() or _first_half(named)
     if hour > _MOST_HOURS or (half and not 1 <= hour <= HALF_DAY):
         return
     if half:
@@ -174,9 +203,21 @@ def _times(named: dict[str, str], notation: Notation | None, *, says_half: bool)
         minute=int(minute),
         second=None if second is None else int(second),
         is_exact=bool(half) or hour > HALF_DAY or not (counts_halves or says_half),
-        is_marked=bool(half) or not {"word", "h2", "at"}.isdisjoint(named),
-        is_whole=not any(n in named for n in ("min", "min2", "min3", "clock_m")),
+        is_marked=bool(half) or not {"word", "h2", "at", "first_h"}.isdisjoint(named),
+        is_whole=not any(n in named for n in _MINUTES),
     )
+
+
+def _first_half(named: dict[str, str]) -> str:
+    """The half of the day of the first of two times: `10 to 2 pm` begins in the morning."""
+    half = named.get("last_half", "").lower()
+    if not half:
+        return ""
+    first, last = (
+        (int(named[f"{which}_h"]) % HALF_DAY, int(named.get(f"{which}_min", "0")))
+        for which in ("first", "last")
+    )
+    return half if first < last else "ap".replace(half, "")
 
 
 def _numerals(start: int, found: str, text: str, notation: Notation | None) -> Iterator[Value]:

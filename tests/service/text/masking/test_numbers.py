@@ -85,6 +85,23 @@ def test_german_times_and_amounts_become_english_ones() -> None:
     assert masked("Am 15.03.2024 war es so.", "de", "en") == ["March 15, 2024"]
 
 
+@pytest.mark.parametrize(
+    ("text", "source", "target", "written"),
+    [
+        ("We are open from 2 to 6 pm.", "en", "de", ["14 Uhr", "18 Uhr"]),
+        ("We are open 2–6 pm.", "en", "de", ["14 Uhr–18 Uhr"]),
+        ("We work 10 am - 6 pm.", "en", "de", ["10 Uhr - 18 Uhr"]),
+        ("Es ist von 14 bis 16 Uhr offen.", "de", "en", ["2 pm", "4 pm"]),
+        ("Es ist 8–20 Uhr offen.", "de", "en", ["8 o'clock–8 pm"]),
+        ("Um 8 Uhr und 10,50 €-13 Uhr", "de", "en", ["8 o'clock", "€10.50", "1 pm"]),
+    ],
+)
+def test_both_times_of_a_range_are_rewritten(
+    text: str, source: str, target: str, written: list[str]
+) -> None:
+    assert masked(text, source, target) == written
+
+
 def test_all_numbers_with_marks_are_masked_on_request() -> None:
     text = "On March 3 there were 1,234 people and 2.5 liters."
     assert masked(text) == []

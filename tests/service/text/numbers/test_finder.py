@@ -65,6 +65,29 @@ def test_a_clock_without_a_half_may_be_twelve_hours_later() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "language", "first"),
+    [
+        ("from 2 to 6 pm", "en", "t14:00:00"),
+        ("between 10 and 2 p.m.", "en", "t10:00:00"),
+        ("10–12 pm", "en", "t10:00:00"),
+        ("5:30-5:45 pm", "en", "t17:30:00"),
+        ("12 - 3 pm", "en", "t12:00:00"),
+        ("von 14 bis 16 Uhr", "de", "t14:00:00"),
+        ("zwischen 8.30 und 20 Uhr", "de", "t8:30:00"),
+        ("14–16 Uhr", "de", "t14:00:00"),
+        ("from 14 to 6 pm", "en", "14"),
+        ("room 2 to 6 pm", "en", "2"),
+        ("$5-6 pm", "en", "5"),
+        ("Zimmer 5 bis 17 Uhr", "de", "5"),
+    ],
+)
+def test_a_time_makes_one_of_the_number_that_it_ends_a_range_with(
+    text: str, language: str, first: str
+) -> None:
+    assert keys(text, language)[0] == [first]
+
+
+@pytest.mark.parametrize(
     "text", ["Python 3.11", "Version 2.0", "§ 12", "Section 3.2", "B2B", "Firefox 115.2"]
 )
 def test_numbers_of_versions_and_chapters_are_fixed(text: str) -> None:
@@ -98,7 +121,7 @@ def test_every_digit_is_in_a_value(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["1", "1 ", "1.", "1,", "1.234.", "1 234 ", "1:1", "1/", "1-", "March 3 ", "3. März ",
-             "5 pm ", "12 Uhr 30 ", "$1 ", "minus 1 "],
+             "5 pm ", "12 Uhr 30 ", "$1 ", "minus 1 ", "1-5 pm ", "von 1 bis 5 Uhr "],
 )  # fmt: skip
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
 def test_twice_the_digits_are_twice_the_work(text: str, language: str) -> None:
