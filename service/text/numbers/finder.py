@@ -17,6 +17,13 @@ _DOTTED_DATE = r"(?P<dot_d>\d{1,2})\. ?(?P<dot_m>\d{1,2})\. ?(?P<dot_y>\d{4}|\d{
 _SLASHED_DATE = r"(?P<sl_a>\d{1,2})/(?P<sl_b>\d{1,2})/(?P<sl_y>\d{4}|\d{2})(?![\d/])"
 _DASHED_DATE = r"(?P<da_d>\d{1,2})-(?P<da_m>\d{1,2})-(?P<da_y>\d{4})(?![\d-])"
 _SPACE = r"[ \u00a0\u202f]"
+_FRENCH_BEFORE = (
+    r"(?<=\b[Vv]ers{S})|(?<=\b[Dd]ès{S})"
+    r"|(?<=\b[Àà]{S})(?<!\d{S}à{S})"  # `2 à 3 heures` takes so long
+    r"|(?<=h{S}\d\d{S}à{S})|(?<=h\d\d{S}à{S})|(?<=h{S}et{S})"
+    r"|(?<=h[-–])|(?<=h{S}[-–]{S})|(?<=h\d\d[-–])"  # noqa: RUF001
+).replace("{S}", _SPACE)
+"""What makes a time of day of `3 heures`, which else says how long."""
 _TIMES = {
     "en": rf"(?P<h>\d{{1,2}})(?:[:.](?P<min>[0-5]\d)(?::(?P<s>[0-5]\d))?)?{_SPACE}?"
     r"(?:(?P<half>[AaPp])(?:\.{S}?[Mm]\.|[Mm](?!\w))|(?P<word>o['’]clock))".replace(  # noqa: RUF001
@@ -24,8 +31,9 @@ _TIMES = {
     ),
     "de": rf"(?P<h>\d{{1,2}})(?:[:.](?P<min>[0-5]\d)(?::(?P<s>[0-5]\d))?)?{_SPACE}?(?P<word>Uhr)"
     rf"(?!\w)(?:{_SPACE}(?P<min2>[0-5]\d)(?![\d.,:]\d|\d))?",
-    "fr": rf"(?P<h>\d{{1,2}}){_SPACE}?(?P<word>h(?:eures?)?)(?!\w)(?:{_SPACE}?(?P<min2>[0-5]\d)"
-    r"(?!\d))?|(?P<h2>\d{1,2})h(?P<min3>[0-5]\d)(?!\w)",
+    "fr": r"(?P<h2>\d{1,2}){S}?h(?:eures?)?{S}?(?P<min3>[0-5]\d)(?!\w)"
+    rf"|(?=\d)(?:{_FRENCH_BEFORE}|(?P<range>))(?P<h>\d{{1,2}}){{S}}?(?P<word>h(?:eures?)?)(?!\w)"
+    r"(?!{S}de\b)(?(range)(?={S}?(?:à|et|[-–]){S}?\d{1,2}{S}?h))".replace("{S}", _SPACE),  # noqa: RUF001
 }
 _RANGES = {
     "en": (

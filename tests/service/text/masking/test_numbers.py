@@ -102,6 +102,24 @@ def test_both_times_of_a_range_are_rewritten(
     assert masked(text, source, target) == written
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("J'ai attendu 3 heures.", []),
+        ("Il y a 2h, ouvert 24 heures sur 24.", []),
+        ("C'est à 2 heures de Paris, un trajet de 2 à 3 heures.", []),
+        ("Le train part à 15 h.", ["3 pm"]),
+        ("Vers 20 heures, dès 7h ou à 17 h 30.", ["8 pm", "7 o'clock", "5:30 pm"]),
+        ("Ouvert de 9 h à 18 h.", ["9 o'clock", "6 pm"]),
+        ("Ouvert 9h-18h, 15h30 à 17 h.", ["9 o'clock-6 pm", "3:30 pm", "5 pm"]),
+    ],
+)
+def test_french_hours_are_a_time_of_day_where_something_says_so(
+    text: str, written: list[str]
+) -> None:
+    assert masked(text, "fr", "en") == written
+
+
 def test_all_numbers_with_marks_are_masked_on_request() -> None:
     text = "On March 3 there were 1,234 people and 2.5 liters."
     assert masked(text) == []

@@ -121,7 +121,8 @@ def test_every_digit_is_in_a_value(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["1", "1 ", "1.", "1,", "1.234.", "1 234 ", "1:1", "1/", "1-", "March 3 ", "3. März ",
-             "5 pm ", "12 Uhr 30 ", "$1 ", "minus 1 ", "1-5 pm ", "von 1 bis 5 Uhr "],
+             "5 pm ", "12 Uhr 30 ", "$1 ", "minus 1 ", "1-5 pm ", "von 1 bis 5 Uhr ",
+             "1 h ", "à 1h-"],
 )  # fmt: skip
 @pytest.mark.parametrize("language", ["en", "de", "fr"])
 def test_twice_the_digits_are_twice_the_work(text: str, language: str) -> None:
