@@ -44,13 +44,14 @@ def _readings(text: str, marks: list[str], notation: Notation | None) -> Iterato
     """The part before the decimal mark and the fraction, for each way to read the numeral."""
     last = marks[-1]
     whole, _, fraction = text.rpartition(last)
+    begins_with_zero = text.startswith("0")  # of a telephone number, not of thousands
     if len(marks) > 1:
-        if len(set(marks)) == 1 and _GROUPED.fullmatch(text):
+        if len(set(marks)) == 1 and _GROUPED.fullmatch(text) and not begins_with_zero:
             yield text, ""
         elif last in ".," and last not in marks[:-1] and _GROUPED.fullmatch(whole):
             yield whole, fraction
         return
-    may_group = _GROUPED.fullmatch(text) is not None and not text.startswith("0")
+    may_group = _GROUPED.fullmatch(text) is not None and not begins_with_zero
     may_be_decimal = last in ".,"
     is_group = last in _SPACES or (notation is not None and last == notation.group)
     if may_group and (is_group or not may_be_decimal):
