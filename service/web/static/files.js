@@ -72,13 +72,26 @@ export class Files {
     row.tell(say("file.sending"));
     let job = await sendFile(file, { ...this.#fields(file), ...columns });
     row.id = job.id;
+    row.progress(job);
     while (!ENDED.has(job.status) && !row.isGone) {
-      row.progress(job);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      if (!row.isGone) job = await jobOf(job.id);
+      if (!row.isGone) job = await polled(job, row);
     }
     if (job.status === "done") row.offer(job);
     else if (!row.isGone) row.fail(job.error ?? say("file.cancelled"));
+  }
+}
+
+// The job goes on while the server cannot be asked: it is asked again.
+async function polled(job, row) {
+  try {
+    const found = await jobOf(job.id);
+    row.progress(found);
+    return found;
+  } catch (error) {
+    if (!error.canRetry) throw error;
+    row.tell(error.message);
+    return job;
   }
 }
 
