@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 Opener = Callable[..., Visit]
 TEXT = "The dog sees the house."
+OTHER_TEXT = "The cat sees the tree."
+BOTH_WAYS = (
+    '[{"code":"en","name":"English","targets":["de"]},'
+    '{"code":"de","name":"German","targets":["en"]}]'
+)
 
 
 def test_a_lost_answer_loses_no_file(visit: Opener) -> None:
@@ -46,3 +51,43 @@ def test_a_file_whose_job_is_gone_has_failed(visit: Opener) -> None:
     page.choose_file("letter.txt", f"{TEXT}\n".encode() * 20)
     page.page.wait_for_selector("#files .failed")
     assert page.text_of("#files .failed .hint") == "No such job."
+
+
+def open_both_ways(visit: Opener) -> Visit:
+    """A page where the languages can be swapped; the server has no way back."""
+    page = visit()
+    page.expects_refusal = True
+    page.page.route(
+        "**/languages",
+        lambda route: route.fulfill(content_type="application/json", body=BOTH_WAYS),
+    )
+    page.page.reload()
+    page.wait_until_ready()
+    page.page.select_option("#source", "en")
+    return page
+
+
+def test_swap_keeps_a_text_that_is_not_translated(visit: Opener) -> None:
+    page = open_both_ways(visit)
+    page.page.click("[aria-controls=options]")
+    page.page.uncheck("#options input >> nth=0")
+    page.send(TEXT)
+    page.page.click("#translate")
+    page.page.wait_for_selector("#inspector:not([hidden])")
+    page.send(OTHER_TEXT)
+    page.page.click("#swap")
+    assert page.page.input_value("#target") == "en"
+    assert page.page.input_value("#text") == OTHER_TEXT
+
+
+def test_swap_keeps_a_text_of_which_a_part_is_translated(visit: Opener) -> None:
+    page = open_both_ways(visit)
+    body = 'event: part\ndata: {"index":0,"text":"Der Hund.","details":[]}\n\n'
+    page.page.route(
+        "**/translate", lambda route: route.fulfill(content_type="text/event-stream", body=body)
+    )
+    page.send(f"{TEXT} {OTHER_TEXT}")
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#translation") == "Der Hund."
+    page.page.click("#swap")
+    assert page.page.input_value("#text") == f"{TEXT} {OTHER_TEXT}"

@@ -95,9 +95,9 @@ function languagesChanged() {
   run();
 }
 
-// After a swap, the translation becomes the text.
+// After a swap, the translation becomes the text, but not a part of it or that of another text.
 function takeTranslation() {
-  setText(view.text || text.value);
+  setText(view.source === text.value ? view.text : text.value);
 }
 
 function clear() {
@@ -171,6 +171,7 @@ function beginResult(languages, part) {
 function finish(asked, languages, milliseconds) {
   const isCopied = languages.source === languages.target;
   status.textContent = isCopied ? "" : say("done", { count: view.sentences.length, time: duration(milliseconds) });
+  view.source = asked;
   source.show(asked, view.sentences);
   inspector.open(view.sentences);
   byId("announcer").textContent = say("announced", { text: view.text.slice(0, MOST_ANNOUNCED) });

@@ -34,6 +34,7 @@ export class TranslationView {
 
   clear() {
     this.sentences = [];
+    this.source = null; // the text, once all of its translation is there
     this.#length = 0;
     this.#links.forget("target");
     this.#root.replaceChildren();
