@@ -1,5 +1,6 @@
 """An interruption loses no text, no translation and no file."""
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -91,3 +92,27 @@ def test_swap_keeps_a_text_of_which_a_part_is_translated(visit: Opener) -> None:
     assert page.text_of("#translation") == "Der Hund."
     page.page.click("#swap")
     assert page.page.input_value("#text") == f"{TEXT} {OTHER_TEXT}"
+
+
+def test_a_stopped_translation_can_be_changed(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    before = page.text_of("#translation")
+
+    def hold_streams(route: "Route") -> None:
+        if '"stream":true' not in (route.request.post_data or ""):
+            route.continue_()
+
+    page.page.route("**/translate", hold_streams)
+    page.page.fill("#text", f"{TEXT} {OTHER_TEXT}")
+    page.page.wait_for_selector("body.working")
+    page.page.click("#stop")
+    page.page.click("#translation .word >> nth=1")
+    other = page.page.locator("#choices ul >> nth=-1").locator("button >> nth=0")
+    text = other.inner_text()
+    assert text != before
+    other.click()
+    page.page.wait_for_selector(f"#translation:has-text('{text}')")
+    kept = json.loads(page.page.evaluate("localStorage.getItem('pellucid.history')"))
+    assert [(entry["text"], entry["translation"]) for entry in kept] == [(TEXT, text)]
+    page.page.unroute("**/translate")

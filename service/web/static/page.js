@@ -275,14 +275,15 @@ function openChoices(anchor, place) {
 async function choose(index, chosen) {
   choices.close();
   const old = view.sentences[index];
+  if (running.signal.aborted) running = new AbortController(); // the translation was stopped, this was not
   try {
     const more = { prefix: chosen, details: true, alignment: true };
-    const { details } = await translate(requestFor(old, more), running?.signal);
+    const { details } = await translate(requestFor(old, more), running.signal);
     if (view.sentences[index] !== old || details.length !== 1) return;
     view.replace(index, { ...details[0], languages: old.languages, source_span: old.source_span, isChosen: true });
     inspector.replace(view.sentences, index);
     view.focusSentence(index);
-    history.add({ text: text.value, translation: view.text, ...old.languages });
+    if (view.source !== null) history.add({ text: view.source, translation: view.text, ...old.languages });
   } catch (error) {
     if (error.name !== "AbortError") showProblem(error);
   }
