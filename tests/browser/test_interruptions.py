@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.browser.visit import Visit
 
 if TYPE_CHECKING:
@@ -116,3 +118,21 @@ def test_a_stopped_translation_can_be_changed(visit: Opener) -> None:
     kept = json.loads(page.page.evaluate("localStorage.getItem('pellucid.history')"))
     assert [(entry["text"], entry["translation"]) for entry in kept] == [(TEXT, text)]
     page.page.unroute("**/translate")
+
+
+@pytest.mark.parametrize("how", ["button", "online"])
+def test_a_start_that_failed_can_be_tried_again(visit: Opener, how: str) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.page.route("**/languages", lambda route: route.abort())
+    page.page.reload()
+    page.page.wait_for_selector("#problem button")
+    page.page.fill("#text", TEXT)
+    page.page.unroute("**/languages")
+    if how == "button":
+        page.page.click("#problem button")
+    else:
+        page.page.evaluate("dispatchEvent(new Event('online'))")
+    page.page.wait_for_selector("#inspector:not([hidden])")
+    assert not page.page.is_visible("#problem")
+    assert page.page.input_value("#text") == TEXT

@@ -49,6 +49,10 @@ async function start() {
   await loadInterface();
   options = new Options(byId("options"), () => run());
   new Drawers([...document.querySelectorAll(".tool[aria-controls]")], openDrawer);
+  await loadChoice();
+}
+
+async function loadChoice() {
   const [languages, settings] = await Promise.all([loadLanguages(), loadSettings()]);
   charLimit = settings.charLimit;
   const parts = { source: byId("source"), target: byId("target"), swap: byId("swap") };
@@ -231,10 +235,17 @@ function showProblem(error) {
   const problem = byId("problem");
   problem.hidden = !error;
   if (!error) return problem.replaceChildren();
-  const again = element("button", { type: "button", class: "quiet", click: () => run() }, say("again"));
+  const again = element("button", { type: "button", class: "quiet", click: retry }, say("again"));
   problem.replaceChildren(element("span", {}, error.message), ...(error.canRetry ? [again] : []));
   problem.dataset.code = error.code ?? "";
   status.textContent = "";
+}
+
+// Without the languages, nothing can be translated: they come first.
+function retry() {
+  if (choice) return run();
+  showProblem(null);
+  return loadChoice().catch(showProblem);
 }
 
 function stop() {
@@ -340,7 +351,7 @@ addEventListener("hashchange", () => {
   const given = shared();
   if (given.text !== null && given.text !== text.value) begin();
 });
-addEventListener("online", () => byId("problem").dataset.code === "connection" && !byId("problem").hidden && run());
+addEventListener("online", () => byId("problem").dataset.code === "connection" && !byId("problem").hidden && retry());
 start().catch((error) => {
   document.body.classList.remove("loading");
   showProblem(error);
