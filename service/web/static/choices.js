@@ -129,7 +129,7 @@ const firstWord = (text) => text.split(/\s/, 1)[0];
 
 function choice(children, text, { choose, why }) {
   return [
-    element("button", { type: "button", click: () => choose(text) }, ...children),
+    element("button", { type: "button", dir: "auto", click: () => choose(text) }, ...children),
     element("button", { type: "button", class: "why", "aria-label": say("why.of", { text }), click: () => why(text) }, say("why")),
   ];
 }

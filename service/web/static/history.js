@@ -37,8 +37,8 @@ export class History {
     const direction = `${languageName(entry.source)} → ${languageName(entry.target)}`;
     return element("li", {}, element("button", { type: "button", click: () => this.#onChoose(entry) },
       element("span", { class: "hint" }, direction),
-      element("span", { class: "line", lang: entry.source }, entry.text),
-      element("span", { class: "line", lang: entry.target }, entry.translation)));
+      element("span", { class: "line", dir: "auto", lang: entry.source }, entry.text),
+      element("span", { class: "line", dir: "auto", lang: entry.target }, entry.translation)));
   }
 
   #clear() {

@@ -25,7 +25,7 @@ export function light(keyLine, weights, chosenLine, place) {
 }
 
 function lineOf(label, words) {
-  return element("p", { class: "line", role: "group", "aria-label": label }, element("span", { class: "hint" }, label), element("span", { class: "pieces" }, ...words));
+  return element("p", { class: "line", role: "group", "aria-label": label }, element("span", { class: "hint" }, label), element("span", { class: "pieces", dir: "auto" }, ...words));
 }
 
 function shade(word, weight) {

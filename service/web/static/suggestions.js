@@ -7,7 +7,7 @@ export function suggestionList({ suggestions = [] }, choose) {
   if (!suggestions.length) return [];
   const items = suggestions.map(({ source, translation, score }) => {
     const similar = element("span", { class: "hint" }, say("choices.similar", { score: percent(score), source }));
-    return element("li", {}, element("button", { type: "button", click: () => choose(translation) }, translation, " ", similar));
+    return element("li", {}, element("button", { type: "button", dir: "auto", click: () => choose(translation) }, translation, " ", similar));
   });
   return [element("h3", {}, say("choices.memory")), element("ul", {}, items)];
 }

@@ -38,7 +38,7 @@ export class WhatIfPanel {
   }
 
   #line() {
-    const line = element("p", { class: "line changing", role: "group", "aria-label": say("words.source"), lang: this.#sentence.languages.source });
+    const line = element("p", { class: "line changing", dir: "auto", role: "group", "aria-label": say("words.source"), lang: this.#sentence.languages.source });
     for (const { start, part, isWord } of this.#stretches) line.append(isWord ? this.#word(start, part) : part);
     roving(line, ".word").reset();
     return line;
@@ -133,10 +133,10 @@ export class WhatIfPanel {
     const found = await compare({ first: before, second: after, ...(api_key && { api_key }) }, signal);
     const { source, target } = this.#sentence.languages;
     return [
-      element("p", { class: "changed-source", lang: source }, changed),
+      element("p", { class: "changed-source", dir: "auto", lang: source }, changed),
       element("p", { class: "summary" }, summary(found)),
       ...(found.changed ? [element("p", { class: "hint" }, say("what-if.lines"))] : []),
-      element("ol", { class: "beside", lang: target, "aria-label": say("translation") }, found.steps.map(step)),
+      element("ol", { class: "beside", dir: "auto", lang: target, "aria-label": say("translation") }, found.steps.map(step)),
     ];
   }
 

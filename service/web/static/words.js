@@ -62,7 +62,7 @@ function describe(word, links, side, other) {
 
 function line(side, text, links, label, lang) {
   const words = new Map();
-  const root = element("p", { class: "line", role: "group", "aria-label": label, lang: lang ?? null });
+  const root = element("p", { class: "line", dir: "auto", role: "group", "aria-label": label, lang: lang ?? null });
   for (const { start, part, isWord } of stretches(Array.from(text), spansOf(links, side))) {
     if (!isWord) {
       root.append(part);
