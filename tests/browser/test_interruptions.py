@@ -41,6 +41,19 @@ def test_a_lost_answer_loses_no_file(visit: Opener) -> None:
     page.page.unroute("**/jobs/*")
 
 
+def test_a_file_that_is_removed_while_it_is_sent_is_not_translated(visit: Opener) -> None:
+    page = visit()
+    page.wait_until_ready()
+    held: list[Route] = []
+    page.page.route("**/translate_file", held.append)
+    with page.page.expect_request("**/translate_file"):
+        page.choose_file("letter.txt", f"{TEXT}\n".encode() * 20)
+    page.page.click("#files button")
+    with page.page.expect_request(lambda asked: asked.method == "DELETE") as cancelled:
+        held[0].continue_()
+    assert "/jobs/" in cancelled.value.url
+
+
 def test_a_file_whose_job_is_gone_has_failed(visit: Opener) -> None:
     page = visit()
     page.expects_refusal = True

@@ -71,7 +71,7 @@ export class Files {
   async #translate(file, row, columns) {
     row.tell(say("file.sending"));
     let job = await sendFile(file, { ...this.#fields(file), ...columns });
-    row.id = job.id;
+    row.begin(job);
     row.progress(job);
     while (!ENDED.has(job.status) && !row.isGone) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -136,6 +136,11 @@ class FileRow {
     this.#said.replaceChildren(text);
   }
 
+  begin({ id }) {
+    this.id = id;
+    if (this.isGone) this.#cancel(); // it was removed while the file was being sent
+  }
+
   progress({ progress }) {
     this.#bar.value = progress;
     this.tell(percent(progress));
@@ -154,9 +159,13 @@ class FileRow {
 
   #remove() {
     this.isGone = true;
-    if (this.id) cancelJob(this.id).catch(() => {}); // it may be gone already
+    if (this.id) this.#cancel();
     const list = this.root.parentElement;
     this.root.remove();
     list.hidden = !list.children.length;
+  }
+
+  #cancel() {
+    cancelJob(this.id).catch(() => {}); // it may be gone already
   }
 }
