@@ -111,7 +111,12 @@ def _imported(offer: Offer, downloads: Path, staging: Path, name: str) -> Path:
     model = staging / _folder_name(offer)
     model.mkdir()
     for file in offer.files:
-        unpack(file, downloads / _stored_name(file), model)
+        packed = downloads / _stored_name(file)
+        try:
+            unpack(file, packed, model)
+        except InstallError:
+            packed.unlink()  # the next attempt starts anew
+            raise
     out = staging / name
     import_bundle(
         ImportOptions(

@@ -9,6 +9,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -22,11 +23,20 @@ ATTEMPTS = 3
 """Attempts at a transfer that breaks off; each resumes where the last one ended."""
 CHUNK_BYTES = 1 << 18
 _AGENT = "pellucid-install"
-_PARTIAL = 206
+_PARTIAL, _NOT_SATISFIABLE = 206, 416
 
 
 class _BrokenOffError(Exception):
     """The connection ended before the file did."""
+
+
+class _BeyondEndError(Exception):
+    """The server's file has no bytes from where it was asked for them."""
+
+    def __init__(self, size_bytes: int | None) -> None:
+        """Take the size of the server's file; None: it does not say."""
+        super().__init__(f"the server's file has {size_bytes} bytes")
+        self.size_bytes = size_bytes
 
 
 class Transfers:
@@ -104,7 +114,14 @@ class Transfers:
         if start == file.size_bytes:  # but broken, or it would not be fetched
             start = 0
         headers = {"Range": f"bytes={start}-", "If-Range": tag.read_text("utf-8")} if start else {}
-        with self._open(file.url, headers) as response:
+        try:
+            response = self._open(file.url, headers)
+        except _BeyondEndError as error:
+            if error.size_bytes == start:
+                return  # an index without sizes does not say that all of it is here already
+            path.unlink()
+            raise _BrokenOffError("the server has another file than before") from error
+        with response:
             if response.status == _PARTIAL and _range_start(response) != start:
                 path.unlink(missing_ok=True)
                 raise _BrokenOffError("the server sends another part than was asked for")
@@ -122,12 +139,15 @@ class Transfers:
 
         Raises:
             InstallError: There is none, or it is an error.
+            _BeyondEndError: The range that is asked for begins at the end of the file or later.
         """
         given = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
         request = urllib.request.Request(url, headers=given)
         try:
             response = self._opener.open(request, timeout=self._timeout_s)
         except urllib.error.HTTPError as error:
+            if error.code == _NOT_SATISFIABLE and "Range" in headers:
+                raise _BeyondEndError(_whole_bytes(error.headers)) from error
             raise InstallError(f"{url}: the server answers {error.code} {error.reason}") from error
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(url, error) from error
@@ -229,6 +249,12 @@ def _range_start(response: http.client.HTTPResponse) -> int | None:
     unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
     first = rest.partition("-")[0]
     return int(first) if unit == "bytes" and first.isdecimal() else None
+
+
+def _whole_bytes(headers: Message) -> int | None:
+    """Size of the whole file, which a refused range names: `bytes */SIZE` (RFC 9110, 15.5.17)."""
+    unit, _, size = headers.get("Content-Range", "").partition(" */")
+    return int(size) if unit == "bytes" and size.isdecimal() else None
 
 
 def _tag_path(path: Path) -> Path:

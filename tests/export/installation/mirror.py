@@ -95,7 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         if resource.has_tag:
             headers["ETag"] = tag
-        if start is not None and self.headers.get("If-Range", tag) == tag and start < len(content):
+        is_same = self.headers.get("If-Range", tag) == tag
+        if start is not None and is_same and start >= (resource.announced_bytes or len(content)):
+            self._send(416, b"", {"Content-Range": f"bytes */{len(content)}"})  # RFC 9110, 15.5.17
+            return
+        if start is not None and is_same and start < len(content):
             start += resource.shifted_range
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
             status, content = 206, content[start:]

@@ -102,6 +102,18 @@ def test_models_json_is_read_too(mirror: Mirror, folder: Path, small_model: Path
     assert read_bundle(folder / "en-de").manifest.pairs[0].target == "de"
 
 
+def test_files_that_are_whole_are_kept_where_the_index_has_no_sizes(
+    mirror: Mirror, folder: Path, small_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = put_models_json(mirror, {"en-de": small_model})
+    first, *_, last = [path for path in mirror.resources if path.startswith("/bucket/models/")]
+    mirror.resources[last].breaks_after = [0, 0, 0]
+    refused(capsys, "install", "en-de", "--index", index)
+    assert main(["install", "en-de", "--index", index]) == 0
+    size_bytes = len(mirror.resources[first].content)
+    assert [r.range_start for r in mirror.asked(first)] == [None, size_bytes]
+
+
 def test_an_index_on_the_disk_needs_no_network(
     listed: Mirror, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +146,15 @@ def test_a_package_of_argos_is_installed(
     manifest = read_bundle(folder / "en-de").manifest
     assert manifest.provenance.foreign is not None
     assert manifest.provenance.foreign.kind == "ctranslate2"
+
+
+def test_a_package_that_cannot_be_unpacked_is_not_kept(
+    mirror: Mirror, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_argos(mirror, b"no zip", "en", "de")
+    message = refused(capsys, "install", "en-de", "--from", "argos")
+    assert "the download is broken; try again" in message
+    assert list(folder.rglob("*.zip")) == []
 
 
 @pytest.mark.filterwarnings("ignore:Recommended. pip install sacremoses:UserWarning")

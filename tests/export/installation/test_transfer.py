@@ -93,6 +93,22 @@ def test_without_a_size_in_the_index_the_server_s_counts(mirror: Mirror, tmp_pat
         _download(_file(mirror, size_bytes=None, digest=None), tmp_path / "file")
 
 
+def test_a_whole_file_of_an_index_without_sizes_is_kept(mirror: Mirror, tmp_path: Path) -> None:
+    mirror.put("/file", CONTENT)
+    for _ in range(2):
+        assert _download(_file(mirror, size_bytes=None, digest=None), tmp_path / "file") == CONTENT
+    assert [request.range_start for request in mirror.asked("/file")] == [None, len(CONTENT)]
+
+
+def test_what_is_longer_than_the_server_s_file_is_downloaded_anew(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    mirror.put("/file", CONTENT)
+    file = _file(mirror, size_bytes=None, digest=None)
+    (tmp_path / "file").write_bytes(_download(file, tmp_path / "file") + b"x")
+    assert _download(file, tmp_path / "file") == CONTENT
+
+
 def test_bytes_that_differ_are_refused_and_downloaded_anew(mirror: Mirror, tmp_path: Path) -> None:
     mirror.put("/file", CONTENT[::-1])
     with pytest.raises(InstallError, match="its sha256 is not that of the index"):
