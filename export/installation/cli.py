@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SOURCES = ("firefox", "opus", "argos")
 _INDEXES = {"firefox": "firefox_index", "opus": "opus_index", "argos": "argos_index"}
 """The setting that `--index` stands for."""
+_STANDARD_OUTPUT = "standard output"
 _FAILED = 2
 _NEEDS_IMPORT = "in a checkout, pip install '.[import]'"
 _EXAMPLES = """\
@@ -287,9 +288,12 @@ def _open(
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    padded = ([c.ljust(w) for c, w in zip(line, widths, strict=True)] for line in lines)
+    try:
+        print("\n".join("  ".join(cells).rstrip() for cells in padded), flush=True)
+    except OSError as error:  # a full disk, or a reader that has closed it, as with `| head`
+        error.filename = _STANDARD_OUTPUT
+        raise
 
 
 def _reported(command: str, action: Callable[[], int], folder: Path | None = None) -> int:
@@ -305,6 +309,8 @@ def _reported(command: str, action: Callable[[], int], folder: Path | None = Non
     except ModuleNotFoundError as error:
         return _complain(command, f"{error.name} is not installed: {_NEEDS_IMPORT}")
     except OSError as error:
+        if error.filename == _STANDARD_OUTPUT:
+            raise  # `pellucid` reports it, as it does for all commands
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             from export.installation.installer import describe_disk
             from export.installation.settings import load_install_settings
