@@ -19,7 +19,11 @@ class InstallSettings(BaseSettings):
     """Settings of an installation; read where the command starts, then passed down."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, use_attribute_docstrings=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        allow_inf_nan=False,
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     firefox_index: str = f"https://firefox.settings.services.mozilla.com/{_RECORDS}"
@@ -55,14 +59,23 @@ def load_install_settings(environment: Mapping[str, str] = os.environ) -> Instal
     Raises:
         InstallError: A value does not fit, or a variable is unknown.
     """
-    known = {PREFIX + name.upper() for name in InstallSettings.model_fields}
+    known = sorted(v for v in _variables() if v.startswith(PREFIX))
     unknown = sorted(n for n in environment if n.startswith(PREFIX) and n not in known)
-    faults = [f"unknown setting {name}: known are {', '.join(sorted(known))}" for name in unknown]
+    faults = [f"unknown setting {name}: known are {', '.join(known)}" for name in unknown]
     try:
         settings = InstallSettings()
     except ValidationError as error:
-        faults += [f"{PREFIX}{e['loc'][0]}: {e['msg']}".upper() for e in error.errors()]
+        faults += [
+            f"{PREFIX}{str(e['loc'][0]).upper()} is {e['input']!r}: {e['msg']}"
+            for e in error.errors()
+        ]
         raise InstallError("; ".join(faults)) from error
     if faults:
         raise InstallError("; ".join(faults))
     return settings
+
+
+def _variables() -> list[str]:
+    """The variables that are read: some settings have a name that others gave it."""
+    fields = InstallSettings.model_fields.items()
+    return [str(field.validation_alias or PREFIX + name.upper()) for name, field in fields]

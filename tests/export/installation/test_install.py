@@ -495,6 +495,33 @@ def test_an_unknown_setting_is_refused(
     assert records_of(listed) != []
 
 
+@pytest.mark.parametrize("name", ["OPUS_INDEX", "BUNDLES"])
+def test_a_setting_that_has_another_name_is_refused_by_this_one(
+    name: str,
+    listed: Mirror,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(f"PELLUCID_INSTALL_{name}", "x")
+    message = refused(capsys, "install", "en-de")
+    assert f"unknown setting PELLUCID_INSTALL_{name}: known are" in message
+    assert name not in message.partition("known are")[2]
+    assert listed.requests == []
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "inf"])
+def test_a_value_that_does_not_fit_is_named(
+    value: str,
+    listed: Mirror,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PELLUCID_INSTALL_TIMEOUT_S", value)
+    message = refused(capsys, "install", "en-de")
+    assert f"PELLUCID_INSTALL_TIMEOUT_S is '{value}': Input should be " in message
+    assert listed.requests == []
+
+
 def test_the_service_knows_the_settings_of_installations(mirror: Mirror) -> None:
     assert mirror.url
     assert load_settings().bundles
