@@ -71,7 +71,7 @@ class Transfers:
             InstallError: It cannot be read, or is larger than any index.
         """
         if not is_url(where):
-            content = _read_file(Path(where))
+            content = _read_file(local_path(where))
         else:
             with self._open(where, {}) as response:
                 content = _read_all(response, where)
@@ -142,22 +142,25 @@ class Transfers:
             _BeyondEndError: The range that is asked for begins at the end of the file or later.
         """
         given = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **headers}
-        request = urllib.request.Request(url, headers=given)
         try:
+            host = urlsplit(url).hostname
+            request = urllib.request.Request(url, headers=given)
             response = self._opener.open(request, timeout=self._timeout_s)
         except urllib.error.HTTPError as error:
             if error.code == _NOT_SATISFIABLE and "Range" in headers:
                 raise _BeyondEndError(_whole_bytes(error.headers)) from error
             raise InstallError(f"{url}: the server answers {error.code} {error.reason}") from error
         except (OSError, http.client.HTTPException) as error:
-            raise _unreachable(url, error) from error
+            raise _unreachable(host or url, error) from error
+        except ValueError as error:  # brackets or labels of its host that no address has
+            raise InstallError(f"{url} is no address ({error}): correct it") from error
         assert isinstance(response, http.client.HTTPResponse)
         return response
 
 
 def is_url(where: str) -> bool:
     """Whether an index or a file is reached over HTTP; else it is a path."""
-    return urlsplit(where).scheme in ("http", "https")
+    return where.lower().startswith(("http://", "https://"))
 
 
 def local_path(where: str) -> Path:
@@ -299,8 +302,7 @@ def _copy_file(file: RemoteFile, path: Path) -> None:
         raise InstallError(f"{source} is missing: the index names it") from error
 
 
-def _unreachable(url: str, error: Exception) -> InstallError:
-    host = urlsplit(url).hostname
+def _unreachable(host: str, error: Exception) -> InstallError:
     reason = getattr(error, "reason", None) or error
     return InstallError(
         f"{host} cannot be reached ({reason}): check the network and https_proxy, or name a "

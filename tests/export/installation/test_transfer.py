@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,21 @@ def test_the_digest_of_git_is_known(mirror: Mirror, tmp_path: Path) -> None:
 def test_an_error_of_the_server_is_named(mirror: Mirror, tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=r"/file: the server answers 404"):
         _download(_file(mirror), tmp_path / "file")
+
+
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://a..b/x", f"http://{'a' * 64}/x"])
+def test_what_is_no_address_is_named(url: str, mirror: Mirror, tmp_path: Path) -> None:
+    mirror.put("/file", b"", redirects_to=url)
+    with pytest.raises(InstallError, match=rf"^{re.escape(url)} is no address \("):
+        Transfers(timeout_s=5).read_index(url)
+    with pytest.raises(InstallError, match=rf"^{mirror.url}/file is no address \("):
+        _download(_file(mirror), tmp_path / "file")
+
+
+def test_an_index_may_be_the_url_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "index 1.json").write_bytes(CONTENT)
+    url = (tmp_path / "index 1.json").as_uri()
+    assert Transfers(timeout_s=5).read_index(url) == CONTENT
 
 
 def test_an_index_has_a_limit(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
