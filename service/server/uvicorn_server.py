@@ -143,6 +143,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError as error:
         raise StartupError(f"{host} is not an address of this machine: {error.strerror}") from error
+    except UnicodeError as error:  # of a part between dots that is empty, or over 63 bytes
+        raise StartupError(f"{host} is not an address of this machine: {error}") from error
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

@@ -243,6 +243,11 @@ def test_foreign_address_is_one_line() -> None:
     assert "cannot listen on 203.0.113.1" in _complaint("--host", "203.0.113.1")
 
 
+@pytest.mark.parametrize("host", ["translate..example", "a" * 64])
+def test_an_address_that_is_no_name_is_one_line(host: str) -> None:
+    assert f"{host} is not an address of this machine: " in _complaint("--host", host)
+
+
 def test_missing_bundle_folder_is_one_line(tmp_path: Path) -> None:
     line = _complaint("--port", "0", "--bundles", str(tmp_path / "none"))
     assert f"{tmp_path}/none" in line
