@@ -33,6 +33,7 @@ from service.observability.metrics import Metrics
 from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
 from service.server.connection_phase import Expected, Phase, num_complete, phase_of
 from service.server.fair_starts import FairStarts
+from service.server.head_requests import answering_head
 from service.server.held_head import HeldHead
 from service.settings import Settings
 
@@ -190,8 +191,9 @@ class Connection(HttpToolsProtocol):
             self.cycle.transport = HeldHead(self.transport)  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        begin = partial(super()._start_asgi_task, cycle, app)
         scope = cycle.scope
+        answering = answering_head(app) if scope["method"] == "HEAD" else app
+        begin = partial(super()._start_asgi_task, cycle, answering)
         is_counted = _is_counted_at_head(scope["method"], scope["path"], scope["headers"])
         if is_counted:
             self._request_limit.expect(self._address)
@@ -303,6 +305,8 @@ class Connection(HttpToolsProtocol):
     def _refuse(self) -> None:
         given = next((value for name, value in self.headers if name == _ID_HEADER), b"")
         response = self._request_limit.refusal(self.url.decode("ascii", "replace"))
+        if self._target()[0] == "HEAD":
+            response.body = b""
         response.headers.update(SECURITY_HEADERS)
         response.headers[REQUEST_ID_HEADER] = request_id(given.decode("latin-1"))
         self.server_state.total_requests += 1

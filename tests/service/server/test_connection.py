@@ -86,12 +86,24 @@ def test_a_translation_by_get_is_refused_as_well(full: ServerProcess, path: str)
         assert read_to_end(connection).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize("path", [b"/livez", b"/nothing"])
-def test_head_is_answered_at_once_and_without_a_body(full: ServerProcess, path: bytes) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (b"/livez", b"200"),
+        (b"/", b"200"),
+        (b"/nothing", b"404"),
+        (b"/translate", b"405"),
+        (b"/plain?text=a&from=en&to=de", b"429"),
+    ],
+)
+def test_head_is_answered_at_once_as_get_is_but_without_a_body(
+    full: ServerProcess, path: bytes, status: bytes
+) -> None:
     with connect(full) as connection:
         connection.sendall(b"HEAD " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = connection.recv(65_536)
-        assert answer.startswith(b"HTTP/1.1 40")
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert b"\r\ncontent-length: " in answer
         assert answer.endswith(b"\r\n\r\n")
         # The next reply is the next request's.
         connection.sendall(LAST)
