@@ -84,10 +84,13 @@ class Connections:
         body: bytes,
         headers: Mapping[str, str],
     ) -> HttpReply:
-        connection.request("POST", path, body, dict(headers))
+        is_sent = _send(connection, path, body, headers)
         reply = connection.getresponse()
         names = {name.lower(): value for name, value in reply.getheaders()}
-        return HttpReply(status=reply.status, headers=names, body=reply.read())
+        read = HttpReply(status=reply.status, headers=names, body=reply.read())
+        if not is_sent:
+            connection.close()  # opened again by the next request
+        return read
 
     def _take(self) -> tuple[http.client.HTTPConnection, bool]:
         """A connection, and whether it was used before."""
@@ -116,3 +119,19 @@ class Connections:
         return ConnectionError(
             f"{self.url} cannot be reached: {str(error) or type(error).__name__}"
         )
+
+
+def _send(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]
+) -> bool:
+    """Send a request; whether the server took all of it.
+
+    A server that refuses a large body replies to its beginning and reads no further.
+    """
+    try:
+        connection.request("POST", path, body, dict(headers))
+    except (ConnectionResetError, BrokenPipeError):
+        if connection.sock is None:
+            raise
+        return False
+    return True

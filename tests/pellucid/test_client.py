@@ -20,6 +20,7 @@ from service.errors import (
     InvalidRequestError,
     KeyRequiredError,
     OverloadedError,
+    PayloadTooLargeError,
     UnsupportedLanguageError,
     WrongKeysError,
 )
@@ -228,6 +229,13 @@ def test_wrong_addresses_are_named() -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with Client(url, "en", "de") as client, pytest.raises(ConnectionError, match=url):
             client.translate("ab.")
+
+
+def test_a_body_that_the_server_does_not_read_is_refused_by_its_limit(client: Client) -> None:
+    for _ in range(2):  # the second time on a connection that was kept
+        with pytest.raises(PayloadTooLargeError, match="more than 1048576 bytes: send it in parts"):
+            client.translate(["x" * 1_000_000] * 20)
+    assert client.translate("ab.")
 
 
 Scripted = tuple[int, dict[str, str], bytes]
