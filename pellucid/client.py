@@ -100,6 +100,8 @@ class Client(BaseTranslator):
         }
         if selection.method != "attention":  # unknown to older servers
             content["method"] = selection.method
+        if selection.states:  # likewise
+            content["states"] = True
         chosen = {
             "layers": selection.layers,
             "heads": selection.heads,

@@ -1,6 +1,6 @@
 """Replies of a server as the values that a translator in this process returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -16,6 +16,7 @@ from service.inspection.values import (
     Contrast,
     ContributionDifference,
     Contributions,
+    EncoderStates,
     InspectedPair,
     InspectedSentence,
     ScoredPair,
@@ -149,6 +150,7 @@ def _maps(content: Json) -> ReceivedMaps:
         token_log_probs=tuple(content["token_scores"]),
         cell=content.get("decoder_cell", "self_attention"),
         contributions=_contributions(content.get("contributions")),
+        states=_states(content.get("states")),
         received=Confidence(
             coverage_deviation=measured["coverage_deviation"],
             absentmindedness=measured["absentmindedness"],
@@ -164,6 +166,14 @@ def _contributions(content: Json | None) -> Contributions | None:
         source=_array(content["source"]),
         target=_array(content["target"]),
         prefix_tokens=tuple(content["prefix_tokens"]),
+    )
+
+
+def _states(content: Json | None) -> EncoderStates | None:
+    if content is None:
+        return None
+    return EncoderStates(
+        **{each.name: _array(content[each.name]) for each in fields(EncoderStates)}
     )
 
 

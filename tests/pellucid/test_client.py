@@ -29,6 +29,7 @@ from tests.service.server_process import serving
 
 TEXTS = ["ab cd.", "Ef gh ij. Kl.", "ab."]
 KEY = "a-key-of-many-characters"
+EN_DE = Path(__file__).parents[2] / "bundles" / "en-de"
 
 
 def test_translations_are_those_of_a_translator(client: Client, translator: Translator) -> None:
@@ -109,6 +110,22 @@ def test_contributions_are_those_of_a_translator(client: Client, translator: Tra
         found, expected = (getattr(each.contributions, name) for each in (received, ours))
         np.testing.assert_allclose(found, expected, atol=1e-6)
     assert _size(received) == _size(ours)
+
+
+def test_states_are_those_of_a_translator(tmp_path: Path) -> None:
+    selection = AttentionSelection(layers=(1,), states=True)
+    with (
+        serving(tmp_path, "--bundles", str(EN_DE)) as server,
+        Client(server.url, "en", "de") as client,
+        Translator("en", "de", bundles=EN_DE, threads=1) as translator,
+    ):
+        received, ours = (
+            each.attention("Good morning.", selection=selection).sentence.attention.states
+            for each in (client, translator)
+        )
+    assert received is not None
+    for name in ("queries", "keys", "values", "activations", "residual_norms"):
+        np.testing.assert_allclose(getattr(received, name), getattr(ours, name), atol=1e-3)
 
 
 CAUSES: tuple[Method, ...] = ("attention", "occlusion")
