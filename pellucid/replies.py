@@ -22,7 +22,7 @@ from service.inspection.values import (
     ScoredPair,
 )
 from service.text.alignment.differences import Step
-from service.text.alignment.word_links import WordLink, words
+from service.text.alignment.word_links import Span, WordLink, words
 from service.text.detection import Detection
 from service.translation.values import SentenceTranslation, Translation
 
@@ -86,8 +86,7 @@ def score_of(content: Json) -> ScoredPair:
 def inspected_pair_of(content: Json) -> InspectedPair:
     """A text in a reply of `POST /attention`."""
     source, translation = content["source"], content["translation"]
-    whole = {"source_span": (0, len(source)), "target_span": (0, len(translation))}
-    sentences = content.get("sentences", [content | whole])
+    sentences = content["sentences"] if "sentences" in content else [_only_sentence(content)]
     return InspectedPair(
         source=source,
         translation=translation,
@@ -138,6 +137,29 @@ def _inspected_sentence(content: Json) -> InspectedSentence:
         links=_word_links(content),
         attention=_maps(content),
     )
+
+
+def _only_sentence(content: Json) -> Json:
+    """The sentence of a text that has one, without the parts around it that no model saw."""
+    alignment = content["alignment"]
+    start, end = _span_of(alignment["source_words"], content["source"])
+    target_start, target_end = _span_of(alignment["target_words"], content["translation"])
+    return content | {
+        "source": content["source"][start:end],
+        "translation": content["translation"][target_start:target_end],
+        "source_span": (start, end),
+        "target_span": (target_start, target_end),
+    }
+
+
+def _span_of(sentence: list[str], text: str) -> Span:
+    """Where the words of a sentence stand in its text; the whole text if they do not."""
+    spans, count = words(text), len(sentence)
+    found = [text[start:end] for start, end in spans]
+    for first in range(len(spans) - count + 1 if count else 0):
+        if found[first : first + count] == sentence:
+            return spans[first][0], spans[first + count - 1][1]
+    return 0, len(text)
 
 
 def _maps(content: Json) -> ReceivedMaps:

@@ -128,6 +128,15 @@ def test_states_are_those_of_a_translator(tmp_path: Path) -> None:
         np.testing.assert_allclose(getattr(received, name), getattr(ours, name), atol=1e-3)
 
 
+@pytest.mark.parametrize("text", ["12\n\nab cd.", " ab cd.\n", "1,2. Ef gh ij.", "* *\n1.\nab"])
+def test_a_sentence_beside_parts_without_words_has_its_own_links(
+    client: Client, translator: Translator, text: str
+) -> None:
+    received, ours = (each.attention(text).sentence for each in (client, translator))
+    for name in ("source", "translation", "source_span", "target_span", "links"):
+        assert getattr(received, name) == getattr(ours, name)
+
+
 CAUSES: tuple[Method, ...] = ("attention", "occlusion")
 
 
