@@ -7,13 +7,13 @@ from functools import cached_property
 
 from service.text.masking.longest_terms import LongestTerms, Words
 from service.text.masking.protected import Protected
+from service.text.masking.words import find_words, word_spans
 
 MAX_TERM_CHARS = 200
 MAX_WORDS = 20_000
 """Of all terms together; the automaton takes about 150 bytes for each."""
 _SHOWN_CHARS = 20
 """Characters of a term that a message quotes."""
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 _NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
 """NUL and halves of surrogate pairs."""
 
@@ -75,17 +75,17 @@ class Glossary:
             _ = self._terms
 
     def _found(self, text: str) -> Iterator[Protected]:
-        tokens = list(_TOKEN.finditer(text))
-        spelt = tuple(token.group() for token in tokens)
+        spans = word_spans(text)
+        spelt = tuple([text[start:end] for start, end in spans])
         words = tuple(map(str.casefold, spelt))
         lengths = self._terms.lengths(words)
         index = 0
-        while index < len(tokens):
+        while index < len(spans):
             length = lengths[index]
             if length:
                 yield Protected(
-                    start=tokens[index].start(),
-                    end=tokens[index + length - 1].end(),
+                    start=spans[index][0],
+                    end=spans[index + length - 1][1],
                     replacement=self._target(spelt[index : index + length]),
                 )
             index += length or 1
@@ -119,7 +119,7 @@ class Glossary:
             )
         known = self._targets.setdefault(words, target)
         if self._tells_cases:
-            known = self._spelt.setdefault(tuple(_TOKEN.findall(entry.source)), target)
+            known = self._spelt.setdefault(tuple(find_words(entry.source)), target)
         if known != target:
             raise GlossaryError(
                 f"the glossary has two targets for {shown!r}, "
@@ -156,4 +156,4 @@ def glossary_of(entries: tuple[GlossaryEntry, ...]) -> Glossary:
 
 
 def _words(term: str) -> Words:
-    return tuple(token.casefold() for token in _TOKEN.findall(term))
+    return tuple(map(str.casefold, find_words(term)))

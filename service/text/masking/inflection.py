@@ -1,16 +1,15 @@
 """Glossary terms that a model wrote by itself, as they are or inflected."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from service.text.masking.glossary import GlossaryEntry
+from service.text.masking.words import find_words, with_letters, word_spans
 
 Span = tuple[int, int]
 
 _MAX_PLACES = 32
 """Words with the same beginning that are tried for a term; beyond them it is taken for missing."""
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 _STEM_CHARS = 4
 """Words that share fewer letters at their beginning are not taken for forms of one word."""
 _MAX_LOST = 2
@@ -56,15 +55,16 @@ class _Words:
     """The words of a text, of which each belongs to one term at most."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(_TOKEN.finditer(text))
-        self._is_taken = [False] * len(self._tokens)
+        self._spans = word_spans(text)
+        self._words = [text[start:end] for start, end in self._spans]
+        self._is_taken = [False] * len(self._words)
         self._starts: dict[str, list[int]] = {}
-        for index, token in enumerate(self._tokens):
-            self._starts.setdefault(_stem(token.group()), []).append(index)
+        for index, word in enumerate(self._words):
+            self._starts.setdefault(_stem(word), []).append(index)
 
     def take(self, term: GlossaryEntry) -> Span | None:
         """The first place of a term that is free; as it is written before its forms."""
-        wanted = _TOKEN.findall(term.target)
+        wanted = find_words(term.target)
         places = list(self._free(wanted))
         exact = [p for p in places if self._written(p, len(wanted)) == wanted]
         if _is_name(term):
@@ -75,8 +75,8 @@ class _Words:
         last = first + len(wanted) - 1
         for index in range(first, last + 1):
             self._is_taken[index] = True
-            self._starts[_stem(self._tokens[index].group())].remove(index)
-        return self._tokens[first].start(), self._tokens[last].end()
+            self._starts[_stem(self._words[index])].remove(index)
+        return self._spans[first][0], self._spans[last][1]
 
     def _free(self, wanted: Sequence[str]) -> Iterator[int]:
         for first in self._starts.get(_stem(wanted[0]), [])[:_MAX_PLACES]:
@@ -88,7 +88,7 @@ class _Words:
                 yield first
 
     def _written(self, first: int, length: int) -> list[str]:
-        return [token.group() for token in self._tokens[first : first + length]]
+        return self._words[first : first + length]
 
 
 def _is_name(term: GlossaryEntry) -> bool:
@@ -108,8 +108,8 @@ def _is_form(word: str, found: str, *, is_first: bool) -> bool:
         return True
     shared = _num_shared(wanted, given)
     return (
-        wanted.isalpha()
-        and given.isalpha()
+        with_letters(wanted).isalpha()
+        and with_letters(given).isalpha()
         and shared >= max(_STEM_CHARS, len(wanted) - _MAX_LOST)
         and len(given) - shared <= _MAX_ENDING
     )

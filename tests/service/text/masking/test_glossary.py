@@ -57,6 +57,24 @@ def test_whole_words_are_found_in_any_case_the_longest_first(
 
 
 @pytest.mark.parametrize(
+    ("term", "text", "expected"),
+    [
+        ("कम", "कमी कम", ["कम"]),
+        ("कमी", "कमी कम", ["कमी"]),
+        ("cafe", "cafe\u0301, cafe", ["cafe"]),
+        ("cafe\u0301", "cafe\u0301, cafe", ["cafe\u0301"]),
+        ("house", "❤\ufe0fhouse", ["house"]),
+        ("house", "«\u0301house»—\u0301house", ["house", "house"]),
+    ],
+)
+def test_combining_marks_belong_to_their_words(
+    term: str, text: str, expected: Sequence[str]
+) -> None:
+    found = glossary((term, "X")).find(text)
+    assert [text[each.start : each.end] for each in found] == expected
+
+
+@pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ([("", "x")], "'' -> 'x' is empty"),

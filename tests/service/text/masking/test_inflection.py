@@ -27,6 +27,8 @@ def found(text: str, *terms: GlossaryEntry) -> list[str | None]:
         ("двигатель", "нет двигателя", "двигателя"),
         ("C++", "in C++ geschrieben", "C++"),
         ("haus", "Haus und Garten", "Haus"),
+        ("किताब", "नई किताबें", "किताबें"),
+        ("कम", "कमी से कम", "कम"),
         ("Haus", "DAS HAUS", "HAUS"),
     ],
 )
