@@ -2,6 +2,7 @@
 
 import math
 import mmap
+import re
 import tempfile
 from array import array
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,11 @@ COMMON_WORDS: dict[str, frozenset[str]] = {
     }.items()
 }
 _MAX_CHARS = 4_000
-"""Characters of a text that are used."""
+"""Characters of the words that are used, each with a space behind it."""
+_MAX_SEARCHED = 40_000
+"""Characters of a text that are searched for them: tables and rulers may stand before words."""
+_TOKEN = re.compile(r"\S+")
+_LETTER = re.compile(r"[^\W\d_]")
 _MAX_SHORT = 3
 """Words up to which a text is short: a common word in it says more than its letters."""
 _COMMON_WORD_WEIGHT = 2.0
@@ -154,7 +159,17 @@ def _name(language: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in text[:_MAX_CHARS].split() if needs_model(word)]
+    """The first words of a text; the last may be cut off."""
+    words: list[str] = []
+    room = _MAX_CHARS
+    for token in _TOKEN.finditer(text, 0, _MAX_SEARCHED):
+        word = token.group()[:room]
+        if _LETTER.search(word) and needs_model(word):
+            words.append(word)
+            room -= len(word) + 1
+        if room <= 0:
+            break
+    return words
 
 
 def _evidence(words: Sequence[str]) -> str:

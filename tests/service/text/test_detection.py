@@ -24,6 +24,9 @@ def detector() -> Detector:
         ("Wo ist der Bahnhof?", "de"),
         ("- Der Hund 😀 https://www.example.com/the/dog/is/here", "de"),
         ("Das ist gut. " * 1_000 + "This is good. " * 1_000, "de"),
+        ("1 " * 2_100 + "Das ist gut.", "de"),
+        ("=-" * 3_000 + "\nDas ist gut.", "de"),
+        ("😀 https://this.is.example.com/good " * 500 + "Das ist gut.", "de"),
     ],
 )
 def test_texts_are_told_apart(detector: Detector, text: str, language: str) -> None:
@@ -40,6 +43,10 @@ def test_without_words_nothing_is_known(detector: Detector, text: str) -> None:
         ("en", 0),
         ("de", 0),
     ]
+
+
+def test_words_are_not_looked_for_without_end(detector: Detector) -> None:
+    assert detector.detect("1 " * 500_000 + "Hallo", BOTH)[0].confidence == 0
 
 
 @given(st.text(st.characters(exclude_categories=())))
