@@ -40,7 +40,7 @@ COMMON_WORDS: dict[str, frozenset[str]] = {
 }
 _MAX_CHARS = 4_000
 """Characters of the words that are used, each with a space behind it."""
-_MAX_SEARCHED = 40_000
+MAX_SEARCHED = 40_000
 """Characters of a text that are searched for them: tables and rulers may stand before words."""
 _TOKEN = re.compile(r"\S+")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -162,7 +162,7 @@ def _words(text: str) -> list[str]:
     """The first words of a text; the last may be cut off."""
     words: list[str] = []
     room = _MAX_CHARS
-    for token in _TOKEN.finditer(text, 0, _MAX_SEARCHED):
+    for token in _TOKEN.finditer(text, 0, MAX_SEARCHED):
         word = token.group()[:room]
         if _LETTER.search(word) and needs_model(word):
             words.append(word)

@@ -7,8 +7,11 @@ from dataclasses import replace
 from bundle.manifest import LanguagePair
 from service.errors import UnsupportedLanguageError
 from service.models.registry import Registry
-from service.text.detection import Detection, Detector
+from service.text.detection import MAX_SEARCHED, Detection, Detector
 from service.text.language_names import name_of
+from service.text.markup.passage import MarkupOptions
+from service.text.markup.references import unescaped
+from service.text.markup.tokenizer import read_tokens
 from service.text.unicode import check_unicode
 from service.translation.values import TranslateRequest
 
@@ -34,6 +37,7 @@ class LanguageFinder:
         """The language of every text of a request whose source is `auto`.
 
         Languages that can be translated to the request's target are considered, and the target.
+        Of a text with markup, what stands between the tags counts.
 
         Raises:
             UnsupportedLanguageError: No language is translated to the target, or a text is clearly
@@ -48,7 +52,10 @@ class LanguageFinder:
         target = self._registry.routes.served_target(request.target) or request.target.lower()
         detector = await self._detector()
         return await asyncio.to_thread(
-            lambda: [_language_of(detector, text, target, sources) for text in request.texts]
+            lambda: [
+                _language_of(detector, _without_tags(text, request.markup), target, sources)
+                for text in request.texts
+            ]
         )
 
     async def rank(self, text: str) -> list[Detection]:
@@ -71,6 +78,21 @@ class LanguageFinder:
 
     def _pairs(self) -> list[LanguagePair]:
         return [pair for each in self._registry.served for pair in each.bundle.manifest.pairs]
+
+
+def _without_tags(text: str, markup: MarkupOptions | None) -> str:
+    """The beginning of the text between the tags; of a text without markup, the whole."""
+    if markup is None:
+        return text
+    parts: list[str] = []
+    num_chars = 0
+    for token in read_tokens(text, markup.kind):
+        if token.kind is None:
+            parts.append(token.text)
+            num_chars += len(token.text)
+            if num_chars >= MAX_SEARCHED:
+                break
+    return unescaped(" ".join(parts)[:MAX_SEARCHED])
 
 
 def _language_of(detector: Detector, text: str, target: str, sources: Sequence[str]) -> Detection:

@@ -1,10 +1,12 @@
 import asyncio
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pytest
 
 from service.errors import InvalidRequestError, UnsupportedLanguageError
 from service.text.detection import Detection
+from service.text.markup.passage import MarkupOptions
 from service.translation.language_detection import LanguageFinder
 from service.translation.translator import detections_of
 from service.translation.values import TranslateRequest
@@ -17,8 +19,10 @@ def service() -> Iterator[Running]:
         yield service
 
 
-def detect(service: Running, source: str, target: str, *texts: str) -> Sequence[Detection | None]:
-    request = TranslateRequest(texts=texts, source=source, target=target)
+def detect(
+    service: Running, source: str, target: str, *texts: str, markup: MarkupOptions | None = None
+) -> Sequence[Detection | None]:
+    request = TranslateRequest(texts=texts, source=source, target=target, markup=markup)
     return asyncio.run(detections_of(request, LanguageFinder(service.registry)))
 
 
@@ -38,6 +42,22 @@ def test_a_text_in_the_target_language_is_recognised(service: Running) -> None:
     (found,) = detect(service, "auto", service.pair.target, "Das Haus ist sehr alt.")
     assert found
     assert found.language == service.pair.target
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("html", '<p class="main content header" style="color: red">Hallo Welt</p>'),
+        ("html", "<script>let it = if (this) the.value</script><td>Ja</td><td>Stra&szlig;e</td>"),
+        ("xml", '<string name="the title of this page"><![CDATA[what]]>Hallo Welt</string>'),
+        ("html", '<img alt="this is the title">' * 3_000 + "Das Haus ist alt."),
+    ],
+)
+def test_tags_are_in_no_language(service: Running, kind: Literal["html", "xml"], text: str) -> None:
+    target = service.pair.target
+    (found,) = detect(service, "auto", target, text, markup=MarkupOptions(kind=kind))
+    assert found
+    assert found.language == target
 
 
 def test_a_language_that_is_not_served_is_named(service: Running) -> None:
