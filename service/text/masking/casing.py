@@ -1,7 +1,7 @@
 """Truecasing: sentences in capitals or title case, put into ordinary case and back."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from service.text.masking.protected import Protected, standing_alone
@@ -20,6 +20,9 @@ _MIN_TITLE_WORDS = 3
 _MIN_TITLE_LETTERS = 4
 """Fewest letters of a word that gets a capital in a title; shorter words are articles etc."""
 _LANGUAGES_WITH_TITLES = ("en",)
+_TURKISH = ("az", "tr")
+"""Languages with an `i` and an `ı`, each with a capital."""  # noqa: RUF001
+_TURKISH_I = {ord("I"): "ı", ord("İ"): "i"}  # noqa: RUF001
 _SMALL_WORDS = frozenset(
     ("a", "about", "after", "all", "an", "and", "are", "as", "at", "be", "before", "but", "by",
      "for", "from", "has", "have", "her", "his", "how", "if", "in", "into", "is", "its", "more",
@@ -47,7 +50,7 @@ def case_of(parts: Sequence[str | Protected], language: str) -> Case:
     return "title" if _base(language) in _LANGUAGES_WITH_TITLES and _is_title(words) else "as_is"
 
 
-def truecase(text: str, case: Case, parts: Sequence[str | Protected]) -> str:
+def truecase(text: str, case: Case, parts: Sequence[str | Protected], language: str = "") -> str:
     """The sentence in ordinary case, of the same length; protected spans stay.
 
     Names are not recognised: they get small letters, too.
@@ -56,12 +59,14 @@ def truecase(text: str, case: Case, parts: Sequence[str | Protected]) -> str:
         text: The sentence.
         case: How it is written.
         parts: The sentence, cut around its protected spans.
+        language: Its code; Turkish has a small letter for `I` and one for `İ`.
     """
     if case == "as_is":
         return text
     change = _small if case == "capitals" else _small_words
+    small_i = _TURKISH_I if _base(language) in _TURKISH else {}
     changed = [
-        text[part.start : part.end] if isinstance(part, Protected) else change(part)
+        text[part.start : part.end] if isinstance(part, Protected) else change(part, small_i)
         for part in parts
     ]
     return _with_capitals("".join(changed), text)
@@ -108,26 +113,33 @@ def _is_title(words: Sequence[str]) -> bool:
     )
 
 
-def _small(text: str) -> str:
+def _small(text: str, small_i: Mapping[int, str]) -> str:
     return _WORD.sub(
-        lambda match: match.group() if _ACRONYM.fullmatch(match.group()) else _lower(match.group()),
+        lambda match: (
+            match.group()
+            if _ACRONYM.fullmatch(match.group())
+            else _lower(match.group().translate(small_i))
+        ),
         text,
     )
 
 
-def _small_words(text: str) -> str:
+def _small_words(text: str, small_i: Mapping[int, str]) -> str:
     """Lowers words with one capital at their start; `I`, `NASA` and `iPhone` stay."""
-    return _WORD.sub(lambda match: _small_word(match.group()), text)
+    return _WORD.sub(lambda match: _small_word(match.group(), small_i), text)
 
 
-def _small_word(word: str) -> str:
+def _small_word(word: str, small_i: Mapping[int, str]) -> str:
     is_plain = len(word) > 1 and word[0].isupper() and word[1:].islower()
-    return _lower(word) if is_plain or word == "A" else word
+    return _lower(word.translate(small_i)) if is_plain or word == "A" else word
 
 
 def _lower(word: str) -> str:
-    """In small letters, of the same length: a letter whose small form is two letters stays."""
-    return "".join(new if len(new := letter.lower()) == 1 else letter for letter in word)
+    """In small letters, of the same length: `İ`, whose small form is two characters, stays.
+
+    The whole word is lowered at once, because a sigma at its end has a form of its own.
+    """
+    return "İ".join(part.lower() for part in word.split("İ"))
 
 
 def _with_capitals(text: str, original: str) -> str:
@@ -140,7 +152,7 @@ def _with_capitals(text: str, original: str) -> str:
 
 
 def _capitals_of(language: str) -> Callable[[str], str]:
-    dotted = str.maketrans("i", "İ") if _base(language) in ("az", "tr") else {}
+    dotted = str.maketrans("i", "İ") if _base(language) in _TURKISH else {}
     return lambda text: text.translate(dotted).upper()
 
 

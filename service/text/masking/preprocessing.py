@@ -144,7 +144,7 @@ def preprocess(
     protected = disjoint([*fixed, *kept]) if kept else fixed
     parts = cut_around(core, protected)
     case = case_of(parts, options.source_language)
-    plain = truecase(core, case, parts)
+    plain = truecase(core, case, parts, options.source_language)
     if not NO_BREAK_SPACES.isdisjoint(plain):
         plain = _with_plain_spaces(plain, protected)
     return Preprocessed(  # nosec B604

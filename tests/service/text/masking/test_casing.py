@@ -114,3 +114,16 @@ def test_capitals_come_back(text: str) -> None:
 def test_hostile_text_takes_no_more_than_its_share_of_time(unit: str) -> None:
     text = unit * 50_000
     assert len(truecase(text, case_of([text], "en"), [text])) == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("DİKKAT: KAPI AÇIK", "tr", "Dikkat: kapı açık"),
+        ("İSTANBUL IRMAK", "tr-TR", "İstanbul ırmak"),
+        ("KAPI AÇIK", "de", "Kapi açik"),
+        ("ΠΡΟΣΟΧΗ: Ο ΔΡΟΜΟΣ ΕΙΝΑΙ ΚΛΕΙΣΤΟΣ", "el", "Προσοχη: ο δρομος ειναι κλειστος"),
+    ],
+)
+def test_small_letters_are_those_of_the_language(text: str, language: str, expected: str) -> None:
+    assert truecase(text, "capitals", [text], language) == expected
