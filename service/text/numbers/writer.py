@@ -50,7 +50,10 @@ def _with_seconds(written: str, time: Time) -> str:
     if time.second is None:
         return written
     minutes = f":{time.minute:02}"
-    return written.replace(minutes, f"{minutes}:{time.second:02}", 1)
+    seconds = f"{minutes}:{time.second:02}"
+    if minutes not in written:  # French writes `17 h 30`, but `17:30:20`
+        return f"{time.hour}{seconds}"
+    return written.replace(minutes, seconds, 1)
 
 
 def _grouped(digits: str, mark: str) -> str:

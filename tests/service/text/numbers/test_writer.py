@@ -50,6 +50,20 @@ def test_times_have_a_half_where_no_other_reading_is_left(
     assert (write_time(time, en), write_time(time, de)) == (english, german)
 
 
+@pytest.mark.parametrize(
+    ("time", "french"),
+    [
+        (Time(hour=17, minute=30), "17 h 30"),
+        (Time(hour=17, minute=30, second=20), "17:30:20"),
+        (Time(hour=17, minute=0, second=0), "17:00:00"),
+    ],
+)
+def test_french_times_keep_their_seconds(time: Time, french: str) -> None:
+    notation = notation_of("fr")
+    assert notation
+    assert write_time(time, notation) == french
+
+
 def test_dates_are_written_with_and_without_a_year() -> None:
     en, gb, de = notation_of("en"), notation_of("en-GB"), notation_of("de")
     assert en and gb and de
