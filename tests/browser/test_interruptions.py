@@ -133,6 +133,22 @@ def test_a_stopped_translation_can_be_changed(visit: Opener) -> None:
     page.page.unroute("**/translate")
 
 
+def test_a_cleared_text_comes_back_with_undo(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    translation = page.text_of("#translation")
+    page.page.click("#clear")
+    assert page.page.input_value("#text") == ""
+    assert page.text_of("#translation") == ""
+    assert page.page.is_visible("#examples")
+    page.page.keyboard.press("Control+z")
+    assert page.page.input_value("#text") == TEXT
+    page.page.wait_for_selector("#inspector:not([hidden])")
+    assert page.text_of("#translation") == translation
+    assert page.page.is_visible("#clear")
+    assert not page.page.is_visible("#examples")
+
+
 @pytest.mark.parametrize("how", ["button", "online"])
 def test_a_start_that_failed_can_be_tried_again(visit: Opener, how: str) -> None:
     page = visit()

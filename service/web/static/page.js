@@ -329,8 +329,9 @@ byId("form").addEventListener("submit", (event) => {
 byId("stop").addEventListener("click", stop);
 byId("copy").addEventListener("click", () => copy(view.text, say("copied")));
 byId("clear").addEventListener("click", () => {
-  setText("");
   text.focus();
+  text.select();
+  document.execCommand("delete"); // an edit, and so with undo, which a new value is not
 });
 byId("share").addEventListener("click", () => {
   const address = addressOf({ ...choice.chosen, text: text.value });
