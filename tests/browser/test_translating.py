@@ -76,6 +76,30 @@ def test_error_in_the_middle_is_a_sentence_beside_what_was_finished(visit: Opene
     assert page.text_of("#translation") == "Der Hund."
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("translation_failed", "Die Übersetzung ist fehlgeschlagen."),
+        (
+            "internal",
+            "Der Server ist an dieser Anfrage gescheitert; der Grund steht in seinem Protokoll.",
+        ),
+    ],
+)
+def test_error_in_the_middle_is_explained_in_the_language_of_the_page(
+    visit: Opener, code: str, said: str
+) -> None:
+    page = visit(locale="de-DE")
+    page.wait_until_ready()
+    body = f'event: error\ndata: {{"error":"it failed","code":"{code}"}}\n\n'
+    page.page.route(
+        "**/translate", lambda route: route.fulfill(content_type="text/event-stream", body=body)
+    )
+    page.send("The dog. The cat.")
+    page.page.wait_for_selector("#problem:not([hidden])")
+    assert page.text_of("#problem span") == said
+
+
 def test_lost_connection_clears_nothing_and_comes_back(visit: Opener) -> None:
     page = visit()
     page.expects_refusal = True

@@ -1,6 +1,6 @@
 // Requests to the server; a failure is an Error whose message is a sentence.
 
-import { knows, locale, number, say } from "./interface.js";
+import { knows, locale, say } from "./interface.js";
 
 export class ServerError extends Error {
   constructor(message, { code = "", canRetry = false } = {}) {
@@ -30,7 +30,7 @@ export async function translate(parameters, signal) {
 export async function* translated(parameters, signal) {
   const response = await post("translate", { ...parameters, stream: true }, signal);
   for await (const event of eventsOf(response.body)) {
-    if (event.name === "error") throw new ServerError(sentence(event.content.error), { ...event.content, canRetry: true });
+    if (event.name === "error") throw new ServerError(explained(event.content.error, event.content.code), { ...event.content, canRetry: true });
     if (event.name === "done") return;
     yield event.content;
   }
@@ -86,12 +86,11 @@ async function problemOf(response) {
   }
 }
 
-// The server's own sentence in English; where the page knows the problem, its own.
+// The server's own sentence in English; where the page knows the problem, its own. `wait` in seconds, if it is known.
 function explained(error, code, wait) {
   if (code === "overloaded" && wait) return say("problem.overloaded", { time: say("seconds", { count: wait }) });
   const own = `problem.${code}`;
-  if (knows(own) && (locale !== "en" || code === "overloaded")) return say(own, { time: number(wait) });
-  return sentence(error);
+  return locale !== "en" && knows(own) && code !== "overloaded" ? say(own) : sentence(error);
 }
 
 // The server's messages begin in lower case and have no full stop.
