@@ -109,6 +109,29 @@ def test_swap_keeps_a_text_of_which_a_part_is_translated(visit: Opener) -> None:
     assert page.page.input_value("#text") == f"{TEXT} {OTHER_TEXT}"
 
 
+def test_a_link_to_the_same_text_in_other_languages_is_followed(visit: Opener) -> None:
+    page = open_both_ways(visit)
+    page.send(TEXT)
+    page.page.wait_for_selector("#inspector:not([hidden])")
+    fragment = f"#source=de&target=en&text={TEXT.replace(' ', '+')}"
+    with page.page.expect_request("**/translate") as sent:
+        page.page.evaluate("hash => { location.hash = hash; }", fragment)
+    asked = json.loads(sent.value.post_data or "")
+    assert (asked["q"], asked["source"], asked["target"]) == (TEXT, "de", "en")
+    page.wait_until_idle()
+
+
+def test_a_link_to_what_is_shown_asks_nothing(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    page.page.click("#share")
+    page.page.wait_for_selector("#status:has-text('Link copied')")
+    page.page.wait_for_timeout(50)
+    assert not any(url.endswith("/translate") for url in asked)
+
+
 def test_a_stopped_translation_can_be_changed(visit: Opener) -> None:
     page = visit()
     page.translate(TEXT)

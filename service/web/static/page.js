@@ -68,6 +68,11 @@ function begin() {
   setText(given.text ?? (text.value || recall("text", "")));
 }
 
+function isShown({ text: given, ...languages }) {
+  const named = Object.entries(languages).filter(([, code]) => code !== null);
+  return given === text.value && named.every(([side, code]) => code === choice.chosen[side]);
+}
+
 function setText(value) {
   text.value = value;
   textChanged();
@@ -350,7 +355,7 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("hashchange", () => {
   const given = shared();
-  if (given.text !== null && given.text !== text.value) begin();
+  if (choice && given.text !== null && !isShown(given)) begin();
 });
 addEventListener("online", () => byId("problem").dataset.code === "connection" && !byId("problem").hidden && retry());
 start().catch((error) => {
