@@ -172,6 +172,27 @@ def test_a_cleared_text_comes_back_with_undo(visit: Opener) -> None:
     assert not page.page.is_visible("#examples")
 
 
+def test_a_language_that_cannot_be_checked_is_no_problem_of_the_translation(
+    visit: Opener,
+) -> None:
+    page = visit()
+    page.expects_refusal = True
+    page.wait_until_ready()
+    page.page.select_option("#source", "en")
+    page.page.route(
+        "**/detect",
+        lambda route: route.fulfill(
+            status=429, content_type="application/json", body='{"error":"x","code":"rate_limited"}'
+        ),
+    )
+    with page.page.expect_response("**/detect"):
+        page.send(TEXT)
+    page.wait_until_idle()
+    assert page.page.is_visible("#inspector")
+    assert not page.page.is_visible("#problem")
+    assert page.text_of("#status").startswith("1 sentence")
+
+
 @pytest.mark.parametrize("how", ["button", "online"])
 def test_a_start_that_failed_can_be_tried_again(visit: Opener, how: str) -> None:
     page = visit()

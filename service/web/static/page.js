@@ -191,7 +191,7 @@ function finish(asked, languages, milliseconds) {
 async function checkLanguage(asked, { source: from, target }, signal) {
   if (from === target) return offerTarget(from);
   if (choice.chosen.source === AUTO) return;
-  const [best] = await detect({ q: asked, ...key() }, signal);
+  const [best] = await detect({ q: asked, ...key() }, signal).catch(() => []); // a hint: the translation is there without
   if (signal.aborted || !best || best.language === from || best.confidence < SURE) return;
   if (best.language === target) return offer(best.language, { source: target, target: from });
   if (choice.sources.includes(best.language)) offer(best.language, { source: AUTO, target });
