@@ -76,6 +76,16 @@ def test_problem_has_no_fault(visit: Opener, scheme: str) -> None:
     assert faults(page) == []
 
 
+def test_copying_that_is_forbidden_is_announced(visit: Opener) -> None:
+    page = visit()
+    page.translate(TEXT)
+    page.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    page.page.click("#copy")
+    said = "The browser does not allow copying here"
+    page.page.wait_for_selector(f"#status:text-is('{said}')")
+    assert page.text_of("#announcer") == said
+
+
 @pytest.mark.parametrize("locale", ["en-US", "de-DE"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])

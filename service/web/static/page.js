@@ -323,7 +323,7 @@ async function copy(content, said) {
     await navigator.clipboard.writeText(content);
     status.textContent = byId("announcer").textContent = said;
   } catch {
-    status.textContent = say("copy.forbidden");
+    status.textContent = byId("announcer").textContent = say("copy.forbidden");
   }
 }
 
