@@ -40,7 +40,7 @@ COMMON_WORDS: dict[str, frozenset[str]] = {
 }
 _MAX_CHARS = 4_000
 """Characters of the words that are used, each with a space behind it."""
-MAX_SEARCHED = 40_000
+MAX_SEARCHED = 20_000
 """Characters of a text that are searched for them: tables and rulers may stand before words."""
 _TOKEN = re.compile(r"\S+")
 _LETTER = re.compile(r"[^\W\d_]")
