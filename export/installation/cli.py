@@ -156,7 +156,12 @@ def _agrees(pair: str, offers: "Sequence[Offer]", arguments: argparse.Namespace)
     if not sys.stdin.isatty():
         print(f"pellucid install: {message}: pellucid install {legs}", file=sys.stderr)
         return False
-    return input(f"{message}. Install both? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input(f"{message}. Install both? [y/N] ")
+    except EOFError:  # Ctrl-D: no
+        print()
+        return False
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _plan_of(offer: "Offer") -> str:

@@ -1,5 +1,6 @@
 """`pellucid install` from a mirror on loopback, in the true format of every index."""
 
+import io
 import json
 import os
 import shutil
@@ -443,6 +444,18 @@ def test_a_pair_without_a_model_is_offered_through_english(
     assert main(["install", "de-pt", "--from", "firefox", "--yes"]) == 0
     names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
     assert sorted(names) == ["de-en", "en-pt"]
+
+
+def test_a_question_without_an_answer_installs_nothing(
+    mirror: Mirror, folder: Path, small_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_firefox(mirror, small_model, "de-en")
+    put_firefox(mirror, small_model, "en-pt")
+    terminal = io.StringIO()  # at its end, as after Ctrl-D
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert main(["install", "de-pt", "--from", "firefox"]) == 2
+    assert not folder.exists()
 
 
 def test_a_pair_that_nothing_leads_to_is_refused(
