@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from service.cli.tables import print_rows
@@ -230,4 +230,6 @@ def _expiry(given: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"{given} is neither a date such as 2027-01-31 nor days such as 90d"
         ) from None
+    if day.date() == date.max:  # its end is no moment that Python can name
+        raise argparse.ArgumentTypeError(f"{given} is too late: leave --expires out for never")
     return day + timedelta(days=1)

@@ -155,6 +155,7 @@ def test_without_a_store_it_says_how_to_name_one(
     [
         ["--expires", "soon"],
         ["--expires", "2026-02-30"],
+        ["--expires", "9999-12-31"],
         ["--monthly-chars", "0"],
         ["--requests-per-minute", "many"],
         ["--weight", "nan"],
