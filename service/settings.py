@@ -1,6 +1,7 @@
 """Every setting, its default and its meaning; the only place that reads the environment."""
 
 import difflib
+import ipaddress
 import logging
 import os
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bundle.folders import default_paths, split_paths
@@ -239,6 +240,22 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             names = (name.strip().lower() for name in value.split(","))
             return tuple(name.removeprefix("*") if name != "*" else name for name in names if name)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        """What is none would be trusted nowhere, and without a word."""
+        names = () if value == "*" else (name.strip() for name in value.split(","))
+        for name in filter(None, names):
+            try:
+                ipaddress.ip_network(name)
+            except ValueError as error:
+                raise PydanticCustomError(
+                    "trusted_proxies",
+                    "{error}: give addresses and networks, such as 10.0.0.0/8, or '*' alone",
+                    {"error": str(error)},
+                ) from error
         return value
 
     @field_validator("log_level", mode="before")
