@@ -27,6 +27,8 @@ from service.scheduling.workers.reports import Reports
 _MODULE = "service.scheduling.workers.engine_start"
 _END_S = 2.0
 """How long an engine may take to leave before it is killed."""
+_LONGEST_WAIT_S = 2_000_000.0
+"""Of a socket; it counts milliseconds in 31 bits, and refuses more than 2,147,483 s."""
 _BUFFER_BYTES = 4 << 20
 """Of the socket, either way: neither side ever waits for the other to read."""
 _RECEIVE_BYTES = 1 << 18
@@ -180,7 +182,7 @@ class ProcessEngine(RemoteEngine):
 
     def _first_message(self) -> Ready | Refused:
         connection = self._open_connection()
-        connection.settimeout(self._options.max_silence_s or None)
+        connection.settimeout(min(self._options.max_silence_s, _LONGEST_WAIT_S) or None)
         give_up_s = time.monotonic() + START_S
         while self._is_wanted and time.monotonic() < give_up_s:
             if not select.select([connection], [], [], LOOK_S)[0]:

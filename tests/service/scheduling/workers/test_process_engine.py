@@ -167,6 +167,13 @@ def test_a_process_that_reads_nothing_is_noticed_by_its_writer() -> None:
             running.submit(requests)
 
 
+@pytest.mark.parametrize("max_silence_s", [3e6, 1e300])
+def test_silence_may_be_longer_than_a_socket_waits(max_silence_s: float) -> None:
+    with started(max_silence_s) as running:
+        running.submit([DecodeRequest(handle=1, source_ids=tiny_sources()[0], options=GREEDY)])
+        assert [each.handle for each in results(running, 1).decoded] == [1]
+
+
 def test_silence_lasts_from_report_to_report() -> None:
     with started() as running:
         assert running.pid is not None
