@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.cli.arguments import stored_name
 from service.cli.tables import print_rows
 from service.errors import InvalidRequestError, NotFoundError, StartupError
 from service.settings import load_settings
@@ -107,7 +108,9 @@ def _verb(verbs: "Subparsers", name: str, text: str, work: _Work) -> argparse.Ar
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a .tsv or .csv file, UTF-8")
-    parser.add_argument("--name", required=True, help="by which requests name the glossary")
+    parser.add_argument(
+        "--name", type=stored_name, required=True, help="by which requests name the glossary"
+    )
     parser.add_argument("--source", required=True, metavar="CODE", help="language of the terms")
     parser.add_argument("--target", required=True, metavar="CODE", help="of their translations")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from service.cli.arguments import stored_name
 from service.cli.tables import print_rows
 from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
@@ -112,7 +113,9 @@ def _with_json(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="name of the key's owner, for the list")
+    parser.add_argument(
+        "name", type=stored_name, metavar="NAME", help="name of the key's owner, for the list"
+    )
     parser.add_argument(
         "--expires", type=_expiry, help="date such as 2027-01-31, or days such as 90d [never]"
     )

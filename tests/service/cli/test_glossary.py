@@ -60,6 +60,14 @@ def test_what_is_added_is_listed_and_removed(store: Path, terms: Path, capsys: C
     assert "there is no glossary n" in capsys.readouterr().err
 
 
+def test_a_name_that_is_not_utf8_is_refused(store: Path, terms: Path, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["glossary", "add", str(terms), "--name", os.fsdecode(b"caf\xe9"), *PAIR])
+    assert ended.value.code == 2
+    assert "'caf\\udce9' is not UTF-8" in capsys.readouterr().err
+    assert not store.exists()
+
+
 def test_a_name_that_is_there_gets_other_terms_or_another_pair(
     store: Path, terms: Path, capsys: Captured
 ) -> None:

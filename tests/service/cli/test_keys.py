@@ -170,6 +170,14 @@ def test_wrong_limits_make_no_key(wrong: list[str], store: Path, capsys: Capture
     assert not store.exists()
 
 
+def test_a_name_that_is_not_utf8_is_refused(store: Path, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "add", os.fsdecode("Müller".encode("latin-1"))])
+    assert ended.value.code == 2
+    assert "'M\\udcfcller' is not UTF-8" in capsys.readouterr().err
+    assert not store.exists()
+
+
 @needs_redis
 def test_redis_keeps_keys_as_a_file_does(tmp_path: Path, store: Path, capsys: Captured) -> None:
     with redis_server(tmp_path) as address:
