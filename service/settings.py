@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     """Wrong keys from one address per minute; beyond it: 429."""
     max_chars_per_key: PositiveInt | None = None
     """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
-    metrics_token: SecretStr | None = None
+    metrics_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
     pages: bool = True
     """Whether the pages are served: /, /model, /learn, /docs and /openapi.json."""

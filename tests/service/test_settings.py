@@ -22,6 +22,12 @@ def test_defaults_listen_on_this_machine_only() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
 
 
+@pytest.mark.parametrize("name", ["metrics_token", "admin_token"])
+def test_a_token_that_is_empty_is_refused(name: str) -> None:
+    with pytest.raises(StartupError, match=name.replace("_", "[-_]")):
+        load_settings({name: ""})
+
+
 def test_variables_are_read_and_flags_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PELLUCID_PORT", "9001")
     monkeypatch.setenv("PELLUCID_MAX_TEXTS", "3")
