@@ -45,7 +45,11 @@ def test_a_file_that_is_removed_while_it_is_sent_is_not_translated(visit: Opener
     page = visit()
     page.wait_until_ready()
     held: list[Route] = []
-    page.page.route("**/translate_file", lambda route: held.append(route))
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.page.route("**/translate_file", hold)
     with page.page.expect_request("**/translate_file"):
         page.choose_file("letter.txt", f"{TEXT}\n".encode() * 20)
     page.page.click("#files button")
