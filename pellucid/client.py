@@ -1,6 +1,7 @@
 """Translations of a server, with the values and errors of a translator in this process."""
 
 import json
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -36,7 +37,8 @@ class Client(BaseTranslator):
     'Guten Morgen.'
 
     A request that the server refuses because it is busy is sent again after the time that the
-    server names. Each request has an `Idempotency-Key`, so its characters are charged once.
+    server names, unless that is longer than the caller waits. Each request has an
+    `Idempotency-Key`, so its characters are charged once.
     Proxies of the environment are not used.
     """
 
@@ -50,6 +52,7 @@ class Client(BaseTranslator):
         timeout_s: float = 60.0,
         max_retries: int = 3,
         sleep: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         **defaults: Unpack[TranslateOptions],
     ) -> None:
         """Open nothing yet.
@@ -59,9 +62,10 @@ class Client(BaseTranslator):
             source: Language of the texts; None: detected.
             target: Language to translate to; None: every call names one.
             api_key: Where the server asks for one.
-            timeout_s: Longest silence of the server.
+            timeout_s: Longest silence of the server, and longest wait between two attempts.
             max_retries: How often a refused request is sent again.
             sleep: Waits between them.
+            clock: Seconds since any moment.
             defaults: Options of translations that name none.
 
         Raises:
@@ -70,9 +74,11 @@ class Client(BaseTranslator):
         """
         super().__init__(source, target, defaults)
         self._connections = Connections(url, timeout_s=timeout_s)
+        self._timeout_s = timeout_s
         self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._max_retries = max_retries
         self._sleep = sleep
+        self._clock = clock
 
     def close(self) -> None:
         """Close the connections; calls that wait for a reply still get it."""
@@ -86,7 +92,14 @@ class Client(BaseTranslator):
         self, texts: tuple[str, ...], options: CallOptions, *, with_details: bool
     ) -> list[Translation]:
         content = _content(texts, options, with_details=with_details)
-        return self._post("/translate", content, replies.translations_of) if texts else []
+        if not texts:
+            return []
+        return self._post(
+            "/translate",
+            content,
+            replies.translations_of,
+            within_s=options.get("timeout_s", math.inf),
+        )
 
     def _attention(self, request: AttentionRequest) -> list[Attention]:
         selection = request.selection
@@ -125,9 +138,20 @@ class Client(BaseTranslator):
         return self._post("/score", content, _each(replies.score_of))
 
     def _post(
-        self, path: str, content: Mapping[str, Any], value_of: Callable[[Any], _Value]
+        self,
+        path: str,
+        content: Mapping[str, Any],
+        value_of: Callable[[Any], _Value],
+        *,
+        within_s: float = math.inf,
     ) -> _Value:
         """The value of a reply, after as many attempts as it takes.
+
+        Args:
+            path: Of the operation.
+            content: Of the request.
+            value_of: Reads the reply.
+            within_s: Time in which the last attempt has to begin.
 
         Raises:
             ServiceError: The server refused the request.
@@ -135,12 +159,16 @@ class Client(BaseTranslator):
             TimeoutError: It does not answer.
         """
         headers = self._headers | {"Idempotency-Key": uuid.uuid4().hex}
+        started_s = self._clock()
         for attempt in range(self._max_retries + 1):
             try:
                 received = _received(self._connections.post(path, content, headers))
                 break
             except OverloadedError as error:
                 if attempt == self._max_retries or isinstance(error, WrongKeysError):
+                    raise
+                left_s = started_s + within_s - self._clock()
+                if error.retry_after_s > min(self._timeout_s, left_s):
                     raise
                 self._sleep(error.retry_after_s)
         try:

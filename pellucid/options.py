@@ -42,7 +42,10 @@ class CallOptions(TranslateOptions, total=False):
     target: str
     """Language to translate to."""
     timeout_s: float
-    """Time for the translation; beyond it `DeadlineExceededError`."""
+    """Time for the translation; beyond it `DeadlineExceededError`.
+
+    A `Client` waits no longer than that to send a refused request again.
+    """
 
 
 def check_names(options: CallOptions) -> None:

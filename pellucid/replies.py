@@ -111,9 +111,10 @@ def error_of(reply: HttpReply, content: object) -> ServiceError:
 def retry_after_s(reply: HttpReply) -> float:
     """How long the server asks to wait."""
     try:
-        return float(reply.headers.get("retry-after", _WAIT_S))
+        seconds = float(reply.headers.get("retry-after", _WAIT_S))
     except ValueError:  # a date
         return _WAIT_S
+    return seconds if seconds >= 0 else _WAIT_S  # `nan` is neither
 
 
 def _sentence(content: Json) -> SentenceTranslation:

@@ -338,6 +338,50 @@ def test_patience_has_an_end() -> None:
     assert waited == [2.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("retries_after", "of_client_s", "of_call_s", "expected"),
+    [
+        (["31"], 30.0, 60.0, []),  # longer than the client waits
+        (["30", "30"], 30.0, 60.0, [30.0, 30.0]),
+        (["30"], 60.0, 5.0, []),  # longer than the call has
+        (["3", "3"], 60.0, 5.0, [3.0]),
+        (["inf"], 60.0, 5.0, []),
+    ],
+)
+def test_no_wait_ends_after_the_time_of_the_caller(
+    retries_after: list[str], of_client_s: float, of_call_s: float, expected: list[float]
+) -> None:
+    script = Script(replies=[*(_refusal("overloaded", after) for after in retries_after), GOOD])
+    waited: list[float] = []
+    with (
+        _scripted(script) as url,
+        Client(
+            url,
+            "en",
+            "de",
+            timeout_s=of_client_s,
+            sleep=waited.append,
+            clock=lambda: sum(waited, 100.0),
+        ) as client,
+    ):
+        if sum(map(float, retries_after)) == sum(expected):
+            assert client.translate("ab.", timeout_s=of_call_s) == "ok"
+        else:
+            with pytest.raises(OverloadedError, match="try later") as error:
+                client.translate("ab.", timeout_s=of_call_s)
+            assert error.value.retry_after_s == float(retries_after[-1])
+    assert waited == expected
+
+
+@pytest.mark.parametrize("retry_after", ["-5", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_wait_that_is_no_number_of_seconds_is_short(retry_after: str) -> None:
+    script = Script(replies=[_refusal("overloaded", retry_after), GOOD])
+    waited: list[float] = []
+    with _scripted(script) as url, Client(url, "en", "de", sleep=waited.append) as client:
+        assert client.translate("ab.") == "ok"
+    assert waited == [1.0]
+
+
 def test_a_wrong_key_is_not_tried_again() -> None:
     waited: list[float] = []
     script = Script(replies=[_refusal("wrong_keys", "60")])
