@@ -5,8 +5,8 @@ from bisect import bisect_left
 from itertools import accumulate, pairwise
 from unicodedata import east_asian_width
 
-_WORD = re.compile(r"(?:<[^<>\s][^<>]*>|\S)+")
-"""A tag belongs to the word that it touches, including spaces between its attributes."""
+_WORD = re.compile(r"(?:<[^<>\s][^<>]*>|\{\\[^{}]*\}|\S)+")
+"""A tag belongs to the word that it touches, including spaces in it."""
 
 
 def joined(lines: list[str]) -> str:

@@ -41,6 +41,33 @@ def test_positions_and_tags_are_no_text() -> None:
     assert document.write(["<i>Hallo</i>"]).decode() == f"{HEAD}{{\\an8}}<i>Hallo</i>\n"
 
 
+def test_override_tags_within_a_text_are_tags() -> None:
+    document = read(f"{HEAD}My {{\\i1}}good{{\\i0}} {{\\c&HFF&}}R&B <3, {{\\fnA B}}man\n".encode())
+    (string,) = document.strings
+    assert string.format == "html"
+    assert string.text == 'My <g2>good</g2> <img id="g6">R&amp;B &lt;3, <img id="g8">man'
+    translation = 'Mein <g2>guter</g2> <img id="g6">R&amp;B &lt;3, <img id="g8">Mann'
+    assert document.write([translation]).decode() == (
+        f"{HEAD}Mein {{\\i1}}guter{{\\i0}} {{\\c&HFF&}}R&B <3, {{\\fnA B}}Mann\n"
+    )
+
+
+def test_override_tags_around_a_text_are_no_text() -> None:
+    data = f"{HEAD}<i>{{\\b1}}We go{{\\b0}}\n{{\\an8\\fs20}}home</i>{{\\r}}\n"
+    assert _texts(data) == ['<g1>We go</g1> <img id="g5">home']
+    assert _texts(f"{HEAD}{{\\an8}}{{\\i1}}Go{{\\i0}} on\n") == ["<g1>Go</g1> on"]
+    assert _texts(f"{HEAD}<b>Go!</b>{{\\r}}\n{HEAD}Go!{{\\r}}\n") == ["Go!", "Go!"]
+    assert _texts(f"{HEAD}{{\\an8}}- Who?\n{{\\i1}}- Me.{{\\i0}}\n") == ["- Who?", "- Me."]
+
+
+def test_override_tags_without_a_pair_stay() -> None:
+    document = read(f"{HEAD}a {{\\b0}}b <I>{{\\i1}}c</i> {{\\s}}d{{1}}{{\\p\n".encode())
+    (string,) = document.strings
+    assert document.write([string.text.replace("{1}", "{2}")]).decode() == (
+        f"{HEAD}a {{\\b0}}b <I>{{\\i1}}c</i> {{\\s}}d{{2}}{{\\p\n"
+    )
+
+
 def test_a_number_may_be_said() -> None:
     assert _texts(f"{HEAD}3\n2\n1\n\n{HEAD}Go!\n") == ["3 2 1", "Go!"]
 
@@ -64,6 +91,7 @@ def test_the_library_sees_the_same_subtitles() -> None:
         f"{HEAD}\n\n\n",
         f"\n\njunk\n{HEAD}a\r\rb",
         f"{HEAD}  a  \n   \n b\n{HEAD}{{\\an8}}\n",
+        f"{HEAD}a{{\\b1}}\n{{\\i1}}b{{\\i0}} c\n{HEAD}{{\\an8}}\n{{\\b1}}1{{\\b0}}\n",
         "00:01:02.5 --> 1:2:3.44\nno number\n",
         f"{HEAD}a\n" * 300,
     ],
