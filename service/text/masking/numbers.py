@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from service.text.masking.protected import Protected
 from service.text.numbers.amounts import amount_span
 from service.text.numbers.finder import find_values
 from service.text.numbers.locales import NumberLocales, localised_date
 from service.text.numbers.values import Date, Number, Time, Value, outside
-from service.text.numbers.writer import write_number, write_time
+from service.text.numbers.writer import is_half_known, write_number, write_time
 
 _DIGIT = re.compile(r"\d")
 _SPACES = " \u00a0\u202f"
@@ -19,6 +20,8 @@ _QUANTITY = re.compile(
 )
 """A placeholder that is a number, with or without a unit."""
 _DASH = re.compile(r"[ \u00a0\u202f]?[-–—][ \u00a0\u202f]?")  # noqa: RUF001
+_BETWEEN_TIMES = re.compile(rf"(?:{_DASH.pattern})|[ \u00a0\u202f](?:bis|à)[ \u00a0\u202f]")
+"""Between the two times of a range."""
 _YEAR_DIGITS = 4
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MARK_OR_WORD = re.compile(r"[\w.!?…:;]")
@@ -117,9 +120,10 @@ def _protected_values(
     """The values with their notation; times with a dash between them are one: models change it."""
     spans: list[Protected] = []
     was_time = False
+    times = _times_of_24(values, text)
     for value in values:
         is_time = isinstance(value.meaning, Time)
-        start, end, written = _written(value, text, locales)
+        start, end, written = _written(value, text, locales, is_of_24=value.start in times)
         if was_time and is_time and _DASH.fullmatch(text, spans[-1].end, start):
             first = spans.pop()
             written = first.replacement + text[first.end : start] + written
@@ -129,11 +133,28 @@ def _protected_values(
     return spans
 
 
-def _written(value: Value, text: str, locales: NumberLocales) -> tuple[int, int, str]:
+def _times_of_24(values: Sequence[Value], text: str) -> set[int]:
+    """Where times of ranges begin that count to 24, as one of both shows: `8-20 Uhr`."""
+    found: set[int] = set()
+    for first, last in pairwise(values):
+        pair = (first.meaning, last.meaning)
+        if (
+            all(isinstance(meaning, Time) for meaning in pair)
+            and any(isinstance(meaning, Time) and is_half_known(meaning) for meaning in pair)
+            and _BETWEEN_TIMES.fullmatch(text, first.end, last.start)
+        ):
+            found |= {first.start, last.start}
+    return found
+
+
+def _written(
+    value: Value, text: str, locales: NumberLocales, *, is_of_24: bool
+) -> tuple[int, int, str]:
     """A span of the text and its notation in the target language."""
     meaning = value.meaning
     if isinstance(meaning, Time):
-        return value.start, _end_of_time(value, text), write_time(meaning, locales.target)
+        written = write_time(meaning, locales.target, is_of_24=is_of_24)
+        return value.start, _end_of_time(value, text), written
     if isinstance(meaning, Date):
         return value.start, value.end, localised_date(meaning, locales.target)
     if not isinstance(meaning, Number):

@@ -17,23 +17,31 @@ def write_number(number: Number, notation: Notation) -> str:
     return whole + (notation.decimal + number.fraction if number.fraction else "")
 
 
-def write_time(time: Time, notation: Notation) -> str:
-    """A time of day, with what a language puts behind it."""
+def write_time(time: Time, notation: Notation, *, is_of_24: bool = False) -> str:
+    """A time of day, with what a language puts behind it.
+
+    Args:
+        time: The time.
+        notation: Of the language.
+        is_of_24: Whether the hour is known to be counted from 0 to 24.
+    """
     if not notation.has_halves:
         pattern = notation.whole_hour if time.is_whole else notation.clock
         return _with_seconds(pattern.format(hour=time.hour, minute=time.minute), time)
     hour = time.hour % HALF_DAY or HALF_DAY
     written = str(hour) if time.is_whole else f"{hour}:{time.minute:02}"
-    return f"{_with_seconds(written, time)}{_half(time)}"
+    return f"{_with_seconds(written, time)}{_half(time, is_of_24=is_of_24)}"
 
 
-def _half(time: Time) -> str:
-    """What follows a time where hours are counted in halves of the day.
+def is_half_known(time: Time) -> bool:
+    """Whether the hour means one half of the day; elsewhere `8` often means the evening as well."""
+    return not 1 <= time.hour % (2 * HALF_DAY) <= HALF_DAY
 
-    Elsewhere `8` often means the evening as well: it stays as it is.
-    """
+
+def _half(time: Time, *, is_of_24: bool) -> str:
+    """What follows a time where hours are counted in halves of the day."""
     hour = time.hour % (2 * HALF_DAY)
-    if 1 <= hour <= HALF_DAY:
+    if not is_of_24 and not is_half_known(time):
         return " o'clock" if time.is_whole else ""
     return " am" if hour < HALF_DAY else " pm"
 

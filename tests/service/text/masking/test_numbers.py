@@ -92,7 +92,12 @@ def test_german_times_and_amounts_become_english_ones() -> None:
         ("We are open 2–6 pm.", "en", "de", ["14 Uhr–18 Uhr"]),
         ("We work 10 am - 6 pm.", "en", "de", ["10 Uhr - 18 Uhr"]),
         ("Es ist von 14 bis 16 Uhr offen.", "de", "en", ["2 pm", "4 pm"]),
-        ("Es ist 8–20 Uhr offen.", "de", "en", ["8 o'clock–8 pm"]),
+        ("Es ist 8–20 Uhr offen.", "de", "en", ["8 am–8 pm"]),
+        ("Es ist 22 Uhr - 6:30 Uhr zu.", "de", "en", ["10 pm - 6:30 am"]),
+        ("Es ist von 12 bis 24 Uhr offen.", "de", "en", ["12 pm", "12 am"]),
+        ("Es ist von 0 Uhr bis 5 Uhr zu.", "de", "en", ["12 am", "5 am"]),
+        ("Es ist 8–11 Uhr offen.", "de", "en", ["8 o'clock–11 o'clock"]),
+        ("Um 8 Uhr, um 20 Uhr", "de", "en", ["8 o'clock", "8 pm"]),
         ("Um 8 Uhr und 10,50 €-13 Uhr", "de", "en", ["8 o'clock", "€10.50", "1 pm"]),
     ],
 )
@@ -110,8 +115,8 @@ def test_both_times_of_a_range_are_rewritten(
         ("C'est à 2 heures de Paris, un trajet de 2 à 3 heures.", []),
         ("Le train part à 15 h.", ["3 pm"]),
         ("Vers 20 heures, dès 7h ou à 17 h 30.", ["8 pm", "7 o'clock", "5:30 pm"]),
-        ("Ouvert de 9 h à 18 h.", ["9 o'clock", "6 pm"]),
-        ("Ouvert 9h-18h, 15h30 à 17 h.", ["9 o'clock-6 pm", "3:30 pm", "5 pm"]),
+        ("Ouvert de 9 h à 18 h.", ["9 am", "6 pm"]),
+        ("Ouvert 9h-18h, 15h30 à 17 h.", ["9 am-6 pm", "3:30 pm", "5 pm"]),
     ],
 )
 def test_french_hours_are_a_time_of_day_where_something_says_so(
