@@ -4,14 +4,14 @@ import difflib
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
-    PositiveFloat,
-    PositiveInt,
     SecretStr,
     ValidationError,
     field_validator,
@@ -31,6 +31,12 @@ RENAMED = {
     "max_hang_s": "watchdog_timeout_s",
 }
 """Settings by their former names, which still work as variables and flags, with a warning."""
+MAX_SECONDS = 1_000_000_000
+"""Thirty years. What waits, and what limits a process, takes no time that is much longer."""
+MAX_COUNT = 1 << 53
+"""Eight pebibytes. Twice of it is still a number for the system and for the stores."""
+Seconds = Annotated[float, Field(gt=0, le=MAX_SECONDS)]
+Count = Annotated[int, Field(gt=0, le=MAX_COUNT)]
 _SET_BY_KUBERNETES = (
     "is set by Kubernetes because a Service is called 'pellucid': "
     "set enableServiceLinks: false in the pod, or rename the Service"
@@ -60,9 +66,9 @@ class Settings(BaseSettings):
     """Bundle folders, or folders of bundle folders, separated by ':'."""
     load: Literal["start", "first_use"] = "start"
     """When bundles are loaded: all at the `start`, or each at its `first_use`."""
-    unload_after_s: PositiveFloat | None = None
+    unload_after_s: Seconds | None = None
     """With `first_use`: time without a request until a bundle is unloaded."""
-    model_memory_mb: PositiveInt | None = None
+    model_memory_mb: Count | None = None
     """With `first_use`: memory of loaded bundles; beyond it, unused ones are unloaded."""
     cache_folder: Path | None = None
     """Folder that remembers which bundles were verified; default: in the user's cache."""
@@ -70,27 +76,27 @@ class Settings(BaseSettings):
     """Whether missing pairs are chained from two bundles, through English if possible."""
     engines: Annotated[int, Field(ge=0, le=1024)] | None = None
     """Engine processes of a busy bundle; 0: threads decode; default: as many as `workers`."""
-    workers: PositiveInt | None = None
+    workers: Annotated[int, Field(gt=0, le=1024)] | None = None
     """Threads per bundle without engines; default: the CPUs divided by `threads_per_worker`."""
-    threads_per_worker: PositiveInt = 1
+    threads_per_worker: Annotated[int, Field(gt=0, le=1024)] = 1
     """Threads per operator of a graph; more engines are faster than more threads."""
     slots_per_worker: Annotated[int, Field(ge=8, le=1024)] = 32
     """Sentences decoded side by side per engine; a beam of n takes n."""
     client_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     """Share of an engine's slots for one client, or for its long requests, while others ask."""
-    encoder_tokens_per_turn: PositiveInt = 256
+    encoder_tokens_per_turn: Count = 256
     """Source tokens encoded between two steps; a longer sentence is encoded alone."""
-    max_requests: PositiveInt = 512
+    max_requests: Count = 512
     """Requests in flight, at most half from one address; beyond it: 429."""
-    max_refusals_per_s: PositiveInt = 20
+    max_refusals_per_s: Count = 20
     """Refusals of a client answered at once; further ones wait up to a second."""
-    max_queued_jobs: PositiveInt = 1024
+    max_queued_jobs: Count = 1024
     """Sentences that may wait; beyond it: 429."""
-    max_queued_tokens: PositiveInt = 65_536
+    max_queued_tokens: Count = 65_536
     """Source tokens that may wait; beyond it: 429."""
-    max_queued_jobs_per_client: PositiveInt | None = None
+    max_queued_jobs_per_client: Count | None = None
     """Waiting sentences of one client; beyond it: 429. Default: half of what others leave."""
-    max_queued_tokens_per_client: PositiveInt | None = None
+    max_queued_tokens_per_client: Count | None = None
     """Waiting source tokens of one client. Default: half of what others leave."""
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Keys, separated by ','; requests need one. Prefer a file: flags are visible."""
@@ -98,17 +104,17 @@ class Settings(BaseSettings):
     """File with further keys, one per line; lines that begin with '#' are comments."""
     key_store: SecretStr | None = None
     """Store of the keys of `pellucid keys`: a file, or redis://... for several machines."""
-    key_store_timeout_s: PositiveFloat = 1.0
+    key_store_timeout_s: Seconds = 1.0
     """Time for the key store to answer; beyond it: 503."""
-    max_glossaries: PositiveInt = 100
+    max_glossaries: Count = 100
     """Stored glossaries of a key; without keys, of the server."""
-    max_glossary_bytes: PositiveInt = 4_194_304
+    max_glossary_bytes: Count = 4_194_304
     """Terms in all stored glossaries of a key."""
-    min_key_chars: PositiveInt = 16
+    min_key_chars: Count = 16
     """Least characters of configured keys; `pellucid keys generate` prints longer ones."""
-    max_wrong_keys_per_minute: PositiveInt = 10
+    max_wrong_keys_per_minute: Count = 10
     """Wrong keys from one address per minute; beyond it: 429."""
-    max_chars_per_key: PositiveInt | None = None
+    max_chars_per_key: Count | None = None
     """Monthly characters of keys without a quota; beyond it: 429, DeepL 456."""
     metrics_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Token that /metrics requires, as `Authorization: Bearer TOKEN`; by default none."""
@@ -120,85 +126,85 @@ class Settings(BaseSettings):
     """Names of this server, separated by ','; other `Host` headers: 421; '*': any."""
     trusted_proxies: str = "127.0.0.1"
     """Proxies (addresses or networks, separated by ',') whose X-Forwarded-For is believed."""
-    max_body_bytes: PositiveInt = 1_048_576
+    max_body_bytes: Count = 1_048_576
     """Largest request body; beyond it: 413."""
-    max_bodies_bytes: PositiveInt = 134_217_728
+    max_bodies_bytes: Count = 134_217_728
     """Bodies in flight and replies not yet taken; beyond it: 429."""
-    max_connections: PositiveInt = 4096
+    max_connections: Count = 4096
     """Maximum open connections; beyond it, the one idle longest is closed."""
-    header_timeout_s: PositiveFloat = 10.0
+    header_timeout_s: Seconds = 10.0
     """Time to send the head of a request. Missed: 408, or closed."""
-    body_timeout_s: PositiveFloat = 30.0
+    body_timeout_s: Seconds = 30.0
     """Time to send the body of a request. Missed: 408."""
-    reply_timeout_s: PositiveFloat = 60.0
+    reply_timeout_s: Seconds = 60.0
     """Time to take the reply. Missed: closed."""
-    max_text_chars: PositiveInt = 30_000
+    max_text_chars: Count = 30_000
     """Characters of all texts of a request; beyond it: 400."""
-    max_texts: PositiveInt = 512
+    max_texts: Count = 512
     """Texts in one request; beyond it: 400."""
-    max_sentences: PositiveInt = 4_096
+    max_sentences: Count = 4_096
     """Sentences of all texts of a request; beyond it: 400."""
-    max_fragments: PositiveInt = 2_048
+    max_fragments: Count = 2_048
     """Fragments between lost placeholders in a request; beyond it: 400."""
-    inline_chars: PositiveInt = 1_000
+    inline_chars: Count = 1_000
     """Longer texts are worked on in a thread, not on the event loop."""
-    max_file_bytes: PositiveInt = 4_194_304
+    max_file_bytes: Count = 4_194_304
     """Largest file to translate; beyond it: 413."""
-    max_file_jobs: PositiveInt = 16
+    max_file_jobs: Count = 16
     """Files that wait or are being translated; beyond it: 429."""
-    max_stored_bytes: PositiveInt = 268_435_456
+    max_stored_bytes: Count = 268_435_456
     """Files of all jobs together; beyond it: 503."""
-    file_lifetime_s: PositiveFloat = 3_600.0
+    file_lifetime_s: Seconds = 3_600.0
     """Time that a translated file is kept."""
-    file_timeout_s: PositiveFloat = 3_600.0
+    file_timeout_s: Seconds = 3_600.0
     """Time to translate a file, from its upload."""
     file_folder: Path | None = None
     """Folder of file jobs, kept over restarts, for one or several replicas; default: temporary."""
     suggestion_file: Path | None = None
     """TSV file that gets what clients send to `POST /suggest`; default: refused."""
-    document_cpu_timeout_s: PositiveFloat = 60.0
+    document_cpu_timeout_s: Seconds = 60.0
     """CPU time to read or write a file; beyond it: 400."""
-    max_document_memory_bytes: Annotated[int, Field(ge=33_554_432)] = 201_326_592
+    max_document_memory_bytes: Annotated[int, Field(ge=33_554_432, le=MAX_COUNT)] = 201_326_592
     """Memory to read a file, twice that to write it; beyond it: 400."""
     max_alternatives: Annotated[int, Field(ge=0, le=7)] = 7
     """Alternatives that a request may ask for; beyond it: 400."""
-    max_attention_cells: PositiveInt = 1_000_000
+    max_attention_cells: Count = 1_000_000
     """Numbers in the attention maps of one reply; beyond it: 413."""
-    max_attention_runs: PositiveInt = 2
+    max_attention_runs: Count = 2
     """Requests for attention maps or scores in progress; others wait."""
     attention_share: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Share of the time for those while translations run; all of it otherwise."""
-    deadline_ms: PositiveInt = 30_000
+    deadline_ms: Annotated[int, Field(gt=0, le=1000 * MAX_SECONDS)] = 30_000
     """Time for a translation; requests may ask for less. Missed: 504."""
     admin_token: Annotated[SecretStr, Field(min_length=16)] | None = None
     """Token that `POST /admin/reload` requires; without one there is no such address."""
-    shutdown_delay_s: Annotated[float, Field(ge=0)] = 0.0
+    shutdown_delay_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 0.0
     """Time after SIGTERM with /readyz 503 but requests still accepted; then draining."""
-    drain_s: Annotated[float, Field(ge=0)] = 25.0
+    drain_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 25.0
     """Time to finish accepted requests, after `shutdown_delay_s`."""
     share_runs: bool = True
     """Whether equal sentences in flight are translated once."""
-    result_cache_bytes: Annotated[int, Field(ge=0)] = 0
+    result_cache_bytes: Annotated[int, Field(ge=0, le=MAX_COUNT)] = 0
     """Memory per bundle for results of recent sentences; 0 keeps none."""
-    canary_interval_s: PositiveFloat = 60.0
+    canary_interval_s: Seconds = 60.0
     """Interval of the canary translation of each bundle, for the readiness probe."""
-    heartbeat_timeout_s: PositiveFloat = 10.0
+    heartbeat_timeout_s: Seconds = 10.0
     """Time without a heart-beat of any engine until the service is not ready."""
-    watchdog_timeout_s: Annotated[float, Field(ge=0)] = 60.0
+    watchdog_timeout_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 60.0
     """Time without a heart-beat until an engine is replaced; 0: never. Threads: exit 70."""
     otel_endpoint: Annotated[str, Field(pattern=r"^https?://")] | None = None
     """OpenTelemetry collector, such as http://collector:4318, for spans; needs the extra `otel`."""
     memory: Path | None = None
     """File of the translation memory, which `pellucid memory import` fills; by default none."""
-    max_memory_units: PositiveInt = 100_000
+    max_memory_units: Count = 100_000
     """Sentences in the translation memory of a key; beyond it, the least recently used go."""
     client_memory: bool = False
     """Whether clients may write to their own memory: `/memory`, `POST /suggest`."""
-    max_memory_bytes: PositiveInt = 1_073_741_824
+    max_memory_bytes: Count = 1_073_741_824
     """Size of the translation memory's file; beyond it, clients store nothing: 503."""
     max_memory_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Part of it that one key may have of what others leave: 413."""
-    memory_timeout_s: PositiveFloat = 0.5
+    memory_timeout_s: Seconds = 0.5
     """Time for the translation memory to answer; beyond it, the model translates."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level of the events that are logged."""
@@ -258,6 +264,17 @@ class Settings(BaseSettings):
                 ) from error
         return value
 
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        """Without a host every export would fail, in the log alone."""
+        if value is not None and not _names_host(value):
+            raise PydanticCustomError(
+                "otel_endpoint",
+                "The address has no host, or no valid port: give one such as http://collector:4318",
+            )
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
@@ -295,6 +312,15 @@ def flag_of(field: str) -> str:
 def variable_of(field: str) -> str:
     """The environment variable of a setting."""
     return ENV_PREFIX + field.upper()
+
+
+def _names_host(address: str) -> bool:
+    """Whether an address has a host, and a valid port if it has one."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", address)
+    except ValueError:
+        return False
 
 
 def _resolve_renamed(given: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Settings come from flags and environment, and say what is wrong with them."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_log_level_may_be_written_in_capitals() -> None:
         ("PELLUCID_PORT", "70000", "less than or equal to 65535"),
         ("PELLUCID_WORKERS", "0", "--workers or PELLUCID_WORKERS: Input should be greater than 0"),
         ("PELLUCID_DRAIN_S", "inf", "--drain-s or PELLUCID_DRAIN_S: Input should be a finite"),
+        ("PELLUCID_DOCUMENT_CPU_TIMEOUT_S", "1e300", "than or equal to 1000000000"),
+        ("PELLUCID_DRAIN_S", "1e10", "than or equal to 1000000000"),
+        ("PELLUCID_DEADLINE_MS", "1" + "0" * 20, "than or equal to 1000000000000"),
+        ("PELLUCID_MAX_DOCUMENT_MEMORY_BYTES", "1" + "0" * 20, "than or equal to 9007199254740992"),
+        ("PELLUCID_THREADS_PER_WORKER", "10000000000", "than or equal to 1024"),
+        ("PELLUCID_OTEL_ENDPOINT", "collector:4318", "PELLUCID_OTEL_ENDPOINT: String should match"),
+        ("PELLUCID_OTEL_ENDPOINT", "http://", "PELLUCID_OTEL_ENDPOINT: The address has no host"),
+        ("PELLUCID_OTEL_ENDPOINT", "https://:4318/", "give one such as http://collector:4318"),
+        ("PELLUCID_OTEL_ENDPOINT", "http://[::1", "The address has no host"),
+        ("PELLUCID_OTEL_ENDPOINT", "http://a:70000", "no valid port"),
         ("PELLUCID_BUNDLES", ":", "--bundles or PELLUCID_BUNDLES"),
         ("PELLUCID_TRUSTED_PROXIES", "10.0.0.1/8", "10.0.0.1/8 has host bits set: give addresses"),
         ("PELLUCID_TRUSTED_PROXIES", "::1, proxy", "'proxy' does not appear to be an IPv4 or IPv6"),
@@ -74,6 +85,14 @@ def test_wrong_variable_is_named_with_a_remedy(
         load_settings()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_every_number_has_a_limit() -> None:
+    for name, field in Settings.model_fields.items():
+        if re.search(r"\b(?:int|float)\b", str(field.annotation)):
+            for value in (str(1 << 64), "1e300", "inf", "nan"):
+                with pytest.raises(StartupError, match=variable_of(name)):
+                    load_settings({name: value})
 
 
 def test_all_faults_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
