@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar, Unpack, cast, overload
 
 from pellucid.attention import Attention
-from pellucid.options import CallOptions, HeadIndices, TranslateOptions, check_names
+from pellucid.options import CallOptions, HeadIndices, TranslateOptions, check_options
 from service.engine.ablation import canonical
 from service.errors import InvalidRequestError
 from service.inspection.values import AttentionRequest, AttentionSelection, ScoredPair, ScoreRequest
@@ -34,9 +34,10 @@ class BaseTranslator(ABC):
 
         Raises:
             TypeError: An option does not exist.
+            InvalidRequestError: A number is none, or out of its range.
         """
         self._defaults = cast("CallOptions", dict(defaults or {}))
-        check_names(self._defaults)
+        check_options(self._defaults)
         if source is not None:
             self._defaults["source"] = source
         if target is not None:
@@ -99,7 +100,7 @@ class BaseTranslator(ABC):
         Raises:
             ServiceError: It cannot be translated; see `service.errors`.
         """
-        check_names(options)
+        check_options(options)
         merged: CallOptions = {**self._defaults, **options}
         translations = self._translate(_as_tuple(text), merged, with_details=details)
         if isinstance(text, str):

@@ -202,8 +202,8 @@ def _content(texts: tuple[str, ...], options: CallOptions, *, with_details: bool
         content["search"] = True
     if options.get("without_heads"):
         content["without_heads"] = [list(head) for head in options["without_heads"]]
-    if "timeout_s" in options:
-        content["deadline_ms"] = max(1, round(1000 * options["timeout_s"]))
+    if math.isfinite(timeout_s := options.get("timeout_s", math.inf)):
+        content["deadline_ms"] = max(1, round(1000 * timeout_s))
     return content
 
 

@@ -64,6 +64,7 @@ def test_every_option_reaches_the_server(client: Client, translator: Translator)
         {"max_target_tokens": 2},
         {"length_penalty": 3.0, "beam_size": 4},
         {"timeout_s": 20.0},
+        {"timeout_s": float("inf")},
     ):
         text = "<b>ab</b> cd\nef gh."
         assert client.translate(text, **options) == translator.translate(text, **options)

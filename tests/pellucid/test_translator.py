@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,6 +60,30 @@ def test_unknown_options_are_named(translator: Translator) -> None:
         translator.translate("ab.", beams=2)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="'beams'"):
         Translator("en", "de", beams=2)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("beam_size", 2.5, "beam_size is 2.5: give a whole number from 1 to 8"),
+        ("beam_size", True, "beam_size is True: give a whole number"),
+        ("beam_size", "2", "beam_size is '2': give a whole number"),
+        ("beam_size", 10**400, r"beam_size is 10+\.\.\.0+: give a whole number"),
+        ("max_target_tokens", 2.5, "give a whole number, 1 or more"),
+        ("alternatives", 8, "alternatives is 8: give a whole number from 0 to 7"),
+        ("length_penalty", "1", "length_penalty is '1': give a finite number, 0 or more"),
+        ("length_penalty", 10**400, "give a finite number, 0 or more"),
+        ("length_penalty", float("inf"), "length_penalty is inf"),
+        ("timeout_s", float("nan"), "timeout_s is nan: give a number of seconds"),
+    ],
+)
+def test_numbers_that_no_option_can_be_are_named(
+    translator: Translator, name: str, value: float | str, message: str
+) -> None:
+    uses: list[Callable[..., object]] = [translator.translate, Translator]
+    for use in uses:
+        with pytest.raises(InvalidRequestError, match=message):
+            use("ab.", **{name: value})
 
 
 def test_wrong_values_are_errors_that_say_so(translator: Translator) -> None:
