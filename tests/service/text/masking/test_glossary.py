@@ -75,6 +75,25 @@ def test_combining_marks_belong_to_their_words(
 
 
 @pytest.mark.parametrize(
+    ("term", "text", "expected"),
+    [
+        ("می", "می\u200cخواهم می", ["می"]),
+        ("خواهم", "می\u200cخواهم", []),
+        ("می\u200cخواهم", "من می\u200cخواهم.", ["می\u200cخواهم"]),
+        ("ष", "क्\u200dष ष", ["ष"]),
+        ("क्\u200dष", "क्\u200dष", ["क्\u200dष"]),
+        ("می", "می\u200c, می\u200d😀", ["می", "می"]),
+        ("house", "house\u200d👩\u200d💻 house", ["house", "house"]),
+    ],
+)
+def test_joiners_between_letters_belong_to_their_words(
+    term: str, text: str, expected: Sequence[str]
+) -> None:
+    found = glossary((term, "X")).find(text)
+    assert [text[each.start : each.end] for each in found] == expected
+
+
+@pytest.mark.parametrize(
     ("pairs", "message"),
     [
         ([("", "x")], "'' -> 'x' is empty"),
