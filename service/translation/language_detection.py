@@ -61,6 +61,8 @@ class LanguageFinder:
     async def rank(self, text: str) -> list[Detection]:
         """All served languages, likeliest first; before them one that is not, if it clearly is it.
 
+        Tags do not count: nothing says whether a text has markup, and their words are English.
+
         Raises:
             InvalidRequestError: The text is not valid Unicode.
         """
@@ -68,7 +70,9 @@ class LanguageFinder:
         pairs = self._pairs()
         languages = sorted({code for pair in pairs for code in (pair.source, pair.target)})
         detector = await self._detector()
-        return await asyncio.to_thread(_ranked, detector, text, languages)
+        return await asyncio.to_thread(
+            lambda: _ranked(detector, _without_tags(text, MarkupOptions()), languages)
+        )
 
     async def _detector(self) -> Detector:
         # Loading takes over a second; requests that arrive meanwhile share it.

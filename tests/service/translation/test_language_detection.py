@@ -101,3 +101,17 @@ def test_languages_are_ranked(service: Running) -> None:
         service.pair.target,
     ]
     assert sum(detection.confidence for detection in ranked) == pytest.approx(100, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<p class="main content"><a href="/the/home" title="The home page">Guten Morgen</a></p>',
+        "Das ist <b>sehr</b> sch&ouml;n",
+        "Das ist gut, wenn a<b und c>d",
+        "Das <3 ich",
+    ],
+)
+def test_tags_are_in_no_language_that_is_ranked(service: Running, text: str) -> None:
+    ranked = asyncio.run(LanguageFinder(service.registry).rank(text))
+    assert ranked[0].language == service.pair.target
