@@ -105,11 +105,17 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
+    from model.training.bfloat16 import is_emulated
     from model.training.checkpoint import CONFIG_NAME
     from model.training.trainer import Trainer
 
     config, out = read_config(arguments.config), arguments.output
     processes.check_shares(config.training.batches_per_update)
+    if config.training.precision == "bf16" and is_emulated(processes.device):
+        print(
+            'this CPU emulates bfloat16: training.precision = "fp32" is faster than "bf16"; '
+            "it may be changed when a run resumes"
+        )
     text = arguments.config.read_text(encoding="utf-8")
     data = _prepare(arguments, config, processes)
     trainer = Trainer(config, text, data, out, processes=processes, has_board=arguments.tensorboard)

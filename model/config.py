@@ -235,6 +235,7 @@ _MAY_CHANGE: Mapping[str, bool | set[str]] = {
         "schedule",
         "decay_start",
         "label_smoothing",
+        "precision",
         "log_every",
         "validate_every",
         "checkpoint_every",
@@ -242,7 +243,8 @@ _MAY_CHANGE: Mapping[str, bool | set[str]] = {
         "validation_sources",
     },
 }
-"""Settings that may change when a run resumes: budget, schedule, losses and validation."""
+"""Settings that may change when a run resumes: budget, schedule, losses, validation, and the
+precision, because weights, moments and averages are fp32 in either."""
 _RETIRED = ("alignment",)
 """It supervised a head of the cross-attention."""
 

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from model.config import TrainingConfig
+from model.training.bfloat16 import is_emulated
 from model.training.checkpoint import check_weights
+from model.training.muon import Fp32Muon
 from model.transformer import Transformer
 
 ADAM_BETAS = (0.9, 0.98)
@@ -118,8 +120,9 @@ def _optimizers(masters: dict[str, Tensor], config: TrainingConfig) -> list[torc
     ]
     if matrices:
         muon_group = {"params": matrices, "peak_lr": config.matrix_learning_rate}
+        muon = Fp32Muon if is_emulated(matrices[0].device) else torch.optim.Muon
         optimizers.append(
-            torch.optim.Muon(
+            muon(
                 [muon_group],
                 lr=config.matrix_learning_rate,
                 weight_decay=0.0,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from model.cli import register
 from model.training.checkpoint import AVERAGED_NAME, CONFIG_NAME, LAST_NAME, TOKENIZER_NAME
@@ -61,6 +62,22 @@ def test_the_command_restarts_itself_with_another_setting_of_the_allocator(folde
     train(folder)
     ours, theirs = weights_of(folder / "run"), weights_of(folder / "other")
     assert all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_a_cpu_that_emulates_bfloat16_is_named_with_the_remedy(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = config_text(max_steps=2, validate_every=2, precision="bf16")
+    (folder / "run.toml").write_text(text, encoding="utf-8")
+    for has_instructions, is_named in ((True, False), (False, True)):
+        capabilities = {"avx512_bf16": has_instructions}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", capabilities.copy)
+        assert train(folder, *(["--resume"] if is_named else [])) == 0
+        said = capsys.readouterr().out
+        assert ('training.precision = "fp32" is faster' in said) == is_named
+    (folder / "run.toml").write_text(text.replace("bf16", "fp32"), encoding="utf-8")
+    assert train(folder, "--resume") == 0
+    assert "is faster" not in capsys.readouterr().out
 
 
 def test_bad_lines_are_reported_with_their_numbers(

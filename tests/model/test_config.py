@@ -81,7 +81,7 @@ def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:
 
 def test_a_run_goes_on_with_another_budget_but_not_with_another_network() -> None:
     run = parse_config(config_text(), where="run.toml")
-    longer = config_text(max_steps=99, validate_every=7)
+    longer = config_text(max_steps=99, validate_every=7, precision="bf16")
     assert parse_config(longer, where="run.toml").resumes(run)
     for other in (config_text(seed=2), config_text(batch_tokens=7), longer.replace("= 32", "= 48")):
         assert not parse_config(other, where="run.toml").resumes(run)
