@@ -18,6 +18,7 @@ from model.directions import Direction, language_tag
 from model.errors import ConfigError
 
 Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -28,7 +29,7 @@ class SourceConfig(_Section):
     """One corpus of the training data, by its name in the third column."""
 
     name: str
-    weight: Annotated[float, Field(ge=0)] = 1.0
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     """Expected uses of each pair in an epoch; 0.1 is a random tenth, 2 is twice."""
     licence: str = ""
     held_out: Annotated[int, Field(ge=0)] = 0
@@ -143,7 +144,7 @@ class ArchitectureConfig(_Section):
 class TrainingConfig(_Section):
     """Batches, budget, optimiser and validation."""
 
-    seed: int = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     batch_tokens: Positive = 3000
     """Target tokens of a batch, padding included."""
     batches_per_update: Positive = 1
@@ -155,9 +156,9 @@ class TrainingConfig(_Section):
     """Validations without a better mean chrF after which the run ends early."""
     optimizer: Literal["adam", "muon"] = "adam"
     """`muon` updates matrices with Muon and all else with Adam."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Rate = 1e-3
     """Peak rate of Adam."""
-    matrix_learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    matrix_learning_rate: Rate = 2e-3
     """Peak rate of Muon."""
     schedule: Literal["inverse_sqrt", "trapezoid"] = "inverse_sqrt"
     """`inverse_sqrt` is the paper's; `trapezoid` is constant, then linear to zero at the end."""

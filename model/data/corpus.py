@@ -1,5 +1,6 @@
 """Reads parallel text from files and reports the lines that were left out."""
 
+import codecs
 import gzip
 import lzma
 import zlib
@@ -111,11 +112,15 @@ def _aligned(where: tuple[str, str], data: Path) -> Iterator[list[str]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """Lines as text; bytes that are not UTF-8 become surrogates, which `_fault` reports."""
+    """Lines as text; bytes that are not UTF-8 become surrogates, which `_fault` reports.
+
+    A byte order mark, which some editors write, is no part of the first sentence.
+    """
     try:
         with _open(path) as file:
-            for line in file:
-                yield line.decode("utf-8", errors="surrogateescape")
+            for number, line in enumerate(file):
+                content = line if number else line.removeprefix(codecs.BOM_UTF8)
+                yield content.decode("utf-8", errors="surrogateescape")
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise CorpusError(f"{path} cannot be read: {error}") from error
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from model.training.validation import ValidationSet
 
 CORPUS_NAME = "corpus.npz"
 COUNTS_NAME = "pairs.json"
+MAX_NAMED_SOURCES = 10
 
 
 def prepare(
@@ -56,8 +57,8 @@ def prepare(
 
     Raises:
         CorpusError: The data cannot be used; bad lines alone are only reported.
-        ConfigError: The tokenizer cannot be trained as configured or lacks a piece, or a source
-            has a `keep_best` without a `start`.
+        ConfigError: The tokenizer cannot be trained as configured or lacks a piece, a source is
+            named twice, or has a `keep_best` without a `start`.
         CheckpointError: The resumed run has no tokenizer, or `start` cannot be read.
     """
     dev = _read([config.data.dev], data)
@@ -107,7 +108,7 @@ def _prepared_anew(
     *,
     is_resumed: bool,
 ) -> _Prepared:
-    _check_scorable(config, start)
+    _check_sources(config, start)
     pairs = _read(config.data.train, data)
     never = _read(config.data.held_out, data)
     pairs, held_out = _divided(config, without_texts_of(pairs, never, key=words_alone), dev)
@@ -144,13 +145,15 @@ def _tokenizer(
     return tokenizer
 
 
-def _check_scorable(config: RunConfig, start: Path | None) -> None:
-    faults = [
+def _check_sources(config: RunConfig, start: Path | None) -> None:
+    names = Counter(s.name for s in config.data.sources)
+    faults = [f"{name} is named {count} times" for name, count in names.items() if count > 1]
+    faults += [
         f"keep_best of {s.name} needs --from: weights that score its pairs"
         for s in config.data.sources
-        if s.keep_best < 1
+        if s.keep_best < 1 and start is None
     ]
-    if faults and start is None:
+    if faults:
         raise ConfigError("data.sources", faults)
 
 
@@ -189,8 +192,10 @@ def _divided(
 ) -> tuple[list[SentencePair], list[SentencePair]]:
     """Training pairs and held-out pairs, disjoint from each other and the development pairs."""
     weights = _weights(config)
+    if weights:
+        _report_sources(pairs, weights)
     chosen = [p for p in pairs if not weights or weights.get(p.origin, 0) > 0]
-    if not chosen:
+    if pairs and not chosen:
         raise CorpusError("no training pair has a source that data.sources names")
     if config.data.is_cleaned:
         chosen, faults = cleaned(chosen)
@@ -201,7 +206,27 @@ def _divided(
     chosen = without_texts_of(chosen, dev)
     counts = {s.name: s.held_out for s in config.data.sources if s.held_out}
     held_out = choose_held_out(chosen, counts, seed=config.training.seed)
-    return without_texts_of(chosen, held_out), held_out
+    kept = without_texts_of(chosen, held_out)
+    if not kept:
+        raise CorpusError(
+            "no pair is left to train on: those not reported above share a side with a development "
+            "or held-out pair"
+        )
+    return kept, held_out
+
+
+def _report_sources(pairs: Sequence[SentencePair], weights: Mapping[str, float]) -> None:
+    """Report what a misspelt name in `data.sources` leaves out."""
+    counts = Counter(p.origin for p in pairs)
+    unnamed = Counter({name: count for name, count in counts.items() if name not in weights})
+    if unnamed:
+        named = [f"{count} of {name}" for name, count in unnamed.most_common(MAX_NAMED_SOURCES)]
+        named += ["..."] if len(unnamed) > MAX_NAMED_SOURCES else []
+        listed = ", ".join(named)
+        tqdm.write(f"left out, because data.sources does not name their source: {listed}")
+    absent = [name for name in weights if name not in counts]
+    if absent:
+        tqdm.write(f"data.sources names what no pair comes from: {', '.join(absent)}")
 
 
 def _report(faults: Counter[str]) -> None:

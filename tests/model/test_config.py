@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -71,6 +72,26 @@ def test_ids_that_do_not_fit_16_bits_are_refused() -> None:
     text = config_text().replace("vocab_size = 420", "vocab_size = 65537")
     with pytest.raises(ConfigError, match=r"tokenizer\.vocab_size"):
         parse_config(text, where="run.toml")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"seed": -1},
+        {"seed": 2**63},
+        {"learning_rate": math.inf},
+        {"matrix_learning_rate": math.inf},
+    ],
+)
+def test_numbers_that_no_run_could_use_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=rf"training\.{next(iter(values))}"):
+        parse_config(config_text(**values), where="run.toml")
+
+
+def test_a_source_is_not_weighed_without_bound() -> None:
+    sources = '[data]\nsources = [{ name = "toy", weight = inf }]'
+    with pytest.raises(ConfigError, match=r"data\.sources\.0\.weight"):
+        parse_config(config_text().replace("[data]", sources), where="run.toml")
 
 
 def test_only_held_out_pairs_are_scored_beside_the_development_set() -> None:

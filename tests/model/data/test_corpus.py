@@ -114,3 +114,12 @@ def test_a_file_without_a_good_line_is_refused(tmp_path: Path) -> None:
 def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("a\u2028b\tc\x85d\n", encoding="utf-8")
     assert read_pairs("a.tsv", tmp_path)[0] == [SentencePair("a\u2028b", "c\x85d", "a")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_sentence(tmp_path: Path) -> None:
+    for name, text in (("pairs.tsv", "a\tb\n\ufeffc\td\n"), ("a.txt", "a\n"), ("b.txt", "b\n")):
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    first, second = read_pairs("pairs.tsv", tmp_path)[0]
+    assert (first.source, second.source) == ("a", "\ufeffc")
+    (aligned,) = read_pairs(("a.txt", "b.txt"), tmp_path)[0]
+    assert (aligned.source, aligned.target) == ("a", "b")

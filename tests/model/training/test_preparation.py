@@ -164,3 +164,33 @@ def test_pairs_are_mended_where_that_is_asked_for(tmp_path: Path, out: Path) -> 
         file.write("?plural:Dogs\t?plural:Hunde\ttoy\n")
     text = with_data(config_text(), "is_cleaned = true")
     assert prepared(text, data, out).num_pairs == {"toy": 120}
+
+
+def test_what_a_misspelt_source_leaves_out_is_reported(
+    tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_data(tmp_path, num_pairs=12)
+    with (data / "train.tsv").open("a", encoding="utf-8") as file:
+        file.write("A lamp.\tEine Lampe.\tEuroparl\n")
+    sources = 'sources = [{ name = "toy" }, { name = "europarl" }]'
+    found = prepared(with_data(config_text(), sources), data, out)
+    assert found.num_pairs == {"toy": 12}
+    said = capsys.readouterr().out
+    assert "left out, because data.sources does not name their source: 1 of Europarl\n" in said
+    assert "data.sources names what no pair comes from: europarl\n" in said
+
+
+def test_a_source_is_named_once(data: Path, out: Path) -> None:
+    sources = 'sources = [{ name = "toy" }, { name = "toy", weight = 0.5 }]'
+    with pytest.raises(ConfigError, match=r"data\.sources: toy is named 2 times"):
+        prepared(with_data(config_text(), sources), data, out)
+
+
+@pytest.mark.parametrize("lines", [[], ['held_out = ["dev.tsv"]']])
+def test_training_text_that_is_all_held_out_is_refused(
+    tmp_path: Path, out: Path, lines: list[str]
+) -> None:
+    data = write_data(tmp_path)
+    (data / "train.tsv").write_bytes((data / "dev.tsv").read_bytes())
+    with pytest.raises(CorpusError, match="share a side with a development or held-out pair"):
+        prepared(with_data(config_text(), *lines), data, out)
