@@ -82,27 +82,50 @@ def encode_corpus(
     max_tokens: int,
 ) -> EncodedCorpus:
     """Encode pairs and leave out those over `max_tokens` on either side."""
-    sides: tuple[list[list[int]], list[list[int]]] = ([], [])
-    kept = []
-    starts = range(0, len(pairs), CHUNK)
+    starts = range(0, max(len(pairs), 1), CHUNK)
     # No bar for a single chunk, such as a development set.
-    for start in tqdm(starts, desc="tokenising", unit="chunk", disable=len(starts) == 1):
-        chunk = pairs[start : start + CHUNK]
-        sources = encode_sources(chunk, tokenizer)
-        targets = tokenizer.encode([p.target for p in chunk], add_eos=True, num_threads=2)
-        for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
-            if len(source) <= max_tokens and len(target) <= max_tokens:
-                sides[0].append(source)
-                sides[1].append(target)
-                kept.append(weights[start + i])
-    source_ids, source_starts = _flat(sides[0])
-    target_ids, target_starts = _flat(sides[1])
+    bar = tqdm(starts, desc="tokenising", unit="chunk", disable=len(starts) == 1)
+    # As arrays, because lists of ids take twenty times as much memory.
+    parts = [
+        _encode_chunk(
+            pairs[start : start + CHUNK],
+            weights[start : start + CHUNK],
+            tokenizer,
+            max_tokens=max_tokens,
+        )
+        for start in bar
+    ]
+    return EncodedCorpus(
+        source_ids=np.concatenate([part.source_ids for part in parts]),
+        source_starts=_starts(np.concatenate([part.source_lengths for part in parts])),
+        target_ids=np.concatenate([part.target_ids for part in parts]),
+        target_starts=_starts(np.concatenate([part.target_lengths for part in parts])),
+        weights=np.concatenate([part.weights for part in parts]),
+    )
+
+
+def _encode_chunk(
+    pairs: Sequence[SentencePair],
+    weights: Sequence[float],
+    tokenizer: SentencePieceProcessor,
+    *,
+    max_tokens: int,
+) -> EncodedCorpus:
+    sources = encode_sources(pairs, tokenizer)
+    targets = tokenizer.encode([p.target for p in pairs], add_eos=True, num_threads=2)
+    kept = [
+        (source, target, weight)
+        for source, target, weight in zip(sources, targets, weights, strict=True)
+        if len(source) <= max_tokens and len(target) <= max_tokens
+    ]
+    source_ids, source_starts = _flat([source for source, _, _ in kept])
+    target_ids, target_starts = _flat([target for _, target, _ in kept])
     return EncodedCorpus(
         source_ids=source_ids,
         source_starts=source_starts,
         target_ids=target_ids,
         target_starts=target_starts,
-        weights=np.array(kept, dtype=np.float32),
+        weights=np.array([weight for _, _, weight in kept], dtype=np.float32),
     )
 
 
@@ -182,10 +205,15 @@ def batch_stream(
 
 
 def _flat(sentences: list[list[int]]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    starts = np.zeros(len(sentences) + 1, dtype=np.int64)
-    np.cumsum([len(s) for s in sentences], out=starts[1:])
+    starts = _starts(np.array([len(s) for s in sentences], dtype=np.int64))
     ids = np.fromiter((i for s in sentences for i in s), dtype=np.uint16, count=int(starts[-1]))
     return ids, starts
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
 
 
 def _sample(weights: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.int64]:

@@ -1,13 +1,17 @@
+import weakref
 from dataclasses import replace
 from itertools import islice
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sentencepiece import SentencePieceProcessor
 
 from model.data.batching import (
+    CHUNK,
     EncodedCorpus,
     batch_stream,
     encode_corpus,
@@ -153,6 +157,48 @@ def test_pairs_over_the_limit_on_either_side_are_left_out() -> None:
     assert corpus.weights.tolist() == [1.0]
     assert corpus.source_ids.tolist() == [*tokenizer.encode("a dog"), tokenizer.eos_id()]
     assert corpus.target_lengths.tolist() == [len(tokenizer.encode("a cat")) + 1]
+
+
+def test_pairs_of_all_chunks_are_joined_in_order() -> None:
+    pairs = [SentencePair("a", "b"), SentencePair("a " * 30, "b")]
+    pairs += [SentencePair("a b", "c d")] * (CHUNK + 1)
+    weights = [0.5, 1.0, *([2.0] * (CHUNK + 1))]
+    tokenizer = toy_tokenizer()
+    corpus = encode_corpus(pairs, weights, tokenizer, max_tokens=20)
+    assert len(corpus) == CHUNK + 2
+    assert corpus.weights.tolist() == [0.5, *([2.0] * (CHUNK + 1))]
+    for index, (source, target) in ((0, ("a", "b")), (1, ("a b", "c d")), (-1, ("a b", "c d"))):
+        for ids, starts, text in (
+            (corpus.source_ids, corpus.source_starts, source),
+            (corpus.target_ids, corpus.target_starts, target),
+        ):
+            begin, end = starts[:-1][index], starts[1:][index]
+            assert ids[begin:end].tolist() == tokenizer.encode(text, add_eos=True)
+
+
+class _Ids(list[int]):
+    """A list that weak references may refer to."""
+
+
+class _CountingTokenizer:
+    """Encodes all texts of a call as one list, and counts the lists that are still alive."""
+
+    def __init__(self) -> None:
+        self.most_alive = 0
+        self._made: list[weakref.ref[_Ids]] = []
+
+    def encode(self, texts: list[str], **_options: object) -> list[_Ids]:
+        self.most_alive = max(self.most_alive, sum(made() is not None for made in self._made))
+        ids = _Ids([5, 3])
+        self._made.append(weakref.ref(ids))
+        return [ids] * len(texts)
+
+
+def test_lists_of_ids_are_kept_for_one_chunk_only() -> None:
+    tokenizer, num_pairs = _CountingTokenizer(), 2 * CHUNK + 1
+    pairs, weights = [SentencePair("a", "b")] * num_pairs, [1.0] * num_pairs
+    encode_corpus(pairs, weights, cast(SentencePieceProcessor, tokenizer), max_tokens=9)
+    assert tokenizer.most_alive == 0
 
 
 def test_encoding_shows_a_bar_only_where_there_is_much_to_do(
