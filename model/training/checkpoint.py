@@ -120,7 +120,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
             num_pairs=content["num_pairs"],
             tokenizer_path=path.parent / TOKENIZER_NAME,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
+        if "optimizer" in content:
+            raise CheckpointError(
+                f"{path} holds the state of a run: name {BEST_NAME} or {AVERAGED_NAME} beside it"
+            ) from error
         raise CheckpointError(f"{path} is no model checkpoint: {error!r}") from error
 
 
@@ -212,10 +216,21 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def write_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Write so that a crash leaves either the old file or the new one, complete."""
+    """Write so that a crash leaves either the old file or the new one, complete.
+
+    Raises:
+        CheckpointError: It cannot be written, as on a full disk; nothing is left of it.
+    """
     staged = path.with_suffix(".tmp")
-    with staged.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    try:
+        with staged.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+    except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where a write failed
+        cause = error if isinstance(error, OSError) else error.__context__
+        reason = cause.strerror if isinstance(cause, OSError) else "the disk may be full"
+        raise CheckpointError(f"{path} cannot be written: {reason}") from error
+    finally:
+        staged.unlink(missing_ok=True)

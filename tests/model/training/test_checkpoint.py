@@ -126,6 +126,35 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
+def test_the_state_of_a_run_is_refused_with_what_to_name_instead(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "last.pt", {"config": "", "optimizer": {}})
+    with pytest.raises(CheckpointError, match=r"name best\.pt or averaged\.pt beside it"):
+        load_checkpoint(tmp_path / "last.pt")
+
+
+@pytest.mark.parametrize("content", [{"weights": None}, {"weights": [1]}, {"config": None}])
+def test_a_file_with_other_content_is_refused(tmp_path: Path, content: dict[str, object]) -> None:
+    path = tmp_path / "best.pt"
+    save(path, random_network())
+    write_atomically(path, read(path) | content)
+    with pytest.raises(CheckpointError, match=r"best\.pt is no model checkpoint"):
+        load_checkpoint(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("num_values", [1, 1_000_000])
+def test_a_full_disk_is_named_and_leaves_the_old_file_alone(
+    tmp_path: Path, num_values: int
+) -> None:
+    path = tmp_path / "last.pt"
+    write_atomically(path, {"step": 1})
+    path.with_suffix(".tmp").symlink_to("/dev/full")
+    with pytest.raises(CheckpointError, match=r"last\.pt cannot be written: No space left"):
+        write_atomically(path, {"weights": torch.zeros(num_values)})
+    assert read(path) == {"step": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     write_atomically(path, {"step": 1})
