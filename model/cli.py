@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import math
 import os
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="N",
         help="let the learning rate fall to zero in N minutes from now, and end",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="default: every core")
+    parser.add_argument("--threads", type=_count, metavar="N", help="default: every core")
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: the accelerator if there is one"
     )
@@ -152,10 +153,17 @@ def _prepare(
     return data
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
 def _positive(text: str) -> float:
     number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} must be > 0")
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a finite number over 0")
     return number
 
 

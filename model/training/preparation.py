@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -26,10 +27,17 @@ from model.data.held_out import (
 )
 from model.data.scoring import dual_cross_entropies, likeliest
 from model.data.tokenizer import load_tokenizer, train_tokenizer
-from model.errors import ConfigError, CorpusError
-from model.training.checkpoint import TOKENIZER_NAME, load_checkpoint
+from model.errors import CheckpointError, ConfigError, CorpusError
+from model.training.checkpoint import (
+    AVERAGED_NAME,
+    BEST_NAME,
+    TOKENIZER_NAME,
+    check_weights,
+    load_checkpoint,
+)
 from model.training.training_data import TrainingData
 from model.training.validation import ValidationSet
+from model.transformer import Transformer
 
 CORPUS_NAME = "corpus.npz"
 COUNTS_NAME = "pairs.json"
@@ -59,7 +67,8 @@ def prepare(
         CorpusError: The data cannot be used; bad lines alone are only reported.
         ConfigError: The tokenizer cannot be trained as configured or lacks a piece, a source is
             named twice, or has a `keep_best` without a `start`.
-        CheckpointError: The resumed run has no tokenizer, or `start` cannot be read.
+        CheckpointError: The resumed run lacks its tokenizer or its prepared data, or `start` cannot
+            be used.
     """
     dev = _read([config.data.dev], data)
     if is_resumed and (out / COUNTS_NAME).exists():
@@ -88,14 +97,22 @@ class _Prepared:
 def _prepared_before(config: RunConfig, out: Path) -> _Prepared:
     tokenizer = load_tokenizer(out / TOKENIZER_NAME)
     _check_prefixes(config, tokenizer)
-    with np.load(out / CORPUS_NAME) as arrays:
-        corpus = EncodedCorpus(**arrays)
     has_held_out = (out / HELD_OUT_NAME).exists()
+    try:
+        # numpy leaves a file open that it opened itself and cannot read.
+        with (out / CORPUS_NAME).open("rb") as file, np.load(file) as arrays:
+            corpus = EncodedCorpus(**arrays)
+        num_pairs = json.loads((out / COUNTS_NAME).read_text(encoding="utf-8"))
+    except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
+        raise CheckpointError(
+            f"the prepared data of {out} cannot be read: remove {CORPUS_NAME} and {COUNTS_NAME}, "
+            "and --resume prepares it anew"
+        ) from error
     return _Prepared(
         corpus=corpus,
         tokenizer=tokenizer,
         held_out=read_pairs(HELD_OUT_NAME, out)[0] if has_held_out else [],
-        num_pairs=json.loads((out / COUNTS_NAME).read_text(encoding="utf-8")),
+        num_pairs=num_pairs,
     )
 
 
@@ -109,6 +126,8 @@ def _prepared_anew(
     is_resumed: bool,
 ) -> _Prepared:
     _check_sources(config, start)
+    if start is not None:
+        _check_start(config, start)
     pairs = _read(config.data.train, data)
     never = _read(config.data.held_out, data)
     pairs, held_out = _divided(config, without_texts_of(pairs, never, key=words_alone), dev)
@@ -155,6 +174,20 @@ def _check_sources(config: RunConfig, start: Path | None) -> None:
     ]
     if faults:
         raise ConfigError("data.sources", faults)
+
+
+def _check_start(config: RunConfig, start: Path) -> None:
+    """Check a checkpoint before all of the text is read and encoded.
+
+    Raises:
+        CheckpointError: It or its vocabulary cannot be read, or its architecture differs.
+    """
+    if start.is_dir():
+        raise CheckpointError(f"{start} is a folder: name {AVERAGED_NAME} or {BEST_NAME} in it")
+    load_tokenizer(start.parent / TOKENIZER_NAME)
+    model = load_checkpoint(start).model
+    wanted = Transformer(config.architecture.with_vocabulary(model.architecture.vocab_size))
+    check_weights(dict(wanted.named_parameters()), dict(model.named_parameters()))
 
 
 def _likeliest(

@@ -144,7 +144,16 @@ def test_a_start_without_a_vocabulary_is_refused(
     assert "source.spm" in error_line(capsys)
 
 
-@pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_threads_are_one_or_more(
+    folder: Path, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    with pytest.raises(SystemExit):
+        train(folder, "--threads", number)
+    assert f"{number} is not 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf"])
 def test_a_decay_takes_time(folder: Path, minutes: str) -> None:
     with pytest.raises(SystemExit):
         train(folder, "--resume", "--decay-minutes", minutes)

@@ -7,8 +7,9 @@ from model.config import parse_config
 from model.data.batching import EncodedCorpus
 from model.data.corpus import read_pairs
 from model.data.held_out import HELD_OUT_NAME
-from model.errors import ConfigError, CorpusError
-from model.training.preparation import COUNTS_NAME, prepare
+from model.errors import CheckpointError, ConfigError, CorpusError
+from model.training.checkpoint import AVERAGED_NAME
+from model.training.preparation import CORPUS_NAME, COUNTS_NAME, prepare
 from model.training.training_data import TrainingData
 from tests.model.runs import both_ways, config_text, new_trainer, write_data
 
@@ -194,3 +195,34 @@ def test_training_text_that_is_all_held_out_is_refused(
     (data / "train.tsv").write_bytes((data / "dev.tsv").read_bytes())
     with pytest.raises(CorpusError, match="share a side with a development or held-out pair"):
         prepared(with_data(config_text(), *lines), data, out)
+
+
+@pytest.mark.parametrize("name", [CORPUS_NAME, COUNTS_NAME])
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_broken_prepared_data_is_refused_with_the_remedy(
+    data: Path, out: Path, name: str, share: float
+) -> None:
+    first = prepared(config_text(), data, out)
+    content = (out / name).read_bytes()
+    (out / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match=r"remove corpus\.npz and pairs\.json, and --resume"):
+        prepared(config_text(), data, out, is_resumed=True)
+    for each in (CORPUS_NAME, COUNTS_NAME):
+        (out / each).unlink()
+    again = prepared(config_text(), data, out, is_resumed=True)
+    for array in EncodedCorpus.__slots__:
+        np.testing.assert_array_equal(getattr(again.corpus, array), getattr(first.corpus, array))
+
+
+def test_initial_weights_are_checked_before_the_text_is_read(
+    data: Path, tmp_path: Path, out: Path
+) -> None:
+    start = tmp_path / "first"
+    start.mkdir()
+    new_trainer(config_text(max_steps=1), data, start).run()
+    elsewhere = config_text().replace("train.tsv", "not-read.tsv")
+    config = parse_config(elsewhere.replace("d_ff = 32", "d_ff = 48"), where="test")
+    with pytest.raises(CheckpointError, match=r"feed_forward\.inner\.weight: \[32, 16\]"):
+        prepare(config, data, out, start=start / AVERAGED_NAME)
+    with pytest.raises(CheckpointError, match=r"first is a folder: name averaged\.pt or best\.pt"):
+        prepare(config, data, out, start=start)
