@@ -55,6 +55,16 @@ def not_negative(text: str) -> int:
     return number
 
 
+def beam_size(text: str) -> int:
+    """A number of hypotheses that the engine can keep."""
+    from service.engine.search.options import MAX_BEAM_SIZE  # here: it imports numpy
+
+    number = positive(text)
+    if number > MAX_BEAM_SIZE:
+        raise argparse.ArgumentTypeError(f"{text} is over {MAX_BEAM_SIZE}, the widest beam")
+    return number
+
+
 def describe(manifest: "Manifest") -> str:
     """Size, limits and quality of a bundle, on one line."""
     size_bytes = sum(entry.size_bytes for entry in manifest.files.values())

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from export.arguments import add_bundle_arguments, describe, positive
+from export.arguments import add_bundle_arguments, beam_size, describe, positive
 
 if TYPE_CHECKING:
     from export.options import ExportOptions
@@ -55,7 +55,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--beam-size",
-        type=positive,
+        type=beam_size,
         default=4,
         metavar="N",
         help="hypotheses kept where a request does not say, default 4; 1 is greedy search, the "

@@ -31,7 +31,7 @@ from bundle.tensors import (
     NUM_PLACES,
     SHORTLIST_FILES,
 )
-from export.arguments import positive
+from export.arguments import beam_size
 from export.calibration.doubt import MIN_SENTENCES, calibrate_doubt
 from export.errors import ExportError, VerificationError
 from export.graphs.beams import build_beams, has_beams
@@ -250,7 +250,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--beam-size",
-        type=positive,
+        type=beam_size,
         metavar="N",
         help="hypotheses kept where a request does not say: 4 for quality, 1 for speed",
     )

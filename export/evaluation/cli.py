@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from export.arguments import positive
+
 if TYPE_CHECKING:
     from export.evaluation.outputs import System
     from export.evaluation.scores import Difference, Scoring, SystemScores
@@ -57,7 +59,7 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--length-penalty", type=float, metavar="ALPHA", help="of beam search, default the bundle's"
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="default 1")
+    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="default 1")
 
 
 def _add_scoring(parser: argparse.ArgumentParser) -> None:
@@ -91,11 +93,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from export.evaluation.comet import find_program
     from export.evaluation.outputs import Search, translate_with
     from export.evaluation.scores import Scoring, compare
-    from export.evaluation.table import write_table
+    from export.evaluation.table import check_writable, write_table
     from export.evaluation.texts import read_test_text
 
     if arguments.comet:
         find_program()
+    if arguments.table:
+        check_writable(arguments.table)
     text = read_test_text(arguments.source, arguments.reference)
     scoring = Scoring(tokenisation=arguments.tokenize, is_lower_case=arguments.lower_case)
     search = Search(

@@ -1,5 +1,6 @@
 """Translates sentences with the model of a bundle, without the service around it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,8 @@ def _options(bundle: Bundle, search: Search) -> DecodeOptions:
     penalty = defaults.length_penalty if search.length_penalty is None else search.length_penalty
     if not 1 <= beam <= MAX_BEAM_SIZE:
         raise EvaluationError(f"--beam-size is {beam}; it must be 1 to {MAX_BEAM_SIZE}")
-    if not penalty >= 0:
-        raise EvaluationError(f"--length-penalty is {penalty}; it must be >= 0")
+    if not 0 <= penalty < math.inf:
+        raise EvaluationError(f"--length-penalty is {penalty}; it must be finite and >= 0")
     return DecodeOptions(
         beam_size=beam,
         length_penalty=penalty,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundle.reader import read_bundle
+from export import renewal
 from export.arguments import HEAD_SENTENCES
 from export.cli import register
 from tests.export.runs import write_run
@@ -82,6 +83,17 @@ def test_counts_below_one_are_wrong_use(flag: str, capsys: pytest.CaptureFixture
         _export("x.pt", "out", "--data", "data", flag, "0")
     assert ended.value.code == 2
     assert "0 is not 1 or more" in capsys.readouterr().err
+
+
+def test_a_beam_that_the_engine_cannot_keep_is_wrong_use(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        _export("x.pt", "out", "--data", "data", "--beam-size", "9")
+    assert "9 is over 8, the widest beam" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        renewal._parser().parse_args(["bundle", "--beam-size", "9"])
+    assert "9 is over 8, the widest beam" in capsys.readouterr().err
 
 
 def test_heads_are_measured_unless_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,6 +134,8 @@ def test_a_source_that_is_too_long_counts_as_empty_and_is_reported(
         ({}, ["--length-penalty", "-1"], "--length-penalty is -1.0"),
         ({}, ["--against", "nowhere"], "bundle nowhere cannot be used"),
         ({}, ["--table", "nowhere/table.tsv"], "nowhere/table.tsv"),
+        ({}, ["--table", "."], "--table . is a folder: name a file"),
+        ({}, ["--length-penalty", "inf"], "--length-penalty is inf; it must be finite"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -146,9 +148,21 @@ def test_bad_input_is_one_line_and_exit_code_2(
     for name, content in changes.items():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     assert evaluate(folder, *flags) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
+    printed = capsys.readouterr()
+    line = printed.err.splitlines()[-1]
     assert line.startswith("pellucid evaluate: ")
     assert reason in line
+    assert printed.out == ""  # nothing was translated in vain
+
+
+def test_a_carriage_return_within_a_sentence_ends_no_row(folder: Path) -> None:
+    lines = (folder / "test.en").read_bytes().splitlines(keepends=True)
+    (folder / "test.en").write_bytes(b"a\rb\n" + b"".join(lines[1:]))
+    table = folder / "table.tsv"
+    assert evaluate(folder, "--table", str(table)) == 0
+    rows = table.read_bytes().splitlines()
+    assert len(rows) == len(lines) + 1
+    assert rows[1].split(b"\t")[5] == b"a b"
 
 
 def comet_program(folder: Path, script: str) -> Path:
