@@ -139,6 +139,37 @@ def test_masks_hide_the_future_and_padding(learning: Visit, reply: dict[str, Any
     assert (value(learning, "rows"), value(learning, "columns")) == shape[-2:]
 
 
+def test_maps_are_labelled_by_the_tokens_that_they_are_of(learning: Visit, server_url: str) -> None:
+    """An address is one token to the model that translates, and many in a given translation."""
+    text = "The dog sees https://example.org/house."
+    _show(learning, text)
+    asked = {"q": text, "source": "en", "target": "de"}
+    translation = learning.text_of("#translation")
+    maps = httpx.post(f"{server_url}attention", json={**asked, "translation": translation}).json()
+    tokens = maps["target_tokens"]
+    made = httpx.post(f"{server_url}translate", json={**asked, "details": True}).json()
+    assert tokens != made["details"][0]["target_tokens"]
+    labels = [
+        learning.page.locator(f"#figure-6 .drawn > div:nth-child({place}) .labels text")
+        for place in (2, 3)
+    ]
+    assert labels[0].all_text_contents() == tokens * 2
+    assert labels[1].all_text_contents() == tokens + maps["source_tokens"]
+
+
+def test_a_sentence_that_is_not_padded_is_not_said_to_be(learning: Visit) -> None:
+    assert "longer" in learning.text_of("#figure-5 figcaption")
+    _show(learning, "quick " * 10 + "dog.")
+    assert learning.page.locator("output[data-name='padding']").count() == 0
+    assert "not padded" in learning.text_of("#figure-5 figcaption")
+
+
+def _show(page: Visit, text: str) -> None:
+    page.page.fill("#text", text)
+    page.page.click("#form .primary")
+    page.page.wait_for_selector(f"body[data-drawn='{text}']:not(.waiting)")
+
+
 def test_one_pass_gives_what_the_steps_gave(learning: Visit, reply: dict[str, Any]) -> None:
     stepwise, forced = reply["details"]["token_scores"], reply["token_scores"]
     shown = learning.texts_of("#figure-12 tbody td")

@@ -101,14 +101,14 @@ async function measure() {
   if (!own?.target_tokens.length) throw new Error(say("learn.empty"));
   const many = await translate({ ...asked, q: [own.source, ...others] });
   const [given] = await inspectAll([own.source], [own.translation], asked);
-  const [padded] = await inspectAll([own.source, others[0]], [own.translation, many.translatedText[1]], asked);
+  const [padded, longer] = await inspectAll([own.source, others[0]], [own.translation, many.translatedText[1]], asked);
   const differs = (kind) => largestDifference(given[kind], padded[kind]);
   measured = {
     source_language: source, target_language: target, hasStates: model.states, translation: own.translation,
     architecture: model.architecture, maps: given, source: own.source, gradients: texts.gradients, vocabularies,
     sourceTokens: given.source_tokens, targetTokens: own.target_tokens, forcedTokens: given.target_tokens, neighbour: others[0],
     alone: own.token_scores, beside: many.details[0][0].token_scores, forced: given.token_scores,
-    padded: Math.max(differs("encoder"), differs("cross")),
+    isPadded: longer.source_tokens.length > given.source_tokens.length, padded: Math.max(differs("encoder"), differs("cross")),
   };
   byId("translation").textContent = own.translation;
   draw();

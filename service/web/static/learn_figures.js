@@ -49,18 +49,21 @@ export const FIGURES = {
       caption: [`Counted for n = ${n} tokens, d_model = ${architecture.d_model} and ${architecture.num_heads} heads.`],
     };
   },
-  5({ maps, padded, neighbour }) {
+  5({ maps, padded, isPadded, neighbour }) {
+    const beside = isPadded
+      ? [` Beside a sentence that is longer (“${neighbour}”) the largest change of any weight of the encoder and of cross-attention is `, figure("padding", padded), "."]
+      : [` Beside “${neighbour}” your sentence is not padded, as it is no shorter: choose a shorter one to see that padding changes nothing.`];
     return {
       drawn: [grid(maps.decoder.flatMap((heads, i) => heads.map((each, k) => stamp(`${i + 1}.${k + 1}`, each))))],
-      caption: ["The decoder's attention to itself, by layer and head: the largest weight on a later token is ", figure("future", numbers.futureWeight(maps.decoder)),
-        `. Beside a sentence that is longer (“${neighbour}”) the largest change of any weight of the encoder and of cross-attention is `, figure("padding", padded), "."],
+      caption: ["The decoder's attention to itself, by layer and head: the largest weight on a later token is ", figure("future", numbers.futureWeight(maps.decoder)), ".", ...beside],
     };
   },
-  6({ maps, sourceTokens, targetTokens }) {
+  // The maps are of the given translation, which may be cut into other tokens than those that were generated.
+  6({ maps, sourceTokens, forcedTokens }) {
     const last = (kind) => numbers.meanMap(maps[kind].at(-1));
     return {
-      drawn: [map("Source to source", last("encoder"), sourceTokens, sourceTokens), map("Translation to itself", last("decoder"), targetTokens, targetTokens),
-        map("Translation to source", last("cross"), targetTokens, sourceTokens)],
+      drawn: [map("Source to source", last("encoder"), sourceTokens, sourceTokens), map("Translation to itself", last("decoder"), forcedTokens, forcedTokens),
+        map("Translation to source", last("cross"), forcedTokens, sourceTokens)],
       caption: ["Mean of the heads of the last layer. Cross-attention has ", count("rows", maps.cross[0][0].length), " rows, one for each token of the translation, and ",
         count("columns", maps.cross[0][0][0].length), " columns, one for each token of the source."],
     };
