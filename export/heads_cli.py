@@ -7,13 +7,9 @@ from typing import Any
 
 from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME, HeadsReport
-from bundle.reader import read_bundle
 from export.arguments import positive
 from export.errors import ExportError
-from export.sentences.development_set import held_out
-from export.verification.heads import measure_heads
 from model.errors import ModelError
-from service.engine.graphs.sessions import open_sessions
 
 NUM_SENTENCES = 200
 """Translated once without each head."""
@@ -77,6 +73,12 @@ def measured(folder: Path, text: Path, num_sentences: int) -> HeadsReport:
         BundleError: It is no valid bundle, or its heads cannot be left out.
         ExportError: The text has no sentences that fit.
     """
+    # Here: every command of `pellucid` loads this module.
+    from bundle.reader import read_bundle
+    from export.sentences.development_set import held_out
+    from export.verification.heads import measure_heads
+    from service.engine.graphs.sessions import open_sessions
+
     sessions = open_sessions(read_bundle(folder))
     sets = [each for each in held_out(sessions.bundle, text) if each.pairs]
     if not sets:
@@ -92,6 +94,8 @@ def write_heads(folder: Path, report: HeadsReport) -> None:
     Raises:
         BundleError: It is no valid bundle.
     """
+    from bundle.reader import read_bundle
+
     path = folder / MANIFEST_NAME
     before = path.read_bytes()
     manifest = read_bundle(folder).manifest.model_copy(update={"heads": report})

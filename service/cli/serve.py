@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import ipaddress
 import logging
+import os
 import shlex
 import socket
 import sys
@@ -65,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         StartupError: A setting, a bundle or the address cannot be used.
     """
     started_s = time.monotonic()
+    # Products of matrices are small here: beside engines that use all cores, BLAS's threads would
+    # wait for each other far longer than they compute. NumPy is not imported yet.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     configure_logging("warning")  # for warnings about settings, which say the level wanted
     names = {*Settings.model_fields, *RENAMED}
     settings = load_settings({k: v for k, v in vars(arguments).items() if k in names})

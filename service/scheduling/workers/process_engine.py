@@ -205,7 +205,7 @@ class ProcessEngine(RemoteEngine):
 def _environment() -> dict[str, str]:
     """The child imports what this process imports, and asks for huge pages where glibc has them.
 
-    NumPy's BLAS, which no engine calls, would start a thread for each CPU.
+    NumPy's BLAS would start a thread for each CPU, though only ALTI multiplies matrices with it.
     """
     tunables = os.environ.get("GLIBC_TUNABLES")
     return {

@@ -1,8 +1,14 @@
 """`pellucid serve`: what it says before it serves."""
 
 import json
+import subprocess
+import sys
 
-from tests.service.server_process import run_command
+import pytest
+
+from tests.service.server_process import REPOSITORY, environment, run_command
+
+VARIABLE = "OPENBLAS_NUM_THREADS"
 
 
 def test_former_flag_is_warned_of_in_one_line_of_the_log() -> None:
@@ -12,3 +18,20 @@ def test_former_flag_is_warned_of_in_one_line_of_the_log() -> None:
     logged = json.loads(line)
     assert logged["level"] == "warning"
     assert logged["event"] == "--max-hang-s is deprecated: use --watchdog-timeout-s"
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({VARIABLE: "3"}, "3")])
+def test_numpy_has_one_thread(
+    given: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the front, as in engines, which use all cores: threads would wait for each other."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    code = (
+        "import os, sys; from service.cli.main import main; main(['serve', '--port', 'none']); "
+        f"print('numpy' in sys.modules, os.environ['{VARIABLE}'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment(**given), cwd=REPOSITORY,
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert ended.stdout.split() == ["False", expected], "NumPy reads it when it is imported"
