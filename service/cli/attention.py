@@ -119,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
         from service.cli.attention_corpus import run_corpus
 
         return run_corpus(arguments, _request(arguments))
+    _check_table(arguments)
     media_type = _media_type(arguments) if arguments.output else JSON
     request = _request(arguments)
     with open_translator(arguments) as translator:
@@ -144,6 +145,21 @@ def _names_file(text: str) -> bool:
     except (OSError, ValueError):  # too long for a name, or no name at all
         return False
     return not any(map(str.isspace, text)) and Path(text).suffix.strip(".") != ""
+
+
+def _check_table(arguments: argparse.Namespace) -> None:
+    """Refuses a table of what it does not show."""
+    is_shown = (
+        arguments.output is None
+        and arguments.kinds == ["cross"]
+        and arguments.reduce in ("none", "all")
+        and arguments.method == "attention"
+    )
+    if arguments.table and not is_shown:
+        raise StartupError(
+            "--table prints cross-attention, the mean of all heads: leave out --output, --kinds, "
+            "--reduce and --method"
+        )
 
 
 def _media_type(arguments: argparse.Namespace) -> str:
@@ -174,12 +190,12 @@ def _request(arguments: argparse.Namespace) -> "AttentionRequest":
         contrasts=None if arguments.contrast is None else (arguments.contrast,),
         without_heads=heads_of(arguments),
         selection=AttentionSelection(
-            kinds=("cross",) if arguments.table else tuple(arguments.kinds),
+            kinds=tuple(arguments.kinds),
             layers=indices(arguments.layers),
             heads=indices(arguments.heads),
             reduce="all" if arguments.table else arguments.reduce,
             words=arguments.words,
-            method="attention" if arguments.table else arguments.method,
+            method=arguments.method,
         ),
     )
 

@@ -58,3 +58,22 @@ def test_a_file_of_lines_has_no_contrast(
     arguments = [*MODEL, "--contrast", "a", "--output", str(tmp_path / "corpus.npz")]
     assert main(["attention", str(path), *arguments]) == 2
     assert "without --table, --translation and --contrast" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--output", "map.png"],
+        ["--kinds", "encoder"],
+        ["--reduce", "heads"],
+        ["--method", "alti"],
+        ["--method", "nonsense"],
+    ],
+)
+def test_a_table_is_not_printed_of_what_it_does_not_show(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*GIVEN[:2], *MODEL, "--table", *arguments]) == 2
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert "leave out --output, --kinds, --reduce and --method" in found.err
