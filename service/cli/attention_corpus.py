@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import codecs
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from service.cli.local import open_translator
-from service.cli.paths import check_output
+from service.cli.paths import check_output, naming
 from service.errors import InvalidRequestError, StartupError
 from service.inspection.corpora.inseq_file import inseq_json
 from service.inspection.corpora.pharaoh_file import (
@@ -83,7 +84,7 @@ def _lines(path: Path) -> list[tuple[str, str | None]]:
     """Text and translation, if any, of every line."""
     if not path.is_file():
         raise StartupError(f"there is no file {path}: give one with a text a line, or a text")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [line.split("\t") for line in _read_lines(path)]
     with_translation = [len(row) > 1 for row in rows]
     if any(with_translation) and not all(with_translation):
         number = 1 + with_translation.index(not with_translation[0])
@@ -94,8 +95,25 @@ def _lines(path: Path) -> list[tuple[str, str | None]]:
     return [(row[0], row[1] if len(row) > 1 else None) for row in rows]
 
 
+def _read_lines(path: Path) -> list[str]:
+    """The lines of a file without their ends; no other character than a line feed ends one.
+
+    Raises:
+        InvalidRequestError: One is not UTF-8.
+    """
+    with naming(path):
+        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    lines = []
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), 1):
+        try:
+            lines.append(line.removesuffix(b"\r").decode("utf-8"))
+        except UnicodeDecodeError:
+            raise InvalidRequestError(f"line {number} of {path} is not UTF-8") from None
+    return lines if content else []
+
+
 def _gold(path: Path, count: int) -> list[GoldLinks]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = _read_lines(path)
     if len(lines) != count:
         raise InvalidRequestError(f"{path} has {len(lines)} lines, not {count}: one for each text")
     found = []

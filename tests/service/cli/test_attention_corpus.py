@@ -113,6 +113,28 @@ def test_wrong_use_is_one_line(
     assert message in line
 
 
+def test_only_line_feeds_end_lines(tmp_path: Path) -> None:
+    """As for other programs, so that gold alignments stay beside their lines."""
+    path, out = tmp_path / "corpus.txt", tmp_path / "corpus.npz"
+    path.write_bytes(b"\xef\xbb\xbf" + "ein\u2028Hund\r\n\x0c\nein\x85Haus".encode())
+    assert main(["attention", str(path), *MODEL, "--output", str(out)]) == 0
+    found = np.load(out)
+    assert [str(found[f"{i}.source"]) for i in range(3)] == ["ein\u2028Hund", "\x0c", "ein\x85Haus"]
+    assert "3.source" not in found
+
+
+def test_lines_that_are_not_utf_8_are_named(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "latin.txt"
+    path.write_bytes(b"a\ncaf\xe9\n")
+    out = ["--output", str(tmp_path / "x.pharaoh")]
+    assert main(["attention", str(path), *MODEL, *out]) == 1
+    assert main(["attention", str(corpus), *MODEL, *out, "--gold", str(path)]) == 1
+    expected = f"pellucid: line 2 of {path} is not UTF-8"
+    assert capsys.readouterr().err.splitlines() == [expected] * 2
+
+
 def test_wrong_gold_is_named(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
