@@ -139,13 +139,13 @@ def _is_plain_jpeg(found: Any) -> bool:  # noqa: ANN401
 def _shown(page: Any, box: tuple[float, ...]) -> tuple[float, float, float]:  # noqa: ANN401
     """Left, middle of the height and right, as the page is turned."""
     left, bottom, right, top = box
-    width, height = page.get_mediabox()[2:]
+    page_left, page_bottom, page_right, page_top = page.get_bbox()
     match page.get_rotation():
         case 90:
-            return bottom, width - (left + right) / 2, top
+            return bottom - page_bottom, page_right - (left + right) / 2, top - page_bottom
         case 180:
-            return width - right, height - (bottom + top) / 2, width - left
+            return page_right - right, page_top - (bottom + top) / 2, page_right - left
         case 270:
-            return height - top, (left + right) / 2, height - bottom
+            return page_top - top, (left + right) / 2 - page_left, page_top - bottom
         case _:
-            return left, (bottom + top) / 2, right
+            return left - page_left, (bottom + top) / 2 - page_bottom, right - page_left

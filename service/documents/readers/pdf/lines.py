@@ -43,7 +43,7 @@ _UNREADABLE_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of text; places are in points, from the lower left corner of the page."""
+    """A line of text; places are in points, from the lower left corner of what a page shows."""
 
     text: str
     """A hyphen that divides a word at its end is `HYPHEN`."""
@@ -317,12 +317,14 @@ class _Turn:
 
     def __init__(self, page: Any) -> None:  # noqa: ANN401
         self._degrees = page.get_rotation()
-        self._width, self._height = page.get_mediabox()[2:]
+        # What is shown need not begin at 0: proofs have margins that are cut off.
+        self._left, self._bottom, self._right, self._top = page.get_bbox()
 
     def is_at_edge(self, baseline: float) -> bool:
         """Whether a place is in the part of the page where headers and footers are."""
-        height = self._width if self._degrees in (90, 270) else self._height
-        return not _EDGE * height < baseline < (1 - _EDGE) * height
+        is_turned = self._degrees in (90, 270)
+        height = self._right - self._left if is_turned else self._top - self._bottom
+        return height > 0 and not _EDGE * height < baseline < (1 - _EDGE) * height
 
     def box(self, text_page: Any, index: int) -> tuple[float, float, float]:  # noqa: ANN401
         """Left, baseline and right of a character."""
@@ -333,12 +335,12 @@ class _Turn:
         raw.FPDFText_GetCharOrigin(text_page, index, x, y)
         match self._degrees:
             case 90:
-                found = box.bottom, self._width - x.value, box.top
+                found = box.bottom - self._bottom, self._right - x.value, box.top - self._bottom
             case 180:
-                found = self._width - box.right, self._height - y.value, self._width - box.left
+                found = self._right - box.right, self._top - y.value, self._right - box.left
             case 270:
-                found = self._height - box.top, x.value, self._height - box.bottom
+                found = self._top - box.top, x.value - self._left, self._top - box.bottom
             case _:
-                found = box.left, y.value, box.right
+                found = box.left - self._left, y.value - self._bottom, box.right - self._left
         left, baseline, right = map(_bounded, found)
         return left, baseline, right

@@ -89,6 +89,28 @@ def test_images_stand_between_the_texts_beside_them() -> None:
     assert 'width="27" alt=""' in written
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_images_stand_so_wherever_the_page_begins(degrees: int) -> None:
+    texts = [Text(text="Above.", x=172, y=900), Text(text="Below.", x=172, y=800)]
+    content: Page = [texts[0], SMALL.format(x=172, y=850), texts[1]]
+    boxes = f"/MediaBox [100 200 695 1042] /Rotate {degrees}"
+    turned = [*content] if degrees == 0 else [_turned_page(content, degrees)]
+    written = _written(pdf(turned, page_entries=boxes))
+    assert re.findall(r"<(?:p>\w+\.|img)", written) == ["<p>Above.", "<img", "<p>Below."]
+
+
+def _turned_page(content: Page, degrees: int) -> str:
+    """What is drawn, turned around the middle of the page and so that all of it is on the page."""
+    drawn = "\n".join(part if isinstance(part, str) else part.drawn() for part in content)
+    cosine, sine = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    middle = (397.5, 621)
+    place = (
+        middle[0] - cosine * middle[0] + sine * middle[1],
+        middle[1] - sine * middle[0] - cosine * middle[1],
+    )
+    return f"q {cosine} {sine} {-sine} {cosine} {place[0]} {place[1]} cm {drawn} Q"
+
+
 def test_an_image_between_lines_of_a_paragraph_does_not_divide_it() -> None:
     lines: Page = [*paragraph(FULL, "valley that is long.", y=700), SMALL.format(x=80, y=680)]
     assert re.findall(r"<(?:p>.*</p>|img)", _written(pdf(lines))) == [

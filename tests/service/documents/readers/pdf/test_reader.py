@@ -121,6 +121,44 @@ def test_what_is_on_every_page_is_there_once() -> None:
     assert texts == ["My company", *(f"Page {n} {FULL}." for n in range(1, 6))]
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize(
+    ("boxes", "x", "y"),
+    [
+        ("/MediaBox [0 842 595 1684]", 0, 842),
+        ("/MediaBox [-300 -842 295 0]", -300, -842),
+        ("/MediaBox [595 842 0 0]", 0, 0),
+        ("/MediaBox [0 0 795 1042] /CropBox [100 100 695 942]", 100, 100),
+    ],
+)
+def test_the_edges_of_a_page_are_those_of_what_is_shown(
+    boxes: str, x: float, y: float, degrees: int
+) -> None:
+    """Wherever it begins: what stands on every page in its middle is no header."""
+    middle = 290 if degrees in (90, 270) else 400  # of the side that is upright for a reader
+    pages = []
+    for number in range(1, 5):
+        drawn = [
+            _turned("My company", 72, 2 * middle - 12, degrees, x, y),
+            _turned(f"Signed on page {number}.", 72, middle, degrees, x, y),
+            _turned(f"- {number} -", 72, 30, degrees, x, y),
+        ]
+        pages.append(drawn)
+    texts = [text for _, text in _elements(pdf(*pages, page_entries=f"{boxes} /Rotate {degrees}"))]
+    assert texts == ["My company", *(f"Signed on page {number}." for number in range(1, 5))]
+
+
+def _turned(text: str, across: float, up: float, degrees: int, x: float, y: float) -> str:
+    """A text at a place of a page as it is shown, which begins at x, y and has 595 times 842."""
+    matrix = {
+        0: (1, 0, 0, 1, x + across, y + up),
+        90: (0, 1, -1, 0, x + 595 - up, y + across),
+        180: (-1, 0, 0, -1, x + 595 - across, y + 842 - up),
+        270: (0, -1, 1, 0, x + up, y + 842 - across),
+    }[degrees]
+    return f"BT /F1 11 Tf {' '.join(map(str, matrix))} Tm <{text.encode().hex()}> Tj ET"
+
+
 def test_a_table_of_contents_keeps_its_lines() -> None:
     lines = paragraph("1 Introduction . . . . . . . . . 1", "2 History ............ 17", "Text")
     assert [text for _, text in _elements(pdf(lines))] == [
