@@ -15,7 +15,7 @@ import numpy as np
 
 from service.cli.local import open_translator
 from service.cli.paths import check_output, naming
-from service.errors import InvalidRequestError, StartupError
+from service.errors import InvalidRequestError, PayloadTooLargeError, StartupError
 from service.inspection.corpora.inseq_file import inseq_json
 from service.inspection.corpora.pharaoh_file import (
     GoldError,
@@ -130,17 +130,23 @@ def _inspected(
 ) -> Iterator[InspectedPair]:
     """The lines in order, a few at a time; each is a request of its own, with its own limit."""
 
-    async def some(batch: Sequence[tuple[str, str | None]]) -> list[InspectedPair]:
-        requests = [
-            replace(request, texts=(text,), translations=None if given is None else (given,))
-            for text, given in batch
-        ]
-        replies = await asyncio.gather(*map(translator.attention, requests))
-        return [pair for (pair,) in replies]
+    async def inspected(number: int, text: str, given: str | None) -> InspectedPair:
+        translations = None if given is None else (given,)
+        try:
+            (pair,) = await translator.attention(
+                replace(request, texts=(text,), translations=translations)
+            )
+        except (InvalidRequestError, PayloadTooLargeError) as error:
+            raise InvalidRequestError(f"line {number}: {error}") from error
+        return pair
+
+    async def some(start: int) -> list[InspectedPair]:
+        batch = enumerate(lines[start : start + _LINES_AT_ONCE], start + 1)
+        return await asyncio.gather(*(inspected(number, *line) for number, line in batch))
 
     with asyncio.Runner() as runner:
         for start in range(0, len(lines), _LINES_AT_ONCE):
-            yield from runner.run(some(lines[start : start + _LINES_AT_ONCE]))
+            yield from runner.run(some(start))
 
 
 @contextmanager

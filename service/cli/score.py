@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import json
 import sys
 from typing import TYPE_CHECKING
@@ -66,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _pairs(texts: list[str]) -> tuple[tuple[str, str], ...]:
     if not texts:
+        if isinstance(sys.stdin, io.TextIOWrapper):  # whatever the locale: as other commands read
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")
         return tuple(_columns(i, line) for i, line in enumerate(sys.stdin, 1) if line.strip())
     if len(texts) != 2:
         raise InvalidRequestError(f"{len(texts)} texts were given: give a text and its translation")
@@ -73,6 +76,8 @@ def _pairs(texts: list[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _columns(number: int, line: str) -> tuple[str, str]:
+    if any("\udc80" <= character <= "\udcff" for character in line):
+        raise InvalidRequestError(f"line {number} is not UTF-8")
     columns = line.rstrip("\r\n").split("\t")
     if len(columns) < 2:
         raise InvalidRequestError(f"line {number} has no tab: put one between text and translation")

@@ -135,6 +135,16 @@ def test_lines_that_are_not_utf_8_are_named(
     assert capsys.readouterr().err.splitlines() == [expected] * 2
 
 
+def test_a_line_that_cannot_be_inspected_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"{TEXT}\tein Hund\n" * 9 + f"{TEXT}\t{'ein Hund ' * 200}\n")
+    assert main(["attention", str(path), *MODEL, "--output", str(tmp_path / "x.npz")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("pellucid: line 10: Invalid request: the translation has ")
+
+
 def test_wrong_gold_is_named(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

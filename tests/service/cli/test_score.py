@@ -45,3 +45,20 @@ def test_what_is_no_pair_is_one_line_of_error(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # by locale
+def test_lines_are_utf_8_whatever_the_locale(
+    errors: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def score(content: bytes) -> int:
+        given = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors=errors)
+        monkeypatch.setattr("sys.stdin", given)
+        return main(["score", "--json", *FLAGS])
+
+    pair = f"{TEXT}\teins\n".encode()
+    assert score(pair) == score(b"\xef\xbb\xbf" + pair) == 0
+    one, other = capsys.readouterr().out.splitlines()
+    assert one == other, "a byte order mark is no text"
+    assert score(pair + b"caf\xe9\teins\n") == 1
+    assert capsys.readouterr().err == "pellucid: line 2 is not UTF-8\n"
