@@ -49,7 +49,7 @@ _GOOGLE_STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _log = logging.getLogger(__name__)
 
@@ -229,11 +229,13 @@ def _allowed_methods(request: Request) -> str:
     asked = [dict(request.scope, method=method) for method in _METHODS]
     found = request.app.router.routes
     routes = [route for route in found if route.matches(asked[0])[0] is not Match.NONE]
-    return ", ".join(
+    methods = [
         scope["method"]
         for scope in asked
         if any(route.matches(scope)[0] is Match.FULL for route in routes)
-    )
+    ]
+    # The server answers HEAD as GET, without a route.
+    return ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
 
 
 async def _client_left(_: Request, __: Exception) -> Response:

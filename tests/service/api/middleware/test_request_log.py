@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import httpx
 import pytest
 
+from service.server.head_requests import answering_head
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": "my secret text", "source": "en", "target": "de"}
@@ -59,6 +61,16 @@ def test_log_has_one_event_a_request_and_no_text(caplog: pytest.LogCaptureFixtur
     assert (first["method"], first["route"], first["status"]) == ("POST", "/translate", 200)
     assert (second["method"], second["route"], second["status"]) == ("GET", "unknown", 404)
     assert "secret" not in str(first) + str(second)
+
+
+def test_head_is_logged_as_what_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="service.api.middleware.request_log")
+    answering: Any = answering_head  # of the same interface by other names
+    app = answering(app_with(UpperCaser()))
+    replies = [ask(app, "HEAD", path) for path in ("/languages", "/translate")]
+    assert [reply.status_code for reply in replies] == [200, 405]
+    logged = [(vars(record)["method"], vars(record)["route"]) for record in caplog.records]
+    assert logged == [("HEAD", "/languages"), ("HEAD", "/translate")]
 
 
 def test_probes_are_logged_only_if_they_fail(caplog: pytest.LogCaptureFixture) -> None:

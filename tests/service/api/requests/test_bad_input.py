@@ -181,9 +181,9 @@ def test_megabyte_of_text_is_over_the_limit() -> None:
     [
         ("GET", "/translate", "POST"),
         ("DELETE", "/translate", "POST"),
-        ("POST", "/languages", "GET"),
+        ("POST", "/languages", "GET, HEAD"),
         ("GET", "/detect", "POST"),
-        ("BREW", "/livez", "GET"),
+        ("BREW", "/livez", "GET, HEAD"),
     ],
 )
 def test_wrong_method_says_which_is_right(method: str, path: str, allowed: str) -> None:
