@@ -84,7 +84,11 @@ def _passage(raw: str) -> Iterator[str | DocumentString]:
     num_lines = sum(bool(line.strip()) for line in _LINE.findall(raw[start:end]))
     found = _NEWLINE.search(raw[start:end])
     render = partial(
-        _rendered, passage=passage, num_lines=num_lines, newline=found[1] if found else "\n"
+        _rendered,
+        passage=passage,
+        raw=raw,
+        num_lines=num_lines,
+        newline=found[1] if found else "\n",
     )
     yield raw[:start]
     yield DocumentString(
@@ -134,6 +138,8 @@ def _text_piece(raw: str, start: int) -> Piece:
     return Piece(kind="text", span=(start, start + len(raw)), text=text)
 
 
-def _rendered(translation: str, *, passage: TaggedPassage, num_lines: int, newline: str) -> str:
-    written = passage.render(translation, lambda *_: b"").decode("utf-8")
+def _rendered(
+    translation: str, *, passage: TaggedPassage, raw: str, num_lines: int, newline: str
+) -> str:
+    written = passage.render(translation, lambda *span: raw[slice(*span)].encode()).decode("utf-8")
     return newline.join(balanced(_SPACES.sub(" ", written).strip(), num_lines))

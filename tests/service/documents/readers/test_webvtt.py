@@ -110,3 +110,9 @@ def test_the_header_names_the_language_of_the_translation(head: str, written: st
         "Language: en", "Língua"
     )
     assert document.write(["Language: en"]).decode() == head + cue
+
+
+def test_numbers_in_tags_behind_a_word_stay() -> None:
+    data = f"{HEAD}The room<i> 12</i> is\nthe last<b>*</b> one"
+    expected = f"{HEAD}{OPEN}THE ROOM<i> 12</i> IS\nTHE LAST<b>*</b> ONE{CLOSE}"
+    assert _capitals(data) == expected
