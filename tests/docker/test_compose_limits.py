@@ -18,6 +18,7 @@ SIZE = re.compile(r"size=(\d+)m")
 MEBIBYTE = 1 << 20
 MOST_RSS_BYTES = 600 * MEBIBYTE
 """Of the service under attack."""
+IDLE_PROXY_BYTES = 64 * MEBIBYTE
 
 
 @cache
@@ -65,6 +66,17 @@ def test_files_fit_into_tmp_and_tmp_beside_the_process(
     uploads = settings.max_file_jobs * settings.max_file_bytes
     assert settings.max_stored_bytes + uploads <= tmp_bytes
     assert tmp_bytes + MOST_RSS_BYTES <= int(service["mem_limit"])
+
+
+def test_the_buffers_of_all_clients_fit_into_the_balancer() -> None:
+    """4,000 clients that stopped within a request took 277 MB of it."""
+    text = (COMPOSE_FILE.parent / "haproxy" / "haproxy.cfg").read_text(encoding="utf-8")
+    connections, buffer_bytes = (
+        int(re.findall(rf"^    {name} (\d+)$", text, re.MULTILINE)[0])
+        for name in ("maxconn", "tune.bufsize")
+    )
+    both_ways_bytes = 2 * connections * buffer_bytes
+    assert both_ways_bytes + IDLE_PROXY_BYTES <= int(services()["haproxy"]["mem_limit"])
 
 
 def test_published_ports_are_on_loopback_and_replicas_know_their_names() -> None:
