@@ -6,6 +6,7 @@ import torch
 
 from model.architecture import Architecture
 from model.config import TrainingConfig
+from model.training.muon import Fp32Muon
 from model.training.optimizer import MasterOptimizer
 from model.transformer import Transformer
 from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
@@ -66,6 +67,15 @@ def test_muon_updates_hidden_matrices_and_adam_the_rest(architecture: Architectu
         is_table = name.endswith(("score.weight", "distance.weight"))
         is_hidden_matrix = weight.dim() == 2 and "layers." in name and not is_table
         assert torch.equal(weight, first["muon"][name]) != is_hidden_matrix
+
+
+@pytest.mark.parametrize("is_emulated", [False, True])
+def test_muon_steps_in_fp32_where_bfloat16_is_emulated(
+    monkeypatch: pytest.MonkeyPatch, *, is_emulated: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", {"avx512_bf16": not is_emulated}.copy)
+    optimizer = MasterOptimizer(random_network(), config(optimizer="muon"))
+    assert isinstance(optimizer._optimizers[1], Fp32Muon) == is_emulated
 
 
 def test_small_updates_are_not_lost_in_bfloat16() -> None:
