@@ -4,12 +4,13 @@ Symbols that the model copied are replaced where they stand. Where it did not co
 replaces the words that are aligned with its symbol.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from service.text.alignment.word_links import Span, WordLink
-from service.text.masking.edits import Edit, Rewritten, Surroundings, respaced, rewrite
+from service.text.masking.edits import Edit, Rewritten, Surroundings, joined, respaced, rewrite
 from service.text.masking.protected import Protected, keeps_all
 
 PLAIN_SYMBOLS = tuple(f"#{digit}" for digit in range(1, 10))
@@ -36,6 +37,14 @@ class Masked:
     def text(self) -> str:
         """The masked text."""
         return self.rewritten.text
+
+    def made_up(self, shown: str) -> list[str]:
+        """Symbols that the model has made up if they are in its translation of `shown`.
+
+        Only symbols of its own: plain ones may be words, `#1` for `number one`.
+        """
+        own = (s for s in (*self.symbols, *self.unused) if s not in PLAIN_SYMBOLS)
+        return [symbol for symbol in own if symbol not in shown]
 
 
 def mask(text: str, protected: Sequence[Protected], symbols: Sequence[str]) -> Masked:
@@ -97,7 +106,8 @@ def place_by_alignment(target: str, links: Sequence[WordLink], masked: Masked) -
         masked: What was translated.
 
     Returns:
-        The translation; None if a span is aligned with nothing, or shares words with another.
+        The translation, without symbols that the model made up; None if a span is aligned with
+        nothing, or shares words with another.
     """
     places: list[tuple[Span, Protected]] = []
     for span in masked.protected:
@@ -110,8 +120,21 @@ def place_by_alignment(target: str, links: Sequence[WordLink], masked: Masked) -
         return None
     edits = [_edit(target, place, masked, span) for place, span in places]
     placed = rewrite(target, _without_overlap(edits))
+    known = "\0".join([masked.text, *(span.replacement for span in masked.protected)])
+    made_up = without_symbols(placed.text, masked.made_up(known))
+    placed = joined(placed, made_up) if made_up.edits else placed
     has_symbol = any(symbol in placed.text for symbol in masked.symbols)
     return placed if keeps_all(placed.text, masked.protected) and not has_symbol else None
+
+
+def without_symbols(target: str, symbols: Iterable[str]) -> Rewritten:
+    """A translation without some symbols, each with a space beside it."""
+    found = [re.escape(symbol) for symbol in symbols if symbol in target]
+    if not found:
+        return Rewritten(text=target)
+    any_of = "|".join(found)
+    matches = re.finditer(rf"\A(?:(?:{any_of})\s?)+|\s?(?:{any_of})", target)
+    return rewrite(target, [Edit(start=m.start(), end=m.end(), text="") for m in matches])
 
 
 def _aligned_span(span: Protected, links: Sequence[WordLink]) -> Span | None:

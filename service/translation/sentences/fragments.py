@@ -10,6 +10,7 @@ from service.scheduling.job import JobResult
 from service.text.alignment.word_links import Span, WordLink
 from service.text.masking.preprocessing import Preprocessed
 from service.text.masking.protected import Protected, cut_around
+from service.text.masking.symbols import without_symbols
 from service.text.shape import needs_model
 from service.translation.sentences.doubt import confidence_in, doubtful_spans, marked_words
 from service.translation.sentences.postprocessing import target_tokens
@@ -128,7 +129,9 @@ def _translation(
         return part.replacement
     if not _is_translated(part):
         return part
-    text = preprocessed.recased(bundle.tokenizer.decode_target(next(remaining).target_ids))
+    output = bundle.tokenizer.decode_target(next(remaining).target_ids)
+    made_up = preprocessed.masked.made_up(part)
+    text = preprocessed.recased(without_symbols(output, made_up).text)
     leading = part[: len(part) - len(part.lstrip())]
     return leading + text + part[len(part.rstrip()) :]
 

@@ -217,3 +217,24 @@ def test_a_placed_translation_has_each_placeholder_once_and_no_symbol(
     masked = mask("%s has it", protected("%s has it", "%s"), SYMBOLS)
     found = place_by_alignment(target, [WordLink(source=(0, 3), target=(0, 1))], masked)
     assert (found and found.text) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("Where is it?", "⟦1⟧ wo ist es?", "wo ist es?"),
+        ("Where is it?", "Wo ⟦1⟧ ist ⟦0⟧⟦1⟧ es ⟦1⟧?", "Wo ist es?"),
+        ("%s is it", "⟦1⟧ x ist es", "%s ist es"),
+        ("It is ⟦1⟧", "x ist ⟦1⟧", "x ist ⟦1⟧"),
+    ],
+)
+def test_symbols_that_were_made_up_are_taken_out(source: str, target: str, expected: str) -> None:
+    masked = mask(source, [p for p in find_placeholders(source) if p.replacement == "%s"], SYMBOLS)
+    at = target.find("x")
+    links = [WordLink(source=(0, 3), target=(at, at + 1))]
+    assert text_of(place_by_alignment(target, links, masked)) == expected
+
+
+def test_plain_symbols_may_be_words() -> None:
+    masked = mask("We are number one", [], PLAIN_SYMBOLS)
+    assert text_of(place_by_alignment("Wir sind #1", [], masked)) == "Wir sind #1"

@@ -1,5 +1,7 @@
 """Sentences translated in fragments around what the model lost."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.engine.search.options import FinishReason, Hypothesis
@@ -77,3 +79,14 @@ def test_a_sentence_has_ended_only_if_all_its_fragments_have(reason: FinishReaso
     assert joined.log_prob == sum(each.log_prob for each in both)
     assert joined.score == both[0].score + both[1].score
     assert join_hypotheses(both[:1]) == both[0]
+
+
+def test_symbols_that_a_fragment_made_up_are_taken_out() -> None:
+    manifest = BUNDLE.manifest.model_copy(update={"placeholders": ("⟦0⟧", "⟦1⟧")})
+    bundle = replace(BUNDLE, manifest=manifest)
+    reader = TextReader(bundle, PAIR, ReadOptions())
+    (sentence,) = reader.read(["Open {a} now"]).sentences
+    found = join_fragments(
+        cut(sentence, reader), [hypothesis("⟦0⟧ offen"), hypothesis("nun ⟦1⟧")], bundle
+    )
+    assert found.best.text == "offen {a} nun"
