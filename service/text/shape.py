@@ -41,6 +41,10 @@ _MARKER = (
 LIST_MARKER = re.compile(rf"\s*(?:{_MARKER})\s*")
 """The marker of a list item, a quotation or a heading."""
 _PREFIX = re.compile(rf"(?:\s++|{_MARKER}|{EMOJI.pattern})*+")
+_DIRECTED = re.compile(
+    "([\u202a\u202b\u202d\u202e\u2066-\u2068]+)[^\u202a-\u202e\u2066-\u2069]*+([\u202c\u2069]+)"
+)
+"""A sentence within marks of its direction, and none inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +61,13 @@ def trim(text: str) -> Trimmed:
     """Separates the words of a sentence from what stands before and behind them.
 
     Models drop, double or mistranslate words beside bullets, numbers and checkboxes of lists,
-    markers of quotations and headings, emoji and white space.
+    markers of quotations and headings, emoji, white space and marks of direction.
     """
-    match = _PREFIX.match(text)
-    start = match.end() if match else 0
-    end = max(start, trailing_emoji_start(text))
+    directed = _DIRECTED.fullmatch(text)
+    first, last = (directed.end(1), directed.start(2)) if directed else (0, len(text))
+    match = _PREFIX.match(text, first, last)
+    start = match.end() if match else first
+    end = max(start, trailing_emoji_start(text[:last]))
     return Trimmed(prefix=text[:start], core=text[start:end], suffix=text[end:])
 
 

@@ -122,3 +122,18 @@ def test_hostile_texts_of_any_size_have_a_shape(unit: str) -> None:
     parts = trim(text)
     assert parts.prefix + parts.core + parts.suffix == text
     assert needs_model(text) == any(character.isalpha() for character in unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "core"),
+    [
+        ("\u202b- Where is it? 👍\u202c", "Where is it?"),
+        ("\u2067Where is it?\u2069", "Where is it?"),
+        ("\u2068Anna\u2069 saw \u2068Bob\u2069", "\u2068Anna\u2069 saw \u2068Bob\u2069"),
+        ("\u2068Anna\u2069 saw it", "\u2068Anna\u2069 saw it"),
+    ],
+)
+def test_marks_of_direction_around_the_whole_sentence_are_not_in_its_core(
+    text: str, core: str
+) -> None:
+    assert trim(text).core == core
