@@ -1,7 +1,10 @@
 """Token ids and offsets of the sentence pairs that an attention pass reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
@@ -11,7 +14,13 @@ from service.inspection.values import (
     InspectedPair,
     InspectedSentence,
 )
-from service.text.alignment.word_links import TokenizedText, transfer_links, word_links
+from service.text.alignment.word_links import (
+    TokenizedText,
+    WordLink,
+    transfer_links,
+    word_links,
+)
+from service.text.invisible import visible_part
 from service.text.unicode import check_unicode
 
 
@@ -26,7 +35,7 @@ class TokenPair:
 
 
 def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) -> TokenPair:
-    """Tokenises a text and a given translation of it.
+    """Tokenises a text and a given translation of it, without their invisible characters.
 
     Raises:
         InvalidRequestError: One of them is not valid Unicode.
@@ -35,8 +44,8 @@ def token_pair(text: str, translation: str, bundle: Bundle, pair: LanguagePair) 
     for each in (text, translation):
         check_unicode(each)
     manifest = bundle.manifest
-    source_ids = tuple(bundle.tokenizer.encode_source(text.strip(), pair))
-    target_ids = tuple(bundle.tokenizer.encode_target(translation.strip()))
+    source_ids = tuple(bundle.tokenizer.encode_source(visible_part(text.strip()).text, pair))
+    target_ids = tuple(bundle.tokenizer.encode_target(visible_part(translation.strip()).text))
     _check_length("text", len(source_ids), manifest.max_source_tokens)
     _check_length("translation", len(target_ids), manifest.max_target_tokens)
     return TokenPair(source_ids=source_ids, target_ids=target_ids)
@@ -69,18 +78,43 @@ def inspected_pair(
         pair: The direction.
     """
     source, target = text.strip(), translation.strip()
-    shown = source_offsets(source, tokens.source_ids, bundle, pair)
-    generated = target_offsets(tokens.target_ids, bundle)
-    links = word_links(attention.alignment, shown, generated)
     sentence = InspectedSentence(
         source=source,
         translation=target,
-        links=transfer_links(links, generated.text, target),
+        links=pair_links(source, target, tokens, attention.alignment, bundle, pair),
         source_span=_stripped_span(text),
         target_span=_stripped_span(translation),
         attention=attention,
     )
     return InspectedPair(source=text, translation=translation, sentences=(sentence,))
+
+
+def pair_links(
+    source: str,
+    target: str,
+    tokens: TokenPair,
+    alignment: NDArray[np.float32],
+    bundle: Bundle,
+    pair: LanguagePair,
+) -> tuple[WordLink, ...]:
+    """The words of a text linked with those of a given translation.
+
+    Args:
+        source: Without white space at either end, as is `target`.
+        target: The translation.
+        tokens: Of both.
+        alignment: The alignment head's attention, float32 [target, source].
+        bundle: Of the model.
+        pair: The direction.
+    """
+    seen = visible_part(source)
+    shown = source_offsets(seen.text, tokens.source_ids, bundle, pair)
+    generated = target_offsets(tokens.target_ids, bundle)
+    links = word_links(alignment, shown, generated)
+    return tuple(
+        replace(link, source=seen.whole_span(*link.source))
+        for link in transfer_links(links, generated.text, target)
+    )
 
 
 def _stripped_span(text: str) -> tuple[int, int]:

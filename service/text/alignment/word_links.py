@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.text.invisible import visible_part
+
 _WORD = re.compile(r"⟦\d⟧|\w+(?:['’\-]\w+)*|[^\w\s]")  # noqa: RUF001
 _MIN_WEIGHT = 0.2
 """Least attention to a source word that is linked though it is no target word's first choice."""
@@ -37,8 +39,9 @@ class TokenizedText:
 
 
 def words(text: str) -> list[Span]:
-    """Offsets of the words; a punctuation mark is a word."""
-    return [match.span() for match in _WORD.finditer(text)]
+    """Offsets of the words; a punctuation mark is a word, an invisible character is not."""
+    visible = visible_part(text)
+    return [visible.whole_span(*match.span()) for match in _WORD.finditer(visible.text)]
 
 
 def word_links(

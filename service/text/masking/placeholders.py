@@ -130,7 +130,7 @@ _FOREIGN = (
     "\uab70-\ud7ff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefe\uff01-\uffdc"
     "\U00010000-\U0001cfff\U0001d100-\U0001d7ff\U00020000-\U000323af]"
 )
-_FOREIGN_WORDS = f"\u200f?{_FOREIGN}(?:[\u200c-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*\u200f?"
+_FOREIGN_WORDS = f"\u200f?{_FOREIGN}(?:[\u200b-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*\u200f?"
 """Words in a script other than Latin."""
 _LATIN_LANGUAGES = frozenset(
     ("af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr",

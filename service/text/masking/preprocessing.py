@@ -1,7 +1,7 @@
 """A sentence as the model sees it, and the way back from the model's output.
 
 Removed before the model and restored after it: bullets and emoji around the sentence, capitals,
-no-break spaces, and spans that must not be translated.
+no-break spaces, and spans that must not be translated. Invisible characters are left out.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
 from service.text.checks.check import SentencePair
 from service.text.checks.numbers import check_numbers
+from service.text.invisible import Visible, has_invisible, visible_part
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten, joined
 from service.text.masking.glossary import Glossary, GlossaryEntry
@@ -44,7 +45,10 @@ class PreprocessingOptions:
 class Preprocessed:
     """A sentence in the parts that its translation is put together from."""
 
+    visible: Visible
+    """The sentence without invisible characters; what its placeholders have stays."""
     trimmed: Trimmed
+    """Of the visible sentence."""
     case: Case
     needs_model: bool
     """Whether anything in it has to be translated."""
@@ -63,8 +67,13 @@ class Preprocessed:
 
     @property
     def offset(self) -> int:
-        """Offset in the sentence of the text that the model sees."""
+        """Offset in the whole translation of that of the core."""
         return len(self.trimmed.prefix)
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """`[start, end)` of the text that the model sees in the sentence."""
+        start, end = self.masked.rewritten.old_span(start, end)
+        return self.visible.whole_span(start + self.offset, end + self.offset)
 
     def without_model(self) -> str:
         """The sentence with its terms replaced and nothing else translated."""
@@ -128,14 +137,15 @@ class Preprocessed:
 def preprocess(
     sentence: str, options: PreprocessingOptions, sentinels: Collection[str] = ()
 ) -> Preprocessed:
-    """Prepares a sentence for the model; nothing of it is lost.
+    """Prepares a sentence for the model; nothing of it is lost that can be seen.
 
     Args:
         sentence: Without white space at either end.
         options: Of the direction and the request.
         sentinels: Characters that each stand for markup that must come back; a set, if many.
     """
-    trimmed = trim(sentence)
+    visible = _visible(sentence, options.source_language)
+    trimmed = trim(visible.text)
     core = trimmed.core
     terms = options.glossary.find(core) if options.glossary else []
     kept = terms if options.masks_terms else []
@@ -148,6 +158,7 @@ def preprocess(
     if not NO_BREAK_SPACES.isdisjoint(plain):
         plain = _with_plain_spaces(plain, protected)
     return Preprocessed(  # nosec B604
+        visible=visible,
         trimmed=trimmed,
         case=case,
         needs_model=any(needs_model(part) for part in parts if isinstance(part, str)),
@@ -157,6 +168,14 @@ def preprocess(
         source_language=options.source_language,
         target_language=options.target_language,
     )
+
+
+def _visible(sentence: str, language: str) -> Visible:
+    """The sentence without invisible characters, except in what is copied unchanged."""
+    if not has_invisible(sentence):
+        return Visible(text=sentence)
+    placeholders = find_placeholders(sentence, language)
+    return visible_part(sentence, [(span.start, span.end) for span in placeholders])
 
 
 def _entries(

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import sentencex
 
+from service.text.invisible import visible_part
+
 _ENCLOSING = "\"'`’()[]{}<>«»‹›„‚“‘”「」『』（）【】《》〈〉*_"  # noqa: RUF001
 _CLOSING_BRACKETS = ")]}）】》〉"  # noqa: RUF001
 _WIDE_OPENING = "「『（【《〈“‘"  # noqa: RUF001
@@ -57,8 +59,11 @@ def sentence_starts(line: str, language: str) -> list[int]:
         language: A code like `de` or `pt-BR`; an unknown one gets general rules.
     """
     main_language = language.partition("-")[0].lower()
-    starts = {*_proposed_starts(line, main_language), *_certain_starts(line)}
-    return sorted(start for start in starts if _may_start(line, start, main_language))
+    visible = visible_part(line)
+    shown = visible.text
+    starts = {*_proposed_starts(shown, main_language), *_certain_starts(shown)}
+    found = sorted(start for start in starts if _may_start(shown, start, main_language))
+    return [visible.behind(start) for start in found]
 
 
 def _proposed_starts(line: str, language: str) -> Iterator[int]:

@@ -89,8 +89,14 @@ def checked(
     """The sentences, those that are not just copied with their checks."""
 
     def checks(sentence: TranslatedSentence) -> tuple[Check, ...]:
-        source, target = sentence.source.segment.text, sentence.best.text
-        return check(source, target, source_language, target_language)
+        visible, target = sentence.source.visible, sentence.best.text
+        found = check(visible.text, target, source_language, target_language)
+        if visible.offsets is None:
+            return found
+        return tuple(
+            replace(each, source_span=each.source_span and visible.whole_span(*each.source_span))
+            for each in found
+        )
 
     return [
         replace(s, checks=checks(s)) if s.hypotheses or s.is_remembered else s for s in sentences

@@ -163,10 +163,9 @@ def _links(fragments: Fragments, texts: Sequence[str]) -> Iterator[WordLink]:
     start = target_start = 0
     for part, text in zip(fragments.parts, texts, strict=True):
         length = len(part) if isinstance(part, str) else part.end - part.start
-        source = preprocessed.masked.rewritten.old_span(start, start + length)
         target_end = target_start + len(text)
         yield WordLink(
-            source=(source[0] + offset, source[1] + offset),
+            source=preprocessed.source_span(start, start + length),
             target=(target_start + offset, target_end + offset),
         )
         start, target_start = start + length, target_end

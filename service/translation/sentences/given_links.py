@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError
-from service.inspection.token_pairs import TokenPair, source_offsets, target_offsets, token_pair
-from service.text.alignment.word_links import transfer_links, word_links
+from service.inspection.token_pairs import TokenPair, pair_links, token_pair
 from service.translation.sentences.target_text import TranslatedSentence
 
 
@@ -38,9 +37,7 @@ def with_links(
         pair: The direction.
     """
     source, target = sentence.source.segment.text, sentence.best.text
-    shown = source_offsets(source, tokens.source_ids, bundle, pair)
-    generated = target_offsets(tokens.target_ids, bundle)
-    links = transfer_links(word_links(attention, shown, generated), generated.text, target)
+    links = pair_links(source, target, tokens, attention, bundle, pair)
     return replace(sentence, best=replace(sentence.best, links=links))
 
 

@@ -106,7 +106,7 @@ class PivotTranslator:
 
         Other terms are left out: the same letters may be a word of the pivot language.
         """
-        found = self._glossary.find(source.segment.text)
+        found = self._glossary.find(source.visible.text)
         terms = tuple(
             sorted({term.replacement.casefold(): term.replacement for term in found}.values())
         )

@@ -203,10 +203,9 @@ def _in_sentence(
 ) -> WordLink:
     """A link in what the model saw and generated as one of the sentence and its translation."""
     offset = preprocessed.offset
-    start, end = preprocessed.masked.rewritten.old_span(*link.source)
     target_start, target_end = mended.new_span(*core.new_span(*link.target))
     return WordLink(
-        source=(start + offset, end + offset),
+        source=preprocessed.source_span(*link.source),
         target=(target_start + offset, target_end + offset),
         weight=link.weight,
     )

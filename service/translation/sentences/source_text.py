@@ -8,6 +8,7 @@ from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from service.errors import InvalidRequestError, TextTooLongError
 from service.scheduling.slices import SENTENCES_A_BREATH, breathe
+from service.text.invisible import Visible, visible_part
 from service.text.markup.document import read_markup
 from service.text.markup.passage import MarkupOptions, Passage
 from service.text.masking.glossary import GlossaryEntry, GlossaryError, glossary_of
@@ -63,6 +64,11 @@ class SourceSentence:
     """Whether its words must be linked with those of the translation."""
     shows_terms: bool = False
     """Whether the model sees its glossary terms; otherwise they are masked."""
+
+    @property
+    def visible(self) -> Visible:
+        """The sentence without invisible characters."""
+        return self.preprocessed.visible if self.preprocessed else visible_part(self.segment.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

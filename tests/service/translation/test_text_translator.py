@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from service.errors import InvalidRequestError
+from service.inspection.values import AttentionRequest, AttentionSelection, InspectedPair
+from service.text.invisible import visible_part
 from service.text.markup.passage import MarkupOptions
 from service.text.masking.glossary import GlossaryEntry
 from service.translation.text_limits import TextLimits
@@ -195,3 +197,52 @@ def test_more_fragments_than_allowed_are_refused_but_not_in_a_file(service: Runn
     finally:
         translator.close()
     assert all(sentence.placeholders_ok for sentence in found.translations[0].sentences)
+
+
+def test_invisible_characters_change_nothing_but_the_offsets_in_the_source(
+    service: Running,
+) -> None:
+    words = FIRST.split()
+    text = f"\ufeff{words[0][:1]}\u00ad{words[0][1:]}\u200b {' '.join(words[1:])}\u200f {SECOND}"
+    plain, found = (
+        translate(service, each, with_alignment=True, with_doubt=True)
+        for each in (f"{FIRST} {SECOND}", text)
+    )
+    assert found.text == plain.text
+    assert len(found.sentences) == len(plain.sentences)
+    for shown, sentence in zip(found.sentences, plain.sentences, strict=True):
+        assert text[slice(*shown.source_span)] == shown.source
+        assert shown.source_tokens == sentence.source_tokens
+        pairs = [
+            [(s.source[slice(*link.source)], link.target) for link in s.alignment or ()]
+            for s in (shown, sentence)
+        ]
+        assert [(visible_part(word).text, target) for word, target in pairs[0]] == pairs[1]
+        checked = [
+            [c.source_span and visible_part(s.source[slice(*c.source_span)]).text for c in s.checks]
+            for s in (shown, sentence)
+        ]
+        assert checked[0] == checked[1]
+
+
+def test_given_sentences_are_inspected_without_their_invisible_characters(
+    service: Running,
+) -> None:
+    def inspected(text: str) -> InspectedPair:
+        request = AttentionRequest(
+            texts=(text,),
+            translations=(f"\ufeff{SECOND}",),
+            source=service.pair.source,
+            target=service.pair.target,
+            selection=AttentionSelection(),
+        )
+        (found,) = asyncio.run(service.translator.attention(request))
+        return found
+
+    text = f"\ufeff{FIRST[:1]}\u00ad{FIRST[1:]}"
+    found, plain = inspected(text).sentences[0], inspected(FIRST).sentences[0]
+    assert found.attention.source_tokens == plain.attention.source_tokens
+    assert found.source == text
+    assert [
+        (visible_part(text[slice(*link.source)]).text, link.target) for link in found.links
+    ] == [(FIRST[slice(*link.source)], link.target) for link in plain.links]

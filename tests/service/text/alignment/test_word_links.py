@@ -84,3 +84,13 @@ def test_links_follow_the_words_of_a_text_in_another_case() -> None:
 def test_links_are_written_as_pairs_of_numbers() -> None:
     assert pharaoh(LINKS, SOURCE.text, TARGET.text) == [(0, 0, 0.5), (2, 2, 1.0)]
     assert pharaoh([WordLink(source=(0, 2), target=(0, 3))], SOURCE.text, TARGET.text) == []
+
+
+def test_invisible_characters_are_no_words_and_end_none() -> None:
+    text = "\ufeffThe gar\u00adden\u200b is well\u2060-known"
+    assert [text[slice(*span)] for span in words(text)] == [
+        "The",
+        "gar\u00adden",
+        "is",
+        "well\u2060-known",
+    ]

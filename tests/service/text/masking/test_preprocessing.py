@@ -99,3 +99,30 @@ def test_an_answer_that_is_the_question_is_the_sentence_but_for_its_case(sentenc
         preprocessed.trimmed.prefix + preprocessed.trimmed.core + preprocessed.trimmed.suffix
         == sentence
     )
+
+
+INVISIBLE = "\u00ad\u200b\u2060\ufeff\u200e\u200f"
+
+
+@pytest.mark.parametrize("mark", INVISIBLE)
+def test_the_model_sees_a_sentence_as_if_it_had_no_invisible_characters(mark: str) -> None:
+    sentence = f"{mark}- PLE{mark}ASE {mark}PRINT TO {{Name}}{mark} 5,000 TIMES!{mark} 👍"
+    shown, plain = preprocess(sentence, PLAIN), preprocess(sentence.replace(mark, ""), PLAIN)
+    assert shown.text == plain.text == "Please print to ⟦0⟧ 5,000 times!"
+    assert shown.whole("X") == plain.whole("X")
+    for word, seen in (("PLE{mark}ASE", "Please"), ("{{Name}}", "⟦0⟧"), ("TIMES", "times")):
+        start = shown.text.index(seen)
+        span = shown.source_span(start, start + len(seen))
+        assert sentence[slice(*span)] == word.format(mark=mark)
+
+
+def test_placeholders_keep_their_invisible_characters() -> None:
+    sentence = "Op\u00aden `a\u00adb` and \u200fשלום\u200f for สวัสดี\u200bครับ"
+    preprocessed = preprocess(sentence, PLAIN)
+    assert preprocessed.text == "Open ⟦0⟧ and ⟦1⟧ for ⟦2⟧"
+    kept = [span.replacement for span in preprocessed.masked.protected]
+    assert kept == ["`a\u00adb`", "\u200fשלום\u200f", "สวัสดี\u200bครับ"]
+
+
+def test_terms_are_found_across_invisible_characters() -> None:
+    assert preprocess("The pr\u00adint \u200bqueue is full.", WITH_TERMS).text == "The ⟦0⟧ is full."

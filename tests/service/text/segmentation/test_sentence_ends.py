@@ -54,3 +54,13 @@ def test_a_region_changes_no_rule(language: str) -> None:
 @pytest.mark.parametrize("language", ["xx", "", "zh-Hant"])
 def test_an_unknown_language_gets_general_rules(language: str) -> None:
     assert sentence_starts("One. Two! Three?", language) == [5, 10]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Hi.\u200b How are you?", "Hi?\u200f How are you?", "H\u00adi. \ufeffHow are you?"],
+)
+def test_invisible_characters_hide_no_end(line: str) -> None:
+    (start,) = sentence_starts(line, "en")
+    assert line[:start].endswith(" ")
+    assert line[start:].removeprefix("\ufeff") == "How are you?"

@@ -1,0 +1,37 @@
+"""Characters that no model should see, and where the others stand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.text.invisible import has_invisible, visible_part
+
+texts = st.text(st.sampled_from(list("ab \u00ad\u200b\u200f\u2060\ufeff\u200d\ue000")), max_size=20)
+
+
+@pytest.mark.parametrize("mark", list("\u00ad\u061c\u200b\u200e\u200f\u2060\u2063\ufeff"))
+def test_what_cannot_be_seen_is_left_out(mark: str) -> None:
+    assert visible_part(f"{mark}a{mark}b{mark}").text == "ab"
+
+
+@pytest.mark.parametrize(
+    "text", ["می\u200cخواهم", "क्\u200dष", "👩\u200d💻", "❤\ufe0f", "a\xa0b", "é"]
+)
+def test_joiners_marks_and_spaces_stay(text: str) -> None:
+    assert not has_invisible(text)
+    assert visible_part(text).text == text
+
+
+def test_kept_spans_stay_as_they_are() -> None:
+    assert visible_part("a\u00adb c\u00add", kept=[(4, 7)]).text == "ab c\u00add"
+
+
+@given(texts)
+def test_spans_lead_to_the_same_characters(text: str) -> None:
+    visible = visible_part(text)
+    for start in range(len(visible.text)):
+        for end in range(start + 1, len(visible.text) + 1):
+            whole = text[slice(*visible.whole_span(start, end))]
+            assert visible_part(whole).text == visible.text[start:end]
+            assert (whole[0], whole[-1]) == (visible.text[start], visible.text[end - 1])
+        assert visible.whole_span(start, start) == (visible.behind(start),) * 2
