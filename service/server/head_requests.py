@@ -4,16 +4,14 @@ from typing import cast
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
-from service.api.requests.asked_method import EXTENSION
+from service.api.requests.asked_method import ASKED_METHOD
 
 
 def answering_head(app: ASGI3Application) -> ASGI3Application:
     """The app for a HEAD request: it sees a GET, and logs what was asked."""
 
     async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        seen = {**scope, "method": "GET"}
-        extensions = cast("dict[str, object]", scope.get("extensions") or {})
-        seen["extensions"] = {**extensions, EXTENSION: {"method": "HEAD"}}
+        seen = {**scope, "method": "GET", ASKED_METHOD: "HEAD"}
         await app(cast("Scope", seen), receive, send)
 
     return answer

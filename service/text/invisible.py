@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2060-\u2064\ufeff]")
+INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2060-\u2064\ufeff]")
 """Joiners are not among them: they say how letters of Persian and Hindi, and emoji, are joined."""
 
 
@@ -35,11 +35,6 @@ class Visible:
         return self.offsets[offset - 1] + 1 if offset else 0
 
 
-def has_invisible(text: str) -> bool:
-    """Whether a text has characters that `visible_part` leaves out."""
-    return not text.isascii() and _INVISIBLE.search(text) is not None
-
-
 def visible_part(text: str, kept: Iterable[tuple[int, int]] = ()) -> Visible:
     """A text without its invisible characters; the cost is linear.
 
@@ -47,9 +42,9 @@ def visible_part(text: str, kept: Iterable[tuple[int, int]] = ()) -> Visible:
         text: Any text.
         kept: Spans in which every character stays.
     """
-    if not has_invisible(text):
+    if text.isascii() or not INVISIBLE.search(text):
         return Visible(text=text)
-    left_out = {match.start() for match in _INVISIBLE.finditer(text)}
+    left_out = {match.start() for match in INVISIBLE.finditer(text)}
     for start, end in kept:
         left_out.difference_update(range(start, end))
     offsets = tuple(at for at in range(len(text)) if at not in left_out)

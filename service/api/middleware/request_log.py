@@ -8,7 +8,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.refusals.problems import INTERNAL_ERROR, SHUTTING_DOWN, problem
-from service.api.requests.asked_method import asked_method
+from service.api.requests.asked_method import ASKED_METHOD
 from service.observability.logs import REQUEST_STATS, RequestStats
 from service.observability.metrics import UNKNOWN_ROUTE, Metrics
 
@@ -78,7 +78,7 @@ class ObservationMiddleware(HttpMiddleware):
             logging.DEBUG if is_routine else logging.INFO,
             "request",
             extra={
-                "method": asked_method(scope),
+                "method": scope.get(ASKED_METHOD, scope["method"]),
                 "route": path,
                 "dialect": dialect,
                 "status": status,

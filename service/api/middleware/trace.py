@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.middleware.request_log import HttpMiddleware
-from service.api.requests.asked_method import asked_method
+from service.api.requests.asked_method import ASKED_METHOD
 from service.observability.logs import TRACE_ID
 from service.observability.metrics import UNKNOWN_ROUTE
 from service.observability.tracing import Tracing
@@ -96,7 +96,7 @@ def _given(scope: Scope) -> Context:
 
 def _method(scope: Scope) -> str:
     """The method if it is a standard one, else `_OTHER`, because clients may send any word."""
-    method = asked_method(scope)
+    method = scope.get(ASKED_METHOD, scope["method"])
     return method if method in _METHODS else "_OTHER"
 
 

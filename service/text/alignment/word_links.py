@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.text.invisible import visible_part
+from service.text.invisible import INVISIBLE, visible_part
 
 _WORD = re.compile(r"⟦\d⟧|\w+(?:['’\-]\w+)*|[^\w\s]")  # noqa: RUF001
 _MIN_WEIGHT = 0.2
@@ -40,6 +40,8 @@ class TokenizedText:
 
 def words(text: str) -> list[Span]:
     """Offsets of the words; a punctuation mark is a word, an invisible character is not."""
+    if text.isascii() or not INVISIBLE.search(text):
+        return [match.span() for match in _WORD.finditer(text)]
     visible = visible_part(text)
     return [visible.whole_span(*match.span()) for match in _WORD.finditer(visible.text)]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from service.text.alignment.no_break_spaces import NO_BREAK_SPACES
 from service.text.checks.check import SentencePair
 from service.text.checks.numbers import check_numbers
-from service.text.invisible import Visible, has_invisible, visible_part
+from service.text.invisible import INVISIBLE, Visible, visible_part
 from service.text.masking.casing import Case, case_of, recase, truecase
 from service.text.masking.edits import Rewritten, joined
 from service.text.masking.glossary import Glossary, GlossaryEntry
@@ -72,8 +72,10 @@ class Preprocessed:
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
         """`[start, end)` of the text that the model sees in the sentence."""
+        offset = self.offset
         start, end = self.masked.rewritten.old_span(start, end)
-        return self.visible.whole_span(start + self.offset, end + self.offset)
+        span = start + offset, end + offset
+        return span if self.visible.offsets is None else self.visible.whole_span(*span)
 
     def without_model(self) -> str:
         """The sentence with its terms replaced and nothing else translated."""
@@ -172,7 +174,7 @@ def preprocess(
 
 def _visible(sentence: str, language: str) -> Visible:
     """The sentence without invisible characters, except in what is copied unchanged."""
-    if not has_invisible(sentence):
+    if sentence.isascii() or not INVISIBLE.search(sentence):
         return Visible(text=sentence)
     placeholders = find_placeholders(sentence, language)
     return visible_part(sentence, [(span.start, span.end) for span in placeholders])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import sentencex
 
-from service.text.invisible import visible_part
+from service.text.invisible import INVISIBLE, visible_part
 
 _ENCLOSING = "\"'`’()[]{}<>«»‹›„‚“‘”「」『』（）【】《》〈〉*_"  # noqa: RUF001
 _CLOSING_BRACKETS = ")]}）】》〉"  # noqa: RUF001
@@ -58,12 +58,12 @@ def sentence_starts(line: str, language: str) -> list[int]:
         line: Without line breaks, and without white space at either end.
         language: A code like `de` or `pt-BR`; an unknown one gets general rules.
     """
+    if not line.isascii() and INVISIBLE.search(line):
+        visible = visible_part(line)
+        return [visible.behind(start) for start in sentence_starts(visible.text, language)]
     main_language = language.partition("-")[0].lower()
-    visible = visible_part(line)
-    shown = visible.text
-    starts = {*_proposed_starts(shown, main_language), *_certain_starts(shown)}
-    found = sorted(start for start in starts if _may_start(shown, start, main_language))
-    return [visible.behind(start) for start in found]
+    starts = {*_proposed_starts(line, main_language), *_certain_starts(line)}
+    return sorted(start for start in starts if _may_start(line, start, main_language))
 
 
 def _proposed_starts(line: str, language: str) -> Iterator[int]:

@@ -10,6 +10,7 @@ from service.engine.search.options import Hypothesis
 from service.inspection.token_pairs import target_offsets
 from service.text.alignment.word_links import Span, words
 from service.text.checks import Check, check
+from service.text.invisible import INVISIBLE
 from service.translation.sentences.target_text import TranslatedSentence
 from service.translation.values import Confidence, TranslatedWord
 
@@ -89,13 +90,13 @@ def checked(
     """The sentences, those that are not just copied with their checks."""
 
     def checks(sentence: TranslatedSentence) -> tuple[Check, ...]:
-        visible, target = sentence.source.visible, sentence.best.text
-        found = check(visible.text, target, source_language, target_language)
-        if visible.offsets is None:
-            return found
+        source, target = sentence.source.segment.text, sentence.best.text
+        if source.isascii() or not INVISIBLE.search(source):
+            return check(source, target, source_language, target_language)
+        visible = sentence.source.visible
         return tuple(
             replace(each, source_span=each.source_span and visible.whole_span(*each.source_span))
-            for each in found
+            for each in check(visible.text, target, source_language, target_language)
         )
 
     return [

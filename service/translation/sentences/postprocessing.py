@@ -203,9 +203,10 @@ def _in_sentence(
 ) -> WordLink:
     """A link in what the model saw and generated as one of the sentence and its translation."""
     offset = preprocessed.offset
+    source = preprocessed.source_span(*link.source)
     target_start, target_end = mended.new_span(*core.new_span(*link.target))
     return WordLink(
-        source=preprocessed.source_span(*link.source),
+        source=source,
         target=(target_start + offset, target_end + offset),
         weight=link.weight,
     )
