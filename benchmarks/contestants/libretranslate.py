@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from benchmarks.contestants.ctranslate2_converter import convert
 from benchmarks.harness.server_process import HOST, free_port
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
+from export.bundle_weights import network_of_bundle
 from model.training.checkpoint import load_weights
 from model.transformer import Transformer
 

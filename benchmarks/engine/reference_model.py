@@ -8,9 +8,9 @@ from typing import Literal
 
 import sacrebleu
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from benchmarks.contestants.interface import Request
 from bundle.reader import Bundle
+from export.bundle_weights import network_of_bundle
 from model.training.checkpoint import load_checkpoint
 from model.transformer import Transformer
 

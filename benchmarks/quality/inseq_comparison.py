@@ -34,7 +34,6 @@ from inseq.models import register_model_config
 from numpy.typing import NDArray
 from transformers import MarianTokenizer, PreTrainedModel
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from benchmarks.contestants.transformers import load_network
 from benchmarks.contestants.transformers_converter import convert_to_transformers
 from benchmarks.harness.machine import commit, machine, versions
@@ -42,6 +41,7 @@ from benchmarks.harness.report import publish
 from benchmarks.quality.doubt import JUDGED
 from benchmarks.quality.faithfulness import rows_of
 from bundle.reader import Bundle, read_bundle
+from export.bundle_weights import network_of_bundle
 from export.graphs.writer import write_graphs
 from export.network import network_of
 from model.transformer import Transformer

@@ -64,6 +64,10 @@ NOT_RUN = {
         "it takes hours, or what took them; a toy language is trained, exported and served",
         "tests/end_to_end/test_copy_model.py",
     ),
+    r"pellucid checkpoint ": (
+        "it writes 36 MB; a small bundle's checkpoint is written and translates",
+        "tests/export/test_recovery.py",
+    ),
     r"torchrun ": (
         "it takes hours; two processes train a toy language",
         "tests/model/test_torchrun.py",

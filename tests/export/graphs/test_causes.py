@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ALTI_NAME, INSPECTION_NAMES, VALUE_ZEROING_NAME
+from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.network import network_of
 from export.renewal import renew

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ATTENTION_NAME, STATES_NAME
+from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.graphs.states import build_states
 from export.network import network_of

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.contestants.bundle_weights import network_of_bundle
 from bundle.reader import Bundle
+from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
 from model.greedy import greedy_translate
