@@ -136,11 +136,13 @@ def _prepare(
     arguments: argparse.Namespace, config: RunConfig, processes: "Processes"
 ) -> "TrainingData":
     """Prepare the data in the first process; the others read it from the folder afterwards."""
-    from model.training.preparation import prepare
+    from model.training.preparation import check_start, prepare
 
     if not processes.is_first:
         processes.wait()
         return prepare(config, arguments.data, arguments.output, is_resumed=True)
+    if arguments.start is not None:
+        check_start(config, arguments.start)
     arguments.output.mkdir(parents=True, exist_ok=True)
     data = prepare(
         config,

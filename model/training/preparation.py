@@ -126,8 +126,6 @@ def _prepared_anew(
     is_resumed: bool,
 ) -> _Prepared:
     _check_sources(config, start)
-    if start is not None:
-        _check_start(config, start)
     pairs = _read(config.data.train, data)
     never = _read(config.data.held_out, data)
     pairs, held_out = _divided(config, without_texts_of(pairs, never, key=words_alone), dev)
@@ -176,8 +174,8 @@ def _check_sources(config: RunConfig, start: Path | None) -> None:
         raise ConfigError("data.sources", faults)
 
 
-def _check_start(config: RunConfig, start: Path) -> None:
-    """Check a checkpoint before all of the text is read and encoded.
+def check_start(config: RunConfig, start: Path) -> None:
+    """Check the checkpoint that a run begins from, before all of its text is read and encoded.
 
     Raises:
         CheckpointError: It or its vocabulary cannot be read, or its architecture differs.

@@ -9,7 +9,7 @@ from model.data.corpus import read_pairs
 from model.data.held_out import HELD_OUT_NAME
 from model.errors import CheckpointError, ConfigError, CorpusError
 from model.training.checkpoint import AVERAGED_NAME
-from model.training.preparation import CORPUS_NAME, COUNTS_NAME, prepare
+from model.training.preparation import CORPUS_NAME, COUNTS_NAME, check_start, prepare
 from model.training.training_data import TrainingData
 from tests.model.runs import both_ways, config_text, new_trainer, write_data
 
@@ -214,15 +214,12 @@ def test_broken_prepared_data_is_refused_with_the_remedy(
         np.testing.assert_array_equal(getattr(again.corpus, array), getattr(first.corpus, array))
 
 
-def test_initial_weights_are_checked_before_the_text_is_read(
-    data: Path, tmp_path: Path, out: Path
-) -> None:
+def test_initial_weights_of_another_network_are_refused(data: Path, tmp_path: Path) -> None:
     start = tmp_path / "first"
     start.mkdir()
     new_trainer(config_text(max_steps=1), data, start).run()
-    elsewhere = config_text().replace("train.tsv", "not-read.tsv")
-    config = parse_config(elsewhere.replace("d_ff = 32", "d_ff = 48"), where="test")
+    config = parse_config(config_text().replace("d_ff = 32", "d_ff = 48"), where="test")
     with pytest.raises(CheckpointError, match=r"feed_forward\.inner\.weight: \[32, 16\]"):
-        prepare(config, data, out, start=start / AVERAGED_NAME)
+        check_start(config, start / AVERAGED_NAME)
     with pytest.raises(CheckpointError, match=r"first is a folder: name averaged\.pt or best\.pt"):
-        prepare(config, data, out, start=start)
+        check_start(config, start)
