@@ -21,6 +21,9 @@ from service.engine.graphs.sessions import Sessions, check_attention
 from tests.export.networks import ALL_KINDS, network, open_graphs, random_ids, random_transformer
 
 SOURCES, TARGETS = random_ids(12, seed=1), random_ids(12, seed=2)
+MANY_SOURCES, MANY_TARGETS = random_ids(60, seed=1), random_ids(60, seed=2)
+"""So many that one value on another step of its grid, which changes the rest of its sentence,
+changes few of all."""
 
 
 @pytest.fixture(scope="module", params=ALL_KINDS.values(), ids=list(ALL_KINDS))
@@ -105,11 +108,12 @@ def test_attention_of_int8_has_the_arithmetic_of_the_decoder(
     architecture: dict[str, Any], cache: CacheDtype, tmp_path: Path
 ) -> None:
     model = network(random_transformer(**architecture))
-    plan = calibrate(model, list(zip(SOURCES, TARGETS, strict=True)))
+    plan = calibrate(model, list(zip(MANY_SOURCES, MANY_TARGETS, strict=True)))
     plan = plan if cache == "int8" else replace(plan, cache=None)
     sessions = open_graphs(model, plan, tmp_path / "graphs")
     assert sessions.bundle.manifest.cache == cache
-    seen = np.concatenate([pair.log_probs for pair in attend(sessions, SOURCES, TARGETS)])
+    passes = attend(sessions, MANY_SOURCES, MANY_TARGETS)
+    seen = np.concatenate([pair.log_probs for pair in passes])
     differences = np.abs(seen - _served(sessions))
     # Attention is summed in another order, which moves a value to the next step of its grid now
     # and then; all others agree as they do in fp32.
@@ -120,12 +124,12 @@ def test_attention_of_int8_has_the_arithmetic_of_the_decoder(
 
 def _served(sessions: Sessions) -> NDArray[np.float32]:
     """Log-probabilities of all target tokens from the cached decoder."""
-    logits = forced_logits(sessions, SOURCES, TARGETS)
+    logits = forced_logits(sessions, MANY_SOURCES, MANY_TARGETS)
     log_probs = [torch.from_numpy(steps).log_softmax(-1).numpy() for steps in logits]
     return np.concatenate(
         [
             steps[np.arange(len(target)), target]
-            for steps, target in zip(log_probs, TARGETS, strict=True)
+            for steps, target in zip(log_probs, MANY_TARGETS, strict=True)
         ]
     )
 
