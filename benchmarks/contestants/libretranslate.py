@@ -18,7 +18,7 @@ from benchmarks.harness.server_process import HOST, free_port
 from bundle.manifest import LanguagePair
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
-from export.bundle_weights import network_of_bundle
+from export.recovery.network import network_of_bundle
 from model.training.checkpoint import load_weights
 from model.transformer import Transformer
 

@@ -10,7 +10,7 @@ import sacrebleu
 
 from benchmarks.contestants.interface import Request
 from bundle.reader import Bundle
-from export.bundle_weights import network_of_bundle
+from export.recovery.network import network_of_bundle
 from model.training.checkpoint import load_checkpoint
 from model.transformer import Transformer
 

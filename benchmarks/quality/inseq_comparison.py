@@ -41,9 +41,9 @@ from benchmarks.harness.report import publish
 from benchmarks.quality.doubt import JUDGED
 from benchmarks.quality.faithfulness import rows_of
 from bundle.reader import Bundle, read_bundle
-from export.bundle_weights import network_of_bundle
 from export.graphs.writer import write_graphs
 from export.network import network_of
+from export.recovery.network import network_of_bundle
 from model.transformer import Transformer
 from service.engine.graphs.attention_pass import attend
 from service.engine.graphs.cause_passes import occluded_log_probs, zeroed_distances

@@ -42,7 +42,7 @@ def visible_part(text: str, kept: Iterable[tuple[int, int]] = ()) -> Visible:
         text: Any text.
         kept: Spans in which every character stays.
     """
-    if text.isascii() or not INVISIBLE.search(text):
+    if not INVISIBLE.search(text):
         return Visible(text=text)
     left_out = {match.start() for match in INVISIBLE.finditer(text)}
     for start, end in kept:

@@ -66,7 +66,7 @@ NOT_RUN = {
     ),
     r"pellucid checkpoint ": (
         "it writes 36 MB; a small bundle's checkpoint is written and translates",
-        "tests/export/test_recovery.py",
+        "tests/export/recovery/test_checkpoint.py",
     ),
     r"torchrun ": (
         "it takes hours; two processes train a toy language",

@@ -40,7 +40,7 @@ class TokenizedText:
 
 def words(text: str) -> list[Span]:
     """Offsets of the words; a punctuation mark is a word, an invisible character is not."""
-    if text.isascii() or not INVISIBLE.search(text):
+    if not INVISIBLE.search(text):
         return [match.span() for match in _WORD.finditer(text)]
     visible = visible_part(text)
     return [visible.whole_span(*match.span()) for match in _WORD.finditer(visible.text)]

@@ -174,7 +174,7 @@ def preprocess(
 
 def _visible(sentence: str, language: str) -> Visible:
     """The sentence without invisible characters, except in what is copied unchanged."""
-    if sentence.isascii() or not INVISIBLE.search(sentence):
+    if not INVISIBLE.search(sentence):
         return Visible(text=sentence)
     placeholders = find_placeholders(sentence, language)
     return visible_part(sentence, [(span.start, span.end) for span in placeholders])

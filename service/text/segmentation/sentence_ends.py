@@ -58,7 +58,7 @@ def sentence_starts(line: str, language: str) -> list[int]:
         line: Without line breaks, and without white space at either end.
         language: A code like `de` or `pt-BR`; an unknown one gets general rules.
     """
-    if not line.isascii() and INVISIBLE.search(line):
+    if INVISIBLE.search(line):
         visible = visible_part(line)
         return [visible.behind(start) for start in sentence_starts(visible.text, language)]
     main_language = language.partition("-")[0].lower()

@@ -91,7 +91,7 @@ def checked(
 
     def checks(sentence: TranslatedSentence) -> tuple[Check, ...]:
         source, target = sentence.source.segment.text, sentence.best.text
-        if source.isascii() or not INVISIBLE.search(source):
+        if not INVISIBLE.search(source):
             return check(source, target, source_language, target_language)
         visible = sentence.source.visible
         return tuple(

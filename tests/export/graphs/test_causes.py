@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ALTI_NAME, INSPECTION_NAMES, VALUE_ZEROING_NAME
-from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.network import network_of
+from export.recovery.network import network_of_bundle
 from export.renewal import renew
 from model.transformer import Transformer
 from service.engine.graphs.attention_pass import attend

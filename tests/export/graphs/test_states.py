@@ -12,10 +12,10 @@ from torch import Tensor
 
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ATTENTION_NAME, STATES_NAME
-from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.graphs.states import build_states
 from export.network import network_of
+from export.recovery.network import network_of_bundle
 from model.transformer import EncoderLayer, Transformer
 from service.engine.graphs.attention_pass import attend
 from service.engine.graphs.sessions import Sessions

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bundle.reader import Bundle
-from export.bundle_weights import network_of_bundle
 from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
+from export.recovery.network import network_of_bundle
 from model.greedy import greedy_translate
 from model.transformer import Transformer
 from tests.export.networks import KINDS, as_bundle, network, random_ids, random_transformer

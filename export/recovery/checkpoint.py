@@ -5,8 +5,8 @@ from pathlib import Path
 from bundle.provenance import Provenance
 from bundle.reader import Bundle
 from bundle.tensors import SOURCE_TOKENIZER_NAME
-from export.bundle_weights import network_of_bundle
 from export.errors import ExportError
+from export.recovery.network import network_of_bundle
 from model.config import parse_recorded_config
 from model.errors import CheckpointError
 from model.training.checkpoint import (

@@ -38,7 +38,7 @@ def register(subparsers: "argparse._SubParsersAction[Any]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write; returns the exit code."""
     from bundle.reader import read_bundle
-    from export.recovery import recover_checkpoint
+    from export.recovery.checkpoint import recover_checkpoint
 
     try:
         print(recover_checkpoint(read_bundle(arguments.bundle), arguments.output))

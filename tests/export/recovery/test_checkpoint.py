@@ -9,8 +9,8 @@ import torch
 
 from bundle.provenance import ForeignOrigin, Lineage, TrainingStage
 from export.errors import ExportError
-from export.recovery import recover_checkpoint
-from export.recovery_cli import register
+from export.recovery.checkpoint import recover_checkpoint
+from export.recovery.cli import register
 from model.config import read_config
 from model.data.tokenizer import load_tokenizer
 from model.greedy import greedy_translate

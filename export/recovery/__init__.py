@@ -1,0 +1,1 @@
+"""The way back: weights and checkpoint of a bundle."""
