@@ -34,9 +34,9 @@ from bundle.tensors import (
 from export.arguments import beam_size
 from export.calibration.doubt import MIN_SENTENCES, calibrate_doubt
 from export.errors import ExportError, VerificationError
-from export.graphs.beams import build_beams, has_beams
-from export.graphs.inspections import build_inspections, inspection_names
-from export.graphs.whole_vocabulary import without_shortlist
+from export.graphs.inspection.files import build_inspections, inspection_names
+from export.graphs.rewriting.beams import build_beams, has_beams
+from export.graphs.rewriting.whole_vocabulary import without_shortlist
 from export.lexicon.known_words import TrainingText, write_known_words
 from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
 from export.packing import file_entries, publish

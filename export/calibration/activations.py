@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.calibration.cache import CacheObserver
-from export.graphs.attention import build_attention
-from export.graphs.builder import GraphBuilder, initializer
+from export.graphs.builder import GraphBuilder
+from export.graphs.onnx_model import initializer
+from export.graphs.transformer.attention import build_attention
 from export.network import Network
 from export.options import CalibrationOptions
 from export.quantization import ROW_GRID, ActivationPlan, Grid, grid_between

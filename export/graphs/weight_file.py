@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from bundle.tensors import WEIGHTS_NAME
-from export.graphs.builder import initializer
+from export.graphs.onnx_model import initializer
 
 PAGE_BYTES = 4096
 """onnxruntime maps pages; offsets that are no multiple of it are copied instead."""

@@ -15,14 +15,14 @@ from bundle.tensors import (
     SHORTLIST_NAME,
     SHORTLIST_TABLE_NAME,
 )
-from export.graphs.attention import build_attention
-from export.graphs.beams import build_beams, has_beams
 from export.graphs.builder import GraphBuilder
-from export.graphs.candidates import build_candidates
-from export.graphs.decoder import build_decoder
-from export.graphs.encoder import build_encoder
-from export.graphs.inspections import build_inspections
-from export.graphs.shortlist import build_shortlist
+from export.graphs.inspection.files import build_inspections
+from export.graphs.rewriting.beams import build_beams, has_beams
+from export.graphs.transformer.attention import build_attention
+from export.graphs.transformer.candidates import build_candidates
+from export.graphs.transformer.decoder import build_decoder
+from export.graphs.transformer.encoder import build_encoder
+from export.graphs.transformer.shortlist import build_shortlist
 from export.graphs.weight_file import save_graphs
 from export.lexicon.shortlist import ShortlistPlan
 from export.network import Network

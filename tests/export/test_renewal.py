@@ -21,7 +21,7 @@ from bundle.tensors import (
 )
 from export import renewal
 from export.errors import ExportError, VerificationError
-from export.graphs.beams import build_beams
+from export.graphs.rewriting.beams import build_beams
 from export.renewal import RenewalOptions, renew
 from model.errors import CorpusError
 from tests.data.toy_language import sentence_pairs

@@ -14,7 +14,7 @@ from service.engine.graphs.sessions import Sessions
 from service.errors import InvalidRequestError
 from service.inspection.causes.methods import check_method
 from service.inspection.values import Method
-from tests.export.graphs.test_causes import causes
+from tests.export.graphs.inspection.test_causes import causes
 from tests.export.importers.firefox.firefox_models import save_model
 from tests.export.importers.firefox.test_firefox import _read, sessions_of, sources, targets
 

@@ -7,8 +7,8 @@ import onnx
 from onnx import helper
 
 from bundle.tensors import GraphSpec
-from export.graphs.builder import initializer
-from export.graphs.stored_nodes import Nodes, model_of_needed
+from export.graphs.onnx_model import initializer
+from export.graphs.rewriting.stored_nodes import Nodes, model_of_needed
 
 
 class EditedGraph:

@@ -1,8 +1,8 @@
 """Finds the attentions of a stored attention graph: what each reads, weighs, and adds to.
 
-The graph is the one that `export.graphs.attention` builds, so an attention is a softmax, a product
-with the values, a projection, and a residual connection, in this order; a recurrence has a loop in
-place of the first two. Blocks come in the order of the layers.
+The graph is the one that `export.graphs.transformer.attention` builds, so an attention is a
+softmax, a product with the values, a projection, and a residual connection, in this order; a
+recurrence has a loop in place of the first two. Blocks come in the order of the layers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from typing import Literal
 import onnx
 
 from bundle.manifest import Architecture
-from export.graphs.stored_nodes import Nodes
+from export.graphs.rewriting.stored_nodes import Nodes
 
 BlockKind = Literal["encoder", "decoder", "cross"]
 _PRODUCTS = ("MatMul", "MatMulIntegerToFloat")

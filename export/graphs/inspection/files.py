@@ -4,9 +4,9 @@ import onnx
 
 from bundle.manifest import Architecture
 from bundle.tensors import ALTI_NAME, STATES_NAME, VALUE_ZEROING_NAME
-from export.graphs.alti import build_alti, has_alti
-from export.graphs.states import build_states
-from export.graphs.value_zeroing import build_value_zeroing
+from export.graphs.inspection.alti import build_alti, has_alti
+from export.graphs.inspection.states import build_states
+from export.graphs.inspection.value_zeroing import build_value_zeroing
 
 
 def inspection_names(architecture: Architecture) -> list[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from bundle.reader import Bundle, read_bundle
 from bundle.tensors import ATTENTION_NAME, STATES_NAME
 from export.calibration.activations import calibrate
-from export.graphs.states import build_states
+from export.graphs.inspection.states import build_states
 from export.network import network_of
 from export.recovery.network import network_of_bundle
 from model.transformer import EncoderLayer, Transformer
@@ -23,7 +23,7 @@ from service.engine.inspection import AttendRequest, WantedOutputs, run_pass
 from tests.export.networks import ALL_KINDS, network, open_graphs, random_ids, random_transformer
 from tests.service.engine.tiny import tiny, tiny_sources
 
-EN_DE = Path(__file__).parents[3] / "bundles" / "en-de"
+EN_DE = Path(__file__).parents[4] / "bundles" / "en-de"
 RANDOM = random_ids(4, seed=1)
 
 

@@ -18,18 +18,19 @@ from bundle.tensors import (
     present_key,
     present_value,
 )
-from export.graphs import plain_step
-from export.graphs.builder import MICROSOFT, GraphBuilder
-from export.graphs.layers import (
+from export.graphs.builder import GraphBuilder
+from export.graphs.layers import plain_step
+from export.graphs.layers.plain_step import Step, begin_step
+from export.graphs.layers.recurrence import first_rows, recurrent_step
+from export.graphs.layers.sublayers import (
     attention_output,
     feed_forward,
     final_norm,
     residual,
     self_attention_inputs,
 )
-from export.graphs.plain_step import Step, begin_step
-from export.graphs.recurrence import first_rows, recurrent_step
-from export.graphs.shortlist import project
+from export.graphs.onnx_model import MICROSOFT
+from export.graphs.transformer.shortlist import project
 from export.lexicon.shortlist import ShortlistPlan
 
 

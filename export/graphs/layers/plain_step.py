@@ -20,8 +20,7 @@ from bundle.tensors import (
     present_value,
 )
 from export.graphs.builder import GraphBuilder
-from export.graphs.layers import split_heads
-from export.graphs.plain_attention import (
+from export.graphs.layers.plain_attention import (
     KeyValues,
     PositionIds,
     as_key_mask,
@@ -33,6 +32,7 @@ from export.graphs.plain_attention import (
     rounded_to_blocks,
     token_mask,
 )
+from export.graphs.layers.sublayers import split_heads
 from export.network import Float32
 
 

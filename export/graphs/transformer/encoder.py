@@ -7,17 +7,8 @@ import onnx
 from onnx import TensorProto
 
 from bundle.tensors import cross_key, cross_value, encoder_spec
-from export.graphs.builder import MICROSOFT, GraphBuilder
-from export.graphs.layers import (
-    attention_output,
-    feed_forward,
-    final_norm,
-    memory_projections,
-    residual,
-    self_attention_inputs,
-    split_heads,
-)
-from export.graphs.plain_attention import (
+from export.graphs.builder import GraphBuilder
+from export.graphs.layers.plain_attention import (
     KeyValues,
     PositionIds,
     as_key_mask,
@@ -28,6 +19,16 @@ from export.graphs.plain_attention import (
     self_position_ids,
     token_mask,
 )
+from export.graphs.layers.sublayers import (
+    attention_output,
+    feed_forward,
+    final_norm,
+    memory_projections,
+    residual,
+    self_attention_inputs,
+    split_heads,
+)
+from export.graphs.onnx_model import MICROSOFT
 
 Attention = Callable[[str, str], str]
 """Appends a self-attention to queries, keys and values side by side, given its name."""

@@ -9,8 +9,8 @@ import onnx
 
 from bundle.manifest import Architecture
 from bundle.tensors import alti_spec
-from export.graphs.attention_blocks import AttentionBlock, attention_blocks
-from export.graphs.edited_graph import EditedGraph
+from export.graphs.inspection.attention_blocks import AttentionBlock, attention_blocks
+from export.graphs.rewriting.edited_graph import EditedGraph
 
 _KINDS = ("encoder", "decoder", "cross")
 _PARTS = ("values", "residual", "result")

@@ -16,9 +16,9 @@ from onnx import helper
 
 from bundle.manifest import Architecture, CacheDtype
 from bundle.tensors import NUM_PLACES, GraphSpec, beams_spec, candidates_spec, cross_key
-from export.graphs.builder import initializer
-from export.graphs.stored_nodes import Nodes, model_of_needed
-from export.graphs.whole_vocabulary import whole_vocabulary_nodes
+from export.graphs.onnx_model import initializer
+from export.graphs.rewriting.stored_nodes import Nodes, model_of_needed
+from export.graphs.rewriting.whole_vocabulary import whole_vocabulary_nodes
 
 _ATTENTION = "GroupQueryAttention"
 

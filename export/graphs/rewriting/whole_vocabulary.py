@@ -6,7 +6,7 @@ import onnx
 
 from bundle.manifest import Architecture, CacheDtype
 from bundle.tensors import decoder_spec
-from export.graphs.builder import model_of
+from export.graphs.onnx_model import model_of
 
 
 def whole_vocabulary_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

@@ -11,8 +11,8 @@ import onnx
 
 from bundle.manifest import Architecture
 from bundle.tensors import states_spec
-from export.graphs.attention_blocks import AttentionBlock, attention_blocks, layer_output
-from export.graphs.edited_graph import EditedGraph
+from export.graphs.inspection.attention_blocks import AttentionBlock, attention_blocks, layer_output
+from export.graphs.rewriting.edited_graph import EditedGraph
 
 _PROJECTIONS = ("queries", "keys", "values")
 

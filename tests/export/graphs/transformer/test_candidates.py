@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from export.graphs.builder import GraphBuilder, initializer
-from export.graphs.candidates import LARGEST_BLOCK, build_candidates
+from export.graphs.builder import GraphBuilder
+from export.graphs.onnx_model import initializer
+from export.graphs.transformer.candidates import LARGEST_BLOCK, build_candidates
 from tests.export.networks import network, random_transformer
 
 VOCAB_SIZES = {

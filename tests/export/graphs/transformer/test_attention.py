@@ -5,10 +5,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from bundle.tensors import GraphSpec, TensorSpec
-from export.graphs.attention import rounded_as_cached
-from export.graphs.builder import GraphBuilder, initializer
-from export.graphs.decoder import cached_attention
-from export.graphs.layers import split_heads
+from export.graphs.builder import GraphBuilder
+from export.graphs.layers.sublayers import split_heads
+from export.graphs.onnx_model import initializer
+from export.graphs.transformer.attention import rounded_as_cached
+from export.graphs.transformer.decoder import cached_attention
 from tests.export.networks import network, random_transformer
 
 ROWS, CAPACITY = 500, 2

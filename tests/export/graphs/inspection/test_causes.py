@@ -23,7 +23,7 @@ from service.engine.graphs.sessions import Sessions
 from service.engine.inspection import AttendRequest, run_pass
 from service.inspection.causes.methods import passes_of, shares_of
 from service.inspection.values import Method
-from tests.export.graphs.torch_causes import TorchCauses
+from tests.export.graphs.inspection.torch_causes import TorchCauses
 from tests.export.networks import (
     ALL_KINDS,
     network,
@@ -33,7 +33,7 @@ from tests.export.networks import (
 )
 from tests.service.engine.tiny import tiny, tiny_sources
 
-EN_DE = Path(__file__).parents[3] / "bundles" / "en-de"
+EN_DE = Path(__file__).parents[4] / "bundles" / "en-de"
 BY_GRAPH: tuple[Method, ...] = ("rollout", "value_zeroing", "alti")
 EVERY: tuple[Method, ...] = (*BY_GRAPH, "occlusion")
 Pair = tuple[tuple[int, ...], tuple[int, ...]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import onnx
 
 from bundle.tensors import GraphSpec
-from export.graphs.builder import model_of
+from export.graphs.onnx_model import model_of
 
 Nodes = list[onnx.NodeProto]
 

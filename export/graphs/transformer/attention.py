@@ -12,17 +12,7 @@ import onnx
 
 from bundle.tensors import attention_spec
 from export.graphs.builder import GraphBuilder
-from export.graphs.encoder import leading_positions, length_of
-from export.graphs.layers import (
-    attention_output,
-    feed_forward,
-    final_norm,
-    memory_projections,
-    residual,
-    self_attention_inputs,
-    split_heads,
-)
-from export.graphs.plain_attention import (
+from export.graphs.layers.plain_attention import (
     KeyValues,
     PositionIds,
     as_float,
@@ -35,7 +25,17 @@ from export.graphs.plain_attention import (
     self_position_ids,
     token_mask,
 )
-from export.graphs.recurrence import recurrent_pass
+from export.graphs.layers.recurrence import recurrent_pass
+from export.graphs.layers.sublayers import (
+    attention_output,
+    feed_forward,
+    final_norm,
+    memory_projections,
+    residual,
+    self_attention_inputs,
+    split_heads,
+)
+from export.graphs.transformer.encoder import leading_positions, length_of
 from export.network import Float32
 from export.quantization import LayerCacheScales
 

@@ -1,0 +1,1 @@
+"""The layers of the graphs of a Transformer, as operators of ONNX."""
