@@ -12,8 +12,8 @@ from bundle.errors import BundleError
 from bundle.manifest import MANIFEST_NAME
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
-from export.model_card import model_card
-from export.packing import file_entries
+from export.publication.model_card import model_card
+from export.publication.packing import file_entries
 
 
 def annotate(folder: Path, notes: str) -> None:

@@ -22,15 +22,15 @@ from bundle.tensors import MODEL_CARD_NAME
 from export.calibration.activations import calibrate
 from export.calibration.doubt import calibrate_doubt
 from export.errors import VerificationError
-from export.job import ExportJob, ShortlistText
+from export.inputs.job import ExportJob, ShortlistText
 from export.lexicon.ibm_model_1 import Lexicon, learn_lexicon
 from export.lexicon.known_words import write_known_words
 from export.lexicon.shortlist import build_shortlist, encode_some
-from export.model_card import model_card
 from export.options import ExportOptions
-from export.packing import check_replaceable, file_entries, publish
+from export.publication.model_card import model_card
+from export.publication.packing import check_replaceable, file_entries, publish
+from export.publication.staging import GraphVariant, open_staged
 from export.quantization import ActivationPlan
-from export.staging import GraphVariant, open_staged
 from export.verification.alignment_head import choose_alignment_head
 from export.verification.canary import choose_canary
 from export.verification.heads import affordable_sentences, measure_heads
@@ -57,7 +57,7 @@ def export_bundle(options: ExportOptions) -> Manifest:
         ModelError: The checkpoint or the development set cannot be read.
         InvalidBundleError: The service's own loader refuses it.
     """
-    from export.training_run import prepare_run  # here: it imports torch
+    from export.inputs.training_run import prepare_run  # here: it imports torch
 
     check_replaceable(options.out, force=options.force)
     return make_bundle(prepare_run(options))

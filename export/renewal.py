@@ -38,8 +38,8 @@ from export.graphs.inspection.files import build_inspections, inspection_names
 from export.graphs.rewriting.beams import build_beams, has_beams
 from export.graphs.rewriting.whole_vocabulary import without_shortlist
 from export.lexicon.known_words import TrainingText, write_known_words
-from export.model_card import FIDELITY_HEADING, doubt_section, quality_section
-from export.packing import file_entries, publish
+from export.publication.model_card import FIDELITY_HEADING, doubt_section, quality_section
+from export.publication.packing import file_entries, publish
 from export.sentences.development_set import held_out
 from model.config import parse_recorded_config
 from model.errors import ModelError

@@ -21,9 +21,9 @@ from bundle.tensors import MODEL_CARD_NAME, SOURCE_TOKENIZER_NAME
 from export.calibration.activations import calibrate
 from export.graphs.writer import write_graphs
 from export.network import Network, network_of
-from export.packing import file_entries
+from export.publication.packing import file_entries
+from export.publication.staging import NOT_MEASURED
 from export.quantization import ActivationPlan
-from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
 

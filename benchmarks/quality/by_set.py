@@ -21,9 +21,9 @@ from tqdm import tqdm
 from benchmarks.harness.report import record
 from bundle.manifest import LanguagePair
 from bundle.reader import read_bundle
+from export.inputs.training_run import prepare_run
 from export.options import ExportOptions
-from export.staging import GraphVariant, open_staged
-from export.training_run import prepare_run
+from export.publication.staging import GraphVariant, open_staged
 from model.data.corpus import SentencePair, read_pairs
 from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.offline import decode_stream

@@ -10,11 +10,11 @@ from export.exporter import make_bundle
 from export.importers.imported_model import ImportedModel, origin_of
 from export.importers.kinds import INT8_KINDS, reader_of
 from export.importers.options import DevelopmentFile, ImportOptions
-from export.job import ExportJob, TrainedModel
+from export.inputs.job import ExportJob, TrainedModel
+from export.inputs.preparation import prepare
+from export.inputs.provenance import imported_provenance
 from export.network import Network
-from export.packing import check_replaceable
-from export.preparation import prepare
-from export.provenance import imported_provenance
+from export.publication.packing import check_replaceable
 from export.sentences.development_set import ParallelText
 from export.verification.numpy_reference import NumpyReference
 from export.verification.reference_network import ReferenceNetwork

@@ -12,8 +12,8 @@ from bundle.reader import Bundle
 from bundle.tokenizer import Tokenizer
 from export.graphs.writer import write_graphs
 from export.network import Network, network_of
+from export.publication.staging import NOT_MEASURED
 from export.quantization import ActivationPlan
-from export.staging import NOT_MEASURED
 from model.architecture import Architecture
 from model.transformer import Transformer
 from service.engine.graphs.sessions import Sessions, open_sessions

@@ -8,9 +8,9 @@ from bundle.manifest import LanguagePair, Manifest
 from bundle.reader import read_bundle
 from bundle.tensors import MODEL_CARD_NAME
 from export.exporter import export_bundle
+from export.inputs.training_run import prepare_run
 from export.options import CalibrationOptions, ExportOptions
 from export.sentences.development_set import DevelopmentPair, in_turns
-from export.training_run import prepare_run
 from tests.data.toy_language import sentence_pairs
 from tests.export.runs import BOTH_WAYS, write_run
 

@@ -20,8 +20,8 @@ from export.importers.firefox.reader import read
 from export.importers.importer import import_bundle, prepare_import
 from export.importers.options import ImportOptions
 from export.network import Network
+from export.publication.staging import GraphVariant, open_staged
 from export.quantization import Grid
-from export.staging import GraphVariant, open_staged
 from export.verification.forced_decoding import forced_logits
 from export.verification.numpy_reference import NumpyReference
 from service.engine.batch_decoder import BatchDecoder

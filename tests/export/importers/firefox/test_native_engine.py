@@ -19,7 +19,7 @@ from sacrebleu.metrics.chrf import CHRF
 from bundle.reader import read_bundle
 from export.importers.firefox.reader import read
 from export.importers.importer import import_bundle, prepare_import
-from export.staging import GraphVariant, open_staged
+from export.publication.staging import GraphVariant, open_staged
 from export.verification.forced_decoding import forced_logits
 from export.verification.numpy_reference import NumpyReference
 from service.engine.graphs.sessions import Sessions, open_sessions

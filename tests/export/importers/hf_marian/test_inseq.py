@@ -15,7 +15,7 @@ from transformers import MarianMTModel, MarianTokenizer  # noqa: E402
 
 from export.importers.hf_marian.reader import read  # noqa: E402
 from export.importers.importer import prepare_import  # noqa: E402
-from export.staging import GraphVariant, open_staged  # noqa: E402
+from export.publication.staging import GraphVariant, open_staged  # noqa: E402
 from service.engine.graphs.cause_passes import (  # noqa: E402
     occluded_log_probs,
     zeroed_distances,

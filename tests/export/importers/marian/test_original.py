@@ -14,7 +14,7 @@ from export.importers.importer import import_bundle, prepare_import
 from export.importers.marian.reader import read
 from export.importers.networks.positions import marian_positions, sines_then_cosines
 from export.network import Network
-from export.staging import GraphVariant, open_staged
+from export.publication.staging import GraphVariant, open_staged
 from service.engine.graphs.sessions import Sessions, open_sessions
 from service.engine.offline import decode_batch
 from service.engine.search.options import DecodeOptions

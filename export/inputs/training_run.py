@@ -6,12 +6,12 @@ from bundle.manifest import DecodingDefaults
 from bundle.tensors import SOURCE_TOKENIZER_NAME
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
-from export.job import ExportJob, ShortlistText, TrainedModel
+from export.inputs.job import ExportJob, ShortlistText, TrainedModel
+from export.inputs.preparation import prepare
+from export.inputs.provenance import lineage_of, provenance_of
 from export.lexicon.known_words import TrainingText
 from export.network import Network, network_of
 from export.options import ExportOptions
-from export.preparation import prepare
-from export.provenance import lineage_of, provenance_of
 from export.sentences.development_set import ParallelText, language_pair
 from export.verification.torch_reference import TorchReference
 from model.data.corpus import read_pairs

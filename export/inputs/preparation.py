@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bundle.tokenizer import Tokenizer
 from export.errors import ExportError
-from export.job import ExportJob, TrainedModel
+from export.inputs.job import ExportJob, TrainedModel
 from export.network import Network
 from export.options import BundleOptions
 from export.sentences.development_set import (

@@ -9,7 +9,7 @@ from bundle.manifest import Canary, Manifest, Precision, Quantization
 from bundle.parity import ParityReport
 from bundle.reader import Bundle
 from export.graphs.writer import write_graphs
-from export.job import ExportJob
+from export.inputs.job import ExportJob
 from export.lexicon.shortlist import ShortlistPlan
 from export.quantization import ActivationPlan
 from service.engine.graphs.sessions import Sessions, check_attention, open_sessions

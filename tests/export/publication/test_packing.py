@@ -6,7 +6,7 @@ import pytest
 
 from bundle.manifest import MANIFEST_NAME
 from export.errors import ExportError
-from export.packing import check_replaceable, file_entries, publish
+from export.publication.packing import check_replaceable, file_entries, publish
 
 
 def test_files_are_listed_with_size_and_digest(tmp_path: Path) -> None:
