@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from model import cli
-from model.training import averaging_cli
+from model.training.averaging import cli as averaging_cli
 
 
 def main() -> int:

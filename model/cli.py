@@ -85,8 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
+    from model.training.monitoring.tensorboard import check_installed
     from model.training.processes import joined_processes
-    from model.training.tensorboard import check_installed
 
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -106,8 +106,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace, processes: "Processes") -> None:
-    from model.training.bfloat16 import is_emulated
     from model.training.checkpoint import CONFIG_NAME
+    from model.training.optimization.bfloat16 import is_emulated
     from model.training.trainer import Trainer
 
     config, out = read_config(arguments.config), arguments.output

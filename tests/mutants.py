@@ -25,7 +25,7 @@ TESTS = {
         "tests/model/test_initialisation.py",
         "tests/model/test_parts.py",
         "tests/model/test_positions.py",
-        "tests/model/training/test_loss.py",
+        "tests/model/training/optimization/test_loss.py",
     ),
     "service/scheduling/fair_queue.py": (
         "tests/service/scheduling/test_fair_queue.py",

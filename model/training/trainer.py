@@ -16,15 +16,15 @@ from model.config import RunConfig, TrainingConfig, parse_recorded_config
 from model.data.batching import Batch, batch_stream, make_batch
 from model.errors import CheckpointError, DivergenceError
 from model.training import checkpoint
+from model.training.averaging.recent_weights import RecentWeights
 from model.training.checkpoint import Progress, lineage_of_run
 from model.training.lineage import RANDOM, Lineage, read_lineage
-from model.training.loss import batch_loss
-from model.training.optimizer import MasterOptimizer
+from model.training.monitoring.progress_bar import ProgressBar
+from model.training.monitoring.run_log import RunLog
+from model.training.optimization.loss import batch_loss
+from model.training.optimization.optimizer import MasterOptimizer
+from model.training.optimization.schedule import learning_rate_factor, used_budget, with_decay
 from model.training.processes import Processes
-from model.training.progress_bar import ProgressBar
-from model.training.recent_weights import RecentWeights
-from model.training.run_log import RunLog
-from model.training.schedule import learning_rate_factor, used_budget, with_decay
 from model.training.training_data import TrainingData
 from model.training.validation import ValidationScores, mean_scores, validate
 from model.transformer import Transformer

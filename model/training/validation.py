@@ -12,7 +12,7 @@ from sentencepiece import SentencePieceProcessor
 from model.data.batching import encode_corpus, encode_sources, epoch_batches, make_batch
 from model.data.corpus import SentencePair
 from model.greedy import greedy_translate
-from model.training.loss import batch_loss
+from model.training.optimization.loss import batch_loss
 from model.transformer import Transformer
 
 BATCH_SENTENCES = 50

@@ -12,6 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 from model.config import parse_config
 from model.data.batching import EncodedCorpus, epoch_batches
 from model.errors import ConfigError
+from model.training.averaging.recent_weights import RecentWeights
 from model.training.checkpoint import (
     AVERAGED_NAME,
     BEST_NAME,
@@ -22,10 +23,9 @@ from model.training.checkpoint import (
     load_checkpoint,
     read,
 )
+from model.training.monitoring.progress_bar import describe, perplexity
 from model.training.preparation import CORPUS_NAME, prepare
 from model.training.processes import Processes, joined_processes
-from model.training.progress_bar import describe, perplexity
-from model.training.recent_weights import RecentWeights
 from model.training.trainer import Trainer
 from model.training.validation import ValidationScores
 from tests.model.runs import (

@@ -13,7 +13,7 @@ from model.data.tokenizer import load_tokenizer
 from model.directions import Direction
 from model.errors import ConfigError
 from model.training.checkpoint import AVERAGED_NAME, load_checkpoint
-from model.training.loss import batch_loss
+from model.training.optimization.loss import batch_loss
 from model.training.preparation import prepare
 from model.transformer import Transformer
 from tests.model.runs import both_ways, config_text, new_trainer, shift_task_text, write_shift_task

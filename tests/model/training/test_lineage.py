@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import CheckpointError
-from model.training.averaging import average_checkpoints
+from model.training.averaging.mean import average_checkpoints
 from model.training.checkpoint import (
     AVERAGED_NAME,
     BEST_NAME,

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from model.errors import CheckpointError
-from model.training.averaging import average_checkpoints
-from model.training.averaging_cli import register
+from model.training.averaging.cli import register
+from model.training.averaging.mean import average_checkpoints
 from model.training.checkpoint import Progress, load_checkpoint, save_model
 from model.transformer import Transformer
 from tests.model.networks import ARCHITECTURE, random_network

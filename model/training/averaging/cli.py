@@ -37,7 +37,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Average; returns the exit code."""
-    from model.training.averaging import average_checkpoints
+    from model.training.averaging.mean import average_checkpoints
 
     try:
         print(average_checkpoints(arguments.checkpoints, arguments.output))

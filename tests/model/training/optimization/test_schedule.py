@@ -2,7 +2,7 @@ import pytest
 
 from model.config import TrainingConfig
 from model.training.checkpoint import Progress
-from model.training.schedule import learning_rate_factor, used_budget, with_decay
+from model.training.optimization.schedule import learning_rate_factor, used_budget, with_decay
 
 PAPER = TrainingConfig(max_steps=1000, warmup_steps=100)
 TRAPEZOID = TrainingConfig(max_steps=1000, schedule="trapezoid", warmup_steps=100, decay_start=0.2)

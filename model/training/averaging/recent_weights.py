@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model.training.averaging import mean_weights
+from model.training.averaging.mean import mean_weights
 from model.training.checkpoint import read, write_atomically
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from model.data.batching import Batch
-from model.training.loss import batch_loss
+from model.training.optimization.loss import batch_loss
 from tests.model.networks import ARCHITECTURE, random_ids, random_network
 
 

@@ -6,8 +6,8 @@ import torch
 
 from model.architecture import Architecture
 from model.config import TrainingConfig
-from model.training.muon import Fp32Muon
-from model.training.optimizer import MasterOptimizer
+from model.training.optimization.muon import Fp32Muon
+from model.training.optimization.optimizer import MasterOptimizer
 from model.transformer import Transformer
 from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
 

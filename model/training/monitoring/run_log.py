@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model.training.checkpoint import Progress
-from model.training.tensorboard import Board
+from model.training.monitoring.tensorboard import Board
 from model.training.validation import ValidationScores, mean_scores
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.training.bfloat16 import is_emulated
+from model.training.optimization.bfloat16 import is_emulated
 
 
 @pytest.mark.parametrize(

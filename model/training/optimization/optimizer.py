@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from model.config import TrainingConfig
-from model.training.bfloat16 import is_emulated
 from model.training.checkpoint import check_weights
-from model.training.muon import Fp32Muon
+from model.training.optimization.bfloat16 import is_emulated
+from model.training.optimization.muon import Fp32Muon
 from model.transformer import Transformer
 
 ADAM_BETAS = (0.9, 0.98)

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from model.training.muon import Fp32Muon, orthogonalised
+from model.training.optimization.muon import Fp32Muon, orthogonalised
 
 
 def optimizer_of(weights: list[torch.Tensor], kind: type[torch.optim.Muon]) -> torch.optim.Muon:

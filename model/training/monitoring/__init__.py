@@ -1,0 +1,1 @@
+"""What a run shows: progress bar, log and curves."""

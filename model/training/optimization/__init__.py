@@ -1,0 +1,1 @@
+"""What an update computes: loss, learning rate, optimizers and their precision."""
