@@ -9,7 +9,7 @@ BUNDLE ?= bundles/en-de
 CONFIG ?= model/configs/en-de-small.toml
 OUT ?=
 HOURS ?= 0.5
-CODE ?= model/transformer.py service/engine/search service/scheduling service/text/masking
+CODE ?= model/transformer service/engine/search service/scheduling service/text/masking
 LIBRETRANSLATE ?=
 IMAGE_TAG ?= latest
 ARGS ?=
@@ -125,7 +125,7 @@ attack: $(DEVELOPMENT) ## attack a server of 1 GiB for a minute (ARGS="--each 5"
 fuzz: $(DEVELOPMENT) ## ask a server 20,000 made-up requests (ARGS="--cases 1000 --seed 7")
 	$(BIN)/python -m tests.end_to_end.fuzz $(ARGS)
 
-mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer.py)
+mutants: $(DEVELOPMENT) $(MUTANTS) ## list small changes of the code that no test notices (CODE=model/transformer)
 	$(VENV)-mutants/bin/python -m tests.mutants $(CODE) $(ARGS)
 
 # Without what an earlier build left behind, which would be packed again.

@@ -19,12 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TESTS = {
-    "model/transformer.py": (
-        "tests/model/test_transformer.py",
-        "tests/model/test_written_out.py",
-        "tests/model/test_initialisation.py",
-        "tests/model/test_parts.py",
-        "tests/model/test_positions.py",
+    "model/transformer": (
+        "tests/model/transformer",
         "tests/model/training/optimization/test_loss.py",
     ),
     "service/scheduling/fair_queue.py": (

@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from benchmarks.harness.machine import commit
 from model.architecture import Architecture
-from model.attention_scores import ScaledDotProduct
 from model.greedy import greedy_translate
 from model.transformer import Decoder, DecoderCache, FeedForward, MultiHeadAttention, Transformer
+from model.transformer.attention_scores import ScaledDotProduct
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 ARCHITECTURE = Architecture(

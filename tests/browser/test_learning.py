@@ -200,7 +200,7 @@ def test_costs_are_counted_for_the_sentence(
 
 def test_curves_are_those_of_the_network(learning: Visit, architecture: dict[str, Any]) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
-    from model.positions import sinusoidal_positions
+    from model.transformer.positions import sinusoidal_positions
 
     table = sinusoidal_positions(64, architecture["d_model"])
     for distance in (0, 1, 50):

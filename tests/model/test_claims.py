@@ -15,8 +15,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bundle.reader import read_bundle
 from model.architecture import Architecture
-from model.attention_scores import ScaledDotProduct
-from model.positions import sinusoidal_positions
 from model.transformer import (
     DecoderLayer,
     EncoderLayer,
@@ -26,6 +24,8 @@ from model.transformer import (
     Transformer,
     causal_mask,
 )
+from model.transformer.attention_scores import ScaledDotProduct
+from model.transformer.positions import sinusoidal_positions
 from service.engine.graphs.attention_pass import PairAttention, attend
 from service.engine.graphs.sessions import open_sessions
 from service.engine.offline import decode_batch

@@ -15,9 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from model.architecture import Architecture
-from model.attention_scores import Additive, ScaledDotProduct
-from model.positions import sinusoidal_positions
 from model.transformer import EncoderLayer, FeedForward, MultiHeadAttention
+from model.transformer.attention_scores import Additive, ScaledDotProduct
+from model.transformer.positions import sinusoidal_positions
 from tests.model.networks import ARCHITECTURE, random_ids, random_network
 
 D_MODEL = 512

@@ -149,7 +149,7 @@ def _positioned_scores(
 
 def _rotated(builder: GraphBuilder, vectors: str, positions: str) -> str:
     """Pairs of channels of [.., length, head_dim], rotated by the angles of their positions."""
-    from model.positions import wave_angles  # here: it imports torch
+    from model.transformer.positions import wave_angles  # here: it imports torch
 
     network, head_dim = builder.network, builder.network.architecture.head_dim
     length = _rounded_to_blocks(max(len(network.source_positions), len(network.target_positions)))

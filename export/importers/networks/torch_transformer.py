@@ -12,8 +12,8 @@ from torch.nn import functional
 from export.importers.networks.torch_activations import activation_module
 from export.network import Float32, Network
 from model.architecture import Architecture
-from model.positions import PositionedEmbedding
 from model.transformer import FeedForward, Transformer
+from model.transformer.positions import PositionedEmbedding
 
 
 def torch_transformer(network: Network) -> Transformer:

@@ -26,7 +26,7 @@ from export.importers.torch_module.layers import stack_shape, stack_weights
 from export.importers.torch_module.original import TorchOriginal
 from export.importers.torch_module.vocabulary import read_vocabulary
 from export.network import Float32, Network
-from model.positions import sinusoidal_positions
+from model.transformer.positions import sinusoidal_positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from model.positions import sinusoidal_positions
+from model.transformer.positions import sinusoidal_positions
 from tests.export.importers.spm_models import pieces, spm
 
 SPECIALS = ("<unk>", "<pad>", "<s>", "</s>")

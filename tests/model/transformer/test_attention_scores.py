@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from model.architecture import AttentionScore
-from model.attention_scores import INITIAL_SHARPNESS, attention_score
 from model.transformer import EncoderLayer
+from model.transformer.attention_scores import INITIAL_SHARPNESS, attention_score
 from tests.model.networks import ARCHITECTURE
 
 KINDS: tuple[AttentionScore, ...] = get_args(AttentionScore)

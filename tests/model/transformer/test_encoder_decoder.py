@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from model.architecture import Activation, Architecture, NormPosition, Positions
-from model.positions import sinusoidal_positions
 from model.transformer import (
     DecoderLayer,
     EncoderLayer,
@@ -16,6 +15,7 @@ from model.transformer import (
     Transformer,
     causal_mask,
 )
+from model.transformer.positions import sinusoidal_positions
 from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
 
 PAD = ARCHITECTURE.pad_id

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from model.architecture import Architecture, NormPosition, Positions
-from model.positions import PositionedEmbedding
 from model.transformer import Transformer
+from model.transformer.positions import PositionedEmbedding
 from tests.model.networks import random_ids
 
 WIDE = Architecture(

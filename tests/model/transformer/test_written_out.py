@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from model.architecture import Architecture
-from model.positions import sinusoidal_positions
 from model.transformer import Transformer
+from model.transformer.positions import sinusoidal_positions
 from tests.model.networks import ARCHITECTURE, CONFIGURATIONS, random_ids, random_network
 
 WRITTEN_OUT = {

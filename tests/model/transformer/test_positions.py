@@ -10,8 +10,8 @@ from torch import nn
 
 from model.architecture import Architecture, AttentionScore, Positions
 from model.errors import ConfigError
-from model.positions import PositionedEmbedding, RelativePositions, RotaryPositions
 from model.transformer import DecoderLayer
+from model.transformer.positions import PositionedEmbedding, RelativePositions, RotaryPositions
 from tests.model.networks import ARCHITECTURE, random_ids, random_network
 
 ROTARY = replace(ARCHITECTURE, positions="rotary")
