@@ -48,7 +48,7 @@ def main() -> int:
 
 def _measured(suffix: str, data: bytes) -> dict[str, object]:
     """What a process of its own says about its work."""
-    command = [sys.executable, "-m", "benchmarks.serving.document_work", suffix]
+    command = [sys.executable, "-m", "benchmarks.serving.documents.document_work", suffix]
     done = subprocess.run(command, input=data, capture_output=True, check=True)
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from benchmarks.harness.machine import commit, machine
 from benchmarks.harness.server_process import HOST, ServerProcess
 
-_SENTENCES = Path(__file__).parents[1] / "harness" / "sentences.txt"
+_SENTENCES = Path(__file__).parents[2] / "harness" / "sentences.txt"
 _LONGEST_S = 300.0
 _POLL_S = 0.1
 _CLIENTS = 8
