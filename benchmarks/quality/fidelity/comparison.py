@@ -17,8 +17,8 @@ from benchmarks.contestants.libretranslate import serving_libretranslate, versio
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.harness.report import record
 from benchmarks.harness.server_process import HOST, ServerProcess
-from benchmarks.quality.fidelity_outcome import Outcome, outcome_of
-from benchmarks.quality.fidelity_rows import print_rows, rows_by_category, rows_by_property
+from benchmarks.quality.fidelity.outcome import Outcome, outcome_of
+from benchmarks.quality.fidelity.rows import print_rows, rows_by_category, rows_by_property
 from bundle.reader import Bundle, read_bundle
 from tests.service.fidelity.corpus import NASTY_TEXTS
 from tests.service.fidelity.nasty_text import NastyText

@@ -136,7 +136,7 @@ def _measured(
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quality.checks", description=__doc__
+        prog="python -m benchmarks.quality.text.checks", description=__doc__
     )
     parser.add_argument("sets", type=Path, nargs="+", help="English TAB German, .tsv.xz")
     parser.add_argument("--limit", type=int, default=2000, help="pairs of each set")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality import ideas
-from benchmarks.quality.idea_outcome import Outcome, table
-from benchmarks.quality.ideas import losses
+from benchmarks.quality.training import ideas
+from benchmarks.quality.training.idea_outcome import Outcome, table
+from benchmarks.quality.training.ideas import losses
 from model.cli import MALLOC
 from model.data.corpus import SentencePair
 from model.directions import Direction

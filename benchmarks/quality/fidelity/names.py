@@ -138,7 +138,9 @@ def _outputs(
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.names", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality.fidelity.names", description=__doc__
+    )
     parser.add_argument("bundle", type=Path, help="folder of a bundle with known words")
     parser.add_argument(
         "sets", type=Path, nargs="*", help="English, tab, other language; .xz or not"

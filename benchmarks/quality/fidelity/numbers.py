@@ -25,7 +25,7 @@ from bundle.reader import read_bundle
 from model.data.corpus import read_pairs
 from service.text.checks import check
 
-CASES = Path(__file__).parents[2] / "tests" / "data" / "numbers.tsv"
+CASES = Path(__file__).parents[3] / "tests" / "data" / "numbers.tsv"
 _FLAGS = ("--max-text-chars", "1000000", "--deadline-ms", "600000")
 
 
@@ -128,7 +128,7 @@ def _scores(arguments: argparse.Namespace, client: Client, pair: LanguagePair) -
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.quality.numbers", description=__doc__
+        prog="python -m benchmarks.quality.fidelity.numbers", description=__doc__
     )
     parser.add_argument("--bundle", type=Path, default=Path("bundles/en-de"), metavar="FOLDER")
     parser.add_argument("--dev", type=Path, help="English TAB German, .tsv.xz")

@@ -1,6 +1,6 @@
 """Time of parsers on hostile HTML: the service's, and those of several libraries.
 
-    python -m benchmarks.quality.markup_parsers
+    python -m benchmarks.quality.text.markup_parsers
 
 Prints seconds at one size and at twice that size: linear time doubles. Libraries that are not
 installed are skipped.

@@ -2,7 +2,7 @@
 
 The task: give a sequence of 3 to 7 tokens back reversed. Curves are of the training loss, the final
 figure is the share of 300 unseen sequences that greedy decoding gives back without a mistake.
-`python -m benchmarks.quality.variants --out service/web/static/learn_variants.json`.
+`python -m benchmarks.quality.training.variants --out service/web/static/learn_variants.json`.
 """
 
 import argparse
@@ -249,7 +249,7 @@ def main() -> None:
             f"{outcome.seconds} s",
             flush=True,
         )
-    command = f"python -m benchmarks.quality.variants --steps {arguments.steps} --out FILE"
+    command = f"python -m benchmarks.quality.training.variants --steps {arguments.steps} --out FILE"
     content = {"command": command, "commit": commit(), "seed": SEED, "variants": found}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     arguments.out.write_text(text + "\n", encoding="utf-8")

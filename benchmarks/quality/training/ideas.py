@@ -23,8 +23,8 @@ from sentencepiece import SentencePieceProcessor
 
 from benchmarks.harness.machine import commit, machine, versions
 from benchmarks.quality.by_set import read_sets
-from benchmarks.quality.idea_outcome import Losses, Outcome, mean_loss, read_outcome, table
-from benchmarks.quality.idea_plan import (
+from benchmarks.quality.training.idea_outcome import Losses, Outcome, mean_loss, read_outcome, table
+from benchmarks.quality.training.idea_plan import (
     DEV_NAME,
     NEVER_NAME,
     SAMPLE_NAME,
@@ -233,15 +233,17 @@ def _write_json(arguments: argparse.Namespace, outcomes: Sequence[Outcome]) -> N
         "machine": machine(),
         "versions": versions("torch", "numpy", "sentencepiece"),
         "commit": commit(),
-        "command": shlex.join(["python", "-m", "benchmarks.quality.ideas", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "benchmarks.quality.training.ideas", *sys.argv[1:]]),
         "outcomes": [asdict(outcome) for outcome in outcomes],
     }
     arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.ideas", description=__doc__)
-    here = Path("benchmarks/quality/ideas.toml")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quality.training.ideas", description=__doc__
+    )
+    here = Path("benchmarks/quality/training/ideas.toml")
     parser.add_argument("--plan", type=Path, default=here, help="TOML of the ideas")
     base = Path("model/configs/en-de-sixth.toml")
     parser.add_argument("--base", type=Path, default=base, help="TOML of the run that they change")

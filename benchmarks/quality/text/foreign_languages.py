@@ -1,6 +1,6 @@
 """How often a language that is not served is recognised, and a served one called foreign.
 
-    python -m benchmarks.quality.foreign_languages PAIRS.tsv.xz ... --locales /usr/share/locale
+    python -m benchmarks.quality.text.foreign_languages PAIRS.tsv.xz ... --locales /usr/share/locale
 
 Served are English and German: both sides of the pairs, whole and their first one to four words.
 Foreign are messages of programs in other languages, from the catalogues of an operating system.

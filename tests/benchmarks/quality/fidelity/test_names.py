@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality.names import Change, mended, verdict
+from benchmarks.quality.fidelity.names import Change, mended, verdict
 from bundle.reader import read_bundle
 from tests.bundle.bundles import copy_of_tiny, know_words
 

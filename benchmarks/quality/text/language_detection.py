@@ -1,6 +1,6 @@
 """Detection of English and German by several libraries: accuracy, time and memory.
 
-    python -m benchmarks.quality.language_detection pairs.tsv
+    python -m benchmarks.quality.text.language_detection pairs.tsv
 
 Each line of the file has an English sentence, a tab and a German one. Libraries that are not
 installed are skipped.

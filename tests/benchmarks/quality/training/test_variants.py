@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.quality.variants import EVERY, NUM_UNSEEN, VARIANTS, Variant, train
+from benchmarks.quality.training.variants import EVERY, NUM_UNSEEN, VARIANTS, Variant, train
 from model.transformer import Transformer
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 RECORDED = ROOT / "service" / "web" / "static" / "learn_variants.json"
 
 

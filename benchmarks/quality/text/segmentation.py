@@ -1,6 +1,6 @@
 r"""Sentence segmentation by several libraries, beside the service's.
 
-    PYTHONPATH=. python benchmarks/quality/segmentation.py \
+    PYTHONPATH=. python benchmarks/quality/text/segmentation.py \
         --sentences en=news.en --sentences de=news.de
 
 (pysbd installs a package `benchmarks` of its own, which `python -m` would find.)
@@ -22,7 +22,7 @@ from service.text.segmentation.splitter import split
 Segmenter = Callable[[str, str], Sequence[str]]
 """Sentences of a text in a language, with the white space behind them if they keep it."""
 
-_TABLE = Path(__file__).parents[2] / "tests/service/text/segmentation/sentence_ends.tsv"
+_TABLE = Path(__file__).parents[3] / "tests/service/text/segmentation/sentence_ends.tsv"
 _LINES_A_PARAGRAPH = 20
 _NUM_RANDOM = 2_000
 _SPEED_CHARS = 300_000

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from benchmarks.quality.idea_plan import Idea, Plan, as_toml, config_of, read_plan
+from benchmarks.quality.training.idea_plan import Idea, Plan, as_toml, config_of, read_plan
 from model.config import parse_config
 
-REPOSITORY = Path(__file__).parents[3]
-PLAN = REPOSITORY / "benchmarks" / "quality" / "ideas.toml"
+REPOSITORY = Path(__file__).parents[4]
+PLAN = REPOSITORY / "benchmarks" / "quality" / "training" / "ideas.toml"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from benchmarks.quality.fidelity_outcome import Outcome
+from benchmarks.quality.fidelity.outcome import Outcome
 from tests.service.fidelity.nasty_text import NastyText
 
 
