@@ -1,1 +1,1 @@
-"""The commands of `pellucid`, one file each; they import heavy modules only when run."""
+"""The commands of `pellucid`, by what they ask; they import heavy modules only when run."""

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points, version
 from typing import Any, Never
 
-from service.cli import attention, glossary, keys, memory, score, serve, translate
+from service.cli import serve
+from service.cli.inspection import attention, score
 from service.cli.paths import STANDARD_OUTPUT, described, naming
+from service.cli.stores import glossary, keys, memory
+from service.cli.translation import translate
 from service.errors import ServiceError, StartupError
 
 COMMANDS_GROUP = "pellucid.commands"

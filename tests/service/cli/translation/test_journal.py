@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.journal import Journal
 from service.cli.paths import described
+from service.cli.translation.journal import Journal
 
 
 def _written(path: Path) -> bytes:

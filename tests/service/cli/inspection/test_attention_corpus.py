@@ -10,7 +10,7 @@ from service.cli.main import main
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle
 
 TEXT = tiny_bundle().manifest.canary.source_text
-EN_DE = Path(__file__).parents[3] / "bundles" / "en-de"
+EN_DE = Path(__file__).parents[4] / "bundles" / "en-de"
 MODEL = ["--source", "en", "--target", "de", "--bundles", str(TINY_BUNDLE)]
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from service.cli.arguments import stored_name
-from service.cli.tables import print_rows
+from service.cli.stores.arguments import stored_name
+from service.cli.stores.tables import print_rows
 from service.errors import NotFoundError, StartupError
 from service.settings import load_settings
 

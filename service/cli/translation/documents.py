@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.file_names import check_suffix, read_file
-from service.cli.journal import Journal
 from service.cli.local import line_request, open_service
 from service.cli.paths import check_output, naming
+from service.cli.translation.file_names import check_suffix, read_file
+from service.cli.translation.journal import Journal
 from service.documents.errors import DocumentError
 from service.documents.formats import FORMATS, WITHOUT_LINES, note_on
 from service.errors import StartupError

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from service.cli.translate import _Pipeline, _Result
+from service.cli.translation.translate import _Pipeline, _Result
 
 
 async def _copied(line: bytes, _: int) -> _Result:

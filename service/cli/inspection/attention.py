@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.contrast import contrast_table
 from service.cli.heads import add_heads_argument, heads_of
+from service.cli.inspection.contrast import contrast_table
 from service.cli.local import add_model_arguments, open_translator
 from service.cli.paths import STANDARD_OUTPUT, check_output, naming
 from service.errors import StartupError
@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     from service.api.native.attention_formats import JSON, attention_body
 
     if arguments.gold or (arguments.output and _names_file(arguments.text)):
-        from service.cli.attention_corpus import run_corpus
+        from service.cli.inspection.attention_corpus import run_corpus
 
         return run_corpus(arguments, _request(arguments))
     _check_table(arguments)

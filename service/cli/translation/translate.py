@@ -10,13 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.documents import add_document_arguments, check_lines, run_document
-from service.cli.doubt import (
-    add_doubt_arguments,
-    check_doubt_arguments,
-    details_line,
-    warnings_of,
-)
 from service.cli.heads import add_heads_argument
 from service.cli.local import (
     add_engines_argument,
@@ -27,6 +20,13 @@ from service.cli.local import (
     size_of,
 )
 from service.cli.paths import STANDARD_INPUT, STANDARD_OUTPUT, check_input, naming
+from service.cli.translation.documents import add_document_arguments, check_lines, run_document
+from service.cli.translation.doubt import (
+    add_doubt_arguments,
+    check_doubt_arguments,
+    details_line,
+    warnings_of,
+)
 from service.errors import InvalidRequestError, StartupError
 
 if TYPE_CHECKING:

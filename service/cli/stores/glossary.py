@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.arguments import stored_name
-from service.cli.tables import print_rows
+from service.cli.stores.arguments import stored_name
+from service.cli.stores.tables import print_rows
 from service.errors import InvalidRequestError, NotFoundError, StartupError
 from service.settings import load_settings
 from service.text.masking.glossary import GlossaryError

@@ -1,0 +1,1 @@
+"""The stores that a server reads: keys, glossaries, the translation memory."""

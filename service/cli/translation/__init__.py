@@ -1,0 +1,1 @@
+"""`pellucid translate`: lines, documents, and what is known of them."""
