@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -19,16 +17,12 @@ from service.documents.jobs.job import (
     suffix_of,
     translated_name,
 )
+from service.documents.jobs.job_folder import JobFolder
 from service.documents.jobs.job_run import DiskThread, JobRun, TakenOverError
 from service.documents.jobs.job_store import JobStore
 from service.documents.jobs.outcome import as_cancelled, cancellation, failure_of, reported_error
 from service.documents.jobs.replicas import BEAT_S
-from service.documents.jobs.survey import (
-    TEMPORARY,
-    cancelled_ids,
-    jobs_of_others,
-    remove_abandoned,
-)
+from service.documents.jobs.survey import cancelled_ids, jobs_of_others
 from service.documents.processes.pool import DocumentPool
 from service.documents.shares import FairSlots
 from service.documents.translation import Translate
@@ -74,12 +68,9 @@ class FileJobs:
         self._translate = translate
         self._limits = limits
         self._pool = pool
-        self._folder = folder
-        self._temporary_in = temporary_in or Path(tempfile.gettempdir())
         self._clock = clock
         self._disk = DiskThread()
-        self._opened: JobStore | None = None
-        self._opening = asyncio.Lock()
+        self._folder = JobFolder(self._disk, folder, temporary_in)
         self._runs: dict[str, JobRun] = {}
         """Jobs of this replica, by id."""
         self._others: dict[str, FileJob] = {}
@@ -92,11 +83,11 @@ class FileJobs:
 
     async def start(self) -> None:
         """Go on with the jobs of processes that have died, now and from time to time."""
-        if self._folder is None:
-            await self._disk(partial(remove_abandoned, self._temporary_in))
-        else:
-            await self._store()
+        if self._folder.is_kept:
+            await self._folder.store()
             await self._look()
+        else:
+            await self._folder.remove_abandoned()
         self._watching = asyncio.create_task(self._watch())
 
     async def submit(
@@ -128,7 +119,7 @@ class FileJobs:
             OverloadedError: Too many jobs have not ended.
             StorageError: Stored files use up the allowed space, or the disk is full.
         """
-        store = await self._store()
+        store = await self._folder.store()
         await self.remove_expired()
         self.check_room(options.client)
         job = replace(self._new_job(name, data, options, columns), key_digest=key_digest)
@@ -179,12 +170,12 @@ class FileJobs:
         Raises:
             NotFoundError: There is no such job, or no longer.
         """
-        store = await self._store()
+        store = await self._folder.store()
         await self.remove_expired()
         run = self._runs.get(job_id)
         job = run.job if run else await self._disk(partial(store.load, job_id))
         if job is None or self._is_expired(job):
-            kept = "" if self._folder else ", and not over a restart"
+            kept = "" if self._folder.is_kept else ", and not over a restart"
             raise NotFoundError(
                 f"there is no job {job_id[:_MAX_SHOWN_CHARS]}: jobs are kept for "
                 f"{self._limits.lifetime_s:g} s after their end{kept}"
@@ -220,7 +211,7 @@ class FileJobs:
             NotFoundError: There is no such job.
         """
         job = await self.find(job_id)
-        store = await self._store()
+        store = await self._folder.store()
         try:
             await self._disk(partial(store.mark_cancelled, job_id))
         except OSError:  # a full disk must not keep anyone from making room
@@ -243,14 +234,14 @@ class FileJobs:
         # Only names generated here are accepted, so none can escape the folder.
         if job.file_name != file_name or job.state != "done":
             raise NotFoundError(_GONE)
-        return (await self._store()).result(job.id)
+        return (await self._folder.store()).result(job.id)
 
     async def remove_expired(self) -> None:
         """Remove jobs of this replica whose lifetime is over, with their files."""
         for job_id in [job_id for job_id, run in self._runs.items() if self._is_expired(run.job)]:
             del self._runs[job_id]
             self._errors.pop(job_id, None)
-            store = await self._store()
+            store = await self._folder.store()
             await self._disk(partial(store.remove, job_id))
 
     async def close(self) -> None:
@@ -261,26 +252,8 @@ class FileJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._pool.close()
-        if self._opened is not None:
-            await self._disk(self._opened.close)
-            if self._folder is None:
-                await self._disk(partial(shutil.rmtree, self._opened.folder, ignore_errors=True))
+        await self._folder.close()
         self._disk.close()
-
-    async def _store(self) -> JobStore:
-        async with self._opening:
-            if self._opened is None:
-                try:
-                    self._opened = await self._disk(self._open)
-                except OSError as error:
-                    raise reported_error(error) from None
-            return self._opened
-
-    def _open(self) -> JobStore:
-        if self._folder is None:
-            return JobStore(Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self._temporary_in)))
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return JobStore(self._folder)
 
     def _new_job(self, name: str, data: bytes, options: TranslateRequest, columns: str) -> FileJob:
         job_id = uuid.uuid4().hex
@@ -312,7 +285,7 @@ class FileJobs:
                 size = await run.translate(self._translate, self._pool)
             await self._end(run, "done", size_bytes=size)
         except asyncio.CancelledError:
-            if not (self._is_closing and self._folder):
+            if not (self._is_closing and self._folder.is_kept):
                 await self._end(run, "cancelled", error=cancellation())
             raise
         except TakenOverError:
@@ -329,7 +302,7 @@ class FileJobs:
         error: ServiceError | None = None,
         size_bytes: int = 0,
     ) -> None:
-        store, job_id = await self._store(), run.job.id
+        store, job_id = await self._folder.store(), run.job.id
         failure = None
         if error is not None:
             self._errors[job_id] = error
@@ -344,7 +317,7 @@ class FileJobs:
         await self._disk(partial(store.remove_work, job_id))
 
     async def _cancel_own(self, job_id: str) -> None:
-        run, store = self._runs.get(job_id), await self._store()
+        run, store = self._runs.get(job_id), await self._folder.store()
         if run is None:
             return
         if task := self._tasks.get(job_id):
@@ -365,7 +338,7 @@ class FileJobs:
 
     async def _look(self) -> None:
         """Remove what is over, end what was cancelled elsewhere, claim what was left behind."""
-        store = self._opened
+        store = self._folder.opened
         if store is None:
             return
         await self._disk(store.replica.beat)
