@@ -18,10 +18,11 @@ from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
 from service.scheduling.workers.attend_feed import end_with
-from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.engine_client import EngineClient, EngineFactory
 from service.scheduling.workers.engine_pool import EnginePool
 from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.look_ahead import LookAhead
 from service.scheduling.workers.process_engine import ProcessEngine, ProcessOptions
 from service.scheduling.workers.scaling import EngineScaler, ScalingOptions
 

@@ -61,7 +61,7 @@ from service.observability.tracing import Tracing, open_tracing
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.scheduler import EnginesElsewhere, SchedulerOptions
 from service.scheduling.single_flight import SharingOptions
-from service.scheduling.workers.dispatcher import LookAhead
+from service.scheduling.workers.look_ahead import LookAhead
 from service.server.cpu_quota import available_cpus
 from service.server.garbage import collect_old_garbage
 from service.server.loop_lag import measure_loop_lag

@@ -7,7 +7,6 @@ cancellation are decided here, before the engine, so engines know neither client
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
 from itertools import count
 
 from service.engine.loop import Decoded, Failure, Progress
@@ -23,6 +22,7 @@ from service.scheduling.queue import AdmissionQueue, Contention
 from service.scheduling.workers.attend_feed import AttendFeed
 from service.scheduling.workers.engine_client import EngineClient, EngineDiedError
 from service.scheduling.workers.holdings import Holdings
+from service.scheduling.workers.look_ahead import LookAhead
 
 WAIT_S = 0.5
 """A dispatcher without news looks around this often."""
@@ -35,18 +35,6 @@ LONGEST_PAUSE_S = 10.0
 `LONGEST_PAUSE_S` at least."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookAhead:
-    """What an engine gets beside the sentences that have slots, to encode ahead."""
-
-    num_jobs: int = 64
-    num_tokens: int = 1024
-    num_jobs_contested: int = 8
-    """While several clients ask, or short requests beside long ones: what is ahead is ahead of
-    them too."""
-    num_tokens_contested: int = 256
 
 
 class Dispatcher:
@@ -232,9 +220,7 @@ class Dispatcher:
     def _take(self, contention: Contention, held: Holdings) -> list[Entry]:
         if self._is_retrying:
             return []
-        room = self._room()
-        if contention.is_any:
-            room = self._shared_room(room, contention, held)
+        room = self._room(contention, held)
         if not room.free_slots and not room.max_prefilled:
             return []
         return self._queue.take(room, is_idle=self.is_idle)
@@ -244,34 +230,16 @@ class Dispatcher:
         """Whether a job is inside that runs alone, so that a failure can be attributed to it."""
         return any(entry.is_retry for entry in self._entries.values())
 
-    def _room(self) -> BatchCapacity:
-        """Room for jobs while nothing is contested."""
-        num_ahead = self._num_ahead
-        return BatchCapacity(
-            free_slots=max(0, -num_ahead),
-            max_prefilled=max(0, self._look_ahead.num_jobs - max(0, num_ahead)),
-            max_tokens=self._look_ahead.num_tokens,
+    def _room(self, contention: Contention, held: Holdings) -> BatchCapacity:
+        if not contention.is_any:
+            return self._look_ahead.room(self._num_ahead)
+        return self._look_ahead.shared_room(
+            self._num_ahead,
+            contention,
+            held,
+            max_slots=self._max_slots,
+            num_urgent=len(self._urgent),
         )
-
-    def _shared_room(
-        self, room: BatchCapacity, contention: Contention, held: Holdings
-    ) -> BatchCapacity:
-        """Room while clients, or short and long requests, ask at the same time."""
-        ahead = self._look_ahead
-        shared = replace(
-            room,
-            max_prefilled=max(0, ahead.num_jobs_contested - max(0, self._num_ahead)),
-            max_tokens=ahead.num_tokens_contested,
-            max_slots_per_client=self._max_slots if contention.of_clients else None,
-            slots_in_use=held.slots,
-            max_slots_of_long=self._max_slots if contention.of_requests else None,
-            slots_of_long_in_use=held.slots_of_long,
-        )
-        if shared.free_slots or shared.max_prefilled:
-            return shared
-        # More is encoded ahead than may be now: a request that has nothing inside still finds room.
-        num_newcomers = max(0, ahead.num_jobs_contested - len(self._urgent))
-        return replace(shared, max_prefilled=num_newcomers, held_back=held.num_jobs.keys())
 
     @property
     def _num_ahead(self) -> int:

@@ -20,8 +20,9 @@ from service.scheduling.job import Job, JobResult
 from service.scheduling.limits import INTERNAL_CLIENT, AdmissionLimits, Client, Request
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
 from service.scheduling.single_flight import SharingOptions, SingleFlight
-from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.look_ahead import LookAhead
 from tests.service.engine.spy import Tensors, spied
 from tests.service.engine.tiny import EVERY_KIND, POISONED, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.remembered_clients import remembered_clients, remembered_requests

@@ -9,8 +9,9 @@ from service.scheduling.attend_queue import AttendQueue
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.look_ahead import LookAhead
 from tests.service.engine.spy import DecoderSpy, spied
 from tests.service.engine.tiny import GREEDY, alone, tiny_sessions
 from tests.service.tiny_models import FakeClock

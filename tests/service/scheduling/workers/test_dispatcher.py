@@ -9,8 +9,9 @@ from service.errors import ShuttingDownError
 from service.observability.metrics import Metrics
 from service.scheduling.limits import AdmissionLimits
 from service.scheduling.queue import AdmissionQueue
-from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.look_ahead import LookAhead
 from tests.service.engine.spy import Tensors
 from tests.service.engine.tiny import (
     BEAM,

@@ -13,8 +13,9 @@ from service.observability.metrics import Metrics
 from service.scheduling.job import Entry, Job, JobResult
 from service.scheduling.limits import AdmissionLimits, Client, Request
 from service.scheduling.queue import RECENTLY_S, AdmissionQueue
-from service.scheduling.workers.dispatcher import Dispatcher, LookAhead
+from service.scheduling.workers.dispatcher import Dispatcher
 from service.scheduling.workers.local_engine import LocalEngine
+from service.scheduling.workers.look_ahead import LookAhead
 from tests.service.engine.tiny import BEAM, GREEDY, alone, tiny_sessions, tiny_sources
 from tests.service.scheduling.workers.single_loop import (
     assert_translated,
