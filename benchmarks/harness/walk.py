@@ -20,7 +20,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import load_settings
 
 SERVICE = Path(__file__).parents[2] / "service"

@@ -75,8 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings.log_level)
 
     from service.observability.metrics import Metrics
-    from service.server.app import num_engines, open_registry
     from service.server.heap import tune_heap
+    from service.server.parts import num_engines, open_registry
     from service.server.uvicorn_server import bind, ignore_reloads
 
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
@@ -115,7 +115,7 @@ def serve(
         StartupError: A setting needs a package that is not installed.
     """
     from service.server.app import create_app
-    from service.server.connection import connections
+    from service.server.connections.connection import connections
     from service.server.garbage import tune_garbage_collection
     from service.server.uvicorn_server import Server
     from service.server.watchdog import Watchdog

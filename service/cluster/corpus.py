@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.errors import InvalidRequestError
 from service.observability.metrics import Metrics
-from service.server.app import create_translator, open_registry
+from service.server.parts import create_translator, open_registry
 from service.settings import Settings
 from service.translation.values import TranslateRequest
 

@@ -19,7 +19,8 @@ from service.observability.logs import configure_logging
 from service.observability.metrics import Metrics
 from service.scheduling.scheduler import EnginesElsewhere
 from service.scheduling.workers.scaling import ScalingOptions
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import Settings, load_settings
 
 DEPLOYMENT = "gateway"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from service.errors import NotReadyError, StartupError
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
-from service.server.app import create_translator, open_registry
+from service.server.parts import create_translator, open_registry
 from service.settings import Settings
 from service.translation.language_detection import AUTO
 from service.translation.translator import Translator

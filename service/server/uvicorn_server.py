@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from service.api.requests.in_flight import InFlight
 from service.errors import StartupError
-from service.server.accept_errors import AcceptErrors
-from service.server.connection_limit import max_accepted_per_turn
+from service.server.connections.accept_errors import AcceptErrors
+from service.server.connections.limit import max_accepted_per_turn
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75

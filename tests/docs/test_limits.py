@@ -19,7 +19,7 @@ from service.documents.jobs.admission import FileJobLimits
 from service.engine.search.options import MAX_BEAM_SIZE
 from service.inspection.throttle import ThrottleLimits
 from service.observability.metrics import CANCELLATION_REASONS, REJECTION_REASONS, Metrics
-from service.server.connection import MAX_HEAD_BYTES
+from service.server.connections.connection import MAX_HEAD_BYTES
 from service.server.uvicorn_server import _BACKLOG, _KEEP_ALIVE_S
 from service.settings import ENV_PREFIX, Settings
 from service.translation.memory.client_memory import MAX_IMPORTED_UNITS

@@ -9,7 +9,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import load_settings
 from service.translation.memory.memory_file import MemoryFile
 from service.translation.memory.unit import Space, Unit

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from service.api.native.languages import LanguageReply
 from service.api.replies.translation import TranslateReply
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import load_settings
 from tests.service.api.fakes import ask
 from tests.service.tiny_models import renamed_copy, tiny_bundle

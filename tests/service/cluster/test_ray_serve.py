@@ -25,7 +25,8 @@ from service.cluster.ray_data import translate_corpus
 from service.cluster.ray_serve import RayOptions, build
 from service.errors import InvalidRequestError, StartupError
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import Settings
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import ask

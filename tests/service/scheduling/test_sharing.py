@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from service.models.registry import Registry
 from service.observability.metrics import Metrics
 from service.scheduling.scheduler import Scheduler
-from service.server.app import create_app, registry_options
+from service.server.app import create_app
+from service.server.parts import registry_options
 from service.settings import load_settings
 from tests.service.scheduling.workers.poison import TEXTS
 from tests.service.scheduling.workers.single_loop import counted

@@ -10,7 +10,7 @@ from service.models.loaded_model import load
 from service.models.registry import Registry
 from service.observability.logs import configure_logging
 from service.observability.metrics import Metrics
-from service.server.app import open_registry, registry_options
+from service.server.parts import open_registry, registry_options
 from service.server.uvicorn_server import bind
 from service.settings import load_settings
 from tests.service.engine.spy import Tensors, spied

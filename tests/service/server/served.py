@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from service.observability.metrics import Metrics
-from service.server.connection import connections
+from service.server.connections.connection import connections
 from service.server.uvicorn_server import bind
 from tests.service.api.fakes import parts_of
 

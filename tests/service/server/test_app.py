@@ -4,8 +4,8 @@ import pytest
 
 from service.models.loaded_model import RegistryOptions
 from service.observability.metrics import Metrics
-from service.server.app import open_registry, registry_options
 from service.server.cpu_quota import available_cpus
+from service.server.parts import open_registry, registry_options
 from service.settings import load_settings
 from tests.service.tiny_models import TINY_BUNDLE
 

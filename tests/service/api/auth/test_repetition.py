@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.api.auth.repetition import DEEPL_REMEMBERED_S
-from service.server.app import create_file_jobs
+from service.server.parts import create_file_jobs
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 KEY, OTHER_KEY = "key-of-the-tests", "other-key-of-the-tests"

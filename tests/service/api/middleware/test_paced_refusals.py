@@ -17,7 +17,7 @@ from service.api.refusals.pace import PaceLimits, RefusalPace
 from service.api.requests.client_scope import CLIENT_NAME, client_name
 from service.api.requests.in_flight import InFlight
 from service.observability.metrics import Metrics
-from service.server.app import create_file_jobs
+from service.server.parts import create_file_jobs
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 KEYS = "key-of-the-tests-a,key-of-the-tests-b"

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.server.head_requests import answering_head
+from service.server.connections.head_requests import answering_head
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 
 BASE = {"q": "my secret text", "source": "en", "target": "de"}

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.server.app import create_file_jobs
+from service.server.parts import create_file_jobs
 from service.translation.values import TranslateRequest
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 
 from service.errors import StartupError
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import load_settings
 from tests.service.api.fakes import UpperCaser, app_with, ask, parts_of
 from tests.service.tiny_models import TINY_BUNDLE, tiny_bundle

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from service.api.operations.models import ModelReply
 from service.observability.metrics import Metrics
-from service.server.app import create_app, open_registry
+from service.server.app import create_app
+from service.server.parts import open_registry
 from service.settings import load_settings
 from service.text.language_names import name_of
 from tests.service.api.fakes import ask, parts_of

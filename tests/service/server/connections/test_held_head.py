@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from service.server.held_head import HeldHead
+from service.server.connections.held_head import HeldHead
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from service.server.fair_starts import FairStarts
+from service.server.connections.fair_starts import FairStarts
 
 
 def _turns(ask: Callable[[FairStarts, list[str]], None], num_turns: int) -> list[list[str]]:

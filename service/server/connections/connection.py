@@ -30,11 +30,11 @@ from service.api.middleware.reply_headers import (
 from service.api.middleware.request_limit import RequestLimit, is_limited
 from service.api.requests.departure import EXTENSION, Departure
 from service.observability.metrics import Metrics
-from service.server.connection_limit import ConnectionLimit, raise_descriptor_limit
-from service.server.connection_phase import Expected, Phase, num_complete, phase_of
-from service.server.fair_starts import FairStarts
-from service.server.head_requests import answering_head
-from service.server.held_head import HeldHead
+from service.server.connections.fair_starts import FairStarts
+from service.server.connections.head_requests import answering_head
+from service.server.connections.held_head import HeldHead
+from service.server.connections.limit import ConnectionLimit, raise_descriptor_limit
+from service.server.connections.phase import Expected, Phase, num_complete, phase_of
 from service.settings import Settings
 
 LINGER_S = 2.0

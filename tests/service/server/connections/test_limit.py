@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from service.observability.metrics import Metrics
-from service.server.connection_limit import ConnectionLimit
+from service.server.connections.limit import ConnectionLimit
 from tests.service.scheduling.workers.single_loop import counted
 
 MAX_CONNECTIONS = 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.server.connection_phase import Expected, Phase, num_complete, phase_of
+from service.server.connections.phase import Expected, Phase, num_complete, phase_of
 
 
 @pytest.mark.parametrize(

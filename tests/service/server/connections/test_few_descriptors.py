@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.server.accept_errors import INTERVAL_S
+from service.server.connections.accept_errors import INTERVAL_S
 from tests.service.server.hostile_client import connect
 from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from service.server.accept_errors import AcceptErrors
+from service.server.connections.accept_errors import AcceptErrors
 from tests.service.tiny_models import FakeClock
 
 ACCEPT = "socket.accept() out of system resource"

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from service.server.connection_limit import RESERVED_DESCRIPTORS
+from service.server.connections.limit import RESERVED_DESCRIPTORS
 from tests.service.server_process import REPOSITORY
 
 CODE = """
 import resource, sys
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from service.server.connection_limit import raise_descriptor_limit
+from service.server.connections.limit import raise_descriptor_limit
 print(raise_descriptor_limit(wanted), *resource.getrlimit(resource.RLIMIT_NOFILE))
 """
 
@@ -50,7 +50,7 @@ def test_connections_of_a_turn_fit_into_the_reserve(soft: int, expected: int) ->
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {soft}))
-from service.server.connection_limit import max_accepted_per_turn
+from service.server.connections.limit import max_accepted_per_turn
 print(max_accepted_per_turn())
 """
     done = subprocess.run(

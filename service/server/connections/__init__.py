@@ -1,0 +1,1 @@
+"""Connections of clients: accepted, limited in number and time, read and answered."""
