@@ -17,7 +17,7 @@ from service.api.auth.key_store import answer_within, open_store
 from service.errors import KeyStoreError
 from tests.service.api.auth.demands import MONTH, NOW_S, demand, reserved
 from tests.service.api.auth.redis_server import hanging_server
-from tests.service.api.auth.test_stores import PLAIN
+from tests.service.api.auth.stores import PLAIN
 from tests.service.api.fakes import UpperCaser, app_with, parts_of
 
 SECRET = "key-of-the-tests"

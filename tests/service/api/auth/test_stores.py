@@ -2,24 +2,16 @@
 
 import asyncio
 import itertools
-import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.api.auth.glossary_record import GlossaryHead, GlossaryRecord, GlossaryRoom
 from service.api.auth.key import ApiKey, digest_of
-from service.api.auth.key_store import KeyStore, open_store
+from service.api.auth.key_store import KeyStore
 from service.api.auth.memory_store import MemoryStore
 from service.api.auth.reservation import LATE_S, Demand
-from service.errors import KeyStoreError, StartupError
 from tests.service.api.auth.demands import (
     LIFETIME_S,
     MONTH,
@@ -29,55 +21,7 @@ from tests.service.api.auth.demands import (
     pay,
     reserved,
 )
-from tests.service.api.auth.redis_server import hanging_server, needs_redis, redis_server
-
-CREATED = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
-KEY = ApiKey(
-    digest=digest_of("k"),
-    name="Ωmega's key",
-    created=CREATED,
-    expires=CREATED + timedelta(days=3),
-    monthly_chars=1000,
-    requests_per_minute=3,
-    weight=0.5,
-    max_queued_jobs=7,
-)
-PLAIN = ApiKey(digest=digest_of("plain"), name="plain", created=CREATED - timedelta(days=1))
-Open = Callable[[], KeyStore]
-Work = Callable[[KeyStore], Coroutine[None, None, Any]]
-
-
-@pytest.fixture(params=["memory", "file", pytest.param("redis", marks=needs_redis)])
-def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """Opens the same store each time; memory only once."""
-    if request.param == "redis":
-        with redis_server(tmp_path) as address:
-            yield lambda: open_store(address)
-    elif request.param == "file":
-        yield lambda: open_store(str(tmp_path / "keys.db"))
-    else:
-        memory = MemoryStore()
-        yield lambda: memory
-
-
-@pytest.fixture(params=["file", pytest.param("redis", marks=needs_redis)])
-def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    if request.param == "redis":
-        with redis_server(tmp_path) as address:
-            yield lambda: open_store(address)
-    else:
-        yield lambda: open_store(str(tmp_path / "keys.db"))
-
-
-def _with(opening: Open, work: Work) -> Any:  # noqa: ANN401 - whatever the work gives
-    async def worked() -> Any:  # noqa: ANN401
-        store = opening()
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(worked())
+from tests.service.api.auth.stores import CREATED, KEY, PLAIN, Open, with_store
 
 
 def test_key_comes_back_as_it_was_put(opening: Open) -> None:
@@ -89,7 +33,7 @@ def test_key_comes_back_as_it_was_put(opening: Open) -> None:
         assert await store.find(digest_of("another")) is None
         assert await store.keys() == [PLAIN, KEY]
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_later_state_replaces_the_earlier(opening: Open) -> None:
@@ -100,7 +44,7 @@ def test_later_state_replaces_the_earlier(opening: Open) -> None:
         await store.put(revoked)
         assert await store.keys() == [revoked]
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_requests_count_by_minute_and_key(opening: Open) -> None:
@@ -108,7 +52,7 @@ def test_requests_count_by_minute_and_key(opening: Open) -> None:
         asked = [("a", 7), ("a", 7), ("b", 7), ("a", 8), ("a", 8)]
         return [await store.count_request(*each) for each in asked]
 
-    assert _with(opening, work) == [1, 2, 1, 1, 2]
+    assert with_store(opening, work) == [1, 2, 1, 1, 2]
 
 
 def test_reservation_holds_up_to_the_limit_and_says_what_was_there(opening: Open) -> None:
@@ -121,7 +65,7 @@ def test_reservation_holds_up_to_the_limit_and_says_what_was_there(opening: Open
         assert await store.num_chars("a", MONTH, NOW_S) == 10
         assert await store.num_chars("b", MONTH, NOW_S) == 0
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_first_demand_over_the_limit_holds_nothing(opening: Open) -> None:
@@ -129,7 +73,7 @@ def test_first_demand_over_the_limit_holds_nothing(opening: Open) -> None:
         assert await reserved(store, demand(11, 10)) == ("over_limit", 0)
         assert await store.num_chars("a", MONTH, NOW_S) == 0
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_without_a_limit_large_numbers_stay_exact(opening: Open) -> None:
@@ -138,7 +82,7 @@ def test_without_a_limit_large_numbers_stay_exact(opening: Open) -> None:
         assert await reserved(store, demand(1)) == ("granted", 10**14)
         assert await store.num_chars("a", MONTH, NOW_S) == 10**14 + 1
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_what_is_delivered_is_paid_and_the_rest_comes_back(opening: Open) -> None:
@@ -152,7 +96,7 @@ def test_what_is_delivered_is_paid_and_the_rest_comes_back(opening: Open) -> Non
             await store.deliver(delivery(asked, 4), NOW_S)
             assert await store.num_chars("a", MONTH, NOW_S) == 4
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_delivery_without_a_reservation_changes_nothing(opening: Open) -> None:
@@ -160,7 +104,7 @@ def test_delivery_without_a_reservation_changes_nothing(opening: Open) -> None:
         await store.deliver(delivery(demand(5), 5), NOW_S)
         assert await store.num_chars("a", MONTH, NOW_S) == 0
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_repeated_demand_of_an_attempt_holds_nothing_more(opening: Open) -> None:
@@ -169,7 +113,7 @@ def test_repeated_demand_of_an_attempt_holds_nothing_more(opening: Open) -> None
         assert [(await reserved(store, asked))[0] for _ in range(3)] == ["granted"] * 3
         assert await store.num_chars("a", MONTH, NOW_S) == 6
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_reservation_of_a_dead_process_expires(opening: Open) -> None:
@@ -183,7 +127,7 @@ def test_reservation_of_a_dead_process_expires(opening: Open) -> None:
         assert await reserved(store, demand(7, 10), late_s) == ("granted", 3)
         assert await store.num_chars("a", MONTH, late_s + LIFETIME_S) == 3
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_late_delivery_counts_although_its_reservation_expired(opening: Open) -> None:
@@ -198,7 +142,7 @@ def test_late_delivery_counts_although_its_reservation_expired(opening: Open) ->
         await store.deliver(delivery(asked, 9), late_s + 2 * LATE_S)
         assert await store.num_chars("a", MONTH, late_s) == 13
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_repetition_pays_only_for_what_no_attempt_has_delivered(opening: Open) -> None:
@@ -221,7 +165,7 @@ def test_repetition_pays_only_for_what_no_attempt_has_delivered(opening: Open) -
         assert (await reserved(store, other, NOW_S + 999))[0] == "other_request"
         assert (await reserved(store, other, NOW_S + 1000))[0] == "over_limit"  # forgotten
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_repetition_of_a_dead_attempt_may_begin_once_that_has_expired(opening: Open) -> None:
@@ -237,7 +181,7 @@ def test_repetition_of_a_dead_attempt_may_begin_once_that_has_expired(opening: O
         await store.deliver(delivery(second, 9), late_s)
         assert await store.num_chars("a", MONTH, late_s) == 9
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_number_of_remembered_requests_is_bounded(
@@ -259,7 +203,7 @@ def test_number_of_remembered_requests_is_bounded(
         await ask("p", 20)  # forgotten, so it is a new one
         assert await store.num_chars("a", MONTH, NOW_S + 20) == 5
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_new_month_begins_at_nothing(opening: Open) -> None:
@@ -271,7 +215,7 @@ def test_new_month_begins_at_nothing(opening: Open) -> None:
         await store.deliver(delivery(open_still, 4), NOW_S)
         assert await store.num_chars("a", "2026-02", NOW_S) == 10
 
-    _with(opening, work)
+    with_store(opening, work)
 
 
 def test_earlier_month_is_settled_in_that_month(lasting: Open) -> None:
@@ -282,7 +226,7 @@ def test_earlier_month_is_settled_in_that_month(lasting: Open) -> None:
         await store.deliver(delivery(open_still, 4), NOW_S)
         assert await store.num_chars("a", MONTH, NOW_S) == 4
 
-    _with(lasting, work)
+    with_store(lasting, work)
 
 
 Step = tuple[int, int, int, bool, int]
@@ -345,8 +289,8 @@ def test_everything_outlasts_the_process(lasting: Open) -> None:
     async def read(store: KeyStore) -> tuple[list[ApiKey], int]:
         return await store.keys(), await store.num_chars("a", MONTH, NOW_S)
 
-    _with(lasting, write)
-    assert _with(lasting, read) == ([KEY], 6)
+    with_store(lasting, write)
+    assert with_store(lasting, read) == ([KEY], 6)
 
 
 def test_two_replicas_never_grant_more_than_the_limit(lasting: Open) -> None:
@@ -360,7 +304,7 @@ def test_two_replicas_never_grant_more_than_the_limit(lasting: Open) -> None:
         finally:
             await second.close()
 
-    assert _with(lasting, work) == 99
+    assert with_store(lasting, work) == 99
 
 
 def test_what_one_replica_revokes_the_other_knows_at_once(lasting: Open) -> None:
@@ -376,160 +320,4 @@ def test_what_one_replica_revokes_the_other_knows_at_once(lasting: Open) -> None
         finally:
             await second.close()
 
-    _with(lasting, work)
-
-
-ROOM = GlossaryRoom(max_glossaries=3, max_bytes=20)
-
-
-def record(own_id: str, content: str = "x", revision: str = "1") -> GlossaryRecord:
-    size = len(content.encode())
-    head = GlossaryHead(
-        id=own_id, revision=revision, name="Ω n", size_bytes=size, description='{"é": 1}'
-    )
-    return GlossaryRecord(head=head, content=content)
-
-
-def test_a_glossary_comes_back_as_it_was_put_to_its_owner_alone(opening: Open) -> None:
-    async def work(store: KeyStore) -> None:
-        stored = record("i", "ünïcode")
-        assert await store.put_glossary("a", stored, ROOM, None) == "stored"
-        assert await store.glossary("a", "i") == stored
-        assert await store.glossary_heads("a") == [stored.head]
-        for owner, own_id in (("b", "i"), ("", "i"), ("a", "j")):
-            assert await store.glossary(owner, own_id) is None
-            assert await store.glossary_heads("b") == []
-            assert not await store.remove_glossary(owner, own_id)
-        assert await store.remove_glossary("a", "i")
-        assert not await store.remove_glossary("a", "i")
-        assert (await store.glossary("a", "i"), await store.glossary_heads("a")) == (None, [])
-
-    _with(opening, work)
-
-
-def test_a_glossary_replaces_only_the_revision_that_it_is_made_from(opening: Open) -> None:
-    async def work(store: KeyStore) -> None:
-        assert await store.put_glossary("a", record("i"), ROOM, "1") == "changed"
-        assert await store.put_glossary("a", record("i"), ROOM, None) == "stored"
-        assert await store.put_glossary("a", record("i"), ROOM, None) == "changed"
-        assert await store.put_glossary("a", record("i", "y", "2"), ROOM, "1") == "stored"
-        assert await store.put_glossary("a", record("i", "z", "3"), ROOM, "1") == "changed"
-        assert await store.glossary("a", "i") == record("i", "y", "2")
-        await store.remove_glossary("a", "i")
-        assert await store.put_glossary("a", record("i"), ROOM, "2") == "changed"
-
-    _with(opening, work)
-
-
-def test_glossaries_of_an_owner_are_bounded_in_number_and_bytes(opening: Open) -> None:
-    async def work(store: KeyStore) -> None:
-        assert await store.put_glossary("a", record("i", "x" * 21), ROOM, None) == "too_large"
-        assert await store.put_glossary("a", record("i", "x" * 15), ROOM, None) == "stored"
-        assert await store.put_glossary("a", record("j", "ü" * 3), ROOM, None) == "too_large"
-        assert await store.put_glossary("a", record("i", "x" * 18, "2"), ROOM, "1") == "stored"
-        for own_id in "jk":
-            assert await store.put_glossary("a", record(own_id), ROOM, None) == "stored"
-        assert await store.put_glossary("a", record("l"), ROOM, None) == "too_many"
-        assert await store.put_glossary("b", record("l"), ROOM, None) == "stored"
-        await store.remove_glossary("a", "i")
-        assert await store.put_glossary("a", record("l"), ROOM, None) == "stored"
-
-    _with(opening, work)
-
-
-def test_two_replicas_never_store_more_glossaries_than_the_limit(lasting: Open) -> None:
-    async def work(first: KeyStore) -> int:
-        second = lasting()
-        try:
-            both = [first, second] * 10
-            asked = [s.put_glossary("a", record(str(n)), ROOM, None) for n, s in enumerate(both)]
-            assert sorted(await asyncio.gather(*asked)) == ["stored"] * 3 + ["too_many"] * 17
-            return len(await second.glossary_heads("a"))
-        finally:
-            await second.close()
-
-    assert _with(lasting, work) == 3
-
-
-def test_glossaries_outlast_the_process(lasting: Open) -> None:
-    _with(lasting, lambda store: store.put_glossary("a", record("i"), ROOM, None))
-    assert _with(lasting, lambda store: store.glossary("a", "i")) == record("i")
-
-
-def test_only_the_owner_can_access_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "keys.db"
-    _with(lambda: open_store(str(path)), lambda store: store.put(KEY))
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("content", [b"no data base at all, but long enough to be read as one"])
-def test_another_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "keys.db"
-    path.write_bytes(content)
-    with pytest.raises(StartupError, match="cannot be used: file is not a database"):
-        open_store(str(path))
-    assert path.read_bytes() == content
-
-
-def test_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "keys.db"
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("PRAGMA user_version = 99")
-    with pytest.raises(StartupError, match="later version"):
-        open_store(str(path))
-
-
-def test_file_without_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match=r"--key-store: .* cannot be used"):
-        open_store(str(tmp_path / "none" / "keys.db"))
-
-
-def test_broken_file_is_an_error_of_the_store(tmp_path: Path) -> None:
-    path = tmp_path / "keys.db"
-
-    async def work(store: KeyStore) -> None:
-        with closing(sqlite3.connect(path)) as file:
-            file.execute("DROP TABLE usage")
-        with pytest.raises(KeyStoreError):
-            await reserved(store, demand(1))
-        assert await store.keys() == []  # and it goes on
-
-    _with(lambda: open_store(str(path)), work)
-
-
-@pytest.mark.parametrize("address", ["redis://h:port/0", "redis://:secret@[::1/0"])
-def test_bad_address_of_redis_is_refused_without_its_password(address: str) -> None:
-    with pytest.raises(StartupError, match="--key-store: not a Redis address") as caught:
-        open_store(address)
-    assert "secret" not in str(caught.value)
-
-
-def test_redis_that_is_not_there_is_an_error_of_the_store(tmp_path: Path) -> None:
-    async def work(store: KeyStore) -> None:
-        with pytest.raises(KeyStoreError):
-            await store.find(KEY.digest)
-
-    _with(lambda: open_store(f"unix://{tmp_path}/none.sock"), work)
-
-
-def test_redis_that_hangs_is_an_error_of_the_store(tmp_path: Path) -> None:
-    async def work(store: KeyStore) -> None:
-        with pytest.raises(KeyStoreError):
-            await reserved(store, demand(1))
-
-    listener, address = hanging_server(tmp_path)
-    with closing(listener):
-        _with(lambda: open_store(address), work)
-
-
-@needs_redis
-def test_redis_that_comes_back_is_used_again(tmp_path: Path) -> None:
-    async def work(store: KeyStore) -> None:
-        with redis_server(tmp_path):
-            assert await reserved(store, demand(1)) == ("granted", 0)
-        with pytest.raises(KeyStoreError):
-            await store.num_chars("a", MONTH, NOW_S)
-        with redis_server(tmp_path):
-            assert await store.num_chars("a", MONTH, NOW_S) == 0
-
-    _with(lambda: open_store(f"unix://{tmp_path}/redis.sock"), work)
+    with_store(lasting, work)
