@@ -68,7 +68,8 @@ test-firefox: $(DEVELOPMENT) $(FIREFOX) ## install published Firefox models, and
 
 test-clients: $(DEVELOPMENT) $(CLIENTS) $(NODE_CLIENTS) ## ask a server with the clients of other services
 	CLIENT_PACKAGES=$(dir $(CLIENTS)) CLIENT_MODULES=$(dir $(NODE_CLIENTS)) $(BIN)/python -m pytest -rs \
-		tests/service/test_clients.py tests/service/test_dialect_clients.py tests/service/test_node_clients.py $(ARGS)
+		tests/service/clients/test_clients.py tests/service/clients/test_dialect_clients.py \
+		tests/service/clients/test_node_clients.py $(ARGS)
 
 office: $(DEVELOPMENT) $(OFFICE) ## translate documents of other libraries and programs, and read them again
 	PYTHONPATH=$(dir $(OFFICE)) $(BIN)/python -m pytest -rs tests/service/documents/readers $(ARGS)
@@ -276,7 +277,7 @@ $(CLIENTS): requirements-clients.lock | $(BIN)/python
 	@touch $@
 
 # By the lock beside the tests, without scripts of the packages; skipped where Node is not installed.
-$(NODE_CLIENTS): tests/service/node_clients/package.json tests/service/node_clients/package-lock.json
+$(NODE_CLIENTS): tests/service/clients/node_clients/package.json tests/service/clients/node_clients/package-lock.json
 	@mkdir -p $(dir $@)
 	@cp $^ $(dir $@)
 	@if command -v npm >/dev/null; then \

@@ -10,10 +10,10 @@ REPOSITORY = Path(__file__).parents[2]
 ROW = re.compile(r"^\| ([^|]+) \| ([^|]+) \|[^\n]* (client|recorded|protocol) \|$", re.MULTILINE)
 ROWS = ROW.findall((REPOSITORY / "docs" / "clients.md").read_text(encoding="utf-8"))
 _RECORDED = "tests/service/api/dialects/recorded.py"
-_RECIPES = "tests/service/test_recipes.py"
-_CLIENTS = "tests/service/test_clients.py"
-_DIALECTS = "tests/service/test_dialect_clients.py"
-_NODE = "tests/service/test_node_clients.py"
+_RECIPES = "tests/service/clients/test_recipes.py"
+_CLIENTS = "tests/service/clients/test_clients.py"
+_DIALECTS = "tests/service/clients/test_dialect_clients.py"
+_NODE = "tests/service/clients/test_node_clients.py"
 PROOFS = {
     ("`deepl`", "DeepLClient"): (_CLIENTS, "deepl.DeepLClient("),
     ("`libretranslatepy`", ""): (_CLIENTS, "LibreTranslateAPI("),
@@ -32,7 +32,7 @@ PROOFS = {
     ("Kiss Translator", "Custom"): (_RECORDED, 'client="Kiss Translator, one text"'),
     ("Kiss Translator", "DeepLX"): (_RECORDED, 'client="Kiss Translator (DeepLX)"'),
     ("Weblate", "LibreTranslate"): (_RECIPES, "def test_weblate("),
-    ("Weblate", "DeepL"): ("tests/service/test_deepl_client.py", "def test_weblate_finds"),
+    ("Weblate", "DeepL"): ("tests/service/clients/test_deepl_client.py", "def test_weblate_finds"),
     ("LibreOffice", ""): (_RECIPES, "def test_libreoffice("),
     ("Home Assistant", ""): (_RECIPES, "def test_home_assistant("),
     ("Mastodon", ""): (_RECIPES, "def test_mastodon("),

@@ -15,11 +15,11 @@ from tests.service.server_process import LONGEST_S, ServerProcess, serving
 from tests.service.tiny_models import tiny_bundle
 
 MODULES = os.environ.get("CLIENT_MODULES")
-"""Folder that the packages of tests/service/node_clients are installed in."""
+"""Folder that the packages of tests/service/clients/node_clients are installed in."""
 pytestmark = [
     pytest.mark.skipif(
         MODULES is None,
-        reason="set CLIENT_MODULES to a folder with tests/service/node_clients: make test-clients",
+        reason="set CLIENT_MODULES to a folder with packages of node_clients: make test-clients",
     ),
     pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed"),
     pytest.mark.skipif(
