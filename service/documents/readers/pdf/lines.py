@@ -212,15 +212,14 @@ def _cells(
 
 def _gaps(text_page: Any, text: str, start: int, turn: "_Turn") -> Iterator[int]:  # noqa: ANN401
     """Spaces that are as wide as between cells, behind a word."""
-    done = 0
-    for space in _SPACE.finditer(text):
-        if done == 0 and not _WORD.search(text, 0, space.start()):  # a bullet, a number
-            continue
+    word = _WORD.search(text)
+    if word is None:  # bullets and numbers only
+        return
+    for space in _SPACE.finditer(text, word.end()):
         before, behind = start + space.start() - 1, start + space.end()
         gap = turn.box(text_page, behind)[0] - turn.box(text_page, before)[2]
         if gap > _MIN_CELL_GAP * max(_size(text_page, before), _size(text_page, behind), 1):
-            done = space.start()
-            yield done
+            yield space.start()
 
 
 def _line(
