@@ -7,8 +7,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2060-\u2064\ufeff]")
-"""Joiners are not among them: they say how letters of Persian and Hindi, and emoji, are joined."""
+_ALWAYS = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # control characters that are no white space
+    "\u00ad\u034f\u061c\u200b\u200e\u200f\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb"
+)
+_ATTACHED = "\u200c\u200d\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
+"""Joiners, variation selectors, and the letters in a region's flag."""
+_JOINED = "\u0590-\u061b\u061d-\u1cff\ua000-\udfff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefc"
+"""Scripts whose letters joiners join or part, such as Arabic and Devanagari, among others."""
+_BEARING = f"\xa9\xae\u203c\u2049\u2100-\u9fff\U00010000-\U0003ffff{_JOINED}{_ATTACHED}"
+"""Those, ideographs and pictures: before others, such as Latin letters, nothing is attached."""
+
+INVISIBLE = re.compile(
+    f"[{_ALWAYS}{_ATTACHED}](?:(?<=[{_ALWAYS}])"
+    # `1\ufe0f\u20e3` is a keycap; a joiner before a letter gives that another form.
+    f"|(?<![{_BEARING}].)[{_ATTACHED}]*+(?!\u20e3|(?<=[\u200c\u200d])[{_JOINED}]))",
+    re.DOTALL,
+)
+"""A character that is left out, or several; the first set lets most texts be searched fast."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +60,7 @@ def visible_part(text: str, kept: Iterable[tuple[int, int]] = ()) -> Visible:
     """
     if not INVISIBLE.search(text):
         return Visible(text=text)
-    left_out = {match.start() for match in INVISIBLE.finditer(text)}
+    left_out = {at for match in INVISIBLE.finditer(text) for at in range(*match.span())}
     for start, end in kept:
         left_out.difference_update(range(start, end))
     offsets = tuple(at for at in range(len(text)) if at not in left_out)

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 
 _PICTURE = "\u231a-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_ATTACHED = "\u200d\u20e3\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
-"""Joiner, keycap, variation selector, skin tones, and the letters in a region's flag."""
+_ATTACHED = "\u200d\u20e3\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
+"""Joiner, keycap, variation selectors, skin tones, and the letters in a region's flag."""
 
 EMOJI = re.compile(
     rf"[0-9#*]\ufe0f?\u20e3"
-    rf"|[\xa9\xae\u203c-\u3299]\ufe0f"  # letters and arrows that a selector turns into pictures
+    rf"|[\xa9\xae\u203c-\u3299][\ufe0e\ufe0f]"  # letters and arrows that are pictures, or may be
     rf"|[{_PICTURE}][{_ATTACHED}{_PICTURE}]*+"
 )
 """A run of emoji, matched as one."""

@@ -101,7 +101,7 @@ _PATTERNS = {
         r"(?<![\w.,:/-])(?:\d{5,30}|(?!1[5-9]|20)\d{4})(?![\w:/%-]|[.,]\d)",
         r"(?<!\w)[A-Za-z]{1,3}[⁰¹²³⁴-⁹₀-₉]{1,5}(?!\w)",
     ],
-    "characters without meaning": ["[\ufffd\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]"],
+    "characters without meaning": ["[\ufffc\ufffd\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]"],
 }
 """By kind; every repetition is bounded, so that the cost is linear in the text."""
 
@@ -130,7 +130,10 @@ _FOREIGN = (
     "\uab70-\ud7ff\uf900-\ufaff\ufb1d-\ufdff\ufe70-\ufefe\uff01-\uffdc"
     "\U00010000-\U0001cfff\U0001d100-\U0001d7ff\U00020000-\U000323af]"
 )
-_FOREIGN_WORDS = f"\u200f?{_FOREIGN}(?:[\u200b-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*\u200f?"
+_FOREIGN_WORDS = (
+    f"[\u200c\u200d\u200f]?{_FOREIGN}(?:[\u200b-\u200f\u0300-\u036f ]{{0,3}}{_FOREIGN})*"
+    "[\u200c\u200d\u200f]?"
+)
 """Words in a script other than Latin."""
 _LATIN_LANGUAGES = frozenset(
     ("af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "eu", "fi", "fr", "ga", "gl", "hr",

@@ -11,7 +11,7 @@ SplitMode = Literal["sentences", "paragraphs", "none"]
 """Split at sentence and line boundaries, at line boundaries only, or not at all."""
 
 _SPACE = re.compile(r"\s+")
-_BREAK = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_BREAK = re.compile(r"[\t\n\r\v\f\x1c-\x1f\x85\u2028\u2029]")
 """Ends of lines and of cells: models would lose a tab within a sentence."""
 
 

@@ -219,7 +219,7 @@ class TextReader:
                 "Invalid request: a text without letters is not translated: send it no prefix"
             )
         check_unicode(prefix)
-        prefix_ids = tuple(self._tokenizer.encode_target(prefix)[:-1])
+        prefix_ids = tuple(self._tokenizer.encode_target(visible_part(prefix).text)[:-1])
         sentences[index] = replace(sentences[index], prefix_ids=prefix_ids)
 
     def _sentences(

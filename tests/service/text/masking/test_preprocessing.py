@@ -101,7 +101,7 @@ def test_an_answer_that_is_the_question_is_the_sentence_but_for_its_case(sentenc
     )
 
 
-INVISIBLE = "\u00ad\u200b\u2060\ufeff\u200e\u200f"
+INVISIBLE = "\u00ad\u200b\u2060\ufeff\u200e\u200f\x07\x9f\u200c\u200d\ufe0f"
 
 
 @pytest.mark.parametrize("mark", INVISIBLE)
@@ -122,6 +122,11 @@ def test_placeholders_keep_their_invisible_characters() -> None:
     assert preprocessed.text == "Open ⟦0⟧ and ⟦1⟧ for ⟦2⟧"
     kept = [span.replacement for span in preprocessed.masked.protected]
     assert kept == ["`a\u00adb`", "\u200fשלום\u200f", "สวัสดี\u200bครับ"]
+
+
+def test_joiners_beside_words_in_other_scripts_are_part_of_them() -> None:
+    preprocessed = preprocess("The sign ه\u200d or \u200dه is می\u200cخواهم\u200c here.", PLAIN)
+    assert preprocessed.text == "The sign ⟦0⟧ or ⟦1⟧ is ⟦2⟧ here."
 
 
 def test_terms_are_found_across_invisible_characters() -> None:

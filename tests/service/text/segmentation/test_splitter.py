@@ -113,7 +113,9 @@ def test_hostile_texts_of_any_size_come_back(unit: str) -> None:
     assert join(split(text, "de")) == text
 
 
-@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\u2028", "\n \n\t", "\t", " \t "])
+@pytest.mark.parametrize(
+    "line_break", ["\n", "\r\n", "\r", "\u2028", "\n \n\t", "\t", " \t ", "\x1f"]
+)
 def test_a_line_break_or_a_tab_ends_a_segment_and_survives(line_break: str) -> None:
     first, second = split(f"no full stop{line_break}second line")
     assert (first.text, first.separator, second.text) == ("no full stop", line_break, "second line")

@@ -54,6 +54,16 @@ def test_a_translation_begins_with_a_prefix_that_the_model_would_not_choose(
     assert one(service, request).text.startswith(words)
 
 
+def test_a_prefix_counts_without_its_invisible_characters(service: Running) -> None:
+    words = service.model.bundle.tokenizer.decode_target([300, 301])
+    request = request_of(service, sentence_of(service))
+    plain, found, empty = (
+        one(service, replace(request, prefixes=(prefix,))).text
+        for prefix in (words, f"\ufeff{words[:1]}\u200d\x07{words[1:]}", "\ufeff")
+    )
+    assert (found, empty) == (plain, one(service, request).text)
+
+
 def test_a_prefix_belongs_to_the_first_sentence_of_its_text(service: Running) -> None:
     sentence = sentence_of(service)
     words = service.model.bundle.tokenizer.decode_target([300])
