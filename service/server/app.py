@@ -51,6 +51,7 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import open_tracing
 from service.scheduling.scheduler import EnginesElsewhere
 from service.server.garbage import collect_old_garbage
+from service.server.head_requests import HeadRequestsMiddleware
 from service.server.loop_lag import measure_loop_lag
 from service.server.parts import (
     create_client_memory,
@@ -219,6 +220,8 @@ def _add_middleware(app: FastAPI, parts: Parts, *, is_alone: bool) -> None:
     app.add_middleware(TraceMiddleware, tracing=parts.tracing, untraced=_ROUTINE_PATHS)
     app.add_middleware(ReplyHeadersMiddleware)
     app.add_middleware(ForwardedMiddleware, trusted_hosts=settings.trusted_proxies)
+    if not is_alone:  # as connections of `pellucid serve` do
+        app.add_middleware(HeadRequestsMiddleware)
 
 
 @asynccontextmanager

@@ -15,3 +15,18 @@ def answering_head(app: ASGI3Application) -> ASGI3Application:
         await app(cast("Scope", seen), receive, send)
 
     return answer
+
+
+class HeadRequestsMiddleware:
+    """Does the same where connections are another server's: uvicorn's as well, but not ours."""
+
+    def __init__(self, app: ASGI3Application) -> None:
+        self._app = app
+        self._answer = answering_head(app)
+
+    async def __call__(
+        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
+        """Serves one request."""
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await (self._answer if is_head else self._app)(scope, receive, send)

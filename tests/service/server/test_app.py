@@ -1,12 +1,19 @@
 """What the settings make of the models."""
 
+from typing import NoReturn
+
 import pytest
 
 from service.models.loaded_model import RegistryOptions
+from service.models.registry import Registry
 from service.observability.metrics import Metrics
+from service.scheduling.scheduler import EnginesElsewhere
+from service.scheduling.workers.scaling import ScalingOptions
+from service.server.app import create_app
 from service.server.cpu_quota import available_cpus
 from service.server.parts import open_registry, registry_options
 from service.settings import load_settings
+from tests.service.api.fakes import ask
 from tests.service.tiny_models import TINY_BUNDLE
 
 
@@ -47,3 +54,12 @@ def test_what_is_said_counts() -> None:
     scheduler = options.scheduler
     assert (scheduler.num_workers, scheduler.slots_per_worker) == (3, 16)
     assert scheduler.look_ahead.num_tokens_contested == 99
+
+
+def test_head_is_answered_where_the_cluster_has_the_connections() -> None:
+    def never(bundle: object) -> NoReturn:
+        raise AssertionError
+
+    elsewhere = EnginesElsewhere(create=never, scaling=ScalingOptions())
+    app = create_app(load_settings({}), Registry(()), Metrics(), elsewhere)
+    assert [ask(app, "HEAD", path).status_code for path in ("/livez", "/translate")] == [200, 405]
