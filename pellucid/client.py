@@ -12,7 +12,7 @@ from pellucid.attention import Attention
 from pellucid.base import AUTO, BaseTranslator, target_of
 from pellucid.connections import Connections, HttpReply
 from pellucid.options import CallOptions, TranslateOptions
-from service.errors import OverloadedError, ServiceError, WrongKeysError
+from service.errors import DeadlineExceededError, OverloadedError, ServiceError, WrongKeysError
 from service.inspection.values import AttentionRequest, ScoredPair, ScoreRequest
 from service.text.detection import Detection
 from service.translation.values import Translation
@@ -27,6 +27,8 @@ _SAME_NAMES = (
     "alignment",
 )
 """Options that the API calls as we do."""
+_LEAST_S = 1.0
+"""Least time for a reply, which may say that the time is over."""
 
 
 class Client(BaseTranslator):
@@ -151,9 +153,10 @@ class Client(BaseTranslator):
             path: Of the operation.
             content: Of the request.
             value_of: Reads the reply.
-            within_s: Time in which the last attempt has to begin.
+            within_s: Time for all attempts; none begins after it.
 
         Raises:
+            DeadlineExceededError: The server is silent when that is over.
             ServiceError: The server refused the request.
             ConnectionError: It cannot be reached.
             TimeoutError: It does not answer.
@@ -161,9 +164,15 @@ class Client(BaseTranslator):
         headers = self._headers | {"Idempotency-Key": uuid.uuid4().hex}
         started_s = self._clock()
         for attempt in range(self._max_retries + 1):
+            left_s = max(_LEAST_S, started_s + within_s - self._clock())
             try:
-                received = _received(self._connections.post(path, content, headers))
+                reply = self._connections.post(path, content, headers, within_s=left_s)
+                received = _received(reply)
                 break
+            except TimeoutError as error:
+                if left_s >= self._timeout_s:
+                    raise
+                raise DeadlineExceededError(f"{error}: the time of this call is over") from error
             except OverloadedError as error:
                 if attempt == self._max_retries or isinstance(error, WrongKeysError):
                     raise

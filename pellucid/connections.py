@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import ssl
 import threading
 from collections.abc import Mapping
@@ -48,24 +49,38 @@ class Connections:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def post(self, path: str, content: Mapping[str, Any], headers: Mapping[str, str]) -> HttpReply:
+    def post(
+        self,
+        path: str,
+        content: Mapping[str, Any],
+        headers: Mapping[str, str],
+        *,
+        within_s: float = math.inf,
+    ) -> HttpReply:
         """Send JSON and read the reply.
+
+        Args:
+            path: Behind that of the address.
+            content: Becomes the body.
+            headers: Beside those of JSON.
+            within_s: Longest silence, if that is less than of other requests.
 
         Raises:
             ConnectionError: The server cannot be reached, or it is closed.
             TimeoutError: It is silent for too long.
         """
+        timeout_s = min(self._timeout_s, within_s)
         body = json.dumps(content).encode()
         sent = {"Content-Type": "application/json", **headers}
         while True:
-            connection, is_kept = self._take()
+            connection, is_kept = self._take(timeout_s)
             try:
                 reply = self._exchange(connection, self._path + path, body, sent)
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 if is_kept and isinstance(error, _LOST):
                     continue
-                raise self._unreachable(error) from error
+                raise self._unreachable(error, timeout_s) from error
             self._give_back(connection)
             return reply
 
@@ -92,19 +107,23 @@ class Connections:
             connection.close()  # opened again by the next request
         return read
 
-    def _take(self) -> tuple[http.client.HTTPConnection, bool]:
-        """A connection, and whether it was used before."""
+    def _take(self, timeout_s: float) -> tuple[http.client.HTTPConnection, bool]:
+        """A connection that waits so long, and whether it was used before."""
         with self._lock:
             if self._is_closed:
                 raise ConnectionError(f"the client of {self.url} is closed: create another")
             if self._idle:
-                return self._idle.pop(), True
+                kept = self._idle.pop()
+                kept.timeout = timeout_s  # counts where it has to be opened again
+                if kept.sock is not None:
+                    kept.sock.settimeout(timeout_s)
+                return kept, True
         if self._is_secure:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout_s, context=context
+                self._host, self._port, timeout=timeout_s, context=context
             ), False
-        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s), False
+        return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s), False
 
     def _give_back(self, connection: http.client.HTTPConnection) -> None:
         with self._lock:
@@ -113,9 +132,9 @@ class Connections:
                 return
         connection.close()
 
-    def _unreachable(self, error: Exception) -> OSError:
+    def _unreachable(self, error: Exception, timeout_s: float) -> OSError:
         if isinstance(error, TimeoutError):
-            return TimeoutError(f"{self.url} did not answer within {self._timeout_s:g} s")
+            return TimeoutError(f"{self.url} did not answer within {timeout_s:g} s")
         return ConnectionError(
             f"{self.url} cannot be reached: {str(error) or type(error).__name__}"
         )

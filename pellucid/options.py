@@ -84,7 +84,7 @@ class CallOptions(TranslateOptions, total=False):
     timeout_s: float
     """Time for the translation; beyond it `DeadlineExceededError`.
 
-    A `Client` waits no longer than that to send a refused request again.
+    A `Client` waits no longer than that to send a refused request again, nor for a silent server.
     """
 
 

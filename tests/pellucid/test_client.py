@@ -16,6 +16,7 @@ from PIL import Image
 from pellucid import Attention, Client, ServiceError, Translation, Translator
 from pellucid.options import HeadIndices
 from service.errors import (
+    DeadlineExceededError,
     ForbiddenError,
     InvalidRequestError,
     KeyRequiredError,
@@ -372,6 +373,29 @@ def test_no_wait_ends_after_the_time_of_the_caller(
                 client.translate("ab.", timeout_s=of_call_s)
             assert error.value.retry_after_s == float(retries_after[-1])
     assert waited == expected
+
+
+def test_a_silent_server_is_waited_for_as_long_as_the_call_has() -> None:
+    def answer_once(server: socket.socket, connections: list[socket.socket]) -> None:
+        connections.append(server.accept()[0])
+        connections[0].recv(65_536)
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(GOOD[2])}\r\n\r\n"
+        connections[0].sendall(head.encode() + GOOD[2])
+
+    kept: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        pool.submit(answer_once, server, kept)
+        with Client(url, "en", "de") as client:
+            assert client.translate("ab.") == "ok"
+            with pytest.raises(DeadlineExceededError, match="did not answer within 1 s"):
+                client.translate("ab.", timeout_s=0.5)
+        with (
+            Client(url, "en", "de", timeout_s=0.1) as client,
+            pytest.raises(TimeoutError, match=r"did not answer within 0\.1 s"),
+        ):
+            client.translate("ab.", timeout_s=60.0)
+        kept[0].close()
 
 
 @pytest.mark.parametrize("retry_after", ["-5", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
