@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from bundle.consistency import consistency_faults
 from bundle.errors import InvalidBundleError
 from bundle.known_words import WordFilter, cut_filters
 from bundle.manifest import FORMAT_VERSION, MANIFEST_NAME, FileEntry, Manifest
@@ -99,7 +100,7 @@ def describe_bundle(path: Path) -> Bundle:
     """
     content = _read_manifest(path)
     manifest = _parse_manifest(path, content)
-    faults = [*_listing_faults(path, manifest), *_limit_faults(manifest)]
+    faults = [*_listing_faults(path, manifest), *consistency_faults(manifest)]
     for name, entry in sorted(manifest.files.items()):
         faults += filter(None, [_size_fault(path, name, entry)])
     if faults:
@@ -114,7 +115,7 @@ def _read(path: Path, sealer: Sealer | None, verified: VerifiedFiles | None) -> 
     if sealer is not None:
         sealer.add(MANIFEST_NAME, content)
     verification = Verification() if verified is None else verified.recall(path, sha256)
-    faults = _file_faults(path, manifest, sealer, verification) + _limit_faults(manifest)
+    faults = _file_faults(path, manifest, sealer, verification) + consistency_faults(manifest)
     blamed = {fault.partition(":")[0] for fault in faults}
     tokenizer = None
     if not blamed & {SOURCE_TOKENIZER_NAME, TARGET_TOKENIZER_NAME}:
@@ -275,76 +276,6 @@ def _content_fault(
     if is_unchanged:
         verification.hashed[name] = before
     return None
-
-
-def _limit_faults(manifest: Manifest) -> list[str]:
-    vocab_size = manifest.architecture.vocab_size
-    ids = manifest.special_ids
-    faults = [
-        f"special_ids.{name}: {value} is outside the vocabulary of {vocab_size}"
-        for name, value in ids.model_dump(exclude={"source_end"}).items()
-        if value >= vocab_size
-    ]
-    source_size = manifest.architecture.source_vocab_size or vocab_size
-    faults += [
-        f"special_ids.source_end: {value} is outside the source's vocabulary of {source_size}"
-        for value in ids.source_end or ()
-        if value >= source_size
-    ]
-    faults += [
-        f"canary.target_ids: {value} is outside the vocabulary of {vocab_size}"
-        for value in manifest.canary.target_ids
-        if value >= vocab_size
-    ]
-    if manifest.decoding.beam_size > vocab_size:
-        faults.append(f"decoding.beam_size: over the vocabulary of {vocab_size}")
-    if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
-        faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
-    return [
-        *faults,
-        *_alignment_faults(manifest),
-        *_heads_faults(manifest),
-        *_known_words_faults(manifest),
-    ]
-
-
-def _known_words_faults(manifest: Manifest) -> list[str]:
-    entries, file = manifest.known_words, manifest.files.get(KNOWN_WORDS_NAME)
-    languages = [entry.language for entry in entries]
-    faults = [
-        f"known_words: {language} is there twice"
-        for language in sorted({each for each in languages if languages.count(each) > 1})
-    ]
-    size_bytes = sum(entry.size_bytes for entry in entries)
-    if file is not None and file.size_bytes != size_bytes:
-        faults.append(
-            f"known_words: {size_bytes} bytes in all, {KNOWN_WORDS_NAME} has {file.size_bytes}"
-        )
-    return faults
-
-
-def _alignment_faults(manifest: Manifest) -> list[str]:
-    aligned, shape = manifest.alignment_head, manifest.architecture
-    if aligned is None:
-        return []
-    limits = {"layer": shape.num_decoder_layers, "head": shape.num_heads}
-    return [
-        f"alignment_head.{name}: {value} is not below {limit}"
-        for name, limit in limits.items()
-        if (value := getattr(aligned, name)) >= limit
-    ]
-
-
-def _heads_faults(manifest: Manifest) -> list[str]:
-    shape = manifest.architecture
-    found = () if manifest.heads is None else manifest.heads.heads
-    return [
-        f"heads.heads.{i}: {each.kind} layer {each.layer}, head {each.head} does not exist"
-        for i, each in enumerate(found)
-        if each.head >= shape.num_heads
-        or each.layer
-        >= (shape.num_encoder_layers if each.kind == "encoder" else shape.num_decoder_layers)
-    ]
 
 
 def _open_tokenizer(path: Path, manifest: Manifest) -> "Tokenizer":
