@@ -1,5 +1,7 @@
 """Finds what a manifest says of a bundle that cannot all be true; opens no other file."""
 
+from collections import Counter
+
 from bundle.manifest import Manifest
 from bundle.tensors import KNOWN_WORDS_NAME
 
@@ -40,9 +42,15 @@ def _id_faults(manifest: Manifest) -> list[str]:
 
 
 def _pair_faults(manifest: Manifest) -> list[str]:
+    directions = Counter((pair.source, pair.target) for pair in manifest.pairs)
+    faults = [
+        f"pairs: {source}->{target} is there {count} times"
+        for (source, target), count in directions.items()
+        if count > 1
+    ]
     if manifest.pair(manifest.canary.pair.source, manifest.canary.pair.target) is None:
-        return [f"canary: {manifest.canary.pair} is not a pair of this bundle"]
-    return []
+        faults.append(f"canary: {manifest.canary.pair} is not a pair of this bundle")
+    return faults
 
 
 def _known_words_faults(manifest: Manifest) -> list[str]:

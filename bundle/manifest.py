@@ -19,6 +19,12 @@ DecoderCell = Literal["self_attention", "ssru"]
 """How a decoder layer reads the target so far: attention to a cache that grows by a key and a value
 a token, or a recurrence (simpler simple recurrent unit, Kim et al. 2019) with one state."""
 CacheDtype = Literal["float32", "int8"]
+MAX_TOKENS = 1 << 14
+"""Bound of the limits, beyond what models are trained for: caches are allocated for them."""
+MAX_LAYERS = 1 << 10
+"""Bound of the layers of a side, whose tensors are listed before any graph is opened."""
+TokenLimit = Annotated[int, Field(gt=0, le=MAX_TOKENS)]
+NumLayers = Annotated[int, Field(gt=0, le=MAX_LAYERS)]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 TokenId = Annotated[int, Field(ge=0)]
 
@@ -68,9 +74,9 @@ class Architecture(Value):
     """Width of the feed-forward layers."""
     num_heads: Positive
     """Attention heads of each layer."""
-    num_encoder_layers: Positive
+    num_encoder_layers: NumLayers
     """Layers of the encoder."""
-    num_decoder_layers: Positive
+    num_decoder_layers: NumLayers
     """Layers of the decoder."""
     activation: str
     """Of the feed-forward layers."""
@@ -337,9 +343,9 @@ class Manifest(Value):
     """Pieces that the model copies: they stand in for what must not be translated."""
     alignment_head: AlignmentHead | None = None
     """Where word alignments are read; None: nowhere better than in the mean of the last layer."""
-    max_source_tokens: Positive
+    max_source_tokens: TokenLimit
     """Longest source in tokens, prefix and end token included."""
-    max_target_tokens: Positive
+    max_target_tokens: TokenLimit
     """Longest target in tokens, end token included: the capacity of the cache."""
     architecture: Architecture
     precision: Precision

@@ -17,7 +17,7 @@ def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
     for side in ("source", "target"):
         parser.add_argument(
             f"--max-{side}-tokens",
-            type=positive,
+            type=token_limit,
             metavar="N",
             help=f"longest {side}; default 256, or as many as the model has trained positions",
         )
@@ -52,6 +52,16 @@ def not_negative(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return number
+
+
+def token_limit(text: str) -> int:
+    """A limit that a bundle may have."""
+    from bundle.manifest import MAX_TOKENS  # here: it imports pydantic
+
+    number = positive(text)
+    if number > MAX_TOKENS:
+        raise argparse.ArgumentTypeError(f"{text} is over {MAX_TOKENS}, the most of a bundle")
     return number
 
 

@@ -65,11 +65,11 @@ def directions(
         )
     if faults:
         raise ExportError("; ".join(faults))
-    pairs = tuple(
+    pairs = dict.fromkeys(  # each once, also where a language is named twice or in two spellings
         LanguagePair(source=source, target=target, source_prefix=tags.get(target))
         for source, target in product(map(codes.get, sources), map(codes.get, targets))
         if source and target and source != target
     )
     if not pairs:
         raise ExportError(f"{', '.join(targets)} is source and target: no direction is left")
-    return pairs
+    return tuple(pairs)

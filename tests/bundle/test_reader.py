@@ -170,6 +170,10 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(folder: Path, name: str)
         ),
         ({"name": ""}, "name"),
         ({"max_target_tokens": -1}, "max_target_tokens"),
+        ({"max_target_tokens": 16_385}, "max_target_tokens"),
+        ({"max_source_tokens": 1_000_000_000}, "max_source_tokens"),
+        ({"architecture.num_encoder_layers": 1_025}, "architecture.num_encoder_layers"),
+        ({"architecture.num_decoder_layers": 10**9}, "architecture.num_decoder_layers"),
         ({"special_ids.eos": -1}, "special_ids.eos"),
         ({"files": {"weights.bin": {"sha256": "0", "size_bytes": 1}}}, "files.weights.bin.sha256"),
         ({"decoding.length_penalty": -0.1}, "decoding.length_penalty"),
@@ -204,6 +208,7 @@ def test_a_missing_field_is_refused_by_name(folder: Path, field: str) -> None:
     [
         ({"special_ids.pad": SIZE}, f"special_ids.pad: {SIZE} is outside the vocabulary of {SIZE}"),
         ({"decoding.beam_size": SIZE + 1}, f"decoding.beam_size: over the vocabulary of {SIZE}"),
+        ({"pairs": [{"source": "en", "target": "de"}] * 2}, "pairs: en->de is there 2 times"),
         ({"canary.pair.target": "fr"}, "canary: en->fr is not a pair of this bundle"),
         ({"canary.target_ids": [5, SIZE]}, f"canary.target_ids: {SIZE} is outside the vocabulary"),
         (

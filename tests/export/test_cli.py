@@ -85,6 +85,15 @@ def test_counts_below_one_are_wrong_use(flag: str, capsys: pytest.CaptureFixture
     assert "0 is not 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--max-source-tokens", "--max-target-tokens"])
+def test_limits_that_no_bundle_has_are_wrong_use(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _export("x.pt", "out", "--data", "data", flag, "16385")
+    assert "16385 is over 16384, the most of a bundle" in capsys.readouterr().err
+
+
 def test_a_beam_that_the_engine_cannot_keep_is_wrong_use(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
