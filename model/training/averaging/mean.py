@@ -46,8 +46,9 @@ def average_checkpoints(paths: Sequence[Path], out: Path) -> Path:
         Path of the file.
 
     Raises:
-        CheckpointError: A checkpoint cannot be read or differs from the last one in architecture
-            or vocabulary, there is only one, or the file exists already.
+        CheckpointError: A checkpoint cannot be read, has weights that are not finite or differs
+            from the last one in architecture or vocabulary, there is only one, or the file exists
+            already.
     """
     written = out / AVERAGED_NAME
     if len(paths) < 2:
@@ -79,4 +80,11 @@ def _check_fits(path: Path, checkpoint: Checkpoint, last: Checkpoint) -> None:
     ]
     if unlike:
         raise CheckpointError(f"{path} has another architecture: {', '.join(unlike)}")
+    weights = checkpoint.model.named_parameters()
+    spoilt = [name for name, weight in weights if not bool(weight.isfinite().all())]
+    if spoilt:
+        raise CheckpointError(
+            f"{path} has weights that are not finite, in {len(spoilt)} of its parameters such as "
+            f"{spoilt[0]}: leave it out"
+        )
     check_vocabulary(path, last.tokenizer_path)

@@ -62,6 +62,18 @@ def test_what_does_not_fit_is_refused_by_name(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    spoilt = random_network()
+    name, weight = list(spoilt.named_parameters())[-1]
+    with torch.no_grad():
+        weight.view(-1)[0] = value
+    paths = [saved(tmp_path / "good", random_network()), saved(tmp_path / "spoilt", spoilt)]
+    with pytest.raises(CheckpointError, match=f"spoilt.*not finite, in 1 of its.*as {name}: leave"):
+        average_checkpoints(paths, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def _run(*arguments: object) -> int:
     parser = argparse.ArgumentParser()
     register(parser.add_subparsers(required=True))
