@@ -23,6 +23,7 @@ from service.inspection.corpora.pharaoh_file import (
     Link,
     alignment_error_rate,
     gold_links,
+    links_beyond,
     links_of,
     pharaoh_line,
 )
@@ -56,6 +57,7 @@ def run_corpus(arguments: argparse.Namespace, request: AttentionRequest) -> int:
     lines = _lines(Path(arguments.text))
     gold = None if arguments.gold is None else _gold(arguments.gold, len(lines))
     found: list[set[Link]] = []
+    beyond: list[tuple[int, Link]] = []
     with ExitStack() as stack:
         translator = stack.enter_context(open_translator(arguments))
         write = stack.enter_context(_writer(arguments.output, request))
@@ -63,10 +65,24 @@ def run_corpus(arguments: argparse.Namespace, request: AttentionRequest) -> int:
             write(number, pair)
             if gold is not None:
                 found.append(links_of(pair))
+                beyond += [(number + 1, link) for link in links_beyond(gold[number], pair)]
     if gold is not None:
         rate = alignment_error_rate(zip(found, gold, strict=True))
         sys.stdout.write(f"alignment error rate {rate:.4f} over {len(lines)} lines\n")
+        _warn_of_links_beyond(arguments.gold, beyond)
     return 0
+
+
+def _warn_of_links_beyond(path: Path, beyond: Sequence[tuple[int, Link]]) -> None:
+    """Say that gold has links of tokens that no text has: the rate counts them as missed."""
+    if not beyond:
+        return
+    num_lines = len({number for number, _ in beyond})
+    number, (source, target) = beyond[0]
+    sys.stderr.write(
+        f"{path}: links of tokens that are not there in {num_lines} of its lines, first "
+        f"{source}-{target} in line {number}: tokens count from 0\n"
+    )
 
 
 def _check(arguments: argparse.Namespace, request: AttentionRequest) -> None:

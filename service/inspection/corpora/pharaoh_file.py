@@ -60,6 +60,16 @@ def gold_links(line: str) -> GoldLinks:
     )
 
 
+def links_beyond(gold: GoldLinks, pair: InspectedPair) -> list[Link]:
+    """Gold links of tokens that the texts do not have, as in a file that counts from 1; sorted."""
+    num_sources, num_targets = _num_tokens(pair.source), _num_tokens(pair.translation)
+    return sorted(
+        (source, target)
+        for source, target in gold.possible
+        if source >= num_sources or target >= num_targets
+    )
+
+
 def alignment_error_rate(pairs: Iterable[tuple[Set[Link], GoldLinks]]) -> float:
     """Error of alignments against gold ones, from 0, the best, to 1.
 
@@ -71,6 +81,10 @@ def alignment_error_rate(pairs: Iterable[tuple[Set[Link], GoldLinks]]) -> float:
         hits += len(found & gold.sure) + len(found & gold.possible)
         total += len(found) + len(gold.sure)
     return 1 - hits / total if total else 0.0
+
+
+def _num_tokens(text: str) -> int:
+    return len(_TOKEN.findall(text))
 
 
 def _numbers(text: str) -> list[int]:

@@ -72,6 +72,25 @@ def test_alignments_are_judged_by_gold(
     assert capsys.readouterr().out == "alignment error rate 1.0000 over 11 lines\n"
 
 
+def test_gold_that_counts_from_1_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out, gold = (tmp_path / name for name in ("pairs.tsv", "x.pharaoh", "gold"))
+    path.write_text(f"{TEXT}\tein Hund\n" * 3, encoding="utf-8")
+    arguments = ["attention", str(path), *MODEL, "--output", str(out), "--gold", str(gold)]
+    gold.write_text("0-0 1-1\n1-1 2-2\n1-1 2?2\n", encoding="utf-8")
+    assert main(arguments) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("alignment error rate ")
+    assert told.err == (
+        f"{gold}: links of tokens that are not there in 2 of its lines, first 2-2 in line 2: "
+        "tokens count from 0\n"
+    )
+    gold.write_text("0-0 1-1\n" * 3, encoding="utf-8")
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_translations_stand_behind_a_tab(tmp_path: Path) -> None:
     path, out = tmp_path / "pairs.tsv", tmp_path / "pairs.json"
     path.write_text(f"{TEXT}\t{TEXT}\n{TEXT}\tein Hund\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from service.inspection.corpora.pharaoh_file import (
     GoldLinks,
     alignment_error_rate,
     gold_links,
+    links_beyond,
     links_of,
     pharaoh_line,
 )
@@ -47,6 +48,12 @@ def test_gold_has_sure_and_possible_links() -> None:
     assert gold == GoldLinks(sure=frozenset({(0, 0)}), possible=frozenset({(0, 0), (1, 2), (3, 4)}))
     with pytest.raises(GoldError, match="'1:2' is no link"):
         gold_links("0-0 1:2")
+
+
+def test_links_of_tokens_that_are_not_there_are_found() -> None:
+    pair = InspectedPair(source="Ah, yes.", translation="Na  ja da.", sentences=())
+    assert links_beyond(gold_links("0-0 1?2"), pair) == []
+    assert links_beyond(gold_links("2?3 1-1 2-2 0p3"), pair) == [(0, 3), (2, 2), (2, 3)]
 
 
 @pytest.mark.parametrize(
