@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from bundle.folders import bundle_folders, is_embedded, yields
+from bundle.folders import bundle_folders, is_bundle, is_embedded, yields
 from bundle.manifest import MANIFEST_NAME, Manifest
 from bundle.tensors import MODEL_CARD_NAME
 from export.errors import InstallError
@@ -80,9 +81,17 @@ def installed_bundles(paths: Iterable[Path]) -> list[InstalledBundle]:
 def check_place(bundles: Sequence[InstalledBundle], pair: str, place: Path) -> None:
     """Refuse a second model of a pair: the service would not know which to take.
 
+    Refuses also to put it where something else is, which would be removed.
+
     Raises:
-        InstallError: Another bundle, which did not come with the program, translates it.
+        InstallError: Another bundle, which did not come with the program, translates it, or its
+            place has files that are no bundle.
     """
+    if place.exists() and not (is_bundle(place) or _is_empty(place)):
+        raise InstallError(
+            f"{place} is no bundle, and is not replaced: move it, or name another folder with "
+            "--into"
+        )
     for bundle in bundles:
         is_other = bundle.folder != place.resolve() and not yields(bundle.folder, place)
         if is_other and pair in bundle.pairs:
@@ -130,7 +139,8 @@ def publish(staged: Path, place: Path) -> None:
         if old.exists():
             old.rename(place)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    with suppress(OSError):
+        _discard(old)
 
 
 def tidy(folder: Path) -> None:
@@ -138,11 +148,23 @@ def tidy(folder: Path) -> None:
     for old in folder.glob(f".*{_REPLACED}"):
         place = folder / old.name[1 : -len(_REPLACED)]
         if place.exists():
-            shutil.rmtree(old)
+            _discard(old)
         else:
             old.rename(place)
     for left in (*folder.glob(f".*{_REMOVED}"), *folder.glob(f"{STAGING_PREFIX}*")):
         shutil.rmtree(left)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder; of a link to one, which may have a place of its own, the link."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _is_empty(place: Path) -> bool:
+    return place.is_dir() and not any(place.iterdir())
 
 
 def _hidden(folder: Path, suffix: str) -> Path:

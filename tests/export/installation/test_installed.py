@@ -8,7 +8,8 @@ import pytest
 
 from bundle.folders import installed_folder
 from bundle.manifest import MANIFEST_NAME
-from export.installation.installed import publish, tidy
+from export.errors import InstallError
+from export.installation.installed import check_place, publish, tidy
 from service.cli.main import main
 from tests.export.installation.test_install import refused
 
@@ -97,6 +98,30 @@ def test_an_old_bundle_is_dropped_where_its_successor_is_in_place(folder: Path) 
     shutil.copytree(TINY_BUNDLE, folder / ".other.removed")
     tidy(folder)
     assert [path.name for path in folder.iterdir()] == ["my-model"]
+
+
+def test_a_link_to_a_bundle_is_replaced_and_what_it_leads_to_stays(
+    folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = (folder / "my-model").rename(tmp_path / "elsewhere")
+    (folder / "my-model").symlink_to(elsewhere)
+    publish(Path(shutil.copytree(TINY_BUNDLE, folder / ".install-abc")), folder / "my-model")
+    assert [path.name for path in folder.iterdir()] == ["my-model"]
+    assert not (folder / "my-model").is_symlink()
+    (folder / ".my-model.replaced").symlink_to(elsewhere)  # killed before it was dropped
+    tidy(folder)
+    assert [path.name for path in folder.iterdir()] == ["my-model"]
+    assert (elsewhere / MANIFEST_NAME).exists()
+
+
+def test_what_is_no_bundle_is_not_replaced(folder: Path) -> None:
+    place = folder / "en-de"
+    place.mkdir()
+    check_place([], "en-de", place)
+    (place / "train.tsv").write_text("a\tb\n", encoding="utf-8")
+    with pytest.raises(InstallError, match=f"{place} is no bundle, and is not replaced: move it"):
+        check_place([], "en-de", place)
+    check_place([], "en-de", folder / "my-model")
 
 
 def test_a_bundle_is_removed_by_its_own_name_too(folder: Path) -> None:
