@@ -50,8 +50,8 @@ from service.models.reload import Reloader
 from service.observability.metrics import Metrics
 from service.observability.tracing import open_tracing
 from service.scheduling.scheduler import EnginesElsewhere
+from service.server.connections.head_requests import HeadRequestsMiddleware
 from service.server.garbage import collect_old_garbage
-from service.server.head_requests import HeadRequestsMiddleware
 from service.server.loop_lag import measure_loop_lag
 from service.server.parts import (
     create_client_memory,
