@@ -24,13 +24,13 @@ ALLOWED = {
     "api/auth/api_keys.py": "which month a quota is for",
     "documents/jobs/file_jobs.py": "until when a file is kept, over restarts",
     "documents/jobs/survey.py": "how old a half-made job of another process is",
-    "cli/memory.py": "when a translation was last used",
+    "cli/stores/memory.py": "when a translation was last used",
     "translation/memory/client_memory.py": "when a translation was last used",
     "translation/memory/translation_memory.py": "when a translation was last used",
     "api/suggestions.py": "when a suggestion was made",
     "api/deepl/documents.py": "how long a document may still take, as people are told",
     "api/glossaries/stored.py": "when a glossary was made",
-    "cli/keys.py": "until when a key is good",
+    "cli/stores/keys.py": "until when a key is good",
     "observability/tracing.py": "when a span began, for who collects spans of several machines",
 }
 YEARS_S = 10 * 365 * 86_400.0
