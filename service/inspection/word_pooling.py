@@ -87,8 +87,9 @@ def pool(
 def word_starts(tokens: Sequence[str], tokenized: TokenizedText) -> list[int]:
     """Indices of the tokens that begin a word; other tokens belong to the word before them.
 
-    A piece that spans two words makes them one. A token without characters, like `</s>`, is a word
-    of its own, but white space and the first bytes of a character belong to what follows.
+    A piece that spans two words makes them one. A token without characters, like `</s>`, or before
+    every word, like an invisible character, is a word of its own, but white space and the first
+    bytes of a character belong to what follows.
     """
     found = words(tokenized.text)
     begins = [begin for begin, _ in found]
@@ -105,7 +106,8 @@ def word_starts(tokens: Sequence[str], tokenized: TokenizedText) -> list[int]:
             starts += [i] if starts or first == i else [first, i]
         elif begin >= reach:
             starts.append(first)
-        reach = -1 if is_empty else found[bisect_right(begins, end - 1) - 1][1]
+        word = bisect_right(begins, end - 1) - 1
+        reach = -1 if is_empty else found[word][1] if word >= 0 else end
         first_waiting = None
     return starts or [0]
 

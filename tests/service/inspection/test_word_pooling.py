@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.engine.inspection import ATTENTION_KINDS
@@ -134,6 +134,8 @@ def test_rows_keep_their_sum_and_decoder_maps_their_triangle(data: st.DataObject
 
 
 @given(st.text())
+@example("\x1b")  # has a token, but no word
+@example("\u200bword")
 def test_every_token_of_any_text_is_in_one_word(text: str) -> None:
     bundle = tiny_bundle()
     pair = bundle.manifest.pairs[0]
